@@ -1,0 +1,78 @@
+/** PostgreSQL types a contract column may have. Ids are `uuid` on both sides (contract: `uuid/text`). */
+export type ColumnType =
+  | 'text'
+  | 'uuid'
+  | 'int4'
+  | 'int8'
+  | 'numeric'
+  | 'boolean'
+  | 'timestamptz'
+  | 'jsonb'
+
+/** One column of a dataset, as frozen in the contract. */
+export interface Column {
+  readonly name: string
+  readonly type: ColumnType
+  readonly nullable: boolean
+  /** Closed value set: any other value is refused. Absent for open sets such as `event_type`. */
+  readonly values?: readonly string[]
+  /**
+   * Added to v1 after it was frozen (contract, Schema Governance: additive columns only). An older
+   * producer does not send it, so the gateway reads a missing additive column as NULL.
+   */
+  readonly additive?: boolean
+  readonly description: string
+}
+
+/** How HQ writes a dataset (contract, Dataset Contract). */
+export type Semantics = 'append' | 'upsert'
+
+/** A rule of the contract's null-rate check: a row is complete when one of the alternatives has no NULL. */
+export interface CriticalField {
+  readonly name: string
+  readonly anyOf: readonly (readonly string[])[]
+}
+
+/** Everything both sides need to know about one dataset; nothing else in the project repeats it. */
+export interface Dataset {
+  readonly name: string
+  /** Stable small number of the dataset in the outbox; never reused. */
+  readonly number: number
+  readonly schemaVersion: 'v1'
+  readonly description: string
+  readonly semantics: Semantics
+  readonly columns: readonly Column[]
+  readonly primaryKey: readonly string[]
+  /** Second unique constraint of the contract, where it has one. */
+  readonly uniquenessGuard?: readonly string[]
+  /** Upsert rule: applied only if the incoming value is greater than the stored one. */
+  readonly versionColumn?: string
+  /** Column of the contract's date windows: partitioning, backfill, reconciliation. */
+  readonly timeColumn: string
+  readonly cadence: {
+    /** Contract, Sync Cadence: the micro-batch interval we stay under by pushing every commit. */
+    readonly microBatchMinutes: readonly [min: number, max: number]
+    readonly reconciliation: 'daily'
+  }
+  readonly criticalFields: readonly CriticalField[]
+  /** Columns of the contract's checksum parity check; never NULL. */
+  readonly stableKeyColumns: readonly string[]
+}
+
+/** The contract's default cadence, the same for all five datasets. */
+export const DEFAULT_CADENCE = {
+  microBatchMinutes: [5, 15],
+  reconciliation: 'daily',
+} as const satisfies Dataset['cadence']
+
+/** First column of every dataset (contract, Schema Governance). */
+export const SCHEMA_VERSION_COLUMN = {
+  name: 'export_schema_version',
+  type: 'text',
+  nullable: false,
+  values: ['v1'],
+  description: 'always `v1`',
+} as const satisfies Column
+
+/** Entity kinds that the contract covers (contract, Scope). */
+export const ENTITY_TYPES = ['company', 'person'] as const

@@ -1,0 +1,75 @@
+import { type Dataset, DEFAULT_CADENCE, SCHEMA_VERSION_COLUMN } from '../dataset.ts'
+
+/** Contract, Dataset 3: current canonical state of a company. */
+export const companyEntities = {
+  name: 'dx_company_entities_v1',
+  number: 3,
+  schemaVersion: 'v1',
+  description: 'The current canonical state of every company.',
+  semantics: 'upsert',
+  columns: [
+    SCHEMA_VERSION_COLUMN,
+    { name: 'org_id', type: 'uuid', nullable: false, description: 'tenant' },
+    {
+      name: 'company_id',
+      type: 'uuid',
+      nullable: false,
+      description: 'company of the tenant; the nil UUID says that there is none',
+    },
+    { name: 'entity_id', type: 'uuid', nullable: false, description: 'canonical company entity' },
+    { name: 'canonical_name', type: 'text', nullable: true, description: 'name' },
+    { name: 'canonical_domain', type: 'text', nullable: true, description: 'domain' },
+    { name: 'linkedin_url', type: 'text', nullable: true, description: 'LinkedIn page' },
+    { name: 'linkedin_page_id', type: 'text', nullable: true, description: 'LinkedIn page id' },
+    { name: 'industry', type: 'text', nullable: true, description: 'industry' },
+    { name: 'employee_count', type: 'int4', nullable: true, description: 'number of employees' },
+    { name: 'revenue_band', type: 'text', nullable: true, description: 'revenue, as a band' },
+    { name: 'hq_country', type: 'text', nullable: true, description: 'country of the head office' },
+    {
+      name: 'enrichment_confidence',
+      type: 'numeric',
+      nullable: true,
+      description: 'confidence in the state, exact',
+    },
+    {
+      name: 'last_enriched_at',
+      type: 'timestamptz',
+      nullable: true,
+      description: 'last enrichment',
+    },
+    {
+      name: 'last_operation_id',
+      type: 'text',
+      nullable: true,
+      description: 'operation that changed it last',
+    },
+    { name: 'last_run_id', type: 'uuid', nullable: true, description: 'run that changed it last' },
+    {
+      name: 'source_priority',
+      type: 'text',
+      nullable: true,
+      description: 'which sources won, in order',
+    },
+    {
+      name: 'record_version',
+      type: 'int8',
+      nullable: false,
+      description: 'version of the state, rising per entity',
+    },
+    {
+      name: 'updated_at',
+      type: 'timestamptz',
+      nullable: false,
+      description: 'when the source changed it',
+    },
+  ],
+  primaryKey: ['org_id', 'entity_id'],
+  versionColumn: 'record_version',
+  timeColumn: 'updated_at',
+  cadence: DEFAULT_CADENCE,
+  criticalFields: [
+    { name: 'canonical_domain', anyOf: [['canonical_domain']] },
+    { name: 'canonical_name', anyOf: [['canonical_name']] },
+  ],
+  stableKeyColumns: ['org_id', 'entity_id', 'record_version'],
+} as const satisfies Dataset

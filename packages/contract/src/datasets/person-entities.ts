@@ -1,0 +1,68 @@
+import { type Dataset, DEFAULT_CADENCE, SCHEMA_VERSION_COLUMN } from '../dataset.ts'
+
+/** Contract, Dataset 4: current canonical state of a person. */
+export const personEntities = {
+  name: 'dx_person_entities_v1',
+  number: 4,
+  schemaVersion: 'v1',
+  description: 'The current canonical state of every person.',
+  semantics: 'upsert',
+  columns: [
+    SCHEMA_VERSION_COLUMN,
+    { name: 'org_id', type: 'uuid', nullable: false, description: 'tenant' },
+    { name: 'company_id', type: 'uuid', nullable: true, description: 'company of the tenant' },
+    { name: 'entity_id', type: 'uuid', nullable: false, description: 'canonical person entity' },
+    { name: 'full_name', type: 'text', nullable: true, description: 'whole name' },
+    { name: 'first_name', type: 'text', nullable: true, description: 'given name' },
+    { name: 'last_name', type: 'text', nullable: true, description: 'family name' },
+    { name: 'linkedin_url', type: 'text', nullable: true, description: 'LinkedIn profile' },
+    { name: 'title', type: 'text', nullable: true, description: 'job title' },
+    { name: 'seniority', type: 'text', nullable: true, description: 'seniority' },
+    { name: 'department', type: 'text', nullable: true, description: 'department' },
+    { name: 'work_email', type: 'text', nullable: true, description: 'work e-mail address' },
+    {
+      name: 'email_status',
+      type: 'text',
+      nullable: true,
+      description: 'what is known of the address',
+    },
+    { name: 'phone_e164', type: 'text', nullable: true, description: 'phone number, E.164' },
+    {
+      name: 'contact_confidence',
+      type: 'numeric',
+      nullable: true,
+      description: 'confidence in the contact data, exact',
+    },
+    {
+      name: 'last_enriched_at',
+      type: 'timestamptz',
+      nullable: true,
+      description: 'last enrichment',
+    },
+    {
+      name: 'last_operation_id',
+      type: 'text',
+      nullable: true,
+      description: 'operation that changed it last',
+    },
+    { name: 'last_run_id', type: 'uuid', nullable: true, description: 'run that changed it last' },
+    {
+      name: 'record_version',
+      type: 'int8',
+      nullable: false,
+      description: 'version of the state, rising per entity',
+    },
+    {
+      name: 'updated_at',
+      type: 'timestamptz',
+      nullable: false,
+      description: 'when the source changed it',
+    },
+  ],
+  primaryKey: ['org_id', 'entity_id'],
+  versionColumn: 'record_version',
+  timeColumn: 'updated_at',
+  cadence: DEFAULT_CADENCE,
+  criticalFields: [{ name: 'name', anyOf: [['full_name'], ['first_name', 'last_name']] }],
+  stableKeyColumns: ['org_id', 'entity_id', 'record_version'],
+} as const satisfies Dataset

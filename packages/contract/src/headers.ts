@@ -1,0 +1,29 @@
+/** Standard Webhooks: idempotency key of the batch, the same for every attempt. */
+export const WEBHOOK_ID = 'webhook-id'
+/** Standard Webhooks: seconds since the epoch, fresh for every attempt. */
+export const WEBHOOK_TIMESTAMP = 'webhook-timestamp'
+/** Standard Webhooks: space-separated list of `version,base64`. */
+export const WEBHOOK_SIGNATURE = 'webhook-signature'
+/** W3C Trace Context; unsigned, so it advises and decides nothing. */
+export const TRACEPARENT = 'traceparent'
+/** `true` on the stored answer of a batch that HQ had applied before. */
+export const IDEMPOTENT_REPLAYED = 'idempotent-replayed'
+
+/** `webhook-id`: 1 to 128 URL-safe characters (design 5, fixed). */
+export const WEBHOOK_ID_PATTERN = /^[A-Za-z0-9_-]{1,128}$/
+
+/** Media type of a batch. */
+export const BATCH_CONTENT_TYPE = 'application/json'
+/** Media type of every refusal (RFC 9457). */
+export const PROBLEM_CONTENT_TYPE = 'application/problem+json'
+
+/** Where batches go. */
+export const BATCHES_PATH = '/v1/batches'
+/** Is the process alive; asks nobody. */
+export const LIVE_PATH = '/livez'
+/** Can it do its work now. */
+export const READY_PATH = '/readyz'
+
+/** Codings of the body that both sides know; `none` sends no `content-encoding`. */
+export const CONTENT_ENCODINGS = ['zstd', 'gzip'] as const
+export type ContentEncoding = (typeof CONTENT_ENCODINGS)[number]

@@ -1,0 +1,87 @@
+export {
+  type Column,
+  type ColumnType,
+  type CriticalField,
+  type Dataset,
+  ENTITY_TYPES,
+  type Semantics,
+} from './dataset.ts'
+export { renderDatasetTables } from './dataset-tables.ts'
+export {
+  columnOf,
+  DATASETS,
+  type DatasetName,
+  datasetByName,
+  datasetByNumber,
+  HEARTBEAT_DATASET,
+  HEARTBEAT_DATASET_NUMBER,
+  isDatasetName,
+  SCHEMA_VERSION,
+} from './datasets.ts'
+export {
+  type Envelope,
+  type EnvelopeRow,
+  EPOCH_PATTERN,
+  envelopeSchema,
+  SOURCE_PATTERN,
+} from './envelope.ts'
+export {
+  BATCH_CONTENT_TYPE,
+  BATCHES_PATH,
+  CONTENT_ENCODINGS,
+  type ContentEncoding,
+  IDEMPOTENT_REPLAYED,
+  LIVE_PATH,
+  PROBLEM_CONTENT_TYPE,
+  READY_PATH,
+  TRACEPARENT,
+  WEBHOOK_ID,
+  WEBHOOK_ID_PATTERN,
+  WEBHOOK_SIGNATURE,
+  WEBHOOK_TIMESTAMP,
+} from './headers.ts'
+export { LIMITS } from './limits.ts'
+export {
+  type BatchAnswer,
+  batchAnswerSchema,
+  type Counts,
+  emptyCounts,
+  OUTCOMES,
+  type Outcome,
+  ROW_CODES,
+  type RowCode,
+  type RowResult,
+} from './outcome.ts'
+export {
+  PROBLEMS,
+  type Problem,
+  type ProblemCode,
+  problemSchema,
+  problemType,
+} from './problem.ts'
+export { type RowProblem, rowProblem } from './row-problem.ts'
+export { gatewayRowSchema, producerRowSchema, type WireRow } from './row-schema.ts'
+export { type SignedContent, sign } from './sign.ts'
+export {
+  KeyFormatError,
+  parseSigningKey,
+  parseVerificationKey,
+  type SigningKey,
+  type VerificationKey,
+} from './signing-key.ts'
+export { parseTraceparent, TRACEPARENT_PATTERN, type TraceParent } from './traceparent.ts'
+export {
+  TIMESTAMP_TOLERANCE_SECONDS,
+  type VerifyFailure,
+  type VerifyInput,
+  type VerifyResult,
+  verify,
+} from './verify.ts'
+export {
+  INT8_PATTERN,
+  NUMERIC_PATTERN,
+  TIMESTAMP_PATTERN,
+  UUID_PATTERN,
+  wireValueSchema,
+  XID_PATTERN,
+} from './wire-value.ts'

@@ -1,0 +1,49 @@
+import { z } from 'zod'
+
+/**
+ * Every refusal of a whole request (design 5): code, status, and what the producer does about it. Gateway and
+ * relay read the same table, so they cannot disagree.
+ *
+ * `retry`: the same batch again, later. `split`: the batch in halves. `halt`: the fault is the producer's
+ * or the operator's, not the row's, so nothing is dead-lettered and delivery pauses.
+ */
+export const PROBLEMS = {
+  invalid_webhook_id: { status: 400, reaction: 'halt', title: 'webhook-id missing or malformed' },
+  invalid_envelope: { status: 400, reaction: 'halt', title: 'The body is not a batch' },
+  unauthorized: { status: 401, reaction: 'halt', title: 'The signature was not accepted' },
+  not_allowed: { status: 403, reaction: 'halt', title: 'The key may not write this dataset' },
+  not_found: { status: 404, reaction: 'halt', title: 'Nothing at this path' },
+  method_not_allowed: { status: 405, reaction: 'halt', title: 'Method not allowed' },
+  body_timeout: { status: 408, reaction: 'retry', title: 'The body did not arrive in time' },
+  in_flight: { status: 409, reaction: 'retry', title: 'This batch is being applied' },
+  too_large: { status: 413, reaction: 'split', title: 'The batch is too large' },
+  unsupported_media_type: { status: 415, reaction: 'halt', title: 'Unsupported media type' },
+  unsupported_encoding: { status: 415, reaction: 'halt', title: 'Unsupported content-encoding' },
+  webhook_id_reused: { status: 422, reaction: 'halt', title: 'webhook-id used for other content' },
+  unknown_dataset: { status: 422, reaction: 'halt', title: 'Unknown dataset or schema version' },
+  quota_exceeded: { status: 429, reaction: 'retry', title: 'Quota exceeded' },
+  internal_error: { status: 500, reaction: 'retry', title: 'Internal error' },
+  at_capacity: { status: 503, reaction: 'retry', title: 'The gateway is at its capacity' },
+  draining: { status: 503, reaction: 'retry', title: 'The gateway is shutting down' },
+  database_unavailable: { status: 503, reaction: 'retry', title: 'HQ cannot be written' },
+} as const satisfies Record<
+  string,
+  { status: number; reaction: 'retry' | 'split' | 'halt'; title: string }
+>
+export type ProblemCode = keyof typeof PROBLEMS
+
+/** RFC 9457 problem details as the gateway sends them; `code` is a {@link ProblemCode}. */
+export const problemSchema = z.object({
+  type: z.string(),
+  title: z.string(),
+  status: z.int(),
+  code: z.string(),
+  detail: z.string().optional(),
+  instance: z.string().optional(),
+})
+export type Problem = z.infer<typeof problemSchema>
+
+/** `type` of a problem: a reference that resolves at the gateway. */
+export function problemType(code: ProblemCode): string {
+  return `/problems/${code}`
+}

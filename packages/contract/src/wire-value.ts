@@ -1,0 +1,113 @@
+import { z } from 'zod'
+import type { Column } from './dataset.ts'
+
+/*
+ * How each type travels (design 4, fixed): int4, boolean and text as JSON has them, everything that a
+ * JSON number or a Date would damage as a string. No transforms: what was validated is what is stored.
+ */
+
+/** Any 8-4-4-4-12 hexadecimal id; PostgreSQL does not look at version and variant, so neither do we. */
+export const UUID_PATTERN = /^[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$/
+
+/**
+ * A decimal number as `numeric::text` prints it: no exponent, no leading zeros, no negative zero, because
+ * PostgreSQL would store these as another text. NaN and infinities are refused.
+ */
+export const NUMERIC_PATTERN = /^(?!-0(?:\.0*)?$)-?(?:0|[1-9]\d{0,131071})(?:\.\d{1,16383})?$/
+
+/** An int8 in canonical form: no leading zeros, no `-0`; the range is checked apart. */
+export const INT8_PATTERN = /^(?:0|-?[1-9]\d{0,18})$/
+
+/**
+ * ISO 8601 with explicit offset and 0 to 6 fraction digits, as `to_json(timestamptz)` prints it for the years
+ * 1 to 9999. Whether the month has that day is checked apart.
+ */
+export const TIMESTAMP_PATTERN =
+  /^(?!0000)\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{1,6})?(?:Z|[+-](?:0\d|1[0-5]):[0-5]\d)$/
+
+/**
+ * A transaction id (`xid8`) as text, the range checked apart. Leading zeros are refused, because PostgreSQL
+ * reads them as octal: `'010'::xid8` is 8.
+ */
+export const XID_PATTERN = /^(?:0|[1-9]\d{0,19})$/
+
+const INT4_MIN = -2_147_483_648
+const INT4_MAX = 2_147_483_647
+const INT8_MIN = -(2n ** 63n)
+const INT8_MAX = 2n ** 63n - 1n
+const XID_MAX = 2n ** 64n - 1n
+
+function isInt8(text: string): boolean {
+  // 18 digits always fit, so BigInt is paid for by 19-digit numbers only.
+  if (text.length < 19) return true
+  const value = BigInt(text)
+  return value >= INT8_MIN && value <= INT8_MAX
+}
+
+function isXid(text: string): boolean {
+  return text.length < 20 || BigInt(text) <= XID_MAX
+}
+
+function isCalendarDay(text: string): boolean {
+  const day = Number(text.slice(8, 10))
+  if (day <= 28) return true
+  const [year, month] = [Number(text.slice(0, 4)), Number(text.slice(5, 7))]
+  // Day 0 is the last of the month before. Date.UTC reads the years 1 to 99 as 1901 to 1999, which have the
+  // same leap years.
+  return day <= new Date(Date.UTC(year, month, 0)).getUTCDate()
+}
+
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text)
+    return true
+  } catch {
+    return false
+  }
+}
+
+/** A timestamp on the wire, of a row or of the envelope. */
+export const timestampSchema = z
+  .string()
+  .regex(TIMESTAMP_PATTERN, {
+    error: 'must be an ISO 8601 timestamp with offset, to the microsecond',
+    abort: true,
+  })
+  .refine(isCalendarDay, 'must be a day of the calendar')
+
+/** A transaction id on the wire. */
+export const xidSchema = z
+  .string()
+  .regex(XID_PATTERN, { error: 'must be a transaction id in a string', abort: true })
+  .refine(isXid, 'must fit into 64 bits')
+
+function schemaOfType(column: Column): z.ZodType {
+  if (column.values !== undefined) return z.enum([...column.values])
+  switch (column.type) {
+    case 'text':
+      return z.string()
+    case 'uuid':
+      return z.string().regex(UUID_PATTERN, 'must be a uuid')
+    case 'int4':
+      return z.int().min(INT4_MIN).max(INT4_MAX)
+    case 'int8':
+      return z
+        .string()
+        .regex(INT8_PATTERN, { error: 'must be a 64-bit integer in a string', abort: true })
+        .refine(isInt8, 'must fit into 64 bits')
+    case 'numeric':
+      return z.string().regex(NUMERIC_PATTERN, 'must be a decimal number in a string')
+    case 'boolean':
+      return z.boolean()
+    case 'timestamptz':
+      return timestampSchema
+    case 'jsonb':
+      return z.string().refine(isJson, 'must be a string that holds JSON')
+  }
+}
+
+/** The zod schema of one column's value on the wire. */
+export function wireValueSchema(column: Column): z.ZodType {
+  const schema = schemaOfType(column)
+  return column.nullable ? schema.nullable() : schema
+}
