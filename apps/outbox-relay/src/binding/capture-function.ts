@@ -1,0 +1,116 @@
+import { datasetByName } from '@hq-export/contract'
+import pg from 'pg'
+import { BODY_QUOTE, type BoundDataset } from './binding-schema.ts'
+
+/** What fires a generated function. */
+export type CaptureEvent = 'insert' | 'update' | 'delete' | 'truncate' | 'leave' | 'bump'
+
+/** A generated trigger function. */
+export interface GeneratedFunction {
+  readonly name: string
+  /** Source table whose owner becomes the owner (security definer) of the function. */
+  readonly table: string
+  readonly sql: string
+}
+
+/** Where the rows of a firing come from when they have to be kept raw. */
+export type RawRows =
+  | { readonly kind: 'transition'; readonly table: 'n' | 'o' }
+  | { readonly kind: 'record'; readonly record: 'new' | 'old' }
+  | { readonly kind: 'table' }
+
+const OUTBOX_TABLES = [0, 1, 2]
+
+/** `hq_export.capture_<dataset>_<event>`. */
+export function functionName(dataset: string, event: CaptureEvent): string {
+  return `hq_export.${pg.escapeIdentifier(`capture_${dataset}_${event}`)}`
+}
+
+/** The same insert for each outbox table, static, and the one that is current chosen at run time. */
+export function insertIntoCurrent(insert: (table: string) => string): string {
+  const branches = OUTBOX_TABLES.map(
+    (number) => `when ${number} then\n${insert(`hq_export.outbox_${number}`)};`,
+  )
+  return `case pg_sequence_last_value('hq_export.current_outbox')
+${branches.join('\n')}
+end case;`
+}
+
+/** Dynamic on purpose: it runs only after the static insert has failed, and keeps every function a third shorter. */
+function insertRaw(number: number, isDeleted: boolean, rows: RawRows): string {
+  const insert = `insert into hq_export.outbox_%s (dataset, deleted, sqlstate, traceparent, body)`
+  const values = `${number}, ${isDeleted}, $1, hq_export.current_traceparent()`
+  const current = `pg_sequence_last_value('hq_export.current_outbox')`
+  switch (rows.kind) {
+    case 'transition':
+      return `execute format('${insert} select ${values}, row_to_json(r)::text from ${rows.table} r',
+        ${current}) using v_sqlstate;`
+    case 'record':
+      return `execute format('${insert} values (${values}, $2)',
+        ${current}) using v_sqlstate, row_to_json(${rows.record})::text;`
+    case 'table':
+      return `execute format('${insert} select ${values}, row_to_json(r)::text from only %s r',
+        ${current}, tg_relid::regclass) using v_sqlstate;`
+  }
+}
+
+/** Condition under which a disabled firing is a gap: a statement that touched no row is none. */
+function gapCondition(rows: RawRows): string {
+  return rows.kind === 'transition' ? ` where exists (select from ${rows.table})` : ''
+}
+
+/**
+ * A trigger function around `capture`, a plpgsql statement list.
+ *
+ * A capture never fails the write: on any error the raw rows go to the outbox with the SQLSTATE, and if that
+ * fails too a bare marker that rows are missing. Only when not even the outbox can be written is there
+ * nothing left but a warning in the server's log.
+ *
+ * Order inside: insert first, then ring (see hq_export.ring).
+ */
+export function captureFunction(options: {
+  readonly bound: BoundDataset
+  readonly event: CaptureEvent
+  readonly rows: RawRows
+  readonly capture: string
+  readonly declare?: string
+  readonly returns?: 'null' | 'new'
+}): GeneratedFunction {
+  const { bound, event, rows, capture } = options
+  const { name, number } = datasetByName(bound.dataset)
+  const isDeleted = event === 'delete' || event === 'truncate' || event === 'leave'
+  // A capture whose plan was made for few rows must not scan version_base for each of many.
+  const settings = bound.version === undefined ? '' : '\n  set enable_seqscan = off'
+  return {
+    name: functionName(name, event),
+    table: bound.table,
+    sql: `create or replace function ${functionName(name, event)}() returns trigger
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp
+  set timezone = 'UTC'${settings}
+as ${BODY_QUOTE}
+declare
+  v_sqlstate text;
+begin
+  if current_setting('hq_export.disabled', true) = 'on' then
+    insert into hq_export.capture_gap (dataset, operation) select ${number}, '${event}'${gapCondition(rows)};
+    return null;
+  end if;
+${capture}
+  return null;
+exception when others then
+  v_sqlstate := sqlstate;
+  begin
+    ${insertRaw(number, isDeleted, rows)}
+    perform hq_export.ring();
+  exception when others then
+    begin
+      insert into hq_export.outbox_0 (dataset, deleted, sqlstate) values (${number}, ${isDeleted}, v_sqlstate);
+    exception when others then
+      raise warning 'hq_export: % of % was not captured: % (%)', tg_op, tg_relid::regclass, sqlerrm, sqlstate;
+    end;
+  end;
+  return null;
+end ${BODY_QUOTE}`,
+  }
+}

@@ -1,0 +1,98 @@
+import { type Dataset, datasetByName } from '@hq-export/contract'
+import pg from 'pg'
+import type { BoundDataset } from './binding-schema.ts'
+import { type CaptureEvent, functionName } from './capture-function.ts'
+import { hasJustEnded, keyChanged } from './capture-functions.ts'
+import type { SourceRelation, SourceTable } from './source-table.ts'
+
+/** A generated trigger. */
+export interface GeneratedTrigger {
+  readonly name: string
+  /** Quoted `schema.table` that carries it. */
+  readonly relation: string
+  readonly sql: string
+}
+
+/** Start of every trigger name of ours; the dataset's number follows, because one table may feed several datasets. */
+export const TRIGGER_PREFIX = 'hq_export_'
+
+function trigger(
+  bound: BoundDataset,
+  relation: SourceRelation,
+  event: CaptureEvent,
+  clauses: string,
+): GeneratedTrigger {
+  const { number } = datasetByName(bound.dataset)
+  const name = `${TRIGGER_PREFIX}${number}_${event}`
+  const [when, ...rest] = clauses.split('\n')
+  return {
+    name,
+    relation: relation.sql,
+    sql: `create or replace trigger ${pg.escapeIdentifier(name)} ${when} on ${relation.sql}
+${rest.join('\n')} execute function ${functionName(bound.dataset, event)}()`,
+  }
+}
+
+/**
+ * Statement triggers of one relation. A statement aimed at a partition fires the partition's statement triggers and not the root's
+ * (and the other way round), so each has them all and exactly one of them fires. TRUNCATE fires both, so only
+ * relations that hold rows have that one.
+ */
+function statementTriggers(bound: BoundDataset, relation: SourceRelation): GeneratedTrigger[] {
+  const { semantics }: Dataset = datasetByName(bound.dataset)
+  const inserted = trigger(
+    bound,
+    relation,
+    'insert',
+    'after insert\nreferencing new table as n for each statement',
+  )
+  if (semantics === 'append') return [inserted]
+  const truncated = trigger(bound, relation, 'truncate', 'before truncate\nfor each statement')
+  return [
+    inserted,
+    trigger(
+      bound,
+      relation,
+      'update',
+      'after update\nreferencing new table as n for each statement',
+    ),
+    trigger(
+      bound,
+      relation,
+      'delete',
+      'after delete\nreferencing old table as o for each statement',
+    ),
+    ...(relation.hasStorage ? [truncated] : []),
+  ]
+}
+
+/** Row triggers, on the root: PostgreSQL clones them to partitions. Their AFTER events run before the statement's. */
+function rowTriggers(bound: BoundDataset, root: SourceRelation): GeneratedTrigger[] {
+  const { semantics }: Dataset = datasetByName(bound.dataset)
+  const whenRow = (condition: string): string => `after update\nfor each row when (${condition})`
+  if (semantics === 'append') {
+    if (bound.terminal === undefined) return []
+    return [trigger(bound, root, 'update', whenRow(hasJustEnded(bound)))]
+  }
+  const version = pg.escapeIdentifier(bound.version ?? '')
+  const isSilent = `new.${version} <= old.${version} and not (${keyChanged(bound)}) and old.* operator(pg_catalog.*<>) new.*`
+  return [
+    trigger(bound, root, 'bump', whenRow(isSilent)),
+    trigger(
+      bound,
+      root,
+      'leave',
+      bound.filter === undefined ? whenRow(keyChanged(bound)) : 'after update\nfor each row',
+    ),
+  ]
+}
+
+/** Every trigger of one dataset on its source table and the partitions below it. */
+export function captureTriggers(bound: BoundDataset, source: SourceTable): GeneratedTrigger[] {
+  const [root] = source.relations
+  if (root === undefined) throw new RangeError(`${source.table} has no relation`)
+  return [
+    ...rowTriggers(bound, root),
+    ...source.relations.flatMap((relation) => statementTriggers(bound, relation)),
+  ]
+}

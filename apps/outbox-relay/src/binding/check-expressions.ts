@@ -1,0 +1,48 @@
+import type pg from 'pg'
+import { type Binding, type BoundDataset, SNAPSHOTS_DATASET } from './binding-schema.ts'
+import { projectionOf, snapshotProjectionOf, tableSql, terminalSql } from './projection.ts'
+
+/** An expression of a binding and where it stands, for the message. */
+interface Expression {
+  readonly place: string
+  readonly sql: string
+}
+
+function expressionsOf(bound: BoundDataset): Expression[] {
+  const projection = projectionOf(bound, 'null::bigint')
+  const snapshot =
+    snapshotProjectionOf(bound, projection, {
+      version: 'null::bigint',
+      snapshotId: 'null::uuid',
+    }) ?? []
+  const terminal = terminalSql(bound, 'r')
+  return [
+    ...projection.columns.map(({ name, sql }) => ({ place: `${bound.dataset}.${name}`, sql })),
+    ...snapshot.map(({ name, sql }) => ({ place: `${SNAPSHOTS_DATASET}.${name}`, sql })),
+    ...(bound.filter === undefined
+      ? []
+      : [{ place: `${bound.dataset} filter`, sql: `(${bound.filter})::boolean` }]),
+    ...(terminal === undefined ? [] : [{ place: `${bound.dataset} terminal`, sql: terminal }]),
+  ]
+}
+
+/**
+ * Lets PostgreSQL parse each expression by itself, so that every wrong one is named, and not just the first of a view.
+ * `explain` plans and runs nothing.
+ * @returns one sentence per expression that PostgreSQL refuses.
+ */
+export async function checkExpressions(client: pg.ClientBase, binding: Binding): Promise<string[]> {
+  const problems: string[] = []
+  for (const bound of binding.datasets) {
+    for (const { place, sql } of expressionsOf(bound)) {
+      try {
+        await client.query(`explain select ${sql} from ${tableSql(bound.table)} r`)
+      } catch (error) {
+        const { code, message } = error as pg.DatabaseError
+        if (code === undefined) throw error
+        problems.push(`${place} (${bound.table}): ${message}`)
+      }
+    }
+  }
+  return problems
+}

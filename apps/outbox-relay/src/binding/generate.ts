@@ -1,0 +1,46 @@
+import { createHash } from 'node:crypto'
+import type { Binding } from './binding-schema.ts'
+import type { GeneratedFunction } from './capture-function.ts'
+import { captureFunctions } from './capture-functions.ts'
+import { captureTriggers, type GeneratedTrigger } from './capture-triggers.ts'
+import type { SourceTable } from './source-table.ts'
+import { datasetView, type GeneratedView, snapshotsView } from './view-sql.ts'
+
+/** Everything that a binding installs, in the order in which it can be created. */
+export interface GeneratedSql {
+  readonly views: readonly GeneratedView[]
+  readonly functions: readonly GeneratedFunction[]
+  readonly triggers: readonly GeneratedTrigger[]
+  /** sha256 of all of it and of the owners, in hexadecimal. */
+  readonly fingerprint: string
+}
+
+function fingerprintOf(
+  parts: Omit<GeneratedSql, 'fingerprint'>,
+  sources: ReadonlyMap<string, SourceTable>,
+): string {
+  const hash = createHash('sha256')
+  for (const { sql, table } of [...parts.views, ...parts.functions]) {
+    hash.update(JSON.stringify([sql, sources.get(table)?.owner]))
+  }
+  for (const { sql } of parts.triggers) hash.update(JSON.stringify(sql))
+  return hash.digest('hex')
+}
+
+/** Generates views, trigger functions and triggers of a binding. Pure: the same input gives the same text. */
+export function generate(
+  binding: Binding,
+  sources: ReadonlyMap<string, SourceTable>,
+): GeneratedSql {
+  const snapshots = snapshotsView(binding)
+  const parts = {
+    views: [...binding.datasets.map(datasetView), ...(snapshots === undefined ? [] : [snapshots])],
+    functions: binding.datasets.flatMap(captureFunctions),
+    triggers: binding.datasets.flatMap((bound) => {
+      const source = sources.get(bound.table)
+      if (source === undefined) throw new RangeError(`${bound.table} was not inspected`)
+      return captureTriggers(bound, source)
+    }),
+  }
+  return { ...parts, fingerprint: fingerprintOf(parts, sources) }
+}

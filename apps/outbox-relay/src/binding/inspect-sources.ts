@@ -1,0 +1,121 @@
+import pg from 'pg'
+import type { Binding, BoundDataset } from './binding-schema.ts'
+import { tableSql } from './projection.ts'
+import type { SourceTable } from './source-table.ts'
+
+const { escapeIdentifier } = pg
+
+/** What the catalog says of the bound tables, and everything that forbids to bind them. */
+export interface Inspection {
+  readonly sources: ReadonlyMap<string, SourceTable>
+  readonly problems: readonly string[]
+}
+
+interface RelationRow {
+  schema: string
+  name: string
+  kind: string
+  owner: string
+  is_readable: boolean
+  is_seen_whole: boolean
+  columns: { name: string; notNull: boolean }[]
+  unique_keys: string[][]
+}
+
+/*
+ * The table and every partition below it. `is_seen_whole`: row level security would empty what the owner of the
+ * bound table reads (design 4, Capture), silently, unless it owns the relation too and is not forced, or bypasses it.
+ */
+const RELATIONS = `
+with root as (
+  select c.oid, c.relowner from pg_catalog.pg_class c where c.oid = pg_catalog.to_regclass($1)
+), tree as (
+  select r.oid, r.oid as relid, 0 as level from root r
+  union
+  select r.oid, p.relid, p.level from root r cross join lateral pg_catalog.pg_partition_tree(r.oid) p
+)
+select n.nspname as schema, c.relname as name, c.relkind as kind, o.rolname as owner,
+  pg_catalog.has_table_privilege(o.oid, c.oid, 'select') as is_readable,
+  not c.relrowsecurity or o.rolsuper or o.rolbypassrls
+    or (c.relowner = o.oid and not c.relforcerowsecurity) as is_seen_whole,
+  (select coalesce(json_agg(json_build_object('name', a.attname, 'notNull', a.attnotnull) order by a.attnum), '[]')
+   from pg_catalog.pg_attribute a
+   where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped) as columns,
+  (select coalesce(json_agg((
+     select json_agg(a.attname)
+     from pg_catalog.pg_attribute a
+     where a.attrelid = c.oid and a.attnum = any ((i.indkey::int2[])[0:i.indnkeyatts - 1])
+   )), '[]')
+   from pg_catalog.pg_index i
+   where i.indrelid = c.oid and i.indisunique and i.indisvalid and i.indpred is null and i.indexprs is null
+  ) as unique_keys
+from tree t
+join root r on r.oid = t.oid
+join pg_catalog.pg_class c on c.oid = t.relid
+join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+join pg_catalog.pg_roles o on o.oid = r.relowner
+order by t.level, n.nspname, c.relname`
+
+function columnProblems(bound: BoundDataset, root: RelationRow): string[] {
+  const problems: string[] = []
+  const named = [
+    ...bound.key.map((column) => ['key', column] as const),
+    ...(bound.version === undefined ? [] : [['version', bound.version] as const]),
+    ...(bound.terminal === undefined ? [] : [['terminal', bound.terminal.column] as const]),
+  ]
+  for (const [role, name] of named) {
+    const column = root.columns.find((candidate) => candidate.name === name)
+    if (column === undefined)
+      problems.push(`${bound.dataset}: ${role} column ${bound.table}.${name} does not exist`)
+    else if (role !== 'terminal' && !column.notNull)
+      problems.push(`${bound.dataset}: ${role} column ${bound.table}.${name} allows NULL`)
+  }
+  if (problems.length > 0) return problems
+  const isUnique = root.unique_keys.some((columns) =>
+    columns.every((column) => bound.key.includes(column)),
+  )
+  return isUnique
+    ? []
+    : [`${bound.dataset}: ${bound.table} has no unique index on (${bound.key.join(', ')})`]
+}
+
+function tableProblems(bound: BoundDataset, relations: readonly RelationRow[]): string[] {
+  const [root] = relations
+  if (root === undefined) return [`${bound.dataset}: table ${bound.table} does not exist`]
+  if (root.kind !== 'r' && root.kind !== 'p')
+    return [`${bound.dataset}: ${bound.table} is not a table; triggers cannot see its changes`]
+  const problems = columnProblems(bound, root)
+  for (const { schema, name, owner, is_readable, is_seen_whole } of relations) {
+    const definer = `role ${owner}, which owns ${bound.table} and captures for it,`
+    if (!is_seen_whole)
+      problems.push(
+        `${bound.dataset}: row level security of ${schema}.${name} hides rows from ${definer} without an error; ` +
+          `grant it BYPASSRLS, or let it own the table without FORCE ROW LEVEL SECURITY`,
+      )
+    if (!is_readable)
+      problems.push(`${bound.dataset}: ${definer} may not read ${schema}.${name}; grant it SELECT`)
+  }
+  return problems
+}
+
+/** Reads the bound tables from the catalog: no lock on them beyond a catalog look-up's. */
+export async function inspectSources(client: pg.ClientBase, binding: Binding): Promise<Inspection> {
+  const sources = new Map<string, SourceTable>()
+  const problems: string[] = []
+  for (const bound of binding.datasets) {
+    const { rows } = await client.query<RelationRow>(RELATIONS, [tableSql(bound.table)])
+    const found = tableProblems(bound, rows)
+    problems.push(...found)
+    const [root] = rows
+    if (root === undefined || found.length > 0) continue
+    sources.set(bound.table, {
+      table: bound.table,
+      owner: root.owner,
+      relations: rows.map(({ schema, name, kind }) => ({
+        sql: `${escapeIdentifier(schema)}.${escapeIdentifier(name)}`,
+        hasStorage: kind === 'r',
+      })),
+    })
+  }
+  return { sources, problems }
+}

@@ -1,0 +1,128 @@
+import { datasetByName } from '@hq-export/contract'
+import pg from 'pg'
+import { type Binding, SNAPSHOTS_DATASET } from './binding-schema.ts'
+import type { GeneratedSql } from './generate.ts'
+import { grantsFor } from './grants.ts'
+import { obsoleteFunctions, obsoleteTriggers, readInstalled } from './installed.ts'
+import { lockRelations } from './lock-relations.ts'
+import { refuseVirtualColumns } from './refuse-virtual-columns.ts'
+import type { SourceTable } from './source-table.ts'
+import { viewName } from './view-sql.ts'
+
+const { escapeIdentifier } = pg
+
+/** What to install, and how patiently. */
+export interface Installation {
+  readonly binding: Binding
+  readonly sources: ReadonlyMap<string, SourceTable>
+  readonly sql: GeneratedSql
+  /** How long the first lock may be waited for; all writers of that table queue behind us meanwhile. */
+  readonly lockWaitMs: number
+  /** Relation to lock first: the one that refused last time. */
+  readonly lockFirst?: string
+}
+
+async function createViews(client: pg.ClientBase, { sql, sources }: Installation): Promise<void> {
+  for (const { name, table, sql: create } of sql.views) {
+    await client.query(create)
+    // The view reads the table as its owner, so a reader of the view needs no right on the application's tables.
+    await client.query(
+      `alter view ${viewName(name)} owner to ${escapeIdentifier(sources.get(table)?.owner ?? '')}`,
+    )
+    await client.query(`grant select on ${viewName(name)} to hq_export_relay`)
+    const readers = [...sources.values()].map(({ owner }) => escapeIdentifier(owner))
+    await client.query(`grant select on ${viewName(name)} to ${readers.join(', ')}`)
+  }
+}
+
+async function createFunctions(
+  client: pg.ClientBase,
+  { sql, sources }: Installation,
+): Promise<void> {
+  for (const { name, table, sql: create } of sql.functions) {
+    await client.query(create)
+    await client.query(`revoke all on function ${name}() from public`)
+    await client.query(
+      `alter function ${name}() owner to ${escapeIdentifier(sources.get(table)?.owner ?? '')}`,
+    )
+  }
+}
+
+async function recordBinding(client: pg.ClientBase, installation: Installation): Promise<void> {
+  const { binding, sql } = installation
+  const snapshotSources = binding.datasets.filter(({ snapshot }) => snapshot !== undefined)
+  const rows: [dataset: string, table: string, definition: unknown][] = [
+    ...binding.datasets.map((bound): [string, string, unknown] => [
+      bound.dataset,
+      bound.table,
+      bound,
+    ]),
+  ]
+  if (snapshotSources.length > 0) {
+    rows.push([
+      SNAPSHOTS_DATASET,
+      snapshotSources.map(({ table }) => table).join(', '),
+      { derivedFrom: snapshotSources.map(({ dataset }) => dataset) },
+    ])
+  }
+  await client.query('delete from hq_export.binding')
+  for (const [dataset, table, definition] of rows) {
+    await client.query(
+      `insert into hq_export.binding (number, dataset, name, source_table, fingerprint, definition)
+       values ($1, $2, $3, $4, $5, $6)`,
+      [
+        datasetByName(dataset).number,
+        dataset,
+        binding.name,
+        table,
+        sql.fingerprint,
+        JSON.stringify(definition),
+      ],
+    )
+  }
+}
+
+/**
+ * Installs in one transaction: whoever writes meanwhile is captured by the old triggers or by the new ones, never by none.
+ *
+ * Locks: views, functions and grants first, which block nobody; then SHARE ROW EXCLUSIVE on every bound
+ * table, held for the milliseconds that the triggers take.
+ * @throws pg.DatabaseError 55P03 when a table was not to be had in time; nothing is installed then.
+ */
+export async function install(client: pg.ClientBase, installation: Installation): Promise<void> {
+  const { sql, sources } = installation
+  await client.query('begin isolation level read committed')
+  try {
+    await client.query(
+      `select pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtext('hq_export.bind'))`,
+    )
+    await client.query(`set local lock_timeout = ${installation.lockWaitMs}`)
+    const installed = await readInstalled(client)
+    const grants = await grantsFor(client, sources)
+    for (const grant of grants.before) await client.query(grant)
+    if (installed.views.length > 0)
+      await client.query(`drop view ${installed.views.map(viewName).join(', ')}`)
+    await createViews(client, installation)
+    await refuseVirtualColumns(client, installation.binding)
+    await createFunctions(client, installation)
+
+    const obsolete = obsoleteTriggers(sql, installed)
+    await lockRelations(client, {
+      share: sql.triggers.map(({ relation }) => relation),
+      exclusive: obsolete.map(({ relation }) => relation),
+      firstWaitMs: installation.lockWaitMs,
+      ...(installation.lockFirst === undefined ? {} : { first: installation.lockFirst }),
+    })
+    for (const trigger of sql.triggers) await client.query(trigger.sql)
+    for (const { name, relation } of obsolete)
+      await client.query(`drop trigger ${escapeIdentifier(name)} on ${relation}`)
+    for (const name of obsoleteFunctions(sql, installed))
+      await client.query(`drop function ${name}()`)
+    for (const grant of grants.after) await client.query(grant)
+    await recordBinding(client, installation)
+    await client.query('commit')
+  } catch (error) {
+    await client.query('rollback')
+    throw error
+  }
+}

@@ -1,0 +1,56 @@
+import { readdir, readFile } from 'node:fs/promises'
+import { basename, join } from 'node:path'
+import { MIGRATIONS_FOLDER } from '../migrate.ts'
+import { BindingError } from './binding-error.ts'
+import { type Binding, bindingSchema } from './binding-schema.ts'
+
+const BINDINGS_FOLDER = join(MIGRATIONS_FOLDER, 'bindings')
+
+/** Names of the bindings that ship with this build. */
+export async function listBindings(): Promise<string[]> {
+  const files = await readdir(BINDINGS_FOLDER)
+  return files
+    .filter((file) => file.endsWith('.json'))
+    .map((file) => basename(file, '.json'))
+    .sort()
+}
+
+async function readBinding(nameOrFile: string): Promise<string> {
+  const names = await listBindings()
+  const file = names.includes(nameOrFile) ? join(BINDINGS_FOLDER, `${nameOrFile}.json`) : nameOrFile
+  try {
+    return await readFile(file, 'utf8')
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code !== 'ENOENT') throw cause
+    throw new BindingError(nameOrFile, [
+      `it is neither a file nor one of the bindings that ship: ${names.join(', ')}`,
+    ])
+  }
+}
+
+function parseJson(nameOrFile: string, text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch (error) {
+    throw new BindingError(nameOrFile, [`it is not JSON: ${(error as Error).message}`])
+  }
+}
+
+/** Validates what a binding file holds. @throws {BindingError} with every problem. */
+export function parseBinding(nameOrFile: string, value: unknown): Binding {
+  const parsed = bindingSchema.safeParse(value)
+  if (parsed.success) return parsed.data
+  throw new BindingError(
+    nameOrFile,
+    parsed.error.issues.map(({ path, message }) => `${path.join('.') || 'binding'}: ${message}`),
+  )
+}
+
+/**
+ * Reads a binding.
+ * @param nameOrFile name of a binding that ships (`reference`), or path of a JSON file.
+ * @throws {BindingError} when it does not exist or is not a binding, with every problem.
+ */
+export async function loadBinding(nameOrFile: string): Promise<Binding> {
+  return parseBinding(nameOrFile, parseJson(nameOrFile, await readBinding(nameOrFile)))
+}

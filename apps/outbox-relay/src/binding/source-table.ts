@@ -1,0 +1,17 @@
+/** A table that carries triggers: the bound table itself, or a partition below it. */
+export interface SourceRelation {
+  /** Quoted `schema.table`. */
+  readonly sql: string
+  /** A partitioned table holds no rows itself. */
+  readonly hasStorage: boolean
+}
+
+/** What the generator has to know of a bound table; read from the catalog by `inspectSources`. */
+export interface SourceTable {
+  /** `schema.table` as the binding writes it. */
+  readonly table: string
+  /** Role that owns the table; functions and views on it become its own. */
+  readonly owner: string
+  /** The table first, then every partition below it. */
+  readonly relations: readonly SourceRelation[]
+}

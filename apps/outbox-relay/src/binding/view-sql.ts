@@ -1,0 +1,92 @@
+import { type Dataset, datasetByName } from '@hq-export/contract'
+import pg from 'pg'
+import type { Binding, BoundDataset } from './binding-schema.ts'
+import { SNAPSHOTS_DATASET } from './binding-schema.ts'
+import {
+  type ProjectedColumn,
+  projectionOf,
+  snapshotIdSql,
+  snapshotProjectionOf,
+  tableSql,
+} from './projection.ts'
+
+const { escapeIdentifier } = pg
+
+/** Alias of the version base in a view; an expression over `r` has no reason to use it. */
+const BASE = 'hq_export_base'
+/** Prefix of the columns that a view has beside the contract's. */
+const EXTRA_PREFIX = '_'
+
+/** A generated projection view. */
+export interface GeneratedView {
+  readonly name: string
+  /** Source table whose owner becomes the owner of the view; its RLS is then checked as that owner. */
+  readonly table: string
+  readonly sql: string
+}
+
+/** `hq_export.dx_..._v1` of a dataset. */
+export function viewName(dataset: string): string {
+  return `hq_export.${escapeIdentifier(dataset)}`
+}
+
+function selectList(columns: readonly ProjectedColumn[]): string {
+  return columns.map(({ name, sql }) => `  ${sql} as ${escapeIdentifier(name)}`).join(',\n')
+}
+
+/** The contract rows of one source table as they are now. */
+export function datasetView(bound: BoundDataset): GeneratedView {
+  const version =
+    bound.version === undefined
+      ? ''
+      : `hq_export.exported_version((r.${escapeIdentifier(bound.version)})::bigint, ${BASE}.base)`
+  const projection = projectionOf(bound, version)
+  const { dataset, filters } = projection
+  const snapshot =
+    snapshotProjectionOf(bound, projection, {
+      version,
+      snapshotId: snapshotIdSql(projection, version),
+    }) ?? []
+  // What a snapshot row has beyond its entity row, for the view of the snapshots.
+  const extra = snapshot
+    .filter(({ name }) => !dataset.columns.some((column) => column.name === name))
+    .map((column) => ({ ...column, name: `${EXTRA_PREFIX}${column.name}` }))
+  const base = `
+left join hq_export.version_base ${BASE}
+  on ${BASE}.dataset = ${dataset.number} and ${BASE}.key = ${projection.key}`
+  const where = filters.length === 0 ? '' : `\nwhere ${filters.join(' and ')}`
+  return {
+    name: dataset.name,
+    table: bound.table,
+    sql: `create view ${viewName(dataset.name)} as
+select
+${selectList([...projection.columns, ...extra])}
+from ${tableSql(bound.table)} r${bound.version === undefined ? '' : base}${where}`,
+  }
+}
+
+/**
+ * The current version of every entity as its snapshot row, read from the entity views, so that each base table
+ * is still read as its own owner.
+ */
+export function snapshotsView(binding: Binding): GeneratedView | undefined {
+  const sources = binding.datasets.filter(({ snapshot }) => snapshot !== undefined)
+  const [first] = sources
+  if (first === undefined) return undefined
+  const dataset: Dataset = datasetByName(SNAPSHOTS_DATASET)
+  const selects = sources.map((bound) => {
+    const entity = datasetByName(bound.dataset)
+    const names = dataset.columns.map(({ name }) => {
+      const isShared = entity.columns.some((column) => column.name === name)
+      return isShared
+        ? escapeIdentifier(name)
+        : `${escapeIdentifier(`${EXTRA_PREFIX}${name}`)} as ${escapeIdentifier(name)}`
+    })
+    return `select ${names.join(', ')}\nfrom ${viewName(bound.dataset)}`
+  })
+  return {
+    name: SNAPSHOTS_DATASET,
+    table: first.table,
+    sql: `create view ${viewName(SNAPSHOTS_DATASET)} as\n${selects.join('\nunion all\n')}`,
+  }
+}

@@ -1,0 +1,111 @@
+import {
+  KeyFormatError,
+  parseSigningKey,
+  type SigningKey,
+  SOURCE_PATTERN,
+} from '@hq-export/contract'
+import { z } from 'zod'
+
+/** Settings of the relay, read once; durations in milliseconds, sizes in bytes. */
+export interface RelayConfig {
+  readonly databaseUrl: string
+  readonly ingestUrl: string
+  readonly signingKeys: readonly SigningKey[]
+  readonly source: string
+  readonly compression: 'zstd' | 'gzip' | 'none'
+}
+
+/** Every problem with the settings at once, one line each: variable, rule, value received. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError'
+  readonly problems: readonly string[]
+
+  constructor(problems: readonly string[]) {
+    super(`settings are not usable:\n${problems.map((problem) => `  ${problem}`).join('\n')}`)
+    this.problems = problems
+  }
+}
+
+const SECRET_VARIABLES = new Set(['DX_DATABASE_URL', 'HQ_SIGNING_SECRET'])
+
+function hasProtocol(text: string, protocols: readonly string[]): boolean {
+  return URL.canParse(text) && protocols.includes(new URL(text).protocol)
+}
+
+const databaseUrlSchema = z
+  .string('must be set')
+  .refine(
+    (text) => hasProtocol(text, ['postgres:', 'postgresql:']),
+    'must be a postgres:// URL of a direct connection, not of a transaction pooler',
+  )
+
+const ingestUrlSchema = z
+  .string('must be set')
+  .refine(
+    (text) => hasProtocol(text, ['http:', 'https:']),
+    "must be the gateway's http:// or https:// base URL",
+  )
+
+const signingSecretSchema = z.string('must be set').superRefine((text, context) => {
+  for (const key of text.split(/\s+/)) {
+    try {
+      parseSigningKey(key)
+    } catch (error) {
+      if (!(error instanceof KeyFormatError)) throw error
+      context.addIssue({ code: 'custom', message: error.message })
+    }
+  }
+})
+
+const SETTINGS = {
+  DX_DATABASE_URL: databaseUrlSchema,
+  HQ_INGEST_URL: ingestUrlSchema,
+  HQ_SIGNING_SECRET: signingSecretSchema,
+  RELAY_SOURCE: z
+    .string()
+    .regex(SOURCE_PATTERN, 'must be 1 to 64 letters, digits, dots, dashes or underscores')
+    .default('data-engine-x'),
+  RELAY_COMPRESSION: z.enum(['zstd', 'gzip', 'none'], 'must be zstd, gzip or none').default('zstd'),
+} as const
+
+type Environment = Readonly<Record<string, string | undefined>>
+
+function parse<Shape extends z.ZodRawShape>(shape: Shape, env: Environment) {
+  // An empty variable is an unset one: compose files and shells produce both.
+  const given = Object.fromEntries(
+    Object.keys(shape).map((name) => [name, env[name]?.trim() || undefined]),
+  )
+  const result = z.object(shape).safeParse(given)
+  if (result.success) return result.data
+  const problems = result.error.issues.map((issue) => {
+    const name = String(issue.path[0])
+    const value = given[name]
+    const received =
+      value === undefined ? '<missing>' : SECRET_VARIABLES.has(name) ? '<set>' : `"${value}"`
+    return `${name} ${issue.message}; got ${received}`
+  })
+  throw new ConfigError(problems)
+}
+
+/**
+ * Settings of `relay -- run`.
+ * @throws {ConfigError} with every problem.
+ */
+export function loadConfig(env: Environment): RelayConfig {
+  const settings = parse(SETTINGS, env)
+  return Object.freeze({
+    databaseUrl: settings.DX_DATABASE_URL,
+    ingestUrl: settings.HQ_INGEST_URL,
+    signingKeys: settings.HQ_SIGNING_SECRET.split(/\s+/).map(parseSigningKey),
+    source: settings.RELAY_SOURCE,
+    compression: settings.RELAY_COMPRESSION,
+  })
+}
+
+/**
+ * The one setting of the commands that only look at or prepare data-engine-x.
+ * @throws {ConfigError} when it is missing or malformed.
+ */
+export function loadDatabaseUrl(env: Environment): string {
+  return parse({ DX_DATABASE_URL: SETTINGS.DX_DATABASE_URL }, env).DX_DATABASE_URL
+}

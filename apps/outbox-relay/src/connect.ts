@@ -1,0 +1,51 @@
+import pg from 'pg'
+
+/** Role of every session that delivers; it may read the outbox and write our bookkeeping, nothing else. */
+const RELAY_ROLE = 'hq_export_relay'
+
+/*
+ * What the engine's statements rely on, whatever the database or the login role has as default.
+ * READ COMMITTED: under REPEATABLE READ the rotation would prove emptiness in an old snapshot and truncate rows
+ * that it cannot see. Index scans only: the outbox has no statistics, and sorting a window of millions to
+ * read one page of it costs seconds.
+ */
+const SESSION_SETTINGS: Readonly<Record<string, string>> = {
+  role: RELAY_ROLE,
+  default_transaction_isolation: 'read\\ committed',
+  default_transaction_read_only: 'off',
+  timezone: 'UTC',
+  datestyle: 'ISO',
+  enable_seqscan: 'off',
+  enable_bitmapscan: 'off',
+  enable_sort: 'off',
+  jit: 'off',
+  idle_in_transaction_session_timeout: '60s',
+}
+
+/** Connection settings of a relay session; `purpose` shows in `pg_stat_activity`. */
+export function sessionConfig(databaseUrl: string, purpose: string): pg.ClientConfig {
+  return {
+    connectionString: databaseUrl,
+    application_name: `outbox-relay ${purpose}`,
+    keepAlive: true,
+    connectionTimeoutMillis: 10_000,
+    options: Object.entries(SESSION_SETTINGS)
+      .map(([name, value]) => `-c ${name}=${value}`)
+      .join(' '),
+  }
+}
+
+/**
+ * Opens one relay session.
+ * @param onLost called once if the server ends the session while nobody waits for a result.
+ */
+export async function connect(
+  databaseUrl: string,
+  purpose: string,
+  onLost: (error: Error) => void,
+): Promise<pg.Client> {
+  const client = new pg.Client(sessionConfig(databaseUrl, purpose))
+  client.on('error', onLost)
+  await client.connect()
+  return client
+}

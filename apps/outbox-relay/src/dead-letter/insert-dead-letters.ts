@@ -1,0 +1,48 @@
+import { createHash } from 'node:crypto'
+import type pg from 'pg'
+import type { DeadLetter } from './dead-letter.ts'
+
+// One row of the source refused twice, by whichever batch, is one dead letter with two attempts. Sorted, so that two relays
+// that settle overlapping windows take the row locks in the same order. Committed before the ack of its window.
+const INSERT = /* sql */ `
+insert into hq_export.dead_letter as d
+  (dataset, key, reason, detail, batch, traceparent, body, deleted, xid, captured_at, fingerprint)
+select distinct on (n.dataset, n.fingerprint)
+       n.dataset, n.key, n.reason, n.detail, n.batch, n.traceparent, n.body, n.deleted, n.xid::xid8, n.captured_at,
+       pg_catalog.decode(n.fingerprint, 'hex')
+from pg_catalog.json_to_recordset($1::json) as n
+  (dataset text, key text, reason text, detail text, batch text, traceparent text, body text, deleted boolean,
+   xid text, captured_at timestamptz, fingerprint text)
+order by n.dataset, n.fingerprint
+on conflict (dataset, fingerprint) do update
+set attempts = d.attempts + 1, last_failed_at = pg_catalog.clock_timestamp(),
+    reason = excluded.reason, detail = excluded.detail, batch = excluded.batch`
+
+function fingerprintOf(letter: DeadLetter): string {
+  const { key, body, xid, seq } = letter.row
+  const hash = createHash('sha256').update(`${key ?? ''}\n`)
+  // A gap without key and body is told apart from other gaps by its place in the outbox.
+  return hash.update(body ?? `${xid}/${seq}`).digest('hex')
+}
+
+/** Keeps rows that were refused for good. Safe to repeat: a resend of the window counts an attempt. */
+export async function insertDeadLetters(
+  client: pg.ClientBase,
+  letters: readonly DeadLetter[],
+): Promise<void> {
+  const records = letters.map((letter) => ({
+    dataset: letter.dataset,
+    key: letter.row.key,
+    reason: letter.reason,
+    detail: letter.detail,
+    batch: letter.batch,
+    traceparent: letter.row.traceparent,
+    body: letter.row.body,
+    deleted: letter.row.deleted,
+    xid: letter.row.xid,
+    captured_at: letter.row.capturedAt,
+    fingerprint: fingerprintOf(letter),
+  }))
+  // The bodies travel as strings inside a JSON document: their text, and every digit in it, stays as it is.
+  await client.query(INSERT, [JSON.stringify(records)])
+}

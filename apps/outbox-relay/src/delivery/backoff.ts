@@ -1,0 +1,31 @@
+/** First ceiling of the exponential backoff. */
+const BASE_MS = 100
+/** Last ceiling: an HQ that comes back is noticed within half a minute. */
+const CAP_MS = 30_000
+
+/**
+ * Milliseconds to wait before attempt `attempt + 1`: exponential with full jitter, and never less than HQ asked for.
+ *
+ * @param attempt attempts made so far, from 1.
+ * @param retryAfterMs what `Retry-After` said, where it said something.
+ * @param random uniform in [0, 1).
+ */
+export function backoffMs(
+  attempt: number,
+  retryAfterMs: number | undefined,
+  random: () => number = Math.random,
+): number {
+  const ceiling = Math.min(CAP_MS, BASE_MS * 2 ** Math.min(attempt - 1, 20))
+  return Math.max(retryAfterMs ?? 0, Math.floor(random() * ceiling))
+}
+
+/**
+ * Reads `Retry-After` (RFC 9110, 10.2.3): seconds, or an HTTP date.
+ * @returns milliseconds from `nowMs`, undefined where there is none or it cannot be read.
+ */
+export function parseRetryAfter(value: string | undefined, nowMs: number): number | undefined {
+  if (value === undefined) return undefined
+  if (/^\d{1,9}$/.test(value)) return Number(value) * 1000
+  const at = Date.parse(value)
+  return Number.isNaN(at) ? undefined : Math.max(0, at - nowMs)
+}

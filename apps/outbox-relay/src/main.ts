@@ -1,0 +1,125 @@
+import { Command, CommanderError } from 'commander'
+import { bind } from './binding/bind.ts'
+import { ConfigError, loadConfig, loadDatabaseUrl } from './config.ts'
+import { connect } from './connect.ts'
+import { listDeadLetters } from './dead-letter/list-dead-letters.ts'
+import { createLog } from './log.ts'
+import { assertMigrated, MigrationStateError, migrate } from './migrate.ts'
+import { printDeadLetters, printJson, printStatus } from './print.ts'
+import { Relay } from './relay.ts'
+import { readStatus } from './status.ts'
+import { isTracingAsked, startTracing } from './tracing.ts'
+
+/** Exit status (design 3): good, found something wrong, could not tell or bad usage. */
+const GOOD = 0
+const WRONG = 1
+const UNKNOWN = 2
+
+const env = process.env
+
+function say(line: string): void {
+  process.stdout.write(`${line}\n`)
+}
+
+async function withDatabase<T>(
+  work: (client: Awaited<ReturnType<typeof connect>>) => Promise<T>,
+): Promise<T> {
+  const client = await connect(loadDatabaseUrl(env), 'command', () => {})
+  try {
+    await assertMigrated(client)
+    return await work(client)
+  } finally {
+    await client.end()
+  }
+}
+
+async function runRelay(): Promise<void> {
+  const config = loadConfig(env)
+  const log = createLog()
+  const stopTracing = isTracingAsked(env) ? startTracing('outbox-relay') : async () => {}
+  const relay = new Relay(config, log)
+  const stop = (signal: NodeJS.Signals) => {
+    log.info({ signal }, 'stopping: finishing what is in flight')
+    void relay.stop()
+  }
+  process.once('SIGTERM', stop)
+  process.once('SIGINT', stop)
+  try {
+    relay.start()
+    await relay.ended()
+  } finally {
+    await relay.stop()
+    await stopTracing()
+  }
+}
+
+const program = new Command('relay')
+  .description('Pushes every committed change of data-engine-x to HQ.')
+  .addHelpText(
+    'after',
+    `
+Settings come from the environment; see docs/CONFIGURATION.md.
+Exit status: 0 good, 1 found something wrong, 2 could not tell or bad usage.`,
+  )
+  .exitOverride()
+
+program
+  .command('migrate')
+  .description('create or upgrade the schema hq_export in data-engine-x')
+  .action(async () => {
+    const applied = await migrate(loadDatabaseUrl(env))
+    say(applied.length === 0 ? 'nothing to do' : `applied ${applied.join(', ')}`)
+  })
+
+program
+  .command('bind')
+  .description('install a binding: projection views and capture triggers')
+  .argument('<name|file>', 'a shipped binding (reference) or the path of a binding file')
+  .action(async (binding: string) => {
+    const url = loadDatabaseUrl(env)
+    await withDatabase(async () => {})
+    const { datasets, changed } = await bind(url, binding)
+    say(changed ? `bound ${datasets.join(', ')}` : 'already bound; nothing changed')
+  })
+
+program.command('run').description('work until SIGTERM or SIGINT').action(runRelay)
+
+program
+  .command('status')
+  .description('what waits, what was refused, who leads')
+  .option('--json', 'as JSON')
+  .action(async ({ json }: { json?: boolean }) => {
+    const status = await withDatabase(readStatus)
+    say(json ? printJson(status) : printStatus(status))
+    if (status.datasets.some(({ dead_letters }) => dead_letters > 0)) process.exitCode = WRONG
+  })
+
+program
+  .command('dead-letters')
+  .description('rows that HQ refused, or that could not be captured')
+  .command('list')
+  .description('newest first; exit status 1 if there are any')
+  .option('--dataset <name>', 'only of this dataset')
+  .option('--reason <code>', 'only with this reason')
+  .option('--limit <rows>', 'at most this many', (text) => Number.parseInt(text, 10), 100)
+  .option('--json', 'as JSON')
+  .action(async (options: { dataset?: string; reason?: string; limit: number; json?: boolean }) => {
+    const letters = await withDatabase((client) => listDeadLetters(client, options))
+    say(options.json ? printJson(letters) : printDeadLetters(letters))
+    if (letters.length > 0) process.exitCode = WRONG
+  })
+
+try {
+  process.exitCode = GOOD
+  await program.parseAsync()
+} catch (error) {
+  if (error instanceof CommanderError) {
+    process.exitCode = error.exitCode === 0 ? GOOD : UNKNOWN
+  } else {
+    const isExpected = error instanceof ConfigError || error instanceof MigrationStateError
+    const { code, message } = error as { code?: string; message?: string }
+    const text = isExpected ? message : `${code ?? 'error'}: ${message}`
+    process.stderr.write(`relay: ${text}\n`)
+    process.exitCode = UNKNOWN
+  }
+}

@@ -1,0 +1,76 @@
+import type pg from 'pg'
+import type { Ack } from './ack.ts'
+
+/** How often the outbox may turn: TRUNCATE stalls a standby's replay behind its readers. */
+export const ROTATION_PERIOD_MS = 30_000
+
+const TABLE_COUNT = 3
+
+// SQLSTATE 55P03: somebody (pg_dump, a prepared transaction, a writer) holds the table. The next period tries again.
+const LOCK_NOT_AVAILABLE = '55P03'
+
+const STATE = /* sql */ `
+select pg_catalog.pg_sequence_last_value('hq_export.current_outbox')::int as current,
+       exists (select from hq_export.outbox_0) as used_0,
+       exists (select from hq_export.outbox_1) as used_1,
+       exists (select from hq_export.outbox_2) as used_2`
+
+const SWITCH = /* sql */ `select pg_catalog.setval('hq_export.current_outbox', $1)`
+
+function truncateStatements(table: number) {
+  return {
+    lock: /* sql */ `lock table hq_export.outbox_${table} in access exclusive mode nowait`,
+    // Under the lock nobody can be writing, so what a new statement sees is all there is.
+    unsettled: /* sql */ `
+      select exists (
+        select from hq_export.outbox_${table} where not pg_catalog.pg_visible_in_snapshot(xid, $1::pg_snapshot)
+      ) as found`,
+    truncate: /* sql */ `truncate hq_export.outbox_${table}`,
+  }
+}
+
+/** True if the table is empty afterwards. */
+async function truncateIfSettled(client: pg.ClientBase, table: number, ack: Ack): Promise<boolean> {
+  const { lock, unsettled, truncate } = truncateStatements(table)
+  await client.query('begin')
+  try {
+    // The truncation need not wait for a synchronous standby: undone by a failover, it only brings back settled rows.
+    await client.query('set local synchronous_commit = local')
+    await client.query(lock)
+    const { rows } = await client.query<{ found: boolean }>(unsettled, [ack.acked])
+    const isSettled = rows[0]?.found === false
+    if (isSettled) await client.query(truncate)
+    await client.query('commit')
+    return isSettled
+  } catch (error) {
+    await client.query('rollback')
+    if ((error as { code?: string }).code === LOCK_NOT_AVAILABLE) return false
+    throw error
+  }
+}
+
+/**
+ * Turns the three outbox tables by one: empties the oldest and makes it the current one. The one that was current stays as it
+ * is for a period, so that what was acked lately can be sent again after a failover.
+ *
+ * A table is truncated only when every row in it is visible in `ack`, proven under ACCESS EXCLUSIVE; `ack` was committed
+ * before. Never the current table, so no writer waits. A writer that read the old number of the current table inserts there
+ * all the same; readers look into all three.
+ *
+ * @returns true if the tables turned.
+ */
+export async function rotate(client: pg.ClientBase, ack: Ack): Promise<boolean> {
+  const state = (
+    await client.query<{ current: number; used_0: boolean; used_1: boolean; used_2: boolean }>(
+      STATE,
+    )
+  ).rows[0]
+  if (state === undefined) throw new Error('the outbox has a state')
+  const used = [state.used_0, state.used_1, state.used_2]
+  if (!used.includes(true)) return false
+
+  const oldest = (state.current + 1) % TABLE_COUNT
+  if (used[oldest] && !(await truncateIfSettled(client, oldest, ack))) return false
+  await client.query(SWITCH, [oldest])
+  return true
+}

@@ -1,0 +1,29 @@
+import type pg from 'pg'
+import type { Snapshot } from './snapshot.ts'
+
+// Left to right: the snapshot first, then how far WAL was written, then how far it is on disk. Every commit that the snapshot
+// shows had written its commit record before, so it is durable where the third covers the second.
+const TAKE_TICK = /* sql */ `
+select pg_catalog.pg_current_snapshot()::text as snapshot,
+       pg_catalog.pg_current_wal_insert_lsn() <= pg_catalog.pg_current_wal_flush_lsn() as durable`
+
+// Commits something that is nothing. With synchronous_commit = on this returns when the WAL up to here is on disk, and
+// with it every commit that the tick's snapshot shows, also the ones made with synchronous_commit = off.
+const FORCE_FLUSH = /* sql */ `
+begin;
+set local synchronous_commit = on;
+select pg_catalog.pg_logical_emit_message(true, 'hq_export', '');
+commit;`
+
+/**
+ * Cuts a window's upper end: a snapshot of which everything visible is on disk. What is not could be undone by a
+ * crash after HQ had it, and its xid and seq be given to another row (research/outbox.md 4.8).
+ */
+export async function takeTick(client: pg.ClientBase): Promise<Snapshot> {
+  const tick = (
+    await client.query<{ snapshot: string; durable: boolean }>({ name: 'tick', text: TAKE_TICK })
+  ).rows[0]
+  if (tick === undefined) throw new Error('no snapshot')
+  if (!tick.durable) await client.query(FORCE_FLUSH)
+  return tick.snapshot
+}

@@ -1,0 +1,93 @@
+import type pg from 'pg'
+import type { DeliveryContext } from './delivery/deliver-batch.ts'
+import { deliverWindow } from './delivery/deliver-window.ts'
+import { readAck, writeAck } from './outbox/ack.ts'
+import { compactAcks } from './outbox/compact-acks.ts'
+import { arm, canRing, DOORBELL_RENEWAL_MS, disarm, openWriters } from './outbox/doorbell.ts'
+import { ROTATION_PERIOD_MS, rotate } from './outbox/rotate.ts'
+import { takeTick } from './outbox/tick.ts'
+import type { Waker } from './wake.ts'
+
+/** Poll where triggers cannot ring or LISTEN does not deliver. */
+const POLL_MS = 50
+/** Look at the writers that may not have rung this often, while there are any. */
+const WRITER_POLL_MS = 10
+
+/** What the loop works with, for as long as one set of sessions lives. */
+export interface PushContext {
+  readonly client: pg.ClientBase
+  readonly epoch: string
+  readonly waker: Waker
+  readonly delivery: DeliveryContext
+  /** Aborted when the relay stops or a session is lost. */
+  readonly stopping: AbortSignal
+}
+
+/**
+ * The relay's loop: tick, deliver the window, ack; sleep when a window was empty. Returns when `stopping` is aborted between
+ * windows; throws what a window throws.
+ */
+export async function pushChanges(context: PushContext): Promise<void> {
+  const { client, epoch, waker, stopping } = context
+  let ack = await readAck(client, epoch)
+  let from = ack.acked
+  let rotatedAt = performance.now()
+  const ringable = await canRing(client)
+
+  /** One window; true if it had rows. */
+  async function push(): Promise<boolean> {
+    waker.reset()
+    const to = await takeTick(client)
+    const rows = await deliverWindow(client, { from, to }, context.delivery)
+    if (rows > 0) {
+      const written = await writeAck(client, epoch, ack, to)
+      // Overtaken: another relay has acked. Go on from where it is; what both delivered, HQ deduplicates.
+      ack = written ?? (await readAck(client, epoch))
+      from = ack.acked
+    } else {
+      from = to
+    }
+    if (performance.now() - rotatedAt >= ROTATION_PERIOD_MS) {
+      rotatedAt = performance.now()
+      await rotate(client, ack)
+      await compactAcks(client)
+    }
+    return rows > 0
+  }
+
+  /**
+   * Sleeps until something may have been committed. The order makes it safe: arm, then look who was already writing (they may have
+   * read "awake" and will not ring), then push until exactly these have ended. Everyone later reads the armed flag.
+   */
+  async function sleep(): Promise<void> {
+    await arm(client)
+    let armedAt = performance.now()
+    try {
+      let unrung: ReadonlySet<string> = await openWriters(client)
+      while (!stopping.aborted) {
+        if (await push()) return
+        if (unrung.size === 0 && waker.isListening) {
+          await waker.wait(DOORBELL_RENEWAL_MS)
+        } else {
+          await waker.wait(unrung.size > 0 ? WRITER_POLL_MS : POLL_MS)
+        }
+        if (waker.hasRung) return
+        if (unrung.size > 0) unrung = unrung.intersection(await openWriters(client))
+        if (performance.now() - armedAt >= DOORBELL_RENEWAL_MS) {
+          await arm(client)
+          armedAt = performance.now()
+        }
+      }
+    } finally {
+      // A lost session cannot disarm; the flag then runs out by itself.
+      if (!stopping.aborted) await disarm(client)
+    }
+  }
+
+  while (!stopping.aborted) {
+    if (await push()) continue
+    if (ringable) await sleep()
+    else await waker.wait(POLL_MS)
+  }
+  await disarm(client)
+}

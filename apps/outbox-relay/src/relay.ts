@@ -1,0 +1,211 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import { Pool } from 'undici'
+import type { RelayConfig } from './config.ts'
+import { connect } from './connect.ts'
+import { insertDeadLetters } from './dead-letter/insert-dead-letters.ts'
+import { backoffMs } from './delivery/backoff.ts'
+import { type DeliveryContext, DeliveryStoppedError } from './delivery/deliver-batch.ts'
+import { MAX_IN_FLIGHT } from './delivery/deliver-window.ts'
+import { STANDBY_RETRY_MS, tryLead } from './lead.ts'
+import type { Logger } from './log.ts'
+import { assertMigrated, MigrationStateError } from './migrate.ts'
+import { establishEpoch } from './outbox/epoch.ts'
+import { pushChanges } from './push-changes.ts'
+import { Waker } from './wake.ts'
+
+/** How long a stopping relay lets attempts under way finish before it cuts them off. */
+const STOP_GRACE_MS = 20_000
+/** An attempt without an answer for this long is given up and made again. */
+const REQUEST_TIMEOUT_MS = 60_000
+
+/** What a relay is doing: for logs, tests and the operator. */
+export type RelayState = 'stopped' | 'connecting' | 'standby' | 'working' | 'halted'
+
+/** What a relay has delivered since it was created. */
+export interface RelayProgress {
+  readonly state: RelayState
+  readonly haltReason: string | undefined
+  /** Rows that HQ decided, refused ones included. */
+  readonly settledRows: number
+  readonly settledBatches: number
+}
+
+/** The database cannot be used by a relay at all: no retry helps. */
+export class NotPrimaryError extends Error {
+  override readonly name = 'NotPrimaryError'
+}
+
+/**
+ * Pushes every committed change from the outbox to HQ. `start()` returns at once; the relay connects, waits for the lead, works,
+ * and starts over whenever a session is lost, until `stop()`.
+ */
+export class Relay {
+  readonly #config: RelayConfig
+  readonly #log: Logger
+  readonly #stopping = new AbortController()
+  readonly #aborting = new AbortController()
+  #running: Promise<void> | undefined
+  #state: RelayState = 'stopped'
+  #haltReason: string | undefined
+  #settledRows = 0
+  #settledBatches = 0
+
+  constructor(config: RelayConfig, log: Logger) {
+    this.#config = config
+    this.#log = log
+  }
+
+  get progress(): RelayProgress {
+    return {
+      state: this.#haltReason === undefined ? this.#state : 'halted',
+      haltReason: this.#haltReason,
+      settledRows: this.#settledRows,
+      settledBatches: this.#settledBatches,
+    }
+  }
+
+  /** Begins; a second call changes nothing. */
+  start(): void {
+    this.#running ??= this.#run()
+  }
+
+  /**
+   * Resolves when the relay has ended: after {@link stop}, or by rejecting with a fault that no retry mends (wrong
+   * migrations).
+   */
+  async ended(): Promise<void> {
+    await this.#running
+  }
+
+  /** Finishes what is in flight and ends. Safe before start and twice. */
+  async stop(): Promise<void> {
+    this.#stopping.abort()
+    const grace = setTimeout(() => this.#aborting.abort(), STOP_GRACE_MS)
+    try {
+      // Whoever awaits ended() gets the fault; a stop only waits.
+      await this.#running?.catch(() => {})
+    } finally {
+      clearTimeout(grace)
+      this.#state = 'stopped'
+    }
+  }
+
+  async #run(): Promise<void> {
+    for (let failures = 0; !this.#stopping.signal.aborted; ) {
+      try {
+        await this.#session(() => {
+          failures = 0
+        })
+      } catch (error) {
+        if (error instanceof MigrationStateError) throw error
+        if (this.#stopping.signal.aborted) break
+        failures++
+        const pauseMs = Math.max(100, backoffMs(failures, undefined))
+        const { code, message } = error as { code?: string; message?: string }
+        this.#log.warn({ code, reason: message, pauseMs }, 'data-engine-x cannot be used now; trying again')
+        this.#state = 'connecting'
+        await delay(pauseMs, undefined, { signal: this.#stopping.signal }).catch(() => {})
+      }
+    }
+    this.#state = 'stopped'
+  }
+
+  /** One life of the connections: ends when the relay stops, throws when one of them is lost. */
+  async #session(onWorking: () => void): Promise<void> {
+    const { databaseUrl, ingestUrl, source } = this.#config
+    this.#state = 'connecting'
+    const lost = new AbortController()
+    const stopping = AbortSignal.any([this.#stopping.signal, lost.signal])
+    const onLost = (error: Error) => lost.abort(error)
+
+    const leader = await connect(databaseUrl, 'lead', onLost)
+    const waker = new Waker(databaseUrl, this.#log)
+    const pool = new Pool(ingestUrl, {
+      connections: MAX_IN_FLIGHT,
+      headersTimeout: REQUEST_TIMEOUT_MS,
+      bodyTimeout: REQUEST_TIMEOUT_MS,
+    })
+    // Whatever ends the session ends a wait for the doorbell, too.
+    const wakeOnStop = () => waker.ring()
+    stopping.addEventListener('abort', wakeOnStop)
+    let client: Awaited<ReturnType<typeof connect>> | undefined
+    try {
+      await assertMigrated(leader)
+      await this.#assertPrimary(leader)
+      if (!(await this.#waitForLead(leader, stopping))) return
+      client = await connect(databaseUrl, 'push', onLost)
+      const { epoch, isNew } = await establishEpoch(client)
+      if (isNew) this.#log.info({ epoch }, 'new life of the source server; sending what it retains')
+      await waker.start()
+
+      const sessionClient = client
+      const delivery: DeliveryContext = {
+        pool,
+        keys: this.#config.signingKeys,
+        compression: this.#config.compression,
+        origin: { source, epoch },
+        log: this.#log,
+        stopping,
+        aborting: this.#aborting.signal,
+        keepDeadLetters: (letters) => insertDeadLetters(sessionClient, letters),
+        onSettled: (batch) => {
+          this.#settledRows += batch.rows.length
+          this.#settledBatches++
+        },
+        onHalt: (reason) => {
+          this.#haltReason = reason
+        },
+      }
+      this.#state = 'working'
+      this.#log.info({ epoch, source }, 'working')
+      onWorking()
+      await pushChanges({ client, epoch, waker, delivery, stopping })
+      if (lost.signal.aborted) throw lost.signal.reason
+    } catch (error) {
+      // What a loss broke is reported as the loss; a stop between two attempts is no fault at all.
+      if (lost.signal.aborted) throw lost.signal.reason
+      if (!(error instanceof DeliveryStoppedError)) throw error
+    } finally {
+      stopping.removeEventListener('abort', wakeOnStop)
+      lost.abort(new Error('session ended'))
+      await this.#release([
+        () => waker.stop(),
+        () => pool.close(),
+        () => client?.end(),
+        () => leader.end(),
+      ])
+    }
+  }
+
+  async #assertPrimary(client: Awaited<ReturnType<typeof connect>>): Promise<void> {
+    const { rows } = await client.query<{ standby: boolean }>(
+      'select pg_catalog.pg_is_in_recovery() as standby',
+    )
+    if (rows[0]?.standby) {
+      throw new NotPrimaryError('data-engine-x is in recovery; the relay works on the primary only')
+    }
+  }
+
+  /** Stands by until this relay leads; false if it is stopped first. */
+  async #waitForLead(
+    leader: Awaited<ReturnType<typeof connect>>,
+    stopping: AbortSignal,
+  ): Promise<boolean> {
+    while (!stopping.aborted) {
+      if (await tryLead(leader)) return true
+      if (this.#state !== 'standby') this.#log.info('another relay works; standing by')
+      this.#state = 'standby'
+      await delay(STANDBY_RETRY_MS, undefined, { signal: stopping }).catch(() => {})
+    }
+    return false
+  }
+
+  /** Releases everything, whatever fails: what cannot be closed is gone already. */
+  async #release(releases: readonly (() => Promise<unknown> | undefined)[]): Promise<void> {
+    for (const release of releases) {
+      await Promise.resolve(release()).catch((error: unknown) => {
+        this.#log.debug({ reason: String(error) }, 'closing what was lost')
+      })
+    }
+  }
+}

@@ -1,0 +1,81 @@
+import { parseTraceparent, TRACEPARENT } from '@hq-export/contract'
+import {
+  context,
+  type Link,
+  propagation,
+  type Span,
+  SpanKind,
+  SpanStatusCode,
+  trace,
+} from '@opentelemetry/api'
+import { NodeSDK } from '@opentelemetry/sdk-node'
+import type { Batch } from './batch/batch.ts'
+
+const TRACER = 'hq-export.outbox-relay'
+/** OpenTelemetry's default limit of links per span; what goes beyond is counted on the span. */
+const MAX_LINKS = 128
+
+/** Ends tracing and sends what is buffered. */
+export type StopTracing = () => Promise<void>
+
+/** True where the standard variables name a place to send traces to. */
+export function isTracingAsked(env: Readonly<Record<string, string | undefined>>): boolean {
+  if (env.OTEL_SDK_DISABLED === 'true') return false
+  return Boolean(env.OTEL_EXPORTER_OTLP_ENDPOINT || env.OTEL_EXPORTER_OTLP_TRACES_ENDPOINT)
+}
+
+/** Starts the OpenTelemetry SDK, which reads the standard `OTEL_*` variables itself. */
+export function startTracing(serviceName: string): StopTracing {
+  const sdk = new NodeSDK({ serviceName, instrumentations: [] })
+  sdk.start()
+  return () => sdk.shutdown()
+}
+
+/** Links to the distinct transactions that wrote the rows, so that the batch leads back to each of them. */
+export function originLinks(batch: Batch): { links: Link[]; dropped: number } {
+  const distinct = new Set(batch.rows.map(({ traceparent }) => traceparent))
+  const links = [...distinct].flatMap((traceparent): Link[] => {
+    const parent = traceparent === null ? undefined : parseTraceparent(traceparent)
+    if (parent === undefined) return []
+    const { traceId, spanId, flags } = parent
+    return [{ context: { traceId, spanId, traceFlags: flags, isRemote: true } }]
+  })
+  return { links: links.slice(0, MAX_LINKS), dropped: Math.max(0, links.length - MAX_LINKS) }
+}
+
+/**
+ * Runs one attempt inside a CLIENT span `send <dataset>`.
+ * @param work gets the `traceparent` to put on the request, undefined while nothing traces.
+ */
+export async function withSendSpan<T>(
+  batch: Batch,
+  attempt: number,
+  work: (traceparent: string | undefined, span: Span) => Promise<T>,
+): Promise<T> {
+  const { links, dropped } = originLinks(batch)
+  const span = trace.getTracer(TRACER).startSpan(`send ${batch.dataset.name}`, {
+    kind: SpanKind.CLIENT,
+    links,
+    attributes: {
+      'messaging.system': 'hq_outbox',
+      'messaging.operation.name': 'send',
+      'messaging.operation.type': 'send',
+      'messaging.destination.name': batch.dataset.name,
+      'messaging.batch.message_count': batch.rows.length,
+      'messaging.message.id': batch.id,
+      'hq_export.attempt': attempt,
+      'hq_export.links.dropped': dropped,
+    },
+  })
+  const active = trace.setSpan(context.active(), span)
+  const carrier: Record<string, string> = {}
+  propagation.inject(active, carrier)
+  try {
+    return await context.with(active, () => work(carrier[TRACEPARENT], span))
+  } catch (error) {
+    span.setStatus({ code: SpanStatusCode.ERROR })
+    throw error
+  } finally {
+    span.end()
+  }
+}
