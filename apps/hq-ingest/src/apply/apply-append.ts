@@ -1,0 +1,63 @@
+import type { Dataset } from '@hq-export/contract'
+import type pg from 'pg'
+import { type AcceptedRow, refuse } from '../batch/batch-row.ts'
+import { isRowFault } from '../db/database-failure.ts'
+import { type Applied, nothingApplied, type Origin, unchanged } from './applied.ts'
+import { compareRows } from './compare-rows.ts'
+import { copyRows } from './copy-rows.ts'
+import { insertNewRows } from './insert-new-rows.ts'
+import { isolate, underSavepoint } from './isolate.ts'
+
+/** A second statement, so that it sees what the first one waited for. */
+async function insertOneByKey(
+  client: pg.PoolClient,
+  dataset: Dataset,
+  rows: readonly AcceptedRow[],
+  origin: Origin,
+): Promise<Applied> {
+  const inserted = await insertNewRows(client, dataset, rows, origin)
+  if (inserted.size === rows.length) return { ...nothingApplied(), inserted: rows.length }
+
+  const applied = { ...nothingApplied(), inserted: inserted.size }
+  const comparisons = await compareRows(client, dataset, rows)
+  for (const [position, row] of rows.entries()) {
+    switch (comparisons[position]) {
+      case 'equal':
+        // The first row with the stored content is the one that was inserted; a repetition of it is a duplicate.
+        if (!inserted.delete(row.key)) applied.unchanged.push(unchanged(row, 'duplicate'))
+        break
+      case 'different':
+        applied.refused.push(
+          refuse(row, 'append_only_violation', 'the key is stored with other content'),
+        )
+        break
+      case 'absent':
+        applied.refused.push(
+          refuse(row, 'uniqueness_violation', `${dataset.uniquenessGuard?.join(', ')} is taken`),
+        )
+        break
+      default:
+        throw new Error(`${dataset.name}: no comparison for row ${row.index}`)
+    }
+  }
+  return applied
+}
+
+/**
+ * Writes rows of an append-only dataset: by COPY, and only where that meets a known key or a refused value, with
+ * care. A replayed batch never gets here, the ledger answers it.
+ */
+export async function applyAppend(
+  client: pg.PoolClient,
+  dataset: Dataset,
+  rows: readonly AcceptedRow[],
+  origin: Origin,
+): Promise<Applied> {
+  try {
+    await underSavepoint(client, () => copyRows(client, dataset, rows, origin))
+    return { ...nothingApplied(), inserted: rows.length }
+  } catch (error) {
+    if (!isRowFault(error)) throw error
+  }
+  return isolate(client, rows, (part) => insertOneByKey(client, dataset, part, origin))
+}

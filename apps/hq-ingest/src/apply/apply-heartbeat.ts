@@ -1,0 +1,62 @@
+import type pg from 'pg'
+import type { AcceptedRow } from '../batch/batch-row.ts'
+import { type Applied, nothingApplied, type Origin, unchanged } from './applied.ts'
+import { isolate } from './isolate.ts'
+
+interface Beat {
+  readonly position: number
+  readonly inserted: boolean | null
+}
+
+/*
+ * One row per source: the newest heartbeat. Only the newest of the batch is offered, so the statement touches one row
+ * and cannot deadlock. `inserted` is null where the stored one is not older.
+ */
+const BEAT = `
+  with newest as (
+    select b.source_ts, (b.n - 1)::int4 as position
+    from pg_catalog.unnest($1::timestamptz[]) with ordinality as b(source_ts, n)
+    order by b.source_ts desc, b.n
+    limit 1
+  ), written as (
+    insert into ingest.heartbeat as h (source_ts, source, batch, epoch)
+    select source_ts, $2, $3, $4 from newest
+    on conflict (source) do update
+      set source_ts = excluded.source_ts, received_at = excluded.received_at,
+        batch = excluded.batch, epoch = excluded.epoch
+      where h.source_ts < excluded.source_ts
+    returning h.xmax = 0 as inserted
+  )
+  select position, (select inserted from written) as inserted from newest`
+
+async function beat(
+  client: pg.PoolClient,
+  rows: readonly AcceptedRow[],
+  origin: Origin,
+): Promise<Applied> {
+  const { rows: answers } = await client.query<Beat>(BEAT, [
+    rows.map(({ row }) => row.source_ts),
+    origin.source,
+    origin.batch,
+    origin.epoch ?? null,
+  ])
+  const [newest] = answers
+  if (newest === undefined) throw new Error('the heartbeat answered nothing')
+  const applied = nothingApplied()
+  if (newest.inserted === true) applied.inserted = 1
+  if (newest.inserted === false) applied.updated = 1
+  for (const [position, row] of rows.entries()) {
+    if (position !== newest.position) applied.unchanged.push(unchanged(row, 'superseded'))
+    else if (newest.inserted === null) applied.unchanged.push(unchanged(row, 'stale'))
+  }
+  return applied
+}
+
+/** Records the newest heartbeat of a source (design 5, reserved dataset). */
+export function applyHeartbeat(
+  client: pg.PoolClient,
+  rows: readonly AcceptedRow[],
+  origin: Origin,
+): Promise<Applied> {
+  return isolate(client, rows, (part) => beat(client, part, origin))
+}

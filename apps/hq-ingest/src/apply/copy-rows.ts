@@ -1,0 +1,64 @@
+import { finished } from 'node:stream/promises'
+import type { Dataset } from '@hq-export/contract'
+import type pg from 'pg'
+import { from as copyFrom } from 'pg-copy-streams'
+import type { AcceptedRow } from '../batch/batch-row.ts'
+import type { Origin } from './applied.ts'
+
+/*
+ * COPY in text format (PostgreSQL, "COPY", File Formats): a tab between columns, a newline after each row, \N for NULL,
+ * backslash escapes. It is the fastest way in; one bad or known key ends all of it.
+ */
+
+const SPECIAL_PATTERN = /[\\\t\n\r]/
+const SPECIALS_PATTERN = /[\\\t\n\r]/g
+const ESCAPES: Readonly<Record<string, string>> = {
+  '\\': '\\\\',
+  '\t': '\\t',
+  '\n': '\\n',
+  '\r': '\\r',
+}
+
+function escapeText(text: string): string {
+  return SPECIAL_PATTERN.test(text)
+    ? text.replace(SPECIALS_PATTERN, (character) => ESCAPES[character] ?? character)
+    : text
+}
+
+function copyStatement(dataset: Dataset): string {
+  const columns = dataset.columns.map(({ name }) => name).join(', ')
+  return `copy hq.${dataset.name} (${columns}, _dx_xid, _dx_extra, _dx_source, _dx_batch) from stdin`
+}
+
+/** One row after the other as COPY text. */
+export function copyText(dataset: Dataset, rows: readonly AcceptedRow[], origin: Origin): string {
+  const names = dataset.columns.map(({ name }) => name)
+  const tail = `\t${escapeText(origin.source)}\t${escapeText(origin.batch)}\n`
+  let text = ''
+  for (const { row, xid, extra } of rows) {
+    for (const name of names) {
+      const value = row[name]
+      if (typeof value === 'string') text += `${escapeText(value)}\t`
+      else text += value === null || value === undefined ? '\\N\t' : `${value}\t`
+    }
+    text += extra === null ? `${xid}\t\\N${tail}` : `${xid}\t${escapeText(extra)}${tail}`
+  }
+  return text
+}
+
+/**
+ * Inserts rows by COPY, all of them or none.
+ *
+ * Locks: inserts only. Two batches with the same new key wait for one another, so rows come in key order.
+ * @throws the error of PostgreSQL: 23505 where a key exists, another class 22 or 23 where a value is refused.
+ */
+export async function copyRows(
+  client: pg.PoolClient,
+  dataset: Dataset,
+  rows: readonly AcceptedRow[],
+  origin: Origin,
+): Promise<void> {
+  const stream = client.query(copyFrom(copyStatement(dataset)))
+  stream.end(Buffer.from(copyText(dataset, rows, origin)))
+  await finished(stream)
+}

@@ -1,0 +1,41 @@
+import type { Dataset } from '@hq-export/contract'
+import type pg from 'pg'
+import type { AcceptedRow } from '../batch/batch-row.ts'
+import type { Origin } from './applied.ts'
+import { recordDefinition, recordNames, recordsOf, tableValues } from './record-definition.ts'
+
+/*
+ * Locks: inserts in the order of the primary key, so that two batches with the same keys wait for one another
+ * in the same order and never in a circle. A row whose key, or whose guard, another transaction is inserting waits
+ * for its end. No arbiter is named: both unique constraints count, and the statement stays valid on Citus.
+ */
+function insertStatement(dataset: Dataset): string {
+  const columns = dataset.columns.map(({ name }) => name).join(', ')
+  const key = dataset.primaryKey.map((name) => `i.${name}`).join(', ')
+  return `
+    insert into hq.${dataset.name} as t (${columns}, _dx_xid, _dx_extra, _dx_source, _dx_batch)
+    select ${tableValues(dataset, 'i')}, i._dx_xid, i._dx_extra::jsonb, $2, $3
+    from rows from (pg_catalog.json_to_recordset($1::json) as (${recordDefinition(dataset)}))
+      with ordinality as i(${recordNames(dataset)}, n)
+    order by ${key}, i.n
+    on conflict do nothing
+    returning pg_catalog.concat_ws('/', ${dataset.primaryKey.map((name) => `t.${name}`).join(', ')}) as key`
+}
+
+/**
+ * Inserts the rows whose keys are free and skips the others.
+ * @returns keys that were inserted.
+ */
+export async function insertNewRows(
+  client: pg.PoolClient,
+  dataset: Dataset,
+  rows: readonly AcceptedRow[],
+  origin: Origin,
+): Promise<Set<string>> {
+  const result = await client.query<{ key: string }>(insertStatement(dataset), [
+    recordsOf(dataset, rows),
+    origin.source,
+    origin.batch,
+  ])
+  return new Set(result.rows.map(({ key }) => key))
+}

@@ -1,0 +1,39 @@
+import type { RowCode, WireRow } from '@hq-export/contract'
+
+/** A row that the contract allows and that its key may write. */
+export interface AcceptedRow {
+  /** Position in the request's `rows`, from 0. */
+  readonly index: number
+  /** Primary key in canonical form, joined by `/`; rows are written in its order. */
+  readonly key: string
+  readonly row: WireRow
+  readonly xid: string
+  readonly capturedAt: string
+  readonly deleted: boolean
+  /** JSON text of the columns that this gateway does not know, exact; null where there are none. */
+  readonly extra: string | null
+}
+
+/** A row that is kept in quarantine instead. */
+export interface RefusedRow {
+  readonly index: number
+  /** Null where the row has no valid primary key. */
+  readonly key: string | null
+  readonly code: RowCode
+  /** JSON pointer (RFC 6901) into the request's body. */
+  readonly pointer: string
+  /** The rule in words; never a value. */
+  readonly detail: string
+}
+
+/** JSON pointer to a row, or to a column of it. */
+export function pointerTo(index: number, column?: string | null): string {
+  const row = `/rows/${index}/row`
+  if (column == null) return row
+  return `${row}/${column.replaceAll('~', '~0').replaceAll('/', '~1')}`
+}
+
+/** Refuses a row that had been accepted until then. */
+export function refuse(row: AcceptedRow, code: RowCode, detail: string): RefusedRow {
+  return { index: row.index, key: row.key, code, pointer: pointerTo(row.index), detail }
+}

@@ -1,0 +1,60 @@
+import {
+  DATASETS,
+  type Dataset,
+  gatewayRowSchema,
+  HEARTBEAT_DATASET,
+  SCHEMA_VERSION,
+  TIMESTAMP_PATTERN,
+  type WireRow,
+} from '@hq-export/contract'
+import { z } from 'zod'
+
+/** What validation needs to know of a dataset, built once. */
+export interface DatasetRules {
+  readonly name: string
+  readonly schema: z.ZodType<WireRow>
+  /** Every column that the gateway knows. */
+  readonly columns: ReadonlySet<string>
+  readonly jsonColumns: ReadonlySet<string>
+  readonly primaryKey: readonly string[]
+  /** Rows carry `org_id`, and the key must be allowed to write it. */
+  readonly tenantScoped: boolean
+  /** A row may say that its entity is gone. */
+  readonly deletable: boolean
+}
+
+function rulesOf(dataset: Dataset): DatasetRules {
+  const { name, columns, primaryKey, semantics } = dataset
+  return {
+    name,
+    schema: gatewayRowSchema(dataset),
+    columns: new Set(columns.map((column) => column.name)),
+    jsonColumns: new Set(
+      columns.filter(({ type }) => type === 'jsonb').map((column) => column.name),
+    ),
+    primaryKey,
+    tenantScoped: true,
+    deletable: semantics === 'upsert',
+  }
+}
+
+const heartbeatRules: DatasetRules = {
+  name: HEARTBEAT_DATASET,
+  schema: z.looseObject({
+    source_ts: z.string().regex(TIMESTAMP_PATTERN, 'must be an ISO 8601 timestamp with offset'),
+  }),
+  columns: new Set(['source_ts']),
+  jsonColumns: new Set(),
+  primaryKey: [],
+  tenantScoped: false,
+  deletable: false,
+}
+
+const byName = new Map(
+  [...DATASETS.map(rulesOf), heartbeatRules].map((rules) => [rules.name, rules]),
+)
+
+/** The rules of a dataset, the heartbeat included; undefined for a name or version that is not ours. */
+export function findDatasetRules(name: string, schemaVersion: string): DatasetRules | undefined {
+  return schemaVersion === SCHEMA_VERSION ? byName.get(name) : undefined
+}

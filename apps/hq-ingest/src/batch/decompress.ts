@@ -1,0 +1,36 @@
+import { promisify } from 'node:util'
+import { gunzip, zstdDecompress } from 'node:zlib'
+import type { ContentEncoding } from '@hq-export/contract'
+import { Refusal } from '../refusal.ts'
+
+const inflate = { gzip: promisify(gunzip), zstd: promisify(zstdDecompress) } as const
+
+function isTooLarge(error: unknown): boolean {
+  return error instanceof RangeError && 'code' in error && error.code === 'ERR_BUFFER_TOO_LARGE'
+}
+
+function tooLarge(maxBytes: number, cause?: unknown): Refusal {
+  const detail = `the decompressed body must not have more than ${maxBytes} bytes`
+  return new Refusal('too_large', detail, { cause })
+}
+
+/**
+ * Undoes the one coding of the body; stops at the limit, however small the compressed body is.
+ * @throws {Refusal} `too_large` (413) or `invalid_envelope` (400) for a corrupt body.
+ */
+export async function decompress(
+  wire: Buffer,
+  encoding: ContentEncoding | 'identity',
+  maxBytes: number,
+): Promise<Buffer> {
+  if (encoding === 'identity') {
+    if (wire.length > maxBytes) throw tooLarge(maxBytes)
+    return wire
+  }
+  try {
+    return await inflate[encoding](wire, { maxOutputLength: maxBytes })
+  } catch (cause) {
+    if (isTooLarge(cause)) throw tooLarge(maxBytes, cause)
+    throw new Refusal('invalid_envelope', `the body is not ${encoding}`, { cause })
+  }
+}

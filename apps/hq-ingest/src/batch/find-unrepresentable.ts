@@ -1,0 +1,37 @@
+/** What text of PostgreSQL cannot hold although JSON can write it. */
+export type Unrepresentable = 'unrepresentable_nul' | 'unrepresentable_surrogate'
+
+// Finds candidates; an escaped backslash in front makes it harmless, which only the exact look below can tell.
+const SUSPICION_PATTERN = /\\u(?:0000|[dD][89a-fA-F])/
+const ESCAPE_PATTERN = /\\(?:u([0-9a-fA-F]{4})|.)/g
+
+/** True if the text of a batch might hold U+0000 or a lone surrogate: one search, paid for by every batch. */
+export function isSuspicious(text: string): boolean {
+  return SUSPICION_PATTERN.test(text)
+}
+
+function isHighSurrogate(unit: number): boolean {
+  return unit >= 0xd800 && unit <= 0xdbff
+}
+
+function isLowSurrogate(unit: number): boolean {
+  return unit >= 0xdc00 && unit <= 0xdfff
+}
+
+/**
+ * Looks for an escape in valid JSON text (of well-formed UTF-16) that means U+0000 or one half of a surrogate pair
+ * alone. Outside strings JSON has no backslash, so every escape counts, in names and values alike.
+ */
+export function findUnrepresentable(jsonText: string): Unrepresentable | undefined {
+  // Index behind a high surrogate that waits for its other half.
+  let expected = -1
+  for (const match of jsonText.matchAll(ESCAPE_PATTERN)) {
+    const unit = match[1] === undefined ? -1 : Number.parseInt(match[1], 16)
+    if (unit === 0) return 'unrepresentable_nul'
+    const completes = isLowSurrogate(unit) && match.index === expected
+    if (expected !== -1 && !completes) return 'unrepresentable_surrogate'
+    if (isLowSurrogate(unit) && !completes) return 'unrepresentable_surrogate'
+    expected = isHighSurrogate(unit) ? match.index + match[0].length : -1
+  }
+  return expected === -1 ? undefined : 'unrepresentable_surrogate'
+}

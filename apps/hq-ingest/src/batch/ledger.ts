@@ -1,0 +1,76 @@
+import { type BatchAnswer, batchAnswerSchema } from '@hq-export/contract'
+import type pg from 'pg'
+
+/** What the ledger keeps of a batch beside its answer. */
+export interface LedgerEntry {
+  readonly source: string
+  readonly batch: string
+  /** SHA-256 of the decoded body. */
+  readonly fingerprint: Buffer
+  readonly dataset: string
+  readonly schemaVersion: string
+  readonly epoch: string | undefined
+  readonly keyId: string
+  /** Span in which it is applied, or the caller's. */
+  readonly trace: { readonly traceId: string; readonly spanId: string } | undefined
+  readonly wireBytes: number
+  readonly decodedBytes: number
+}
+
+/** What the ledger knows of a batch id. */
+export type LedgerState =
+  | { readonly kind: 'new' }
+  | { readonly kind: 'in_flight' }
+  | { readonly kind: 'reused' }
+  | { readonly kind: 'applied'; readonly answer: BatchAnswer }
+
+// Held until the end of the transaction. The non-blocking form: a repeated delivery gets its 409 at once and parks no
+// connection behind the first one.
+const CLAIM = `select pg_catalog.pg_try_advisory_xact_lock(
+    pg_catalog.hashtextextended(pg_catalog.concat($1::text, ' ', $2::text), 0)) as claimed`
+
+const FIND = 'select fingerprint, answer from ingest.batch where source = $1 and batch = $2'
+
+const RECORD = `
+  insert into ingest.batch
+    (source, batch, fingerprint, dataset, schema_version, epoch, key_id, trace_id, span_id, wire_bytes, decoded_bytes, answer)
+  values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`
+
+/**
+ * Claims a batch id for this transaction and says what is known of it. Claim and look are two statements: a look with
+ * the claim's snapshot could miss what the previous holder committed just before.
+ */
+export async function claimBatch(
+  client: pg.PoolClient,
+  { source, batch, fingerprint }: LedgerEntry,
+): Promise<LedgerState> {
+  const claim = await client.query<{ claimed: boolean }>(CLAIM, [source, batch])
+  if (claim.rows[0]?.claimed !== true) return { kind: 'in_flight' }
+  const found = await client.query<{ fingerprint: Buffer; answer: unknown }>(FIND, [source, batch])
+  const [entry] = found.rows
+  if (entry === undefined) return { kind: 'new' }
+  if (!entry.fingerprint.equals(fingerprint)) return { kind: 'reused' }
+  return { kind: 'applied', answer: batchAnswerSchema.parse(entry.answer) as BatchAnswer }
+}
+
+/** Records a batch with its answer, in the transaction that wrote its rows. */
+export async function recordBatch(
+  client: pg.PoolClient,
+  entry: LedgerEntry,
+  answer: BatchAnswer,
+): Promise<void> {
+  await client.query(RECORD, [
+    entry.source,
+    entry.batch,
+    entry.fingerprint,
+    entry.dataset,
+    entry.schemaVersion,
+    entry.epoch ?? null,
+    entry.keyId,
+    entry.trace?.traceId ?? null,
+    entry.trace?.spanId ?? null,
+    entry.wireBytes,
+    entry.decodedBytes,
+    JSON.stringify(answer),
+  ])
+}

@@ -1,0 +1,81 @@
+import type { IncomingMessage } from 'node:http'
+import {
+  BATCH_CONTENT_TYPE,
+  CONTENT_ENCODINGS,
+  type ContentEncoding,
+  WEBHOOK_ID,
+  WEBHOOK_ID_PATTERN,
+  WEBHOOK_SIGNATURE,
+  WEBHOOK_TIMESTAMP,
+} from '@hq-export/contract'
+import { Refusal } from '../refusal.ts'
+
+/** What the headers of a batch say. */
+export interface BatchHead {
+  /** `webhook-id`: idempotency key. */
+  readonly id: string
+  readonly timestamp: string | undefined
+  readonly signature: string | undefined
+  readonly encoding: ContentEncoding | 'identity'
+}
+
+/** All values of a header as sent; Node joins repeated ones, which would hide the repetition. */
+function valuesOf(request: IncomingMessage, name: string): string[] {
+  const { rawHeaders } = request
+  const values: string[] = []
+  for (let i = 0; i < rawHeaders.length; i += 2) {
+    if (rawHeaders[i]?.toLowerCase() === name) values.push(rawHeaders[i + 1] ?? '')
+  }
+  return values
+}
+
+/** A repeated header is no header: which of the values was signed would depend on who reads it. */
+function onlyValue(request: IncomingMessage, name: string): string | undefined {
+  const values = valuesOf(request, name)
+  return values.length === 1 ? values[0] : undefined
+}
+
+function assertJson(request: IncomingMessage): void {
+  const [essence] = (onlyValue(request, 'content-type') ?? '').split(';')
+  if (essence?.trim().toLowerCase() === BATCH_CONTENT_TYPE) return
+  throw new Refusal('unsupported_media_type', `content-type must be ${BATCH_CONTENT_TYPE}`, {
+    headers: { 'accept-post': BATCH_CONTENT_TYPE },
+  })
+}
+
+function readEncoding(request: IncomingMessage): ContentEncoding | 'identity' {
+  const coding = valuesOf(request, 'content-encoding').join(',').trim().toLowerCase()
+  if (coding === '' || coding === 'identity') return 'identity'
+  const known = CONTENT_ENCODINGS.find((candidate) => candidate === coding)
+  if (known !== undefined) return known
+  const accepted = CONTENT_ENCODINGS.join(', ')
+  throw new Refusal(
+    'unsupported_encoding',
+    `content-encoding must be one of ${accepted}, or none`,
+    {
+      headers: { 'accept-encoding': accepted },
+    },
+  )
+}
+
+/**
+ * Reads the headers before the body.
+ * @throws {Refusal} `unsupported_media_type`, `unsupported_encoding` (415) or `invalid_webhook_id` (400).
+ */
+export function readHead(request: IncomingMessage): BatchHead {
+  assertJson(request)
+  const encoding = readEncoding(request)
+  const id = onlyValue(request, WEBHOOK_ID)
+  if (id === undefined || !WEBHOOK_ID_PATTERN.test(id)) {
+    throw new Refusal(
+      'invalid_webhook_id',
+      `${WEBHOOK_ID} must be sent once, with 1 to 128 of A-Z a-z 0-9 _ -`,
+    )
+  }
+  return {
+    id,
+    timestamp: onlyValue(request, WEBHOOK_TIMESTAMP),
+    signature: onlyValue(request, WEBHOOK_SIGNATURE),
+    encoding,
+  }
+}

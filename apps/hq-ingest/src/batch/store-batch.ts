@@ -1,0 +1,54 @@
+import type { BatchAnswer } from '@hq-export/contract'
+import type pg from 'pg'
+import { applyRows } from '../apply/apply-rows.ts'
+import { transact } from '../db/transact.ts'
+import { Refusal } from '../refusal.ts'
+import { answerOf } from './answer.ts'
+import type { DecodedBatch } from './decode.ts'
+import { claimBatch, type LedgerEntry, recordBatch } from './ledger.ts'
+import { quarantineRows } from './quarantine-rows.ts'
+import type { Span } from './row-text.ts'
+import type { ValidatedRows } from './validate.ts'
+
+/** The answer to a batch, and whether an earlier delivery had earned it. */
+export interface StoredBatch {
+  readonly answer: BatchAnswer
+  readonly replayed: boolean
+}
+
+/**
+ * The one transaction: ledger, rows, quarantined rows, all or nothing. Returns after COMMIT.
+ * @throws {Refusal} `in_flight` (409) or `webhook_id_reused` (422).
+ * @throws {DatabaseUnavailableError} when HQ cannot be written.
+ */
+export function storeBatch(
+  pool: pg.Pool,
+  entry: LedgerEntry,
+  batch: DecodedBatch,
+  rows: ValidatedRows,
+  rowSpans: () => readonly Span[],
+): Promise<StoredBatch> {
+  const { source, dataset, epoch } = batch.envelope
+  return transact(pool, async (client) => {
+    const state = await claimBatch(client, entry)
+    switch (state.kind) {
+      case 'in_flight':
+        throw new Refusal('in_flight')
+      case 'reused':
+        throw new Refusal('webhook_id_reused')
+      case 'applied':
+        return { answer: state.answer, replayed: true }
+      case 'new':
+        break
+      default:
+        state satisfies never
+    }
+    const origin = { source, batch: entry.batch, epoch }
+    const applied = await applyRows(client, dataset, rows.accepted, origin)
+    const refused = [...rows.refused, ...applied.refused]
+    await quarantineRows(client, entry.batch, batch, rowSpans, refused)
+    const answer = answerOf(entry.batch, batch.envelope.rows.length, applied, refused)
+    await recordBatch(client, entry, answer)
+    return { answer, replayed: false }
+  })
+}

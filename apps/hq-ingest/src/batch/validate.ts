@@ -1,0 +1,179 @@
+import { type EnvelopeRow, rowProblem, UUID_PATTERN } from '@hq-export/contract'
+import type { IngestKey } from '../ingest-key.ts'
+import { type AcceptedRow, pointerTo, type RefusedRow } from './batch-row.ts'
+import type { DatasetRules } from './dataset-rules.ts'
+import type { DecodedBatch } from './decode.ts'
+import { findUnrepresentable, isSuspicious } from './find-unrepresentable.ts'
+import { locateMembers, type Span } from './row-text.ts'
+
+/** Every row of a batch, on one of two sides. */
+export interface ValidatedRows {
+  readonly accepted: readonly AcceptedRow[]
+  readonly refused: readonly RefusedRow[]
+}
+
+type Fault = Pick<RefusedRow, 'code' | 'detail'> & { readonly column: string | null }
+
+/** Bytes that JSON may spend on one UTF-16 unit: an escape. */
+const MAX_BYTES_PER_UNIT = 6
+/** Bytes of quotes, colon, comma, and of a number as anyone would write it. */
+const MAX_SCALAR_BYTES = 32
+
+interface Validation {
+  readonly rules: DatasetRules
+  readonly key: IngestKey
+  readonly text: string
+  readonly rowSpans: () => readonly Span[]
+  readonly suspicious: boolean
+  /** Undefined where the whole body is smaller than the limit of one row. */
+  readonly maxRowBytes: number | undefined
+}
+
+function spanAt(validation: Pick<Validation, 'rowSpans'>, index: number): Span {
+  const span = validation.rowSpans()[index]
+  if (span === undefined) throw new Error(`the batch has no row ${index}`)
+  return span
+}
+
+/** Canonical primary key; null if a part of it is no uuid, which every key of the contract is. */
+function keyOf(rules: DatasetRules, row: EnvelopeRow['row']): string | null {
+  let key = ''
+  for (const column of rules.primaryKey) {
+    const value = row[column]
+    if (typeof value !== 'string' || !UUID_PATTERN.test(value)) return null
+    key += key === '' ? value : `/${value}`
+  }
+  return key.toLowerCase()
+}
+
+/** Most bytes that the text of a row can have; infinite where a value is nested, so that only a look can tell. */
+function boundOf(row: EnvelopeRow['row']): number {
+  let bound = 0
+  for (const name in row) {
+    const value = row[name]
+    if (typeof value === 'string') bound += value.length * MAX_BYTES_PER_UNIT
+    else if (typeof value === 'object' && value !== null) return Number.POSITIVE_INFINITY
+    bound += name.length * MAX_BYTES_PER_UNIT + MAX_SCALAR_BYTES
+  }
+  return bound
+}
+
+function findOversize(
+  { maxRowBytes, text, ...validation }: Validation,
+  row: EnvelopeRow['row'],
+  index: number,
+): Fault | undefined {
+  if (maxRowBytes === undefined || boundOf(row) <= maxRowBytes) return undefined
+  const { start, end } = spanAt(validation, index)
+  if (Buffer.byteLength(text.slice(start, end)) <= maxRowBytes) return undefined
+  const detail = `a row must not have more than ${maxRowBytes} bytes`
+  return { code: 'row_too_large', column: null, detail }
+}
+
+/** U+0000 and lone surrogates anywhere in the row: values, JSON inside of strings, unknown columns and their names. */
+function findUnstorable(validation: Validation, index: number): Fault | undefined {
+  const { rules, suspicious, text } = validation
+  if (!suspicious) return undefined
+  for (const [name, { start, end }] of locateMembers(text, spanAt(validation, index).start)) {
+    const value = text.slice(start, end)
+    const inside = rules.jsonColumns.has(name) ? JSON.parse(value) : null
+    const code =
+      findUnrepresentable(value) ??
+      (typeof inside === 'string' ? findUnrepresentable(inside) : undefined)
+    if (code !== undefined)
+      return { code, column: name, detail: `${name} holds text that cannot be stored` }
+    const nameCode = findUnrepresentable(JSON.stringify(name))
+    if (nameCode !== undefined) {
+      return {
+        code: nameCode,
+        column: null,
+        detail: 'a column name holds text that cannot be stored',
+      }
+    }
+  }
+  return undefined
+}
+
+function findFault(
+  validation: Validation,
+  envelopeRow: EnvelopeRow,
+  index: number,
+): Fault | undefined {
+  const { rules, key } = validation
+  const { row } = envelopeRow
+  const early = findOversize(validation, row, index) ?? findUnstorable(validation, index)
+  if (early !== undefined) return early
+  const result = rules.schema.safeParse(row)
+  if (!result.success) return rowProblem(result.error, row)
+  if (
+    rules.tenantScoped &&
+    key.orgs !== undefined &&
+    !key.orgs.has(String(row.org_id).toLowerCase())
+  ) {
+    return { code: 'org_not_allowed', column: 'org_id', detail: 'the key may not write this org' }
+  }
+  if (envelopeRow.deleted === true && !rules.deletable) {
+    return {
+      code: 'invalid_value',
+      column: null,
+      detail: 'a row of this dataset cannot be deleted',
+    }
+  }
+  return undefined
+}
+
+/** The columns that the gateway does not know, cut out of the text, so that every number stays as it was sent. */
+function extraOf(validation: Validation, row: EnvelopeRow['row'], index: number): string | null {
+  const { rules, text } = validation
+  let known = true
+  for (const name in row) {
+    if (!rules.columns.has(name)) {
+      known = false
+      break
+    }
+  }
+  if (known) return null
+  const members: string[] = []
+  for (const [name, { start, end }] of locateMembers(text, spanAt(validation, index).start)) {
+    if (!rules.columns.has(name)) members.push(`${JSON.stringify(name)}:${text.slice(start, end)}`)
+  }
+  return `{${members.join(',')}}`
+}
+
+/**
+ * Validates every row against the contract, one by one: a row that breaks a rule stops no other (I4).
+ * @param rowSpans where the rows stand in the text; asked for only if a row needs its exact text.
+ */
+export function validate(
+  batch: DecodedBatch,
+  rules: DatasetRules,
+  key: IngestKey,
+  options: { readonly rowSpans: () => readonly Span[]; readonly maxRowBytes: number },
+): ValidatedRows {
+  const { text, envelope } = batch
+  const validation: Validation = {
+    rules,
+    key,
+    text,
+    rowSpans: options.rowSpans,
+    suspicious: isSuspicious(text),
+    maxRowBytes: batch.bytes > options.maxRowBytes ? options.maxRowBytes : undefined,
+  }
+  const accepted: AcceptedRow[] = []
+  const refused: RefusedRow[] = []
+  for (const [index, envelopeRow] of envelope.rows.entries()) {
+    const { row, xid, captured_at: capturedAt, deleted = false } = envelopeRow
+    const rowKey = keyOf(rules, row)
+    const fault = findFault(validation, envelopeRow, index)
+    if (fault === undefined && rowKey !== null) {
+      const extra = extraOf(validation, row, index)
+      accepted.push({ index, key: rowKey, row, xid, capturedAt, deleted, extra })
+    } else if (fault !== undefined) {
+      const { code, column, detail } = fault
+      refused.push({ index, key: rowKey, code, pointer: pointerTo(index, column), detail })
+    } else {
+      throw new Error(`a valid row of ${rules.name} has no key`)
+    }
+  }
+  return { accepted, refused }
+}

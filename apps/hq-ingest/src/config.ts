@@ -1,0 +1,97 @@
+import { z } from 'zod'
+import { type IngestKey, parseIngestKeys } from './ingest-key.ts'
+
+/** Settings of the gateway, read once and frozen. */
+export interface IngestConfig {
+  readonly databaseUrl: string
+  readonly host: string
+  /** 0 asks the system for a free port. */
+  readonly port: number
+  readonly consolePort: number
+  readonly keys: readonly IngestKey[]
+}
+
+/** Every problem with the settings at once, one line each: variable, rule, value received. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError'
+  readonly problems: readonly string[]
+
+  constructor(problems: readonly string[]) {
+    super(`settings are not usable:\n${problems.map((problem) => `  ${problem}`).join('\n')}`)
+    this.problems = problems
+  }
+}
+
+type Environment = Readonly<Record<string, string | undefined>>
+
+const MAX_PORT = 65_535
+const SECRET_VARIABLES = new Set(['HQ_DATABASE_URL', 'INGEST_KEYS'])
+
+function isDatabaseUrl(text: string): boolean {
+  return URL.canParse(text) && ['postgres:', 'postgresql:'].includes(new URL(text).protocol)
+}
+
+function portSchema(fallback: number) {
+  const rule = `must be a port, 0 to ${MAX_PORT}`
+  return z
+    .string()
+    .regex(/^\d{1,5}$/, rule)
+    .default(String(fallback))
+    .transform(Number)
+    .refine((port) => port <= MAX_PORT, rule)
+}
+
+const keysSchema = z.string('must be set').transform((text, context): readonly IngestKey[] => {
+  const { keys, problems } = parseIngestKeys(text)
+  for (const message of problems) context.addIssue({ code: 'custom', message })
+  return keys
+})
+
+const SETTINGS = {
+  HQ_DATABASE_URL: z.string('must be set').refine(isDatabaseUrl, 'must be a postgres:// URL'),
+  INGEST_HOST: z.string().default('127.0.0.1'),
+  INGEST_PORT: portSchema(8080),
+  CONSOLE_PORT: portSchema(8081),
+  INGEST_KEYS: keysSchema,
+} as const
+
+function parse<Shape extends z.ZodRawShape>(shape: Shape, env: Environment) {
+  // An empty variable is an unset one: compose files and shells produce both.
+  const given = Object.fromEntries(
+    Object.keys(shape).map((name) => [name, env[name]?.trim() || undefined]),
+  )
+  const result = z.object(shape).safeParse(given)
+  if (result.success) return result.data
+  throw new ConfigError(
+    result.error.issues.map((issue) => {
+      const name = String(issue.path[0])
+      const value = given[name]
+      const received =
+        value === undefined ? 'nothing' : SECRET_VARIABLES.has(name) ? '<set>' : `'${value}'`
+      return `${name} ${issue.message}; received ${received}`
+    }),
+  )
+}
+
+/**
+ * Reads every setting of the gateway from `env`.
+ * @throws {ConfigError} with all problems; secrets appear as `<set>`.
+ */
+export function loadConfig(env: Environment): IngestConfig {
+  const settings = parse(SETTINGS, env)
+  return Object.freeze({
+    databaseUrl: settings.HQ_DATABASE_URL,
+    host: settings.INGEST_HOST,
+    port: settings.INGEST_PORT,
+    consolePort: settings.CONSOLE_PORT,
+    keys: Object.freeze(settings.INGEST_KEYS),
+  })
+}
+
+/**
+ * Reads the one setting that `migrate` and `status` need.
+ * @throws {ConfigError} when it is missing or not a PostgreSQL URL.
+ */
+export function loadDatabaseUrl(env: Environment): string {
+  return parse({ HQ_DATABASE_URL: SETTINGS.HQ_DATABASE_URL }, env).HQ_DATABASE_URL
+}

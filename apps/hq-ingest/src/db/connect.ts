@@ -1,0 +1,51 @@
+import pg from 'pg'
+
+/** Runs of every session of the gateway; what a database or role sets by default must not change them. */
+const SESSION_SETTINGS: Readonly<Record<string, string>> = {
+  role: 'hq_ingest_writer',
+  timezone: 'UTC',
+  default_transaction_isolation: 'read committed',
+  // An answer of 200 promises that the rows survive a crash.
+  synchronous_commit: 'on',
+  statement_timeout: '30s',
+  lock_timeout: '10s',
+  idle_in_transaction_session_timeout: '30s',
+  // A plan made while a table was empty must not outlive that moment.
+  plan_cache_mode: 'force_custom_plan',
+}
+
+const CONNECT_TIMEOUT_MS = 5_000
+
+function withSessionSettings(databaseUrl: string): string {
+  const url = new URL(databaseUrl)
+  const settings = Object.entries(SESSION_SETTINGS).map(
+    ([name, value]) => `-c ${name}=${value.replaceAll(' ', '\\ ')}`,
+  )
+  const given = url.searchParams.get('options')
+  url.searchParams.set('options', [given, ...settings].filter(Boolean).join(' '))
+  return url.href
+}
+
+/** A pool whose sessions run as the writer role. Connects on first use. */
+export function createPool(databaseUrl: string, maxConnections: number): pg.Pool {
+  return new pg.Pool({
+    connectionString: withSessionSettings(databaseUrl),
+    application_name: 'hq-ingest',
+    max: maxConnections,
+    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+    keepAlive: true,
+  })
+}
+
+/** Connects as the URL says, without the writer role, which a database that is not migrated lacks. */
+export async function connectPlain(databaseUrl: string): Promise<pg.Client> {
+  const client = new pg.Client({
+    connectionString: databaseUrl,
+    application_name: 'hq-ingest',
+    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+  })
+  // The awaited query reports a lost connection; without a listener it would also end the process.
+  client.on('error', () => {})
+  await client.connect()
+  return client
+}

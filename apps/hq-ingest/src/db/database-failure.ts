@@ -1,0 +1,31 @@
+import pg from 'pg'
+
+/** HQ could not be written, and no row is at fault: the same batch may succeed later. */
+export class DatabaseUnavailableError extends Error {
+  override readonly name = 'DatabaseUnavailableError'
+  /** SQLSTATE, or undefined where the connection itself failed. */
+  readonly sqlstate: string | undefined
+
+  constructor(cause: unknown) {
+    super('HQ cannot be written', { cause })
+    this.sqlstate = cause instanceof pg.DatabaseError ? cause.code : undefined
+  }
+}
+
+/**
+ * True where PostgreSQL refused a value: data exceptions (22), integrity violations (23), and program limits (54)
+ * such as JSON nested deeper than its stack. Everything else is not the row's fault.
+ */
+export function isRowFault(error: unknown): error is pg.DatabaseError {
+  return error instanceof pg.DatabaseError && /^(?:22|23|54)/.test(error.code ?? '')
+}
+
+/** True for a serialization failure or a deadlock: the transaction as a whole may be run again at once. */
+export function isTransient(error: unknown): boolean {
+  return error instanceof pg.DatabaseError && (error.code === '40001' || error.code === '40P01')
+}
+
+/** True for a unique violation, which an append meets where a key exists already. */
+export function isUniqueViolation(error: unknown): boolean {
+  return error instanceof pg.DatabaseError && error.code === '23505'
+}

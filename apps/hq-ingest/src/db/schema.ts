@@ -1,0 +1,264 @@
+import { isNull } from 'drizzle-orm'
+import {
+  bigint,
+  boolean,
+  customType,
+  index,
+  integer,
+  numeric,
+  pgSchema,
+  primaryKey,
+  text,
+  unique,
+  uniqueIndex,
+  uuid,
+} from 'drizzle-orm/pg-core'
+
+/*
+ * The tables of migrations/hq as types, and for simple reads. What writes rows is SQL by hand, in apply/ and batch/.
+ * test/sql/hq-schema.test.ts holds this file against the database and against the contract, column by column.
+ * No value becomes a JavaScript number or Date that would lose a digit of it.
+ */
+
+const instant = customType<{ data: string }>({ dataType: () => 'timestamp with time zone' })
+const exactJson = customType<{ data: string }>({ dataType: () => 'jsonb' })
+const xid8 = customType<{ data: string }>({ dataType: () => 'xid8' })
+const bytes = customType<{ data: Buffer }>({ dataType: () => 'bytea' })
+
+const hq = pgSchema('hq')
+const ingest = pgSchema('ingest')
+
+/** Our own columns at the end of every dataset. */
+function housekeeping() {
+  return {
+    dxXid: xid8('_dx_xid').notNull(),
+    dxBatch: text('_dx_batch').notNull(),
+    dxSource: text('_dx_source').notNull(),
+    dxIngestedAt: instant('_dx_ingested_at').notNull(),
+    dxDeletedAt: instant('_dx_deleted_at'),
+    dxExtra: exactJson('_dx_extra'),
+  }
+}
+
+/** One row per operation invocation, exported once, when the run has ended. */
+export const operationRuns = hq.table(
+  'dx_operation_runs_v1',
+  {
+    exportSchemaVersion: text('export_schema_version').notNull(),
+    runId: uuid('run_id').notNull(),
+    pipelineRunId: uuid('pipeline_run_id'),
+    workflowId: text('workflow_id'),
+    operationId: text('operation_id').notNull(),
+    actionId: text('action_id').notNull(),
+    entityType: text('entity_type').notNull(),
+    entityId: uuid('entity_id').notNull(),
+    orgId: uuid('org_id').notNull(),
+    companyId: uuid('company_id'),
+    sourceProvider: text('source_provider'),
+    status: text().notNull(),
+    attemptCount: integer('attempt_count').notNull(),
+    startedAt: instant('started_at').notNull(),
+    endedAt: instant('ended_at'),
+    durationMs: integer('duration_ms'),
+    costUsd: numeric('cost_usd'),
+    errorCode: text('error_code'),
+    errorMessage: text('error_message'),
+    createdAt: instant('created_at').notNull(),
+    ...housekeeping(),
+  },
+  (t) => [
+    primaryKey({ name: 'dx_operation_runs_v1_pkey', columns: [t.runId] }),
+    index('dx_operation_runs_v1_time_idx').using('brin', t.createdAt),
+    index('dx_operation_runs_v1_org_time_idx').on(t.orgId, t.createdAt),
+  ],
+)
+
+/** What happened during a run: requests, responses, retries, state changes, errors. */
+export const operationEvents = hq.table(
+  'dx_operation_events_v1',
+  {
+    exportSchemaVersion: text('export_schema_version').notNull(),
+    eventId: uuid('event_id').notNull(),
+    runId: uuid('run_id').notNull(),
+    eventType: text('event_type').notNull(),
+    eventSequence: integer('event_sequence').notNull(),
+    occurredAt: instant('occurred_at').notNull(),
+    orgId: uuid('org_id').notNull(),
+    companyId: uuid('company_id'),
+    entityType: text('entity_type').notNull(),
+    entityId: uuid('entity_id').notNull(),
+    provider: text(),
+    httpStatus: integer('http_status'),
+    rawRequestRef: text('raw_request_ref'),
+    rawResponseRef: text('raw_response_ref'),
+    payloadHash: text('payload_hash'),
+    errorCode: text('error_code'),
+    errorMessage: text('error_message'),
+    metadataJson: exactJson('metadata_json'),
+    ...housekeeping(),
+  },
+  (t) => [
+    primaryKey({ name: 'dx_operation_events_v1_pkey', columns: [t.eventId] }),
+    unique('dx_operation_events_v1_guard').on(t.runId, t.eventSequence),
+    index('dx_operation_events_v1_time_idx').using('brin', t.occurredAt),
+    index('dx_operation_events_v1_org_time_idx').on(t.orgId, t.occurredAt),
+  ],
+)
+
+/** The current canonical state of every company. */
+export const companyEntities = hq.table(
+  'dx_company_entities_v1',
+  {
+    exportSchemaVersion: text('export_schema_version').notNull(),
+    orgId: uuid('org_id').notNull(),
+    companyId: uuid('company_id').notNull(),
+    entityId: uuid('entity_id').notNull(),
+    canonicalName: text('canonical_name'),
+    canonicalDomain: text('canonical_domain'),
+    linkedinUrl: text('linkedin_url'),
+    linkedinPageId: text('linkedin_page_id'),
+    industry: text(),
+    employeeCount: integer('employee_count'),
+    revenueBand: text('revenue_band'),
+    hqCountry: text('hq_country'),
+    enrichmentConfidence: numeric('enrichment_confidence'),
+    lastEnrichedAt: instant('last_enriched_at'),
+    lastOperationId: text('last_operation_id'),
+    lastRunId: uuid('last_run_id'),
+    sourcePriority: text('source_priority'),
+    recordVersion: bigint('record_version', { mode: 'bigint' }).notNull(),
+    updatedAt: instant('updated_at').notNull(),
+    ...housekeeping(),
+  },
+  (t) => [
+    primaryKey({ name: 'dx_company_entities_v1_pkey', columns: [t.orgId, t.entityId] }),
+    index('dx_company_entities_v1_time_idx').using('brin', t.updatedAt),
+    index('dx_company_entities_v1_org_time_idx').on(t.orgId, t.updatedAt),
+  ],
+)
+
+/** The current canonical state of every person. */
+export const personEntities = hq.table(
+  'dx_person_entities_v1',
+  {
+    exportSchemaVersion: text('export_schema_version').notNull(),
+    orgId: uuid('org_id').notNull(),
+    companyId: uuid('company_id'),
+    entityId: uuid('entity_id').notNull(),
+    fullName: text('full_name'),
+    firstName: text('first_name'),
+    lastName: text('last_name'),
+    linkedinUrl: text('linkedin_url'),
+    title: text(),
+    seniority: text(),
+    department: text(),
+    workEmail: text('work_email'),
+    emailStatus: text('email_status'),
+    phoneE164: text('phone_e164'),
+    contactConfidence: numeric('contact_confidence'),
+    lastEnrichedAt: instant('last_enriched_at'),
+    lastOperationId: text('last_operation_id'),
+    lastRunId: uuid('last_run_id'),
+    recordVersion: bigint('record_version', { mode: 'bigint' }).notNull(),
+    updatedAt: instant('updated_at').notNull(),
+    ...housekeeping(),
+  },
+  (t) => [
+    primaryKey({ name: 'dx_person_entities_v1_pkey', columns: [t.orgId, t.entityId] }),
+    index('dx_person_entities_v1_time_idx').using('brin', t.updatedAt),
+    index('dx_person_entities_v1_org_time_idx').on(t.orgId, t.updatedAt),
+  ],
+)
+
+/** Every exported version of every entity, kept for ever. */
+export const entitySnapshots = hq.table(
+  'dx_entity_snapshots_v1',
+  {
+    exportSchemaVersion: text('export_schema_version').notNull(),
+    snapshotId: uuid('snapshot_id').notNull(),
+    orgId: uuid('org_id').notNull(),
+    entityType: text('entity_type').notNull(),
+    entityId: uuid('entity_id').notNull(),
+    recordVersion: bigint('record_version', { mode: 'bigint' }).notNull(),
+    canonicalPayloadJson: exactJson('canonical_payload_json').notNull(),
+    capturedAt: instant('captured_at').notNull(),
+    sourceRunId: uuid('source_run_id'),
+    ...housekeeping(),
+  },
+  (t) => [
+    primaryKey({ name: 'dx_entity_snapshots_v1_pkey', columns: [t.snapshotId] }),
+    unique('dx_entity_snapshots_v1_guard').on(t.orgId, t.entityType, t.entityId, t.recordVersion),
+    index('dx_entity_snapshots_v1_time_idx').using('brin', t.capturedAt),
+    index('dx_entity_snapshots_v1_org_time_idx').on(t.orgId, t.capturedAt),
+  ],
+)
+
+/** Ledger of applied batches. */
+export const batch = ingest.table(
+  'batch',
+  {
+    receivedAt: instant('received_at').notNull(),
+    wireBytes: integer('wire_bytes').notNull(),
+    decodedBytes: integer('decoded_bytes').notNull(),
+    source: text().notNull(),
+    batch: text().notNull(),
+    fingerprint: bytes().notNull(),
+    dataset: text().notNull(),
+    schemaVersion: text('schema_version').notNull(),
+    epoch: text(),
+    keyId: text('key_id').notNull(),
+    traceId: text('trace_id'),
+    spanId: text('span_id'),
+    answer: exactJson().notNull(),
+  },
+  (t) => [
+    primaryKey({ name: 'batch_pkey', columns: [t.source, t.batch] }),
+    index('batch_source_received_idx').on(t.source, t.receivedAt),
+  ],
+)
+
+/** Rows that HQ refused. */
+export const quarantine = ingest.table(
+  'quarantine',
+  {
+    id: bigint({ mode: 'bigint' }).generatedAlwaysAsIdentity(),
+    firstSeenAt: instant('first_seen_at').notNull(),
+    resolvedAt: instant('resolved_at'),
+    capturedAt: instant('captured_at').notNull(),
+    xid: xid8().notNull(),
+    orgId: uuid('org_id'),
+    rowIndex: integer('row_index').notNull(),
+    deleted: boolean().notNull(),
+    source: text().notNull(),
+    dataset: text().notNull(),
+    schemaVersion: text('schema_version').notNull(),
+    batch: text().notNull(),
+    code: text().notNull(),
+    key: text(),
+    pointer: text(),
+    detail: text(),
+    traceparent: text(),
+    rowSha256: bytes('row_sha256').notNull(),
+    rowText: text('row_text').notNull(),
+  },
+  (t) => [
+    primaryKey({ name: 'quarantine_pkey', columns: [t.id] }),
+    uniqueIndex('quarantine_open_key')
+      .on(t.source, t.dataset, t.rowSha256, t.deleted, t.code)
+      .where(isNull(t.resolvedAt)),
+    index('quarantine_batch_idx').on(t.source, t.batch),
+  ],
+)
+
+/** Newest heartbeat of every source. */
+export const heartbeat = ingest.table(
+  'heartbeat',
+  {
+    sourceTs: instant('source_ts').notNull(),
+    receivedAt: instant('received_at').notNull(),
+    source: text().notNull(),
+    batch: text().notNull(),
+    epoch: text(),
+  },
+  (t) => [primaryKey({ name: 'heartbeat_pkey', columns: [t.source] })],
+)

@@ -1,0 +1,77 @@
+import { Command } from 'commander'
+import { ConfigError, loadConfig, loadDatabaseUrl } from './config.ts'
+import { IngestServer } from './ingest-server.ts'
+import { createLogger } from './log.ts'
+import { MigrationStateError, migrate } from './migrate.ts'
+import { printStatus, readStatus } from './status/status.ts'
+import { startTracing } from './tracing.ts'
+
+/** Nothing could be said: bad usage, settings that are not usable, a database that does not answer. */
+const EXIT_CANNOT_TELL = 2
+
+function print(line: string): void {
+  process.stdout.write(`${line}\n`)
+}
+
+async function runMigrate(): Promise<void> {
+  const applied = await migrate(loadDatabaseUrl(process.env))
+  print(applied.length === 0 ? 'HQ is up to date' : `applied ${applied.join(', ')}`)
+}
+
+async function runStatus(options: { json?: boolean }): Promise<void> {
+  const status = await readStatus(loadDatabaseUrl(process.env))
+  print(options.json ? JSON.stringify(status) : printStatus(status))
+}
+
+async function runServe(): Promise<void> {
+  const { databaseUrl, host, port, keys } = loadConfig(process.env)
+  const stopTracing = await startTracing(process.env)
+  const log = createLogger()
+  const ended = Promise.withResolvers<void>()
+  const server = new IngestServer({
+    databaseUrl,
+    host,
+    port,
+    keys,
+    log,
+    onFailure: ended.reject,
+  })
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => ended.resolve())
+  try {
+    await server.start()
+    await ended.promise
+  } finally {
+    await server.stop()
+    await stopTracing()
+  }
+}
+
+function explain(error: unknown): string {
+  // What these say was written for the operator; anything else may be a defect, so it keeps its stack.
+  if (error instanceof ConfigError || error instanceof MigrationStateError) return error.message
+  if (error instanceof AggregateError) return error.errors.map(String).join('\n')
+  return error instanceof Error ? (error.stack ?? error.message) : String(error)
+}
+
+const program = new Command('ingest')
+  .description('The gateway of HQ: takes signed batches and applies each exactly once')
+  .exitOverride((error) => {
+    process.exit(error.exitCode === 0 ? 0 : EXIT_CANNOT_TELL)
+  })
+program
+  .command('migrate')
+  .description('bring HQ to the migrations of this build')
+  .action(runMigrate)
+program.command('serve').description('take batches until SIGTERM or SIGINT').action(runServe)
+program
+  .command('status')
+  .description('rows, batches and open quarantine of HQ')
+  .option('--json', 'print JSON')
+  .action(runStatus)
+
+try {
+  await program.parseAsync()
+} catch (error) {
+  process.stderr.write(`${explain(error)}\n`)
+  process.exitCode = EXIT_CANNOT_TELL
+}

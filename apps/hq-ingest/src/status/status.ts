@@ -1,0 +1,105 @@
+import { DATASETS } from '@hq-export/contract'
+import { count, desc, isNull, max, sql } from 'drizzle-orm'
+import { drizzle, type NodePgDatabase } from 'drizzle-orm/node-postgres'
+import { connectPlain } from '../db/connect.ts'
+import { batch, heartbeat, quarantine } from '../db/schema.ts'
+import { assertMigrated } from '../migrate.ts'
+
+/** What HQ holds; instants in ISO 8601, UTC. */
+export interface Status {
+  /** The planner's estimate, so that asking costs nothing on large tables; null before the first analyze. */
+  readonly tables: readonly { readonly dataset: string; readonly rowsEstimate: number | null }[]
+  readonly sources: readonly {
+    readonly source: string
+    readonly batches: number
+    readonly lastBatchAt: string
+  }[]
+  readonly heartbeats: readonly { readonly source: string; readonly sourceTs: string }[]
+  /** Open entries only. */
+  readonly quarantine: readonly {
+    readonly dataset: string
+    readonly code: string
+    readonly rows: number
+  }[]
+}
+
+const instantText = (column: Parameters<typeof max>[0]) =>
+  sql<string>`pg_catalog.to_char(${column} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')`
+
+async function readTables(db: NodePgDatabase): Promise<Status['tables']> {
+  const names = sql.join(
+    DATASETS.map(({ name }) => sql`${name}`),
+    sql`, `,
+  )
+  const { rows } = await db.execute<{ dataset: string; rowsEstimate: number | null }>(sql`
+    select c.relname as dataset, nullif(c.reltuples, -1)::float8 as "rowsEstimate"
+    from pg_catalog.pg_class c
+    join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+    where n.nspname = 'hq' and c.relname in (${names})
+    order by c.relname`)
+  return rows
+}
+
+/**
+ * Reads the state of HQ with a connection of its own.
+ * @throws {MigrationStateError} where HQ has other migrations than this build; or the error of connecting.
+ */
+export async function readStatus(databaseUrl: string): Promise<Status> {
+  const client = await connectPlain(databaseUrl)
+  try {
+    await assertMigrated(client)
+    const db = drizzle(client)
+    return {
+      tables: await readTables(db),
+      sources: await db
+        .select({
+          source: batch.source,
+          batches: count(),
+          lastBatchAt: instantText(max(batch.receivedAt)),
+        })
+        .from(batch)
+        .groupBy(batch.source)
+        .orderBy(batch.source),
+      heartbeats: await db
+        .select({ source: heartbeat.source, sourceTs: instantText(heartbeat.sourceTs) })
+        .from(heartbeat)
+        .orderBy(heartbeat.source),
+      quarantine: await db
+        .select({ dataset: quarantine.dataset, code: quarantine.code, rows: count() })
+        .from(quarantine)
+        .where(isNull(quarantine.resolvedAt))
+        .groupBy(quarantine.dataset, quarantine.code)
+        .orderBy(desc(count()), quarantine.dataset, quarantine.code),
+    }
+  } finally {
+    await client.end()
+  }
+}
+
+function section(title: string, lines: readonly string[]): string[] {
+  return [title, ...(lines.length === 0 ? ['none'] : lines).map((line) => `  ${line}`)]
+}
+
+/** The status for a terminal. */
+export function printStatus(status: Status): string {
+  return [
+    ...section(
+      'datasets (estimated rows)',
+      status.tables.map(({ dataset, rowsEstimate }) => `${dataset}  ${rowsEstimate ?? 'unknown'}`),
+    ),
+    ...section(
+      'sources',
+      status.sources.map(
+        ({ source, batches, lastBatchAt }) => `${source}  ${batches} batches, last ${lastBatchAt}`,
+      ),
+    ),
+    ...section(
+      'heartbeats',
+      status.heartbeats.map(({ source, sourceTs }) => `${source}  ${sourceTs}`),
+    ),
+    ...section(
+      'quarantine (open)',
+      status.quarantine.map(({ dataset, code, rows }) => `${dataset}  ${code}  ${rows}`),
+    ),
+  ].join('\n')
+}
