@@ -1,0 +1,50 @@
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { DatasetName } from '@hq-export/contract'
+import { migrate as migrateHq } from '@hq-export/hq-ingest/migrate.ts'
+import { bind } from '@hq-export/outbox-relay/binding/bind.ts'
+import { migrate as migrateDx } from '@hq-export/outbox-relay/migrate.ts'
+import type { BenchServers } from './servers.ts'
+
+const BINDINGS_FOLDER = join(
+  import.meta.dirname,
+  '..',
+  '..',
+  'migrations',
+  'data-engine-x',
+  'bindings',
+)
+
+interface BindingFile {
+  readonly name: string
+  readonly datasets: readonly { readonly dataset: string }[]
+}
+
+async function bindOnly(url: string, datasets: readonly DatasetName[]): Promise<void> {
+  const reference: BindingFile = JSON.parse(
+    await readFile(join(BINDINGS_FOLDER, 'reference.json'), 'utf8'),
+  )
+  const bound = reference.datasets.filter(({ dataset }) =>
+    datasets.some((name) => name === dataset),
+  )
+  const folder = await mkdtemp(join(tmpdir(), 'hq-export-bench-'))
+  try {
+    const file = join(folder, 'binding.json')
+    await writeFile(file, JSON.stringify({ ...reference, name: 'bench', datasets: bound }))
+    await bind(url, file)
+  } finally {
+    await rm(folder, { recursive: true, force: true })
+  }
+}
+
+/** Brings both databases to what a scenario needs: the reference schema, our migrations, a binding of `datasets` alone. */
+export async function install(
+  { dx, hq }: BenchServers,
+  datasets: readonly DatasetName[],
+): Promise<void> {
+  await dx.client.query(await readFile(join(BINDINGS_FOLDER, 'reference-schema.sql'), 'utf8'))
+  await migrateDx(dx.url)
+  await bindOnly(dx.url, datasets)
+  await migrateHq(hq.url)
+}

@@ -1,0 +1,131 @@
+import { mkdir } from 'node:fs/promises'
+import { resolve } from 'node:path'
+import { parseArgs } from 'node:util'
+import { describeMachine, describeVersions } from './machine.ts'
+import { printJson, printMeasurement } from './print-measurement.ts'
+import { printProfiles } from './profile-summary.ts'
+import { type BenchOptions, type Scenario, WrongResultError } from './scenario.ts'
+import { SCENARIOS } from './scenarios.ts'
+
+/** Exit status (design 3): good, found something wrong, could not tell or bad usage. */
+const WRONG = 1
+const UNKNOWN = 2
+
+const HELP = `Usage: npm run bench [-- NAME] [--rows N] [--repeat N] [--profile FOLDER] [--json]
+
+Measures how fast changes reach HQ, beside PostgreSQL's own logical replication in the same run.
+Without NAME, every scenario:
+
+${SCENARIOS.map(({ name, summary, defaultRows }) => `  ${name.padEnd(14)}${summary} (${defaultRows} rows)`).join('\n')}
+
+  --rows N          rows to measure with
+  --repeat N        rounds of ours and anchor; measures are medians (default 1)
+  --profile FOLDER  write CPU profiles of relay and gateway there, and print where the time went
+  --json            the result as one JSON object on the last line of standard output; needs NAME
+  --help            this text
+
+Exit status: 0 measured, 1 HQ did not hold what it should, 2 could not measure or bad usage.
+`
+
+class UsageError extends Error {
+  override readonly name = 'UsageError'
+}
+
+function count(text: string | undefined, option: string): number | undefined {
+  if (text === undefined) return undefined
+  const value = Number(text)
+  if (!Number.isInteger(value) || value < 1) throw new UsageError(`${option} takes a whole number`)
+  return value
+}
+
+function readArguments() {
+  try {
+    return parseArgs({
+      allowPositionals: true,
+      options: {
+        rows: { type: 'string' },
+        repeat: { type: 'string' },
+        profile: { type: 'string' },
+        json: { type: 'boolean' },
+        help: { type: 'boolean' },
+      },
+    })
+  } catch (cause) {
+    throw new UsageError((cause as Error).message, { cause })
+  }
+}
+
+function chosen(names: readonly string[]): readonly Scenario[] {
+  const [name, ...others] = names
+  if (name === undefined) return SCENARIOS
+  const scenario = SCENARIOS.find((candidate) => candidate.name === name)
+  if (scenario === undefined || others.length > 0) {
+    const known = SCENARIOS.map((candidate) => candidate.name).join(', ')
+    throw new UsageError(`name one scenario of: ${known}`)
+  }
+  return [scenario]
+}
+
+async function measure(scenario: Scenario, options: BenchOptions, isJson: boolean): Promise<void> {
+  const measurement = await scenario.run(options)
+  const from = {
+    scenario,
+    rows: options.rows,
+    machine: describeMachine(),
+    versions: await describeVersions(measurement.postgresql),
+  }
+  const profiles =
+    options.profileFolder === undefined ? '' : `\n\n${await printProfiles(options.profileFolder)}`
+  const result = isJson
+    ? printJson(measurement, from)
+    : printMeasurement(measurement, from) + profiles
+  process.stdout.write(`${result}\n`)
+}
+
+async function main(): Promise<void> {
+  const { values, positionals } = readArguments()
+  if (values.help) {
+    process.stdout.write(HELP)
+    return
+  }
+  const scenarios = chosen(positionals)
+  const isJson = values.json ?? false
+  if (isJson && positionals.length === 0) throw new UsageError('--json needs a scenario')
+  const rows = count(values.rows, '--rows')
+  const repeat = count(values.repeat, '--repeat') ?? 1
+  const profileFolder = values.profile === undefined ? undefined : resolve(values.profile)
+  if (profileFolder !== undefined) await mkdir(profileFolder, { recursive: true })
+
+  const interrupted = new AbortController()
+  const stop = (signal: NodeJS.Signals) =>
+    interrupted.abort(new Error(`${signal}: stopped before the result`))
+  // Until the end: a second Ctrl-C must not cut the removal of the servers short.
+  process.on('SIGINT', stop)
+  process.on('SIGTERM', stop)
+
+  for (const scenario of scenarios) {
+    await measure(
+      scenario,
+      {
+        rows: rows ?? scenario.defaultRows,
+        repeat,
+        profileFolder,
+        env: process.env,
+        signal: interrupted.signal,
+        report: (line) => process.stderr.write(`${scenario.name}: ${line}\n`),
+      },
+      isJson,
+    )
+  }
+  process.off('SIGINT', stop)
+  process.off('SIGTERM', stop)
+}
+
+try {
+  await main()
+} catch (error) {
+  const isUsage = error instanceof UsageError
+  const text = error instanceof Error ? error.message : String(error)
+  process.stderr.write(`bench: ${text}\n${isUsage ? 'See --help.\n' : ''}`)
+  process.exitCode = error instanceof WrongResultError ? WRONG : UNKNOWN
+}

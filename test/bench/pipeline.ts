@@ -1,0 +1,119 @@
+import { randomBytes } from 'node:crypto'
+import { freePort } from './free-port.ts'
+import { pollUntil } from './poll-until.ts'
+import { Program } from './program.ts'
+import type { BenchOptions } from './scenario.ts'
+import type { BenchServers } from './servers.ts'
+
+const START_TIMEOUT_MS = 30_000
+const READY_POLL_MS = 20
+const SOURCE = 'data-engine-x'
+/** What belongs to us in an environment; a benchmark measures defaults, whatever its caller has set. */
+const OUR_VARIABLES = /^(?:DX|HQ|RELAY|INGEST|CONSOLE|OTEL)_/
+
+/** Our two programs, as production runs them. */
+export interface Pipeline extends AsyncDisposable {
+  readonly relay: Program
+  readonly gateway: Program
+  /** When the relay began to work, in ms since 1970: connected, leading, listening; nothing read yet. */
+  readonly workingSinceMs: number
+  /** @throws when one of the two ended or halted, with its last lines. */
+  assertWell(): void
+}
+
+function neutralEnvironment(env: BenchOptions['env']): Record<string, string | undefined> {
+  return Object.fromEntries(Object.entries(env).filter(([name]) => !OUR_VARIABLES.test(name)))
+}
+
+async function isReady(url: string): Promise<true | undefined> {
+  try {
+    const response = await fetch(`${url}/readyz`)
+    await response.arrayBuffer()
+    return response.status === 200 || undefined
+  } catch (error) {
+    // Refused: it does not listen yet. Anything else that fetch throws is a TypeError with this cause, too.
+    const { code } = (error as { cause?: { code?: string } }).cause ?? {}
+    if (code === 'ECONNREFUSED' || code === 'ECONNRESET') return undefined
+    throw error
+  }
+}
+
+function timeOf(line: string): number {
+  const { time } = JSON.parse(line) as { time?: unknown }
+  if (typeof time !== 'number') throw new Error(`the relay's line has no time: ${line}`)
+  return time
+}
+
+/** Starts the gateway, waits until it is ready, then starts the relay and waits until it works. */
+export async function startPipeline(
+  { dx, hq }: BenchServers,
+  { env, profileFolder, signal }: BenchOptions,
+): Promise<Pipeline> {
+  await using started = new AsyncDisposableStack()
+  const neutral = neutralEnvironment(env)
+  const secret = `whsec_${randomBytes(32).toString('base64')}`
+  const port = await freePort()
+  const ingestUrl = `http://127.0.0.1:${port}`
+
+  const gateway = started.use(
+    new Program({
+      name: 'gateway',
+      entry: 'apps/hq-ingest/src/main.ts',
+      args: ['serve'],
+      env: {
+        ...neutral,
+        HQ_DATABASE_URL: hq.url,
+        INGEST_PORT: String(port),
+        CONSOLE_PORT: String(await freePort()),
+        INGEST_KEYS: `${SOURCE}=${secret}`,
+        INGEST_MASTER_KEY: randomBytes(32).toString('base64'),
+      },
+      profileFolder,
+    }),
+  )
+  await pollUntil({
+    what: 'the gateway to be ready',
+    everyMs: READY_POLL_MS,
+    timeoutMs: START_TIMEOUT_MS,
+    signal,
+    probe: async () => {
+      gateway.assertWell()
+      return isReady(ingestUrl)
+    },
+  })
+
+  const relay = started.use(
+    new Program({
+      name: 'relay',
+      entry: 'apps/outbox-relay/src/main.ts',
+      args: ['run'],
+      env: {
+        ...neutral,
+        DX_DATABASE_URL: dx.url,
+        HQ_INGEST_URL: ingestUrl,
+        HQ_SIGNING_SECRET: secret,
+        RELAY_SOURCE: SOURCE,
+        RELAY_METRICS_PORT: String(await freePort()),
+      },
+      profileFolder,
+      isFault: (line) => line.includes('"delivery halted'),
+    }),
+  )
+  const working = await relay.waitForLine(
+    '"working"',
+    (line) => line.includes('"msg":"working"'),
+    START_TIMEOUT_MS,
+    signal,
+  )
+  const owned = started.move()
+  return {
+    relay,
+    gateway,
+    workingSinceMs: timeOf(working),
+    assertWell() {
+      relay.assertWell()
+      gateway.assertWell()
+    },
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  }
+}

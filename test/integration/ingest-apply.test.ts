@@ -1,0 +1,450 @@
+import { randomUUID } from 'node:crypto'
+import { type BatchAnswer, DATASETS, type DatasetName } from '@hq-export/contract'
+import type pg from 'pg'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { createHqDatabase, type TestDatabase } from '../support/databases.ts'
+import {
+  buildEnvelope,
+  buildRow,
+  deliver,
+  envelopeRow,
+  startGateway,
+  type TestGateway,
+} from './ingest-client.ts'
+
+const EVENTS = 'dx_operation_events_v1'
+const RUNS = 'dx_operation_runs_v1'
+const COMPANIES = 'dx_company_entities_v1'
+const SNAPSHOTS = 'dx_entity_snapshots_v1'
+
+let hq: TestDatabase
+let gateway: TestGateway
+let client: pg.Client
+
+beforeAll(async () => {
+  hq = await createHqDatabase()
+  gateway = await startGateway(hq.url)
+  client = await hq.connect()
+})
+
+afterAll(async () => {
+  await gateway[Symbol.asyncDispose]()
+  await hq[Symbol.asyncDispose]()
+})
+
+function apply(dataset: DatasetName, ...rows: Parameters<typeof buildEnvelope>[1][]) {
+  return deliver(gateway.url, buildEnvelope(dataset, rows.flat()), { id: randomUUID() })
+}
+
+/** `index outcome code` of every row that the answer lists. */
+function listed(answer: BatchAnswer): string[] {
+  return answer.rows.map(({ index, outcome, code }) =>
+    [index, outcome, code].filter((part) => part !== undefined).join(' '),
+  )
+}
+
+async function one(sql: string, values: unknown[] = []): Promise<Record<string, unknown>> {
+  const { rows } = await client.query(sql, values)
+  expect(rows).toHaveLength(1)
+  return rows[0]
+}
+
+function company(values: Record<string, unknown> = {}) {
+  return buildRow(COMPANIES, values)
+}
+
+test.each(DATASETS.map(({ name }) => name))(
+  'rows of %s arrive, with where they came from',
+  async (dataset) => {
+    const rows = [buildRow(dataset), buildRow(dataset)]
+    const answer = await apply(dataset, rows)
+    expect(answer).toMatchObject({
+      status: 'applied',
+      counts: {
+        received: 2,
+        inserted: 2,
+        updated: 0,
+        duplicate: 0,
+        stale: 0,
+        superseded: 0,
+        quarantined: 0,
+      },
+      rows: [],
+    })
+    const { rows: stored } = await client.query(
+      `select _dx_xid::text, _dx_source, _dx_extra, _dx_deleted_at from hq.${dataset} where _dx_batch = $1`,
+      [answer.batch],
+    )
+    const origin = {
+      _dx_xid: '4242',
+      _dx_source: 'data-engine-x',
+      _dx_extra: null,
+      _dx_deleted_at: null,
+    }
+    expect(stored).toEqual([origin, origin])
+  },
+)
+
+test('values arrive bit for bit', async () => {
+  const long = '123456789012345678901234567890.0123456789'
+  const run = buildRow(RUNS, {
+    cost_usd: long,
+    created_at: '2026-12-31T23:59:59.999999+05:30',
+    workflow_id: '',
+    error_message: 'tab\t newline\n return\r backslash\\ \\N \\. quote" null-like NULL 🦆 \u0001',
+    error_code: null,
+    attempt_count: -2147483648,
+  })
+  await apply(RUNS, [run])
+  expect(
+    await one(
+      `select cost_usd::text, (extract(epoch from created_at)::numeric)::text as created, workflow_id, error_message,
+         error_code, attempt_count from hq.${RUNS} where run_id = $1`,
+      [run.run_id],
+    ),
+  ).toEqual({
+    cost_usd: long,
+    created: '1798741799.999999',
+    workflow_id: '',
+    error_message: run.error_message,
+    error_code: null,
+    attempt_count: -2147483648,
+  })
+})
+
+test('values of an upserted row arrive bit for bit', async () => {
+  const row = company({
+    record_version: '9223372036854775807',
+    enrichment_confidence: '0.10',
+    canonical_name: 'tab\t backslash\\ \\N 🦆 \u0001 "quoted"',
+    canonical_domain: '',
+    updated_at: '0001-01-01T00:00:00.000001Z',
+  })
+  await apply(COMPANIES, [row])
+  expect(
+    await one(
+      `select record_version::text, enrichment_confidence::text, canonical_name, canonical_domain, updated_at::text
+       from hq.${COMPANIES} where entity_id = $1`,
+      [row.entity_id],
+    ),
+  ).toMatchObject({
+    record_version: '9223372036854775807',
+    enrichment_confidence: '0.10',
+    canonical_name: row.canonical_name,
+    canonical_domain: '',
+  })
+})
+
+test('json keeps every digit, by COPY and by the careful path', async () => {
+  const json =
+    '{"z": 1.10, "big": 12345678901234567890, "text": "a\\nb \\\\u0000 \\ud83e\\udd86", "deep": [[null]]}'
+  const expected =
+    '{"z": 1.10, "big": 12345678901234567890, "deep": [[null]], "text": "a\\nb \\\\u0000 🦆"}'
+  const first = buildRow(EVENTS, { metadata_json: json })
+  const second = buildRow(EVENTS, { metadata_json: json })
+  await apply(EVENTS, [first])
+  expect(listed(await apply(EVENTS, [first, second]))).toEqual(['0 duplicate'])
+  for (const { event_id: id } of [first, second]) {
+    expect(
+      await one(`select metadata_json::text as json from hq.${EVENTS} where event_id = $1`, [id]),
+    ).toEqual({ json: expected })
+  }
+})
+
+test('columns that the gateway does not know are kept with every digit', async () => {
+  const id = randomUUID()
+  const row = JSON.stringify(buildRow(EVENTS, { event_id: id })).slice(0, -1)
+  const text = `{"source":"data-engine-x","dataset":"${EVENTS}","schema_version":"v1","rows":[
+    { "xid":"1", "captured_at":"2026-01-02T03:04:06Z", "row" : ${row}, "score": 1.10, "id": 12345678901234567890,
+      "nested" : {"a": [1e400, "x"]}, "text": "t\\tab" } } ]}`
+  const { post, answerOf } = await import('./ingest-client.ts')
+  await answerOf(await post(gateway.url, text))
+  expect(
+    await one(
+      `select _dx_extra - 'nested' as extra, _dx_extra::text from hq.${EVENTS} where event_id = $1`,
+      [id],
+    ),
+  ).toMatchObject({ extra: { text: 't\tab' } })
+  const { _dx_extra: extra } = await one(
+    `select _dx_extra::text from hq.${EVENTS} where event_id = $1`,
+    [id],
+  )
+  expect(extra).toContain('"score": 1.10')
+  expect(extra).toContain('"id": 12345678901234567890')
+  expect(extra).toContain(`[1${'0'.repeat(400)}, "x"]`)
+})
+
+test('unknown columns of a snapshot are kept and replaced with its next version', async () => {
+  const row = company({ shoe_size: 43 })
+  await apply(COMPANIES, [row])
+  const extra = `select _dx_extra from hq.${COMPANIES} where entity_id = '${row.entity_id}'`
+  expect(await one(extra)).toEqual({ _dx_extra: { shoe_size: 43 } })
+  await apply(COMPANIES, [{ ...row, record_version: '2', shoe_size: 44 }])
+  expect(await one(extra)).toEqual({ _dx_extra: { shoe_size: 44 } })
+})
+
+test('an append sent twice under other batch ids changes nothing', async () => {
+  const rows = [buildRow(RUNS), buildRow(RUNS), buildRow(RUNS)]
+  await apply(RUNS, rows)
+  const before = await client.query(`select *, xmin, ctid::text from hq.${RUNS} order by run_id`)
+  expect(await apply(RUNS, rows)).toMatchObject({
+    status: 'applied',
+    counts: { inserted: 0, duplicate: 3 },
+  })
+  const after = await client.query(`select *, xmin, ctid::text from hq.${RUNS} order by run_id`)
+  expect(after.rows).toEqual(before.rows)
+})
+
+test('new rows beside known ones are inserted', async () => {
+  const known = buildRow(RUNS)
+  await apply(RUNS, [known])
+  const answer = await apply(RUNS, [buildRow(RUNS), known, buildRow(RUNS)])
+  expect(answer.counts).toMatchObject({ inserted: 2, duplicate: 1 })
+  expect(listed(answer)).toEqual(['1 duplicate'])
+})
+
+test('a run that comes again with other content is quarantined and the first stays', async () => {
+  const row = buildRow(RUNS, { cost_usd: '1.0' })
+  await apply(RUNS, [row])
+  const answer = await apply(RUNS, [{ ...row, cost_usd: '1.00' }])
+  expect(listed(answer)).toEqual(['0 quarantined append_only_violation'])
+  expect(
+    await one(`select cost_usd::text from hq.${RUNS} where run_id = $1`, [row.run_id]),
+  ).toEqual({
+    cost_usd: '1.0',
+  })
+})
+
+test.each([
+  { dataset: EVENTS, guard: { run_id: randomUUID(), event_sequence: 7 } },
+  {
+    dataset: SNAPSHOTS,
+    guard: { org_id: randomUUID(), entity_id: randomUUID(), record_version: '3' },
+  },
+] as const)(
+  'a second $dataset row under the same uniqueness guard is quarantined',
+  async ({ dataset, guard }) => {
+    await apply(dataset, [buildRow(dataset, guard)])
+    const answer = await apply(dataset, [buildRow(dataset), buildRow(dataset, guard)])
+    expect(listed(answer)).toEqual(['1 quarantined uniqueness_violation'])
+    expect(answer.counts.inserted).toBe(1)
+  },
+)
+
+test('a key twice in one append: repetition is a duplicate, other content is quarantined', async () => {
+  const row = buildRow(EVENTS)
+  const answer = await apply(EVENTS, [row, { ...row }, { ...row, event_type: 'other' }])
+  expect(listed(answer)).toEqual(['1 duplicate', '2 quarantined append_only_violation'])
+  expect(answer.counts).toMatchObject({ inserted: 1, duplicate: 1, quarantined: 1 })
+})
+
+test('a newer version replaces an older one, whatever the order of arrival', async () => {
+  const v1 = company({ canonical_name: 'one' })
+  const v2 = { ...v1, record_version: '2', canonical_name: 'two' }
+  const v3 = { ...v1, record_version: '10', canonical_name: 'ten' }
+  expect((await apply(COMPANIES, [v2])).counts).toMatchObject({ inserted: 1 })
+  expect((await apply(COMPANIES, [v1])).counts).toMatchObject({ stale: 1 })
+  expect((await apply(COMPANIES, [v3])).counts).toMatchObject({ updated: 1 })
+  expect((await apply(COMPANIES, [v2])).counts).toMatchObject({ stale: 1 })
+  expect((await apply(COMPANIES, [v3])).counts).toMatchObject({ duplicate: 1 })
+  expect(
+    await one(`select canonical_name from hq.${COMPANIES} where entity_id = $1`, [v1.entity_id]),
+  ).toEqual({ canonical_name: 'ten' })
+})
+
+test('stale and repeated snapshots write nothing', async () => {
+  const rows = Array.from({ length: 50 }, () => company({ record_version: '5' }))
+  await apply(COMPANIES, rows)
+  const before = await client.query(
+    `select ctid::text, xmin, xmax from hq.${COMPANIES} order by entity_id`,
+  )
+  await apply(COMPANIES, rows)
+  await apply(
+    COMPANIES,
+    rows.map((row) => ({ ...row, record_version: '4' })),
+  )
+  const after = await client.query(
+    `select ctid::text, xmin, xmax from hq.${COMPANIES} order by entity_id`,
+  )
+  expect(after.rows).toEqual(before.rows)
+})
+
+test.each([
+  { name: 'text', change: { canonical_name: 'other' } },
+  { name: 'scale of a numeric', change: { enrichment_confidence: '1.500' } },
+  { name: 'null against empty', change: { industry: '' } },
+])(
+  'the same version with other content ($name) is quarantined and the first stays',
+  async ({ change }) => {
+    const row = company({ enrichment_confidence: '1.50' })
+    await apply(COMPANIES, [row])
+    expect(listed(await apply(COMPANIES, [{ ...row, ...change }]))).toEqual([
+      '0 quarantined version_conflict',
+    ])
+    expect((await apply(COMPANIES, [row])).counts).toMatchObject({ duplicate: 1 })
+  },
+)
+
+test('the same version with another deleted flag is quarantined', async () => {
+  const row = company()
+  await apply(COMPANIES, [row])
+  const answer = await apply(COMPANIES, [envelopeRow(row, { deleted: true })])
+  expect(listed(answer)).toEqual(['0 quarantined version_conflict'])
+})
+
+test('a deletion marks the row, and a later version brings it back', async () => {
+  const row = company()
+  const deletedAt = `select _dx_deleted_at at time zone 'UTC' as at from hq.${COMPANIES} where entity_id = '${row.entity_id}'`
+  await apply(COMPANIES, [row])
+  const gone = envelopeRow(
+    { ...row, record_version: '2' },
+    { deleted: true, captured_at: '2026-02-03T04:05:06.789012Z' },
+  )
+  expect((await apply(COMPANIES, [gone])).counts).toMatchObject({ updated: 1 })
+  expect((await one(`${deletedAt.replace('as at', '::text as at')}`)).at).toBe(
+    '2026-02-03 04:05:06.789012',
+  )
+  await apply(COMPANIES, [gone])
+  await apply(COMPANIES, [{ ...row, record_version: '3' }])
+  expect((await one(deletedAt)).at).toBeNull()
+})
+
+test('of several versions in one batch the highest is applied and the others are superseded', async () => {
+  const row = company()
+  const answer = await apply(COMPANIES, [
+    { ...row, record_version: '9' },
+    { ...row, record_version: '10', canonical_name: 'ten' },
+    { ...row, record_version: '2' },
+  ])
+  expect(answer.counts).toMatchObject({ inserted: 1, superseded: 2 })
+  expect(listed(answer)).toEqual(['0 superseded', '2 superseded'])
+  expect(
+    await one(`select canonical_name from hq.${COMPANIES} where entity_id = $1`, [row.entity_id]),
+  ).toEqual({ canonical_name: 'ten' })
+})
+
+test('the same version twice in one batch: repetition is superseded, other content is quarantined', async () => {
+  const row = company()
+  const answer = await apply(COMPANIES, [row, { ...row, canonical_name: 'other' }, { ...row }])
+  expect(listed(answer)).toEqual(['0 superseded', '1 quarantined version_conflict'])
+  expect(answer.counts).toMatchObject({ inserted: 1, superseded: 1, quarantined: 1 })
+})
+
+test('the same instant written with another offset is the same content', async () => {
+  const row = company({ updated_at: '2026-01-01T12:00:00+00:00' })
+  await apply(COMPANIES, [row])
+  expect(
+    (await apply(COMPANIES, [{ ...row, updated_at: '2026-01-01T13:00:00+01:00' }])).counts,
+  ).toMatchObject({
+    duplicate: 1,
+  })
+})
+
+test('a value that only PostgreSQL refuses costs its own row and no other', async () => {
+  const bad = buildRow(RUNS, { created_at: '2026-02-30T00:00:00Z' })
+  const rows = [buildRow(RUNS), buildRow(RUNS), bad, buildRow(RUNS), buildRow(RUNS)]
+  const answer = await apply(RUNS, rows)
+  expect(listed(answer)).toEqual(['2 quarantined database_rejected'])
+  expect(answer.rows[0]?.detail).toBe('HQ refused the row with SQLSTATE 22008')
+  expect(answer.counts).toMatchObject({ inserted: 4, quarantined: 1 })
+})
+
+test('json nested deeper than PostgreSQL can read costs its own row and no other', async () => {
+  const deep = `${'['.repeat(50_000)}${']'.repeat(50_000)}`
+  const answer = await apply(EVENTS, [buildRow(EVENTS), buildRow(EVENTS, { metadata_json: deep })])
+  expect(listed(answer)).toEqual(['1 quarantined database_rejected'])
+  expect(answer.counts.inserted).toBe(1)
+})
+
+test('a version that PostgreSQL refuses supersedes nothing', async () => {
+  const row = company()
+  const answer = await apply(COMPANIES, [
+    { ...row, record_version: '1', canonical_name: 'one' },
+    { ...row, record_version: '2', canonical_name: 'two' },
+    { ...row, record_version: '3', updated_at: '2026-02-30T00:00:00Z' },
+  ])
+  expect(listed(answer)).toEqual(['0 superseded', '2 quarantined database_rejected'])
+  expect(
+    await one(`select canonical_name from hq.${COMPANIES} where entity_id = $1`, [row.entity_id]),
+  ).toEqual({ canonical_name: 'two' })
+})
+
+test('the largest batch arrives', async () => {
+  const rows = Array.from({ length: 5000 }, () => buildRow(EVENTS))
+  expect((await apply(EVENTS, rows)).counts).toMatchObject({ inserted: 5000 })
+  const companies = Array.from({ length: 5000 }, () => company())
+  expect((await apply(COMPANIES, companies)).counts).toMatchObject({ inserted: 5000 })
+})
+
+test('overlapping batches in reversed order at the same time all arrive', async () => {
+  const events = Array.from({ length: 300 }, () => buildRow(EVENTS))
+  const companies = Array.from({ length: 300 }, () => company())
+  const answers = await Promise.all(
+    Array.from({ length: 12 }, (_, turn) => {
+      const version = String(turn + 1)
+      const rows = companies.map((row) => ({
+        ...row,
+        record_version: version,
+        canonical_name: version,
+      }))
+      return [
+        apply(EVENTS, turn % 2 === 0 ? events : events.toReversed()),
+        apply(COMPANIES, turn % 2 === 0 ? rows : rows.toReversed()),
+      ]
+    }).flat(),
+  )
+  const total = (outcome: 'inserted' | 'quarantined', parity: number) =>
+    answers.filter((_, i) => i % 2 === parity).reduce((sum, { counts }) => sum + counts[outcome], 0)
+  expect(total('inserted', 0)).toBe(300)
+  expect(total('inserted', 1)).toBe(300)
+  expect(total('quarantined', 0) + total('quarantined', 1)).toBe(0)
+  const ids = companies.map(({ entity_id: id }) => id)
+  expect(
+    await one(
+      `select min(canonical_name), max(canonical_name), count(*)::int4 from hq.${COMPANIES} where entity_id = any($1)`,
+      [ids],
+    ),
+  ).toEqual({ min: '12', max: '12', count: 300 })
+})
+
+test('a row that another transaction is writing at the same moment gets the right outcome', async () => {
+  const row = company({ record_version: '5', canonical_name: 'five' })
+  const same = company({ record_version: '5' })
+  const writer = await hq.connect()
+  await writer.query('begin')
+  const columns = Object.keys(row)
+  const record = (text: string) =>
+    `insert into hq.${COMPANIES} (${columns.join(', ')}, _dx_xid, _dx_batch, _dx_source)
+     select ${columns.map((name) => `r.${name}`).join(', ')}, '1', 'b', 's'
+     from json_populate_record(null::hq.${COMPANIES}, $1::json) as r ${text}`
+  await writer.query(record(''), [JSON.stringify({ ...row, record_version: '6' })])
+  await writer.query(record(''), [JSON.stringify(same)])
+  const waiting = apply(COMPANIES, [row, same, { ...same, entity_id: randomUUID() }])
+  const { waitFor } = await import('../support/wait-for.ts')
+  await waitFor('the gateway to wait for the writer', async () => {
+    const blocked = await client.query(
+      `select from pg_stat_activity where application_name = 'hq-ingest' and wait_event_type = 'Lock'
+         and datname = current_database()`,
+    )
+    return blocked.rowCount === 1
+  })
+  await writer.query('commit')
+  const answer = await waiting
+  expect(listed(answer)).toEqual(['0 stale', '1 duplicate'])
+  expect(answer.counts.inserted).toBe(1)
+})
+
+test('the newest heartbeat of a source is kept', async () => {
+  const beat = (ts: string) =>
+    deliver(gateway.url, buildEnvelope('dx_heartbeat_v1', [{ source_ts: ts }]), {
+      id: randomUUID(),
+    })
+  expect((await beat('2026-01-01T00:00:02Z')).counts).toMatchObject({ inserted: 1 })
+  expect((await beat('2026-01-01T00:00:03.5Z')).counts).toMatchObject({ updated: 1 })
+  expect((await beat('2026-01-01T00:00:01Z')).counts).toMatchObject({ stale: 1 })
+  expect(
+    await one(`select source, (source_ts at time zone 'UTC')::text as ts from ingest.heartbeat`),
+  ).toEqual({ source: 'data-engine-x', ts: '2026-01-01 00:00:03.5' })
+  const bad = await beat('yesterday')
+  expect(listed(bad)).toEqual(['0 quarantined invalid_value'])
+})

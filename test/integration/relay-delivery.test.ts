@@ -1,0 +1,220 @@
+import { parseSigningKey, parseVerificationKey, verify } from '@hq-export/contract'
+import type { RelayConfig } from '@hq-export/outbox-relay/config.ts'
+import { createLog } from '@hq-export/outbox-relay/log.ts'
+import { Relay } from '@hq-export/outbox-relay/relay.ts'
+import type pg from 'pg'
+import { Webhook } from 'standardwebhooks'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { createDxDatabase, type TestDatabase } from '../support/databases.ts'
+import { insertOutboxRows } from '../support/outbox.ts'
+import { createSecret } from '../support/pipeline.ts'
+import { acceptAll, ScriptedGateway } from '../support/scripted-gateway.ts'
+import { waitFor } from '../support/wait-for.ts'
+
+let database: TestDatabase
+let writer: pg.Client
+let gateway: ScriptedGateway
+let relay: Relay
+let secret: string
+
+function config(): RelayConfig {
+  return {
+    databaseUrl: database.url,
+    ingestUrl: gateway.url,
+    signingKeys: [parseSigningKey(secret)],
+    source: 'data-engine-x',
+    compression: 'none',
+  }
+}
+
+beforeEach(async () => {
+  secret = createSecret()
+  database = await createDxDatabase()
+  writer = await database.connect()
+  gateway = await ScriptedGateway.start()
+  relay = new Relay(config(), createLog('silent'))
+})
+
+afterEach(async () => {
+  await relay.stop()
+  await gateway[Symbol.asyncDispose]()
+  await database[Symbol.asyncDispose]()
+})
+
+function settledRows(count: number): Promise<boolean> {
+  return waitFor(`${count} settled rows`, () => relay.progress.settledRows === count)
+}
+
+async function deadLetters() {
+  const { rows } = await writer.query('select key, reason from hq_export.dead_letter order by key')
+  return rows
+}
+
+test('every attempt has the same id and body and a signature of its own', async () => {
+  let attempts = 0
+  gateway.answer((batch) => (++attempts < 3 ? { status: 503 } : acceptAll(batch)))
+  await insertOutboxRows(writer, ['a'])
+  relay.start()
+  await settledRows(1)
+  const ids = gateway.received.map(({ headers }) => headers['webhook-id'])
+  expect(new Set(ids).size).toBe(1)
+  expect(gateway.received).toHaveLength(3)
+  for (const { bytes } of gateway.received) expect(bytes).toEqual(gateway.received[0]?.bytes)
+})
+
+test('the official Standard Webhooks library verifies what the relay sends', async () => {
+  await insertOutboxRows(writer, ['a'])
+  relay.start()
+  await settledRows(1)
+  const [batch] = gateway.received
+  if (batch === undefined) throw new Error('nothing was sent')
+  const headers = Object.fromEntries(
+    Object.entries(batch.headers).map(([name, value]) => [name, String(value)]),
+  )
+  expect(() => new Webhook(secret).verify(batch.bytes.toString('utf8'), headers)).not.toThrow()
+})
+
+test('I5: a later attempt waits as long as Retry-After says', async () => {
+  let attempts = 0
+  gateway.answer((batch) =>
+    ++attempts === 1 ? { status: 429, headers: { 'retry-after': '1' } } : acceptAll(batch),
+  )
+  await insertOutboxRows(writer, ['a'])
+  relay.start()
+  await settledRows(1)
+  const [first, second] = gateway.received
+  expect((second?.atMs ?? 0) - (first?.atMs ?? 0)).toBeGreaterThanOrEqual(1000)
+})
+
+test('I5: a connection that is cut before the answer leads to a resend, and to no dead letter', async () => {
+  let attempts = 0
+  gateway.answer((batch) => (++attempts === 1 ? 'reset' : acceptAll(batch)))
+  await insertOutboxRows(writer, ['a'])
+  relay.start()
+  await settledRows(1)
+  expect(gateway.received).toHaveLength(2)
+  expect(await deadLetters()).toEqual([])
+})
+
+test('a batch that is too large is sent in halves, and only a row too large alone is a dead letter', async () => {
+  gateway.answer((batch) =>
+    batch.bytes.includes('"huge"') || batch.envelope.rows.length > 2
+      ? { status: 413 }
+      : acceptAll(batch),
+  )
+  await insertOutboxRows(writer, ['a', 'b', 'c', 'd', 'e'])
+  await writer.query(
+    `insert into hq_export.outbox_0 (dataset, key, body) values (2, 'huge', '{"is":"huge"}')`,
+  )
+  relay.start()
+  await settledRows(5)
+  await waitFor('the dead letter', async () => (await deadLetters()).length === 1)
+  expect(await deadLetters()).toEqual([{ key: 'huge', reason: 'too_large' }])
+})
+
+test.each([401, 403, 404, 422, 301])(
+  'I5: answer %i halts delivery and dead-letters nothing',
+  async (status) => {
+    gateway.answer(() => ({ status }))
+    await insertOutboxRows(writer, ['a'])
+    relay.start()
+    await waitFor('the relay to halt', () => relay.progress.state === 'halted')
+    expect(relay.progress.haltReason).toContain(String(status))
+    expect(await deadLetters()).toEqual([])
+    await relay.stop()
+    // Nothing was acked: the next relay sends the same batch.
+    gateway.answer(acceptAll)
+    relay = new Relay(config(), createLog('silent'))
+    relay.start()
+    await settledRows(1)
+  },
+)
+
+test('I4: the rows that HQ refused are dead letters with its reasons, the others are settled', async () => {
+  gateway.answer((batch) => {
+    const received = batch.envelope.rows.length
+    return {
+      status: 200,
+      body: {
+        batch: batch.headers['webhook-id'],
+        status: 'partial',
+        counts: {
+          received,
+          inserted: received - 1,
+          updated: 0,
+          duplicate: 0,
+          stale: 0,
+          superseded: 0,
+          quarantined: 1,
+        },
+        rows: [{ index: 1, key: 'b', outcome: 'quarantined', code: 'invalid_value', detail: 'no' }],
+      },
+    }
+  })
+  await insertOutboxRows(writer, ['a', 'b', 'c'])
+  relay.start()
+  await settledRows(3)
+  expect(await deadLetters()).toEqual([{ key: 'b', reason: 'invalid_value' }])
+})
+
+test('a row that could not be captured is a dead letter with its SQLSTATE', async () => {
+  await writer.query(
+    `insert into hq_export.outbox_0 (dataset, sqlstate, body) values (3, '42703', '{"raw":1}'), (3, '57014', null)`,
+  )
+  relay.start()
+  await waitFor('the dead letters', async () => (await deadLetters()).length === 2)
+  const { rows } = await writer.query('select detail from hq_export.dead_letter order by detail')
+  expect(rows.map(({ detail }) => detail)).toEqual([
+    'gap: SQLSTATE 57014',
+    'raw row: SQLSTATE 42703',
+  ])
+})
+
+test.each(['zstd', 'gzip'] as const)('a batch travels as %s', async (compression) => {
+  await relay.stop()
+  relay = new Relay({ ...config(), compression }, createLog('silent'))
+  await insertOutboxRows(writer, ['a'])
+  relay.start()
+  await settledRows(1)
+  expect(gateway.received[0]?.headers['content-encoding']).toBe(compression)
+})
+
+test('the signature covers the bytes on the wire, after compression', async () => {
+  await relay.stop()
+  relay = new Relay({ ...config(), compression: 'zstd' }, createLog('silent'))
+  await insertOutboxRows(writer, ['a'])
+  relay.start()
+  await settledRows(1)
+  const [batch] = gateway.received
+  const result = verify(
+    {
+      id: String(batch?.headers['webhook-id']),
+      timestamp: String(batch?.headers['webhook-timestamp']),
+      signature: String(batch?.headers['webhook-signature']),
+      body: batch?.bytes ?? Buffer.alloc(0),
+      nowMs: Date.now(),
+    },
+    [{ key: parseVerificationKey(secret) }],
+  )
+  expect(result.ok).toBe(true)
+})
+
+test('one relay works and the other takes over when its session is gone', async () => {
+  relay.start()
+  await waitFor('the first to work', () => relay.progress.state === 'working')
+  const second = new Relay(config(), createLog('silent'))
+  second.start()
+  await waitFor('the second to stand by', () => second.progress.state === 'standby')
+  await relay.stop()
+  await waitFor('the second to work', () => second.progress.state === 'working')
+  await insertOutboxRows(writer, ['a'])
+  await waitFor('delivery', () => second.progress.settledRows === 1)
+  await second.stop()
+})
+
+test('a relay can be stopped before it was started, and twice', async () => {
+  const idle = new Relay(config(), createLog('silent'))
+  await idle.stop()
+  await idle.stop()
+  expect(idle.progress.state).toBe('stopped')
+})

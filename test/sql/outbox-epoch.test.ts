@@ -1,0 +1,73 @@
+import { connect } from '@hq-export/outbox-relay/connect.ts'
+import { readAck, writeAck } from '@hq-export/outbox-relay/outbox/ack.ts'
+import { establishEpoch } from '@hq-export/outbox-relay/outbox/epoch.ts'
+import { EMPTY_SNAPSHOT } from '@hq-export/outbox-relay/outbox/snapshot.ts'
+import { takeTick } from '@hq-export/outbox-relay/outbox/tick.ts'
+import { expect, test } from 'vitest'
+import { createDxDatabase } from '../support/databases.ts'
+import { insertOutboxRows, readKeys, readRows } from '../support/outbox.ts'
+
+test('the same life of the server goes on from its ack', async () => {
+  await using database = await createDxDatabase()
+  const relay = await connect(database.url, 'test', () => {})
+  const first = await establishEpoch(relay)
+  expect(first).toMatchObject({ isNew: true, epoch: expect.stringMatching(/^\d+\.[0-9a-f-]{36}$/) })
+  const ack = await writeAck(
+    relay,
+    first.epoch,
+    await readAck(relay, first.epoch),
+    await takeTick(relay),
+  )
+  expect(await establishEpoch(relay)).toEqual({ epoch: first.epoch, isNew: false })
+  expect(await readAck(relay, first.epoch)).toEqual(ack)
+  await relay.end()
+})
+
+test('after recovery, which empties the incarnation, everything retained is sent again', async () => {
+  await using database = await createDxDatabase()
+  const relay = await connect(database.url, 'test', () => {})
+  const writer = await database.connect()
+  const before = await establishEpoch(relay)
+  await insertOutboxRows(writer, ['retained'])
+  await writeAck(relay, before.epoch, await readAck(relay, before.epoch), await takeTick(relay))
+
+  await writer.query('truncate hq_export.incarnation')
+  const after = await establishEpoch(relay)
+  expect(after.isNew).toBe(true)
+  expect(after.epoch).not.toBe(before.epoch)
+  const { acked } = await readAck(relay, after.epoch)
+  expect(acked).toBe(EMPTY_SNAPSHOT)
+  expect(await readKeys(relay, { from: acked, to: await takeTick(relay) })).toEqual(['retained'])
+  await relay.end()
+})
+
+test('rows restored into another server get transaction ids of that server', async () => {
+  await using database = await createDxDatabase()
+  const relay = await connect(database.url, 'test', () => {})
+  const writer = await database.connect()
+  await establishEpoch(relay)
+  // What a dump brings: acks of another system identifier, rows whose xid lies in this server's future.
+  await writer.query(
+    "insert into hq_export.ack (epoch, acked) select '1.' || pg_catalog.gen_random_uuid(), '999999999:999999999:'",
+  )
+  await writer.query(
+    "insert into hq_export.outbox_1 (xid, dataset, key, body) values ('999999998', 2, 'restored', '{\"n\":1.10}')",
+  )
+  const { epoch, isNew } = await establishEpoch(relay)
+  expect(isNew).toBe(true)
+  const { acked } = await readAck(relay, epoch)
+  const rows = await readRows(relay, { from: acked, to: await takeTick(relay) })
+  expect(rows.map(({ key, body }) => [key, body])).toEqual([['restored', '{"n":1.10}']])
+  expect(BigInt(rows[0]?.xid ?? 0)).toBeLessThan(999_999_998n)
+  await relay.end()
+})
+
+test('two relays that find a new life at once agree on it', async () => {
+  await using database = await createDxDatabase()
+  const one = await connect(database.url, 'one', () => {})
+  const two = await connect(database.url, 'two', () => {})
+  const [first, second] = await Promise.all([establishEpoch(one), establishEpoch(two)])
+  expect(first.epoch).toBe(second.epoch)
+  expect([first.isNew, second.isNew].sort()).toEqual([false, true])
+  await Promise.all([one.end(), two.end()])
+})
