@@ -24,14 +24,19 @@ exception when duplicate_object or unique_violation then
   null;
 end $$;
 
--- Whoever migrates must be able to hand tables to the writer and to run as it. A superuser needs no membership.
+-- Whoever migrates hands tables to the writer, alters them later, and runs as it. A superuser needs no membership. Since
+-- PostgreSQL 16 whoever creates a role is a member that may administer it and nothing else, so membership is not enough.
 do $$
+declare
+  act_as constant text :=
+    case when pg_catalog.current_setting('server_version_num')::integer >= 160000 then 'set' else 'member' end;
 begin
-  if not pg_catalog.pg_has_role(current_user, 'hq_ingest_writer', 'member') then
+  if not pg_catalog.pg_has_role(current_user, 'hq_ingest_writer', 'usage')
+     or not pg_catalog.pg_has_role(current_user, 'hq_ingest_writer', act_as) then
     execute pg_catalog.format('grant hq_ingest_writer to %I', current_user);
   end if;
 exception when unique_violation then
-  null;
+  null; -- granted by another migration at the same moment
 end $$;
 
 create schema hq;

@@ -56,7 +56,7 @@ export async function startGateway(
   return { url, server, [Symbol.asyncDispose]: () => server.stop() }
 }
 
-function valueOf(dataset: Dataset, name: string): unknown {
+function sampleValue(dataset: Dataset, name: string): unknown {
   const column = columnOf(dataset, name)
   if (column.values !== undefined) return column.values[0]
   if (column.nullable) return null
@@ -83,7 +83,9 @@ function valueOf(dataset: Dataset, name: string): unknown {
 /** A valid row: random ids, NULL where the contract allows it, `values` on top. */
 export function buildRow(datasetName: DatasetName, values: Row = {}): Row {
   const dataset = datasetByName(datasetName)
-  const row = Object.fromEntries(dataset.columns.map(({ name }) => [name, valueOf(dataset, name)]))
+  const row = Object.fromEntries(
+    dataset.columns.map(({ name }) => [name, sampleValue(dataset, name)]),
+  )
   return { ...row, ...values }
 }
 

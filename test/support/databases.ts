@@ -65,7 +65,12 @@ async function cloneTemplate(serverUrl: string, template: string): Promise<TestD
     await admin.query('select pg_catalog.pg_advisory_lock(pg_catalog.hashtext($1))', [template])
     await admin.query(`create database ${database} template ${template}`)
   })
-  const url = withDatabase(serverUrl, database)
+  return openDatabase(withDatabase(serverUrl, database), () =>
+    withAdmin(serverUrl, (admin) => admin.query(`drop database ${database} with (force)`)),
+  )
+}
+
+function openDatabase(url: string, drop: () => Promise<unknown>): TestDatabase {
   const clients: pg.Client[] = []
   return {
     url,
@@ -79,7 +84,7 @@ async function cloneTemplate(serverUrl: string, template: string): Promise<TestD
     },
     async [Symbol.asyncDispose]() {
       await Promise.all(clients.map((client) => client.end().catch(() => {})))
-      await withAdmin(serverUrl, (admin) => admin.query(`drop database ${database} with (force)`))
+      await drop()
     },
   }
 }
@@ -95,15 +100,18 @@ export async function installReferenceSchema(url: string): Promise<void> {
   }
 }
 
+/** Makes an empty database a data-engine-x: reference schema, our migrations, reference binding. */
+export async function prepareDx(url: string): Promise<void> {
+  await installReferenceSchema(url)
+  await migrateDx(url)
+  await bind(url, 'reference')
+}
+
 /** data-engine-x with the reference schema, our migrations and the reference binding. */
 export async function createDxDatabase(): Promise<TestDatabase> {
   const serverUrl = inject('dxServerUrl')
   const template = `${inject('runId')}dx`
-  await ensureTemplate(serverUrl, template, async (url) => {
-    await installReferenceSchema(url)
-    await migrateDx(url)
-    await bind(url, 'reference')
-  })
+  await ensureTemplate(serverUrl, template, prepareDx)
   return cloneTemplate(serverUrl, template)
 }
 
@@ -113,6 +121,15 @@ export async function createEmptyDxDatabase(): Promise<TestDatabase> {
   const template = `${inject('runId')}empty`
   await ensureTemplate(serverUrl, template, async () => {})
   return cloneTemplate(serverUrl, template)
+}
+
+/** The one database of a server that a test has for itself, to crash it. */
+export async function createOwnDatabase(
+  serverUrl: string,
+  prepare: (url: string) => Promise<unknown>,
+): Promise<TestDatabase> {
+  await prepare(serverUrl)
+  return openDatabase(serverUrl, async () => {})
 }
 
 /** HQ with our migrations. */

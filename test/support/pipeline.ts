@@ -22,8 +22,10 @@ async function isReady(url: string): Promise<boolean> {
 
 /** Both databases and both apps, as processes of their own; started one by one by the test. */
 export class Pipeline implements AsyncDisposable {
-  readonly dx: pg.Client
-  readonly hq: pg.Client
+  /** Session of the application on data-engine-x. */
+  dx: pg.Client
+  /** Session of a reader of HQ. */
+  hq: pg.Client
   readonly dxDatabase: TestDatabase
   readonly hqDatabase: TestDatabase
   readonly gatewayUrl: string
@@ -50,11 +52,21 @@ export class Pipeline implements AsyncDisposable {
     this.secret = createSecret()
   }
 
-  static async create(): Promise<Pipeline> {
-    const [dxDatabase, hqDatabase] = await Promise.all([createDxDatabase(), createHqDatabase()])
+  /** Databases on the shared servers, unless the test brings ones of its own. */
+  static async create(
+    own: { dxDatabase?: TestDatabase; hqDatabase?: TestDatabase } = {},
+  ): Promise<Pipeline> {
+    const dxDatabase = own.dxDatabase ?? (await createDxDatabase())
+    const hqDatabase = own.hqDatabase ?? (await createHqDatabase())
     const [dx, hq] = await Promise.all([dxDatabase.connect(), hqDatabase.connect()])
     const [port, consolePort] = [await freePort(), await freePort()]
     return new Pipeline({ dx, hq, dxDatabase, hqDatabase, port, consolePort })
+  }
+
+  /** New sessions after a server was down. */
+  async reconnect(): Promise<void> {
+    this.dx = await this.dxDatabase.connect()
+    this.hq = await this.hqDatabase.connect()
   }
 
   /** Settings of the relay. */

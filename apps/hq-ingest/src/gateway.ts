@@ -52,7 +52,7 @@ function toRefusal(error: unknown, log: Logger): Refusal {
     log.info('the caller went away')
     return new Refusal('body_timeout')
   }
-  log.error({ err: error }, 'a batch failed by a defect of the gateway')
+  log.error({ frames: framesOf(error) }, 'a batch failed by a defect of the gateway')
   return new Refusal('internal_error')
 }
 
@@ -60,6 +60,12 @@ function toRefusal(error: unknown, log: Logger): Refusal {
 function reasonOf(cause: unknown): string | undefined {
   if (!(cause instanceof Error)) return undefined
   return 'code' in cause ? String(cause.code) : cause.name
+}
+
+/** Where a defect is; its message stays away from the log, because parsers quote what they were given. */
+function framesOf(error: unknown): string[] {
+  const stack = error instanceof Error ? (error.stack ?? '') : ''
+  return stack.split('\n').filter((line) => line.startsWith('    at '))
 }
 
 /** The gateway's routes over `options`; starts nothing and holds no state of its own. */

@@ -48,6 +48,8 @@ export class IngestServer {
   readonly #options: IngestServerOptions
   readonly #admission: Admission = { migrated: false, draining: false }
   readonly #stopping = new AbortController()
+  /** Sessions with a transaction under way. */
+  readonly #busy = new Set<pg.PoolClient>()
   #pool: pg.Pool | undefined
   #server: Server | undefined
   #started: Promise<string> | undefined
@@ -81,6 +83,8 @@ export class IngestServer {
     pool.on('error', (error: Error & { code?: string }) => {
       log.warn({ code: error.code }, 'an idle session of HQ was lost')
     })
+    pool.on('acquire', (client) => this.#busy.add(client))
+    pool.on('release', (_error, client) => this.#busy.delete(client))
     try {
       const url = await this.#listen(pool)
       if (!(await this.#lookAtMigrations())) this.#keepLooking()
@@ -175,6 +179,8 @@ export class IngestServer {
     const deadline = setTimeout(() => {
       log.warn('requests were still under way at the deadline')
       server.closeAllConnections()
+      // Drops the connection under the query; PostgreSQL rolls back.
+      for (const client of this.#busy) client.end().catch(() => {})
     }, drainTimeoutMs)
     try {
       await closed

@@ -4,6 +4,7 @@ import type pg from 'pg'
 import { from as copyFrom } from 'pg-copy-streams'
 import type { AcceptedRow } from '../batch/batch-row.ts'
 import type { Origin } from './applied.ts'
+import { perDataset } from './per-dataset.ts'
 
 /*
  * COPY in text format (PostgreSQL, "COPY", File Formats): a tab between columns, a newline after each row, \N for NULL,
@@ -25,10 +26,10 @@ function escapeText(text: string): string {
     : text
 }
 
-function copyStatement(dataset: Dataset): string {
+const copyStatement = perDataset((dataset) => {
   const columns = dataset.columns.map(({ name }) => name).join(', ')
   return `copy hq.${dataset.name} (${columns}, _dx_xid, _dx_extra, _dx_source, _dx_batch) from stdin`
-}
+})
 
 /** One row after the other as COPY text. */
 export function copyText(dataset: Dataset, rows: readonly AcceptedRow[], origin: Origin): string {

@@ -2,6 +2,7 @@ import type { Dataset } from '@hq-export/contract'
 import type pg from 'pg'
 import type { AcceptedRow } from '../batch/batch-row.ts'
 import type { Origin } from './applied.ts'
+import { perDataset } from './per-dataset.ts'
 import { recordDefinition, recordNames, recordsOf, tableValues } from './record-definition.ts'
 
 /*
@@ -9,7 +10,7 @@ import { recordDefinition, recordNames, recordsOf, tableValues } from './record-
  * in the same order and never in a circle. A row whose key, or whose guard, another transaction is inserting waits
  * for its end. No arbiter is named: both unique constraints count, and the statement stays valid on Citus.
  */
-function insertStatement(dataset: Dataset): string {
+const insertStatement = perDataset((dataset) => {
   const columns = dataset.columns.map(({ name }) => name).join(', ')
   const key = dataset.primaryKey.map((name) => `i.${name}`).join(', ')
   return `
@@ -20,7 +21,7 @@ function insertStatement(dataset: Dataset): string {
     order by ${key}, i.n
     on conflict do nothing
     returning pg_catalog.concat_ws('/', ${dataset.primaryKey.map((name) => `t.${name}`).join(', ')}) as key`
-}
+})
 
 /**
  * Inserts the rows whose keys are free and skips the others.

@@ -2,6 +2,7 @@ import type { Dataset } from '@hq-export/contract'
 import type pg from 'pg'
 import type { AcceptedRow } from '../batch/batch-row.ts'
 import type { Origin } from './applied.ts'
+import { perDataset } from './per-dataset.ts'
 import { recordDefinition, recordNames, recordsOf, tableValue } from './record-definition.ts'
 
 /** What came of rows with distinct keys; positions count from 0 in the rows given. */
@@ -27,7 +28,9 @@ export interface Upserted {
  *
  * record_image_eq compares images: 1.0 differs from 1.00. xmax is 0 in a row version that was inserted, not updated.
  */
-function upsertStatement(dataset: Dataset, version: string): string {
+const upsertStatement = perDataset((dataset) => {
+  const { versionColumn: version } = dataset
+  if (version === undefined) return undefined
   const names = dataset.columns.map(({ name }) => name)
   const columns = names.join(', ')
   const keyOf = (alias: string) => dataset.primaryKey.map((name) => `${alias}.${name}`).join(', ')
@@ -80,7 +83,7 @@ function upsertStatement(dataset: Dataset, version: string): string {
       case when t.written < (select pg_catalog.count(*) from judged where fate is null)
         then (select coalesce(pg_catalog.json_agg(key), '[]') from written) end as "writtenKeys"
     from totals as t`
-}
+})
 
 /** Upserts rows of one dataset, each key at most once among them. */
 export async function upsertRows(
@@ -89,10 +92,13 @@ export async function upsertRows(
   rows: readonly AcceptedRow[],
   origin: Origin,
 ): Promise<Upserted> {
-  const { rows: answers } = await client.query<Upserted>(
-    upsertStatement(dataset, dataset.versionColumn),
-    [recordsOf(dataset, rows), origin.source, origin.batch],
-  )
+  const statement = upsertStatement(dataset)
+  if (statement === undefined) throw new TypeError(`${dataset.name} has no versions`)
+  const { rows: answers } = await client.query<Upserted>(statement, [
+    recordsOf(dataset, rows),
+    origin.source,
+    origin.batch,
+  ])
   const [upserted] = answers
   if (upserted === undefined) throw new Error('the upsert answered nothing')
   return upserted

@@ -17,7 +17,16 @@ export function answerOf(
 
   const rows = [
     ...applied.unchanged,
-    ...refused.map((row): RowResult => ({ ...row, outcome: 'quarantined' })),
+    ...refused.map(
+      ({ index, key, code, pointer, detail }): RowResult => ({
+        index,
+        key,
+        outcome: 'quarantined',
+        code,
+        pointer,
+        detail,
+      }),
+    ),
   ].sort((a, b) => a.index - b.index)
 
   const settled = counts.inserted + counts.updated + rows.length

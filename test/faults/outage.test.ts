@@ -1,0 +1,93 @@
+import { EmbeddedCluster } from '@hq-export/demo/embedded-cluster.ts'
+import { migrate as migrateHq } from '@hq-export/hq-ingest/migrate.ts'
+import { expect, test } from 'vitest'
+import { createOwnDatabase, prepareDx } from '../support/databases.ts'
+import { Pipeline } from '../support/pipeline.ts'
+import { insertCompany, insertOrg } from '../support/reference-rows.ts'
+import { waitFor } from '../support/wait-for.ts'
+
+/** A server that only this test uses, so that it may crash it. */
+async function startOwnServer(name: string) {
+  const cluster = await EmbeddedCluster.start({ name })
+  return { cluster, [Symbol.asyncDispose]: () => cluster.remove() }
+}
+
+async function entitiesInHq(pipeline: Pipeline): Promise<string[]> {
+  const { rows } = await pipeline.hq.query<{ entity_id: string }>(
+    'select entity_id from hq.dx_company_entities_v1',
+  )
+  return rows.map(({ entity_id }) => entity_id).sort()
+}
+
+test('I5: while the gateway is away writers go on, and all of it arrives when it is back', async () => {
+  await using pipeline = await Pipeline.create()
+  const relay = pipeline.startRelay()
+  const orgId = await insertOrg(pipeline.dx)
+  const written: string[] = []
+  for (let row = 0; row < 50; row++) written.push(await insertCompany(pipeline.dx, orgId))
+  await waitFor('the relay to say so', () =>
+    relay.lines.some((line) => line.includes('ECONNREFUSED')),
+  )
+  const gateway = await pipeline.startGateway()
+  await pipeline.settled()
+  await gateway.terminate()
+  for (let row = 0; row < 50; row++) written.push(await insertCompany(pipeline.dx, orgId))
+  await pipeline.startGateway()
+  await pipeline.settled()
+  expect(await entitiesInHq(pipeline)).toEqual(written.sort())
+  expect((await pipeline.dx.query('select from hq_export.dead_letter')).rowCount).toBe(0)
+})
+
+test('I1, I5: a crash of the HQ server loses and duplicates nothing; the gateway recovers by itself', async () => {
+  await using server = await startOwnServer('hq-crash')
+  const hqDatabase = await createOwnDatabase(server.cluster.url(), migrateHq)
+  await using pipeline = await Pipeline.create({ hqDatabase })
+  const gateway = await pipeline.startGateway()
+  pipeline.startRelay()
+  const orgId = await insertOrg(pipeline.dx)
+  const written = [await insertCompany(pipeline.dx, orgId)]
+  await pipeline.settled()
+
+  await server.cluster.halt('immediate')
+  const down = await fetch(`${pipeline.gatewayUrl}/readyz`)
+  expect(down.status).toBe(503)
+  for (let row = 0; row < 20; row++) written.push(await insertCompany(pipeline.dx, orgId))
+  await server.cluster.resume()
+  await pipeline.settled()
+  await pipeline.reconnect()
+  expect(await entitiesInHq(pipeline)).toEqual(written.sort())
+  gateway.assertRunning()
+})
+
+test('I1: a crash of data-engine-x begins a new life, in which everything retained is sent again and nothing changes', async () => {
+  await using server = await startOwnServer('dx-crash')
+  const dxDatabase = await createOwnDatabase(server.cluster.url(), prepareDx)
+  await using pipeline = await Pipeline.create({ dxDatabase })
+  await pipeline.startGateway()
+  const relay = pipeline.startRelay()
+  const orgId = await insertOrg(pipeline.dx)
+  const written = [await insertCompany(pipeline.dx, orgId), await insertCompany(pipeline.dx, orgId)]
+  await pipeline.settled()
+  const before = await pipeline.hq.query(
+    'select * from hq.dx_company_entities_v1 order by entity_id',
+  )
+
+  await server.cluster.halt('immediate')
+  await waitFor('the relay to notice', () =>
+    relay.lines.some((line) => line.includes('cannot be used now')),
+  )
+  await server.cluster.resume()
+  await waitFor(
+    'the relay to find a new life',
+    () => relay.lines.filter((line) => line.includes('new life')).length >= 2,
+  )
+  await pipeline.reconnect()
+  await pipeline.settled()
+  expect(
+    (await pipeline.hq.query('select * from hq.dx_company_entities_v1 order by entity_id')).rows,
+  ).toEqual(before.rows)
+  written.push(await insertCompany(pipeline.dx, orgId))
+  await pipeline.settled()
+  expect(await entitiesInHq(pipeline)).toEqual(written.sort())
+  relay.assertRunning()
+})
