@@ -47,28 +47,28 @@ export async function serverCpuMs(postmaster: number): Promise<number> {
   return living.reduce((sum, ms) => sum + ms, (own?.ownMs ?? 0) + (own?.endedChildrenMs ?? 0))
 }
 
-/** Reads each of several clocks, in ms; undefined where the system has no `/proc`. */
-export async function readCpu<Name extends string>(
-  clocks: Readonly<Record<Name, () => Promise<number>>>,
-): Promise<Readonly<Record<Name, number>> | undefined> {
+/** Milliseconds of processor time by program; undefined where the system has no `/proc`. */
+export type CpuReading = Readonly<Record<string, number>> | undefined
+
+/** Microseconds of processor time per row by program; undefined like {@link CpuReading}. */
+export type CpuPerRow = Readonly<Record<string, number>> | undefined
+
+/** Reads each of several clocks at (nearly) the same moment. */
+export async function readCpu(
+  clocks: Readonly<Record<string, () => Promise<number>>>,
+): Promise<CpuReading> {
   if (process.platform !== 'linux') return undefined
-  const names = Object.keys(clocks) as Name[]
-  const values = await Promise.all(names.map((name) => clocks[name]()))
-  return Object.fromEntries(names.map((name, index) => [name, values[index] ?? 0])) as Record<
-    Name,
-    number
-  >
+  return Object.fromEntries(
+    await Promise.all(
+      Object.entries(clocks).map(async ([name, read]) => [name, await read()] as const),
+    ),
+  )
 }
 
-/** Microseconds of processor time per row between two readings. */
-export function cpuPerRow<Name extends string>(
-  before: Readonly<Record<Name, number>> | undefined,
-  after: Readonly<Record<Name, number>> | undefined,
-  rows: number,
-): Readonly<Record<Name, number>> | undefined {
+/** What was spent on each row between two readings of the same clocks. */
+export function cpuPerRow(before: CpuReading, after: CpuReading, rows: number): CpuPerRow {
   if (before === undefined || after === undefined) return undefined
-  const names = Object.keys(before) as Name[]
   return Object.fromEntries(
-    names.map((name) => [name, ((after[name] - before[name]) * 1000) / rows]),
-  ) as Record<Name, number>
+    Object.entries(after).map(([name, ms]) => [name, ((ms - (before[name] ?? 0)) * 1000) / rows]),
+  )
 }

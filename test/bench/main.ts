@@ -3,7 +3,7 @@ import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { describeMachine, describeVersions } from './machine.ts'
 import { printJson, printMeasurement } from './print-measurement.ts'
-import { printProfiles } from './profile-summary.ts'
+import { listProfiles, printProfiles } from './profile-summary.ts'
 import { type BenchOptions, type Scenario, WrongResultError } from './scenario.ts'
 import { SCENARIOS } from './scenarios.ts'
 
@@ -20,7 +20,7 @@ ${SCENARIOS.map(({ name, summary, defaultRows }) => `  ${name.padEnd(14)}${summa
 
   --rows N          rows to measure with
   --repeat N        rounds of ours and anchor; measures are medians (default 1)
-  --profile FOLDER  write CPU profiles of relay and gateway there, and print where the time went
+  --profile FOLDER  write CPU profiles of relay and gateway there, and print where the time went; it costs speed
   --json            the result as one JSON object on the last line of standard output; needs NAME
   --help            this text
 
@@ -67,19 +67,17 @@ function chosen(names: readonly string[]): readonly Scenario[] {
 }
 
 async function measure(scenario: Scenario, options: BenchOptions, isJson: boolean): Promise<void> {
+  const { rows, profileFolder } = options
+  const earlier = profileFolder === undefined ? [] : await listProfiles(profileFolder)
   const measurement = await scenario.run(options)
-  const from = {
-    scenario,
-    rows: options.rows,
-    machine: describeMachine(),
-    versions: await describeVersions(measurement.postgresql),
+  const versions = await describeVersions(measurement.postgresql)
+  const from = { scenario, rows, machine: describeMachine(), versions }
+  if (profileFolder !== undefined) {
+    const files = (await listProfiles(profileFolder)).filter((file) => !earlier.includes(file))
+    process.stderr.write(`${await printProfiles(profileFolder, files)}\n\n`)
   }
-  const profiles =
-    options.profileFolder === undefined ? '' : `\n\n${await printProfiles(options.profileFolder)}`
-  const result = isJson
-    ? printJson(measurement, from)
-    : printMeasurement(measurement, from) + profiles
-  process.stdout.write(`${result}\n`)
+  const print = isJson ? printJson : printMeasurement
+  process.stdout.write(`${print(measurement, from)}\n`)
 }
 
 async function main(): Promise<void> {

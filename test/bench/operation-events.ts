@@ -22,12 +22,12 @@ select pg_catalog.md5('event ' || i)::uuid, ${RUN_ID},
        (array['company', 'person'])[1 + i / ${EVENTS_PER_RUN} % 2],
        pg_catalog.md5('entity ' || i / ${EVENTS_PER_RUN} % 50000)::uuid,
        (array['prospeo', 'blitzapi', 'companyenrich', 'leadmagic'])[1 + i / ${EVENTS_PER_RUN} % 4],
-       case when i % 10 = 0 then 429 else 200 end,
-       's3://raw/requests/' || i, null,
-       pg_catalog.md5('payload ' || i),
+       case when i % 10 = 0 then 429 when i % 4 = 1 then 200 end,
+       case when i % 4 = 0 then 's3://raw/requests/' || i end, case when i % 4 = 1 then 's3://raw/responses/' || i end,
+       case when i % 4 = 1 then pg_catalog.md5('payload ' || i) end,
        case when i % 10 = 0 then 'rate_limited' end,
        case when i % 10 = 0 then 'The provider asked us to slow down' end,
-       pg_catalog.jsonb_build_object('attempt', 1 + i % 3, 'duration_ms', i % 1700, 'region', 'eu-west-1')
+       pg_catalog.jsonb_build_object('attempt', 1 + i % 3, 'duration_ms', i % 1700)
 from pg_catalog.generate_series($1::int, $2::int) i`
 
 const INSERT_RUNS = /* sql */ `

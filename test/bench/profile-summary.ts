@@ -5,6 +5,7 @@ import { basename, join } from 'node:path'
 interface CpuProfile {
   readonly nodes: readonly {
     readonly id: number
+    readonly children?: readonly number[]
     readonly callFrame: {
       readonly functionName: string
       readonly url: string
@@ -15,22 +16,38 @@ interface CpuProfile {
   readonly timeDeltas: readonly number[]
 }
 
-/** Time on the main thread spent in one function itself. */
-export interface SelfTime {
-  readonly where: string
-  readonly ms: number
+/** Where the main thread spent its time; idle time is left out. */
+export interface ProfileSummary {
+  /** Loading modules: a service pays it once. */
+  readonly startUpMs: number
+  readonly busyMs: number
+  /** Time in one function itself, longest first; start-up is left out. */
+  readonly selfTimes: readonly { readonly where: string; readonly ms: number }[]
 }
 
 const LISTED = 25
 const IDLE = '(idle)'
+const LOADER = 'node:internal/modules/'
 
 function shortName(url: string): string {
   const inPackage = url.split('/node_modules/').at(-1) ?? url
   return inPackage.replace(/^.*\/(?=(?:apps|packages)\/)/, '')
 }
 
-/** Self time per function, longest first; idle time is left out. */
-export function selfTimes(profile: CpuProfile): SelfTime[] {
+/** Nodes whose call came from the module loader. */
+function startUpNodes({ nodes }: CpuProfile): ReadonlySet<number> {
+  const found = new Set<number>()
+  // A parent comes before its children.
+  for (const { id, children = [], callFrame } of nodes) {
+    if (callFrame.url.startsWith(LOADER)) found.add(id)
+    if (found.has(id)) for (const child of children) found.add(child)
+  }
+  return found
+}
+
+/** Adds a profile up by function. */
+export function summarise(profile: CpuProfile): ProfileSummary {
+  const startUp = startUpNodes(profile)
   const names = new Map(
     profile.nodes.map(({ id, callFrame: { functionName, url, lineNumber } }) => {
       const name = functionName || '(anonymous)'
@@ -38,35 +55,37 @@ export function selfTimes(profile: CpuProfile): SelfTime[] {
     }),
   )
   const times = new Map<string, number>()
-  profile.samples.forEach((node, index) => {
+  let startUpMs = 0
+  for (const [index, node] of profile.samples.entries()) {
     const where = names.get(node) ?? '(unknown)'
-    times.set(where, (times.get(where) ?? 0) + (profile.timeDeltas[index] ?? 0) / 1000)
+    const ms = (profile.timeDeltas[index] ?? 0) / 1000
+    if (startUp.has(node)) startUpMs += ms
+    else if (where !== IDLE) times.set(where, (times.get(where) ?? 0) + ms)
+  }
+  const selfTimes = [...times].map(([where, ms]) => ({ where, ms })).sort((a, b) => b.ms - a.ms)
+  return { startUpMs, busyMs: selfTimes.reduce((sum, { ms }) => sum + ms, 0), selfTimes }
+}
+
+function printProfile(name: string, { startUpMs, busyMs, selfTimes }: ProfileSummary): string {
+  const lines = selfTimes.slice(0, LISTED).map(({ where, ms }) => {
+    const share = ((ms * 100) / busyMs).toFixed(1).padStart(5)
+    return `${share} % ${ms.toFixed(0).padStart(6)} ms  ${where}`
   })
-  times.delete(IDLE)
-  return [...times].map(([where, ms]) => ({ where, ms })).sort((a, b) => b.ms - a.ms)
+  const head = `${name}: main thread busy for ${busyMs.toFixed(0)} ms after ${startUpMs.toFixed(0)} ms of start-up`
+  return [head, ...lines].join('\n')
 }
 
-function printProfile(name: string, times: readonly SelfTime[]): string {
-  const total = times.reduce((sum, { ms }) => sum + ms, 0)
-  const lines = times
-    .slice(0, LISTED)
-    .map(
-      ({ where, ms }) =>
-        `${((ms * 100) / total).toFixed(1).padStart(5)} % ${ms.toFixed(0).padStart(6)} ms  ${where}`,
-    )
-  return [
-    `${name}: ${total.toFixed(0)} ms busy on the main thread, start-up included`,
-    ...lines,
-  ].join('\n')
+/** Names of the profiles in a folder. */
+export async function listProfiles(folder: string): Promise<string[]> {
+  return (await readdir(folder)).filter((file) => file.endsWith('.cpuprofile')).sort()
 }
 
-/** Where the time went in every profile of a folder. */
-export async function printProfiles(folder: string): Promise<string> {
-  const files = (await readdir(folder)).filter((file) => file.endsWith('.cpuprofile')).sort()
+/** Where the time went, for each of these profiles. */
+export async function printProfiles(folder: string, files: readonly string[]): Promise<string> {
   const texts = await Promise.all(
     files.map(async (file) => {
       const profile: CpuProfile = JSON.parse(await readFile(join(folder, file), 'utf8'))
-      return printProfile(basename(file, '.cpuprofile'), selfTimes(profile))
+      return printProfile(basename(file, '.cpuprofile'), summarise(profile))
     }),
   )
   return texts.join('\n\n')

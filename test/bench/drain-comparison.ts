@@ -1,0 +1,82 @@
+import type { CpuPerRow } from './cpu-time.ts'
+import { NATIVE } from './drain-native.ts'
+import type { DrainRound, OurRound } from './drain-ours.ts'
+import { median } from './median.ts'
+import type { BenchOptions, Measure } from './scenario.ts'
+
+/** Both sides of a drain. */
+export interface Drains {
+  readonly ours: readonly OurRound[]
+  readonly anchors: readonly DrainRound[]
+}
+
+/** Runs both sides in turn; who goes first alternates, so that neither always meets the warmer machine. */
+export async function compareDrains(
+  { repeat, report }: Pick<BenchOptions, 'repeat' | 'report'>,
+  drainOurs: () => Promise<OurRound>,
+  drainAnchor: () => Promise<DrainRound>,
+): Promise<Drains> {
+  const ours: OurRound[] = []
+  const anchors: DrainRound[] = []
+  async function runOurs(): Promise<void> {
+    const round = await drainOurs()
+    ours.push(round)
+    report(`ours    ${Math.round(round.rowsPerSecond)} rows/s`)
+  }
+  async function runAnchor(): Promise<void> {
+    const round = await drainAnchor()
+    anchors.push(round)
+    report(`anchor  ${Math.round(round.rowsPerSecond)} rows/s`)
+  }
+  for (let round = 0; round < repeat; round++) {
+    const order = round % 2 === 0 ? [runOurs, runAnchor] : [runAnchor, runOurs]
+    for (const run of order) await run()
+  }
+  return { ours, anchors }
+}
+
+function middle<Round>(rounds: readonly Round[], value: (round: Round) => number): number {
+  return Math.round(median(rounds.map(value)))
+}
+
+/** The measures of every drain, by their fixed names. */
+export function drainMeasures({ ours, anchors }: Drains): Measure[] {
+  const rate = ({ rowsPerSecond }: DrainRound) => rowsPerSecond
+  const memory = (name: string, value: (round: OurRound) => number): Measure => ({
+    name,
+    unit: 'MB',
+    ours: middle(ours, value),
+    anchor: null,
+    anchor_name: null,
+  })
+  return [
+    {
+      name: 'rows_per_s',
+      unit: 'rows/s',
+      ours: middle(ours, rate),
+      anchor: middle(anchors, rate),
+      anchor_name: NATIVE,
+    },
+    memory('relay_rss_mb', ({ relayMb }) => relayMb),
+    memory('gateway_rss_mb', ({ gatewayMb }) => gatewayMb),
+  ]
+}
+
+function describeCpu(side: string, rounds: readonly { readonly cpu: CpuPerRow }[]): string {
+  const names = Object.keys(rounds[0]?.cpu ?? {})
+  if (names.length === 0) return `CPU of ${side}: not known on this system`
+  const values = names.map((name) => median(rounds.map(({ cpu }) => cpu?.[name] ?? 0)))
+  const parts = names.map((name, index) => `${name} ${values[index]?.toFixed(1)}`)
+  const total = values.reduce((sum, value) => sum + value, 0)
+  return `CPU of ${side}, us per row: ${parts.join(', ')}; together ${total.toFixed(1)}`
+}
+
+/** How it was measured, and what it cost in processor time, which other load on the machine does not change. */
+export function drainNotes({ ours, anchors }: Drains): string[] {
+  return [
+    "ours: from the relay's line `working` until the ledger, which commits with the rows, has all of them",
+    "anchor: from the walsender's state `catchup` until the last row can be read in HQ",
+    describeCpu('ours', ours),
+    describeCpu('anchor', anchors),
+  ]
+}
