@@ -36,7 +36,7 @@ async function withDatabase<T>(
 async function runRelay(): Promise<void> {
   const config = loadConfig(env)
   const log = createLog()
-  const stopTracing = isTracingAsked(env) ? startTracing('outbox-relay') : async () => {}
+  const stopTracing = isTracingAsked(env) ? await startTracing('outbox-relay') : async () => {}
   const relay = new Relay(config, log)
   const stop = (signal: NodeJS.Signals) => {
     log.info({ signal }, 'stopping: finishing what is in flight')

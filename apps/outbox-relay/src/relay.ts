@@ -102,7 +102,10 @@ export class Relay {
         failures++
         const pauseMs = Math.max(100, backoffMs(failures, undefined))
         const { code, message } = error as { code?: string; message?: string }
-        this.#log.warn({ code, reason: message, pauseMs }, 'data-engine-x cannot be used now; trying again')
+        this.#log.warn(
+          { code, reason: message, pauseMs },
+          'data-engine-x cannot be used now; trying again',
+        )
         this.#state = 'connecting'
         await delay(pauseMs, undefined, { signal: this.#stopping.signal }).catch(() => {})
       }

@@ -8,7 +8,6 @@ import {
   SpanStatusCode,
   trace,
 } from '@opentelemetry/api'
-import { NodeSDK } from '@opentelemetry/sdk-node'
 import type { Batch } from './batch/batch.ts'
 
 const TRACER = 'hq-export.outbox-relay'
@@ -24,8 +23,12 @@ export function isTracingAsked(env: Readonly<Record<string, string | undefined>>
   return Boolean(env.OTEL_EXPORTER_OTLP_ENDPOINT || env.OTEL_EXPORTER_OTLP_TRACES_ENDPOINT)
 }
 
-/** Starts the OpenTelemetry SDK, which reads the standard `OTEL_*` variables itself. */
-export function startTracing(serviceName: string): StopTracing {
+/**
+ * Starts the OpenTelemetry SDK, which reads the standard `OTEL_*` variables itself. Loaded only now: without tracing the SDK
+ * would be most of the process's start-up time and a good part of its memory.
+ */
+export async function startTracing(serviceName: string): Promise<StopTracing> {
+  const { NodeSDK } = await import('@opentelemetry/sdk-node')
   const sdk = new NodeSDK({ serviceName, instrumentations: [] })
   sdk.start()
   return () => sdk.shutdown()
