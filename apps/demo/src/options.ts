@@ -1,0 +1,82 @@
+import { Command, InvalidArgumentError } from 'commander'
+
+/** What the user asked for. */
+export interface DemoOptions {
+  /** Run for this long, then compare; until stopped where undefined. */
+  readonly seconds: number | undefined
+  /** Seed of the workload. */
+  readonly seed: number
+  /** Rows for export a second. */
+  readonly rowsPerSecond: number
+  /** Print no live lines. */
+  readonly isQuiet: boolean
+}
+
+const MAX_SECONDS = 86_400
+const MAX_RATE = 100_000
+const MAX_SEED = Number.MAX_SAFE_INTEGER
+/** A run that ends soon may use the machine; one that goes on all day leaves most of it, and most of the disk, alone. */
+const RATE_OF_BOUNDED_RUN = 3_000
+const RATE_OF_ENDLESS_RUN = 300
+
+function wholeNumber(min: number, max: number): (text: string) => number {
+  return (text) => {
+    const number = Number(text)
+    if (!/^\d+$/.test(text) || number < min || number > max) {
+      throw new InvalidArgumentError(`must be a whole number from ${min} to ${max}.`)
+    }
+    return number
+  }
+}
+
+/**
+ * Reads the command line.
+ * @param args without program and script.
+ * @param randomSeed seed where none is given.
+ * @throws {CommanderError} for bad usage and for `--help`, after printing.
+ */
+export function parseOptions(args: readonly string[], randomSeed: number): DemoOptions {
+  const program = new Command('npm start --')
+    .description(
+      'Runs data-engine-x, HQ, the relay and the gateway on this machine, with an application that writes.',
+    )
+    .option(
+      '--seconds <n>',
+      'stop after n seconds, compare every row of both databases, say whether they are equal',
+      wholeNumber(1, MAX_SECONDS),
+    )
+    .option(
+      '--seed <n>',
+      'seed of what the application writes; random by default',
+      wholeNumber(0, MAX_SEED),
+    )
+    .option(
+      '--rate <rows>',
+      `rows for export a second, at most (default: ${RATE_OF_BOUNDED_RUN} with --seconds, else ${RATE_OF_ENDLESS_RUN})`,
+      wholeNumber(1, MAX_RATE),
+    )
+    .option('--quiet', 'no live line every second')
+    .allowExcessArguments(false)
+    .addHelpText(
+      'after',
+      `
+Both databases are embedded servers that are removed at the end, or the ones that DX_DATABASE_URL and HQ_DATABASE_URL name.
+OTEL_* goes to both apps. Ctrl-C stops everything cleanly; a second Ctrl-C does not wait.
+
+Exit status: 0 good, 1 the databases differ or a dataset got no rows, 2 could not tell or bad usage.`,
+    )
+    .exitOverride()
+  program.parse(args, { from: 'user' })
+  const { seconds, seed, rate, quiet } = program.opts<{
+    seconds?: number
+    seed?: number
+    rate?: number
+    quiet?: boolean
+  }>()
+  return {
+    seconds,
+    seed: seed ?? randomSeed,
+    rowsPerSecond: rate ?? (seconds === undefined ? RATE_OF_ENDLESS_RUN : RATE_OF_BOUNDED_RUN),
+    isQuiet: quiet ?? false,
+  }
+}

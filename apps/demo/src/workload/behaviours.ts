@@ -1,0 +1,40 @@
+import { abandonTransaction } from './abandon-transaction.ts'
+import { changeEntitiesSilently } from './change-silently.ts'
+import { closeCompany } from './close-company.ts'
+import { deleteSomeEntities } from './delete-entities.ts'
+import { enrichEntity } from './enrich-entity.ts'
+import { importEntities } from './import-entities.ts'
+import { offboardTenant } from './offboard-tenant.ts'
+import type { Random } from './random.ts'
+import { restoreEntity } from './restore-entity.ts'
+import { runOperation } from './run-operation.ts'
+import { runPipeline } from './run-pipeline.ts'
+import { surviveError } from './survive-error.ts'
+import type { Behaviour } from './transact.ts'
+
+/** What the application does, and how often in relation to the rest. */
+const WEIGHTED: readonly (readonly [weight: number, behaviour: Behaviour])[] = [
+  [30, runOperation],
+  [14, runPipeline],
+  [20, enrichEntity],
+  [5, importEntities],
+  [2, changeEntitiesSilently],
+  [3, deleteSomeEntities],
+  [4, restoreEntity],
+  [4, abandonTransaction],
+  [3, surviveError],
+  [0.4, closeCompany],
+  [0.4, offboardTenant],
+]
+
+const TOTAL_WEIGHT = WEIGHTED.reduce((sum, [weight]) => sum + weight, 0)
+
+/** Draws what a writer does next. */
+export function pickBehaviour(random: Random): Behaviour {
+  let draw = random.fraction() * TOTAL_WEIGHT
+  for (const [weight, behaviour] of WEIGHTED) {
+    draw -= weight
+    if (draw < 0) return behaviour
+  }
+  return runOperation
+}

@@ -1,0 +1,105 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import type pg from 'pg'
+import { connect } from '../connect.ts'
+import { pickBehaviour } from './behaviours.ts'
+import { commitLate } from './commit-late.ts'
+import { foundTenants } from './found-tenants.ts'
+import { createPace } from './pace.ts'
+import { createRandom } from './random.ts'
+import { createTally, type Tally } from './tally.ts'
+import type { Behaviour, Writer } from './transact.ts'
+
+/** Connections that write at the same time, beside the one that commits late. */
+const WRITERS = 5
+
+const BEGIN_WORKLOAD = `insert into demo.workload_run (seed) values ($1) returning number::text as number`
+
+export interface WorkloadOptions {
+  /** data-engine-x with the reference schema and the demo's. */
+  readonly url: string
+  readonly seed: number
+  /** Rows for export a second that it aims at and does not exceed for long. */
+  readonly rowsPerSecond: number
+  /** Called once if it cannot go on. */
+  readonly onFailure: (error: unknown) => void
+}
+
+/** The application: several connections that write to data-engine-x until they are stopped. */
+export class Workload {
+  readonly #options: WorkloadOptions
+  readonly #stopping = new AbortController()
+  readonly #tally = createTally()
+  #running: Promise<void> | undefined
+
+  constructor(options: WorkloadOptions) {
+    this.#options = options
+  }
+
+  /** What it has committed so far. */
+  get tally(): Tally {
+    return this.#tally
+  }
+
+  /** Begins; a second call changes nothing. */
+  start(): void {
+    this.#running ??= this.#run().catch(this.#options.onFailure)
+  }
+
+  /** Ends it: every transaction under way is finished. Safe before start and twice. */
+  async stop(): Promise<void> {
+    this.#stopping.abort()
+    await this.#running
+  }
+
+  async #run(): Promise<void> {
+    const clients: pg.Client[] = []
+    try {
+      const open = async () => {
+        const client = await connect(this.#options.url, 'workload')
+        clients.push(client)
+        return client
+      }
+      const first = await open()
+      const { rows } = await first.query<{ number: string }>(BEGIN_WORKLOAD, [this.#options.seed])
+      // The number keeps the ids of a second run with the same seed apart from those of the first.
+      const seed = `${this.#options.seed}/${rows[0]?.number}`
+      const tally = this.#tally
+      const founding = { client: first, random: createRandom(`${seed}/tenants`), tally }
+      const tenants = await foundTenants(founding)
+      // The first stock is there at once; the rate is that of what follows.
+      const [beganAt, foundedRows] = [performance.now(), tally.committedRows]
+      const pace = createPace(
+        this.#options.rowsPerSecond,
+        () => tally.committedRows - foundedRows,
+        () => performance.now() - beganAt,
+      )
+      const shared = { tally, pace, tenants, stopping: this.#stopping.signal }
+      const write = async (name: string, choose: (writer: Writer) => Behaviour) => {
+        const random = createRandom(`${seed}/${name}`)
+        const writer: Writer = { ...shared, client: await open(), random }
+        await this.#write(writer, choose)
+      }
+      await Promise.all([
+        write('late', () => commitLate),
+        ...Array.from({ length: WRITERS }, (_, number) =>
+          write(`writer-${number}`, ({ random }) => pickBehaviour(random)),
+        ),
+      ])
+    } finally {
+      // One that failed must not leave the others writing.
+      this.#stopping.abort()
+      await Promise.allSettled(clients.map((client) => client.end()))
+    }
+  }
+
+  async #write(writer: Writer, choose: (writer: Writer) => Behaviour): Promise<void> {
+    while (!writer.stopping.aborted) {
+      const waitMs = writer.pace.waitMs()
+      if (waitMs > 0) {
+        await delay(waitMs)
+        continue
+      }
+      await choose(writer)(writer)
+    }
+  }
+}
