@@ -46,6 +46,12 @@ function pauseMs(attempt: number): number {
   return FIRST_PAUSE_MS + Math.random() * longest
 }
 
+/** Somebody else works on a bound table, or reads a view of ours: 55P03 lock not available, 40P01 deadlock. */
+function isBusy(error: unknown): boolean {
+  if (error instanceof LockRefusedError) return true
+  return error instanceof pg.DatabaseError && (error.code === '55P03' || error.code === '40P01')
+}
+
 async function installPatiently(
   client: pg.ClientBase,
   installation: Omit<Installation, 'lockWaitMs'>,
@@ -62,8 +68,8 @@ async function installPatiently(
       })
       return
     } catch (error) {
-      if (!(error instanceof LockRefusedError) || attempt >= attempts) throw error
-      lockFirst = error.relation
+      if (!isBusy(error) || attempt >= attempts) throw error
+      if (error instanceof LockRefusedError) lockFirst = error.relation
     }
     await sleep(pauseMs(attempt))
   }

@@ -54,9 +54,18 @@ function insertRaw(number: number, isDeleted: boolean, rows: RawRows): string {
   }
 }
 
-/** Condition under which a disabled firing is a gap: a statement that touched no row is none. */
-function gapCondition(rows: RawRows): string {
-  return rows.kind === 'transition' ? ` where exists (select from ${rows.table})` : ''
+/**
+ * The emergency switch, and its audited gap: one per firing, none for a statement that touched no row. Versions go on rising
+ * while it is on, so that a backfill closes the gap of every row that exists; deletes are left to reconciliation.
+ */
+function disabledGuard(number: number, event: CaptureEvent, rows: RawRows): string {
+  if (event === 'bump') return ''
+  const condition = rows.kind === 'transition' ? ` where exists (select from ${rows.table})` : ''
+  return `
+  if current_setting('hq_export.disabled', true) = 'on' then
+    insert into hq_export.capture_gap (dataset, operation) select ${number}, '${event}'${condition};
+    return null;
+  end if;`
 }
 
 /**
@@ -66,15 +75,14 @@ function gapCondition(rows: RawRows): string {
  * fails too a bare marker that rows are missing. Only when not even the outbox can be written is there
  * nothing left but a warning in the server's log.
  *
- * Order inside: insert first, then ring (see hq_export.ring).
+ * Order inside: insert first, then ring (see hq_export.ring). A failed capture does not ring: it waits for the relay's safety
+ * poll, and a doorbell that fails costs no row.
  */
 export function captureFunction(options: {
   readonly bound: BoundDataset
   readonly event: CaptureEvent
   readonly rows: RawRows
   readonly capture: string
-  readonly declare?: string
-  readonly returns?: 'null' | 'new'
 }): GeneratedFunction {
   const { bound, event, rows, capture } = options
   const { name, number } = datasetByName(bound.dataset)
@@ -91,18 +99,13 @@ export function captureFunction(options: {
 as ${BODY_QUOTE}
 declare
   v_sqlstate text;
-begin
-  if current_setting('hq_export.disabled', true) = 'on' then
-    insert into hq_export.capture_gap (dataset, operation) select ${number}, '${event}'${gapCondition(rows)};
-    return null;
-  end if;
+begin${disabledGuard(number, event, rows)}
 ${capture}
   return null;
 exception when others then
   v_sqlstate := sqlstate;
   begin
     ${insertRaw(number, isDeleted, rows)}
-    perform hq_export.ring();
   exception when others then
     begin
       insert into hq_export.outbox_0 (dataset, deleted, sqlstate) values (${number}, ${isDeleted}, v_sqlstate);

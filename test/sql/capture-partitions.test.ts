@@ -1,0 +1,111 @@
+import { randomUUID } from 'node:crypto'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { bind } from '@hq-export/outbox-relay/binding/bind.ts'
+import type pg from 'pg'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { createDxDatabase, type TestDatabase } from '../support/databases.ts'
+import { insertCompany, insertOrg } from '../support/reference-rows.ts'
+import { capturing, versionsOf } from './capture-rows.ts'
+
+const COMPANIES = 'dx_company_entities_v1'
+const REFERENCE = join(
+  import.meta.dirname,
+  '../../migrations/data-engine-x/bindings/reference.json',
+)
+
+let database: TestDatabase
+let writer: pg.Client
+let folder: string
+let bindingFile: string
+let orgId: string
+
+/** The reference binding over companies that are partitioned twice. */
+beforeAll(async () => {
+  database = await createDxDatabase()
+  writer = await database.connect()
+  orgId = await insertOrg(writer)
+  await writer.query(`
+    create table entities.parted (like entities.company_entities including defaults including constraints,
+      primary key (org_id, entity_id)) partition by hash (org_id, entity_id);
+    create table entities.parted_0 partition of entities.parted for values with (modulus 2, remainder 0);
+    create table entities.parted_1 partition of entities.parted for values with (modulus 2, remainder 1)
+      partition by hash (entity_id);
+    create table entities."parted 1.0" partition of entities.parted_1 for values with (modulus 1, remainder 0)`)
+  const reference = JSON.parse(await readFile(REFERENCE, 'utf8'))
+  folder = await mkdtemp(join(tmpdir(), 'hq-export-binding-'))
+  bindingFile = join(folder, 'parted.json')
+  const company = reference.datasets.find(
+    (bound: { dataset: string }) => bound.dataset === COMPANIES,
+  )
+  const datasets = [{ ...company, table: 'entities.parted' }]
+  await writeFile(bindingFile, JSON.stringify({ name: 'parted', datasets }))
+  await bind(database.url, bindingFile)
+})
+
+afterAll(async () => {
+  await rm(folder, { recursive: true })
+  await database[Symbol.asyncDispose]()
+})
+
+async function insertMany(table: string, count: number): Promise<void> {
+  await writer.query(`insert into ${table} (org_id) select $1 from generate_series(1, ${count})`, [
+    orgId,
+  ])
+}
+
+test('a write to a partitioned table is captured once, whether it names the root or a partition', async () => {
+  const rows = await capturing(writer, async () => {
+    await insertMany('entities.parted', 40)
+    await writer.query('update entities.parted set record_version = 2')
+    await writer.query('update only entities.parted_0 set record_version = 3')
+    await writer.query('update entities.parted_1 set record_version = 3')
+    await writer.query('delete from entities.parted')
+  })
+  const versions = versionsOf(rows, COMPANIES)
+  const count = (version: string) => versions.filter((candidate) => candidate === version).length
+  expect(['1', '2', '3', '4!'].map(count)).toEqual([40, 40, 40, 40])
+  expect(versions).toHaveLength(160)
+})
+
+test('a silent change and a key change of a row in a partition raise its versions', async () => {
+  const [before, after] = [randomUUID(), randomUUID()]
+  await writer.query('insert into entities.parted (org_id, entity_id) values ($1, $2)', [
+    orgId,
+    before,
+  ])
+  const rows = await capturing(writer, async () => {
+    await writer.query(`update entities.parted set canonical_name = 'x' where entity_id = $1`, [
+      before,
+    ])
+    await writer.query('update entities.parted set record_version = 2 where entity_id = $1', [
+      before,
+    ])
+  })
+  expect(versionsOf(rows, COMPANIES)).toEqual(['2', '3'])
+  expect(after).not.toBe(before)
+})
+
+test('TRUNCATE of the root captures every row of every partition once', async () => {
+  await writer.query('truncate entities.parted')
+  await insertMany('entities.parted', 30)
+  const rows = await capturing(writer, () => writer.query('truncate entities.parted'))
+  expect(versionsOf(rows, COMPANIES)).toEqual(Array(30).fill('2!'))
+})
+
+test('binding again covers a partition that was attached since', async () => {
+  await writer.query(`
+    alter table entities.parted detach partition entities.parted_0;
+    create table entities.parted_2 partition of entities.parted for values with (modulus 2, remainder 0)`)
+  expect(await bind(database.url, bindingFile)).toMatchObject({ changed: true })
+  const rows = await capturing(writer, () => insertMany('entities.parted', 30))
+  expect(versionsOf(rows, COMPANIES)).toHaveLength(30)
+  const direct = await capturing(writer, () => writer.query('delete from entities.parted_2'))
+  expect(versionsOf(direct, COMPANIES).length).toBeGreaterThan(0)
+  expect(await bind(database.url, bindingFile)).toMatchObject({ changed: false })
+})
+
+test('what the new binding does not name is no longer captured', async () => {
+  expect(await capturing(writer, () => insertCompany(writer, orgId))).toEqual([])
+})
