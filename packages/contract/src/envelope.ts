@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { TRACEPARENT_PATTERN } from './traceparent.ts'
-import { timestampSchema, xidSchema } from './wire-value.ts'
+import { isTimestamp, isTransactionId, timestampSchema, xidSchema } from './wire-value.ts'
 
 /** Name of a source: letters, digits, `.`, `_`, `-`; 1 to 64 of them. */
 export const SOURCE_PATTERN = /^[A-Za-z0-9._-]{1,64}$/
@@ -8,8 +8,13 @@ export const SOURCE_PATTERN = /^[A-Za-z0-9._-]{1,64}$/
 /** `<system_identifier>.<incarnation uuid>`: which life of which source database wrote the rows. */
 export const EPOCH_PATTERN = /^\d{1,20}\.[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
 
+function isObject(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
 const envelopeRowSchema = z.object({
-  row: z.record(z.string(), z.unknown()),
+  // Not z.record, which copies every row member by member: its columns are validated later, against the contract.
+  row: z.custom<Record<string, unknown>>(isObject, 'must be an object'),
   /** Transaction that wrote the row in the source, `xid8` as text. */
   xid: xidSchema,
   captured_at: timestampSchema,
@@ -33,6 +38,33 @@ export const envelopeSchema = z.object({
   epoch: z.string().regex(EPOCH_PATTERN).optional(),
   rows: z.array(envelopeRowSchema).min(1),
 })
+
+function isPlainRow(value: unknown): boolean {
+  if (!isObject(value)) return false
+  const { row, xid, captured_at, traceparent, deleted } = value as Record<string, unknown>
+  return (
+    isObject(row) &&
+    isTransactionId(xid) &&
+    isTimestamp(captured_at) &&
+    (traceparent === undefined ||
+      (typeof traceparent === 'string' && TRACEPARENT_PATTERN.test(traceparent))) &&
+    (deleted === undefined || typeof deleted === 'boolean')
+  )
+}
+
+// The rows are most of a batch, and the schema would copy each of them. So they are looked over first, and the schema, which knows
+// what to say and what to drop, is asked only where that finds something.
+const plainEnvelopeSchema = envelopeSchema.extend({
+  rows: z.custom<Envelope['rows']>(
+    (rows) => Array.isArray(rows) && rows.length > 0 && rows.every(isPlainRow),
+  ),
+})
+
+/** Reads a parsed body as a batch: what {@link envelopeSchema} says, at a fraction of its price. */
+export function parseEnvelope(body: unknown): z.ZodSafeParseResult<Envelope> {
+  const plain = plainEnvelopeSchema.safeParse(body)
+  return plain.success ? plain : envelopeSchema.safeParse(body)
+}
 
 /** A decoded batch. */
 export type Envelope = z.infer<typeof envelopeSchema>

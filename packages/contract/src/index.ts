@@ -23,6 +23,7 @@ export {
   type EnvelopeRow,
   EPOCH_PATTERN,
   envelopeSchema,
+  parseEnvelope,
   SOURCE_PATTERN,
 } from './envelope.ts'
 export {
@@ -60,7 +61,8 @@ export {
   problemType,
 } from './problem.ts'
 export { type RowProblem, rowProblem } from './row-problem.ts'
-export { gatewayRowSchema, producerRowSchema, type WireRow } from './row-schema.ts'
+export { gatewayRowCheck, gatewayRowSchema, producerRowSchema, type WireRow } from './row-schema.ts'
+export { type LocatedRow, locateMembers, locateRows, type Span } from './row-text.ts'
 export { type SignedContent, sign } from './sign.ts'
 export {
   KeyFormatError,

@@ -4,7 +4,7 @@ import type { Column, ColumnType, Dataset } from './dataset.ts'
 import { DATASETS, type DatasetName, datasetByName } from './datasets.ts'
 import type { RowCode } from './outcome.ts'
 import { rowProblem } from './row-problem.ts'
-import { gatewayRowSchema, producerRowSchema, type WireRow } from './row-schema.ts'
+import { gatewayRowCheck, gatewayRowSchema, producerRowSchema, type WireRow } from './row-schema.ts'
 
 interface RowCase {
   readonly dataset: DatasetName
@@ -43,6 +43,10 @@ describe.each(
 )('gateway, vector: %s: %s', (name, _, vector) => {
   const row = rowOf(vector)
   const seen = read(gatewayRowSchema(datasetByName(name)), row)
+
+  it('is seen alike by the check and the schema', () => {
+    expect(gatewayRowCheck(datasetByName(name))(row)).toBe(seen.problem === undefined)
+  })
 
   if (vector.expect.valid) {
     it('is accepted and comes out as it went in', () => {
@@ -239,6 +243,7 @@ describe('additive columns', () => {
 
   it('may be missing at the gateway, because an older producer does not know them', () => {
     expect(read(gatewayRowSchema(grown), row)).toEqual({ row })
+    expect(gatewayRowCheck(grown)(row)).toBe(true)
   })
 
   it('must be there on a producer that knows them', () => {

@@ -106,6 +106,51 @@ function schemaOfType(column: Column): z.ZodType {
   }
 }
 
+function checkOfType(column: Column): (value: unknown) => boolean {
+  if (column.values !== undefined) {
+    const values: ReadonlySet<unknown> = new Set(column.values)
+    return (value) => values.has(value)
+  }
+  switch (column.type) {
+    case 'text':
+      return (value) => typeof value === 'string'
+    case 'uuid':
+      return (value) => typeof value === 'string' && UUID_PATTERN.test(value)
+    case 'int4':
+      return (value) =>
+        Number.isInteger(value) && (value as number) >= INT4_MIN && (value as number) <= INT4_MAX
+    case 'int8':
+      return (value) => typeof value === 'string' && INT8_PATTERN.test(value) && isInt8(value)
+    case 'numeric':
+      return (value) => typeof value === 'string' && NUMERIC_PATTERN.test(value)
+    case 'boolean':
+      return (value) => typeof value === 'boolean'
+    case 'timestamptz':
+      return isTimestamp
+    case 'jsonb':
+      return (value) => typeof value === 'string' && isJson(value)
+  }
+}
+
+/** True for a timestamp that {@link timestampSchema} takes. */
+export function isTimestamp(value: unknown): boolean {
+  return typeof value === 'string' && TIMESTAMP_PATTERN.test(value) && isCalendarDay(value)
+}
+
+/** True for a transaction id that {@link xidSchema} takes. */
+export function isTransactionId(value: unknown): boolean {
+  return typeof value === 'string' && XID_PATTERN.test(value) && isXid(value)
+}
+
+/**
+ * The same rule as {@link wireValueSchema} as a plain predicate, many times as fast: for the good rows, which are nearly all.
+ * The schema says what is wrong with the others. A test holds the two together.
+ */
+export function wireValueCheck(column: Column): (value: unknown) => boolean {
+  const check = checkOfType(column)
+  return column.nullable ? (value) => value === null || check(value) : check
+}
+
 /** The zod schema of one column's value on the wire. */
 export function wireValueSchema(column: Column): z.ZodType {
   const schema = schemaOfType(column)

@@ -1,6 +1,7 @@
 import {
   DATASETS,
   type Dataset,
+  gatewayRowCheck,
   gatewayRowSchema,
   HEARTBEAT_DATASET,
   SCHEMA_VERSION,
@@ -12,6 +13,8 @@ import { z } from 'zod'
 /** What validation needs to know of a dataset, built once. */
 export interface DatasetRules {
   readonly name: string
+  /** True exactly for the rows that `schema` takes; much faster. */
+  readonly isValid: (row: WireRow) => boolean
   readonly schema: z.ZodType<WireRow>
   /** Every column that the gateway knows. */
   readonly columns: ReadonlySet<string>
@@ -27,6 +30,7 @@ function rulesOf(dataset: Dataset): DatasetRules {
   const { name, columns, primaryKey, semantics } = dataset
   return {
     name,
+    isValid: gatewayRowCheck(dataset),
     schema: gatewayRowSchema(dataset),
     columns: new Set(columns.map((column) => column.name)),
     jsonColumns: new Set(
@@ -38,11 +42,14 @@ function rulesOf(dataset: Dataset): DatasetRules {
   }
 }
 
+const heartbeatSchema = z.looseObject({
+  source_ts: z.string().regex(TIMESTAMP_PATTERN, 'must be an ISO 8601 timestamp with offset'),
+})
+
 const heartbeatRules: DatasetRules = {
   name: HEARTBEAT_DATASET,
-  schema: z.looseObject({
-    source_ts: z.string().regex(TIMESTAMP_PATTERN, 'must be an ISO 8601 timestamp with offset'),
-  }),
+  isValid: (row) => heartbeatSchema.safeParse(row).success,
+  schema: heartbeatSchema,
   columns: new Set(['source_ts']),
   jsonColumns: new Set(),
   primaryKey: [],

@@ -1,4 +1,4 @@
-import { type Envelope, envelopeSchema } from '@hq-export/contract'
+import { type Envelope, parseEnvelope } from '@hq-export/contract'
 import { Refusal } from '../refusal.ts'
 
 /** A body that is a batch; whether its rows are valid is not known yet. */
@@ -46,7 +46,7 @@ export function decode(body: Buffer, maxRows: number): DecodedBatch {
   if (rowCount(parsed) > maxRows) {
     throw new Refusal('too_large', `a batch must not have more than ${maxRows} rows`)
   }
-  const result = envelopeSchema.safeParse(parsed)
+  const result = parseEnvelope(parsed)
   if (!result.success) {
     const [issue] = result.error.issues
     throw invalid(`/${issue?.path.join('/') ?? ''} is not as the envelope has it`, result.error)

@@ -1,8 +1,7 @@
-import { UUID_PATTERN } from '@hq-export/contract'
+import { type Span, UUID_PATTERN } from '@hq-export/contract'
 import type pg from 'pg'
 import type { RefusedRow } from './batch-row.ts'
 import type { DecodedBatch } from './decode.ts'
-import type { Span } from './row-text.ts'
 
 /*
  * Locks: entries are inserted in the order of the unique index on open entries, so that two batches with the same bad

@@ -9,9 +9,9 @@ import { type Admission, admit } from './admit.ts'
 import { findDatasetRules } from './dataset-rules.ts'
 import { decode } from './decode.ts'
 import { decompress } from './decompress.ts'
+import { lazyRowSpans } from './lazy-row-spans.ts'
 import { readBody } from './read-body.ts'
 import { readHead } from './read-head.ts'
-import { rowSpansOf } from './row-text.ts'
 import { type StoredBatch, storeBatch } from './store-batch.ts'
 import { validate } from './validate.ts'
 import { assertOwnSource, verifyBatch } from './verify-batch.ts'
@@ -54,7 +54,7 @@ export async function receiveBatch(
   if (rules === undefined) throw new Refusal('unknown_dataset')
 
   return traceBatch(envelope, head.id, async (span) => {
-    const rowSpans = rowSpansOf(text)
+    const rowSpans = lazyRowSpans(text)
     const rows = validate(batch, rules, key, { rowSpans, maxRowBytes: LIMITS.maxRowBytes })
     const entry = {
       source: envelope.source,

@@ -1,4 +1,4 @@
-import type { BatchAnswer } from '@hq-export/contract'
+import type { BatchAnswer, Span } from '@hq-export/contract'
 import type pg from 'pg'
 import { applyRows } from '../apply/apply-rows.ts'
 import { transact } from '../db/transact.ts'
@@ -7,7 +7,6 @@ import { answerOf } from './answer.ts'
 import type { DecodedBatch } from './decode.ts'
 import { claimBatch, type LedgerEntry, recordBatch } from './ledger.ts'
 import { quarantineRows } from './quarantine-rows.ts'
-import type { Span } from './row-text.ts'
 import type { ValidatedRows } from './validate.ts'
 
 /** The answer to a batch, and whether an earlier delivery had earned it. */

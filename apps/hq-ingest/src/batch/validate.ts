@@ -1,10 +1,15 @@
-import { type EnvelopeRow, rowProblem, UUID_PATTERN } from '@hq-export/contract'
+import {
+  type EnvelopeRow,
+  locateMembers,
+  rowProblem,
+  type Span,
+  UUID_PATTERN,
+} from '@hq-export/contract'
 import type { IngestKey } from '../ingest-key.ts'
 import { type AcceptedRow, pointerTo, type RefusedRow } from './batch-row.ts'
 import type { DatasetRules } from './dataset-rules.ts'
 import type { DecodedBatch } from './decode.ts'
 import { findUnrepresentable, isSuspicious } from './find-unrepresentable.ts'
-import { locateMembers, type Span } from './row-text.ts'
 
 /** Every row of a batch, on one of two sides. */
 export interface ValidatedRows {
@@ -103,8 +108,10 @@ function findFault(
   const { row } = envelopeRow
   const early = findOversize(validation, row, index) ?? findUnstorable(validation, index)
   if (early !== undefined) return early
-  const result = rules.schema.safeParse(row)
-  if (!result.success) return rowProblem(result.error, row)
+  if (!rules.isValid(row)) {
+    const result = rules.schema.safeParse(row)
+    if (!result.success) return rowProblem(result.error, row)
+  }
   if (
     rules.tenantScoped &&
     key.orgs !== undefined &&

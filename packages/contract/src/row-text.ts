@@ -85,11 +85,12 @@ export function locateMembers(text: string, start: number): Map<string, Span> {
   return members
 }
 
-function* locateElements(text: string, start: number): Generator<number> {
+function* elementSpans(text: string, start: number): Generator<Span> {
   let at = skipSpace(text, start + 1)
   while (text.charCodeAt(at) !== CLOSE_BRACKET) {
-    yield at
-    at = skipSpace(text, valueEnd(text, at))
+    const end = valueEnd(text, at)
+    yield { start: at, end }
+    at = skipSpace(text, end)
     if (text.charCodeAt(at) === COMMA) at = skipSpace(text, at + 1)
   }
 }
@@ -100,17 +101,17 @@ function memberOf(text: string, start: number, name: string): Span {
   return member
 }
 
-/** Where each `row` of a batch stands, by position in `rows`. */
-export function locateRows(text: string): readonly Span[] {
-  const { start } = memberOf(text, skipSpace(text, 0), 'rows')
-  return Array.from(locateElements(text, start), (element) => memberOf(text, element, 'row'))
+/** An element of the envelope's `rows`: all of it, and the row inside. */
+export interface LocatedRow {
+  readonly whole: Span
+  readonly row: Span
 }
 
-/** Looks the rows up in the text once, and only if asked. */
-export function rowSpansOf(text: string): () => readonly Span[] {
-  let spans: readonly Span[] | undefined
-  return () => {
-    spans ??= locateRows(text)
-    return spans
-  }
+/** Where each row of a batch stands in its text, by position in `rows`. */
+export function locateRows(text: string): readonly LocatedRow[] {
+  const { start } = memberOf(text, skipSpace(text, 0), 'rows')
+  return Array.from(elementSpans(text, start), (whole) => ({
+    whole,
+    row: memberOf(text, whole.start, 'row'),
+  }))
 }

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { locateMembers, locateRows } from './row-text.ts'
 
 function rowTexts(text: string): string[] {
-  return locateRows(text).map(({ start, end }) => text.slice(start, end))
+  return locateRows(text).map(({ row: { start, end } }) => text.slice(start, end))
 }
 
 test('rows are cut out of the text exactly as they stand there', () => {
