@@ -104,7 +104,7 @@ test('a batch that is too large is sent in halves, and only a row too large alon
   )
   await insertOutboxRows(writer, ['a', 'b', 'c', 'd', 'e'])
   await writer.query(
-    `insert into hq_export.outbox_0 (dataset, key, body) values (2, 'huge', '{"is":"huge"}')`,
+    `insert into hq_export.outbox_0 (dataset, key, body) values (2, 'huge', '{"event_id":"huge"}')`,
   )
   relay.start()
   await settledRows(5)

@@ -51,13 +51,13 @@ test('rows restored into another server get transaction ids of that server', asy
     "insert into hq_export.ack (epoch, acked) select '1.' || pg_catalog.gen_random_uuid(), '999999999:999999999:'",
   )
   await writer.query(
-    "insert into hq_export.outbox_1 (xid, dataset, key, body) values ('999999998', 2, 'restored', '{\"n\":1.10}')",
+    "insert into hq_export.outbox_1 (xid, dataset, key, body) values ('999999998', 2, 'restored', '{\"event_id\":\"restored\"}')",
   )
   const { epoch, isNew } = await establishEpoch(relay)
   expect(isNew).toBe(true)
   const { acked } = await readAck(relay, epoch)
   const rows = await readRows(relay, { from: acked, to: await takeTick(relay) })
-  expect(rows.map(({ key, body }) => [key, body])).toEqual([['restored', '{"n":1.10}']])
+  expect(rows.map(({ row }) => row.event_id)).toEqual(['restored'])
   expect(BigInt(rows[0]?.xid ?? 0)).toBeLessThan(999_999_998n)
   await relay.end()
 })

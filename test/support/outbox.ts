@@ -1,5 +1,6 @@
-import type { OutboxRow } from '@hq-export/outbox-relay/outbox/outbox-row.ts'
-import { readWindow, type Window } from '@hq-export/outbox-relay/outbox/read-window.ts'
+import type { EnvelopeRow } from '@hq-export/contract'
+import { readWindow } from '@hq-export/outbox-relay/outbox/read-window.ts'
+import type { Window } from '@hq-export/outbox-relay/outbox/window.ts'
 import type pg from 'pg'
 
 const EVENTS = 2
@@ -11,9 +12,14 @@ export async function insertOutboxRows(
   table: 0 | 1 | 2 = 0,
 ): Promise<void> {
   await client.query(
-    `insert into hq_export.outbox_${table} (dataset, key, body) select $1, k, '{}' from unnest($2::text[]) k`,
+    `insert into hq_export.outbox_${table} (dataset, key, body) select $1, k, pg_catalog.json_build_object('event_id', k)::text from unnest($2::text[]) k`,
     [EVENTS, keys],
   )
+}
+
+/** One row of a window as it goes on the wire, with the number of its dataset. */
+export interface ReadRow extends EnvelopeRow {
+  readonly dataset: number
 }
 
 /** Reads a whole window. */
@@ -21,9 +27,14 @@ export async function readRows(
   client: pg.Client,
   window: Window,
   limits = { maxRows: 1000, maxBytes: 1_000_000 },
-): Promise<OutboxRow[]> {
-  const rows: OutboxRow[] = []
-  for await (const page of readWindow(client, window, limits)) rows.push(...page)
+): Promise<ReadRow[]> {
+  const rows: ReadRow[] = []
+  for await (const page of readWindow(client, window, limits)) {
+    for (const { dataset, text } of page.wireRows) {
+      const parsed: EnvelopeRow[] = JSON.parse(`[${text}]`)
+      rows.push(...parsed.map((row) => ({ ...row, dataset })))
+    }
+  }
   return rows
 }
 
@@ -32,6 +43,6 @@ export async function readKeys(
   client: pg.Client,
   window: Window,
   limits?: { maxRows: number; maxBytes: number },
-): Promise<(string | null)[]> {
-  return (await readRows(client, window, limits)).map(({ key }) => key).sort()
+): Promise<unknown[]> {
+  return (await readRows(client, window, limits)).map(({ row }) => row.event_id).sort()
 }

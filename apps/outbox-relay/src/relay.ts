@@ -152,7 +152,7 @@ export class Relay {
         aborting: this.#aborting.signal,
         keepDeadLetters: (letters) => insertDeadLetters(sessionClient, letters),
         onSettled: (batch) => {
-          this.#settledRows += batch.rows.length
+          this.#settledRows += batch.rowCount
           this.#settledBatches++
         },
         onHalt: (reason) => {

@@ -14,6 +14,8 @@ const TRACER = 'hq-export.outbox-relay'
 /** OpenTelemetry's default limit of links per span; what goes beyond is counted on the span. */
 const MAX_LINKS = 128
 
+let isTracing = false
+
 /** Ends tracing and sends what is buffered. */
 export type StopTracing = () => Promise<void>
 
@@ -31,14 +33,18 @@ export async function startTracing(serviceName: string): Promise<StopTracing> {
   const { NodeSDK } = await import('@opentelemetry/sdk-node')
   const sdk = new NodeSDK({ serviceName, instrumentations: [] })
   sdk.start()
+  isTracing = true
   return () => sdk.shutdown()
 }
 
+const TRACEPARENT_MEMBER = /,"traceparent":"(00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2})"/g
+
 /** Links to the distinct transactions that wrote the rows, so that the batch leads back to each of them. */
 export function originLinks(batch: Batch): { links: Link[]; dropped: number } {
-  const distinct = new Set(batch.rows.map(({ traceparent }) => traceparent))
+  const text = batch.body.toString('utf8')
+  const distinct = new Set(Array.from(text.matchAll(TRACEPARENT_MEMBER), ([, found]) => found))
   const links = [...distinct].flatMap((traceparent): Link[] => {
-    const parent = traceparent === null ? undefined : parseTraceparent(traceparent)
+    const parent = parseTraceparent(traceparent)
     if (parent === undefined) return []
     const { traceId, spanId, flags } = parent
     return [{ context: { traceId, spanId, traceFlags: flags, isRemote: true } }]
@@ -55,7 +61,8 @@ export async function withSendSpan<T>(
   attempt: number,
   work: (traceparent: string | undefined, span: Span) => Promise<T>,
 ): Promise<T> {
-  const { links, dropped } = originLinks(batch)
+  // Without an SDK there is nobody to show the links to, and finding them reads the whole batch.
+  const { links, dropped } = isTracing ? originLinks(batch) : { links: [], dropped: 0 }
   const span = trace.getTracer(TRACER).startSpan(`send ${batch.dataset.name}`, {
     kind: SpanKind.CLIENT,
     links,
@@ -64,7 +71,7 @@ export async function withSendSpan<T>(
       'messaging.operation.name': 'send',
       'messaging.operation.type': 'send',
       'messaging.destination.name': batch.dataset.name,
-      'messaging.batch.message_count': batch.rows.length,
+      'messaging.batch.message_count': batch.rowCount,
       'messaging.message.id': batch.id,
       'hq_export.attempt': attempt,
       'hq_export.links.dropped': dropped,

@@ -1,12 +1,11 @@
 import type { Dataset } from '@hq-export/contract'
-import type { OutboxRow } from '../outbox/outbox-row.ts'
 
 /** Rows of one dataset that travel in one POST. */
 export interface Batch {
   /** `webhook-id`: derived from the content, so the same cut has the same id after any restart. */
   readonly id: string
   readonly dataset: Dataset
-  readonly rows: readonly OutboxRow[]
+  readonly rowCount: number
   /** The envelope in UTF-8, not compressed. */
   readonly body: Buffer
 }

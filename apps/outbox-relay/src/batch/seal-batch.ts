@@ -1,6 +1,5 @@
-import { createHash } from 'node:crypto'
-import { type Dataset, parseTraceparent, SCHEMA_VERSION } from '@hq-export/contract'
-import type { OutboxRow } from '../outbox/outbox-row.ts'
+import { hash } from 'node:crypto'
+import { type Dataset, SCHEMA_VERSION } from '@hq-export/contract'
 import type { Batch } from './batch.ts'
 
 /** What every batch of a relay says about where it comes from. */
@@ -9,26 +8,24 @@ export interface Origin {
   readonly epoch: string
 }
 
-/** The text of one row of the envelope. The body goes in as the trigger built it: parsing it would damage numbers. */
-function wireRow(row: OutboxRow): string {
-  const traceparent =
-    row.traceparent !== null && parseTraceparent(row.traceparent) !== undefined
-      ? `,"traceparent":"${row.traceparent}"`
-      : ''
-  const deleted = row.deleted ? ',"deleted":true' : ''
-  return `{"row":${row.body},"xid":"${row.xid}","captured_at":"${row.capturedAt}"${traceparent}${deleted}}`
+/** Wire rows of one dataset, ready to be sealed: `texts` are elements of the envelope's `rows`, each one or several. */
+export interface PackedRows {
+  readonly dataset: Dataset
+  readonly rowCount: number
+  readonly texts: readonly string[]
 }
 
-/** Makes the batch of these rows (design 5): its bytes, and the id that follows from them. */
-export function sealBatch(dataset: Dataset, rows: readonly OutboxRow[], origin: Origin): Batch {
+/**
+ * Makes the batch of these rows (design 5): its bytes, and the id that follows from them. The rows go in as the source wrote
+ * them: parsing them here would damage numbers.
+ */
+export function sealBatch({ dataset, rowCount, texts }: PackedRows, origin: Origin): Batch {
   const head = JSON.stringify({
     source: origin.source,
     dataset: dataset.name,
     schema_version: SCHEMA_VERSION,
     epoch: origin.epoch,
   })
-  const text = `${head.slice(0, -1)},"rows":[${rows.map(wireRow).join(',')}]}`
-  const body = Buffer.from(text, 'utf8')
-  const id = createHash('sha256').update(body).digest('base64url')
-  return { id, dataset, rows, body }
+  const body = Buffer.from(`${head.slice(0, -1)},"rows":[${texts.join(',')}]}`, 'utf8')
+  return { id: hash('sha256', body, 'base64url'), dataset, rowCount, body }
 }

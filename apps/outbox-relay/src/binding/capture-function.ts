@@ -60,6 +60,12 @@ function insertRaw(number: number, isDeleted: boolean, rows: RawRows): string {
  */
 function disabledGuard(number: number, event: CaptureEvent, rows: RawRows): string {
   if (event === 'bump') return ''
+  // The statement trigger of the same update leaves the gap.
+  if (event === 'leave')
+    return `
+  if current_setting('hq_export.disabled', true) = 'on' then
+    return null;
+  end if;`
   const condition = rows.kind === 'transition' ? ` where exists (select from ${rows.table})` : ''
   return `
   if current_setting('hq_export.disabled', true) = 'on' then
@@ -83,19 +89,24 @@ export function captureFunction(options: {
   readonly event: CaptureEvent
   readonly rows: RawRows
   readonly capture: string
+  /** Planner settings beside the ones that every capture has. */
+  readonly settings?: readonly string[]
 }): GeneratedFunction {
   const { bound, event, rows, capture } = options
   const { name, number } = datasetByName(bound.dataset)
   const isDeleted = event === 'delete' || event === 'truncate' || event === 'leave'
   // A capture whose plan was made for few rows must not scan version_base for each of many.
-  const settings = bound.version === undefined ? '' : '\n  set enable_seqscan = off'
+  const settings = [
+    ...(bound.version === undefined ? [] : ['enable_seqscan = off']),
+    ...(options.settings ?? []),
+  ]
   return {
     name: functionName(name, event),
     table: bound.table,
     sql: `create or replace function ${functionName(name, event)}() returns trigger
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
-  set timezone = 'UTC'${settings}
+  set timezone = 'UTC'${settings.map((setting) => `\n  set ${setting}`).join('')}
 as ${BODY_QUOTE}
 declare
   v_sqlstate text;

@@ -11,15 +11,21 @@ export type CaptureKind = 'current' | 'deleted'
 export const OUTBOX_COLUMNS = 'dataset, version, deleted, key, traceparent, body'
 
 /**
- * `select` over source rows `from` (aliased `r`) that yields, per row, what the outbox takes.
+ * `select` over source rows `from` (aliased `r`) that yields, per row under contract, what the outbox takes.
  *
  * `offset 0` keeps the planner from copying a value into every place that uses it: the version stands in up to four.
  * The base is a scalar subquery, never a join: a plan is cached at its first, often one-row, execution, and a subquery
  * stays one index lookup per row however many rows come later.
  */
-export function captureSelect(bound: BoundDataset, kind: CaptureKind, from: string): string {
+export function captureSelect(
+  bound: BoundDataset,
+  kind: CaptureKind,
+  from: string,
+  condition?: string,
+): string {
   const projection = projectionOf(bound, 'v.version')
-  const { dataset, filters } = projection
+  const { dataset } = projection
+  const filters = [...projection.filters, ...(condition === undefined ? [] : [condition])]
   const where = filters.length === 0 ? '' : `\nwhere ${filters.join(' and ')}`
   if (bound.version === undefined) {
     return `select ${projection.key} as key, ${wireBodySql(projection.columns)} as body

@@ -1,9 +1,9 @@
 import { type Dataset, datasetByName } from '@hq-export/contract'
 import pg from 'pg'
 import type { BoundDataset } from './binding-schema.ts'
+import { hasJustEnded, keyChanged } from './capture-events.ts'
 import { type CaptureEvent, functionName } from './capture-function.ts'
-import { hasJustEnded, keyChanged } from './capture-functions.ts'
-import type { SourceRelation, SourceTable } from './source-table.ts'
+import { isPartitioned, type SourceRelation, type SourceTable } from './source-table.ts'
 
 /** A generated trigger. */
 export interface GeneratedTrigger {
@@ -38,35 +38,30 @@ ${rest.join('\n')} execute function ${functionName(bound.dataset, event)}()`,
  * (and the other way round), so each has them all and exactly one of them fires. TRUNCATE fires both, so only
  * relations that hold rows have that one.
  */
-function statementTriggers(bound: BoundDataset, relation: SourceRelation): GeneratedTrigger[] {
+function statementTriggers(
+  bound: BoundDataset,
+  relation: SourceRelation,
+  isMovable: boolean,
+): GeneratedTrigger[] {
   const { semantics }: Dataset = datasetByName(bound.dataset)
-  const inserted = trigger(
-    bound,
-    relation,
-    'insert',
-    'after insert\nreferencing new table as n for each statement',
-  )
-  if (semantics === 'append') return [inserted]
-  const truncated = trigger(bound, relation, 'truncate', 'before truncate\nfor each statement')
+  const on = (event: 'insert' | 'update' | 'delete', tables: string): GeneratedTrigger =>
+    trigger(bound, relation, event, `after ${event}\nreferencing ${tables} for each statement`)
+  const inserted = on('insert', 'new table as n')
+  const updated = on('update', isMovable ? 'old table as o new table as n' : 'new table as n')
+  if (semantics === 'append') {
+    return isMovable && bound.terminal !== undefined ? [inserted, updated] : [inserted]
+  }
   return [
     inserted,
-    trigger(
-      bound,
-      relation,
-      'update',
-      'after update\nreferencing new table as n for each statement',
-    ),
-    trigger(
-      bound,
-      relation,
-      'delete',
-      'after delete\nreferencing old table as o for each statement',
-    ),
-    ...(relation.hasStorage ? [truncated] : []),
+    updated,
+    on('delete', 'old table as o'),
+    ...(relation.hasStorage
+      ? [trigger(bound, relation, 'truncate', 'before truncate\nfor each statement')]
+      : []),
   ]
 }
 
-/** Row triggers, on the root: PostgreSQL clones them to partitions. Their AFTER events run before the statement's. */
+/** Row triggers of a table without partitions. Their AFTER events run before the statement's. */
 function rowTriggers(bound: BoundDataset, root: SourceRelation): GeneratedTrigger[] {
   const { semantics }: Dataset = datasetByName(bound.dataset)
   const whenRow = (condition: string): string => `after update\nfor each row when (${condition})`
@@ -91,8 +86,9 @@ function rowTriggers(bound: BoundDataset, root: SourceRelation): GeneratedTrigge
 export function captureTriggers(bound: BoundDataset, source: SourceTable): GeneratedTrigger[] {
   const [root] = source.relations
   if (root === undefined) throw new RangeError(`${source.table} has no relation`)
+  const isMovable = isPartitioned(source)
   return [
-    ...rowTriggers(bound, root),
-    ...source.relations.flatMap((relation) => statementTriggers(bound, relation)),
+    ...(isMovable ? [] : rowTriggers(bound, root)),
+    ...source.relations.flatMap((relation) => statementTriggers(bound, relation, isMovable)),
   ]
 }

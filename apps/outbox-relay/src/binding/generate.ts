@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
-import type { Binding } from './binding-schema.ts'
+import type { Binding, BoundDataset } from './binding-schema.ts'
+import { captureFunctions } from './capture-events.ts'
 import type { GeneratedFunction } from './capture-function.ts'
-import { captureFunctions } from './capture-functions.ts'
 import { captureTriggers, type GeneratedTrigger } from './capture-triggers.ts'
 import type { SourceTable } from './source-table.ts'
 import { datasetView, type GeneratedView, snapshotsView } from './view-sql.ts'
@@ -33,14 +33,15 @@ export function generate(
   sources: ReadonlyMap<string, SourceTable>,
 ): GeneratedSql {
   const snapshots = snapshotsView(binding)
+  const sourceOf = ({ table }: BoundDataset): SourceTable => {
+    const source = sources.get(table)
+    if (source === undefined) throw new RangeError(`${table} was not inspected`)
+    return source
+  }
   const parts = {
     views: [...binding.datasets.map(datasetView), ...(snapshots === undefined ? [] : [snapshots])],
-    functions: binding.datasets.flatMap(captureFunctions),
-    triggers: binding.datasets.flatMap((bound) => {
-      const source = sources.get(bound.table)
-      if (source === undefined) throw new RangeError(`${bound.table} was not inspected`)
-      return captureTriggers(bound, source)
-    }),
+    functions: binding.datasets.flatMap((bound) => captureFunctions(bound, sourceOf(bound))),
+    triggers: binding.datasets.flatMap((bound) => captureTriggers(bound, sourceOf(bound))),
   }
   return { ...parts, fingerprint: fingerprintOf(parts, sources) }
 }

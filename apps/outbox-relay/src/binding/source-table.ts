@@ -15,3 +15,8 @@ export interface SourceTable {
   /** The table first, then every partition below it. */
   readonly relations: readonly SourceRelation[]
 }
+
+/** True where an update can move a row to another partition, unseen by row triggers. */
+export function isPartitioned({ relations }: SourceTable): boolean {
+  return relations.some(({ hasStorage }) => !hasStorage)
+}

@@ -4,6 +4,7 @@ import { SpanStatusCode } from '@opentelemetry/api'
 import type { Pool } from 'undici'
 import type { Batch } from '../batch/batch.ts'
 import { type Compression, compress } from '../batch/compress.ts'
+import { halvesOf, rowsAt } from '../batch/open-batch.ts'
 import { type Origin, sealBatch } from '../batch/seal-batch.ts'
 import type { DeadLetter } from '../dead-letter/dead-letter.ts'
 import type { Logger } from '../log.ts'
@@ -48,9 +49,15 @@ async function pause(ms: number, stopping: AbortSignal): Promise<void> {
 
 /** The rows that HQ refused for good, with its reasons. */
 function refusedRows(batch: Batch, answer: BatchAnswer): DeadLetter[] {
-  return answer.rows.flatMap((result): DeadLetter[] => {
-    const row = batch.rows[result.index]
-    if (result.outcome !== 'quarantined' || row === undefined) return []
+  const refused = answer.rows.filter(({ outcome }) => outcome === 'quarantined')
+  if (refused.length === 0) return []
+  const rows = rowsAt(
+    batch,
+    refused.map(({ index }) => index),
+  )
+  return refused.flatMap((result, position): DeadLetter[] => {
+    const row = rows[position]
+    if (row === undefined) return []
     return [
       {
         dataset: batch.dataset.name,
@@ -66,7 +73,7 @@ function refusedRows(batch: Batch, answer: BatchAnswer): DeadLetter[] {
 async function attempt(batch: Batch, number: number, delivery: DeliveryContext) {
   const body = await compress(batch.body, delivery.compression)
   return withSendSpan(batch, number, async (traceparent, span) => {
-    const post = { batchId: batch.id, rowCount: batch.rows.length, body, traceparent }
+    const post = { batchId: batch.id, rowCount: batch.rowCount, body, traceparent }
     const outcome = await postBatch(
       delivery.pool,
       delivery.keys,
@@ -94,9 +101,10 @@ async function settle(batch: Batch, answer: BatchAnswer, delivery: DeliveryConte
 }
 
 async function deliverHalves(batch: Batch, reason: string, delivery: DeliveryContext) {
-  const [row] = batch.rows
-  if (batch.rows.length === 1 && row !== undefined) {
+  if (batch.rowCount === 1) {
     const detail = `${PROBLEMS.too_large.title}: ${batch.body.length} bytes`
+    const [row] = rowsAt(batch, [0])
+    if (row === undefined) throw new Error('a batch has a row')
     const letter = {
       dataset: batch.dataset.name,
       row,
@@ -108,9 +116,8 @@ async function deliverHalves(batch: Batch, reason: string, delivery: DeliveryCon
     delivery.log.warn({ dataset: batch.dataset.name, reason }, 'row too large; kept as dead letter')
     return
   }
-  const middle = Math.ceil(batch.rows.length / 2)
-  for (const rows of [batch.rows.slice(0, middle), batch.rows.slice(middle)]) {
-    await deliverBatch(sealBatch(batch.dataset, rows, delivery.origin), delivery)
+  for (const half of halvesOf(batch)) {
+    await deliverBatch(sealBatch(half, delivery.origin), delivery)
   }
 }
 

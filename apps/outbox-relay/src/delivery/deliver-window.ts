@@ -1,10 +1,11 @@
 import { datasetByNumber } from '@hq-export/contract'
 import type pg from 'pg'
 import { RowPacker } from '../batch/pack-rows.ts'
-import { sealBatch } from '../batch/seal-batch.ts'
+import { type PackedRows, sealBatch } from '../batch/seal-batch.ts'
 import type { DeadLetter } from '../dead-letter/dead-letter.ts'
 import type { OutboxRow } from '../outbox/outbox-row.ts'
-import { readWindow, type Window } from '../outbox/read-window.ts'
+import { readWindow } from '../outbox/read-window.ts'
+import type { Window } from '../outbox/window.ts'
 import { type DeliveryContext, deliverBatch } from './deliver-batch.ts'
 import { InFlight } from './in-flight.ts'
 
@@ -35,22 +36,20 @@ export async function deliverWindow(
   const packer = new RowPacker(BATCH_LIMITS)
   const inFlight = new InFlight(MAX_IN_FLIGHT)
   let rowCount = 0
+  async function send(packed: PackedRows): Promise<void> {
+    const batch = sealBatch(packed, delivery.origin)
+    await inFlight.add(() => deliverBatch(batch, delivery))
+  }
   try {
     for await (const page of readWindow(client, window, PAGE_LIMITS)) {
-      rowCount += page.length
-      const failed = page.filter(({ sqlstate }) => sqlstate !== null)
-      if (failed.length > 0) await delivery.keepDeadLetters(failed.map(captureFailure))
-      for (const row of page) {
-        const packed = row.sqlstate === null ? packer.add(row) : undefined
-        if (packed === undefined) continue
-        const batch = sealBatch(packed.dataset, packed.rows, delivery.origin)
-        await inFlight.add(() => deliverBatch(batch, delivery))
+      rowCount += page.rowCount
+      if (page.failed.length > 0) await delivery.keepDeadLetters(page.failed.map(captureFailure))
+      for (const rows of page.wireRows) {
+        const packed = packer.add(rows)
+        if (packed !== undefined) await send(packed)
       }
     }
-    for (const { dataset, rows } of packer.flush()) {
-      const batch = sealBatch(dataset, rows, delivery.origin)
-      await inFlight.add(() => deliverBatch(batch, delivery))
-    }
+    for (const packed of packer.flush()) await send(packed)
   } finally {
     await inFlight.drain()
   }

@@ -1,13 +1,12 @@
-/** One captured change as the relay carries it. 64-bit numbers stay text; the body stays the text that the trigger built. */
+/** One captured change, where it is needed by itself: a failed capture, or a row that HQ refused. Nothing in it was rounded. */
 export interface OutboxRow {
   /** Number of the dataset in the contract. */
   readonly dataset: number
-  /** Values of the contract key, joined by `/`; null where the capture failed. */
+  /** Values of the contract key, joined by `/`; null where there is none. */
   readonly key: string | null
-  /** Exported version; null for append-only datasets. */
-  readonly version: string | null
   readonly xid: string
-  readonly seq: string
+  /** Place in the outbox; null for a row that was read back from a batch. */
+  readonly seq: string | null
   /** ISO 8601, UTC, microseconds. */
   readonly capturedAt: string
   readonly deleted: boolean

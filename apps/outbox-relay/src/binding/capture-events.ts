@@ -2,60 +2,18 @@ import { type Dataset, datasetByName } from '@hq-export/contract'
 import pg from 'pg'
 import { type BoundDataset, QUERY_QUOTE } from './binding-schema.ts'
 import { captureFunction, type GeneratedFunction, insertIntoCurrent } from './capture-function.ts'
-import { captureSelect, OUTBOX_COLUMNS, outboxSelect } from './capture-select.ts'
+import { captureDeleted, captureRows, insertDeleted, RING } from './capture-statement.ts'
+import { onPartitionedEnd, onPartitionedUpdate } from './partitioned-events.ts'
 import { projectionOf, terminalSql } from './projection.ts'
+import { isPartitioned, type SourceTable } from './source-table.ts'
 
 const { escapeIdentifier } = pg
-const RING = 'if found then perform hq_export.ring(); end if;'
-
-/** Captures rows of `from` as they are. */
-function captureCurrent(bound: BoundDataset, from: string): string {
-  const select = captureSelect(bound, 'current', from)
-  return insertIntoCurrent(
-    (table) => `insert into ${table} (${OUTBOX_COLUMNS})
-${outboxSelect(bound, 'current', `(${select})`)}`,
-  )
-}
-
-/** Captures rows that are back after a delete and notes that their keys exist again. */
-function captureInserted(bound: BoundDataset, from: string): string {
-  const { number } = datasetByName(bound.dataset)
-  const select = captureSelect(bound, 'current', from)
-  // `= any (array(...))` and not a join: index lookups whatever rows the cached plan was made for.
-  return insertIntoCurrent(
-    (table) => `with inserted as materialized (
-${select}
-), revived as (
-  update hq_export.version_base b set deleted_at = null
-  where b.dataset = ${number} and b.deleted_at is not null
-    and b.key = any (array(select i.key from inserted i where i.is_rebased))
-)
-insert into ${table} (${OUTBOX_COLUMNS})
-${outboxSelect(bound, 'current', 'inserted')}`,
-  )
-}
-
-/** Captures rows of `from` as deleted; their version stays behind as the base of whoever comes next under the key. */
-function deletedInsert(bound: BoundDataset, from: string, table: string): string {
-  const { number } = datasetByName(bound.dataset)
-  return `with gone as materialized (
-${captureSelect(bound, 'deleted', from)}
-), raised as (
-  insert into hq_export.version_base as b (dataset, key, base, deleted_at)
-  select ${number}, g.key, g.version, clock_timestamp() from gone g
-  on conflict (dataset, key) do update set base = excluded.base, deleted_at = excluded.deleted_at
-)
-insert into ${table} (${OUTBOX_COLUMNS})
-${outboxSelect(bound, 'deleted', 'gone')}`
-}
-
 function onInsert(bound: BoundDataset): GeneratedFunction {
-  const capture = bound.version === undefined ? captureCurrent : captureInserted
   return captureFunction({
     bound,
     event: 'insert',
     rows: { kind: 'transition', table: 'n' },
-    capture: `${capture(bound, 'n r')}\n${RING}`,
+    capture: `${captureRows(bound, 'n r')}\n${RING}`,
   })
 }
 
@@ -65,7 +23,7 @@ function onUpdate(bound: BoundDataset): GeneratedFunction {
     bound,
     event: 'update',
     rows: { kind: 'transition', table: 'n' },
-    capture: `${captureCurrent(bound, 'n r')}\n${RING}`,
+    capture: `${captureRows(bound, 'n r')}\n${RING}`,
   })
 }
 
@@ -75,7 +33,7 @@ function onEnd(bound: BoundDataset): GeneratedFunction {
     bound,
     event: 'update',
     rows: { kind: 'record', record: 'new' },
-    capture: `${captureCurrent(bound, '(select new.*) r')}\n${RING}`,
+    capture: `${captureRows(bound, '(select new.*) r')}\n${RING}`,
   })
 }
 
@@ -84,7 +42,7 @@ function onDelete(bound: BoundDataset): GeneratedFunction {
     bound,
     event: 'delete',
     rows: { kind: 'transition', table: 'o' },
-    capture: `${insertIntoCurrent((table) => deletedInsert(bound, 'o r', table))}\n${RING}`,
+    capture: `${captureDeleted(bound, 'o r')}\n${RING}`,
   })
 }
 
@@ -94,9 +52,7 @@ function onLeave(bound: BoundDataset): GeneratedFunction {
     bound,
     event: 'leave',
     rows: { kind: 'record', record: 'old' },
-    capture: `${leaveGuard(bound)}${insertIntoCurrent((table) =>
-      deletedInsert(bound, '(select old.*) r', table),
-    )}\n${RING}`,
+    capture: `${leaveGuard(bound)}${captureDeleted(bound, '(select old.*) r')}\n${RING}`,
   })
 }
 
@@ -117,7 +73,7 @@ function onTruncate(bound: BoundDataset): GeneratedFunction {
   const { number } = datasetByName(bound.dataset)
   const insert = (table: string): string => {
     const relation = `${QUERY_QUOTE} || tg_relid::regclass::text || ${QUERY_QUOTE}`
-    return `execute ${QUERY_QUOTE}${deletedInsert(bound, `only ${relation} r`, table)}${QUERY_QUOTE}`
+    return `execute ${QUERY_QUOTE}${insertDeleted(bound, table, `only ${relation} r`)}${QUERY_QUOTE}`
   }
   return captureFunction({
     bound,
@@ -164,17 +120,19 @@ export function hasJustEnded(bound: BoundDataset): string {
 }
 
 /** The trigger functions of one dataset. Rows of append datasets are exported when they appear (or end), and never again. */
-export function captureFunctions(bound: BoundDataset): GeneratedFunction[] {
+export function captureFunctions(bound: BoundDataset, source: SourceTable): GeneratedFunction[] {
   const { semantics }: Dataset = datasetByName(bound.dataset)
+  const isMovable = isPartitioned(source)
   if (semantics === 'append') {
-    return bound.terminal === undefined ? [onInsert(bound)] : [onInsert(bound), onEnd(bound)]
+    if (bound.terminal === undefined) return [onInsert(bound)]
+    return [onInsert(bound), isMovable ? onPartitionedEnd(bound) : onEnd(bound)]
   }
   return [
     onInsert(bound),
-    onUpdate(bound),
+    ...(isMovable
+      ? [onPartitionedUpdate(bound)]
+      : [onUpdate(bound), onLeave(bound), onBump(bound)]),
     onDelete(bound),
     onTruncate(bound),
-    onLeave(bound),
-    onBump(bound),
   ]
 }

@@ -1,0 +1,105 @@
+import type pg from 'pg'
+import type { Snapshot } from './snapshot.ts'
+
+/** The three outbox tables, by number. */
+export const OUTBOX_TABLES = [0, 1, 2] as const
+export type OutboxTable = (typeof OUTBOX_TABLES)[number]
+
+/** A place in the order of an outbox table. Text, because both numbers have 64 bits. */
+export interface Position {
+  readonly xid: string
+  readonly seq: string
+}
+
+/** Rows of one table that are visible in `to`, from `after` (exclusive) down to the transaction `lowestXid`. */
+export interface PageRange {
+  readonly table: OutboxTable
+  readonly to: Snapshot
+  readonly after: Position
+  readonly lowestXid: string
+}
+
+/** Bounds of one page, so that memory does not depend on what waits. */
+export interface PageLimits {
+  readonly maxRows: number
+  /** Bytes of row bodies; one row may exceed it alone. */
+  readonly maxBytes: number
+}
+
+/** Where a page ends, and what has to be known of its rows before they are read. */
+export interface PageCut {
+  readonly rowCount: number
+  /** The page's last row. */
+  readonly last: Position
+  /** True if a limit ended the page, so that more of the range may follow. */
+  readonly isCut: boolean
+  readonly failedCount: number
+  /** Rows of snapshot datasets as `hash version seq`, separated by commas; null if there are none. */
+  readonly versions: string | null
+}
+
+// Newest first: of the versions of a key the newest is met before those that it supersedes. No body is fetched here:
+// octet_length reads the size of a toasted body without reading the body.
+const CUT_PAGE = OUTBOX_TABLES.map(
+  (table) => /* sql */ `
+with cut as materialized (
+  select xid, seq, dataset, key, version, sqlstate, bytes
+  from (
+    select xid, seq, dataset, key, version, sqlstate, bytes,
+           pg_catalog.sum(bytes) over (order by xid desc, seq desc) - bytes as bytes_before
+    from (
+      select xid, seq, dataset, key, version, sqlstate, coalesce(pg_catalog.octet_length(body), 0) as bytes
+      from hq_export.outbox_${table}
+      where (xid, seq) < ($1::xid8, $2::bigint) and xid >= $3::xid8
+        and pg_catalog.pg_visible_in_snapshot(xid, $4::pg_snapshot)
+      order by xid desc, seq desc limit $5
+    ) candidates
+  ) sized
+  where bytes_before < $6
+)
+select count(*)::int as row_count, pg_catalog.sum(bytes)::float8 as byte_count,
+       (select c.xid::text from cut c order by c.xid, c.seq limit 1) as xid,
+       (select c.seq::text from cut c order by c.xid, c.seq limit 1) as seq,
+       count(sqlstate)::int as failed_count,
+       pg_catalog.string_agg(
+         pg_catalog.hashtextextended(key, dataset)::text || ' ' || version::text || ' ' || seq::text, ','
+       ) filter (where version is not null and sqlstate is null) as versions
+from cut`,
+)
+
+/** The statements, one per table; exported for their plans to be tested. */
+export function cutPageStatement(table: OutboxTable): string {
+  return CUT_PAGE[table] ?? ''
+}
+
+interface CutRow {
+  row_count: number
+  byte_count: number
+  xid: string | null
+  seq: string | null
+  failed_count: number
+  versions: string | null
+}
+
+/** Finds the next page of a range; undefined where nothing is left of it. */
+export async function cutPage(
+  client: pg.ClientBase,
+  range: PageRange,
+  limits: PageLimits,
+): Promise<PageCut | undefined> {
+  const { table, to, after, lowestXid } = range
+  const { rows } = await client.query<CutRow>({
+    name: `cut-page-${table}`,
+    text: cutPageStatement(table),
+    values: [after.xid, after.seq, lowestXid, to, limits.maxRows, limits.maxBytes],
+  })
+  const cut = rows[0]
+  if (cut === undefined || cut.xid === null || cut.seq === null) return undefined
+  return {
+    rowCount: cut.row_count,
+    last: { xid: cut.xid, seq: cut.seq },
+    isCut: cut.row_count === limits.maxRows || cut.byte_count >= limits.maxBytes,
+    failedCount: cut.failed_count,
+    versions: cut.versions,
+  }
+}
