@@ -102,30 +102,32 @@ test('a bulk update of a partitioned table stays linear, whatever plan was cache
 })
 
 test('a run that ends in another partition is exported once', async () => {
-  await writer.query(`
+  await using elsewhere = await createDxDatabase()
+  const client = await elsewhere.connect()
+  await client.query(`
     create table ops.runs_by_status (like ops.operation_runs including defaults, primary key (run_id, status))
       partition by list (status);
     create table ops.runs_open partition of ops.runs_by_status for values in ('running');
     create table ops.runs_ended partition of ops.runs_by_status default`)
-  const runs = `insert into ops.runs_by_status (org_id, entity_id, operation_id, action_id, entity_type)
-    select $1, gen_random_uuid(), 'o', 'a', 'company' from generate_series(1, 3)`
   const reference = JSON.parse(await readFile(REFERENCE, 'utf8'))
   const [run] = reference.datasets
-  await writer.query('alter table ops.runs_by_status add unique (run_id, status)')
   const file = join(folder, 'runs.json')
   const datasets = [{ ...run, table: 'ops.runs_by_status', key: ['run_id', 'status'] }]
   await writeFile(file, JSON.stringify({ name: 'runs', datasets }))
-  await bind(database.url, file)
-  const rows = await capturing(writer, async () => {
-    await writer.query(runs, [orgId])
-    await writer.query('update ops.runs_by_status set attempt_count = 2')
-    await writer.query(`update ops.runs_by_status set status = 'failed'`)
-    await writer.query(`update ops.runs_by_status set status = 'succeeded'`)
+  await bind(elsewhere.url, file)
+  const rows = await capturing(client, async () => {
+    await client.query(
+      `insert into ops.runs_by_status (org_id, entity_id, operation_id, action_id, entity_type)
+       select $1, gen_random_uuid(), 'o', 'a', 'company' from generate_series(1, 3)`,
+      [orgId],
+    )
+    await client.query('update ops.runs_by_status set attempt_count = 2')
+    await client.query(`update ops.runs_by_status set status = 'failed'`)
+    await client.query(`update ops.runs_by_status set status = 'succeeded'`)
   })
   expect(rows.map(({ row }) => [row.status, row.attempt_count])).toEqual(
     Array(3).fill(['failed', 2]),
   )
-  await bind(database.url, bindingFile)
 })
 
 test('TRUNCATE of the root captures every row of every partition once', async () => {

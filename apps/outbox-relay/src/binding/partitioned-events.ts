@@ -13,29 +13,28 @@ import { projectionOf, terminalSql } from './projection.ts'
  */
 const JOIN_SETTINGS = ['enable_nestloop = off']
 
-function keyOf({ key }: BoundDataset, alias: string): string {
-  return `(${key.map((column) => `${alias}.${pg.escapeIdentifier(column)}`).join(', ')})`
+/** Contract key, version and image of rows that a join compares. By the contract's key: the source's may hold the partition key. */
+function comparable(bound: BoundDataset, table: 'n' | 'o'): string {
+  const { key } = projectionOf(bound, 'null')
+  return `(select ${key} as key, r.${pg.escapeIdentifier(bound.version ?? '')} as version, r as image from ${table} r)`
 }
 
 /** Raises the base of every key whose row changed while its record_version did not rise. */
 function bump(bound: BoundDataset): string {
   const { number } = datasetByName(bound.dataset)
-  const version = pg.escapeIdentifier(bound.version ?? '')
-  const { key } = projectionOf(bound, 'null')
   return `  insert into hq_export.version_base as b (dataset, key, base)
-  select ${number}, ${key}, max(least(o.${version}::numeric - r.${version} + 1, 9223372036854775807))::bigint
-  from n r join o on ${keyOf(bound, 'o')} = ${keyOf(bound, 'r')}
-  where r.${version} <= o.${version} and o.* operator(pg_catalog.*<>) r.*
-  group by ${key}
+  select ${number}, x.key, max(least(y.version::numeric - x.version + 1, 9223372036854775807))::bigint
+  from ${comparable(bound, 'n')} x join ${comparable(bound, 'o')} y on y.key = x.key
+  where x.version <= y.version and y.image operator(pg_catalog.*<>) x.image
+  group by x.key
   on conflict (dataset, key) do update set base = hq_export.exported_version(b.base, excluded.base);`
 }
 
 /** Updated rows of a partitioned table: keys that are gone, then what is there. */
 export function onPartitionedUpdate(bound: BoundDataset): GeneratedFunction {
+  const { key } = projectionOf(bound, 'null')
   const filter = bound.filter === undefined ? '' : ` where ${bound.filter}`
-  const isGone = `${keyOf(bound, 'r')} not in (select ${bound.key
-    .map((column) => `r.${pg.escapeIdentifier(column)}`)
-    .join(', ')} from n r${filter})`
+  const isGone = `${key} not in (select ${key} from n r${filter})`
   return captureFunction({
     bound,
     event: 'update',
@@ -50,9 +49,8 @@ ${RING}`,
 
 /** Rows of a partitioned table that have ended now and had not before. */
 export function onPartitionedEnd(bound: BoundDataset): GeneratedFunction {
-  const hadNotEnded = `${keyOf(bound, 'r')} in (
-  select ${bound.key.map((column) => `r.${pg.escapeIdentifier(column)}`).join(', ')}
-  from o r where (${terminalSql(bound, 'r')}) is not true)`
+  const { key } = projectionOf(bound, 'null')
+  const hadNotEnded = `${key} in (select ${key} from o r where (${terminalSql(bound, 'r')}) is not true)`
   return captureFunction({
     bound,
     event: 'update',
