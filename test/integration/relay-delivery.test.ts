@@ -170,6 +170,52 @@ test('a row that could not be captured is a dead letter with its SQLSTATE', asyn
   ])
 })
 
+test('I4: a row that kills every request is found and kept as a dead letter, and all others arrive', async () => {
+  gateway.answer((batch) => (batch.bytes.includes('"poison"') ? 'reset' : acceptAll(batch)))
+  const keys = Array.from({ length: 16 }, (_, index) => `good-${index}`)
+  await insertOutboxRows(writer, [...keys.slice(0, 5), 'poison', ...keys.slice(5)])
+  relay.start()
+  await settledRows(16)
+  await waitFor('the dead letter', async () => (await deadLetters()).length === 1)
+  expect(await deadLetters()).toEqual([{ key: 'poison', reason: 'unanswered' }])
+})
+
+test('I5: an outage never turns good rows into dead letters, however it looks', async () => {
+  gateway.isReady = false
+  let attempts = 0
+  gateway.answer((batch) => {
+    attempts++
+    if (attempts <= 4) return 'reset'
+    if (attempts === 5) return { status: 500 }
+    return acceptAll(batch)
+  })
+  await insertOutboxRows(writer, ['a', 'b'])
+  relay.start()
+  await settledRows(2)
+  expect(await deadLetters()).toEqual([])
+  expect(new Set(gateway.received.map(({ headers }) => headers['webhook-id'])).size).toBe(1)
+})
+
+test('I5: an HQ in trouble gets one request at a time, however many batches wait', async () => {
+  let isDown = true
+  let running = 0
+  let mostAfterOpening = 0
+  gateway.answer(async (batch) => {
+    running++
+    if (gateway.received.length > 5) mostAfterOpening = Math.max(mostAfterOpening, running)
+    await new Promise(setImmediate)
+    running--
+    return isDown ? { status: 503 } : acceptAll(batch)
+  })
+  const keys = Array.from({ length: 9000 }, (_, index) => `row-${index}`)
+  await insertOutboxRows(writer, keys)
+  relay.start()
+  await waitFor('the gate to open', () => gateway.received.length > 6)
+  expect(mostAfterOpening).toBe(1)
+  isDown = false
+  await settledRows(9000)
+})
+
 test.each(['zstd', 'gzip'] as const)('a batch travels as %s', async (compression) => {
   await relay.stop()
   relay = new Relay({ ...config(), compression }, createLog('silent'))

@@ -38,11 +38,17 @@ function decode(bytes: Buffer, encoding: string | undefined): string {
 /** A real HTTP server that does what a test tells it to: for what our own gateway never does on request. */
 export class ScriptedGateway implements AsyncDisposable {
   readonly received: ReceivedBatch[] = []
+  /** What it says at `/readyz`. */
+  isReady = true
   readonly #server: Server
   #answer: (batch: ReceivedBatch) => ScriptedAnswer | Promise<ScriptedAnswer> = acceptAll
 
   private constructor() {
     this.#server = createServer((request, response) => {
+      if (request.method === 'GET') {
+        response.writeHead(this.isReady ? 200 : 503).end()
+        return
+      }
       const chunks: Buffer[] = []
       request.on('data', (chunk: Buffer) => chunks.push(chunk))
       request.on('end', async () => {

@@ -1,6 +1,6 @@
 import type pg from 'pg'
-import type { DeliveryContext } from './delivery/deliver-batch.ts'
 import { deliverWindow } from './delivery/deliver-window.ts'
+import type { DeliveryContext } from './delivery/delivery-context.ts'
 import { readAck, writeAck } from './outbox/ack.ts'
 import { compactAcks } from './outbox/compact-acks.ts'
 import { arm, canRing, DOORBELL_RENEWAL_MS, disarm, openWriters } from './outbox/doorbell.ts'

@@ -4,8 +4,10 @@ import type { RelayConfig } from './config.ts'
 import { connect } from './connect.ts'
 import { insertDeadLetters } from './dead-letter/insert-dead-letters.ts'
 import { backoffMs } from './delivery/backoff.ts'
-import { type DeliveryContext, DeliveryStoppedError } from './delivery/deliver-batch.ts'
+import { BatchSizer } from './delivery/batch-sizer.ts'
 import { MAX_IN_FLIGHT } from './delivery/deliver-window.ts'
+import { type DeliveryContext, DeliveryStoppedError } from './delivery/delivery-context.ts'
+import { Gate } from './delivery/gate.ts'
 import { STANDBY_RETRY_MS, tryLead } from './lead.ts'
 import type { Logger } from './log.ts'
 import { assertMigrated, MigrationStateError } from './migrate.ts'
@@ -47,6 +49,8 @@ export class Relay {
   #running: Promise<void> | undefined
   #state: RelayState = 'stopped'
   #haltReason: string | undefined
+  // Outlives a session: what HQ was found to take does not change with a connection of ours.
+  readonly #sizer = new BatchSizer()
   #settledRows = 0
   #settledBatches = 0
 
@@ -124,10 +128,12 @@ export class Relay {
     const leader = await connect(databaseUrl, 'lead', onLost)
     const waker = new Waker(databaseUrl, this.#log)
     const pool = new Pool(ingestUrl, {
-      connections: MAX_IN_FLIGHT,
+      // One more than batches in flight, so that HQ can be asked whether it is ready.
+      connections: MAX_IN_FLIGHT + 1,
       headersTimeout: REQUEST_TIMEOUT_MS,
       bodyTimeout: REQUEST_TIMEOUT_MS,
     })
+    const gate = new Gate(MAX_IN_FLIGHT)
     // Whatever ends the session ends a wait for the doorbell, too.
     const wakeOnStop = () => waker.ring()
     stopping.addEventListener('abort', wakeOnStop)
@@ -144,6 +150,8 @@ export class Relay {
       const sessionClient = client
       const delivery: DeliveryContext = {
         pool,
+        gate,
+        sizer: this.#sizer,
         keys: this.#config.signingKeys,
         compression: this.#config.compression,
         origin: { source, epoch },
@@ -151,8 +159,9 @@ export class Relay {
         stopping,
         aborting: this.#aborting.signal,
         keepDeadLetters: (letters) => insertDeadLetters(sessionClient, letters),
-        onSettled: (batch) => {
-          this.#settledRows += batch.rowCount
+        acceptedBatches: () => this.#settledBatches,
+        onAccepted: (rowCount) => {
+          this.#settledRows += rowCount
           this.#settledBatches++
         },
         onHalt: (reason) => {
@@ -171,6 +180,7 @@ export class Relay {
     } finally {
       stopping.removeEventListener('abort', wakeOnStop)
       lost.abort(new Error('session ended'))
+      gate.close()
       await this.#release([
         () => waker.stop(),
         () => pool.close(),

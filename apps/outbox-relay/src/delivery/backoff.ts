@@ -1,7 +1,7 @@
 /** First ceiling of the exponential backoff. */
 const BASE_MS = 100
-/** Last ceiling: an HQ that comes back is noticed within half a minute. */
-const CAP_MS = 30_000
+/** Last ceiling: an HQ that comes back is noticed within ten seconds, and one request in ten seconds burdens nobody. */
+const CAP_MS = 10_000
 
 /**
  * Milliseconds to wait before attempt `attempt + 1`: exponential with full jitter, and never less than HQ asked for.

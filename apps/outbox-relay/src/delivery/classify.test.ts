@@ -42,6 +42,18 @@ describe('an answer to a batch', () => {
     expect(classify({ status, body: '<html>', retryAfterMs: undefined }, 'b1', 2).kind).toBe(kind)
   })
 
+  test.each([
+    [500, true],
+    [502, true],
+    [504, true],
+    [503, false],
+    [429, false],
+    [408, false],
+    [409, false],
+  ])('%i may be the fault of the batch itself: %s', (status, isSuspect) => {
+    expect(classify(http(status), 'b1', 2)).toMatchObject({ kind: 'retry', isSuspect })
+  })
+
   test('what Retry-After said is kept', () => {
     expect(classify(http(503, {}, 4000), 'b1', 2)).toMatchObject({ retryAfterMs: 4000 })
   })

@@ -11,7 +11,16 @@ export type AttemptOutcome =
   /** HQ has decided every row. */
   | { readonly kind: 'accepted'; readonly answer: BatchAnswer }
   /** Nothing was decided, or we do not know: the same batch again. */
-  | { readonly kind: 'retry'; readonly reason: string; readonly retryAfterMs?: number | undefined }
+  | {
+      readonly kind: 'retry'
+      readonly reason: string
+      readonly retryAfterMs?: number | undefined
+      /**
+       * The batch itself may be why: the request was taken and came to no good end (reset, time-out, 500). Never for an HQ that
+       * said no, or was not there: an outage must not turn good rows into dead letters.
+       */
+      readonly isSuspect: boolean
+    }
   /** HQ does not take this much at once. */
   | { readonly kind: 'split'; readonly reason: string }
   /** Our fault or the operator's, not a row's: nothing is dead-lettered, delivery pauses. */
@@ -23,6 +32,9 @@ export interface HttpAnswer {
   readonly body: string
   readonly retryAfterMs: number | undefined
 }
+
+// 502 and 504: what a proxy says of a gateway that died over the request, or never answered it.
+const SUSPECT_STATUSES = new Set([500, 502, 504])
 
 function parseJson(text: string): unknown {
   try {
@@ -61,7 +73,12 @@ export function classify(answer: HttpAnswer, batchId: string, rowCount: number):
   const reason = code === undefined ? `status ${answer.status}` : `${answer.status} ${code}`
   switch (reactionToStatus(answer.status)) {
     case 'retry':
-      return { kind: 'retry', reason, retryAfterMs: answer.retryAfterMs }
+      return {
+        kind: 'retry',
+        reason,
+        retryAfterMs: answer.retryAfterMs,
+        isSuspect: SUSPECT_STATUSES.has(answer.status),
+      }
     case 'split':
       return { kind: 'split', reason }
     case 'halt':

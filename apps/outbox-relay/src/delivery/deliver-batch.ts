@@ -1,165 +1,135 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { type BatchAnswer, PROBLEMS, type SigningKey } from '@hq-export/contract'
 import { SpanStatusCode } from '@opentelemetry/api'
-import type { Pool } from 'undici'
 import type { Batch } from '../batch/batch.ts'
-import { type Compression, compress } from '../batch/compress.ts'
-import { halvesOf, rowsAt } from '../batch/open-batch.ts'
-import { type Origin, sealBatch } from '../batch/seal-batch.ts'
-import type { DeadLetter } from '../dead-letter/dead-letter.ts'
-import type { Logger } from '../log.ts'
+import { compress, type WireBody } from '../batch/compress.ts'
+import { halvesOf } from '../batch/open-batch.ts'
+import { sealBatch } from '../batch/seal-batch.ts'
 import { withSendSpan } from '../tracing.ts'
+import { askReady } from './ask-ready.ts'
 import { backoffMs } from './backoff.ts'
 import type { AttemptOutcome } from './classify.ts'
+import { type DeliveryContext, DeliveryStoppedError } from './delivery-context.ts'
+import type { HqSignal } from './gate.ts'
 import { postBatch } from './post-batch.ts'
+import { settleBatch, settleLoneRow } from './settle-batch.ts'
+import { Suspicion } from './suspicion.ts'
 
 /** Pause between attempts while the fault is ours: long, because only an operator can end it. */
 const HALT_PAUSE_MS = 15_000
 
-/** The relay is stopping; the batch is unsettled and will be sent again. */
-export class DeliveryStoppedError extends Error {
-  override readonly name = 'DeliveryStoppedError'
-}
-
-/** What a delivery needs; all of it lives as long as the relay's session. */
-export interface DeliveryContext {
-  readonly pool: Pool
-  readonly keys: readonly SigningKey[]
-  readonly compression: Compression
-  readonly origin: Origin
-  readonly log: Logger
-  /** No further attempt begins once it is aborted. */
-  readonly stopping: AbortSignal
-  /** Cuts attempts off that are under way. */
-  readonly aborting: AbortSignal
-  /** Keeps rows that HQ refused; the batch is settled when it resolves. */
-  readonly keepDeadLetters: (letters: readonly DeadLetter[]) => Promise<void>
-  readonly onSettled: (batch: Batch, answer: BatchAnswer) => void
-  /** Called with the reason when delivery halts, and with undefined when it goes on. */
-  readonly onHalt: (reason: string | undefined) => void
-}
-
-async function pause(ms: number, stopping: AbortSignal): Promise<void> {
+/** Waits for something that ends early, by rejecting, when the relay stops. */
+async function unlessStopped<T>(waiting: Promise<T>): Promise<T> {
   try {
-    await delay(ms, undefined, { signal: stopping })
+    return await waiting
   } catch (cause) {
-    throw new DeliveryStoppedError('stopped between attempts', { cause })
+    throw new DeliveryStoppedError('stopped before an attempt', { cause })
   }
 }
 
-/** The rows that HQ refused for good, with its reasons. */
-function refusedRows(batch: Batch, answer: BatchAnswer): DeadLetter[] {
-  const refused = answer.rows.filter(({ outcome }) => outcome === 'quarantined')
-  if (refused.length === 0) return []
-  const rows = rowsAt(
-    batch,
-    refused.map(({ index }) => index),
-  )
-  return refused.flatMap((result, position): DeadLetter[] => {
-    const row = rows[position]
-    if (row === undefined) return []
-    return [
-      {
-        dataset: batch.dataset.name,
-        row,
-        reason: result.code ?? 'unknown',
-        detail: result.detail ?? null,
-        batch: batch.id,
-      },
-    ]
-  })
-}
-
-async function attempt(batch: Batch, number: number, delivery: DeliveryContext) {
-  const body = await compress(batch.body, delivery.compression)
-  return withSendSpan(batch, number, async (traceparent, span) => {
-    const post = { batchId: batch.id, rowCount: batch.rowCount, body, traceparent }
-    const outcome = await postBatch(
-      delivery.pool,
-      delivery.keys,
-      post,
-      Date.now(),
-      delivery.aborting,
-    )
-    if (outcome.kind !== 'accepted') {
-      span.setStatus({ code: SpanStatusCode.ERROR, message: outcome.reason })
-    }
-    return outcome
-  })
-}
-
-async function settle(batch: Batch, answer: BatchAnswer, delivery: DeliveryContext): Promise<void> {
-  const letters = refusedRows(batch, answer)
-  if (letters.length > 0) {
-    await delivery.keepDeadLetters(letters)
-    delivery.log.warn(
-      { dataset: batch.dataset.name, batch: batch.id, rows: letters.length },
-      'HQ refused rows; kept as dead letters',
-    )
+function signalOf(outcome: AttemptOutcome): HqSignal {
+  switch (outcome.kind) {
+    case 'accepted':
+    case 'split':
+      return { kind: 'up' }
+    case 'retry':
+      return { kind: 'down', retryAfterMs: outcome.retryAfterMs }
+    case 'halt':
+      return { kind: 'halted', pauseMs: HALT_PAUSE_MS }
+    default:
+      return outcome satisfies never
   }
-  delivery.onSettled(batch, answer)
 }
 
-async function deliverHalves(batch: Batch, reason: string, delivery: DeliveryContext) {
-  if (batch.rowCount === 1) {
-    const detail = `${PROBLEMS.too_large.title}: ${batch.body.length} bytes`
-    const [row] = rowsAt(batch, [0])
-    if (row === undefined) throw new Error('a batch has a row')
-    const letter = {
-      dataset: batch.dataset.name,
-      row,
-      reason: 'too_large',
-      detail,
-      batch: batch.id,
-    }
-    await delivery.keepDeadLetters([letter])
-    delivery.log.warn({ dataset: batch.dataset.name, reason }, 'row too large; kept as dead letter')
-    return
+/** One attempt, when the gate allows it. */
+async function attempt(
+  batch: Batch,
+  body: WireBody,
+  number: number,
+  delivery: DeliveryContext,
+): Promise<AttemptOutcome> {
+  const { pool, keys, gate, sizer, stopping, aborting } = delivery
+  await unlessStopped(gate.enter(stopping))
+  let signal: HqSignal = { kind: 'up' }
+  try {
+    return await withSendSpan(batch, number, async (traceparent, span) => {
+      const post = { batchId: batch.id, rowCount: batch.rowCount, body, traceparent }
+      const begin = performance.now()
+      const outcome = await postBatch(pool, keys, post, Date.now(), aborting)
+      signal = signalOf(outcome)
+      if (outcome.kind === 'accepted') sizer.note(batch.rowCount, performance.now() - begin)
+      else span.setStatus({ code: SpanStatusCode.ERROR, message: outcome.reason })
+      return outcome
+    })
+  } finally {
+    gate.leave(signal)
   }
+}
+
+function report(
+  outcome: Extract<AttemptOutcome, { kind: 'retry' | 'halt' }>,
+  batch: Batch,
+  number: number,
+  { log, onHalt }: DeliveryContext,
+): void {
+  const { reason } = outcome
+  const facts = { dataset: batch.dataset.name, batch: batch.id, attempt: number, reason }
+  if (outcome.kind === 'halt') {
+    onHalt(reason)
+    log.error(facts, 'delivery halted: check HQ_INGEST_URL, HQ_SIGNING_SECRET, clock')
+  } else {
+    log.warn(facts, 'HQ did not take the batch; trying again')
+  }
+}
+
+/** Delivers the rows of a batch in two, or gives up on its only row. */
+async function deliverInHalves(
+  batch: Batch,
+  reason: 'too_large' | 'unanswered',
+  detail: string,
+  delivery: DeliveryContext,
+): Promise<void> {
+  if (batch.rowCount === 1) return settleLoneRow(batch, reason, detail, delivery)
   for (const half of halvesOf(batch)) {
     await deliverBatch(sealBatch(half, delivery.origin), delivery)
   }
 }
 
-function pauseAfter(
-  outcome: Extract<AttemptOutcome, { kind: 'retry' | 'halt' }>,
-  number: number,
-): number {
-  return outcome.kind === 'halt' ? HALT_PAUSE_MS : backoffMs(number, outcome.retryAfterMs)
-}
-
 /**
  * Delivers a batch until HQ has decided every row of it: resolves when the batch is settled, however long HQ is away.
+ *
+ * A batch that HQ finds too large is cut in two. So is one that keeps killing its requests while HQ serves others, until the
+ * row that does it is alone and a dead letter.
  * @throws {DeliveryStoppedError} when the relay stops first; nothing is lost, the window is not acked.
  */
 export async function deliverBatch(batch: Batch, delivery: DeliveryContext): Promise<void> {
+  const body = await compress(batch.body, delivery.compression)
+  const suspicion = new Suspicion()
   for (let number = 1; ; number++) {
-    if (delivery.stopping.aborted) throw new DeliveryStoppedError('stopped before an attempt')
-    const outcome = await attempt(batch, number, delivery)
+    const outcome = await attempt(batch, body, number, delivery)
     switch (outcome.kind) {
       case 'accepted':
         delivery.onHalt(undefined)
-        return settle(batch, outcome.answer, delivery)
-      case 'split':
-        return deliverHalves(batch, outcome.reason, delivery)
-      case 'retry':
-      case 'halt': {
-        const facts = {
-          dataset: batch.dataset.name,
-          batch: batch.id,
-          attempt: number,
-          reason: outcome.reason,
+        return settleBatch(batch, outcome.answer, delivery)
+      case 'split': {
+        const detail = `${outcome.reason}: ${batch.body.length} bytes`
+        return deliverInHalves(batch, 'too_large', detail, delivery)
+      }
+      case 'halt':
+        report(outcome, batch, number, delivery)
+        break
+      case 'retry': {
+        report(outcome, batch, number, delivery)
+        const accepted = delivery.acceptedBatches()
+        suspicion.note(outcome, accepted)
+        const isReady = () => askReady(delivery.pool, delivery.aborting)
+        if (await suspicion.isConfirmed(accepted, isReady)) {
+          delivery.gate.proveUp()
+          return deliverInHalves(batch, 'unanswered', outcome.reason, delivery)
         }
-        if (outcome.kind === 'halt') {
-          delivery.onHalt(outcome.reason)
-          delivery.log.error(
-            facts,
-            'delivery halted: check HQ_INGEST_URL, HQ_SIGNING_SECRET, clock',
-          )
-        } else {
-          delivery.log.warn(facts, 'HQ did not take the batch; trying again')
-        }
-        await pause(pauseAfter(outcome, number), delivery.stopping)
+        const pause = delay(backoffMs(number, outcome.retryAfterMs), undefined, {
+          signal: delivery.stopping,
+        })
+        await unlessStopped(pause)
         break
       }
       default:

@@ -6,12 +6,14 @@ import type { DeadLetter } from '../dead-letter/dead-letter.ts'
 import type { OutboxRow } from '../outbox/outbox-row.ts'
 import { readWindow } from '../outbox/read-window.ts'
 import type { Window } from '../outbox/window.ts'
-import { type DeliveryContext, deliverBatch } from './deliver-batch.ts'
+import { deliverBatch } from './deliver-batch.ts'
+import type { DeliveryContext } from './delivery-context.ts'
 import { InFlight } from './in-flight.ts'
 
-/** Bounds of one read and of one POST; together with the batches in flight they bound the relay's memory. */
-export const PAGE_LIMITS = { maxRows: 2000, maxBytes: 2 * 1024 * 1024 }
-export const BATCH_LIMITS = { maxRows: 2000, maxUnits: 2 * 1024 * 1024 }
+/** Bytes of one read; one row may exceed them alone. Together with the batches in flight it bounds the relay's memory. */
+const MAX_PAGE_BYTES = 2 * 1024 * 1024
+/** UTF-16 units of one POST; a batch may exceed it by a page. */
+const MAX_BATCH_UNITS = 2 * 1024 * 1024
 /** Batches under way at once. */
 export const MAX_IN_FLIGHT = 4
 
@@ -33,7 +35,9 @@ export async function deliverWindow(
   window: Window,
   delivery: DeliveryContext,
 ): Promise<number> {
-  const packer = new RowPacker(BATCH_LIMITS)
+  const maxRows = delivery.sizer.rows
+  const packer = new RowPacker({ maxRows, maxUnits: MAX_BATCH_UNITS })
+  const pageLimits = { maxRows, maxBytes: MAX_PAGE_BYTES }
   const inFlight = new InFlight(MAX_IN_FLIGHT)
   let rowCount = 0
   async function send(packed: PackedRows): Promise<void> {
@@ -41,7 +45,7 @@ export async function deliverWindow(
     await inFlight.add(() => deliverBatch(batch, delivery))
   }
   try {
-    for await (const page of readWindow(client, window, PAGE_LIMITS)) {
+    for await (const page of readWindow(client, window, pageLimits)) {
       rowCount += page.rowCount
       if (page.failed.length > 0) await delivery.keepDeadLetters(page.failed.map(captureFailure))
       for (const rows of page.wireRows) {

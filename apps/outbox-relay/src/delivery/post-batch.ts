@@ -27,10 +27,19 @@ export interface Post {
   readonly traceparent: string | undefined
 }
 
-function reasonOf(error: unknown): { code: string; isTls: boolean } {
-  const code = (error as { code?: unknown }).code
-  const text = typeof code === 'string' ? code : error instanceof Error ? error.name : 'unknown'
-  return { code: text, isTls: TLS_CODE_PATTERN.test(text) }
+// Codes of a connection that was made and then lost over the request, as opposed to one that was never made.
+const SUSPECT_CODES = new Set([
+  'ECONNRESET',
+  'EPIPE',
+  'UND_ERR_SOCKET',
+  'UND_ERR_HEADERS_TIMEOUT',
+  'UND_ERR_BODY_TIMEOUT',
+])
+
+function codeOf(error: unknown): string {
+  const { code } = error as { code?: unknown }
+  if (typeof code === 'string') return code
+  return error instanceof Error ? error.name : 'unknown'
 }
 
 async function readAnswer(body: AsyncIterable<Buffer>): Promise<string> {
@@ -85,7 +94,9 @@ export async function postBatch(
     }
     return classify(answer, post.batchId, post.rowCount)
   } catch (error) {
-    const { code, isTls } = reasonOf(error)
-    return isTls ? { kind: 'halt', reason: code } : { kind: 'retry', reason: code }
+    const code = codeOf(error)
+    return TLS_CODE_PATTERN.test(code)
+      ? { kind: 'halt', reason: code }
+      : { kind: 'retry', reason: code, isSuspect: SUSPECT_CODES.has(code) }
   }
 }

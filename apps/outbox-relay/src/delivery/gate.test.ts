@@ -1,0 +1,110 @@
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { Gate } from './gate.ts'
+
+const running = new AbortController().signal
+const DOWN = { kind: 'down' } as const
+const UP = { kind: 'up' } as const
+
+beforeEach(() => {
+  vi.useFakeTimers()
+})
+afterEach(() => {
+  vi.useRealTimers()
+})
+
+/** Enters and says whether it was let in at once. */
+async function enters(gate: Gate): Promise<boolean> {
+  let isIn = false
+  void gate.enter(running).then(() => {
+    isIn = true
+  })
+  await vi.advanceTimersByTimeAsync(0)
+  return isIn
+}
+
+async function fail(gate: Gate, times: number): Promise<void> {
+  for (let time = 0; time < times; time++) {
+    await gate.enter(running)
+    gate.leave(DOWN)
+  }
+}
+
+describe('the gate', () => {
+  test('lets as many in at once as its limit, and the next when one leaves', async () => {
+    const gate = new Gate(2)
+    expect([await enters(gate), await enters(gate), await enters(gate)]).toEqual([
+      true,
+      true,
+      false,
+    ])
+    gate.leave(UP)
+    await vi.advanceTimersByTimeAsync(0)
+    expect(gate.active).toBe(2)
+  })
+
+  test('halves its limit with a failure and wins it back one by one', async () => {
+    const gate = new Gate(8)
+    await fail(gate, 1)
+    expect(gate.limit).toBe(4)
+    for (let time = 0; time < 5; time++) {
+      await gate.enter(running)
+      gate.leave(UP)
+    }
+    expect(gate.limit).toBe(5)
+  })
+
+  test('is shut for as long as Retry-After says, for every batch', async () => {
+    const gate = new Gate(4)
+    await gate.enter(running)
+    gate.leave({ kind: 'down', retryAfterMs: 3000 })
+    expect(await enters(gate)).toBe(false)
+    await vi.advanceTimersByTimeAsync(2999)
+    expect(gate.active).toBe(0)
+    await vi.advanceTimersByTimeAsync(1)
+    expect(gate.active).toBe(1)
+  })
+
+  test('after failures in a row lets one probe in at a time, after a growing pause', async () => {
+    const gate = new Gate(4, () => 0.999)
+    await fail(gate, 4)
+    for (let batch = 0; batch < 3; batch++) expect(await enters(gate)).toBe(false)
+    await vi.advanceTimersByTimeAsync(800)
+    expect(gate.active).toBe(1)
+    gate.leave(DOWN)
+    await vi.advanceTimersByTimeAsync(800)
+    expect(gate.active).toBe(0)
+    await vi.advanceTimersByTimeAsync(800)
+    expect(gate.active).toBe(1)
+  })
+
+  test('a probe that succeeds lets the others in again', async () => {
+    const gate = new Gate(4, () => 0)
+    await fail(gate, 8)
+    expect([await enters(gate), await enters(gate)]).toEqual([true, false])
+    gate.leave(UP)
+    await vi.advanceTimersByTimeAsync(0)
+    expect(gate.active).toBe(1)
+    expect(gate.limit).toBeGreaterThanOrEqual(1)
+  })
+
+  test('probes slowly while delivery is halted', async () => {
+    const gate = new Gate(4)
+    await gate.enter(running)
+    gate.leave({ kind: 'halted', pauseMs: 15_000 })
+    expect([await enters(gate), await enters(gate)]).toEqual([false, false])
+    await vi.advanceTimersByTimeAsync(15_000)
+    expect(gate.active).toBe(1)
+  })
+
+  test('whoever waits is sent away when the relay stops, and leaves no place taken', async () => {
+    const gate = new Gate(1)
+    await gate.enter(running)
+    const stopping = new AbortController()
+    const waiting = gate.enter(stopping.signal)
+    stopping.abort(new Error('stop'))
+    await expect(waiting).rejects.toThrow('stop')
+    gate.leave(UP)
+    expect(await enters(gate)).toBe(true)
+    expect(gate.active).toBe(1)
+  })
+})
