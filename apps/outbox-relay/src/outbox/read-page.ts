@@ -10,8 +10,14 @@ export interface WireRows {
   readonly text: string
 }
 
-// The wire text of a whole page is put together here, where the bodies are, and reaches us as one value per dataset: what Node
-// would do per row (parse, make an object, concatenate) cost more than everything else that the relay does.
+/**
+ * Rows in one value. A value of a whole page, a megabyte, is put together from many reads of the socket in memory outside the heap,
+ * and made the collector run for every page: 8 us of the relay's time per row instead of 4.
+ */
+const PIECE_ROWS = 64
+
+// The wire text is put together here, where the bodies are: what Node would do per row (parse, make an object, concatenate) cost
+// more than everything else that the relay does.
 const READ_PAGE = OUTBOX_TABLES.map(
   (table) => /* sql */ `
 select dataset, count(*)::int as row_count,
@@ -19,11 +25,14 @@ select dataset, count(*)::int as row_count,
          '{"row":' || body || ',"xid":"' || xid::text || '","captured_at":' || pg_catalog.to_json(captured_at)::text
          || case when traceparent is null then '' else ',"traceparent":"' || traceparent || '"' end
          || case when deleted then ',"deleted":true}' else '}' end, ',') as text
-from hq_export.outbox_${table}
-where (xid, seq) >= ($1::xid8, $2::bigint) and (xid, seq) < ($3::xid8, $4::bigint)
-  and pg_catalog.pg_visible_in_snapshot(xid, $5::pg_snapshot)
-  and sqlstate is null and seq <> all ($6::bigint[])
-group by dataset`,
+from (
+  select *, pg_catalog.row_number() over (order by xid, seq) / ${PIECE_ROWS} as piece
+  from hq_export.outbox_${table}
+  where (xid, seq) >= ($1::xid8, $2::bigint) and (xid, seq) < ($3::xid8, $4::bigint)
+    and pg_catalog.pg_visible_in_snapshot(xid, $5::pg_snapshot)
+    and sqlstate is null and seq <> all ($6::bigint[])
+) page
+group by piece, dataset`,
 )
 
 const READ_FAILED = OUTBOX_TABLES.map(
