@@ -27,12 +27,14 @@ function relay(args: readonly string[], given = env) {
 }
 
 test('--help of the command and of every subcommand exits 0', async () => {
-  const commands = [[], ['migrate'], ['bind'], ['run'], ['status'], ['dead-letters', 'list']]
-  for (const command of commands) {
+  const deadLetters = ['list', 'show', 'replay', 'discard'].map((name) => ['dead-letters', name])
+  const commands = [[], ['migrate'], ['bind'], ['run'], ['status'], ['doctor'], ...deadLetters]
+  const runs = commands.map(async (command) => {
     const { exitCode, output } = await relay([...command, '--help'])
     expect({ command, exitCode }).toEqual({ command, exitCode: 0 })
     expect(output).toContain('Usage: relay')
-  }
+  })
+  await Promise.all(runs)
 })
 
 test.each([[['frobnicate']], [['status', '--frob']], [['bind']]])(

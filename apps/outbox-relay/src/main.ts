@@ -2,10 +2,12 @@ import { Command, CommanderError } from 'commander'
 import { bind } from './binding/bind.ts'
 import { ConfigError, loadConfig, loadDatabaseUrl } from './config.ts'
 import { connect } from './connect.ts'
-import { listDeadLetters } from './dead-letter/list-dead-letters.ts'
+import { addDeadLetterCommands } from './dead-letter/commands.ts'
+import { CHECKS } from './doctor/checks.ts'
+import { runDoctor } from './doctor/run-doctor.ts'
 import { createLog } from './log.ts'
 import { assertMigrated, MigrationStateError, migrate } from './migrate.ts'
-import { printDeadLetters, printJson, printStatus } from './print.ts'
+import { printFindings, printJson, printStatus } from './print.ts'
 import { Relay } from './relay.ts'
 import { readStatus } from './status.ts'
 import { isTracingAsked, startTracing } from './tracing.ts'
@@ -95,19 +97,23 @@ program
   })
 
 program
-  .command('dead-letters')
-  .description('rows that HQ refused, or that could not be captured')
-  .command('list')
-  .description('newest first; exit status 1 if there are any')
-  .option('--dataset <name>', 'only of this dataset')
-  .option('--reason <code>', 'only with this reason')
-  .option('--limit <rows>', 'at most this many', (text) => Number.parseInt(text, 10), 100)
+  .command('doctor')
+  .description('examines data-engine-x and says what to do; exit status 2 if it cannot tell')
   .option('--json', 'as JSON')
-  .action(async (options: { dataset?: string; reason?: string; limit: number; json?: boolean }) => {
-    const letters = await withDatabase((client) => listDeadLetters(client, options))
-    say(options.json ? printJson(letters) : printDeadLetters(letters))
-    if (letters.length > 0) process.exitCode = WRONG
+  .action(async ({ json }: { json?: boolean }) => {
+    const findings = await runDoctor(loadDatabaseUrl(env), CHECKS)
+    say(json ? printJson(findings) : printFindings(findings))
+    if (findings.some(({ state }) => state === 'fail')) process.exitCode = WRONG
+    else if (findings.some(({ state }) => state === 'unknown')) process.exitCode = UNKNOWN
   })
+
+addDeadLetterCommands(program, {
+  withDatabase,
+  say,
+  found: () => {
+    process.exitCode = WRONG
+  },
+})
 
 try {
   process.exitCode = GOOD

@@ -1,4 +1,8 @@
 import type { ListedDeadLetter } from './dead-letter/list-dead-letters.ts'
+import type { ReplaySummary } from './dead-letter/replay-dead-letters.ts'
+import type { ShownDeadLetter } from './dead-letter/show-dead-letter.ts'
+import type { NamedFinding } from './doctor/finding.ts'
+import type { RelaySession } from './status/read-sessions.ts'
 import type { RelayStatus } from './status.ts'
 
 /** Data as one line of JSON. */
@@ -25,12 +29,33 @@ function seconds(age: number | null): string {
   return age === null ? '-' : `${age.toFixed(1)} s`
 }
 
+function relaySession({ pid, since, client_address }: RelaySession): string {
+  return `pid ${pid} from ${client_address ?? 'this machine'} since ${since ?? 'hidden'}`
+}
+
+function outboxTable({ table, bytes, current }: RelayStatus['outbox_tables'][number]): string {
+  return `${table} ${(bytes / 1024 / 1024).toFixed(1)} MiB${current ? ' (current)' : ''}`
+}
+
+function doorbell({ armed, can_ring }: RelayStatus['doorbell']): string {
+  if (!can_ring) return 'silent: max_prepared_transactions is not 0'
+  return armed ? 'armed: a relay sleeps' : 'not armed: a relay works, or none does'
+}
+
 /** The status for people. */
 export function printStatus(status: RelayStatus): string {
-  const leader =
-    status.leader === null
-      ? 'none: no relay works'
-      : `pid ${status.leader.pid} since ${status.leader.since}`
+  const { leader, standbys, settled_rows_per_s: rate } = status
+  const facts = table([
+    ['leader', leader === null ? 'none: no relay works' : relaySession(leader)],
+    ...standbys.map((standby) => ['standby', relaySession(standby)]),
+    ['last ack', status.last_ack_at ?? 'none'],
+    ['settled', rate === null ? '-' : `${rate.toFixed(1)} rows/s over the last half minute`],
+    ['outbox', status.outbox_tables.map(outboxTable).join(', ')],
+    ['doorbell', doorbell(status.doorbell)],
+    ['oldest open writer', seconds(status.oldest_writer_s)],
+    ['notification queue', `${(status.notification_queue_usage * 100).toFixed(1)} % full`],
+    ['capture gaps', String(status.capture_gaps)],
+  ])
   const datasets = table([
     ['dataset', 'waiting', 'oldest', 'dead letters', 'bound to'],
     ...status.datasets.map((row) => [
@@ -41,29 +66,52 @@ export function printStatus(status: RelayStatus): string {
       status.bound.find(({ dataset }) => dataset === row.dataset)?.source_table ?? 'not bound',
     ]),
   ])
-  return [
-    `leader              ${leader}`,
-    `last ack            ${status.last_ack_at ?? 'none'}`,
-    `outbox              ${(status.outbox_bytes / 1024 / 1024).toFixed(1)} MiB`,
-    `oldest open writer  ${seconds(status.oldest_writer_s)}`,
-    `notification queue  ${(status.notification_queue_usage * 100).toFixed(1)} % full`,
-    '',
-    datasets,
-  ].join('\n')
+  return `${facts}\n\n${datasets}`
 }
 
 /** Dead letters for people. */
 export function printDeadLetters(letters: readonly ListedDeadLetter[]): string {
   if (letters.length === 0) return 'no dead letters'
   return table([
-    ['id', 'dataset', 'reason', 'attempts', 'last failed', 'key'],
-    ...letters.map(({ id, dataset, reason, attempts, last_failed_at, key }) => [
+    ['id', 'dataset', 'reason', 'attempts', 'last failed', 'settled', 'key'],
+    ...letters.map(({ id, dataset, reason, attempts, last_failed_at, resolution, key }) => [
       id,
       dataset,
       reason,
       String(attempts),
       last_failed_at,
+      resolution ?? '-',
       key ?? '-',
     ]),
   ])
+}
+
+/** One dead letter for people; its values only where they were read. */
+export function printDeadLetter(letter: ShownDeadLetter): string {
+  const { body, body_bytes, ...facts } = letter
+  const hidden = body_bytes === null ? 'none was kept' : `${body_bytes} bytes, hidden; see --values`
+  return table([
+    ...Object.entries(facts).map(([name, value]) => [name, value === null ? '-' : String(value)]),
+    ['body', body ?? hidden],
+  ])
+}
+
+/** What a replay did, for people. */
+export function printReplay(summary: ReplaySummary): string {
+  const { dry_run, selected, sent, gone, not_replayable } = summary
+  const verb = dry_run ? 'would be sent' : 'sent'
+  return [
+    `${selected} selected: ${sent} ${verb} again, ${gone} deleted in the source since, ${not_replayable.length} not replayable`,
+    ...not_replayable.map(({ id, dataset, reason, why }) => `${id}  ${dataset}  ${reason}: ${why}`),
+  ].join('\n')
+}
+
+/** What the doctor found, for people: what to do stands below what was found. */
+export function printFindings(findings: readonly NamedFinding[]): string {
+  return findings
+    .flatMap(({ check, state, found, todo }) => [
+      `${state.padEnd(8)}${check.padEnd(22)}${found}`,
+      ...(todo === null ? [] : [`${' '.repeat(30)}-> ${todo}`]),
+    ])
+    .join('\n')
 }

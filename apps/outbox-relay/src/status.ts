@@ -1,7 +1,9 @@
 import { DATASETS } from '@hq-export/contract'
 import type pg from 'pg'
-import { LEADER_LOCK_CONDITION } from './lead.ts'
 import { EMPTY_SNAPSHOT } from './outbox/snapshot.ts'
+import { type OutboxStatus, readOutbox } from './status/read-outbox.ts'
+import { readSessions, type Sessions } from './status/read-sessions.ts'
+import { readSettledRate } from './status/read-settled-rate.ts'
 
 /** One dataset as seen from the source. */
 export interface DatasetStatus {
@@ -10,16 +12,15 @@ export interface DatasetStatus {
   readonly waiting_rows: number
   /** Age of the oldest of them; null where none waits. */
   readonly oldest_age_s: number | null
+  /** Open ones. */
   readonly dead_letters: number
 }
 
-/** What `relay -- status --json` prints; all from data-engine-x, whether a relay runs or not. */
-export interface RelayStatus {
-  readonly leader: {
-    readonly pid: number
-    readonly application: string
-    readonly since: string
-  } | null
+/**
+ * What `relay -- status --json` prints; all from data-engine-x, whether a relay runs or not. What a relay has in flight only it
+ * knows, and keeps to itself.
+ */
+export interface RelayStatus extends Sessions, OutboxStatus {
   readonly bound: readonly {
     readonly dataset: string
     readonly binding: string
@@ -27,23 +28,16 @@ export interface RelayStatus {
   }[]
   readonly datasets: readonly DatasetStatus[]
   readonly last_ack_at: string | null
-  readonly outbox_bytes: number
-  readonly oldest_writer_s: number | null
-  readonly notification_queue_usage: number
+  /** Rows settled per second over the last half minute; null where nothing was ever acked. */
+  readonly settled_rows_per_s: number | null
 }
-
-const LEADER = /* sql */ `
-select a.pid, a.application_name as application,
-       pg_catalog.to_json(a.backend_start) #>> '{}' as since
-from pg_catalog.pg_locks l join pg_catalog.pg_stat_activity a using (pid)
-where ${LEADER_LOCK_CONDITION}`
 
 const BOUND = /* sql */ `
 select dataset, name as binding, source_table from hq_export.binding order by number`
 
 const LAST_ACK = /* sql */ `
 select acked::text as acked, pg_catalog.to_json(acked_at) #>> '{}' as acked_at
-from hq_export.ack order by id desc limit 1`
+from hq_export.ack a order by a.id desc limit 1`
 
 // Rows below the acked snapshot's xmin are settled, so the index skips what is only retained.
 const WAITING = /* sql */ `
@@ -60,21 +54,10 @@ where not pg_catalog.pg_visible_in_snapshot(xid, $1::pg_snapshot)
 group by dataset`
 
 const DEAD_LETTERS = /* sql */ `
-select dataset, count(*)::int as rows from hq_export.dead_letter group by dataset`
-
-const SERVER = /* sql */ `
-select (pg_catalog.pg_total_relation_size('hq_export.outbox_0') + pg_catalog.pg_total_relation_size('hq_export.outbox_1')
-        + pg_catalog.pg_total_relation_size('hq_export.outbox_2'))::float8 as outbox_bytes,
-       pg_catalog.pg_notification_queue_usage() as notification_queue_usage,
-       (select extract(epoch from pg_catalog.clock_timestamp() - pg_catalog.min(a.xact_start))::float8
-        from pg_catalog.pg_locks l join pg_catalog.pg_stat_activity a using (pid)
-        where l.locktype = 'relation' and l.mode = 'RowExclusiveLock' and l.granted
-          and l.relation in ('hq_export.outbox_0'::regclass, 'hq_export.outbox_1'::regclass, 'hq_export.outbox_2'::regclass)
-       ) as oldest_writer_s`
+select dataset, count(*)::int as rows from hq_export.dead_letter where resolved_at is null group by dataset`
 
 /** Reads the state of the export from the source's side. */
 export async function readStatus(client: pg.ClientBase): Promise<RelayStatus> {
-  const leader = (await client.query<NonNullable<RelayStatus['leader']>>(LEADER)).rows[0] ?? null
   const bound = (await client.query<RelayStatus['bound'][number]>(BOUND)).rows
   const ack = (await client.query<{ acked: string; acked_at: string }>(LAST_ACK)).rows[0]
   const waiting = (
@@ -83,13 +66,6 @@ export async function readStatus(client: pg.ClientBase): Promise<RelayStatus> {
     ])
   ).rows
   const deadLetters = (await client.query<{ dataset: string; rows: number }>(DEAD_LETTERS)).rows
-  const server = (
-    await client.query<
-      Pick<RelayStatus, 'outbox_bytes' | 'notification_queue_usage' | 'oldest_writer_s'>
-    >(SERVER)
-  ).rows[0]
-  if (server === undefined) throw new Error('the server has a state')
-
   const datasets = DATASETS.map(({ name, number }): DatasetStatus => {
     const row = waiting.find(({ dataset }) => dataset === number)
     return {
@@ -99,5 +75,13 @@ export async function readStatus(client: pg.ClientBase): Promise<RelayStatus> {
       dead_letters: deadLetters.find(({ dataset }) => dataset === name)?.rows ?? 0,
     }
   })
-  return { leader, bound, datasets, last_ack_at: ack?.acked_at ?? null, ...server }
+  const rate = await readSettledRate(client)
+  return {
+    ...(await readSessions(client)),
+    bound,
+    datasets,
+    last_ack_at: ack?.acked_at ?? null,
+    settled_rows_per_s: rate === undefined ? null : rate.rows / Math.max(1, rate.seconds),
+    ...(await readOutbox(client)),
+  }
 }

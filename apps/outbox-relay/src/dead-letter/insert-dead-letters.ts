@@ -4,6 +4,9 @@ import type { DeadLetter } from './dead-letter.ts'
 
 // One row of the source refused twice, by whichever batch, is one dead letter with two attempts. Sorted, so that two relays
 // that settle overlapping windows take the row locks in the same order. Committed before the ack of its window.
+//
+// What was captured after an operator settled the letter opens it again: a replay that was refused, too. What was captured
+// before is only the same row once more, as it comes in a new life of the server, and the operator's word stands.
 const INSERT = /* sql */ `
 insert into hq_export.dead_letter as d
   (dataset, key, reason, detail, batch, traceparent, body, deleted, xid, captured_at, fingerprint)
@@ -16,7 +19,9 @@ from pg_catalog.json_to_recordset($1::json) as n
 order by n.dataset, n.fingerprint
 on conflict (dataset, fingerprint) do update
 set attempts = d.attempts + 1, last_failed_at = pg_catalog.clock_timestamp(),
-    reason = excluded.reason, detail = excluded.detail, batch = excluded.batch`
+    reason = excluded.reason, detail = excluded.detail, batch = excluded.batch,
+    resolved_at = case when excluded.captured_at >= d.resolved_at then null else d.resolved_at end,
+    resolution = case when excluded.captured_at >= d.resolved_at then null else d.resolution end`
 
 function fingerprintOf(letter: DeadLetter): string {
   const { key, body, xid, seq } = letter.row

@@ -12,22 +12,30 @@ export interface ListedDeadLetter {
   readonly last_failed_at: string
   readonly batch: string | null
   readonly traceparent: string | null
+  /** `replayed`, `gone` or `discarded`; null while it is open. */
+  readonly resolution: string | null
+  readonly resolved_at: string | null
+  readonly replay_count: number
+  readonly note: string | null
 }
 
 const LIST = /* sql */ `
 select id::text as id, dataset, key, reason, detail, attempts,
        pg_catalog.to_json(first_failed_at) #>> '{}' as first_failed_at,
        pg_catalog.to_json(last_failed_at) #>> '{}' as last_failed_at,
-       batch, traceparent
+       batch, traceparent, resolution, pg_catalog.to_json(resolved_at) #>> '{}' as resolved_at, replay_count, note
 from hq_export.dead_letter d
 where ($1::text is null or dataset = $1) and ($2::text is null or reason = $2)
+  and (d.resolved_at is not null) = $3
 order by d.last_failed_at desc, d.id desc
-limit $3`
+limit $4`
 
 /** Which dead letters to list; newest first. */
 export interface DeadLetterFilter {
   readonly dataset?: string | undefined
   readonly reason?: string | undefined
+  /** Those that an operator has settled, instead of the open ones. */
+  readonly resolved?: boolean | undefined
   readonly limit: number
 }
 
@@ -36,6 +44,11 @@ export async function listDeadLetters(
   client: pg.ClientBase,
   filter: DeadLetterFilter,
 ): Promise<ListedDeadLetter[]> {
-  const values = [filter.dataset ?? null, filter.reason ?? null, filter.limit]
+  const values = [
+    filter.dataset ?? null,
+    filter.reason ?? null,
+    filter.resolved ?? false,
+    filter.limit,
+  ]
   return (await client.query<ListedDeadLetter>(LIST, values)).rows
 }

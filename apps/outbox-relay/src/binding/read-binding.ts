@@ -1,0 +1,22 @@
+import type pg from 'pg'
+import type { Binding } from './binding-schema.ts'
+import { parseBinding } from './load-binding.ts'
+
+// Snapshots are derived from the entity datasets and have no definition of their own.
+const READ_BINDING = /* sql */ `
+select name, pg_catalog.json_agg(definition order by number) as datasets
+from hq_export.binding
+where not pg_catalog.jsonb_exists(definition, 'derivedFrom')
+group by name`
+
+/**
+ * Reads back the binding that is installed, as it was when it was.
+ * @returns undefined where nothing is bound.
+ * @throws {BindingError} when this build does not understand what an older or newer one recorded.
+ */
+export async function readBinding(client: pg.ClientBase): Promise<Binding | undefined> {
+  const { rows } = await client.query<{ name: string; datasets: unknown[] }>(READ_BINDING)
+  const [found] = rows
+  if (found === undefined) return undefined
+  return parseBinding(found.name, { name: found.name, datasets: found.datasets })
+}

@@ -1,0 +1,99 @@
+import { type Dataset, datasetByName } from '@hq-export/contract'
+import type pg from 'pg'
+import { type Binding, type BoundDataset, SNAPSHOTS_DATASET } from '../binding/binding-schema.ts'
+import { keyOfRawRow } from './insert-raw-row.ts'
+import { type RawSource, rawSource } from './raw-source.ts'
+import { readSourceRow, type SourceRow } from './read-source-row.ts'
+
+/** What a replay needs to know of a dead letter. */
+export interface ReplayableLetter {
+  readonly id: string
+  readonly dataset: string
+  readonly key: string | null
+  readonly reason: string
+  readonly deleted: boolean
+  readonly traceparent: string | null
+  readonly body: string | null
+}
+
+/** What a replay of one dead letter does. */
+export type ReplayPlan =
+  /** The source has the row: as it is now. */
+  | { readonly kind: 'current'; readonly dataset: Dataset; readonly row: SourceRow }
+  /** The source has it no more, and what HQ was sent is all there is to say of it. */
+  | {
+      readonly kind: 'stored'
+      readonly dataset: Dataset
+      readonly key: string
+      readonly body: string
+    }
+  /** The source has it no more, and it was never projected: by the trigger's own SQL, from the raw row. */
+  | {
+      readonly kind: 'raw'
+      readonly bound: BoundDataset
+      readonly source: RawSource
+      readonly raw: string
+    }
+  /** The entity was deleted since, and its delete is a row of its own. */
+  | { readonly kind: 'gone' }
+  /** Nothing can be sent; `why` says what helps, and holds no value. */
+  | { readonly kind: 'refused'; readonly why: string }
+
+const refused = (why: string): ReplayPlan => ({ kind: 'refused', why })
+
+/** The row cannot be found in the source: what is left to do. */
+function planMissing(letter: ReplayableLetter, dataset: Dataset, key: string): ReplayPlan {
+  if (dataset.semantics === 'upsert' && !letter.deleted) return { kind: 'gone' }
+  if (letter.body === null) return refused('no row was kept, and the source has it no more')
+  return { kind: 'stored', dataset, key, body: letter.body }
+}
+
+async function planRaw(
+  client: pg.ClientBase,
+  letter: ReplayableLetter,
+  bound: BoundDataset,
+): Promise<ReplayPlan> {
+  const raw = letter.body
+  if (raw === null)
+    return refused('the capture could not even keep the raw row: backfill the dataset')
+  const source = await rawSource(client, bound, raw)
+  const lost = bound.key.filter((column) => source.missing.includes(column))
+  if (lost.length > 0)
+    return refused(`the raw row has no column ${lost.join(', ')}, which is its key now; reconcile`)
+  const key = await keyOfRawRow(client, bound, source, raw)
+  if (key === null) return refused('the raw row has no key; reconcile the dataset')
+  const dataset: Dataset = datasetByName(letter.dataset)
+  const row = await readSourceRow(client, dataset, key)
+  if (row !== undefined) return { kind: 'current', dataset, row }
+  if (dataset.semantics === 'upsert' && !letter.deleted) return { kind: 'gone' }
+  if (source.missing.length > 0) {
+    return refused(
+      `the source has the row no more, and its raw row lacks column ${source.missing.join(', ')}; reconcile`,
+    )
+  }
+  return { kind: 'raw', bound, source, raw }
+}
+
+/**
+ * Finds out what a replay of a dead letter has to send: the row as the source has it now, wherever it still has it. Reads only.
+ * @param binding what is installed.
+ */
+export async function planReplay(
+  client: pg.ClientBase,
+  letter: ReplayableLetter,
+  binding: Binding | undefined,
+): Promise<ReplayPlan> {
+  const dataset: Dataset = datasetByName(letter.dataset)
+  if (letter.reason === 'capture_failed') {
+    const bound = binding?.datasets.find((candidate) => candidate.dataset === letter.dataset)
+    if (bound === undefined) return refused(`${letter.dataset} is not bound; bind it first`)
+    return planRaw(client, letter, bound)
+  }
+  if (letter.key === null) return refused('the row has no key: correct it in the source')
+  // A version of the past, which no view shows any more; the view has no index for its key either.
+  if (letter.dataset === SNAPSHOTS_DATASET) return planMissing(letter, dataset, letter.key)
+  if (binding === undefined) return refused('nothing is bound; bind first')
+  const row = await readSourceRow(client, dataset, letter.key)
+  if (row !== undefined) return { kind: 'current', dataset, row }
+  return planMissing(letter, dataset, letter.key)
+}

@@ -1,0 +1,45 @@
+import { captureGaps } from './capture-gaps.ts'
+import { deadLetters } from './dead-letters.ts'
+import { definers } from './definers.ts'
+import { directConnection } from './direct-connection.ts'
+import { doorbell } from './doorbell.ts'
+import { durability } from './durability.ts'
+import { expressions } from './expressions.ts'
+import type { Check } from './finding.ts'
+import { generatedSql } from './generated-sql.ts'
+import { isolation } from './isolation.ts'
+import { loginRole } from './login-role.ts'
+import { migrations } from './migrations.ts'
+import { notificationQueue } from './notification-queue.ts'
+import { openWriters } from './open-writers.ts'
+import { outbox } from './outbox.ts'
+import { preparedTransactions } from './prepared-transactions.ts'
+import { primary } from './primary.ts'
+import { relaySession } from './relay-session.ts'
+import { sources } from './sources.ts'
+import { triggers } from './triggers.ts'
+import { virtualColumns } from './virtual-columns.ts'
+
+/** Every check, from the connection outwards: what fails first often explains what follows. */
+export const CHECKS: readonly Check[] = [
+  primary,
+  directConnection,
+  loginRole,
+  migrations,
+  relaySession,
+  isolation,
+  durability,
+  doorbell,
+  notificationQueue,
+  sources,
+  expressions,
+  generatedSql,
+  triggers,
+  definers,
+  virtualColumns,
+  captureGaps,
+  openWriters(),
+  preparedTransactions(),
+  outbox(),
+  deadLetters,
+]

@@ -1,0 +1,17 @@
+import { assertMigrated, listMigrations, MigrationStateError } from '../migrate.ts'
+import { type Check, fail, ok } from './finding.ts'
+
+/** The schema is the one that this build was written for. */
+export const migrations: Check = {
+  name: 'migrations',
+  async examine({ login }) {
+    try {
+      await assertMigrated(login)
+    } catch (error) {
+      if (!(error instanceof MigrationStateError)) throw error
+      const [found = '', todo = ''] = error.message.split('; ')
+      return fail(found, todo)
+    }
+    return ok(`all ${(await listMigrations()).length} applied`)
+  },
+}

@@ -1,0 +1,21 @@
+import { BindingError } from '../binding/binding-error.ts'
+import { refuseVirtualColumns } from '../binding/refuse-virtual-columns.ts'
+import { type Check, fail, ok } from './finding.ts'
+
+/** No exported column is a virtual generated one, which a trigger sees as NULL. */
+export const virtualColumns: Check = {
+  name: 'virtual-columns',
+  async examine({ login, bound }) {
+    const state = await bound()
+    if (state === undefined) return []
+    try {
+      await refuseVirtualColumns(login, state.binding)
+    } catch (error) {
+      if (!(error instanceof BindingError)) throw error
+      return error.problems.map((problem) =>
+        fail(problem, 'bind the expression of the column, or make it STORED'),
+      )
+    }
+    return ok('none is exported')
+  },
+}

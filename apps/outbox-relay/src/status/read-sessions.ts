@@ -1,0 +1,58 @@
+import type pg from 'pg'
+import { LEADER_LOCK_CONDITION } from '../lead.ts'
+
+/** A relay's leading session, or one that would like to be. Null where the login role may not see it. */
+export interface RelaySession {
+  readonly pid: number
+  readonly application: string
+  readonly since: string | null
+  /** Where it connects from; null for a socket of the server's own machine, too. */
+  readonly client_address: string | null
+}
+
+/** What the server's sessions say of the export. */
+export interface Sessions {
+  readonly leader: RelaySession | null
+  readonly standbys: readonly RelaySession[]
+  /** Age of the oldest transaction that has written to the outbox and not ended. */
+  readonly oldest_writer_s: number | null
+}
+
+const RELAYS = /* sql */ `
+select a.pid, a.application_name as application, pg_catalog.to_json(a.backend_start) #>> '{}' as since,
+       pg_catalog.host(a.client_addr) as client_address,
+       exists (select from pg_catalog.pg_locks l where l.pid = a.pid and ${LEADER_LOCK_CONDITION}) as leads
+from pg_catalog.pg_stat_activity a
+where a.datname = pg_catalog.current_database() and a.application_name = 'outbox-relay lead'
+order by a.backend_start, a.pid`
+
+// A prepared transaction has no session; relay -- doctor looks for these.
+const OLDEST_WRITER = /* sql */ `
+select extract(epoch from pg_catalog.clock_timestamp() - pg_catalog.min(a.xact_start))::float8 as age_s
+from pg_catalog.pg_locks l join pg_catalog.pg_stat_activity a using (pid)
+where l.locktype = 'relation' and l.mode = 'RowExclusiveLock' and l.granted
+  and l.database = (select oid from pg_catalog.pg_database where datname = pg_catalog.current_database())
+  and l.relation in ('hq_export.outbox_0'::regclass, 'hq_export.outbox_1'::regclass, 'hq_export.outbox_2'::regclass)`
+
+/**
+ * Reads what `pg_stat_activity` says of relays and writers: as the login role, because it hides from hq_export_relay, which
+ * nobody logs in as, when every other session began.
+ */
+export async function readSessions(client: pg.ClientBase): Promise<Sessions> {
+  await client.query('begin read only')
+  try {
+    await client.query('set local role none')
+    const relays = (await client.query<RelaySession & { leads: boolean }>(RELAYS)).rows
+    const writer = (await client.query<{ age_s: number | null }>(OLDEST_WRITER)).rows[0]
+    const session = ({ leads: _, ...relay }: RelaySession & { leads: boolean }): RelaySession =>
+      relay
+    const leader = relays.find(({ leads }) => leads)
+    return {
+      leader: leader === undefined ? null : session(leader),
+      standbys: relays.filter(({ leads }) => !leads).map(session),
+      oldest_writer_s: writer?.age_s ?? null,
+    }
+  } finally {
+    await client.query('rollback')
+  }
+}
