@@ -1,16 +1,10 @@
-import { EmbeddedCluster } from '@hq-export/demo/embedded-cluster.ts'
 import { migrate as migrateHq } from '@hq-export/hq-ingest/migrate.ts'
 import { expect, test } from 'vitest'
 import { createOwnDatabase, prepareDx } from '../support/databases.ts'
+import { startOwnServer } from '../support/own-server.ts'
 import { Pipeline } from '../support/pipeline.ts'
 import { insertCompany, insertOrg } from '../support/reference-rows.ts'
 import { waitFor } from '../support/wait-for.ts'
-
-/** A server that only this test uses, so that it may crash it. */
-async function startOwnServer(name: string) {
-  const cluster = await EmbeddedCluster.start({ name })
-  return { cluster, [Symbol.asyncDispose]: () => cluster.remove() }
-}
 
 async function entitiesInHq(pipeline: Pipeline): Promise<string[]> {
   const { rows } = await pipeline.hq.query<{ entity_id: string }>(

@@ -17,6 +17,7 @@ let writer: pg.Client
 let listener: pg.Client
 let orgId: string
 let rings = 0
+const payloads: (string | undefined)[] = []
 
 beforeAll(async () => {
   database = await createDxDatabase()
@@ -24,7 +25,8 @@ beforeAll(async () => {
   writer = await database.connect()
   listener = await database.connect()
   orgId = await insertOrg(writer)
-  listener.on('notification', () => {
+  listener.on('notification', ({ payload }) => {
+    payloads.push(payload)
     rings++
   })
   await listener.query(`listen ${DOORBELL_CHANNEL}`)
@@ -33,6 +35,7 @@ beforeAll(async () => {
 beforeEach(async () => {
   await disarm(relay)
   rings = 0
+  payloads.length = 0
 })
 
 afterAll(async () => {
@@ -58,6 +61,15 @@ test('while the relay sleeps, a commit rings once, however many rows and tables 
   expect(await ringsSoFar()).toBe(0)
   await writer.query('commit')
   expect(await ringsSoFar()).toBe(1)
+})
+
+test('a ring carries nothing, so no row is too large to ring for', async () => {
+  await arm(relay)
+  await insertCompany(writer, orgId, {
+    canonical_payload: JSON.stringify({ text: 'x'.repeat(100_000) }),
+  })
+  await ringsSoFar()
+  expect(payloads).toEqual([''])
 })
 
 test('what is rolled back rings nobody', async () => {

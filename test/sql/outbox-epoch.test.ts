@@ -62,6 +62,53 @@ test('rows restored into another server get transaction ids of that server', asy
   await relay.end()
 })
 
+test('I1: rows of a source whose relay had never acked are written anew all the same, in their order', async () => {
+  await using database = await createDxDatabase()
+  const relay = await connect(database.url, 'test', () => {})
+  const writer = await database.connect()
+  const name = new URL(database.url).pathname.slice(1)
+  await writer.query(`revoke temporary on database ${name} from public`)
+  await writer.query(
+    `insert into hq_export.outbox_2 (seq, xid, dataset, body) values (2, '999999998', 2, '{"event_id":"second"}');
+     insert into hq_export.outbox_0 (seq, xid, dataset, body) values (3, '999999999', 2, '{"event_id":"third"}');
+     insert into hq_export.outbox_1 (seq, xid, dataset, body) values (1, '3', 2, '{"event_id":"first"}')`,
+  )
+  const { epoch } = await establishEpoch(relay)
+  const { acked } = await readAck(relay, epoch)
+  expect(await readKeys(relay, { from: acked, to: await takeTick(relay) })).toEqual([
+    'first',
+    'second',
+    'third',
+  ])
+  const { rows } = await writer.query<{ body: string }>(
+    'select body from hq_export.outbox_1 order by seq',
+  )
+  expect(rows.map(({ body }) => JSON.parse(body).event_id)).toEqual(['first', 'second', 'third'])
+  await relay.end()
+})
+
+test('I5: rows restored from elsewhere wait while somebody holds the outbox, and the writers do not wait for them', async () => {
+  await using database = await createDxDatabase()
+  const relay = await connect(database.url, 'test', () => {})
+  const writer = await database.connect()
+  await insertOutboxRows(writer, ['restored'])
+  await writer.query("update hq_export.outbox_0 set xid = '999999998'")
+  const dump = await database.connect()
+  await dump.query('begin isolation level repeatable read')
+  await dump.query('lock table hq_export.outbox_0 in access share mode')
+  const establishing = establishEpoch(relay)
+  await insertOutboxRows(writer, ['written meanwhile'])
+  await expect(establishing).rejects.toMatchObject({ code: '55P03' })
+  await dump.query('commit')
+  const { epoch } = await establishEpoch(relay)
+  const { acked } = await readAck(relay, epoch)
+  expect(await readKeys(relay, { from: acked, to: await takeTick(relay) })).toEqual([
+    'restored',
+    'written meanwhile',
+  ])
+  await relay.end()
+})
+
 test('two relays that find a new life at once agree on it', async () => {
   await using database = await createDxDatabase()
   const one = await connect(database.url, 'one', () => {})

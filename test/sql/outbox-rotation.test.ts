@@ -132,3 +132,35 @@ test('the table of acks is emptied but for the newest', async () => {
   const { rows } = await relay.query<{ count: number }>('select count(*)::int from hq_export.ack')
   expect(rows[0]?.count).toBe(1)
 })
+
+test('acks are compacted where the right to make temporary tables was revoked', async () => {
+  const name = new URL(database.url).pathname.slice(1)
+  await writer.query(`revoke temporary on database ${name} from public`)
+  await writer.query(
+    "insert into hq_export.ack (epoch, acked) select $1, '1:1:' from generate_series(1, 1500)",
+    [epoch],
+  )
+  const newest = await ackEverything()
+  await compactAcks(relay)
+  expect(await readAck(relay, epoch)).toEqual(newest)
+  const { rows } = await relay.query<{ count: number }>('select count(*)::int from hq_export.ack')
+  expect(rows[0]?.count).toBe(1)
+})
+
+test('acks that a dump reads are left for a later period', async () => {
+  await writer.query(
+    "insert into hq_export.ack (epoch, acked) select $1, '1:1:' from generate_series(1, 1500)",
+    [epoch],
+  )
+  const newest = await ackEverything()
+  const dump = await database.connect()
+  await dump.query('begin isolation level repeatable read')
+  await dump.query('lock table hq_export.ack in access share mode')
+  await compactAcks(relay)
+  expect(await readAck(relay, epoch)).toEqual(newest)
+  await dump.query('commit')
+  await compactAcks(relay)
+  expect(await readAck(relay, epoch)).toEqual(newest)
+  const { rows } = await relay.query<{ count: number }>('select count(*)::int from hq_export.ack')
+  expect(rows[0]?.count).toBe(1)
+})

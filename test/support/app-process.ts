@@ -6,6 +6,19 @@ import { createInterface } from 'node:readline'
 const ROOT = join(import.meta.dirname, '..', '..')
 const KEPT_LINES = 200
 
+// A test that times out, or a run that is interrupted, disposes of nothing: whatever still runs ends with the worker.
+const running = new Set<ChildProcess>()
+function killRunning(): void {
+  for (const child of running) child.kill('SIGKILL')
+}
+process.on('exit', killRunning)
+// The runner ends a worker by a signal, or is itself killed: neither is an 'exit' of this process.
+process.on('disconnect', killRunning)
+process.once('SIGTERM', () => {
+  killRunning()
+  process.exit(143)
+})
+
 /** One of our apps as the process that operators run. */
 export class AppProcess implements AsyncDisposable {
   readonly #child: ChildProcess
@@ -24,6 +37,8 @@ export class AppProcess implements AsyncDisposable {
       env: { PATH: '/usr/bin:/bin', ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
     })
+    running.add(this.#child)
+    this.#child.once('exit', () => running.delete(this.#child))
     for (const stream of [this.#child.stdout, this.#child.stderr]) {
       if (stream === null) continue
       createInterface({ input: stream }).on('line', (line) => {

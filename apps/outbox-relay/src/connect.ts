@@ -7,7 +7,8 @@ const RELAY_ROLE = 'hq_export_relay'
  * What the engine's statements rely on, whatever the database or the login role has as default.
  * READ COMMITTED: under REPEATABLE READ the rotation would prove emptiness in an old snapshot and truncate rows
  * that it cannot see. Index scans only: the outbox has no statistics, and sorting a window of millions to
- * read one page of it costs seconds.
+ * read one page of it costs seconds. Time-outs: the leading session is idle by nature, and a page may take longer than what
+ * is right for the application. Keepalives: a relay whose machine vanished must not hold the lead for hours.
  */
 const SESSION_SETTINGS: Readonly<Record<string, string>> = {
   role: RELAY_ROLE,
@@ -20,6 +21,11 @@ const SESSION_SETTINGS: Readonly<Record<string, string>> = {
   enable_sort: 'off',
   jit: 'off',
   idle_in_transaction_session_timeout: '60s',
+  idle_session_timeout: '0',
+  statement_timeout: '0',
+  tcp_keepalives_idle: '5',
+  tcp_keepalives_interval: '2',
+  tcp_keepalives_count: '3',
 }
 
 /** Connection settings of a relay session; `purpose` shows in `pg_stat_activity`. */
@@ -28,6 +34,7 @@ export function sessionConfig(databaseUrl: string, purpose: string): pg.ClientCo
     connectionString: databaseUrl,
     application_name: `outbox-relay ${purpose}`,
     keepAlive: true,
+    keepAliveInitialDelayMillis: 5_000,
     connectionTimeoutMillis: 10_000,
     options: Object.entries(SESSION_SETTINGS)
       .map(([name, value]) => `-c ${name}=${value}`)

@@ -3,15 +3,39 @@ import { deliverWindow } from './delivery/deliver-window.ts'
 import type { DeliveryContext } from './delivery/delivery-context.ts'
 import { readAck, writeAck } from './outbox/ack.ts'
 import { compactAcks } from './outbox/compact-acks.ts'
-import { arm, canRing, DOORBELL_RENEWAL_MS, disarm, openWriters } from './outbox/doorbell.ts'
+import {
+  arm,
+  canRing,
+  DOORBELL_EXPIRY_MS,
+  DOORBELL_RENEWAL_MS,
+  disarm,
+  openWriters,
+} from './outbox/doorbell.ts'
 import { ROTATION_PERIOD_MS, rotate } from './outbox/rotate.ts'
 import { takeTick } from './outbox/tick.ts'
 import type { Waker } from './wake.ts'
 
-/** Poll where triggers cannot ring or LISTEN does not deliver. */
-const POLL_MS = 50
-/** Look at the writers that may not have rung this often, while there are any. */
-const WRITER_POLL_MS = 10
+/** How often the loop does what nobody asks it to, in milliseconds. */
+export interface PushTiming {
+  /** Poll where triggers cannot ring or LISTEN does not deliver. */
+  readonly pollMs: number
+  /** Look at the writers that may not have rung this often, while there are any. */
+  readonly writerPollMs: number
+  /** Renewal of the doorbell, and with it the safety poll of a sleeping relay. */
+  readonly renewalMs: number
+  /** How long the doorbell stays armed without renewal. */
+  readonly expiryMs: number
+  readonly rotationPeriodMs: number
+}
+
+/** What a relay runs with; only tests have reasons for anything else. */
+export const PUSH_TIMING: PushTiming = {
+  pollMs: 50,
+  writerPollMs: 10,
+  renewalMs: DOORBELL_RENEWAL_MS,
+  expiryMs: DOORBELL_EXPIRY_MS,
+  rotationPeriodMs: ROTATION_PERIOD_MS,
+}
 
 /** What the loop works with, for as long as one set of sessions lives. */
 export interface PushContext {
@@ -21,6 +45,7 @@ export interface PushContext {
   readonly delivery: DeliveryContext
   /** Aborted when the relay stops or a session is lost. */
   readonly stopping: AbortSignal
+  readonly timing?: PushTiming | undefined
 }
 
 /**
@@ -28,7 +53,7 @@ export interface PushContext {
  * windows; throws what a window throws.
  */
 export async function pushChanges(context: PushContext): Promise<void> {
-  const { client, epoch, waker, stopping } = context
+  const { client, epoch, waker, stopping, timing = PUSH_TIMING } = context
   let ack = await readAck(client, epoch)
   let from = ack.acked
   let rotatedAt = performance.now()
@@ -47,7 +72,7 @@ export async function pushChanges(context: PushContext): Promise<void> {
     } else {
       from = to
     }
-    if (performance.now() - rotatedAt >= ROTATION_PERIOD_MS) {
+    if (performance.now() - rotatedAt >= timing.rotationPeriodMs) {
       rotatedAt = performance.now()
       await rotate(client, ack)
       await compactAcks(client)
@@ -60,22 +85,28 @@ export async function pushChanges(context: PushContext): Promise<void> {
    * read "awake" and will not ring), then push until exactly these have ended. Everyone later reads the armed flag.
    */
   async function sleep(): Promise<void> {
-    await arm(client)
+    await arm(client, timing.expiryMs)
     let armedAt = performance.now()
+    let hasSlept = false
     try {
       let unrung: ReadonlySet<string> = await openWriters(client)
       while (!stopping.aborted) {
-        if (await push()) return
-        if (unrung.size === 0 && waker.isListening) {
-          await waker.wait(DOORBELL_RENEWAL_MS)
-        } else {
-          await waker.wait(unrung.size > 0 ? WRITER_POLL_MS : POLL_MS)
+        if (await push()) {
+          // The safety poll found what should have rung: LISTEN may be dead without an error. Poll until it proves itself.
+          if (hasSlept) waker.doubt()
+          return
         }
+        hasSlept = unrung.size === 0 && waker.isListening
+        if (hasSlept) await waker.wait(timing.renewalMs)
+        else await waker.wait(unrung.size > 0 ? timing.writerPollMs : timing.pollMs)
         if (waker.hasRung) return
         if (unrung.size > 0) unrung = unrung.intersection(await openWriters(client))
-        if (performance.now() - armedAt >= DOORBELL_RENEWAL_MS) {
-          await arm(client)
+        const armedForMs = performance.now() - armedAt
+        if (armedForMs >= timing.renewalMs) {
+          await arm(client, timing.expiryMs)
           armedAt = performance.now()
+          // It ran out before it was renewed (the relay was stopped, the server slow): as if armed for the first time.
+          if (armedForMs >= timing.expiryMs) unrung = await openWriters(client)
         }
       }
     } finally {
@@ -87,7 +118,7 @@ export async function pushChanges(context: PushContext): Promise<void> {
   while (!stopping.aborted) {
     if (await push()) continue
     if (ringable) await sleep()
-    else await waker.wait(POLL_MS)
+    else await waker.wait(timing.pollMs)
   }
   await disarm(client)
 }

@@ -15,19 +15,27 @@ const SELF_TEST_TIMEOUT_MS = 5_000
 export class Waker {
   readonly #subscriber
   readonly #log: Logger
+  readonly #onLost: (error: Error) => void
   #rung = false
   #wake: (() => void) | undefined
   #isListening = false
+  #isStopped = false
   #started: Promise<void> | undefined
 
-  constructor(databaseUrl: string, log: Logger) {
+  /** @param onLost called if the listening session is gone and nothing brings it back. */
+  constructor(databaseUrl: string, log: Logger, onLost: (error: Error) => void = () => {}) {
     this.#log = log
+    this.#onLost = onLost
     this.#subscriber = pgListen.default(sessionConfig(databaseUrl, 'listen'), {
       // 0 disables the default of giving up for good after 3 s.
       retryTimeout: 0,
-      retryInterval: (attempt) =>
-        Math.min(RETRY_CAP_MS, RETRY_BASE_MS * 2 ** Math.min(attempt, 10)) *
-        (0.5 + Math.random() / 2),
+      retryInterval: (attempt) => {
+        // The only way out of pg-listen's loop, which knows nothing of close(): without it every loss of the server leaves a
+        // session behind that nobody uses, and a relay that cannot end.
+        if (this.#isStopped) throw new Error('stopped while reconnecting')
+        const ceiling = Math.min(RETRY_CAP_MS, RETRY_BASE_MS * 2 ** Math.min(attempt, 10))
+        return ceiling * (0.5 + Math.random() / 2)
+      },
       // Payloads are empty; the default would parse them as JSON.
       parse: (text) => text,
       serialize: (text) => String(text),
@@ -49,33 +57,61 @@ export class Waker {
     const { events, notifications } = this.#subscriber
     events.on('error', (error) => {
       this.#isListening = false
+      if (this.#isStopped) return
       this.#log.warn({ code: (error as { code?: string }).code }, 'the listening session failed')
+      // pg-listen has given up: it makes no further attempt.
+      this.#onLost(error)
     })
     events.on('reconnect', () => {
       this.#isListening = false
     })
     events.on('connected', () => {
+      if (this.#isStopped) {
+        // Stopped while it was reconnecting: close() closed the session before this one.
+        void this.#subscriber.close()
+        return
+      }
       // What was notified while we were away is lost, so every connection is a reason to look. The first one comes
       // before LISTEN; #start proves that one.
       if (this.#subscriber.getSubscribedChannels().length > 0) this.#isListening = true
       this.ring()
     })
-    notifications.on(DOORBELL_CHANNEL, () => this.ring())
+    notifications.on(DOORBELL_CHANNEL, () => {
+      // Whatever arrives proves that LISTEN delivers.
+      this.#isListening = !this.#isStopped
+      this.ring()
+    })
     await this.#subscriber.connect()
     await this.#subscriber.listenTo(DOORBELL_CHANNEL)
     await this.#proveDelivery()
   }
 
   async #proveDelivery(): Promise<void> {
+    this.#isListening = false
     this.#rung = false
-    await this.#subscriber.notify(DOORBELL_CHANNEL, '')
-    await this.wait(SELF_TEST_TIMEOUT_MS)
-    this.#isListening = this.#rung
+    if (await this.#notifyOurselves()) await this.wait(SELF_TEST_TIMEOUT_MS)
     if (!this.#isListening) {
       this.#log.warn(
         'LISTEN delivers nothing; polling instead. Is DX_DATABASE_URL a transaction pooler? It must be a direct connection.',
       )
     }
+  }
+
+  /** False where nothing can be notified, for instance because the queue of the server is full: then we poll. */
+  async #notifyOurselves(): Promise<boolean> {
+    try {
+      await this.#subscriber.notify(DOORBELL_CHANNEL, '')
+      return true
+    } catch (error) {
+      this.#log.warn({ code: (error as { code?: string }).code }, 'NOTIFY failed; polling')
+      return false
+    }
+  }
+
+  /** Takes LISTEN for broken until a notification to ourselves, or any other, arrives. */
+  doubt(): void {
+    this.#isListening = false
+    if (!this.#isStopped) void this.#notifyOurselves()
   }
 
   /** Wakes whoever waits now, or the next one to wait. */
@@ -108,6 +144,7 @@ export class Waker {
   }
 
   async stop(): Promise<void> {
+    this.#isStopped = true
     this.#isListening = false
     this.#wake?.()
     if (this.#started === undefined) return

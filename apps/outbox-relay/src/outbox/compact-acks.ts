@@ -2,16 +2,19 @@ import type pg from 'pg'
 
 const LOCK_NOT_AVAILABLE = '55P03'
 
-// TRUNCATE and the re-insert of the newest ack are one transaction: whoever reads, reads an ack. Only relays ask for this
-// table, and the lock is not waited for.
+// TRUNCATE and the re-insert of the newest ack are one statement: whoever reads, reads an ack. Only relays ask for this
+// table, and the lock is not waited for. No temporary table: many databases revoke the right to make one.
 const COMPACT = /* sql */ `
-begin;
-set local synchronous_commit = local;
-lock table hq_export.ack in access exclusive mode nowait;
-create temporary table newest on commit drop as select * from hq_export.ack order by id desc limit 1;
-truncate hq_export.ack;
-insert into hq_export.ack select * from newest;
-commit;`
+do $$
+declare
+  v_newest hq_export.ack;
+begin
+  set local synchronous_commit = local;
+  lock table hq_export.ack in access exclusive mode nowait;
+  select a.* into v_newest from hq_export.ack a order by a.id desc limit 1;
+  truncate hq_export.ack;
+  insert into hq_export.ack select v_newest.*;
+end $$`
 
 const COUNT = /* sql */ `select count(*)::int as count from (select from hq_export.ack limit 1000) a`
 
@@ -25,7 +28,6 @@ export async function compactAcks(client: pg.ClientBase): Promise<void> {
   try {
     await client.query(COMPACT)
   } catch (error) {
-    await client.query('rollback')
     if ((error as { code?: string }).code !== LOCK_NOT_AVAILABLE) throw error
   }
 }

@@ -27,8 +27,11 @@ const CAN_RING = /* sql */ `
 select pg_catalog.current_setting('max_prepared_transactions') = '0' as can_ring`
 
 /** Asks every writer that inserts from now on to notify when it commits. */
-export async function arm(client: pg.ClientBase): Promise<void> {
-  await client.query({ name: 'doorbell-arm', text: ARM, values: [DOORBELL_EXPIRY_MS] })
+export async function arm(
+  client: pg.ClientBase,
+  expiryMs: number = DOORBELL_EXPIRY_MS,
+): Promise<void> {
+  await client.query({ name: 'doorbell-arm', text: ARM, values: [expiryMs] })
 }
 
 /** Tells writers that the relay is awake. */

@@ -15,15 +15,29 @@ left join hq_export.incarnation i on true`
 const LAST_ACK_EPOCH = /* sql */ `
 select epoch from hq_export.ack order by id desc limit 1`
 
+// A visible row's transaction has ended, so its id lies below the snapshot's xmax; one that does not was given by another server.
+// Finds a restore where no relay has acked before.
+const HAS_FOREIGN_ROWS = /* sql */ `
+select exists (select from hq_export.outbox_0 where xid >= pg_catalog.pg_snapshot_xmax(pg_catalog.pg_current_snapshot()))
+    or exists (select from hq_export.outbox_1 where xid >= pg_catalog.pg_snapshot_xmax(pg_catalog.pg_current_snapshot()))
+    or exists (select from hq_export.outbox_2 where xid >= pg_catalog.pg_snapshot_xmax(pg_catalog.pg_current_snapshot()))
+  as found`
+
 // Rows of a dump carry transaction ids of another server, which mean nothing here and may never become visible. They are
-// written anew under this transaction's id. Writers are locked out for the moment: nothing is lost between.
+// written anew under this transaction's id. Writers are locked out for the moment: nothing is lost between. They queue behind
+// our wait for the lock, so it is short; the relay then tries again. Gathered in one table, then written anew into another: many
+// databases revoke the right to make a temporary one.
 const REWRITE_RETAINED = /* sql */ `
+set local lock_timeout = '1s';
 lock table hq_export.outbox_0, hq_export.outbox_1, hq_export.outbox_2 in access exclusive mode;
-create temporary table retained on commit drop as
-  select * from hq_export.outbox_0 union all select * from hq_export.outbox_1 union all select * from hq_export.outbox_2;
-truncate hq_export.outbox_0, hq_export.outbox_1, hq_export.outbox_2;
-insert into hq_export.outbox_0 (captured_at, version, dataset, deleted, sqlstate, key, traceparent, body)
-  select captured_at, version, dataset, deleted, sqlstate, key, traceparent, body from retained order by seq;`
+insert into hq_export.outbox_0 (seq, captured_at, version, dataset, deleted, sqlstate, key, traceparent, body)
+  select seq, captured_at, version, dataset, deleted, sqlstate, key, traceparent, body from hq_export.outbox_1
+  union all
+  select seq, captured_at, version, dataset, deleted, sqlstate, key, traceparent, body from hq_export.outbox_2;
+truncate hq_export.outbox_1, hq_export.outbox_2;
+insert into hq_export.outbox_1 (captured_at, version, dataset, deleted, sqlstate, key, traceparent, body)
+  select captured_at, version, dataset, deleted, sqlstate, key, traceparent, body from hq_export.outbox_0 order by seq;
+truncate hq_export.outbox_0;`
 
 const BEGIN_INCARNATION = /* sql */ `insert into hq_export.incarnation default values returning id::text as incarnation`
 
@@ -37,6 +51,11 @@ export interface EstablishedEpoch {
   readonly epoch: string
   /** True when everything retained is to be sent again. */
   readonly isNew: boolean
+}
+
+async function hasForeignRows(client: pg.ClientBase): Promise<boolean> {
+  const { rows } = await client.query<{ found: boolean }>(HAS_FOREIGN_ROWS)
+  return rows[0]?.found ?? false
 }
 
 /**
@@ -62,7 +81,8 @@ export async function establishEpoch(client: pg.ClientBase): Promise<Established
     const isNew = epoch !== last
     if (isNew) {
       const restoredElsewhere =
-        last !== undefined && !last.startsWith(`${found.system_identifier}.`)
+        (last !== undefined && !last.startsWith(`${found.system_identifier}.`)) ||
+        (await hasForeignRows(client))
       if (restoredElsewhere) await client.query(REWRITE_RETAINED)
       await client.query(RESET_ACK, [epoch, EMPTY_SNAPSHOT])
     }

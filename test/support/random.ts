@@ -1,0 +1,17 @@
+import { randomInt } from 'node:crypto'
+
+/** A seed to print, so that a failed run can be made again. */
+export function randomSeed(): number {
+  return randomInt(2 ** 31)
+}
+
+/** Uniform numbers in [0, 1) that a seed repeats (mulberry32). */
+export function seededRandom(seed: number): () => number {
+  let state = seed >>> 0
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1)
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
+  }
+}
