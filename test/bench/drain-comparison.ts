@@ -1,23 +1,22 @@
 import type { CpuPerRow } from './cpu-time.ts'
-import { NATIVE } from './drain-native.ts'
 import type { DrainRound, OurRound } from './drain-ours.ts'
 import { median } from './median.ts'
 import type { BenchOptions, Measure } from './scenario.ts'
 
-/** Both sides of a drain. */
-export interface Drains {
-  readonly ours: readonly OurRound[]
-  readonly anchors: readonly DrainRound[]
+/** Both sides of a drain; the anchor may be ours, too, under another condition. */
+export interface Drains<Ours extends OurRound = OurRound, Anchor extends DrainRound = DrainRound> {
+  readonly ours: readonly Ours[]
+  readonly anchors: readonly Anchor[]
 }
 
 /** Runs both sides in turn; who goes first alternates, so that neither always meets the warmer machine. */
-export async function compareDrains(
+export async function compareDrains<Ours extends OurRound, Anchor extends DrainRound>(
   { repeat, report }: Pick<BenchOptions, 'repeat' | 'report'>,
-  drainOurs: () => Promise<OurRound>,
-  drainAnchor: () => Promise<DrainRound>,
-): Promise<Drains> {
-  const ours: OurRound[] = []
-  const anchors: DrainRound[] = []
+  drainOurs: () => Promise<Ours>,
+  drainAnchor: () => Promise<Anchor>,
+): Promise<Drains<Ours, Anchor>> {
+  const ours: Ours[] = []
+  const anchors: Anchor[] = []
   async function runOurs(): Promise<void> {
     const round = await drainOurs()
     ours.push(round)
@@ -39,24 +38,38 @@ function middle<Round>(rounds: readonly Round[], value: (round: Round) => number
   return Math.round(median(rounds.map(value)))
 }
 
-/** The measures of every drain, by their fixed names. */
-export function drainMeasures({ ours, anchors }: Drains): Measure[] {
+/**
+ * The measures of every drain, by their fixed names.
+ * @param anchorName what the anchor is.
+ */
+export function drainMeasures({ ours, anchors }: Drains, anchorName: string): Measure[] {
   const rate = ({ rowsPerSecond }: DrainRound) => rowsPerSecond
-  const memory = (name: string, value: (round: OurRound) => number): Measure => ({
-    name,
-    unit: 'MB',
-    ours: middle(ours, value),
-    anchor: null,
-    anchor_name: null,
-  })
   return [
     {
       name: 'rows_per_s',
       unit: 'rows/s',
       ours: middle(ours, rate),
       anchor: middle(anchors, rate),
-      anchor_name: NATIVE,
+      anchor_name: anchorName,
     },
+    ...memoryMeasures(ours),
+  ]
+}
+
+/** Peak memory of our two programs; beside that of the anchor where it is ours, too. */
+export function memoryMeasures(
+  ours: readonly OurRound[],
+  anchors?: readonly OurRound[],
+  anchorName?: string,
+): Measure[] {
+  const memory = (name: string, value: (round: OurRound) => number): Measure => ({
+    name,
+    unit: 'MB',
+    ours: middle(ours, value),
+    anchor: anchors === undefined ? null : middle(anchors, value),
+    anchor_name: anchorName ?? null,
+  })
+  return [
     memory('relay_rss_mb', ({ relayMb }) => relayMb),
     memory('gateway_rss_mb', ({ gatewayMb }) => gatewayMb),
   ]
@@ -71,12 +84,16 @@ function describeCpu(side: string, rounds: readonly { readonly cpu: CpuPerRow }[
   return `CPU of ${side}, us per row: ${parts.join(', ')}; together ${total.toFixed(1)}`
 }
 
-/** How it was measured, and what it cost in processor time, which other load on the machine does not change. */
+/** How ours was measured, and what both cost in processor time, which other load on the machine hardly changes. */
 export function drainNotes({ ours, anchors }: Drains): string[] {
   return [
-    "ours: from the relay's line `working` until the ledger, which commits with the rows, has all of them",
-    "anchor: from the walsender's state `catchup` until the last row can be read in HQ",
+    "ours: from the relay's line `working` until its ack, which follows HQ's last commit",
+    `rows posted: ${middle(ours, ({ sentRows }) => sentRows)}`,
     describeCpu('ours', ours),
     describeCpu('anchor', anchors),
   ]
 }
+
+/** How the anchor was measured where it is native logical replication. */
+export const NATIVE_NOTE =
+  "anchor: from the walsender's state `catchup` until the last row can be read in HQ"

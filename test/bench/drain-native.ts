@@ -15,7 +15,8 @@ export const NATIVE = 'native logical replication'
 export async function drainNative(
   { dx, hq }: BenchServers,
   native: NativeReplication,
-  { rows, signal }: BenchOptions,
+  { signal }: BenchOptions,
+  rows: number,
   hasLast: () => Promise<boolean>,
 ): Promise<DrainRound> {
   const clocks = { source: () => serverCpuMs(dx.postmaster), hq: () => serverCpuMs(hq.postmaster) }

@@ -5,6 +5,7 @@ import type { DatasetName } from '@hq-export/contract'
 import { migrate as migrateHq } from '@hq-export/hq-ingest/migrate.ts'
 import { bind } from '@hq-export/outbox-relay/binding/bind.ts'
 import { migrate as migrateDx } from '@hq-export/outbox-relay/migrate.ts'
+import type pg from 'pg'
 import type { BenchServers } from './servers.ts'
 
 const BINDINGS_FOLDER = join(
@@ -18,16 +19,20 @@ const BINDINGS_FOLDER = join(
 
 interface BindingFile {
   readonly name: string
-  readonly datasets: readonly { readonly dataset: string }[]
+  readonly datasets: readonly { readonly dataset: string; readonly snapshot?: unknown }[]
 }
+
+const SNAPSHOTS: DatasetName = 'dx_entity_snapshots_v1'
 
 async function bindOnly(url: string, datasets: readonly DatasetName[]): Promise<void> {
   const reference: BindingFile = JSON.parse(
     await readFile(join(BINDINGS_FOLDER, 'reference.json'), 'utf8'),
   )
-  const bound = reference.datasets.filter(({ dataset }) =>
-    datasets.some((name) => name === dataset),
-  )
+  const bound = reference.datasets
+    .filter(({ dataset }) => datasets.some((name) => name === dataset))
+    .map(({ snapshot, ...rest }) =>
+      datasets.includes(SNAPSHOTS) && snapshot !== undefined ? { ...rest, snapshot } : rest,
+    )
   const folder = await mkdtemp(join(tmpdir(), 'hq-export-bench-'))
   try {
     const file = join(folder, 'binding.json')
@@ -38,12 +43,20 @@ async function bindOnly(url: string, datasets: readonly DatasetName[]): Promise<
   }
 }
 
-/** Brings both databases to what a scenario needs: the reference schema, our migrations, a binding of `datasets` alone. */
+/** The application's own schema, without anything of ours. */
+export async function installReferenceSchema(client: pg.ClientBase): Promise<void> {
+  await client.query(await readFile(join(BINDINGS_FOLDER, 'reference-schema.sql'), 'utf8'))
+}
+
+/**
+ * Brings both databases to what a scenario needs: the reference schema, our migrations, a binding of `datasets` alone. Entities
+ * yield snapshots only where `dx_entity_snapshots_v1` is among them.
+ */
 export async function install(
   { dx, hq }: BenchServers,
   datasets: readonly DatasetName[],
 ): Promise<void> {
-  await dx.client.query(await readFile(join(BINDINGS_FOLDER, 'reference-schema.sql'), 'utf8'))
+  await installReferenceSchema(dx.client)
   await migrateDx(dx.url)
   await bindOnly(dx.url, datasets)
   await migrateHq(hq.url)

@@ -4,21 +4,30 @@ import { parseArgs } from 'node:util'
 import { describeMachine, describeVersions } from './machine.ts'
 import { printJson, printMeasurement } from './print-measurement.ts'
 import { listProfiles, printProfiles } from './profile-summary.ts'
-import { type BenchOptions, type Scenario, WrongResultError } from './scenario.ts'
+import { type BenchOptions, type BenchSize, type Scenario, WrongResultError } from './scenario.ts'
 import { SCENARIOS } from './scenarios.ts'
 
 /** Exit status (design 3): good, found something wrong, could not tell or bad usage. */
 const WRONG = 1
 const UNKNOWN = 2
 
-const HELP = `Usage: npm run bench [-- NAME] [--rows N] [--repeat N] [--profile FOLDER] [--json]
+const ROWS_PER_COMMIT = 1000
 
-Measures how fast changes reach HQ, beside PostgreSQL's own logical replication in the same run.
+function describeSize(size: BenchSize): string {
+  return 'rows' in size ? `${size.rows} rows` : `${size.seconds} s a round`
+}
+
+const HELP = `Usage: npm run bench [-- NAME] [--rows N] [--seconds N] [--repeat N] [--profile FOLDER] [--json]
+
+Measures how fast changes reach HQ, each scenario beside its anchor in the same run.
 Without NAME, every scenario:
 
-${SCENARIOS.map(({ name, summary, defaultRows }) => `  ${name.padEnd(14)}${summary} (${defaultRows} rows)`).join('\n')}
+${SCENARIOS.map(({ name, summary, size }) => `  ${name.padEnd(14)}${summary} (${describeSize(size)})`).join('\n')}
 
-  --rows N          rows to measure with
+  --rows N          rows to measure with, where a scenario counts rows
+  --rows-per-commit N
+                    size of the transactions that wrote what a drain finds waiting (default ${ROWS_PER_COMMIT})
+  --seconds N       how long one round writes, where a scenario runs for a time
   --repeat N        rounds of ours and anchor; measures are medians (default 1)
   --profile FOLDER  write CPU profiles of relay and gateway there, and print where the time went; it costs speed
   --json            the result as one JSON object on the last line of standard output; needs NAME
@@ -44,6 +53,8 @@ function readArguments() {
       allowPositionals: true,
       options: {
         rows: { type: 'string' },
+        'rows-per-commit': { type: 'string' },
+        seconds: { type: 'string' },
         repeat: { type: 'string' },
         profile: { type: 'string' },
         json: { type: 'boolean' },
@@ -66,12 +77,27 @@ function chosen(names: readonly string[]): readonly Scenario[] {
   return [scenario]
 }
 
+/** A size that the named scenario does not have would be ignored without a word. */
+function assertSizes(
+  scenarios: readonly Scenario[],
+  rows: number | undefined,
+  seconds: number | undefined,
+): void {
+  for (const { name, size } of scenarios) {
+    const unfit = 'rows' in size ? seconds : rows
+    if (unfit === undefined) continue
+    throw new UsageError(
+      `${name} takes ${'rows' in size ? '--rows, not --seconds' : '--seconds, not --rows'}`,
+    )
+  }
+}
+
 async function measure(scenario: Scenario, options: BenchOptions, isJson: boolean): Promise<void> {
-  const { rows, profileFolder } = options
+  const { profileFolder } = options
   const earlier = profileFolder === undefined ? [] : await listProfiles(profileFolder)
   const measurement = await scenario.run(options)
   const versions = await describeVersions(measurement.postgresql)
-  const from = { scenario, rows, machine: describeMachine(), versions }
+  const from = { scenario, machine: describeMachine(), versions }
   if (profileFolder !== undefined) {
     const files = (await listProfiles(profileFolder)).filter((file) => !earlier.includes(file))
     process.stderr.write(`${await printProfiles(profileFolder, files)}\n\n`)
@@ -90,6 +116,9 @@ async function main(): Promise<void> {
   const isJson = values.json ?? false
   if (isJson && positionals.length === 0) throw new UsageError('--json needs a scenario')
   const rows = count(values.rows, '--rows')
+  const seconds = count(values.seconds, '--seconds')
+  if (positionals.length > 0) assertSizes(scenarios, rows, seconds)
+  const rowsPerCommit = count(values['rows-per-commit'], '--rows-per-commit') ?? ROWS_PER_COMMIT
   const repeat = count(values.repeat, '--repeat') ?? 1
   const profileFolder = values.profile === undefined ? undefined : resolve(values.profile)
   if (profileFolder !== undefined) await mkdir(profileFolder, { recursive: true })
@@ -105,7 +134,9 @@ async function main(): Promise<void> {
     await measure(
       scenario,
       {
-        rows: rows ?? scenario.defaultRows,
+        rows: 'rows' in scenario.size ? (rows ?? scenario.size.rows) : 0,
+        seconds: 'seconds' in scenario.size ? (seconds ?? scenario.size.seconds) : 0,
+        rowsPerCommit,
         repeat,
         profileFolder,
         env: process.env,

@@ -40,8 +40,11 @@ export class NativeReplication implements AsyncDisposable {
     this.#hqTable = `hq.${dataset}`
   }
 
-  /** Creates both tables, the publication, the slot and a subscription that does not run yet. */
-  async prepare(): Promise<void> {
+  /**
+   * Creates both tables, the publication, the slot and a subscription that does not run yet.
+   * @param fill puts into a table what is there before anything is replicated; it is called on both servers.
+   */
+  async prepare(fill?: (client: pg.ClientBase, table: string) => Promise<void>): Promise<void> {
     const { dx, hq } = this.#servers
     const { columns, primaryKey } = datasetByName(this.#dataset)
     const types = columns.map(
@@ -52,6 +55,8 @@ export class NativeReplication implements AsyncDisposable {
     await dx.client.query(
       `create table ${this.table} (${types.join(', ')}, primary key (${primaryKey.join(', ')}))`,
     )
+    // Before the slot exists: the slot keeps what is written after it.
+    await fill?.(dx.client, this.table)
     await dx.client.query(`create publication ${NAME} for table ${this.table}`)
     await dx.client.query('select pg_catalog.pg_create_logical_replication_slot($1, $2)', [
       NAME,
@@ -68,6 +73,7 @@ export class NativeReplication implements AsyncDisposable {
     )
     const drops = rows.map(({ name }) => `drop column ${name}`)
     await hq.client.query(`alter table ${this.table} ${drops.join(', ')}`)
+    await fill?.(hq.client, this.table)
     await hq.client.query(
       `create subscription ${NAME} connection '${dx.url}' publication ${NAME}
        with (create_slot = false, slot_name = '${NAME}', enabled = false, copy_data = false)`,

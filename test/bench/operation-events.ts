@@ -1,12 +1,12 @@
 import type pg from 'pg'
+import type { BenchOptions } from './scenario.ts'
+import { writeInCommits } from './write-in-commits.ts'
 
 /** Events of one run. */
-const EVENTS_PER_RUN = 12
-/** Rows of one transaction of the writing application, for ours and anchor alike. */
-export const ROWS_PER_COMMIT = 1000
+export const EVENTS_PER_RUN = 12
 
 /** Contract columns that {@link EVENTS} yields, which is all but the schema version. */
-const COLUMNS = `event_id, run_id, event_type, event_sequence, occurred_at, org_id, company_id, entity_type, entity_id,
+export const EVENT_COLUMNS = `event_id, run_id, event_type, event_sequence, occurred_at, org_id, company_id, entity_type, entity_id,
   provider, http_status, raw_request_ref, raw_response_ref, payload_hash, error_code, error_message, metadata_json`
 
 const RUN_ID = `pg_catalog.md5('run ' || i / ${EVENTS_PER_RUN})::uuid`
@@ -44,27 +44,13 @@ export async function insertRuns(client: pg.ClientBase, rows: number): Promise<v
   await client.query(INSERT_RUNS, [rows])
 }
 
-async function insertInCommits(
-  client: pg.ClientBase,
-  text: string,
-  rows: number,
-  signal: AbortSignal,
-): Promise<void> {
-  for (let first = 1; first <= rows; first += ROWS_PER_COMMIT) {
-    signal.throwIfAborted()
-    const last = Math.min(rows, first + ROWS_PER_COMMIT - 1)
-    await client.query({ name: `insert ${text.length}`, text, values: [first, last] })
-  }
-}
-
 /** Writes events as the application does: the capture triggers fire. */
 export async function insertEvents(
   client: pg.ClientBase,
   rows: number,
-  signal: AbortSignal,
+  options: BenchOptions,
 ): Promise<void> {
-  const text = `insert into ops.operation_events (${COLUMNS}) ${EVENTS}`
-  await insertInCommits(client, text, rows, signal)
+  await insertPlainEvents(client, 'ops.operation_events', rows, options)
 }
 
 /** Writes the same rows, in the same transactions, into a plain table with the contract's columns. */
@@ -72,9 +58,10 @@ export async function insertPlainEvents(
   client: pg.ClientBase,
   table: string,
   rows: number,
-  signal: AbortSignal,
+  options: BenchOptions,
 ): Promise<void> {
-  await insertInCommits(client, `insert into ${table} (${COLUMNS}) ${EVENTS}`, rows, signal)
+  const statement = `insert into ${table} (${EVENT_COLUMNS}) ${EVENTS}`
+  await writeInCommits(client, statement, rows, options)
 }
 
 /** Id of the event that was written last. */

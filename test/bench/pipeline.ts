@@ -7,7 +7,8 @@ import type { BenchServers } from './servers.ts'
 
 const START_TIMEOUT_MS = 30_000
 const READY_POLL_MS = 20
-const SOURCE = 'data-engine-x'
+/** Name of the source in every benchmark. */
+export const SOURCE = 'data-engine-x'
 /** What belongs to us in an environment; a benchmark measures defaults, whatever its caller has set. */
 const OUR_VARIABLES = /^(?:DX|HQ|RELAY|INGEST|CONSOLE|OTEL)_/
 
@@ -44,24 +45,30 @@ function timeOf(line: string): number {
   return time
 }
 
-/** Starts the gateway, waits until it is ready, then starts the relay and waits until it works. */
-export async function startPipeline(
-  { dx, hq }: BenchServers,
+/** Our gateway, as production runs it. */
+export interface RunningGateway extends AsyncDisposable {
+  readonly program: Program
+  readonly url: string
+  /** Key of the source {@link SOURCE}, which may write every org. */
+  readonly secret: string
+}
+
+/** Starts the gateway and waits until it is ready. */
+export async function startGateway(
+  { hq }: BenchServers,
   { env, profileFolder, signal }: BenchOptions,
-): Promise<Pipeline> {
+): Promise<RunningGateway> {
   await using started = new AsyncDisposableStack()
-  const neutral = neutralEnvironment(env)
   const secret = `whsec_${randomBytes(32).toString('base64')}`
   const port = await freePort()
-  const ingestUrl = `http://127.0.0.1:${port}`
-
-  const gateway = started.use(
+  const url = `http://127.0.0.1:${port}`
+  const program = started.use(
     new Program({
       name: 'gateway',
       entry: 'apps/hq-ingest/src/main.ts',
       args: ['serve'],
       env: {
-        ...neutral,
+        ...neutralEnvironment(env),
         HQ_DATABASE_URL: hq.url,
         INGEST_PORT: String(port),
         CONSOLE_PORT: String(await freePort()),
@@ -77,20 +84,31 @@ export async function startPipeline(
     timeoutMs: START_TIMEOUT_MS,
     signal,
     probe: async () => {
-      gateway.assertWell()
-      return isReady(ingestUrl)
+      program.assertWell()
+      return isReady(url)
     },
   })
+  const owned = started.move()
+  return { program, url, secret, [Symbol.asyncDispose]: () => owned.disposeAsync() }
+}
 
+/** Starts the gateway, waits until it is ready, then starts the relay and waits until it works. */
+export async function startPipeline(
+  servers: BenchServers,
+  options: BenchOptions,
+): Promise<Pipeline> {
+  const { env, profileFolder, signal } = options
+  await using started = new AsyncDisposableStack()
+  const { program: gateway, url, secret } = started.use(await startGateway(servers, options))
   const relay = started.use(
     new Program({
       name: 'relay',
       entry: 'apps/outbox-relay/src/main.ts',
       args: ['run'],
       env: {
-        ...neutral,
-        DX_DATABASE_URL: dx.url,
-        HQ_INGEST_URL: ingestUrl,
+        ...neutralEnvironment(env),
+        DX_DATABASE_URL: servers.dx.url,
+        HQ_INGEST_URL: url,
         HQ_SIGNING_SECRET: secret,
         RELAY_SOURCE: SOURCE,
         RELAY_METRICS_PORT: String(await freePort()),

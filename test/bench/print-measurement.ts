@@ -3,7 +3,6 @@ import type { Measure, Measurement, Scenario } from './scenario.ts'
 /** What a result says about where it comes from. */
 export interface Provenance {
   readonly scenario: Scenario
-  readonly rows: number
   readonly machine: string
   readonly versions: Readonly<Record<string, string>>
 }
@@ -12,7 +11,7 @@ export interface Provenance {
 export function printJson(measurement: Measurement, from: Provenance): string {
   return JSON.stringify({
     scenario: from.scenario.name,
-    rows: from.rows,
+    rows: measurement.rows,
     row_bytes: measurement.rowBytes,
     machine: from.machine,
     versions: from.versions,
@@ -37,7 +36,7 @@ function table(rows: readonly (readonly string[])[]): string {
 export function printMeasurement(measurement: Measurement, from: Provenance): string {
   const versions = Object.entries(from.versions).map(([name, version]) => `${name} ${version}`)
   return [
-    `${from.scenario.name}: ${from.rows} rows of ${measurement.rowBytes} bytes`,
+    `${from.scenario.name}: ${measurement.rows} rows of ${measurement.rowBytes} bytes`,
     `${from.machine}; ${versions.join(', ')}`,
     '',
     table([

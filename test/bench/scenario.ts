@@ -10,8 +10,12 @@ export interface Measure {
 
 /** What a scenario is given. */
 export interface BenchOptions {
-  /** Rows to measure with; a scenario says what a row is. */
+  /** Rows to measure with; a scenario says what a row is. 0 for a scenario that runs for a time. */
   readonly rows: number
+  /** Rows of one transaction of the writing application, in the drains, for ours and anchor alike. */
+  readonly rowsPerCommit: number
+  /** How long one round writes; 0 for a scenario of a number of rows. */
+  readonly seconds: number
   /** Rounds of ours and anchor; measures are medians. */
   readonly repeat: number
   /** Where to write CPU profiles of relay and gateway; undefined takes none. */
@@ -26,6 +30,8 @@ export interface BenchOptions {
 
 /** What a scenario found. */
 export interface Measurement {
+  /** Rows that were measured with, in one round of ours. */
+  readonly rows: number
   /** Bytes of JSON of one row as captured, on average. */
   readonly rowBytes: number
   readonly postgresql: string
@@ -34,11 +40,14 @@ export interface Measurement {
   readonly notes: readonly string[]
 }
 
+/** How much a scenario measures unless it is told: a number of rows, or for how many seconds. */
+export type BenchSize = { readonly rows: number } | { readonly seconds: number }
+
 /** A benchmark: a program that binds only the datasets that it measures. */
 export interface Scenario {
   readonly name: string
   readonly summary: string
-  readonly defaultRows: number
+  readonly size: BenchSize
   readonly run: (options: BenchOptions) => Promise<Measurement>
 }
 

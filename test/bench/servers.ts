@@ -16,33 +16,52 @@ const SETTINGS = {
 const DX_DATABASE = 'data_engine_x'
 const HQ_DATABASE = 'hq'
 
-/** One embedded server with one database for us, and a session that the benchmark itself uses. */
-export interface BenchServer extends AsyncDisposable {
+/** A session of the benchmark's own. */
+export interface BenchSession extends AsyncDisposable {
   readonly url: string
   readonly client: pg.Client
+}
+
+/** One embedded server with one database for us, and a session that the benchmark itself uses. */
+export interface BenchServer extends BenchSession {
   readonly postmaster: number
 }
 
-async function startServer(name: string, database: string): Promise<BenchServer> {
-  await using started = new AsyncDisposableStack()
-  const cluster = await EmbeddedCluster.start({ name, settings: SETTINGS })
-  started.defer(() => cluster.remove())
-
-  const admin = new pg.Client({ connectionString: cluster.url() })
-  await admin.connect()
-  await admin.query(`create database ${database}`).finally(() => admin.end())
-
-  const url = cluster.url(database)
+/** Connects; disposing of it disconnects. */
+export async function openSession(url: string): Promise<BenchSession> {
   const client = new pg.Client({ connectionString: url, application_name: 'bench' })
   let lost: Error | undefined
   client.on('error', (error) => {
     lost ??= error
   })
   await client.connect()
-  started.defer(async () => {
-    // Whatever a lost session broke has been reported by the query that it broke.
-    if (lost === undefined) await client.end()
-  })
+  return {
+    url,
+    client,
+    async [Symbol.asyncDispose]() {
+      // Whatever a lost session broke has been reported by the query that it broke.
+      if (lost === undefined) await client.end()
+    },
+  }
+}
+
+/** Settings of one scenario, beside those of all. */
+type MoreSettings = Readonly<Record<string, string>>
+
+async function startServer(
+  name: string,
+  database: string,
+  more: MoreSettings,
+): Promise<BenchServer> {
+  await using started = new AsyncDisposableStack()
+  const cluster = await EmbeddedCluster.start({ name, settings: { ...SETTINGS, ...more } })
+  started.defer(() => cluster.remove())
+
+  const admin = new pg.Client({ connectionString: cluster.url() })
+  await admin.connect()
+  await admin.query(`create database ${database}`).finally(() => admin.end())
+
+  const { url, client } = started.use(await openSession(cluster.url(database)))
   const postmaster = await cluster.pid()
   const owned = started.move()
   return { url, client, postmaster, [Symbol.asyncDispose]: () => owned.disposeAsync() }
@@ -56,10 +75,10 @@ export interface BenchServers extends AsyncDisposable {
 }
 
 /** Starts both servers, with an empty database each; on failure nothing is left behind. */
-export async function startServers(): Promise<BenchServers> {
+export async function startServers(more: MoreSettings = {}): Promise<BenchServers> {
   await using started = new AsyncDisposableStack()
-  const dx = started.use(await startServer('bench-dx', DX_DATABASE))
-  const hq = started.use(await startServer('bench-hq', HQ_DATABASE))
+  const dx = started.use(await startServer('bench-dx', DX_DATABASE, more))
+  const hq = started.use(await startServer('bench-hq', HQ_DATABASE, more))
   const { rows } = await hq.client.query<{ server_version: string }>('show server_version')
   const owned = started.move()
   return {

@@ -23,6 +23,7 @@ import {
   type TestDatabase,
 } from '../support/databases.ts'
 import { insertCompany, insertOrg } from '../support/reference-rows.ts'
+import { waitFor } from '../support/wait-for.ts'
 
 const REFERENCE = join(
   import.meta.dirname,
@@ -101,14 +102,25 @@ describe('a sound source', () => {
 
   test('changes nothing: not a row, not a lock that is left', async () => {
     const client = await database.connect()
-    const state = () =>
-      client.query(
-        `select (select count(*) from pg_locks where relation::regclass::text like 'hq_export%') as locks,
-                (select last_value from hq_export.outbox_seq) as seq, (select last_value from hq_export.doorbell) as bell`,
+    const state = async () => {
+      const { rows } = await client.query(
+        `select (select last_value from hq_export.outbox_seq) as seq, (select last_value from hq_export.doorbell) as bell,
+                (select count(*)::int from hq_export.dead_letter) as letters`,
       )
-    const before = (await state()).rows
+      return rows
+    }
+    const before = await state()
     await runDoctor(database.url, CHECKS)
-    expect((await state()).rows).toEqual(before)
+    expect(await state()).toEqual(before)
+    // Its sessions are gone, and with them every lock that they held.
+    await waitFor('the sessions of doctor to end', async () => {
+      const { rows } = await client.query<{ others: number }>(
+        `select count(*)::int as others from pg_stat_activity
+         where datname = current_database() and pid <> pg_backend_pid() and backend_type = 'client backend'
+           and application_name like 'outbox-relay%'`,
+      )
+      return rows[0]?.others === 0
+    })
   })
 })
 
