@@ -19,6 +19,9 @@ export interface OurRound extends DrainRound {
   readonly sentRows: number
 }
 
+/** The sum over the ledger grows with it; asked more often, it would cost HQ what ours is then charged for. */
+const PROGRESS_MS = 1_000
+
 const SENT_ROWS = /* sql */ `
 select coalesce(sum((answer #>> '{counts,received}')::int), 0)::int as rows from ingest.batch`
 
@@ -47,14 +50,20 @@ export async function drainOurs(
   async function sentRows(): Promise<number> {
     return (await hq.client.query<{ rows: number }>(SENT_ROWS)).rows[0]?.rows ?? 0
   }
+  let shown = { rows: 0, atMs: Number.NEGATIVE_INFINITY }
+  /** The ledger only shows progress: a resend may make it count more rows than wait. */
+  async function progress(): Promise<number> {
+    if (performance.now() - shown.atMs >= PROGRESS_MS) {
+      shown = { rows: Math.min(await sentRows(), rows - 1), atMs: performance.now() }
+    }
+    return shown.rows
+  }
   const before = await readCpu(clocks)
   const drainedAtMs = await waitUntilDrained({
     what: 'ours',
     rows,
     signal: options.signal,
-    // The ledger only shows progress: a resend may make it count more rows than wait.
-    arrived: async () =>
-      (await isAcked(dx.client, end)) ? rows : Math.min(await sentRows(), rows - 1),
+    arrived: async () => ((await isAcked(dx.client, end)) ? rows : progress()),
     assertWell: () => pipeline.assertWell(),
   })
   const round = {

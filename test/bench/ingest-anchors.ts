@@ -1,0 +1,66 @@
+import { Readable } from 'node:stream'
+import { text } from 'node:stream/consumers'
+import { pipeline } from 'node:stream/promises'
+import { datasetByName } from '@hq-export/contract'
+import type pg from 'pg'
+import { from as copyFrom, to as copyTo } from 'pg-copy-streams'
+import { assertCount } from './assert-count.ts'
+import { fillPlainCompanies, upsertPlainCompanies } from './company-entities.ts'
+import { EVENTS_DATASET } from './drain-events.ts'
+import { NativeReplication } from './native-replication.ts'
+import { type BenchServers, settleServers } from './servers.ts'
+import { timedRate } from './timed-rate.ts'
+import { ROWS_PER_BATCH } from './wire-batches.ts'
+
+/** The dataset of the upserts. */
+export const COMPANIES_DATASET = 'dx_company_entities_v1'
+
+const EVENT_COLUMNS = datasetByName(EVENTS_DATASET)
+  .columns.map(({ name }) => name)
+  .join(', ')
+
+/** The captured events as texts for COPY, one for each batch. */
+export async function readCopyTexts(dx: pg.Client): Promise<string[]> {
+  const view = `select ${EVENT_COLUMNS} from hq_export.${EVENTS_DATASET}`
+  const lines = (await text(dx.query(copyTo(`copy (${view}) to stdout`)))).split(/(?<=\n)/)
+  return Array.from({ length: Math.ceil(lines.length / ROWS_PER_BATCH) }, (_, batch) =>
+    lines.slice(batch * ROWS_PER_BATCH, (batch + 1) * ROWS_PER_BATCH).join(''),
+  )
+}
+
+/** COPY of the texts, a transaction each, into a table with the dataset's indexes; returns rows per second. */
+export async function copyEvents(
+  servers: BenchServers,
+  texts: readonly string[],
+  rows: number,
+  signal: AbortSignal,
+): Promise<number> {
+  const { client } = servers.hq
+  await using native = new NativeReplication(servers, EVENTS_DATASET)
+  await native.prepare()
+  await settleServers(servers)
+  const statement = `copy ${native.table} (${EVENT_COLUMNS}) from stdin`
+  const rate = await timedRate(rows, async () => {
+    for (const rowsText of texts) {
+      signal.throwIfAborted()
+      await pipeline(Readable.from([rowsText]), client.query(copyFrom(statement)))
+    }
+  })
+  await assertCount(client, native.table, rows)
+  return rate
+}
+
+/** Upserts a new version of every company into a table with the dataset's indexes; returns rows per second. */
+export async function upsertCompanies(
+  servers: BenchServers,
+  rows: number,
+  signal: AbortSignal,
+): Promise<number> {
+  await using native = new NativeReplication(servers, COMPANIES_DATASET)
+  const { table } = native
+  await native.prepare((client) => fillPlainCompanies(client, table, rows))
+  await settleServers(servers)
+  return await timedRate(rows, () =>
+    upsertPlainCompanies(servers.hq.client, table, rows, ROWS_PER_BATCH, 2, signal),
+  )
+}

@@ -1,0 +1,12 @@
+import { measureVersions } from '../drain-versions.ts'
+import type { Scenario } from '../scenario.ts'
+
+const VERSIONS = 10
+
+/** Updates of companies that wait, ten of each: the contract needs the newest only. */
+export const drainHot: Scenario = {
+  name: 'drain-hot',
+  summary: 'updates of companies waiting, 10 versions of each, against logical replication',
+  size: { rows: 200_000 },
+  run: (options) => measureVersions(options, VERSIONS),
+}

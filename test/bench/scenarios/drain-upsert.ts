@@ -1,0 +1,12 @@
+import { measureVersions } from '../drain-versions.ts'
+import type { Scenario } from '../scenario.ts'
+
+const VERSIONS = 2
+
+/** Updates of companies that wait, two of each. */
+export const drainUpsert: Scenario = {
+  name: 'drain-upsert',
+  summary: 'updates of companies waiting, 2 versions of each, against logical replication',
+  size: { rows: 200_000 },
+  run: (options) => measureVersions(options, VERSIONS),
+}

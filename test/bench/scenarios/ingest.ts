@@ -1,0 +1,108 @@
+import { assertCount } from '../assert-count.ts'
+import { enrichCompanies, fillCompanies, fillHqCompanies } from '../company-entities.ts'
+import { programCpuMs } from '../cpu-time.ts'
+import { EVENTS_DATASET, emptyEvents } from '../drain-events.ts'
+import { COMPANIES_DATASET, copyEvents, readCopyTexts, upsertCompanies } from '../ingest-anchors.ts'
+import { install } from '../install.ts'
+import { median } from '../median.ts'
+import { insertEvents, insertRuns } from '../operation-events.ts'
+import { assertWaiting, emptyOutbox } from '../outbox.ts'
+import { startGateway } from '../pipeline.ts'
+import { IN_FLIGHT, postBatches } from '../post-batches.ts'
+import type { BenchOptions, Measurement, Scenario } from '../scenario.ts'
+import { type BenchServers, settleServers, startServers } from '../servers.ts'
+import { timedRate } from '../timed-rate.ts'
+import { packOutbox, ROWS_PER_BATCH, type WireBatch } from '../wire-batches.ts'
+
+interface Round {
+  readonly rowsPerSecond: number
+  readonly cpuUs: number
+}
+
+/** The gateway alone: batches are made, compressed and waiting when the clock starts. */
+async function postAll(
+  servers: BenchServers,
+  options: BenchOptions,
+  batches: readonly WireBatch[],
+): Promise<Round> {
+  const rows = batches.reduce((sum, { rowCount }) => sum + rowCount, 0)
+  await settleServers(servers)
+  await using gateway = await startGateway(servers, options)
+  const before = await programCpuMs(gateway.program.pid)
+  const rowsPerSecond = await timedRate(rows, () => postBatches(gateway, batches, options.signal))
+  const cpuUs = (((await programCpuMs(gateway.program.pid)) - before) * 1000) / rows
+  return { rowsPerSecond, cpuUs }
+}
+
+async function run(options: BenchOptions): Promise<Measurement> {
+  const { rows, signal, repeat, report } = options
+  await using servers = await startServers()
+  const { dx, hq } = servers
+  await install(servers, [EVENTS_DATASET, COMPANIES_DATASET])
+  await insertRuns(dx.client, rows)
+  await fillCompanies(dx.client, rows)
+  await emptyOutbox(dx.client)
+  await enrichCompanies(dx.client, 'entities.company_entities', rows, 1, options)
+  const updates = await packOutbox(dx.client, COMPANIES_DATASET)
+  await emptyEvents(servers)
+  await insertEvents(dx.client, rows, options)
+  const rowBytes = Math.round(await assertWaiting(dx.client, rows))
+  const events = await packOutbox(dx.client, EVENTS_DATASET)
+  const copyTexts = await readCopyTexts(dx.client)
+
+  async function append(): Promise<Round> {
+    await hq.client.query(`truncate hq.${EVENTS_DATASET}, ingest.batch, ingest.quarantine`)
+    const round = await postAll(servers, options, events)
+    await assertCount(hq.client, `hq.${EVENTS_DATASET}`, rows)
+    return round
+  }
+
+  async function upsert(): Promise<Round> {
+    await fillHqCompanies(hq.client, rows)
+    return postAll(servers, options, updates)
+  }
+
+  const appends: Round[] = []
+  const upserts: Round[] = []
+  const copies: number[] = []
+  const statements: number[] = []
+  for (let round = 0; round < repeat; round++) {
+    appends.push(await append())
+    copies.push(await copyEvents(servers, copyTexts, rows, signal))
+    statements.push(await upsertCompanies(servers, rows, signal))
+    upserts.push(await upsert())
+    report(
+      `append ${Math.round(appends.at(-1)?.rowsPerSecond ?? 0)} (COPY ${Math.round(copies.at(-1) ?? 0)}), upsert ${Math.round(upserts.at(-1)?.rowsPerSecond ?? 0)} (SQL ${Math.round(statements.at(-1) ?? 0)}) rows/s`,
+    )
+  }
+  const measure = (name: string, ours: Round[], anchor: number[], anchorName: string) => ({
+    name,
+    unit: 'rows/s',
+    ours: Math.round(median(ours.map(({ rowsPerSecond }) => rowsPerSecond))),
+    anchor: Math.round(median(anchor)),
+    anchor_name: anchorName,
+  })
+  const cpu = (of: Round[]) => median(of.map(({ cpuUs }) => cpuUs)).toFixed(1)
+  return {
+    rows,
+    rowBytes,
+    postgresql: servers.version,
+    measures: [
+      measure('append_rows_per_s', appends, copies, 'bare COPY'),
+      measure('upsert_rows_per_s', upserts, statements, 'INSERT ... ON CONFLICT from SQL'),
+    ],
+    notes: [
+      `batches of ${ROWS_PER_BATCH} rows, compressed before the clock starts, ${IN_FLIGHT} in flight; signed as they are sent`,
+      `anchors: one session, a transaction for every ${ROWS_PER_BATCH} rows, same indexes; rows of the upserts are computed in the statement`,
+      `CPU of the gateway, us per row: append ${cpu(appends)}, upsert ${cpu(upserts)}`,
+    ],
+  }
+}
+
+/** The gateway by itself. */
+export const ingest: Scenario = {
+  name: 'ingest',
+  summary: 'signed batches into the gateway alone, against COPY and INSERT ... ON CONFLICT',
+  size: { rows: 200_000 },
+  run,
+}
