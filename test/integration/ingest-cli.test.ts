@@ -50,6 +50,22 @@ test('status prints tables, sources and open quarantine, for people and as JSON'
   expect(text.stdout).toContain('dx_operation_runs_v1  invalid_value  1')
 })
 
+test('a port that is taken is named with the settings that choose it, and exits 2', async () => {
+  await using hq = await createHqDatabase()
+  await using gateway = await startGateway(hq.url)
+  const { port } = new URL(gateway.url)
+  const settings = {
+    HQ_DATABASE_URL: hq.url,
+    INGEST_PORT: port,
+    INGEST_KEYS: `${SOURCE}=${SECRET}`,
+  }
+  const { status, stderr } = await ingest(['serve'], settings)
+  expect(status).toBe(2)
+  expect(stderr).toBe(
+    `127.0.0.1:${port} is taken by another process; set INGEST_HOST or INGEST_PORT\n`,
+  )
+})
+
 test('migrate says that there is nothing to do', async () => {
   await using hq = await createHqDatabase()
   expect(await ingest(['migrate'], { HQ_DATABASE_URL: hq.url })).toMatchObject({

@@ -50,6 +50,10 @@ async function runServe(): Promise<void> {
 function explain(error: unknown): string {
   // What these say was written for the operator; anything else may be a defect, so it keeps its stack.
   if (error instanceof ConfigError || error instanceof MigrationStateError) return error.message
+  if ((error as { code?: unknown }).code === 'EADDRINUSE') {
+    const { address, port } = error as { address?: string; port?: number }
+    return `${address}:${port} is taken by another process; set INGEST_HOST or INGEST_PORT`
+  }
   if (error instanceof AggregateError) return error.errors.map(String).join('\n')
   return error instanceof Error ? (error.stack ?? error.message) : String(error)
 }
