@@ -96,8 +96,11 @@ export class Pipeline implements AsyncDisposable {
   }
 
   /** Starts a gateway and waits until it is ready. */
-  async startGateway(orgs?: readonly string[]): Promise<AppProcess> {
-    const gateway = new AppProcess('hq-ingest', ['serve'], this.gatewayEnv(orgs))
+  async startGateway(
+    orgs?: readonly string[],
+    env: Record<string, string> = {},
+  ): Promise<AppProcess> {
+    const gateway = new AppProcess('hq-ingest', ['serve'], { ...this.gatewayEnv(orgs), ...env })
     this.#processes.push(gateway)
     await waitFor('the gateway to be ready', async () => {
       gateway.assertRunning()
