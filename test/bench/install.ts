@@ -2,10 +2,10 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { DatasetName } from '@hq-export/contract'
+import { installReferenceSchema } from '@hq-export/demo/install-reference-schema.ts'
 import { migrate as migrateHq } from '@hq-export/hq-ingest/migrate.ts'
 import { bind } from '@hq-export/outbox-relay/binding/bind.ts'
 import { migrate as migrateDx } from '@hq-export/outbox-relay/migrate.ts'
-import type pg from 'pg'
 import type { BenchServers } from './servers.ts'
 
 const BINDINGS_FOLDER = join(
@@ -41,11 +41,6 @@ async function bindOnly(url: string, datasets: readonly DatasetName[]): Promise<
   } finally {
     await rm(folder, { recursive: true, force: true })
   }
-}
-
-/** The application's own schema, without anything of ours. */
-export async function installReferenceSchema(client: pg.ClientBase): Promise<void> {
-  await client.query(await readFile(join(BINDINGS_FOLDER, 'reference-schema.sql'), 'utf8'))
 }
 
 /**

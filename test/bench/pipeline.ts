@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { freePort } from './free-port.ts'
+import { freePort } from '@hq-export/demo/free-port.ts'
 import { pollUntil } from './poll-until.ts'
 import { Program } from './program.ts'
 import type { BenchOptions } from './scenario.ts'

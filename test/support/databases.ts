@@ -1,20 +1,10 @@
 import { randomBytes } from 'node:crypto'
-import { readFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { installReferenceSchema as installOperationalSchema } from '@hq-export/demo/install-reference-schema.ts'
 import { migrate as migrateHq } from '@hq-export/hq-ingest/migrate.ts'
 import { bind } from '@hq-export/outbox-relay/binding/bind.ts'
 import { migrate as migrateDx } from '@hq-export/outbox-relay/migrate.ts'
 import pg from 'pg'
 import { inject } from 'vitest'
-
-const BINDINGS_FOLDER = join(
-  import.meta.dirname,
-  '..',
-  '..',
-  'migrations',
-  'data-engine-x',
-  'bindings',
-)
 
 /** A database of its own for one test file; the server and the template are shared. */
 export interface TestDatabase extends AsyncDisposable {
@@ -90,14 +80,8 @@ function openDatabase(url: string, drop: () => Promise<unknown>): TestDatabase {
 }
 
 /** Runs the operational schema of the reference binding, as the application's own migrations would. */
-export async function installReferenceSchema(url: string): Promise<void> {
-  const client = new pg.Client({ connectionString: url })
-  await client.connect()
-  try {
-    await client.query(await readFile(join(BINDINGS_FOLDER, 'reference-schema.sql'), 'utf8'))
-  } finally {
-    await client.end()
-  }
+export function installReferenceSchema(url: string): Promise<void> {
+  return withAdmin(url, installOperationalSchema)
 }
 
 /** Makes an empty database a data-engine-x: reference schema, our migrations, reference binding. */

@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto'
+import { freePort } from '@hq-export/demo/free-port.ts'
 import type pg from 'pg'
 import { AppProcess } from './app-process.ts'
 import { createDxDatabase, createHqDatabase, type TestDatabase } from './databases.ts'
-import { freePort } from './free-port.ts'
 import { waitFor } from './wait-for.ts'
 
 /** A fresh signing secret. */

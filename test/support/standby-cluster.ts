@@ -3,6 +3,7 @@ import { appendFile, chmod, mkdtemp, readdir, rm, writeFile } from 'node:fs/prom
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
+import { freePort } from '@hq-export/demo/free-port.ts'
 import {
   type PostgresBinaries,
   postgresBinaries,
@@ -12,7 +13,6 @@ import {
 import { runProgram } from '@hq-export/demo/run-program.ts'
 import { OWNER_FILE, SCRATCH_PREFIX } from '@hq-export/demo/sweep-abandoned-clusters.ts'
 import type pg from 'pg'
-import { freePort } from './free-port.ts'
 
 const run = promisify(execFile)
 const START_TIMEOUT_SECONDS = 60

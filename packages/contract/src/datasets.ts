@@ -23,9 +23,6 @@ export const SCHEMA_VERSION = 'v1'
 /** Reserved dataset outside the contract: a row that only measures the way (design 5). */
 export const HEARTBEAT_DATASET = 'dx_heartbeat_v1'
 
-/** Outbox number of the heartbeat; the contract's datasets start at 1. */
-export const HEARTBEAT_DATASET_NUMBER = 0
-
 const byName = new Map<string, Dataset>(DATASETS.map((dataset) => [dataset.name, dataset]))
 const byNumber = new Map<number, Dataset>(DATASETS.map((dataset) => [dataset.number, dataset]))
 

@@ -14,7 +14,6 @@ export {
   datasetByName,
   datasetByNumber,
   HEARTBEAT_DATASET,
-  HEARTBEAT_DATASET_NUMBER,
   isDatasetName,
   SCHEMA_VERSION,
 } from './datasets.ts'

@@ -1,3 +1,4 @@
+import { installReferenceSchema } from '@hq-export/demo/install-reference-schema.ts'
 import { assertCount } from '../assert-count.ts'
 import {
   type CaptureRound,
@@ -10,7 +11,7 @@ import { catchUp } from '../catch-up.ts'
 import { fillCompanies } from '../company-entities.ts'
 import { cpuPerRow, readCpu } from '../cpu-time.ts'
 import type { MixResult, MixTask } from '../drivers/write-mix.ts'
-import { install, installReferenceSchema } from '../install.ts'
+import { install } from '../install.ts'
 import { median } from '../median.ts'
 import { EVENTS_PER_RUN, insertRuns } from '../operation-events.ts'
 import { averageBodyBytes, emptyOutbox } from '../outbox.ts'

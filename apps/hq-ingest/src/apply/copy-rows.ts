@@ -32,7 +32,7 @@ const copyStatement = perDataset((dataset) => {
 })
 
 /** One row after the other as COPY text. */
-export function copyText(dataset: Dataset, rows: readonly AcceptedRow[], origin: Origin): string {
+function copyText(dataset: Dataset, rows: readonly AcceptedRow[], origin: Origin): string {
   const names = dataset.columns.map(({ name }) => name)
   const tail = `\t${escapeText(origin.source)}\t${escapeText(origin.batch)}\n`
   let text = ''

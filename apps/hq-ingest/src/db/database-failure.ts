@@ -24,8 +24,3 @@ export function isRowFault(error: unknown): error is pg.DatabaseError {
 export function isTransient(error: unknown): boolean {
   return error instanceof pg.DatabaseError && (error.code === '40001' || error.code === '40P01')
 }
-
-/** True for a unique violation, which an append meets where a key exists already. */
-export function isUniqueViolation(error: unknown): boolean {
-  return error instanceof pg.DatabaseError && error.code === '23505'
-}
