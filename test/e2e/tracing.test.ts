@@ -9,6 +9,8 @@ const ORIGIN_TRACE = '4bf92f3577b34da6a3ce929d0e0e4736'
 const ORIGIN = `00-${ORIGIN_TRACE}-00f067aa0ba902b7-01`
 
 interface Span {
+  /** `service.name` of the program that exported it. */
+  readonly service: string | undefined
   readonly name: string
   readonly traceId: string
   readonly spanId: string
@@ -18,7 +20,10 @@ interface Span {
 
 interface Export {
   readonly resourceSpans: readonly {
-    readonly scopeSpans: readonly { readonly spans: readonly Span[] }[]
+    readonly resource: {
+      readonly attributes: readonly { key: string; value: { stringValue?: string } }[]
+    }
+    readonly scopeSpans: readonly { readonly spans: readonly Omit<Span, 'service'>[] }[]
   }[]
 }
 
@@ -31,9 +36,11 @@ async function startReceiver() {
     if (request.url === '/v1/traces') {
       const sent: Export = JSON.parse(Buffer.concat(chunks).toString('utf8'))
       spans.push(
-        ...sent.resourceSpans.flatMap(({ scopeSpans }) =>
-          scopeSpans.flatMap((scope) => scope.spans),
-        ),
+        ...sent.resourceSpans.flatMap(({ resource, scopeSpans }) => {
+          const name = resource.attributes.find(({ key }) => key === 'service.name')
+          const service = name?.value.stringValue
+          return scopeSpans.flatMap((scope) => scope.spans.map((span) => ({ ...span, service })))
+        }),
       )
     }
     response.writeHead(200, { 'content-type': 'application/json' }).end('{}')
@@ -60,7 +67,7 @@ test('a row is followed from the transaction that wrote it through both apps, by
   await using receiver = await startReceiver()
   await using pipeline = await Pipeline.create()
   await pipeline.startGateway(undefined, receiver.env)
-  pipeline.startRelay(receiver.env)
+  pipeline.startRelay({ ...receiver.env, OTEL_SERVICE_NAME: 'relay-of-a-test' })
   const orgId = await insertOrg(pipeline.dx)
   await pipeline.dx.query('begin')
   await pipeline.dx.query("select set_config('hq_export.traceparent', $1, true)", [ORIGIN])
@@ -77,6 +84,7 @@ test('a row is followed from the transaction that wrote it through both apps, by
     find('process dx_company_entities_v1', received),
   )
   expect(new Set([send.traceId, received.traceId, processed.traceId]).size).toBe(1)
+  expect([send.service, received.service]).toEqual(['relay-of-a-test', 'hq-ingest'])
   expect(send.links?.map(({ traceId }) => traceId)).toEqual([ORIGIN_TRACE])
   expect(processed.links?.map(({ traceId }) => traceId)).toEqual([ORIGIN_TRACE])
   expect(JSON.stringify(receiver.spans)).not.toContain('secret of the row')

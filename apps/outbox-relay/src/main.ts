@@ -10,7 +10,7 @@ import { assertMigrated, MigrationStateError, migrate } from './migrate.ts'
 import { printFindings, printJson, printStatus } from './print.ts'
 import { Relay } from './relay.ts'
 import { readStatus } from './status.ts'
-import { isTracingAsked, startTracing } from './tracing.ts'
+import { startTracing } from './tracing.ts'
 
 /** Exit status (design 3): good, found something wrong, could not tell or bad usage. */
 const GOOD = 0
@@ -38,7 +38,7 @@ async function withDatabase<T>(
 async function runRelay(): Promise<void> {
   const config = loadConfig(env)
   const log = createLog()
-  const stopTracing = isTracingAsked(env) ? await startTracing('outbox-relay') : async () => {}
+  const stopTracing = await startTracing(env)
   const relay = new Relay(config, log)
   const stop = (signal: NodeJS.Signals) => {
     log.info({ signal }, 'stopping: finishing what is in flight')

@@ -14,24 +14,33 @@ const TRACER = 'hq-export.outbox-relay'
 /** OpenTelemetry's default limit of links per span; what goes beyond is counted on the span. */
 const MAX_LINKS = 128
 
+/** Name under which the relay appears, unless `OTEL_SERVICE_NAME` says otherwise. */
+const SERVICE_NAME = 'outbox-relay'
+
+type Environment = Readonly<Record<string, string | undefined>>
+
 let isTracing = false
 
 /** Ends tracing and sends what is buffered. */
 export type StopTracing = () => Promise<void>
 
 /** True where the standard variables name a place to send traces to. */
-export function isTracingAsked(env: Readonly<Record<string, string | undefined>>): boolean {
-  if (env.OTEL_SDK_DISABLED === 'true') return false
+function isTracingAsked(env: Environment): boolean {
+  if (env.OTEL_SDK_DISABLED?.toLowerCase() === 'true') return false
   return Boolean(env.OTEL_EXPORTER_OTLP_ENDPOINT || env.OTEL_EXPORTER_OTLP_TRACES_ENDPOINT)
 }
 
 /**
- * Starts the OpenTelemetry SDK, which reads the standard `OTEL_*` variables itself. Loaded only now: without tracing the SDK
- * would be most of the process's start-up time and a good part of its memory.
+ * Starts the OpenTelemetry SDK if the standard variables ask for it; it reads the rest of them itself. Loaded only then: without
+ * tracing the SDK would be most of the process's start-up time and a good part of its memory.
  */
-export async function startTracing(serviceName: string): Promise<StopTracing> {
+export async function startTracing(env: Environment): Promise<StopTracing> {
+  if (!isTracingAsked(env)) return async () => {}
   const { NodeSDK } = await import('@opentelemetry/sdk-node')
-  const sdk = new NodeSDK({ serviceName, instrumentations: [] })
+  const sdk = new NodeSDK({
+    ...(env.OTEL_SERVICE_NAME === undefined && { serviceName: SERVICE_NAME }),
+    instrumentations: [],
+  })
   sdk.start()
   isTracing = true
   return () => sdk.shutdown()
