@@ -9,6 +9,8 @@ export interface IngestConfig {
   readonly port: number
   readonly consolePort: number
   readonly keys: readonly IngestKey[]
+  /** How long HQ keeps the answer to a batch at least. */
+  readonly ledgerDays: number
 }
 
 /** Every problem with the settings at once, one line each: variable, rule, value received. */
@@ -41,6 +43,14 @@ function portSchema(fallback: number) {
     .refine((port) => port <= MAX_PORT, rule)
 }
 
+const ledgerDaysRule = 'must be a number of days, 1 to 3650'
+const ledgerDaysSchema = z
+  .string()
+  .regex(/^[1-9]\d{0,3}$/, ledgerDaysRule)
+  .default('30')
+  .transform(Number)
+  .refine((days) => days <= 3650, ledgerDaysRule)
+
 const keysSchema = z.string('must be set').transform((text, context): readonly IngestKey[] => {
   const { keys, problems } = parseIngestKeys(text)
   for (const message of problems) context.addIssue({ code: 'custom', message })
@@ -53,6 +63,7 @@ const SETTINGS = {
   INGEST_PORT: portSchema(8080),
   CONSOLE_PORT: portSchema(8081),
   INGEST_KEYS: keysSchema,
+  INGEST_LEDGER_DAYS: ledgerDaysSchema,
 } as const
 
 function parse<Shape extends z.ZodRawShape>(shape: Shape, env: Environment) {
@@ -85,6 +96,7 @@ export function loadConfig(env: Environment): IngestConfig {
     port: settings.INGEST_PORT,
     consolePort: settings.CONSOLE_PORT,
     keys: Object.freeze(settings.INGEST_KEYS),
+    ledgerDays: settings.INGEST_LEDGER_DAYS,
   })
 }
 

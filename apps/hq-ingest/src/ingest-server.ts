@@ -8,6 +8,7 @@ import type { Admission } from './batch/admit.ts'
 import { connectPlain, createPool } from './db/connect.ts'
 import { createGateway } from './gateway.ts'
 import type { IngestKey } from './ingest-key.ts'
+import { LedgerKeeper } from './ledger/ledger-keeper.ts'
 import { assertMigrated, MigrationStateError } from './migrate.ts'
 
 export interface IngestServerOptions {
@@ -20,6 +21,8 @@ export interface IngestServerOptions {
   /** Clock of signatures, milliseconds since the epoch; default the system's. */
   readonly now?: () => number
   readonly maxConnections?: number
+  /** How long the answer to a batch is kept at least. */
+  readonly ledgerDays?: number
   /** From the first look at a body to its last byte. */
   readonly bodyTimeoutMs?: number
   /** How long a stop waits for requests under way before it cuts them off. */
@@ -29,6 +32,7 @@ export interface IngestServerOptions {
 }
 
 const DEFAULT_MAX_CONNECTIONS = 8
+const DEFAULT_LEDGER_DAYS = 30
 const DEFAULT_BODY_TIMEOUT_MS = 30_000
 const DEFAULT_DRAIN_TIMEOUT_MS = 15_000
 const HEADERS_TIMEOUT_MS = 10_000
@@ -50,6 +54,7 @@ export class IngestServer {
   readonly #stopping = new AbortController()
   /** Sessions with a transaction under way. */
   readonly #busy = new Set<pg.PoolClient>()
+  readonly #keeper: LedgerKeeper
   #pool: pg.Pool | undefined
   #server: Server | undefined
   #started: Promise<string> | undefined
@@ -57,6 +62,8 @@ export class IngestServer {
 
   constructor(options: IngestServerOptions) {
     this.#options = options
+    const { databaseUrl, log, now = Date.now, ledgerDays = DEFAULT_LEDGER_DAYS } = options
+    this.#keeper = new LedgerKeeper({ databaseUrl, keepDays: ledgerDays, now, log })
   }
 
   /**
@@ -136,6 +143,7 @@ export class IngestServer {
       return false
     }
     this.#admission.migrated = true
+    this.#keeper.start()
     return true
   }
 
@@ -164,6 +172,7 @@ export class IngestServer {
     try {
       await this.#closeServer()
     } finally {
+      await this.#keeper.stop()
       await this.#pool?.end()
     }
   }

@@ -81,6 +81,7 @@ export {
 export {
   INT8_PATTERN,
   NUMERIC_PATTERN,
+  REFERENCE_PATTERN,
   TIMESTAMP_PATTERN,
   UUID_PATTERN,
   wireValueSchema,

@@ -27,14 +27,14 @@ function quote(text: string): string {
 
 function arrayOf(
   rows: readonly AcceptedRow[],
-  valueOf: (row: AcceptedRow) => unknown,
+  read: (row: AcceptedRow) => unknown,
   bare: boolean,
 ): string {
   let text = '{'
   let empty = true
   let separator = ''
   for (const row of rows) {
-    const value = valueOf(row)
+    const value = read(row)
     if (value === null || value === undefined) text += `${separator}NULL`
     else {
       empty = false

@@ -41,6 +41,11 @@ export function createPool(databaseUrl: string, maxConnections: number): pg.Pool
   })
 }
 
+/** One session as the writer role, for work beside the requests. */
+export async function connectWriter(databaseUrl: string): Promise<pg.Client> {
+  return connectPlain(withSessionSettings(databaseUrl))
+}
+
 /** Connects as the URL says, without the writer role, which a database that is not migrated lacks. */
 export async function connectPlain(databaseUrl: string): Promise<pg.Client> {
   const client = new pg.Client({

@@ -193,7 +193,7 @@ export const entitySnapshots = hq.table(
   ],
 )
 
-/** Ledger of applied batches. */
+/** Ledger of applied batches, partitioned by the month in which they were received. */
 export const batch = ingest.table(
   'batch',
   {
@@ -212,7 +212,7 @@ export const batch = ingest.table(
     answer: exactJson().notNull(),
   },
   (t) => [
-    primaryKey({ name: 'batch_pkey', columns: [t.source, t.batch] }),
+    primaryKey({ name: 'batch_pkey', columns: [t.source, t.batch, t.receivedAt] }),
     index('batch_source_received_idx').on(t.source, t.receivedAt),
   ],
 )
@@ -240,12 +240,20 @@ export const quarantine = ingest.table(
     traceparent: text(),
     rowSha256: bytes('row_sha256').notNull(),
     rowText: text('row_text').notNull(),
+    lastSeenAt: instant('last_seen_at').notNull(),
+    seenCount: integer('seen_count').notNull(),
+    orgAllowed: boolean('org_allowed').notNull(),
+    resolution: text(),
+    resolvedBy: text('resolved_by'),
+    resolutionNote: text('resolution_note'),
+    traceId: text('trace_id'),
   },
   (t) => [
     primaryKey({ name: 'quarantine_pkey', columns: [t.id] }),
     uniqueIndex('quarantine_open_key')
-      .on(t.source, t.dataset, t.rowSha256, t.deleted, t.code)
+      .on(t.source, t.dataset, t.rowSha256, t.deleted)
       .where(isNull(t.resolvedAt)),
+    index('quarantine_open_idx').on(t.dataset, t.code, t.id).where(isNull(t.resolvedAt)),
     index('quarantine_batch_idx').on(t.source, t.batch),
   ],
 )
@@ -261,4 +269,21 @@ export const heartbeat = ingest.table(
     epoch: text(),
   },
   (t) => [primaryKey({ name: 'heartbeat_pkey', columns: [t.source] })],
+)
+
+/** What operators did by hand. */
+export const audit = ingest.table(
+  'audit',
+  {
+    id: bigint({ mode: 'bigint' }).generatedAlwaysAsIdentity(),
+    at: instant().notNull(),
+    actor: text().notNull(),
+    action: text().notNull(),
+    subject: text().notNull(),
+    detail: exactJson().notNull(),
+  },
+  (t) => [
+    primaryKey({ name: 'audit_pkey', columns: [t.id] }),
+    index('audit_subject_idx').on(t.subject, t.id),
+  ],
 )
