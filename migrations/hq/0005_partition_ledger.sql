@@ -11,11 +11,13 @@
 
 do $$
 declare
+  v_first timestamp;
   v_month timestamp;
   v_name  text;
 begin
-  select pg_catalog.date_trunc('month', greatest(pg_catalog.max(received_at), pg_catalog.clock_timestamp()) at time zone 'UTC')
-  into v_month from ingest.batch;
+  select pg_catalog.date_trunc('month', greatest(pg_catalog.max(received_at), pg_catalog.clock_timestamp()) at time zone 'UTC'),
+    pg_catalog.date_trunc('month', pg_catalog.min(received_at) at time zone 'UTC')
+  into v_month, v_first from ingest.batch;
   v_name := 'batch_' || pg_catalog.to_char(v_month, 'YYYY_MM');
   execute pg_catalog.format('alter table ingest.batch rename to %I', v_name);
   execute pg_catalog.format('alter table ingest.%I drop constraint batch_pkey', v_name);
@@ -28,8 +30,9 @@ begin
     'alter table ingest.%I add constraint %I primary key (source, batch, received_at)', v_name, v_name || '_pkey');
   -- Everything that was received before belongs to this partition, too, and goes with it.
   execute pg_catalog.format(
-    'alter table ingest.batch attach partition ingest.%I for values from (minvalue) to (%L)',
-    v_name, pg_catalog.to_char(v_month + interval '1 month', 'YYYY-MM-DD') || ' 00:00:00+00');
+    'alter table ingest.batch attach partition ingest.%I for values from (%L) to (%L)',
+    v_name, pg_catalog.to_char(coalesce(v_first, v_month), 'YYYY-MM-DD') || ' 00:00:00+00',
+    pg_catalog.to_char(v_month + interval '1 month', 'YYYY-MM-DD') || ' 00:00:00+00');
 end $$;
 
 comment on table ingest.batch is 'ledger: every batch that was applied lately, with the answer that a repeated delivery gets again';

@@ -294,6 +294,50 @@ test('the same version with another deleted flag is quarantined', async () => {
   expect(listed(answer)).toEqual(['0 quarantined version_conflict'])
 })
 
+test('the same version with another unknown column is quarantined; one that HQ has learned since is not', async () => {
+  const row = company({ added_later: '1.10' })
+  await apply(COMPANIES, [row])
+  expect((await apply(COMPANIES, [row])).counts).toMatchObject({ duplicate: 1 })
+  const listedFor = async (values: Record<string, unknown>) =>
+    listed(await apply(COMPANIES, [{ ...row, ...values }]))
+  expect(await listedFor({ added_later: '1.1' })).toEqual(['0 quarantined version_conflict'])
+  expect(await listedFor({ added_later: undefined })).toEqual(['0 quarantined version_conflict'])
+  expect(await listedFor({ added_later: '1.10', another: null })).toEqual(['0 duplicate'])
+
+  // Another gateway knows the column already, and wrote it there; this one still has it among the unknown.
+  await client.query(`alter table hq.${COMPANIES} add column added_later numeric`)
+  await client.query(
+    `update hq.${COMPANIES} set added_later = 1.10, _dx_extra = null where entity_id = $1`,
+    [row.entity_id],
+  )
+  expect(await listedFor({})).toEqual(['0 duplicate'])
+  expect(await listedFor({ added_later: '1.1' })).toEqual(['0 quarantined version_conflict'])
+  await client.query(`alter table hq.${COMPANIES} drop column added_later`)
+})
+
+test('a conflict says both contents by their hashes, in the answer and in quarantine, and no value', async () => {
+  const row = company({ canonical_name: 'first secret name' })
+  const event = buildRow(EVENTS)
+  await apply(COMPANIES, [row])
+  await apply(EVENTS, [event])
+  const hashes = /: incoming sha256 ([0-9a-f]{64}), stored sha256 ([0-9a-f]{64})$/
+  for (const answer of [
+    await apply(COMPANIES, [{ ...row, canonical_name: 'second secret name' }]),
+    await apply(COMPANIES, [envelopeRow(row, { deleted: true })]),
+    await apply(COMPANIES, [{ ...row, unknown: 1 }]),
+    await apply(EVENTS, [{ ...event, event_type: 'another secret type' }]),
+  ]) {
+    const detail = answer.rows[0]?.detail ?? ''
+    const [, incoming, stored] = hashes.exec(detail) ?? []
+    expect(incoming).toBeDefined()
+    expect(incoming).not.toBe(stored)
+    expect(detail).not.toContain('secret')
+    expect(
+      await one('select detail from ingest.quarantine where batch = $1', [answer.batch]),
+    ).toEqual({ detail })
+  }
+})
+
 test('a deletion marks the row, and a later version brings it back', async () => {
   const row = company()
   const deletedAt = `select (_dx_deleted_at at time zone 'UTC')::text as at from hq.${COMPANIES} where entity_id = '${row.entity_id}'`

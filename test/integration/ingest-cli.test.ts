@@ -1,27 +1,7 @@
-import { execFile } from 'node:child_process'
 import { expect, test } from 'vitest'
 import { createHqDatabase } from '../support/databases.ts'
 import { buildEnvelope, buildRow, deliver, SECRET, SOURCE, startGateway } from './ingest-client.ts'
-import { INGEST_MAIN } from './ingest-process.ts'
-
-interface Run {
-  readonly status: number
-  readonly stdout: string
-  readonly stderr: string
-}
-
-function ingest(args: string[], env: Record<string, string> = {}): Promise<Run> {
-  return new Promise((resolve) => {
-    const child = execFile(
-      process.execPath,
-      [INGEST_MAIN, ...args],
-      { env },
-      (_error, stdout, stderr) => {
-        resolve({ status: child.exitCode ?? -1, stdout, stderr })
-      },
-    )
-  })
-}
+import { ingest } from './ingest-command.ts'
 
 test('status prints tables, sources and open quarantine, for people and as JSON', async () => {
   await using hq = await createHqDatabase()
@@ -104,5 +84,6 @@ test('what cannot be told is status 2 and says why, without a secret', async () 
 test('help is status 0', async () => {
   const run = await ingest(['--help'])
   expect(run.status).toBe(0)
-  for (const command of ['migrate', 'serve', 'status']) expect(run.stdout).toContain(command)
+  for (const command of ['migrate', 'quarantine', 'serve', 'status'])
+    expect(run.stdout).toContain(command)
 })

@@ -23,6 +23,8 @@ export interface IngestServerOptions {
   readonly maxConnections?: number
   /** How long the answer to a batch is kept at least. */
   readonly ledgerDays?: number
+  /** Clock of that, milliseconds since the epoch; default HQ's. */
+  readonly ledgerNow?: () => number
   /** From the first look at a body to its last byte. */
   readonly bodyTimeoutMs?: number
   /** How long a stop waits for requests under way before it cuts them off. */
@@ -62,8 +64,8 @@ export class IngestServer {
 
   constructor(options: IngestServerOptions) {
     this.#options = options
-    const { databaseUrl, log, now = Date.now, ledgerDays = DEFAULT_LEDGER_DAYS } = options
-    this.#keeper = new LedgerKeeper({ databaseUrl, keepDays: ledgerDays, now, log })
+    const { databaseUrl, log, ledgerNow, ledgerDays = DEFAULT_LEDGER_DAYS } = options
+    this.#keeper = new LedgerKeeper({ databaseUrl, keepDays: ledgerDays, now: ledgerNow, log })
   }
 
   /**

@@ -3,10 +3,13 @@ import { ConfigError, loadConfig, loadDatabaseUrl } from './config.ts'
 import { IngestServer } from './ingest-server.ts'
 import { createLogger } from './log.ts'
 import { MigrationStateError, migrate } from './migrate.ts'
+import { addQuarantineCommands } from './quarantine/commands.ts'
 import { startTracing } from './tracing.ts'
 
 /** Nothing could be said: bad usage, settings that are not usable, a database that does not answer. */
 const EXIT_CANNOT_TELL = 2
+/** The output says what is wrong. */
+const EXIT_FOUND_WRONG = 1
 
 function print(line: string): void {
   process.stdout.write(`${line}\n`)
@@ -74,6 +77,14 @@ program
   .description('rows, batches and open quarantine of HQ')
   .option('--json', 'print JSON')
   .action(runStatus)
+
+addQuarantineCommands(program, {
+  env: process.env,
+  print,
+  found: () => {
+    process.exitCode = EXIT_FOUND_WRONG
+  },
+})
 
 try {
   await program.parseAsync()

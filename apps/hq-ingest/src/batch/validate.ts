@@ -28,7 +28,7 @@ const MAX_SCALAR_BYTES = 32
 
 interface Validation {
   readonly rules: DatasetRules
-  readonly key: IngestKey
+  readonly key: Pick<IngestKey, 'orgs'>
   readonly text: string
   readonly rowSpans: () => readonly Span[]
   readonly suspicious: boolean
@@ -117,7 +117,11 @@ function findUnstorable(validation: Validation, index: number): Fault | undefine
   return undefined
 }
 
-function mayWrite(rules: DatasetRules, key: IngestKey, row: EnvelopeRow['row']): boolean {
+function mayWrite(
+  rules: DatasetRules,
+  key: Pick<IngestKey, 'orgs'>,
+  row: EnvelopeRow['row'],
+): boolean {
   if (!rules.tenantScoped || key.orgs === undefined) return true
   return key.orgs.has(String(row.org_id).toLowerCase())
 }
@@ -176,7 +180,7 @@ function extraOf(validation: Validation, row: EnvelopeRow['row'], index: number)
 export function validate(
   batch: DecodedBatch,
   rules: DatasetRules,
-  key: IngestKey,
+  key: Pick<IngestKey, 'orgs'>,
   options: { readonly rowSpans: () => readonly Span[]; readonly maxRowBytes: number },
 ): ValidatedRows {
   const { text, envelope } = batch

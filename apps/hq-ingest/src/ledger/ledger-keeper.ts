@@ -1,14 +1,15 @@
 import pg from 'pg'
 import type { Logger } from 'pino'
 import { connectWriter } from '../db/connect.ts'
+import { readHqClock } from './hq-clock.ts'
 import { retainLedger } from './retain-ledger.ts'
 
 export interface LedgerKeeperOptions {
   readonly databaseUrl: string
   /** How long an answer is kept at least, in days. */
   readonly keepDays: number
-  /** Milliseconds since the epoch. */
-  readonly now: () => number
+  /** Milliseconds since the epoch; default HQ's own clock. */
+  readonly now?: (() => number) | undefined
   readonly log: Logger
 }
 
@@ -63,7 +64,11 @@ export class LedgerKeeper {
       const client = await connectWriter(databaseUrl)
       this.#client = client
       try {
-        const retained = await retainLedger(client, now(), keepDays)
+        const retained = await retainLedger(
+          client,
+          now?.() ?? (await readHqClock(client)),
+          keepDays,
+        )
         if (retained !== undefined && retained.created.length + retained.dropped.length > 0) {
           log.info(retained, 'ledger partitions')
         }
