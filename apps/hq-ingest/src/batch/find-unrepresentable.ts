@@ -10,7 +10,8 @@ const ESCAPE_PATTERN = /\\(?:u([0-9a-fA-F]{4})|.)/g
  * could hide a credential: one search, paid for by every batch.
  */
 export function isSuspicious(text: string): boolean {
-  return SUSPICION_PATTERN.test(text)
+  // The plain search is more than twice as fast, and finds nothing in nearly every batch.
+  return text.includes('\\u') && SUSPICION_PATTERN.test(text)
 }
 
 function isHighSurrogate(unit: number): boolean {

@@ -77,6 +77,8 @@ describe.each(Object.entries(SECRETS))('%s', (rule, secrets) => {
       { note: JSON.stringify({ deep: [{ line: `first\n${secret}` }] }) },
       { unknown: { deep: [1, secret] } },
       { [secret]: 1 },
+      { note: `\u0000${secret}` },
+      { note: JSON.stringify(`\u0001${secret}`) },
     ]
     for (const place of places) {
       const text = JSON.stringify(place)

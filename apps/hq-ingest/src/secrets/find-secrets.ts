@@ -9,14 +9,17 @@ export interface FoundSecret {
   readonly last4?: string
 }
 
-// Escapes of printable ASCII and of the slash, at any depth of JSON inside of JSON: nobody needs them, and they hide.
-const NEEDLESS_ESCAPE_PATTERN = /\\{1,64}(?:u00([2-7][0-9a-fA-F])|\/)/g
+// At any depth of JSON inside of JSON.
+const ESCAPE_PATTERN = /\\{1,64}(?:u([0-9a-fA-F]{4})|([bfnrt/]))/g
+const PRINTABLE_PATTERN = /[!-~]/
 
-/** JSON text without the escapes that could hide a keyword. */
-function normalise(jsonText: string): string {
-  return jsonText.replace(NEEDLESS_ESCAPE_PATTERN, (_, code?: string) =>
-    code === undefined ? '/' : String.fromCharCode(Number.parseInt(code, 16)),
-  )
+/** JSON text with printable ASCII in place of its escapes, which could hide a keyword, and a space in place of all others. */
+function withoutEscapes(jsonText: string): string {
+  return jsonText.replace(ESCAPE_PATTERN, (_, code?: string, short?: string) => {
+    if (code === undefined) return short === '/' ? '/' : ' '
+    const character = String.fromCharCode(Number.parseInt(code, 16))
+    return PRINTABLE_PATTERN.test(character) ? character : ' '
+  })
 }
 
 /** Shannon's entropy in bits per character. */
@@ -33,7 +36,7 @@ function entropyOf(text: string): number {
 
 /** Every credential in JSON text, by rule. */
 export function findSecrets(jsonText: string): FoundSecret[] {
-  const text = normalise(jsonText)
+  const text = withoutEscapes(jsonText)
   const found: FoundSecret[] = []
   for (const { id, pattern, minEntropy = 0, showsLast4 } of SECRET_RULES) {
     for (const [secret] of text.matchAll(pattern)) {

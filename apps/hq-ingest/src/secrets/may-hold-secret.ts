@@ -1,7 +1,8 @@
 /*
- * The one look that every batch pays for. Each probe is a fragment of a rule's keyword that begins with a character rare in our
- * text, because V8 looks for the first character with SIMD: one alternation of all keywords costs eight times as much. What a
- * fragment finds must then look like the keyword, right there, so that ordinary words cost next to nothing.
+ * The one look that every batch pays for: 0.15 us a row of 770 bytes, where decoding and validating it takes 4. Each probe is a
+ * fragment of a rule's keyword that begins with a character rare in our text and is no longer than V8 searches with SIMD; one
+ * alternation of all keywords costs nine times as much. What a fragment finds must then look like the keyword, right there, so
+ * that ordinary words cost next to nothing.
  */
 
 interface Probe {
@@ -17,7 +18,7 @@ const PROBES: readonly Probe[] = [
   { fragment: 'ACCA', before: 0, keyword: /ACCA[A-Z2-7]{16}/y },
   { fragment: 'A3T', before: 0, keyword: /A3T[A-Z0-9][A-Z2-7]{16}/y },
   { fragment: 'gh', before: 0, keyword: /gh[pousr]_/y },
-  { fragment: 'github_p', before: 0, keyword: /github_pat_/y },
+  { fragment: 'gith', before: 0, keyword: /github_pat_/y },
   { fragment: 'k_', before: 1, keyword: /[sr]k_(?:test|live|prod)_/y },
   { fragment: 'k-ant-', before: 1, keyword: /sk-ant-/y },
   { fragment: 'xox', before: 0, keyword: /xox[abeoprs]-/y },
