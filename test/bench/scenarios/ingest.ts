@@ -7,6 +7,7 @@ import { install } from '../install.ts'
 import { median } from '../median.ts'
 import { insertEvents, insertRuns } from '../operation-events.ts'
 import { assertWaiting, emptyOutbox } from '../outbox.ts'
+import { PeakMemory } from '../peak-memory.ts'
 import { startGateway } from '../pipeline.ts'
 import { IN_FLIGHT, postBatches } from '../post-batches.ts'
 import type { BenchOptions, Measurement, Scenario } from '../scenario.ts'
@@ -17,6 +18,7 @@ import { packOutbox, ROWS_PER_BATCH, type WireBatch } from '../wire-batches.ts'
 interface Round {
   readonly rowsPerSecond: number
   readonly cpuUs: number
+  readonly memoryMb: number
 }
 
 /** The gateway alone: batches are made, compressed and waiting when the clock starts. */
@@ -28,10 +30,11 @@ async function postAll(
   const rows = batches.reduce((sum, { rowCount }) => sum + rowCount, 0)
   await settleServers(servers)
   await using gateway = await startGateway(servers, options)
+  using memory = new PeakMemory(gateway.program.pid)
   const before = await programCpuMs(gateway.program.pid)
   const rowsPerSecond = await timedRate(rows, () => postBatches(gateway, batches, options.signal))
   const cpuUs = (((await programCpuMs(gateway.program.pid)) - before) * 1000) / rows
-  return { rowsPerSecond, cpuUs }
+  return { rowsPerSecond, cpuUs, memoryMb: await memory.megabytes() }
 }
 
 async function run(options: BenchOptions): Promise<Measurement> {
@@ -82,6 +85,7 @@ async function run(options: BenchOptions): Promise<Measurement> {
     anchor: Math.round(median(anchor)),
     anchor_name: anchorName,
   })
+  const megabytes = (of: Round[]) => Math.max(...of.map(({ memoryMb }) => memoryMb)).toFixed(0)
   const cpu = (of: Round[]) => median(of.map(({ cpuUs }) => cpuUs)).toFixed(1)
   return {
     rows,
@@ -94,7 +98,7 @@ async function run(options: BenchOptions): Promise<Measurement> {
     notes: [
       `batches of ${ROWS_PER_BATCH} rows, compressed before the clock starts, ${IN_FLIGHT} in flight; signed as they are sent`,
       `anchors: one session, a transaction for every ${ROWS_PER_BATCH} rows, same indexes; rows of the upserts are computed in the statement`,
-      `CPU of the gateway, us per row: append ${cpu(appends)}, upsert ${cpu(upserts)}`,
+      `CPU of the gateway, us per row: append ${cpu(appends)}, upsert ${cpu(upserts)}; its peak memory: ${megabytes(appends)} and ${megabytes(upserts)} MB`,
     ],
   }
 }

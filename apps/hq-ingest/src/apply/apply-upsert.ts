@@ -16,6 +16,11 @@ function compareVersions(a: string, b: string): number {
   return BigInt(a) < BigInt(b) ? -1 : 1
 }
 
+/** Rows come in the order of their keys. */
+function hasRepeatedKey(rows: readonly AcceptedRow[]): boolean {
+  return rows.some(({ key }, position) => key === rows[position + 1]?.key)
+}
+
 /** Rows by key, the one to apply last: highest version, of equal ones the later in the batch. */
 function groupByKey(
   dataset: VersionedDataset,
@@ -107,7 +112,7 @@ function settleRest(
 }
 
 /**
- * Writes rows of a snapshot dataset under the contract's version rule. A key may come more than once in a batch: its
+ * Writes rows of a snapshot dataset, in key order, under the contract's version rule. A key may come more than once in a batch: its
  * highest version is applied, older ones and repetitions are superseded, and other content of the same version is
  * offered afterwards, so that HQ itself says whether it conflicts.
  */
@@ -117,6 +122,9 @@ export async function applyUpsert(
   rows: readonly AcceptedRow[],
   origin: Origin,
 ): Promise<Applied> {
+  if (!hasRepeatedKey(rows)) {
+    return isolate(client, rows, (part) => applyDistinct(client, dataset, part, origin))
+  }
   const total = nothingApplied()
   let groups = groupByKey(dataset, rows)
   while (groups.size > 0) {

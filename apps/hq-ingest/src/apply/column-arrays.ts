@@ -25,24 +25,20 @@ function quote(text: string): string {
   return SPECIAL_PATTERN.test(text) ? `"${text.replace(SPECIALS_PATTERN, '\\$&')}"` : `"${text}"`
 }
 
+// One join per column: adding value by value would leave a rope of 100,000 pieces a batch to the garbage collector.
 function arrayOf(
   rows: readonly AcceptedRow[],
   read: (row: AcceptedRow) => unknown,
   bare: boolean,
 ): string {
-  let text = '{'
   let empty = true
-  let separator = ''
-  for (const row of rows) {
+  const texts = rows.map((row) => {
     const value = read(row)
-    if (value === null || value === undefined) text += `${separator}NULL`
-    else {
-      empty = false
-      text += bare ? `${separator}${value}` : separator + quote(String(value))
-    }
-    separator = ','
-  }
-  return empty ? '{}' : `${text}}`
+    if (value === null || value === undefined) return 'NULL'
+    empty = false
+    return bare ? value : quote(String(value))
+  })
+  return empty ? '{}' : `{${texts.join(',')}}`
 }
 
 /** Number of the first parameter that {@link arraysFrom} leaves free. */
