@@ -21,7 +21,12 @@ function problemsOf(env: Record<string, string | undefined>): readonly string[] 
 
 test('what is not set has the documented default', () => {
   const config = loadConfig({ ...MINIMUM, INGEST_PORT: ' ' })
-  expect(config).toMatchObject({ host: '127.0.0.1', port: 8080, consolePort: 8081 })
+  expect(config).toMatchObject({
+    host: '127.0.0.1',
+    port: 8080,
+    consolePort: 8081,
+    ledgerDays: 30,
+  })
   expect(config.keys).toMatchObject([{ source: 'data-engine-x', orgs: undefined }])
   expect(Object.isFrozen(config)).toBe(true)
 })
@@ -32,6 +37,12 @@ test('every problem is reported at once, with variable, rule and value', () => {
     "INGEST_PORT must be a port, 0 to 65535; received '70000'",
     "CONSOLE_PORT must be a port, 0 to 65535; received 'http'",
     'INGEST_KEYS key 1 must begin with a source name and =; received <set>',
+  ])
+})
+
+test.each(['0', '-1', '1.5', '3651', 'a month'])('%s are no days of the ledger', (days) => {
+  expect(problemsOf({ ...MINIMUM, INGEST_LEDGER_DAYS: days })).toEqual([
+    `INGEST_LEDGER_DAYS must be a number of days, 1 to 3650; received '${days}'`,
   ])
 })
 
