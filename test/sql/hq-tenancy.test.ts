@@ -38,7 +38,7 @@ test('a reader writes nothing and sees nothing of the machinery', async () => {
     await expect(reader.query(`delete from hq.${name}`)).rejects.toMatchObject({ code: '42501' })
     await expect(reader.query(`truncate hq.${name}`)).rejects.toMatchObject({ code: '42501' })
   }
-  for (const table of ['batch', 'quarantine', 'heartbeat', 'migration']) {
+  for (const table of ['batch', 'quarantine', 'heartbeat', 'key', 'key_use', 'audit', 'migration']) {
     await expect(reader.query(`select from ingest.${table}`)).rejects.toMatchObject({
       code: '42501',
     })

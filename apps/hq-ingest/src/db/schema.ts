@@ -262,3 +262,55 @@ export const heartbeat = ingest.table(
   },
   (t) => [primaryKey({ name: 'heartbeat_pkey', columns: [t.source] })],
 )
+
+/** Keys that may sign batches; secrets are sealed. */
+export const key = ingest.table(
+  'key',
+  {
+    createdAt: instant('created_at').notNull(),
+    notBefore: instant('not_before'),
+    notAfter: instant('not_after'),
+    revokedAt: instant('revoked_at'),
+    bytesPerMinute: bigint('bytes_per_minute', { mode: 'bigint' }),
+    requestsPerMinute: integer('requests_per_minute'),
+    id: text().notNull(),
+    source: text().notNull(),
+    kind: text().notNull(),
+    label: text(),
+    orgs: uuid().array(),
+    datasets: text().array(),
+    publicKey: text('public_key'),
+    masterKeyId: text('master_key_id'),
+    nonce: bytes(),
+    sealedSecret: bytes('sealed_secret'),
+  },
+  (t) => [primaryKey({ name: 'key_pkey', columns: [t.id] })],
+)
+
+/** When each key was last used. */
+export const keyUse = ingest.table(
+  'key_use',
+  {
+    lastUsedAt: instant('last_used_at').notNull(),
+    keyId: text('key_id').notNull(),
+    source: text().notNull(),
+  },
+  (t) => [primaryKey({ name: 'key_use_pkey', columns: [t.keyId] })],
+)
+
+/** What operators did by hand. */
+export const audit = ingest.table(
+  'audit',
+  {
+    id: bigint({ mode: 'bigint' }).generatedAlwaysAsIdentity(),
+    at: instant().notNull(),
+    actor: text().notNull(),
+    action: text().notNull(),
+    subject: text().notNull(),
+    detail: exactJson().notNull(),
+  },
+  (t) => [
+    primaryKey({ name: 'audit_pkey', columns: [t.id] }),
+    index('audit_subject_idx').on(t.subject, t.id),
+  ],
+)
