@@ -1,5 +1,7 @@
+import { KeyFormatError } from '@hq-export/contract'
 import { z } from 'zod'
 import { type IngestKey, parseIngestKeys } from './ingest-key.ts'
+import { type MasterKey, parseMasterKey } from './keys/master-key.ts'
 
 /** Settings of the gateway, read once and frozen. */
 export interface IngestConfig {
@@ -9,6 +11,8 @@ export interface IngestConfig {
   readonly port: number
   readonly consolePort: number
   readonly keys: readonly IngestKey[]
+  /** The first one seals secrets, all of them open. */
+  readonly masterKeys: readonly MasterKey[]
 }
 
 /** Every problem with the settings at once, one line each: variable, rule, value received. */
@@ -25,7 +29,12 @@ export class ConfigError extends Error {
 type Environment = Readonly<Record<string, string | undefined>>
 
 const MAX_PORT = 65_535
-const SECRET_VARIABLES = new Set(['HQ_DATABASE_URL', 'INGEST_KEYS'])
+const SECRET_VARIABLES = new Set([
+  'HQ_DATABASE_URL',
+  'INGEST_KEYS',
+  'INGEST_MASTER_KEY',
+  'INGEST_MASTER_KEY_PREVIOUS',
+])
 
 function isDatabaseUrl(text: string): boolean {
   return URL.canParse(text) && ['postgres:', 'postgresql:'].includes(new URL(text).protocol)
@@ -41,10 +50,23 @@ function portSchema(fallback: number) {
     .refine((port) => port <= MAX_PORT, rule)
 }
 
-const keysSchema = z.string('must be set').transform((text, context): readonly IngestKey[] => {
-  const { keys, problems } = parseIngestKeys(text)
-  for (const message of problems) context.addIssue({ code: 'custom', message })
-  return keys
+const keysSchema = z
+  .string()
+  .transform((text, context): readonly IngestKey[] => {
+    const { keys, problems } = parseIngestKeys(text)
+    for (const message of problems) context.addIssue({ code: 'custom', message })
+    return keys
+  })
+  .default([])
+
+const masterKeySchema = z.string('must be set').transform((text, context): MasterKey => {
+  try {
+    return parseMasterKey(text)
+  } catch (error) {
+    if (!(error instanceof KeyFormatError)) throw error
+    context.addIssue({ code: 'custom', message: error.message })
+    return z.NEVER
+  }
 })
 
 const SETTINGS = {
@@ -53,6 +75,8 @@ const SETTINGS = {
   INGEST_PORT: portSchema(8080),
   CONSOLE_PORT: portSchema(8081),
   INGEST_KEYS: keysSchema,
+  INGEST_MASTER_KEY: masterKeySchema.optional(),
+  INGEST_MASTER_KEY_PREVIOUS: masterKeySchema.optional(),
 } as const
 
 function parse<Shape extends z.ZodRawShape>(shape: Shape, env: Environment) {
@@ -85,7 +109,28 @@ export function loadConfig(env: Environment): IngestConfig {
     port: settings.INGEST_PORT,
     consolePort: settings.CONSOLE_PORT,
     keys: Object.freeze(settings.INGEST_KEYS),
+    masterKeys: Object.freeze(
+      [settings.INGEST_MASTER_KEY, settings.INGEST_MASTER_KEY_PREVIOUS].filter(
+        (key) => key !== undefined,
+      ),
+    ),
   })
+}
+
+/**
+ * Reads the master keys alone, for a command that seals: the current one, and the one before where it is set.
+ * @throws {ConfigError} when the current one is missing or one of them is not a key.
+ */
+export function loadMasterKeys(env: Environment): readonly [MasterKey, ...MasterKey[]] {
+  const settings = parse(
+    {
+      INGEST_MASTER_KEY: masterKeySchema,
+      INGEST_MASTER_KEY_PREVIOUS: SETTINGS.INGEST_MASTER_KEY_PREVIOUS,
+    },
+    env,
+  )
+  const { INGEST_MASTER_KEY: current, INGEST_MASTER_KEY_PREVIOUS: previous } = settings
+  return previous === undefined ? [current] : [current, previous]
 }
 
 /**

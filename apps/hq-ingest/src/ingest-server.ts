@@ -8,11 +8,17 @@ import type { Admission } from './batch/admit.ts'
 import { connectPlain, createPool } from './db/connect.ts'
 import { createGateway } from './gateway.ts'
 import type { IngestKey } from './ingest-key.ts'
+import { KeyRing, type KeyTiming } from './keys/key-ring.ts'
+import type { MasterKey } from './keys/master-key.ts'
 import { assertMigrated, MigrationStateError } from './migrate.ts'
 
 export interface IngestServerOptions {
   readonly databaseUrl: string
+  /** Keys of the environment; those of the database are added to them. */
   readonly keys: readonly IngestKey[]
+  /** Open the secrets of the keys of the database; default none. */
+  readonly masterKeys?: readonly MasterKey[]
+  readonly keyTiming?: Partial<KeyTiming>
   readonly host: string
   /** 0 asks the system for a free port. */
   readonly port: number
@@ -50,6 +56,7 @@ export class IngestServer {
   readonly #stopping = new AbortController()
   /** Sessions with a transaction under way. */
   readonly #busy = new Set<pg.PoolClient>()
+  readonly #keys: KeyRing
   #pool: pg.Pool | undefined
   #server: Server | undefined
   #started: Promise<string> | undefined
@@ -57,6 +64,9 @@ export class IngestServer {
 
   constructor(options: IngestServerOptions) {
     this.#options = options
+    const { databaseUrl, keys: bootstrap, masterKeys = [], now = Date.now, log } = options
+    const timing = options.keyTiming ?? {}
+    this.#keys = new KeyRing({ databaseUrl, bootstrap, masterKeys, now, log, timing })
   }
 
   /**
@@ -97,7 +107,8 @@ export class IngestServer {
   }
 
   async #listen(pool: pg.Pool): Promise<string> {
-    const { host, port, keys, log, now = Date.now } = this.#options
+    const { host, port, log, now = Date.now } = this.#options
+    const keys = this.#keys
     const bodyTimeoutMs = this.#options.bodyTimeoutMs ?? DEFAULT_BODY_TIMEOUT_MS
     const admission = this.#admission
     const gateway = createGateway({ pool, keys, admission, now, bodyTimeoutMs, log })
@@ -129,6 +140,7 @@ export class IngestServer {
       } finally {
         await client.end()
       }
+      await this.#keys.start()
     } catch (error) {
       if (error instanceof MigrationStateError) throw error
       const code = error instanceof Error && 'code' in error ? error.code : undefined
@@ -164,7 +176,7 @@ export class IngestServer {
     try {
       await this.#closeServer()
     } finally {
-      await this.#pool?.end()
+      await Promise.all([this.#keys.stop(), this.#pool?.end()])
     }
   }
 

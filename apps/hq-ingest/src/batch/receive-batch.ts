@@ -2,7 +2,7 @@ import { hash } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import { LIMITS, parseTraceparent, TRACEPARENT, type TraceParent } from '@hq-export/contract'
 import type pg from 'pg'
-import type { IngestKey } from '../ingest-key.ts'
+import type { KeyRing } from '../keys/key-ring.ts'
 import { Refusal } from '../refusal.ts'
 import { traceBatch } from '../trace-batch.ts'
 import { type Admission, admit } from './admit.ts'
@@ -14,12 +14,12 @@ import { readBody } from './read-body.ts'
 import { readHead } from './read-head.ts'
 import { type StoredBatch, storeBatch } from './store-batch.ts'
 import { validate } from './validate.ts'
-import { assertOwnSource, verifyBatch } from './verify-batch.ts'
+import { assertMayWrite, assertOwnSource, verifyBatch } from './verify-batch.ts'
 
 /** What receiving a batch needs. */
 export interface Receiving {
   readonly pool: pg.Pool
-  readonly keys: readonly IngestKey[]
+  readonly keys: KeyRing
   readonly admission: Readonly<Admission>
   /** Clock of `webhook-timestamp`, in milliseconds since the epoch. */
   readonly now: () => number
@@ -45,11 +45,13 @@ export async function receiveBatch(
   admit(admission)
   const head = readHead(request)
   const wire = await readBody(request, { maxBytes: LIMITS.maxWireBytes, timeoutMs: bodyTimeoutMs })
-  const key = verifyBatch(head, wire, keys, now())
+  const key = await verifyBatch(head, wire, keys, now())
   const body = await decompress(wire, head.encoding, LIMITS.maxDecodedBytes)
   const batch = decode(body, LIMITS.maxRows)
   const { envelope, text } = batch
   assertOwnSource(envelope.source, key)
+  keys.noteUse(key)
+  assertMayWrite(envelope.dataset, key)
   const rules = findDatasetRules(envelope.dataset, envelope.schema_version)
   if (rules === undefined) throw new Refusal('unknown_dataset')
 

@@ -26,14 +26,19 @@ function withSessionSettings(databaseUrl: string): string {
   return url.href
 }
 
-/** A pool whose sessions run as the writer role. Connects on first use. */
-export function createPool(databaseUrl: string, maxConnections: number): pg.Pool {
+/** A pool whose sessions run as the writer role. Connects on first use. `timeouts` are those of the client side. */
+export function createPool(
+  databaseUrl: string,
+  maxConnections: number,
+  timeouts: Pick<pg.PoolConfig, 'query_timeout' | 'connectionTimeoutMillis'> = {},
+): pg.Pool {
   return new pg.Pool({
     connectionString: withSessionSettings(databaseUrl),
     application_name: 'hq-ingest',
     max: maxConnections,
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
     keepAlive: true,
+    ...timeouts,
   })
 }
 
