@@ -1,12 +1,15 @@
 import { Command } from 'commander'
 import { ConfigError, loadConfig, loadDatabaseUrl } from './config.ts'
 import { IngestServer } from './ingest-server.ts'
+import { addKeyCommands } from './keys/commands.ts'
 import { createLogger } from './log.ts'
 import { MigrationStateError, migrate } from './migrate.ts'
 import { startTracing } from './tracing.ts'
 
 /** Nothing could be said: bad usage, settings that are not usable, a database that does not answer. */
 const EXIT_CANNOT_TELL = 2
+/** The output says what is wrong. */
+const EXIT_FOUND_WRONG = 1
 
 function print(line: string): void {
   process.stdout.write(`${line}\n`)
@@ -25,7 +28,7 @@ async function runStatus(options: { json?: boolean }): Promise<void> {
 }
 
 async function runServe(): Promise<void> {
-  const { databaseUrl, host, port, keys } = loadConfig(process.env)
+  const { databaseUrl, host, port, keys, masterKeys } = loadConfig(process.env)
   const stopTracing = await startTracing(process.env)
   const log = createLogger()
   const ended = Promise.withResolvers<void>()
@@ -34,6 +37,7 @@ async function runServe(): Promise<void> {
     host,
     port,
     keys,
+    masterKeys,
     log,
     onFailure: ended.reject,
   })
@@ -73,6 +77,14 @@ program
   .description('rows, batches and open quarantine of HQ')
   .option('--json', 'print JSON')
   .action(runStatus)
+
+addKeyCommands(program, {
+  env: process.env,
+  print,
+  found: () => {
+    process.exitCode = EXIT_FOUND_WRONG
+  },
+})
 
 try {
   await program.parseAsync()
