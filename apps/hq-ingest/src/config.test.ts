@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { expect, test } from 'vitest'
-import { ConfigError, loadConfig, loadDatabaseUrl } from './config.ts'
+import { ConfigError, loadConfig, loadDatabaseUrl, loadMasterKeys } from './config.ts'
+import { parseMasterKey } from './keys/master-key.ts'
 
 const SECRET = `whsec_${randomBytes(32).toString('base64')}`
 const ORG = '0A0a0a0a-0000-0000-0000-00000000000b'
@@ -39,6 +40,8 @@ test.each([
   { name: 'a database password', env: { HQ_DATABASE_URL: 'mysql://hq:hunter2@localhost/hq' } },
   { name: 'a key', env: { INGEST_KEYS: 'source=whsec_hunter2' } },
   { name: 'a misplaced key', env: { INGEST_KEYS: 'whsec_hunter2' } },
+  { name: 'a master key', env: { INGEST_MASTER_KEY: 'hunter2' } },
+  { name: 'the master key before', env: { INGEST_MASTER_KEY_PREVIOUS: 'hunter2' } },
   { name: 'a key with wrong options', env: { INGEST_KEYS: `source=${SECRET};org=hunter2` } },
 ])('no problem shows $name', ({ env }) => {
   const problems = problemsOf({ ...MINIMUM, ...env })
@@ -79,6 +82,23 @@ test.each([
   },
 ])('keys with $name are refused', ({ keys, rule }) => {
   expect(problemsOf({ ...MINIMUM, INGEST_KEYS: keys })).toEqual([expect.stringContaining(rule)])
+})
+
+test('keys may all be in HQ; a master key opens them, and the one before as well', () => {
+  const text = () => randomBytes(32).toString('base64')
+  const { HQ_DATABASE_URL } = MINIMUM
+  expect(loadConfig({ HQ_DATABASE_URL })).toMatchObject({ keys: [], masterKeys: [] })
+  const [current, previous] = [text(), text()]
+  const env = { INGEST_MASTER_KEY: current, INGEST_MASTER_KEY_PREVIOUS: previous }
+  const { masterKeys } = loadConfig({ HQ_DATABASE_URL, ...env })
+  expect(masterKeys.map(({ id }) => id)).toEqual([
+    parseMasterKey(current).id,
+    parseMasterKey(previous).id,
+  ])
+  expect(loadMasterKeys(env)).toEqual(masterKeys)
+  expect(() => loadMasterKeys({ INGEST_MASTER_KEY_PREVIOUS: previous })).toThrow(
+    'INGEST_MASTER_KEY must be set',
+  )
 })
 
 test('migrate and status need the database alone', () => {

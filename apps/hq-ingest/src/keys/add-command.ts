@@ -34,10 +34,14 @@ export function addAddCommand(parent: Command, commandLine: CommandLine): void {
     .command('add')
     .description('add a key of a source; prints its secret, once')
     .requiredOption('--source <name>', 'whose batches it signs', parseSource)
-    .option('--orgs <uuid,...>', 'orgs it may write; every org without', parseOrgs)
-    .option('--datasets <name,...>', 'datasets it may write; every one without', parseDatasets)
+    .option(
+      '--orgs <uuids>',
+      'orgs it may write, separated by commas; every org without',
+      parseOrgs,
+    )
+    .option('--datasets <names>', 'datasets likewise; every one without', parseDatasets)
     .addOption(new Option('--kind <kind>').choices(['hmac', 'ed25519']).default('hmac'))
-    .option('--public-key <whpk_...>', 'of an ed25519 key')
+    .option('--public-key <whpk>', 'whpk_..., of an ed25519 key')
     .option('--not-before <time>', 'from when it works, ISO 8601; at once without', parseInstant)
     .option('--not-after <time>', 'until when; without end otherwise', parseInstant)
     .option('--requests-per-minute <n>', 'quota; none without', parseRequests)

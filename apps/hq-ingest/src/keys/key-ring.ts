@@ -85,11 +85,6 @@ export class KeyRing {
     this.#pool.on('error', () => {})
   }
 
-  /** Keys of the database that cannot be used. */
-  get unusableCount(): number {
-    return this.#unusable.size
-  }
-
   /**
    * Reads the keys for the first time and goes on reading; again once it runs does nothing.
    * @throws the database's error where it cannot be read; it may then be started again.
@@ -111,7 +106,8 @@ export class KeyRing {
 
   /** The keys that are active at `nowMs`, after another look at the database where the last one is too old. */
   async candidatesAt(nowMs: number): Promise<Candidates> {
-    const complete = this.#isFresh() || (await this.#tryLook())
+    // Asked twice: a process that was stopped in the middle of a look wakes with an old answer.
+    const complete = this.#isFresh() || ((await this.#tryLook()) && this.#isFresh())
     const keys = complete ? [...this.#stored, ...this.#bootstrap] : this.#bootstrap
     return { keys: keys.filter((key) => isActive(key, nowMs)), complete }
   }
@@ -165,7 +161,7 @@ export class KeyRing {
     try {
       await this.#look()
     } catch (error) {
-      if (!this.#failing) log.error({ code: codeOf(error) }, 'the keys cannot be read')
+      if (!this.#failing) log.error({ reason: reasonOf(error) }, 'the keys cannot be read')
       this.#failing = true
       return false
     }
@@ -178,6 +174,7 @@ export class KeyRing {
     const { signal } = this.#stopping
     const { refreshMs, useIntervalMs } = this.#timing
     for (;;) {
+      // Rejects only when stopped.
       await delay(refreshMs, undefined, { signal }).catch(() => {})
       if (signal.aborted) return
       if (await this.#tryLook()) await this.#writeUses(useIntervalMs)
@@ -188,7 +185,8 @@ export class KeyRing {
     try {
       await this.#uses.write(this.#pool, this.#options.now(), intervalMs)
     } catch (error) {
-      this.#options.log.warn({ code: codeOf(error) }, 'the last use of keys cannot be written')
+      const reason = reasonOf(error)
+      this.#options.log.warn({ reason }, 'the last use of keys cannot be written')
     }
   }
 
@@ -200,6 +198,8 @@ export class KeyRing {
   }
 }
 
-function codeOf(error: unknown): unknown {
-  return error instanceof Error && 'code' in error ? error.code : undefined
+/** SQLSTATE, code of a connection error or class of another one; never a text that could hold a value. */
+function reasonOf(error: unknown): unknown {
+  if (!(error instanceof Error)) return undefined
+  return 'code' in error ? error.code : error.name
 }

@@ -72,7 +72,7 @@ export function addRotateCommand(parent: Command, commandLine: CommandLine): voi
     .description('add a key with the terms of an active one, which ends after an overlap')
     .option('--source <name>', 'the source, where it has one active key', parseSource)
     .addOption(new Option('--key <id>', 'the key, as list shows it').conflicts('source'))
-    .option('--public-key <whpk_...>', 'the successor, as ed25519')
+    .option('--public-key <whpk>', 'the successor, whpk_..., as ed25519')
     .option(
       '--overlap <time>',
       `how long the old key still works (default ${DEFAULT_OVERLAP})`,
