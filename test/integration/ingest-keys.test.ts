@@ -1,5 +1,6 @@
 import { generateKeyPairSync, randomUUID } from 'node:crypto'
 import { parseSigningKey, sign } from '@hq-export/contract'
+import { createPool } from '@hq-export/hq-ingest/db/connect.ts'
 import { transactAsWriter } from '@hq-export/hq-ingest/db/transact-as-writer.ts'
 import type { IngestServerOptions } from '@hq-export/hq-ingest/ingest-server.ts'
 import { addKey, lockKeys } from '@hq-export/hq-ingest/keys/add-key.ts'
@@ -7,6 +8,7 @@ import { readPublicMaterial } from '@hq-export/hq-ingest/keys/key-material.ts'
 import { listKeys } from '@hq-export/hq-ingest/keys/list-keys.ts'
 import { parseMasterKey } from '@hq-export/hq-ingest/keys/master-key.ts'
 import { revokeKey } from '@hq-export/hq-ingest/keys/revoke-key.ts'
+import { UseLog } from '@hq-export/hq-ingest/keys/use-log.ts'
 import { createLogger } from '@hq-export/hq-ingest/log.ts'
 import type pg from 'pg'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
@@ -282,4 +284,32 @@ test('the last use of every key is seen, and of a batch signed with two the newe
     { key: ingestKey().id, state: 'environment' },
   ])
   expect(keys.find((key) => key.id === idle.id)?.lastUsedAt).toBeNull()
+})
+
+test('the use of a key is written at most once in the interval, and never put back', async () => {
+  const pool = createPool(hq.url, 1)
+  try {
+    const [here, elsewhere] = [new UseLog(), new UseLog()]
+    const key = ingestKey()
+    const written = async () => (await listKeys(client))[0]?.lastUsedAt
+    const startMs = Date.parse('2026-01-01T00:00:00Z')
+    async function use(log: UseLog, atSeconds: number) {
+      const nowMs = startMs + atSeconds * 1000
+      log.note(key, nowMs)
+      await log.write(pool, nowMs, 60_000)
+    }
+    await use(here, 0)
+    expect(await written()).toBe('2026-01-01T00:00:00.000000Z')
+    await use(here, 59)
+    expect(await written()).toBe('2026-01-01T00:00:00.000000Z')
+    await use(here, 60)
+    expect(await written()).toBe('2026-01-01T00:01:00.000000Z')
+    await use(elsewhere, 30)
+    expect(await written()).toBe('2026-01-01T00:01:00.000000Z')
+    // Nothing was used since, so nothing is written, however late it is.
+    await here.write(pool, startMs + 600_000, 60_000)
+    expect(await written()).toBe('2026-01-01T00:01:00.000000Z')
+  } finally {
+    await pool.end()
+  }
 })

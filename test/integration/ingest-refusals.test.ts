@@ -439,6 +439,17 @@ test('the replay window is measured on the injected clock', async () => {
   expect((await send(later.url, envelope(), { timestamp: nowSeconds() + 400 })).status).toBe(200)
 })
 
+test.each([-1, 1])(
+  'a timestamp 300 s off (%i) is believed, one 301 s off is refused',
+  async (way) => {
+    const seconds = 1_767_225_600
+    await using fixed = await startGateway(hq.url, { now: () => seconds * 1000 })
+    const off = (by: number) => send(fixed.url, envelope(), { timestamp: seconds + way * by })
+    expect((await off(300)).status).toBe(200)
+    expect((await off(301)).status).toBe(401)
+  },
+)
+
 test('a body that does not arrive in time is refused with 408', async () => {
   await using impatient = await startGateway(hq.url, { bodyTimeoutMs: 50 })
   const { hostname, port } = new URL(impatient.url)
