@@ -11,7 +11,7 @@ import { revokeKey } from '@hq-export/hq-ingest/keys/revoke-key.ts'
 import { UseLog } from '@hq-export/hq-ingest/keys/use-log.ts'
 import { createLogger } from '@hq-export/hq-ingest/log.ts'
 import type pg from 'pg'
-import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, expect, onTestFinished, test } from 'vitest'
 import { createHqDatabase, type TestDatabase } from '../support/databases.ts'
 import { waitFor } from '../support/wait-for.ts'
 import {
@@ -222,6 +222,7 @@ test('while the keys cannot be read, stored keys stop with 503 and those of the 
   const { secret } = await addStoredKey(hq.url)
   await waitForStatus(gateway.url, 200, { secret })
   const holder = await hq.connect()
+  onTestFinished(() => holder.end())
   await holder.query('begin; lock table ingest.key in access exclusive mode')
   await waitForStatus(gateway.url, 503, { secret })
   const refused = await send(gateway.url, envelope(), { secret })
