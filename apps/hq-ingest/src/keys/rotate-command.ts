@@ -73,11 +73,10 @@ export function addRotateCommand(parent: Command, commandLine: CommandLine): voi
     .option('--source <name>', 'the source, where it has one active key', parseSource)
     .addOption(new Option('--key <id>', 'the key, as list shows it').conflicts('source'))
     .option('--public-key <whpk>', 'the successor, whpk_..., as ed25519')
-    .option(
-      '--overlap <time>',
-      `how long the old key still works (default ${DEFAULT_OVERLAP})`,
-      parseOverlap,
-      parseOverlap(DEFAULT_OVERLAP),
+    .addOption(
+      new Option('--overlap <time>', 'how long the old key still works')
+        .argParser(parseOverlap)
+        .default(parseOverlap(DEFAULT_OVERLAP), DEFAULT_OVERLAP),
     )
   withCommon(command).action(async (options: RotateOptions) => {
     if (options.source === undefined && options.key === undefined) {
