@@ -62,6 +62,26 @@ test('every attempt has the same id and body and a signature of its own', async 
   for (const { bytes } of gateway.received) expect(bytes).toEqual(gateway.received[0]?.bytes)
 })
 
+test('progress says whether the loop turns, when HQ last decided, and that HQ is in trouble', async () => {
+  let isUp = true
+  gateway.answer((batch) => (isUp ? acceptAll(batch) : { status: 503 }))
+  expect(relay.progress).toMatchObject({ lastTickAtMs: undefined, gate: undefined })
+  const startedAtMs = Date.now()
+  await insertOutboxRows(writer, ['a'])
+  relay.start()
+  await settledRows(1)
+  const { lastTickAtMs, lastSettledAtMs, gate } = relay.progress
+  expect(lastTickAtMs).toBeGreaterThanOrEqual(startedAtMs)
+  expect(lastSettledAtMs).toBeGreaterThanOrEqual(lastTickAtMs ?? 0)
+  expect(gate).toMatchObject({ isOpen: false })
+  isUp = false
+  await insertOutboxRows(writer, ['b'])
+  await waitFor('the gate to open', () => relay.progress.gate?.isOpen)
+  expect(relay.progress.lastSettledAtMs).toBe(lastSettledAtMs)
+  isUp = true
+  await settledRows(2)
+})
+
 test('the official Standard Webhooks library verifies what the relay sends', async () => {
   await insertOutboxRows(writer, ['a'])
   relay.start()

@@ -45,6 +45,8 @@ export interface PushContext {
   readonly delivery: DeliveryContext
   /** Aborted when the relay stops or a session is lost. */
   readonly stopping: AbortSignal
+  /** Called after every tick: the loop lives. */
+  readonly onTick: () => void
   readonly timing?: PushTiming | undefined
 }
 
@@ -63,6 +65,7 @@ export async function pushChanges(context: PushContext): Promise<void> {
   async function push(): Promise<boolean> {
     waker.reset()
     const to = await takeTick(client)
+    context.onTick()
     const rows = await deliverWindow(client, { from, to }, context.delivery)
     if (rows > 0) {
       const written = await writeAck(client, epoch, ack, to)
