@@ -2,7 +2,10 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { Pool } from 'undici'
 import type { RelayConfig } from './config.ts'
 import { connect } from './connect.ts'
+import { findOutrun } from './dead-letter/find-outrun.ts'
 import { insertDeadLetters } from './dead-letter/insert-dead-letters.ts'
+import { resendConflicts } from './dead-letter/resend-conflicts.ts'
+import { sendOutrun } from './dead-letter/send-outrun.ts'
 import { backoffMs } from './delivery/backoff.ts'
 import { BatchSizer } from './delivery/batch-sizer.ts'
 import { MAX_IN_FLIGHT } from './delivery/deliver-window.ts'
@@ -13,6 +16,7 @@ import type { Logger } from './log.ts'
 import { assertMigrated, MigrationStateError } from './migrate.ts'
 import { establishEpoch } from './outbox/epoch.ts'
 import { type PushTiming, pushChanges } from './push-changes.ts'
+import { SideSession } from './side-session.ts'
 import { Waker } from './wake.ts'
 
 /** How long a stopping relay lets attempts under way finish before it cuts them off. */
@@ -174,6 +178,7 @@ export class Relay {
       await waker.start()
 
       const sessionClient = client
+      const side = new SideSession(databaseUrl)
       const delivery: DeliveryContext = {
         pool,
         gate,
@@ -184,7 +189,18 @@ export class Relay {
         log: this.#log,
         stopping,
         aborting: this.#aborting.signal,
-        keepDeadLetters: (letters) => insertDeadLetters(sessionClient, letters),
+        keepDeadLetters: async (letters) => {
+          await insertDeadLetters(sessionClient, letters)
+        },
+        resendConflicts: (letters) => side.run((beside) => resendConflicts(beside, letters)),
+        findOutrun: (batch, answer) => findOutrun(sessionClient, batch, answer),
+        sendOutrun: async (outrun) => {
+          const sent = await side.run((beside) => sendOutrun(beside, outrun))
+          this.#log.info(
+            { sent },
+            'inserts raced with deletes of their keys; sent again above them',
+          )
+        },
         acceptedBatches: () => this.#settledBatches,
         onAccepted: (rowCount) => {
           this.#settledRows += rowCount

@@ -32,7 +32,7 @@ ${outboxSelect(bound, 'current', 'present')}`,
 
 /**
  * One insert that captures rows of `from` (aliased `r`) as deleted. Their version stays behind as the base of whoever comes
- * next under the key.
+ * next under the key; never below a base to which the relay has raised it meanwhile.
  */
 export function insertDeleted(
   bound: BoundDataset,
@@ -46,7 +46,7 @@ ${captureSelect(bound, 'deleted', from, where)}
 ), raised as (
   insert into hq_export.version_base as b (dataset, key, base, deleted_at)
   select ${number}, g.key, g.version, clock_timestamp() from gone g
-  on conflict (dataset, key) do update set base = excluded.base, deleted_at = excluded.deleted_at
+  on conflict (dataset, key) do update set base = greatest(b.base, excluded.base), deleted_at = excluded.deleted_at
 )
 insert into ${table} (${OUTBOX_COLUMNS})
 ${outboxSelect(bound, 'deleted', 'gone')}`

@@ -48,6 +48,7 @@ export async function deliverWindow(
     for await (const page of readWindow(client, window, pageLimits)) {
       rowCount += page.rowCount
       if (page.failed.length > 0) await delivery.keepDeadLetters(page.failed.map(captureFailure))
+      if (page.outrun.length > 0) await delivery.sendOutrun(page.outrun)
       for (const rows of page.wireRows) {
         const packed = packer.add(rows)
         if (packed !== undefined) await send(packed)

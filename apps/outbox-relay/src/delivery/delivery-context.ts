@@ -1,9 +1,12 @@
-import type { SigningKey } from '@hq-export/contract'
+import type { BatchAnswer, SigningKey } from '@hq-export/contract'
 import type { Pool } from 'undici'
+import type { Batch } from '../batch/batch.ts'
 import type { Compression } from '../batch/compress.ts'
 import type { Origin } from '../batch/seal-batch.ts'
 import type { DeadLetter } from '../dead-letter/dead-letter.ts'
+import type { ResentConflicts } from '../dead-letter/resend-conflicts.ts'
 import type { Logger } from '../log.ts'
+import type { OutrunRow } from '../outbox/outrun-row.ts'
 import type { BatchSizer } from './batch-sizer.ts'
 import type { Gate } from './gate.ts'
 
@@ -27,6 +30,12 @@ export interface DeliveryContext {
   readonly aborting: AbortSignal
   /** Keeps rows that go no further; they are settled when it resolves. */
   readonly keepDeadLetters: (letters: readonly DeadLetter[]) => Promise<void>
+  /** Sends rows whose version HQ holds with other content again, above it; dead letters of those that it cannot. */
+  readonly resendConflicts: (letters: readonly DeadLetter[]) => Promise<ResentConflicts>
+  /** Rows of an answered batch that the delete of their key has overtaken. */
+  readonly findOutrun: (batch: Batch, answer: BatchAnswer) => Promise<OutrunRow[]>
+  /** Sends the entities of such rows again, as they are. */
+  readonly sendOutrun: (outrun: readonly OutrunRow[]) => Promise<void>
   /** Batches that HQ has accepted so far, of all windows. */
   readonly acceptedBatches: () => number
   /** Called with the rows of every batch that HQ accepted. */

@@ -1,7 +1,7 @@
 import type { BatchAnswer } from '@hq-export/contract'
 import type { Batch } from '../batch/batch.ts'
 import { rowsAt } from '../batch/open-batch.ts'
-import type { DeadLetter } from '../dead-letter/dead-letter.ts'
+import { type DeadLetter, isVersionConflict } from '../dead-letter/dead-letter.ts'
 import type { DeliveryContext } from './delivery-context.ts'
 
 function deadLetters(
@@ -19,7 +19,28 @@ function deadLetters(
   })
 }
 
-/** HQ has decided every row: keeps those that it refused, with its reasons. */
+async function settleRefused(
+  batch: Batch,
+  refused: readonly DeadLetter[],
+  delivery: DeliveryContext,
+): Promise<void> {
+  const facts = { dataset: batch.dataset.name, batch: batch.id }
+  const conflicts = refused.filter(isVersionConflict)
+  const others = refused.filter((letter) => !isVersionConflict(letter))
+  if (others.length > 0) {
+    await delivery.keepDeadLetters(others)
+    delivery.log.warn({ ...facts, rows: others.length }, 'HQ refused rows; kept as dead letters')
+  }
+  if (conflicts.length > 0) {
+    const { resent, kept } = await delivery.resendConflicts(conflicts)
+    delivery.log.warn(
+      { ...facts, resent, kept },
+      'HQ holds versions with other content, as after a failover; sent again above them',
+    )
+  }
+}
+
+/** HQ has decided every row: keeps those that it refused, with its reasons, and sends again what it has to have above what it has. */
 export async function settleBatch(
   batch: Batch,
   answer: BatchAnswer,
@@ -28,13 +49,9 @@ export async function settleBatch(
   const refused = answer.rows.flatMap(({ outcome, index, code = 'unknown', detail = null }) =>
     outcome === 'quarantined' ? [{ index, reason: code, detail }] : [],
   )
-  if (refused.length > 0) {
-    await delivery.keepDeadLetters(deadLetters(batch, refused))
-    delivery.log.warn(
-      { dataset: batch.dataset.name, batch: batch.id, rows: refused.length },
-      'HQ refused rows; kept as dead letters',
-    )
-  }
+  if (refused.length > 0) await settleRefused(batch, deadLetters(batch, refused), delivery)
+  const outrun = await delivery.findOutrun(batch, answer)
+  if (outrun.length > 0) await delivery.sendOutrun(outrun)
   delivery.onAccepted(batch.rowCount)
 }
 
