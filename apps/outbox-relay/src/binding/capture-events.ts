@@ -6,6 +6,7 @@ import { captureDeleted, captureRows, insertDeleted, RING } from './capture-stat
 import { onPartitionedEnd, onPartitionedUpdate } from './partitioned-events.ts'
 import { projectionOf, terminalSql } from './projection.ts'
 import { isPartitioned, type SourceTable } from './source-table.ts'
+import { BASES, takeBases } from './version-bases.ts'
 
 const { escapeIdentifier } = pg
 function onInsert(bound: BoundDataset): GeneratedFunction {
@@ -71,10 +72,10 @@ function leaveGuard(bound: BoundDataset): string {
  */
 function onTruncate(bound: BoundDataset): GeneratedFunction {
   const { number } = datasetByName(bound.dataset)
-  const insert = (table: string): string => {
-    const relation = `${QUERY_QUOTE} || tg_relid::regclass::text || ${QUERY_QUOTE}`
-    return `execute ${QUERY_QUOTE}${insertDeleted(bound, table, `only ${relation} r`)}${QUERY_QUOTE}`
-  }
+  const rows = `only ${QUERY_QUOTE} || tg_relid::regclass::text || ${QUERY_QUOTE} r`
+  const quoted = (sql: string): string => `${QUERY_QUOTE}${sql}${QUERY_QUOTE}`
+  const insert = (table: string): string =>
+    `execute ${quoted(insertDeleted(bound, table, rows, { bases: '$1' }))} using ${BASES}`
   return captureFunction({
     bound,
     event: 'truncate',
@@ -82,7 +83,7 @@ function onTruncate(bound: BoundDataset): GeneratedFunction {
     capture: `  if current_setting('transaction_isolation') not in ('read committed', 'read uncommitted') then
     insert into hq_export.capture_gap (dataset, operation) values (${number}, 'truncate');
   end if;
-${insertIntoCurrent(insert)}
+${takeBases(bound, 'deleted', rows, { dynamic: quoted })}${insertIntoCurrent(insert)}
 perform hq_export.ring();`,
   })
 }

@@ -1,6 +1,7 @@
 import { datasetByName } from '@hq-export/contract'
 import pg from 'pg'
 import { BODY_QUOTE, type BoundDataset } from './binding-schema.ts'
+import { BASES } from './version-bases.ts'
 
 /** What fires a generated function. */
 export type CaptureEvent = 'insert' | 'update' | 'delete' | 'truncate' | 'leave' | 'bump'
@@ -81,8 +82,8 @@ function disabledGuard(number: number, event: CaptureEvent, rows: RawRows): stri
  * fails too a bare marker that rows are missing. Only when not even the outbox can be written is there
  * nothing left but a warning in the server's log.
  *
- * Order inside: insert first, then ring (see hq_export.ring). A failed capture does not ring: it waits for the relay's safety
- * poll, and a doorbell that fails costs no row.
+ * Order inside: insert first, then ring (see hq_export.ring). A failed capture rings like any other; a doorbell that fails costs
+ * no row.
  */
 export function captureFunction(options: {
   readonly bound: BoundDataset
@@ -109,7 +110,7 @@ export function captureFunction(options: {
   set timezone = 'UTC'${settings.map((setting) => `\n  set ${setting}`).join('')}
 as ${BODY_QUOTE}
 declare
-  v_sqlstate text;
+  v_sqlstate text;${bound.version === undefined ? '' : `\n  ${BASES} jsonb;`}
 begin${disabledGuard(number, event, rows)}
 ${capture}
   return null;
@@ -123,6 +124,11 @@ exception when others then
     exception when others then
       raise warning 'hq_export: % of % was not captured: % (%)', tg_op, tg_relid::regclass, sqlerrm, sqlstate;
     end;
+  end;
+  begin
+    perform hq_export.ring();
+  exception when others then
+    null; -- what was kept waits for the relay's poll
   end;
   return null;
 end ${BODY_QUOTE}`,

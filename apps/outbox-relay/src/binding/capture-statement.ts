@@ -1,7 +1,13 @@
 import { datasetByName } from '@hq-export/contract'
 import type { BoundDataset } from './binding-schema.ts'
 import { insertIntoCurrent } from './capture-function.ts'
-import { captureSelect, OUTBOX_COLUMNS, outboxSelect } from './capture-select.ts'
+import {
+  type CaptureOptions,
+  captureSelect,
+  OUTBOX_COLUMNS,
+  outboxSelect,
+} from './capture-select.ts'
+import { BASES, takeBases } from './version-bases.ts'
 
 /** Insert first, then look whether the relay sleeps; a statement that captured nothing rings nobody. */
 export const RING = 'if found then perform hq_export.ring(); end if;'
@@ -9,7 +15,7 @@ export const RING = 'if found then perform hq_export.ring(); end if;'
 /** Captures rows of `from` (aliased `r`) as they are, and notes of keys that were deleted that they exist again. */
 export function captureRows(bound: BoundDataset, from: string, where?: string): string {
   const { number } = datasetByName(bound.dataset)
-  const select = captureSelect(bound, 'current', from, where)
+  const select = captureSelect(bound, 'current', from, { where, bases: BASES })
   if (bound.version === undefined) {
     return insertIntoCurrent(
       (table) => `insert into ${table} (${OUTBOX_COLUMNS})
@@ -17,17 +23,17 @@ ${outboxSelect(bound, 'current', `(${select})`)}`,
     )
   }
   // `= any (array(...))` and not a join: index lookups whatever rows the cached plan was made for.
-  return insertIntoCurrent(
+  return `${takeBases(bound, 'current', from, { where })}${insertIntoCurrent(
     (table) => `with present as materialized (
 ${select}
 ), revived as (
   update hq_export.version_base b set deleted_at = null
-  where b.dataset = ${number} and b.deleted_at is not null
+  where ${BASES} is null and b.dataset = ${number} and b.deleted_at is not null
     and b.key = any (array(select p.key from present p where p.is_rebased))
 )
 insert into ${table} (${OUTBOX_COLUMNS})
 ${outboxSelect(bound, 'current', 'present')}`,
-  )
+  )}`
 }
 
 /**
@@ -38,11 +44,11 @@ export function insertDeleted(
   bound: BoundDataset,
   table: string,
   from: string,
-  where?: string,
+  options: CaptureOptions = {},
 ): string {
   const { number } = datasetByName(bound.dataset)
   return `with gone as materialized (
-${captureSelect(bound, 'deleted', from, where)}
+${captureSelect(bound, 'deleted', from, options)}
 ), raised as (
   insert into hq_export.version_base as b (dataset, key, base, deleted_at)
   select ${number}, g.key, g.version, clock_timestamp() from gone g
@@ -54,5 +60,7 @@ ${outboxSelect(bound, 'deleted', 'gone')}`
 
 /** Captures rows of `from` as deleted, see {@link insertDeleted}. */
 export function captureDeleted(bound: BoundDataset, from: string, where?: string): string {
-  return insertIntoCurrent((table) => insertDeleted(bound, table, from, where))
+  return `${takeBases(bound, 'deleted', from, { where })}${insertIntoCurrent((table) =>
+    insertDeleted(bound, table, from, { where, bases: BASES }),
+  )}`
 }
