@@ -51,7 +51,6 @@ async function deadLetters(): Promise<
 /** Makes the payload of companies text that was checked to be JSON, and no more than that. */
 async function usePayloadOfTypeJson(): Promise<void> {
   await pipeline.dx.query(`
-    drop view if exists hq_export.dx_entity_snapshots_v1, hq_export.dx_company_entities_v1;
     alter table entities.company_entities alter column canonical_payload drop default,
       alter column canonical_payload type json using canonical_payload::json`)
 }
@@ -93,7 +92,7 @@ describe('what befalls the relay, HQ or the tables', () => {
     await pipeline.dx.query(
       'alter table entities.company_entities rename column industry to sector',
     )
-    await pipeline.dx.query('alter table entities.person_entities drop column title cascade')
+    await pipeline.dx.query('alter table entities.person_entities drop column title')
     await insertCompany(pipeline.dx, orgId, { sector: 'Mining' })
     await insertPerson(pipeline.dx, orgId)
     const runId = await insertRun(pipeline.dx, orgId)

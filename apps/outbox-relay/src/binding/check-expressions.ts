@@ -29,14 +29,19 @@ function expressionsOf(bound: BoundDataset): Expression[] {
 /**
  * Lets PostgreSQL parse each expression by itself, so that every wrong one is named, and not just the first of a view.
  * `explain` plans and runs nothing.
+ * @param fromOf SQL of what takes the place of a bound table, if it is not the table.
  * @returns one sentence per expression that PostgreSQL refuses.
  */
-export async function checkExpressions(client: pg.ClientBase, binding: Binding): Promise<string[]> {
+export async function checkExpressions(
+  client: pg.ClientBase,
+  binding: Pick<Binding, 'datasets'>,
+  fromOf: (bound: BoundDataset) => string = ({ table }) => tableSql(table),
+): Promise<string[]> {
   const problems: string[] = []
   for (const bound of binding.datasets) {
     for (const { place, sql } of expressionsOf(bound)) {
       try {
-        await client.query(`explain select ${sql} from ${tableSql(bound.table)} r`)
+        await client.query(`explain select ${sql} from ${fromOf(bound)} r`)
       } catch (error) {
         const { code, message } = error as pg.DatabaseError
         if (code === undefined) throw error

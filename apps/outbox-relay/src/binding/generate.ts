@@ -23,6 +23,7 @@ function fingerprintOf(
   for (const { sql, table } of [...parts.views, ...parts.functions]) {
     hash.update(JSON.stringify([sql, sources.get(table)?.owner]))
   }
+  for (const { rowFunction } of parts.views) hash.update(JSON.stringify(rowFunction?.sql ?? ''))
   for (const { sql } of parts.triggers) hash.update(JSON.stringify(sql))
   return hash.digest('hex')
 }
@@ -39,7 +40,10 @@ export function generate(
     return source
   }
   const parts = {
-    views: [...binding.datasets.map(datasetView), ...(snapshots === undefined ? [] : [snapshots])],
+    views: [
+      ...binding.datasets.map((bound) => datasetView(bound, sourceOf(bound))),
+      ...(snapshots === undefined ? [] : [snapshots]),
+    ],
     functions: binding.datasets.flatMap((bound) => captureFunctions(bound, sourceOf(bound))),
     triggers: binding.datasets.flatMap((bound) => captureTriggers(bound, sourceOf(bound))),
   }

@@ -1,7 +1,7 @@
 import pg from 'pg'
 import type { Binding, BoundDataset } from './binding-schema.ts'
 import { tableSql } from './projection.ts'
-import type { SourceTable } from './source-table.ts'
+import type { SourceColumn, SourceTable } from './source-table.ts'
 
 const { escapeIdentifier } = pg
 
@@ -18,7 +18,7 @@ interface RelationRow {
   owner: string
   is_readable: boolean
   is_seen_whole: boolean
-  columns: { name: string; notNull: boolean }[]
+  columns: (SourceColumn & { notNull: boolean })[]
   unique_keys: string[][]
 }
 
@@ -38,7 +38,8 @@ select n.nspname as schema, c.relname as name, c.relkind as kind, o.rolname as o
   pg_catalog.has_table_privilege(o.oid, c.oid, 'select') as is_readable,
   not c.relrowsecurity or o.rolsuper or o.rolbypassrls
     or (c.relowner = o.oid and not c.relforcerowsecurity) as is_seen_whole,
-  (select coalesce(json_agg(json_build_object('name', a.attname, 'notNull', a.attnotnull) order by a.attnum), '[]')
+  (select coalesce(json_agg(json_build_object('name', a.attname, 'notNull', a.attnotnull,
+     'type', pg_catalog.format_type(a.atttypid, -1), 'isVirtual', a.attgenerated = 'v') order by a.attnum), '[]')
    from pg_catalog.pg_attribute a
    where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped) as columns,
   (select coalesce(json_agg((
@@ -111,6 +112,7 @@ export async function inspectSources(client: pg.ClientBase, binding: Binding): P
     sources.set(bound.table, {
       table: bound.table,
       owner: root.owner,
+      columns: root.columns.map(({ name, type, isVirtual }) => ({ name, type, isVirtual })),
       relations: rows.map(({ schema, name, kind }) => ({
         sql: `${escapeIdentifier(schema)}.${escapeIdentifier(name)}`,
         hasStorage: kind === 'r',

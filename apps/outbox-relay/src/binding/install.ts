@@ -5,7 +5,6 @@ import type { GeneratedSql } from './generate.ts'
 import { grantsFor } from './grants.ts'
 import { obsoleteFunctions, obsoleteTriggers, readInstalled } from './installed.ts'
 import { lockRelations } from './lock-relations.ts'
-import { refuseVirtualColumns } from './refuse-virtual-columns.ts'
 import type { SourceTable } from './source-table.ts'
 import { viewName } from './view-sql.ts'
 
@@ -23,15 +22,22 @@ export interface Installation {
 }
 
 async function createViews(client: pg.ClientBase, { sql, sources }: Installation): Promise<void> {
-  for (const { name, table, sql: create } of sql.views) {
+  const owners = [...sources.values()].map(({ owner }) => escapeIdentifier(owner))
+  const readers = ['hq_export_relay', ...owners].join(', ')
+  for (const { name, table, rowFunction, sql: create } of sql.views) {
+    const owner = escapeIdentifier(sources.get(table)?.owner ?? '')
+    if (rowFunction !== undefined) {
+      const { signature } = rowFunction
+      await client.query(rowFunction.sql)
+      await client.query(`revoke all on function ${signature} from public`)
+      await client.query(`alter function ${signature} owner to ${owner}`)
+      // Inlined, it runs as whoever reads the view.
+      await client.query(`grant execute on function ${signature} to ${readers}`)
+    }
     await client.query(create)
     // The view reads the table as its owner, so a reader of the view needs no right on the application's tables.
-    await client.query(
-      `alter view ${viewName(name)} owner to ${escapeIdentifier(sources.get(table)?.owner ?? '')}`,
-    )
-    await client.query(`grant select on ${viewName(name)} to hq_export_relay`)
-    const readers = [...sources.values()].map(({ owner }) => escapeIdentifier(owner))
-    await client.query(`grant select on ${viewName(name)} to ${readers.join(', ')}`)
+    await client.query(`alter view ${viewName(name)} owner to ${owner}`)
+    await client.query(`grant select on ${viewName(name)} to ${readers}`)
   }
 }
 
@@ -102,8 +108,9 @@ export async function install(client: pg.ClientBase, installation: Installation)
     for (const grant of grants.before) await client.query(grant)
     if (installed.views.length > 0)
       await client.query(`drop view ${installed.views.map(viewName).join(', ')}`)
+    if (installed.rowFunctions.length > 0)
+      await client.query(`drop function ${installed.rowFunctions.join(', ')}`)
     await createViews(client, installation)
-    await refuseVirtualColumns(client, installation.binding)
     await createFunctions(client, installation)
 
     const obsolete = obsoleteTriggers(sql, installed)

@@ -9,11 +9,15 @@ import {
   snapshotProjectionOf,
   tableSql,
 } from './projection.ts'
+import { type RowFunction, rowFunction, rowFunctionName } from './row-function.ts'
+import type { SourceTable } from './source-table.ts'
 
 const { escapeIdentifier } = pg
 
 /** Alias of the version base in a view; an expression over `r` has no reason to use it. */
 const BASE = 'hq_export_base'
+/** Alias of the source table in a view; `r` is what the row function makes of it. */
+const ROW = 'hq_export_row'
 /** Prefix of the columns that a view has beside the contract's. */
 const EXTRA_PREFIX = '_'
 
@@ -22,6 +26,8 @@ export interface GeneratedView {
   readonly name: string
   /** Source table whose owner becomes the owner of the view; its RLS is then checked as that owner. */
   readonly table: string
+  /** Created before the view, which reads its table through it. */
+  readonly rowFunction?: RowFunction
   readonly sql: string
 }
 
@@ -35,7 +41,7 @@ function selectList(columns: readonly ProjectedColumn[]): string {
 }
 
 /** The contract rows of one source table as they are now. */
-export function datasetView(bound: BoundDataset): GeneratedView {
+export function datasetView(bound: BoundDataset, source: SourceTable): GeneratedView {
   const version =
     bound.version === undefined
       ? ''
@@ -58,10 +64,12 @@ left join hq_export.version_base ${BASE}
   return {
     name: dataset.name,
     table: bound.table,
+    rowFunction: rowFunction(bound, source),
     sql: `create view ${viewName(dataset.name)} as
 select
 ${selectList([...projection.columns, ...extra])}
-from ${tableSql(bound.table)} r${bound.version === undefined ? '' : base}${where}`,
+from ${tableSql(bound.table)} ${ROW}
+cross join lateral ${rowFunctionName(bound.dataset)}(${ROW}) r${bound.version === undefined ? '' : base}${where}`,
   }
 }
 
