@@ -3,6 +3,7 @@ import pg from 'pg'
 import { type BoundDataset, QUERY_QUOTE } from './binding-schema.ts'
 import { captureFunction, type GeneratedFunction, insertIntoCurrent } from './capture-function.ts'
 import { captureDeleted, captureRows, insertDeleted, RING } from './capture-statement.ts'
+import { captureReinserted, captureWritten, REMEMBER_NESTED, remember } from './overtaken-rows.ts'
 import { onPartitionedEnd, onPartitionedUpdate } from './partitioned-events.ts'
 import { projectionOf, terminalSql } from './projection.ts'
 import { isPartitioned, type SourceTable } from './source-table.ts'
@@ -14,7 +15,7 @@ function onInsert(bound: BoundDataset): GeneratedFunction {
     bound,
     event: 'insert',
     rows: { kind: 'transition', table: 'n' },
-    capture: `${captureRows(bound, 'n r')}\n${RING}`,
+    capture: captureWritten(bound, 'insert'),
   })
 }
 
@@ -24,7 +25,7 @@ function onUpdate(bound: BoundDataset): GeneratedFunction {
     bound,
     event: 'update',
     rows: { kind: 'transition', table: 'n' },
-    capture: `${captureRows(bound, 'n r')}\n${RING}`,
+    capture: captureWritten(bound, 'update'),
   })
 }
 
@@ -43,7 +44,8 @@ function onDelete(bound: BoundDataset): GeneratedFunction {
     bound,
     event: 'delete',
     rows: { kind: 'transition', table: 'o' },
-    capture: `${captureDeleted(bound, 'o r')}\n${RING}`,
+    capture: `${REMEMBER_NESTED}${remember('deleted')}${captureDeleted(bound, 'o r')}\n${RING}
+${captureReinserted(bound)}`,
   })
 }
 
@@ -53,7 +55,7 @@ function onLeave(bound: BoundDataset): GeneratedFunction {
     bound,
     event: 'leave',
     rows: { kind: 'record', record: 'old' },
-    capture: `${leaveGuard(bound)}${captureDeleted(bound, '(select old.*) r')}\n${RING}`,
+    capture: `${leaveGuard(bound)}${REMEMBER_NESTED}${captureDeleted(bound, '(select old.*) r')}\n${RING}`,
   })
 }
 
@@ -102,7 +104,7 @@ function onBump(bound: BoundDataset): GeneratedFunction {
     bound,
     event: 'bump',
     rows: { kind: 'record', record: 'new' },
-    capture: `  insert into hq_export.version_base as b (dataset, key, base)
+    capture: `${REMEMBER_NESTED}${remember('bumped')}  insert into hq_export.version_base as b (dataset, key, base)
   select ${number}, ${key}, ${missing} from (select new.*) r
   on conflict (dataset, key) do update set base = hq_export.exported_version(b.base, excluded.base);`,
   })

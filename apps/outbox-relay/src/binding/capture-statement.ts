@@ -12,27 +12,37 @@ import { BASES, takeBases } from './version-bases.ts'
 /** Insert first, then look whether the relay sleeps; a statement that captured nothing rings nobody. */
 export const RING = 'if found then perform hq_export.ring(); end if;'
 
-/** Captures rows of `from` (aliased `r`) as they are, and notes of keys that were deleted that they exist again. */
-export function captureRows(bound: BoundDataset, from: string, where?: string): string {
+/** One insert that captures rows of `from` (aliased `r`) as they are, and notes of keys that were deleted that they exist again. */
+export function insertRows(
+  bound: BoundDataset,
+  table: string,
+  from: string,
+  options: CaptureOptions = {},
+): string {
   const { number } = datasetByName(bound.dataset)
-  const select = captureSelect(bound, 'current', from, { where, bases: BASES })
+  const select = captureSelect(bound, 'current', from, options)
   if (bound.version === undefined) {
-    return insertIntoCurrent(
-      (table) => `insert into ${table} (${OUTBOX_COLUMNS})
-${outboxSelect(bound, 'current', `(${select})`)}`,
-    )
+    return `insert into ${table} (${OUTBOX_COLUMNS})
+${outboxSelect(bound, 'current', `(${select})`)}`
   }
+  // Whoever took the bases has revived the keys with them, and must not read here.
+  const isRead = options.bases === undefined ? 'true' : `${options.bases} is null`
   // `= any (array(...))` and not a join: index lookups whatever rows the cached plan was made for.
-  return `${takeBases(bound, 'current', from, { where })}${insertIntoCurrent(
-    (table) => `with present as materialized (
+  return `with present as materialized (
 ${select}
 ), revived as (
   update hq_export.version_base b set deleted_at = null
-  where ${BASES} is null and b.dataset = ${number} and b.deleted_at is not null
+  where ${isRead} and b.dataset = ${number} and b.deleted_at is not null
     and b.key = any (array(select p.key from present p where p.is_rebased))
 )
 insert into ${table} (${OUTBOX_COLUMNS})
-${outboxSelect(bound, 'current', 'present')}`,
+${outboxSelect(bound, 'current', 'present')}`
+}
+
+/** Captures rows of `from` (aliased `r`) as they are, see {@link insertRows}. */
+export function captureRows(bound: BoundDataset, from: string, where?: string): string {
+  return `${takeBases(bound, 'current', from, { where })}${insertIntoCurrent((table) =>
+    insertRows(bound, table, from, { where, bases: BASES }),
   )}`
 }
 
