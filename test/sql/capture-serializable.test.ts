@@ -179,6 +179,24 @@ describe('I5: serializable transactions', () => {
     expect(await refusalsOfMix(captured)).toBe(0)
   })
 
+  test('a base that another transaction has written since costs no write, and leaves its raw row', async () => {
+    const [session, other] = await serializableSessions(captured, 2)
+    if (session === undefined || other === undefined) throw new Error('two sessions')
+    const key = `${orgOf(2)}/${keyOf(++serial)}`
+    const rows = await capturing(session, async () => {
+      await session.query('begin')
+      await session.query('select from ops.orgs limit 1')
+      await other.query('set default_transaction_isolation = default')
+      await other.query(
+        `insert into hq_export.version_base (dataset, key, base) values (3, $1, 5)`,
+        [key],
+      )
+      await CHANGES.update?.(session, 2, serial)
+      await session.query('commit')
+    })
+    expect(rows).toMatchObject([{ sqlstate: '40001', row: { entity_id: keyOf(serial) } }])
+  })
+
   test('versions rise as they do in any other transaction', async () => {
     const [session] = await serializableSessions(captured, 1)
     if (session === undefined) throw new Error('one session')

@@ -4,6 +4,7 @@ import type { RelayConfig } from './config.ts'
 import { connect } from './connect.ts'
 import { findOutrun } from './dead-letter/find-outrun.ts'
 import { insertDeadLetters } from './dead-letter/insert-dead-letters.ts'
+import { projectRawRows } from './dead-letter/project-raw-rows.ts'
 import { resendConflicts } from './dead-letter/resend-conflicts.ts'
 import { sendOutrun } from './dead-letter/send-outrun.ts'
 import { backoffMs } from './delivery/backoff.ts'
@@ -189,6 +190,7 @@ export class Relay {
         log: this.#log,
         stopping,
         aborting: this.#aborting.signal,
+        projectRawRows: (rows) => side.run((beside) => projectRawRows(beside, rows)),
         keepDeadLetters: async (letters) => {
           await insertDeadLetters(sessionClient, letters)
         },

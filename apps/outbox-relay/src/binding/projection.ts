@@ -67,7 +67,7 @@ export function projectionOf(bound: BoundDataset, versionSql: string): Projectio
 }
 
 /** `company` or `person`: the entity kind of an entity dataset, from its contract name. */
-function entityTypeOf(dataset: Dataset): string {
+export function entityTypeOf(dataset: Dataset): string {
   return dataset.name.replace(/^dx_(\w+)_entities_v1$/, '$1')
 }
 

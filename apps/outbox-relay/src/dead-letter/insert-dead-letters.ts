@@ -19,7 +19,7 @@ from pg_catalog.json_to_recordset($1::json) as n
 order by n.dataset, n.fingerprint
 on conflict (dataset, fingerprint) do update
 set attempts = d.attempts + 1, last_failed_at = pg_catalog.clock_timestamp(),
-    reason = excluded.reason, detail = excluded.detail, batch = excluded.batch,
+    reason = excluded.reason, detail = excluded.detail, batch = excluded.batch, deleted = d.deleted or excluded.deleted,
     resolved_at = case when excluded.captured_at >= d.resolved_at then null else d.resolved_at end,
     resolution = case when excluded.captured_at >= d.resolved_at then null else d.resolution end
 returning d.id::text as id, d.resolved_at is null as "isOpen"`

@@ -89,9 +89,9 @@ async function planRaw(
   letter: ReplayableLetter,
   bound: BoundDataset,
 ): Promise<ReplayPlan> {
-  const raw = letter.body
-  if (raw === null)
+  if (letter.body === null)
     return refused('the capture could not even keep the raw row: backfill the dataset')
+  const raw = `[${letter.body}]`
   const source = await rawSource(client, bound, raw)
   const lost = bound.key.filter((column) => source.missing.includes(column))
   if (lost.length > 0)

@@ -17,12 +17,24 @@ const MAX_BATCH_UNITS = 2 * 1024 * 1024
 /** Batches under way at once. */
 export const MAX_IN_FLIGHT = 4
 
-/** A row that could not be projected in the source's transaction goes no further by itself. */
+/** A row that can be projected neither in the source's transaction nor by itself goes no further. */
 function captureFailure(row: OutboxRow): DeadLetter {
   const detail =
     row.body === null ? `gap: SQLSTATE ${row.sqlstate}` : `raw row: SQLSTATE ${row.sqlstate}`
   const dataset = datasetByNumber(row.dataset).name
   return { dataset, row, reason: 'capture_failed', detail, batch: null }
+}
+
+async function settleFailed(
+  failed: readonly OutboxRow[],
+  delivery: DeliveryContext,
+): Promise<void> {
+  const unprojected = await delivery.projectRawRows(failed)
+  delivery.log.warn(
+    { rows: failed.length, projected: failed.length - unprojected.length },
+    'captures failed; the raw rows were projected by themselves, or are dead letters',
+  )
+  if (unprojected.length > 0) await delivery.keepDeadLetters(unprojected.map(captureFailure))
 }
 
 /**
@@ -47,8 +59,8 @@ export async function deliverWindow(
   try {
     for await (const page of readWindow(client, window, pageLimits)) {
       rowCount += page.rowCount
-      if (page.failed.length > 0) await delivery.keepDeadLetters(page.failed.map(captureFailure))
       if (page.outrun.length > 0) await delivery.sendOutrun(page.outrun)
+      if (page.failed.length > 0) await settleFailed(page.failed, delivery)
       for (const rows of page.wireRows) {
         const packed = packer.add(rows)
         if (packed !== undefined) await send(packed)

@@ -6,6 +6,7 @@ import type { Origin } from '../batch/seal-batch.ts'
 import type { DeadLetter } from '../dead-letter/dead-letter.ts'
 import type { ResentConflicts } from '../dead-letter/resend-conflicts.ts'
 import type { Logger } from '../log.ts'
+import type { OutboxRow } from '../outbox/outbox-row.ts'
 import type { OutrunRow } from '../outbox/outrun-row.ts'
 import type { BatchSizer } from './batch-sizer.ts'
 import type { Gate } from './gate.ts'
@@ -28,6 +29,8 @@ export interface DeliveryContext {
   readonly stopping: AbortSignal
   /** Cuts attempts off that are under way. */
   readonly aborting: AbortSignal
+  /** Projects raw rows of failed captures into the outbox; resolves with those that cannot be. */
+  readonly projectRawRows: (rows: readonly OutboxRow[]) => Promise<readonly OutboxRow[]>
   /** Keeps rows that go no further; they are settled when it resolves. */
   readonly keepDeadLetters: (letters: readonly DeadLetter[]) => Promise<void>
   /** Sends rows whose version HQ holds with other content again, above it; dead letters of those that it cannot. */
