@@ -7,7 +7,7 @@ import { captureReinserted, captureWritten, REMEMBER_NESTED, remember } from './
 import { onPartitionedEnd, onPartitionedUpdate } from './partitioned-events.ts'
 import { projectionOf, terminalSql } from './projection.ts'
 import { isPartitioned, type SourceTable } from './source-table.ts'
-import { BASES, takeBases } from './version-bases.ts'
+import { using, withBases } from './version-bases.ts'
 
 const { escapeIdentifier } = pg
 function onInsert(bound: BoundDataset): GeneratedFunction {
@@ -76,8 +76,10 @@ function onTruncate(bound: BoundDataset): GeneratedFunction {
   const { number } = datasetByName(bound.dataset)
   const rows = `only ${QUERY_QUOTE} || tg_relid::regclass::text || ${QUERY_QUOTE} r`
   const quoted = (sql: string): string => `${QUERY_QUOTE}${sql}${QUERY_QUOTE}`
-  const insert = (table: string): string =>
-    `execute ${quoted(insertDeleted(bound, table, rows, { bases: '$1' }))} using ${BASES}`
+  const capture = (bases: string | undefined): string =>
+    insertIntoCurrent(
+      (table) => `execute ${quoted(insertDeleted(bound, table, rows, { bases }))}${using(bases)}`,
+    )
   return captureFunction({
     bound,
     event: 'truncate',
@@ -85,7 +87,7 @@ function onTruncate(bound: BoundDataset): GeneratedFunction {
     capture: `  if current_setting('transaction_isolation') not in ('read committed', 'read uncommitted') then
     insert into hq_export.capture_gap (dataset, operation) values (${number}, 'truncate');
   end if;
-${takeBases(bound, 'deleted', rows, { dynamic: quoted })}${insertIntoCurrent(insert)}
+${withBases(bound, 'deleted', rows, { dynamic: quoted }, capture)}
 perform hq_export.ring();`,
   })
 }

@@ -12,7 +12,7 @@ export type CaptureKind = 'current' | 'deleted'
 export interface CaptureOptions {
   /** Condition beside the binding's own. */
   readonly where?: string | undefined
-  /** SQL of the bases of the rows, see `takeBases`; without, each is looked up. */
+  /** SQL of the bases of the rows, see `withBases`; without, each is looked up. */
   readonly bases?: string | undefined
 }
 

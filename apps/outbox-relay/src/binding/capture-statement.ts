@@ -7,7 +7,7 @@ import {
   OUTBOX_COLUMNS,
   outboxSelect,
 } from './capture-select.ts'
-import { BASES, takeBases } from './version-bases.ts'
+import { withBases } from './version-bases.ts'
 
 /** Insert first, then look whether the relay sleeps; a statement that captured nothing rings nobody. */
 export const RING = 'if found then perform hq_export.ring(); end if;'
@@ -26,13 +26,19 @@ export function insertRows(
 ${outboxSelect(bound, 'current', `(${select})`)}`
   }
   // Whoever took the bases has revived the keys with them, and must not read here.
-  const isRead = options.bases === undefined ? 'true' : `${options.bases} is null`
+  if (options.bases !== undefined) {
+    return `with present as materialized (
+${select}
+)
+insert into ${table} (${OUTBOX_COLUMNS})
+${outboxSelect(bound, 'current', 'present')}`
+  }
   // `= any (array(...))` and not a join: index lookups whatever rows the cached plan was made for.
   return `with present as materialized (
 ${select}
 ), revived as (
   update hq_export.version_base b set deleted_at = null
-  where ${isRead} and b.dataset = ${number} and b.deleted_at is not null
+  where b.dataset = ${number} and b.deleted_at is not null
     and b.key = any (array(select p.key from present p where p.is_rebased))
 )
 insert into ${table} (${OUTBOX_COLUMNS})
@@ -41,9 +47,9 @@ ${outboxSelect(bound, 'current', 'present')}`
 
 /** Captures rows of `from` (aliased `r`) as they are, see {@link insertRows}. */
 export function captureRows(bound: BoundDataset, from: string, where?: string): string {
-  return `${takeBases(bound, 'current', from, { where })}${insertIntoCurrent((table) =>
-    insertRows(bound, table, from, { where, bases: BASES }),
-  )}`
+  return withBases(bound, 'current', from, { where }, (bases) =>
+    insertIntoCurrent((table) => insertRows(bound, table, from, { where, bases })),
+  )
 }
 
 /**
@@ -70,7 +76,7 @@ ${outboxSelect(bound, 'deleted', 'gone')}`
 
 /** Captures rows of `from` as deleted, see {@link insertDeleted}. */
 export function captureDeleted(bound: BoundDataset, from: string, where?: string): string {
-  return `${takeBases(bound, 'deleted', from, { where })}${insertIntoCurrent((table) =>
-    insertDeleted(bound, table, from, { where, bases: BASES }),
-  )}`
+  return withBases(bound, 'deleted', from, { where }, (bases) =>
+    insertIntoCurrent((table) => insertDeleted(bound, table, from, { where, bases })),
+  )
 }

@@ -2,7 +2,7 @@ import pg from 'pg'
 import { type BoundDataset, QUERY_QUOTE } from './binding-schema.ts'
 import { captureRows, insertRows, RING } from './capture-statement.ts'
 import { projectionOf, tableSql } from './projection.ts'
-import { BASES, takeBases } from './version-bases.ts'
+import { using, withBases } from './version-bases.ts'
 
 /*
  * A statement's transition table may hold rows that are out of date when its triggers fire: a trigger of the application wrote the row again, in a
@@ -53,9 +53,9 @@ function captureNow(bound: BoundDataset, table: 'n' | 'o'): string {
   cross join lateral (select s.* from ${tableSql(bound.table)} s where ${matches} offset 0) c) r`
   const quoted = (sql: string): string => `${QUERY_QUOTE}${sql}${QUERY_QUOTE}`
   const current = `hq_export.outbox_${QUERY_QUOTE} || pg_sequence_last_value('hq_export.current_outbox') || ${QUERY_QUOTE}`
-  return `${takeBases(bound, 'current', rows, { dynamic: quoted })}execute ${quoted(
-    insertRows(bound, current, rows, { bases: '$1' }),
-  )} using ${BASES};
+  const capture = (bases: string | undefined): string =>
+    `execute ${quoted(insertRows(bound, current, rows, { bases }))}${using(bases)};`
+  return `${withBases(bound, 'current', rows, { dynamic: quoted }, capture)}
 perform hq_export.ring();`
 }
 
