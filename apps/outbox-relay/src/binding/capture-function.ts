@@ -110,7 +110,7 @@ export function captureFunction(options: {
   set timezone = 'UTC'${settings.map((setting) => `\n  set ${setting}`).join('')}
 as ${BODY_QUOTE}
 declare
-  v_sqlstate text;${bound.version === undefined ? '' : `\n  ${BASES} jsonb;`}
+  v_sqlstate text;${bound.version === undefined ? '' : `\n  ${BASES} jsonb;\n  v_overtaken boolean;`}
 begin${disabledGuard(number, event, rows)}
 ${capture}
   return null;

@@ -32,13 +32,19 @@ export const REMEMBER_NESTED = `  if pg_trigger_depth() > 1 then
   end if;
 `
 
-/** SQL over transition table `n`: some row of it may be out of date. */
-function mayBeOvertaken(bound: BoundDataset, event: 'insert' | 'update'): string {
-  if (event === 'insert') return `${level} >= '${LEVELS.nested}'`
+/** Variable of a capture function: some row of its transition table may be out of date. */
+const OVERTAKEN = 'v_overtaken'
+
+/** plpgsql that finds out {@link OVERTAKEN}. Conditions without a subquery cost nearly nothing, so one with stands by itself. */
+function findOvertaken(bound: BoundDataset, event: 'insert' | 'update' | 'delete'): string {
+  if (event !== 'update') return `  ${OVERTAKEN} := ${level} >= '${LEVELS.nested}';\n`
   const { key } = projectionOf(bound, 'null::bigint')
   // Foreign keys that set NULL write one row twice and raise its base twice; no other single statement writes a row twice.
-  return `${level} >= '${LEVELS.deleted}' or ${level} = '${LEVELS.bumped}'
-    and exists (select from n r group by ${key} having count(*) > 1)`
+  return `  ${OVERTAKEN} := ${level} >= '${LEVELS.deleted}';
+  if ${level} = '${LEVELS.bumped}' then
+    ${OVERTAKEN} := exists (select from n r group by ${key} having count(*) > 1);
+  end if;
+`
 }
 
 /**
@@ -63,7 +69,7 @@ perform hq_export.ring();`
 export function captureWritten(bound: BoundDataset, event: 'insert' | 'update'): string {
   const capture = `${captureRows(bound, 'n r')}\n${RING}`
   if (bound.version === undefined) return capture
-  return `${REMEMBER_NESTED}  if ${mayBeOvertaken(bound, event)} then
+  return `${REMEMBER_NESTED}${findOvertaken(bound, event)}  if ${OVERTAKEN} then
 ${captureNow(bound, 'n')}
   else
 ${capture}
@@ -72,7 +78,7 @@ ${capture}
 
 /** Captures rows that were deleted, and that a trigger of the application has inserted again meanwhile: they exist, above their delete. */
 export function captureReinserted(bound: BoundDataset): string {
-  return `  if ${mayBeOvertaken(bound, 'insert')} then
+  return `${findOvertaken(bound, 'delete')}  if ${OVERTAKEN} then
 ${captureNow(bound, 'o')}
   end if;`
 }
