@@ -25,6 +25,8 @@ const LOCK_NOT_AVAILABLE = '55P03'
 const SET_TRACEPARENT = /* sql */ `select pg_catalog.set_config('hq_export.traceparent', $1, true)`
 // A writer that holds the key for longer is not waited for: the window would wait with us.
 const BOUND_WAIT = /* sql */ `set local lock_timeout = '1s'`
+// Index look-ups by key only: tables without statistics look small enough to scan for each row.
+const LOOK_UP = /* sql */ `set local enable_hashjoin = off; set local enable_mergejoin = off; set local enable_material = off`
 const REVIVE = /* sql */ `update hq_export.version_base set deleted_at = null where dataset = $1 and key = $2`
 
 /** Whom to blame for an error of a projection. */
@@ -63,6 +65,7 @@ async function projectTogether(client: pg.ClientBase, group: RawGroup): Promise<
   await client.query('begin')
   try {
     await client.query(BOUND_WAIT)
+    await client.query(LOOK_UP)
     await client.query(SET_TRACEPARENT, [traceparent ?? ''])
     const source = await rawSource(client, bound, raw)
     const isProjectable = isWhole(group, source)
