@@ -16,7 +16,7 @@ import { type Receiving, receiveBatch } from './batch/receive-batch.ts'
 import { DatabaseUnavailableError } from './db/database-failure.ts'
 import { checkReady } from './ready.ts'
 import { problemOf, Refusal } from './refusal.ts'
-import { traceRequest } from './trace-request.ts'
+import { noteRefusal, traceRequest } from './trace-request.ts'
 
 export interface GatewayOptions extends Receiving {
   readonly log: Logger
@@ -87,7 +87,9 @@ export function createGateway(options: GatewayOptions): Hono<{ Bindings: HttpBin
         log.info({ batch, status, counts, replayed }, 'batch')
         return json(answer, replayed ? { [IDEMPOTENT_REPLAYED]: 'true' } : {})
       } catch (error) {
-        return refuse(toRefusal(error, log))
+        const refusal = toRefusal(error, log)
+        noteRefusal(refusal.code, problemOf(refusal).status)
+        return refuse(refusal)
       }
     }),
   )

@@ -1,15 +1,18 @@
+import { startTracing } from '@hq-export/tracing/start-tracing.ts'
 import { Command } from 'commander'
 import { ConfigError, loadConfig, loadDatabaseUrl } from './config.ts'
 import { IngestServer } from './ingest-server.ts'
 import { addKeyCommands } from './keys/commands.ts'
 import { createLogger } from './log.ts'
 import { MigrationStateError, migrate } from './migrate.ts'
-import { startTracing } from './tracing.ts'
 
 /** Nothing could be said: bad usage, settings that are not usable, a database that does not answer. */
 const EXIT_CANNOT_TELL = 2
 /** The output says what is wrong. */
 const EXIT_FOUND_WRONG = 1
+
+/** False while something that is not worth waiting for keeps the process: a collector that does not answer. */
+let hasEnded = true
 
 function print(line: string): void {
   process.stdout.write(`${line}\n`)
@@ -29,8 +32,12 @@ async function runStatus(options: { json?: boolean }): Promise<void> {
 
 async function runServe(): Promise<void> {
   const { databaseUrl, host, port, keys, masterKeys } = loadConfig(process.env)
-  const stopTracing = await startTracing(process.env)
   const log = createLogger()
+  const stopTracing = await startTracing(process.env, {
+    serviceName: 'hq-ingest',
+    onTrouble: (reason) => log.warn({ reason }, 'traces cannot be exported; batches are taken'),
+    instrument: async () => (await import('./trace-postgres.ts')).tracePostgres(),
+  })
   const ended = Promise.withResolvers<void>()
   const server = new IngestServer({
     databaseUrl,
@@ -47,7 +54,7 @@ async function runServe(): Promise<void> {
     await ended.promise
   } finally {
     await server.stop()
-    await stopTracing()
+    hasEnded = await stopTracing()
   }
 }
 
@@ -92,3 +99,4 @@ try {
   process.stderr.write(`${explain(error)}\n`)
   process.exitCode = EXIT_CANNOT_TELL
 }
+if (!hasEnded) process.exit()

@@ -13,6 +13,7 @@ import {
 } from './outbox/doorbell.ts'
 import { ROTATION_PERIOD_MS, rotate } from './outbox/rotate.ts'
 import { takeTick } from './outbox/tick.ts'
+import { openWindowTrace } from './tracing/window-trace.ts'
 import type { Waker } from './wake.ts'
 
 /** How often the loop does what nobody asks it to, in milliseconds. */
@@ -64,17 +65,19 @@ export async function pushChanges(context: PushContext): Promise<void> {
   /** One window; true if it had rows. */
   async function push(): Promise<boolean> {
     waker.reset()
-    const to = await takeTick(client)
+    const trace = openWindowTrace()
+    const to = await trace.step('tick', () => takeTick(client))
     context.onTick()
-    const rows = await deliverWindow(client, { from, to }, context.delivery)
+    const rows = await trace.deliver(() => deliverWindow(client, { from, to }, context.delivery))
     if (rows > 0) {
-      const written = await writeAck(client, epoch, ack, to)
+      const written = await trace.step('ack', () => writeAck(client, epoch, ack, to))
       // Overtaken: another relay has acked. Go on from where it is; what both delivered, HQ deduplicates.
       ack = written ?? (await readAck(client, epoch))
       from = ack.acked
     } else {
       from = to
     }
+    trace.end()
     if (performance.now() - rotatedAt >= timing.rotationPeriodMs) {
       rotatedAt = performance.now()
       await rotate(client, ack)

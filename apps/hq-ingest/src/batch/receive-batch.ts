@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import { LIMITS, parseTraceparent, TRACEPARENT, type TraceParent } from '@hq-export/contract'
+import { inStep } from '@hq-export/tracing/span.ts'
 import type pg from 'pg'
 import type { KeyRing } from '../keys/key-ring.ts'
 import { Refusal } from '../refusal.ts'
@@ -44,10 +45,13 @@ export async function receiveBatch(
   const { pool, keys, admission, now, bodyTimeoutMs } = receiving
   admit(admission)
   const head = readHead(request)
-  const wire = await readBody(request, { maxBytes: LIMITS.maxWireBytes, timeoutMs: bodyTimeoutMs })
-  const key = await verifyBatch(head, wire, keys, now())
-  const body = await decompress(wire, head.encoding, LIMITS.maxDecodedBytes)
-  const batch = decode(body, LIMITS.maxRows)
+  const limits = { maxBytes: LIMITS.maxWireBytes, timeoutMs: bodyTimeoutMs }
+  const wire = await inStep('read body', () => readBody(request, limits))
+  const key = await inStep('verify', () => verifyBatch(head, wire, keys, now()))
+  const body = await inStep('decompress', () =>
+    decompress(wire, head.encoding, LIMITS.maxDecodedBytes),
+  )
+  const batch = await inStep('decode', () => decode(body, LIMITS.maxRows))
   const { envelope, text } = batch
   assertOwnSource(envelope.source, key)
   keys.noteUse(key)
@@ -57,7 +61,10 @@ export async function receiveBatch(
 
   return traceBatch(envelope, head.id, async (span) => {
     const rowSpans = lazyRowSpans(text)
-    const rows = validate(batch, rules, key, { rowSpans, maxRowBytes: LIMITS.maxRowBytes })
+    const { maxRowBytes } = LIMITS
+    const rows = await inStep('validate', () =>
+      validate(batch, rules, key, { rowSpans, maxRowBytes }),
+    )
     const entry = {
       source: envelope.source,
       batch: head.id,

@@ -6,6 +6,7 @@ import type { DeadLetter } from '../dead-letter/dead-letter.ts'
 import type { OutboxRow } from '../outbox/outbox-row.ts'
 import { readWindow } from '../outbox/read-window.ts'
 import type { Window } from '../outbox/window.ts'
+import { tracePages } from '../tracing/trace-pages.ts'
 import { deliverBatch } from './deliver-batch.ts'
 import type { DeliveryContext } from './delivery-context.ts'
 import { InFlight } from './in-flight.ts'
@@ -57,7 +58,7 @@ export async function deliverWindow(
     await inFlight.add(() => deliverBatch(batch, delivery))
   }
   try {
-    for await (const page of readWindow(client, window, pageLimits)) {
+    for await (const page of tracePages(readWindow(client, window, pageLimits))) {
       rowCount += page.rowCount
       if (page.outrun.length > 0) await delivery.sendOutrun(page.outrun)
       if (page.failed.length > 0) await settleFailed(page.failed, delivery)

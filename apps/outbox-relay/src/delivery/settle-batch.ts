@@ -1,7 +1,9 @@
 import type { BatchAnswer } from '@hq-export/contract'
+import { inStep } from '@hq-export/tracing/span.ts'
 import type { Batch } from '../batch/batch.ts'
 import { rowsAt } from '../batch/open-batch.ts'
 import { type DeadLetter, isVersionConflict } from '../dead-letter/dead-letter.ts'
+import { traceGivenUp } from '../tracing/trace-arrival.ts'
 import type { DeliveryContext } from './delivery-context.ts'
 
 function deadLetters(
@@ -49,7 +51,10 @@ export async function settleBatch(
   const refused = answer.rows.flatMap(({ outcome, index, code = 'unknown', detail = null }) =>
     outcome === 'quarantined' ? [{ index, reason: code, detail }] : [],
   )
-  if (refused.length > 0) await settleRefused(batch, deadLetters(batch, refused), delivery)
+  if (refused.length > 0) {
+    const letters = deadLetters(batch, refused)
+    await inStep('keep dead letters', () => settleRefused(batch, letters, delivery))
+  }
   const outrun = await delivery.findOutrun(batch, answer)
   if (outrun.length > 0) await delivery.sendOutrun(outrun)
   delivery.onAccepted(batch.rowCount)
@@ -62,7 +67,9 @@ export async function settleLoneRow(
   detail: string,
   delivery: DeliveryContext,
 ): Promise<void> {
-  await delivery.keepDeadLetters(deadLetters(batch, [{ index: 0, reason, detail }]))
+  traceGivenUp(batch, reason)
+  const letters = deadLetters(batch, [{ index: 0, reason, detail }])
+  await inStep('keep dead letters', () => delivery.keepDeadLetters(letters))
   delivery.log.warn(
     { dataset: batch.dataset.name, batch: batch.id, reason },
     'a row cannot be delivered; kept as dead letter',
