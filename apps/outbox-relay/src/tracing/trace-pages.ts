@@ -12,4 +12,5 @@ export async function* tracePages<Page extends { readonly rowCount: number }>(
     yield page
     startTime = nowMs()
   }
+  window?.noteEnd(startTime)
 }

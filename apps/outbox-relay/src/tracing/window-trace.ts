@@ -131,6 +131,11 @@ export class WindowTrace implements WindowTracing {
     this.#span('read page', startTime, nowMs(), { 'db.response.returned_rows': rows })
   }
 
+  /** Nothing is left of the window, which took a last look at every outbox table. */
+  noteEnd(startTime: number): void {
+    this.#span('find no more', startTime, nowMs())
+  }
+
   /** Runs the delivery of a batch as a part of this window. */
   async within<T>(work: () => Promise<T>): Promise<T> {
     const part = this.#part
