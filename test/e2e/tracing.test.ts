@@ -90,10 +90,15 @@ function expectInOrder(...spans: readonly ExportedSpan[]): void {
   }
 }
 
+/** Clocks of two processes of one machine. */
+const CLOCKS_APART_MS = 3
+
 function expectWithin(outer: ExportedSpan, ...spans: readonly ExportedSpan[]): void {
   for (const span of spans) {
-    expect(span.startMs, `${span.name} in ${outer.name}`).toBeGreaterThanOrEqual(outer.startMs)
-    expect(span.endMs, `${span.name} in ${outer.name}`).toBeLessThanOrEqual(outer.endMs)
+    const apartMs = span.service === outer.service ? 0 : CLOCKS_APART_MS
+    const where = `${span.name} in ${outer.name}`
+    expect(span.startMs, where).toBeGreaterThanOrEqual(outer.startMs - apartMs)
+    expect(span.endMs, where).toBeLessThanOrEqual(outer.endMs + apartMs)
   }
 }
 
@@ -175,7 +180,7 @@ test('a row is followed from the transaction that wrote it through both apps, by
   expectWithin(apply, insert)
   // From the capture, which is before the tick, to HQ's answer.
   expect(arrived.startMs).toBeLessThan(tick.startMs)
-  expect(arrived.endMs).toBeGreaterThanOrEqual(server.endMs)
+  expect(arrived.endMs).toBeGreaterThanOrEqual(server.endMs - CLOCKS_APART_MS)
   expect(arrived.endMs).toBeLessThanOrEqual(send.endMs)
 
   const copied = await sendOf(await arrival(1, SNAPSHOTS))

@@ -1,5 +1,5 @@
 /** Where the two clocks may differ before the wall clock is believed again: it was set, or the machine slept. */
-const MAX_DRIFT_MS = 5
+const MAX_DRIFT_MS = 2
 
 let offsetMs = performance.timeOrigin
 

@@ -6,7 +6,7 @@ export const MAX_ORIGINS = 128
 
 /** A sampled trace of the application that wrote rows of a batch. */
 export interface Origin {
-  readonly spanContext: SpanContext
+  spanContext: SpanContext
   /** Rows of the batch that were written in it. */
   rows: number
 }

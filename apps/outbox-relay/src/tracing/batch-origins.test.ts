@@ -19,19 +19,19 @@ function originsOf(...texts: readonly string[]) {
   ]
 }
 
-test('the traces of a batch are found in its bytes, each with its rows and the first capture', () => {
+test('the traces of a batch are found in its bytes, each with its rows and the span of the first', () => {
   const origins = originsOf(
     element({ a: 'Grüße' }, '2026-02-16T09:30:01+00:00', SAMPLED),
     element({ a: 'b' }, '2026-02-16T09:30:01.1+00:00', SAMPLED),
     element({ a: 'b' }, '2026-02-16T09:30:00.1+00:00'),
     element({ a: 'b' }, '2026-02-16T09:30:00.2+00:00', SAMPLED.replace('4b', '5b')),
-    element({ a: 'b' }, '2026-02-16T09:30:00.500001+00:00', SAMPLED),
+    element({ a: 'b' }, '2026-02-16T09:30:00.500001+00:00', SAMPLED.replace('00f067', 'ffffff')),
   )
   expect(origins).toEqual([
     expect.objectContaining({ rows: 3, capturedAt: '2026-02-16T09:30:00.500001+00:00' }),
     expect.objectContaining({ rows: 1, capturedAt: '2026-02-16T09:30:00.2+00:00' }),
   ])
-  expect(origins[0]?.spanContext).toMatchObject({ traceId: TRACE, spanId: '00f067aa0ba902b7' })
+  expect(origins[0]?.spanContext).toMatchObject({ traceId: TRACE, spanId: 'ffffffaa0ba902b7' })
 })
 
 test.each([

@@ -1,7 +1,7 @@
 import { type Origin, Origins } from '@hq-export/tracing/origins.ts'
 import type { Batch } from '../batch/batch.ts'
 
-/** An origin of rows that wait in the outbox since `capturedAt`, ISO 8601 in UTC. */
+/** An origin of rows that wait in the outbox since `capturedAt`, ISO 8601 in UTC; its span is the one that wrote the first of them. */
 export interface WaitingOrigin extends Origin {
   capturedAt: string
 }
@@ -45,6 +45,7 @@ export function batchOrigins({ body }: Batch): Origins<WaitingOrigin> {
           // ISO 8601 of one zone sorts as text, with or without fraction digits.
           if (origin.capturedAt === '' || capturedAt < origin.capturedAt) {
             origin.capturedAt = capturedAt
+            origin.spanContext = { ...origin.spanContext, spanId: traceparent.slice(36, 52) }
           }
           last = { traceparent, origin }
         }
