@@ -79,6 +79,9 @@ const SETTINGS = {
   INGEST_MASTER_KEY_PREVIOUS: masterKeySchema.optional(),
 } as const
 
+/** Names of all settings. */
+export const SETTING_NAMES: readonly string[] = Object.keys(SETTINGS)
+
 function parse<Shape extends z.ZodRawShape>(shape: Shape, env: Environment) {
   // An empty variable is an unset one: compose files and shells produce both.
   const given = Object.fromEntries(
