@@ -7,11 +7,9 @@ import {
   SpanStatusCode,
   trace,
 } from '@opentelemetry/api'
-import { suppressTracing } from '@opentelemetry/core'
-import { ATTR_ERROR_TYPE } from '@opentelemetry/semantic-conventions'
 import { nowMs } from './clock.ts'
 import { errorType } from './error-type.ts'
-import { isTracing } from './start-tracing.ts'
+import { isTracing, suppressed } from './start-tracing.ts'
 
 const SCOPE = 'hq-export'
 const NO_SPAN = trace.wrapSpanContext(INVALID_SPAN_CONTEXT)
@@ -32,7 +30,7 @@ export function endSpan(span: Span, atMs: number = nowMs()): void {
 
 /** Marks a span as failed. */
 export function failSpan(span: Span, type: string): void {
-  span.setAttribute(ATTR_ERROR_TYPE, type)
+  span.setAttribute('error.type', type)
   span.setStatus({ code: SpanStatusCode.ERROR, message: type })
 }
 
@@ -62,5 +60,5 @@ export function inStep<T>(name: string, work: () => Promise<T> | T): Promise<T> 
 
 /** Runs `work` without any span below it. */
 export function untraced<T>(work: () => T): T {
-  return isTracing() ? context.with(suppressTracing(context.active()), work) : work()
+  return isTracing() ? context.with(suppressed(context.active()), work) : work()
 }

@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
+import type { Context } from '@opentelemetry/api'
 import { warnOnce } from './warn-once.ts'
 
 type Environment = Readonly<Record<string, string | undefined>>
@@ -21,10 +22,16 @@ export interface TracingOptions {
 }
 
 let tracing = false
+let suppress = (context: Context): Context => context
 
 /** True while spans go somewhere; whatever costs more than a span is asked for only then. */
 export function isTracing(): boolean {
   return tracing
+}
+
+/** A context in which nothing is traced. */
+export function suppressed(context: Context): Context {
+  return suppress(context)
 }
 
 /** True where the standard variables name a place to send traces to. */
@@ -53,7 +60,7 @@ export async function startTracing(
   options: TracingOptions,
 ): Promise<StopTracing> {
   if (!isTracingAsked(env)) return async () => true
-  const [{ NodeSDK }, { setGlobalErrorHandler }] = await Promise.all([
+  const [{ NodeSDK }, { setGlobalErrorHandler, suppressTracing }] = await Promise.all([
     import('@opentelemetry/sdk-node'),
     import('@opentelemetry/core'),
   ])
@@ -66,6 +73,7 @@ export async function startTracing(
   })
   sdk.start()
   tracing = true
+  suppress = suppressTracing
   await options.instrument?.()
   return async () => {
     const stopped = sdk.shutdown().then(
