@@ -65,6 +65,7 @@ export const operationRuns = hq.table(
     errorMessage: text('error_message'),
     createdAt: instant('created_at').notNull(),
     ...housekeeping(),
+    outcome: text(),
   },
   (t) => [
     primaryKey({ name: 'dx_operation_runs_v1_pkey', columns: [t.runId] }),
