@@ -1,22 +1,40 @@
 import { type Dataset, datasetByName } from '@hq-export/contract'
 import pg from 'pg'
-import { type BoundDataset, QUERY_QUOTE } from './binding-schema.ts'
+import type { BoundDataset } from './binding-schema.ts'
+import { QUERY_QUOTE } from './binding-values.ts'
 import { captureFunction, type GeneratedFunction, insertIntoCurrent } from './capture-function.ts'
 import { captureDeleted, captureRows, insertDeleted, RING } from './capture-statement.ts'
+import { joinsSql } from './joins.ts'
 import { captureReinserted, captureWritten, REMEMBER_NESTED, remember } from './overtaken-rows.ts'
 import { onPartitionedEnd, onPartitionedUpdate } from './partitioned-events.ts'
 import { projectionOf, terminalSql } from './projection.ts'
+import { assignSequences } from './sequence-sql.ts'
+import { noteKeys, onPendingDelete } from './settle-capture.ts'
 import { isPartitioned, type SourceTable } from './source-table.ts'
 import { using, withBases } from './version-bases.ts'
 
 const { escapeIdentifier } = pg
 function onInsert(bound: BoundDataset): GeneratedFunction {
+  const { settle } = bound
+  // The bell follows its insert: FOUND is of the statement before it.
+  const capture =
+    settle === undefined
+      ? `${assignSequences(bound)}${captureWritten(bound, 'insert')}`
+      : `${noteKeys(bound, settle, 'n r')}\n${RING}`
   return captureFunction({
     bound,
     event: 'insert',
     rows: { kind: 'transition', table: 'n' },
-    capture: captureWritten(bound, 'insert'),
+    capture: `${capture}${countFiltered(bound)}`,
   })
+}
+
+/** Counts inserted rows that the filter leaves out; nothing else is heard of them. */
+function countFiltered(bound: BoundDataset): string {
+  if (bound.filter === undefined) return ''
+  const { number } = datasetByName(bound.dataset)
+  return `
+  perform nextval('hq_export.filtered_${number}') from n r${joinsSql(bound)} where (${bound.filter}) is not true;`
 }
 
 /** The old rows are not read: a join of old and new is planned once, for the few rows of its first firing. */
@@ -129,6 +147,7 @@ export function captureFunctions(bound: BoundDataset, source: SourceTable): Gene
   const { semantics }: Dataset = datasetByName(bound.dataset)
   const isMovable = isPartitioned(source)
   if (semantics === 'append') {
+    if (bound.settle !== undefined) return [onInsert(bound), onPendingDelete(bound)]
     if (bound.terminal === undefined) return [onInsert(bound)]
     return [onInsert(bound), isMovable ? onPartitionedEnd(bound) : onEnd(bound)]
   }

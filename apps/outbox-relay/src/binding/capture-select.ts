@@ -1,6 +1,7 @@
 import { datasetByName } from '@hq-export/contract'
 import pg from 'pg'
 import { type BoundDataset, SNAPSHOTS_DATASET } from './binding-schema.ts'
+import { joinsSql } from './joins.ts'
 import { projectionOf, snapshotIdSql, snapshotProjectionOf } from './projection.ts'
 import { baseSql } from './version-bases.ts'
 import { wireBodySql } from './wire-body.ts'
@@ -37,7 +38,7 @@ export function captureSelect(
   const where = filters.length === 0 ? '' : `\nwhere ${filters.join(' and ')}`
   if (bound.version === undefined) {
     return `select ${projection.key} as key, ${wireBodySql(projection.columns)} as body
-from ${from}${where}`
+from ${from}${joinsSql(bound)}${where}`
   }
   const current = `hq_export.exported_version((r.${pg.escapeIdentifier(bound.version)})::bigint, ${baseSql(bound, bases)})`
   // A delete is a version of its own, the one after the last.

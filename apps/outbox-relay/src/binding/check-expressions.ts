@@ -1,6 +1,8 @@
 import type pg from 'pg'
 import { type Binding, type BoundDataset, SNAPSHOTS_DATASET } from './binding-schema.ts'
-import { projectionOf, snapshotProjectionOf, tableSql, terminalSql } from './projection.ts'
+import { joinsSql } from './joins.ts'
+import { projectionOf, snapshotProjectionOf, terminalSql } from './projection.ts'
+import { tableSql } from './table-sql.ts'
 
 /** An expression of a binding and where it stands, for the message. */
 interface Expression {
@@ -41,7 +43,7 @@ export async function checkExpressions(
   for (const bound of binding.datasets) {
     for (const { place, sql } of expressionsOf(bound)) {
       try {
-        await client.query(`explain select ${sql} from ${fromOf(bound)} r`)
+        await client.query(`explain select ${sql} from ${fromOf(bound)} r${joinsSql(bound)}`)
       } catch (error) {
         const { code, message } = error as pg.DatabaseError
         if (code === undefined) throw error

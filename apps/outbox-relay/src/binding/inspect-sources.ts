@@ -1,7 +1,9 @@
 import pg from 'pg'
 import type { Binding, BoundDataset } from './binding-schema.ts'
-import { tableSql } from './projection.ts'
+import { inspectExtensions } from './extensions.ts'
+import { inspectReads } from './inspect-reads.ts'
 import type { SourceColumn, SourceTable } from './source-table.ts'
+import { tableSql } from './table-sql.ts'
 
 const { escapeIdentifier } = pg
 
@@ -99,6 +101,16 @@ function tableProblems(bound: BoundDataset, relations: readonly RelationRow[]): 
   return problems
 }
 
+/** One view shows the snapshots of all entities, and it reads histories as one role. */
+function ownerProblems({ datasets }: Binding, sources: ReadonlyMap<string, SourceTable>): string[] {
+  const entities = datasets.filter(({ snapshot }) => snapshot !== undefined)
+  const owners = new Set(entities.map(({ table }) => sources.get(table)?.owner))
+  const hasHistory = entities.some(({ snapshot }) => snapshot?.history !== undefined)
+  if (!hasHistory || owners.size === 1) return []
+  const names = entities.map(({ table }) => table).join(', ')
+  return [`a history needs one owner for ${names}; give them one, or leave snapshot.history out`]
+}
+
 /** Reads the bound tables from the catalog: no lock on them beyond a catalog look-up's. */
 export async function inspectSources(client: pg.ClientBase, binding: Binding): Promise<Inspection> {
   const sources = new Map<string, SourceTable>()
@@ -118,6 +130,9 @@ export async function inspectSources(client: pg.ClientBase, binding: Binding): P
         hasStorage: kind === 'r',
       })),
     })
+    problems.push(...(await inspectReads(client, bound, root.owner)))
   }
+  problems.push(...ownerProblems(binding, sources))
+  problems.push(...(await inspectExtensions(client, binding)))
   return { sources, problems }
 }

@@ -1,7 +1,9 @@
 import pg from 'pg'
-import { type BoundDataset, QUERY_QUOTE } from './binding-schema.ts'
+import type { BoundDataset } from './binding-schema.ts'
+import { QUERY_QUOTE } from './binding-values.ts'
 import { captureRows, insertRows, RING } from './capture-statement.ts'
-import { projectionOf, tableSql } from './projection.ts'
+import { projectionOf } from './projection.ts'
+import { tableSql } from './table-sql.ts'
 import { using, withBases } from './version-bases.ts'
 
 /*

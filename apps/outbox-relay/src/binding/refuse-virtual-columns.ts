@@ -2,8 +2,8 @@ import pg from 'pg'
 import { BindingError } from './binding-error.ts'
 import type { Binding } from './binding-schema.ts'
 import { checkExpressions } from './check-expressions.ts'
-import { tableSql } from './projection.ts'
 import type { SourceTable } from './source-table.ts'
+import { tableSql } from './table-sql.ts'
 
 /**
  * A virtual generated column is NULL in a transition table (PostgreSQL 18, measured), so the trigger would

@@ -1,6 +1,7 @@
 import { datasetByName } from '@hq-export/contract'
 import pg from 'pg'
-import { BODY_QUOTE, type BoundDataset } from './binding-schema.ts'
+import type { BoundDataset } from './binding-schema.ts'
+import { BODY_QUOTE } from './binding-values.ts'
 import { terminalSql } from './projection.ts'
 import type { SourceColumn, SourceTable } from './source-table.ts'
 
@@ -32,6 +33,8 @@ function textOf(bound: BoundDataset): string {
     payload,
     capturedAt,
     sourceRunId,
+    bound.joins ?? '',
+    JSON.stringify([bound.settle, bound.sequence]),
   ].join(' ')
 }
 

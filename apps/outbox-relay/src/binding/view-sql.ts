@@ -2,15 +2,17 @@ import { type Dataset, datasetByName } from '@hq-export/contract'
 import pg from 'pg'
 import type { Binding, BoundDataset } from './binding-schema.ts'
 import { SNAPSHOTS_DATASET } from './binding-schema.ts'
+import { historySelect } from './history-sql.ts'
+import { delaySql, joinsSql } from './joins.ts'
 import {
   type ProjectedColumn,
   projectionOf,
   snapshotIdSql,
   snapshotProjectionOf,
-  tableSql,
 } from './projection.ts'
 import { type RowFunction, rowFunction, rowFunctionName } from './row-function.ts'
 import type { SourceTable } from './source-table.ts'
+import { tableSql } from './table-sql.ts'
 
 const { escapeIdentifier } = pg
 
@@ -60,7 +62,8 @@ export function datasetView(bound: BoundDataset, source: SourceTable): Generated
   const base = `
 left join hq_export.version_base ${BASE}
   on ${BASE}.dataset = ${dataset.number} and ${BASE}.key = ${projection.key}`
-  const where = filters.length === 0 ? '' : `\nwhere ${filters.join(' and ')}`
+  const conditions = [...filters, ...settledConditions(bound, projection.key)]
+  const where = conditions.length === 0 ? '' : `\nwhere ${conditions.join(' and ')}`
   return {
     name: dataset.name,
     table: bound.table,
@@ -69,13 +72,34 @@ left join hq_export.version_base ${BASE}
 select
 ${selectList([...projection.columns, ...extra])}
 from ${tableSql(bound.table)} ${ROW}
-cross join lateral ${rowFunctionName(bound.dataset)}(${ROW}) r${bound.version === undefined ? '' : base}${where}`,
+cross join lateral ${rowFunctionName(bound.dataset)}(${ROW}) r${bound.version === undefined ? '' : base}${joinsSql(bound)}${bound.settle === undefined ? '' : LAST_MARK}${where}`,
   }
+}
+
+/** Alias of the mark up to which the settle list is exported. */
+const MARK = 'hq_export_mark'
+const LAST_MARK = `
+cross join (select m.due_before, m.seen from hq_export.settled m order by m.id desc limit 1) ${MARK}`
+
+/**
+ * A view shows of a settling dataset what is exported, or was there before the capture: nothing that may still change. The first
+ * condition holds for every row whose key is exported, and keeps rows away whose key was never noted (the capture was switched off).
+ */
+function settledConditions(bound: BoundDataset, key: string): string[] {
+  const { settle, dataset } = bound
+  if (settle === undefined) return []
+  return [
+    `r.${escapeIdentifier(settle.createdAt)} + ${delaySql(settle)} <= ${MARK}.due_before`,
+    `not exists (
+  select from hq_export.settle p
+  where p.dataset = ${datasetByName(dataset).number} and p.key = ${key}
+    and not (p.due_at <= ${MARK}.due_before and pg_catalog.pg_visible_in_snapshot(p.xid, ${MARK}.seen)))`,
+  ]
 }
 
 /**
  * The current version of every entity as its snapshot row, read from the entity views, so that each base table
- * is still read as its own owner.
+ * is still read as its own owner; and older versions, where the binding names a history.
  */
 export function snapshotsView(binding: Binding): GeneratedView | undefined {
   const sources = binding.datasets.filter(({ snapshot }) => snapshot !== undefined)
@@ -92,9 +116,10 @@ export function snapshotsView(binding: Binding): GeneratedView | undefined {
     })
     return `select ${names.join(', ')}\nfrom ${viewName(bound.dataset)}`
   })
+  const histories = sources.map(historySelect).filter((select) => select !== undefined)
   return {
     name: SNAPSHOTS_DATASET,
     table: first.table,
-    sql: `create view ${viewName(SNAPSHOTS_DATASET)} as\n${selects.join('\nunion all\n')}`,
+    sql: `create view ${viewName(SNAPSHOTS_DATASET)} as\n${[...selects, ...histories].join('\nunion all\n')}`,
   }
 }
