@@ -13,6 +13,7 @@ import {
 } from './outbox/doorbell.ts'
 import { ROTATION_PERIOD_MS, rotate } from './outbox/rotate.ts'
 import { takeTick } from './outbox/tick.ts'
+import { Settler } from './settle/settler.ts'
 import { openWindowTrace } from './tracing/window-trace.ts'
 import type { Waker } from './wake.ts'
 
@@ -61,10 +62,13 @@ export async function pushChanges(context: PushContext): Promise<void> {
   let from = ack.acked
   let rotatedAt = performance.now()
   const ringable = await canRing(client)
+  const settler = new Settler(client, context.delivery.log)
+  let hasSettled = false
 
-  /** One window; true if it had rows. */
-  async function push(): Promise<boolean> {
+  /** One window; true if it had rows. @param isIdle nothing else is to be done: look at the settle list, too. */
+  async function push(isIdle: boolean): Promise<boolean> {
     waker.reset()
+    hasSettled = await settler.step(isIdle)
     const trace = openWindowTrace()
     const to = await trace.step('tick', () => takeTick(client))
     context.onTick()
@@ -97,13 +101,13 @@ export async function pushChanges(context: PushContext): Promise<void> {
     try {
       let unrung: ReadonlySet<string> = await openWriters(client)
       while (!stopping.aborted) {
-        if (await push()) {
+        if (await push(true)) {
           // The safety poll found what should have rung: LISTEN may be dead without an error. Poll until it proves itself.
-          if (hasSlept) waker.doubt()
+          if (hasSlept && !hasSettled) waker.doubt()
           return
         }
         hasSlept = unrung.size === 0 && waker.isListening
-        if (hasSlept) await waker.wait(timing.renewalMs)
+        if (hasSlept) await waker.wait(Math.min(timing.renewalMs, settler.waitMs))
         else await waker.wait(unrung.size > 0 ? timing.writerPollMs : timing.pollMs)
         if (waker.hasRung) return
         if (unrung.size > 0) unrung = unrung.intersection(await openWriters(client))
@@ -122,7 +126,7 @@ export async function pushChanges(context: PushContext): Promise<void> {
   }
 
   while (!stopping.aborted) {
-    if (await push()) continue
+    if (await push(!ringable)) continue
     if (ringable) await sleep()
     else await waker.wait(timing.pollMs)
   }
