@@ -98,7 +98,7 @@ select ${ORG(TENANT('n'))}, case when n % 4 <> 0 then ${COMPANY(TENANT('n'))} en
   'company.enrich.profile', case when n % 3 = 0 then ${PIPELINE(TENANT('n'))} end,
   case when n % 6 <> 0 then array['prospeo', 'blitzapi'] end, ${VERSION('n')},
   case when n % 11 <> 0 then ${COMPANY_PAYLOAD('n', VERSION('n'))} end,
-  ${WRITTEN_AT('n', '$2::bigint')}, ${WRITTEN_AT('n', '$2::bigint')}, (100000 + n)::text
+  ${WRITTEN_AT('n', '$2::bigint')} - interval '1 hour', ${WRITTEN_AT('n', '$2::bigint')}, (100000 + n)::text
 from pg_catalog.generate_series(1, $2::bigint) n`,
   },
   {
@@ -117,7 +117,7 @@ where (n + v) % 9 <> 0`,
 select ${ORG(TENANT('n'))}, case when n % 2 = 0 then ${COMPANY(TENANT('n'))} end, ${PERSON_ENTITY('n')},
   'Zoë Person ' || n, 'Zoë', 'Person ' || n, ${PERSON_LINKEDIN('n')}, 'Head of ' || n % 9, 'senior', 'sales', 'p' || n || '@c' || n || '.example',
   'valid', '+49' || (1000000 + n), 0.90, ${WRITTEN_AT('n', '$2::bigint')}, 'person.contact.resolve_email', ${VERSION('n')},
-  ${PERSON_PAYLOAD('n', VERSION('n'))}, ${WRITTEN_AT('n', '$2::bigint')}, ${WRITTEN_AT('n', '$2::bigint')}
+  ${PERSON_PAYLOAD('n', VERSION('n'))}, ${WRITTEN_AT('n', '$2::bigint')} - interval '1 hour', ${WRITTEN_AT('n', '$2::bigint')}
 from pg_catalog.generate_series(1, $2::bigint) n`,
   },
   {
@@ -137,7 +137,7 @@ select extensions.uuid_generate_v5(extensions.uuid_ns_url(), 'run/' || n), ${ORG
   case when n % 10 = 0 then pg_catalog.jsonb_build_object('query', n)
     when k.entity_type = 'person' then pg_catalog.jsonb_build_object('linkedin_url', ${PERSON_LINKEDIN('n')}, 'work_email', 'P' || n || '@C' || n || '.example ')
     else pg_catalog.jsonb_build_object('company_domain', 'https://www.c' || n || '.example/about', 'linkedin_url', ${COMPANY_LINKEDIN('n')} || '/') end,
-  case when n % 2 = 0 then pg_catalog.jsonb_build_object('canonical_name', 'Company ' || n, 'token', 'provider-token-' || n) end,
+  case when n % 4 = 0 then pg_catalog.jsonb_build_object('canonical_name', 'Company ' || n, 'token', 'provider-token-' || n) end,
   ${WRITTEN_AT('n', '$2::bigint')}, ${WRITTEN_AT('n', '$2::bigint')}
 from pg_catalog.generate_series(1, $2::bigint) n
 cross join lateral (select case when n % 20 = 0 then 'job' when n % 5 = 1 then 'person' else 'company' end as entity_type offset 0) k`,
