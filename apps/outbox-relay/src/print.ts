@@ -58,12 +58,14 @@ export function printStatus(status: RelayStatus): string {
     ['capture gaps', String(status.capture_gaps)],
   ])
   const datasets = table([
-    ['dataset', 'waiting', 'oldest', 'dead letters', 'bound to'],
+    ['dataset', 'waiting', 'oldest', 'dead letters', 'settling', 'filtered', 'bound to'],
     ...status.datasets.map((row) => [
       row.dataset,
       String(row.waiting_rows),
       seconds(row.oldest_age_s),
       String(row.dead_letters),
+      String(row.settling_rows),
+      String(row.filtered_rows),
       status.bound.find(({ dataset }) => dataset === row.dataset)?.source_table ?? 'not bound',
     ]),
   ])

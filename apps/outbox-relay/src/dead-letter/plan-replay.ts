@@ -1,6 +1,7 @@
 import { type Dataset, datasetByName } from '@hq-export/contract'
 import type pg from 'pg'
 import { type Binding, type BoundDataset, SNAPSHOTS_DATASET } from '../binding/binding-schema.ts'
+import { readsOtherRows } from '../binding/joins.ts'
 import { isVersionConflict } from './dead-letter.ts'
 import { keyOfRawRow } from './insert-raw-row.ts'
 import { type PastVersion, pastVersion } from './past-version.ts'
@@ -89,6 +90,12 @@ async function planRaw(
   letter: ReplayableLetter,
   bound: BoundDataset,
 ): Promise<ReplayPlan> {
+  // A row of the settle list that could not be projected when it was due: its key is known, and the source has it.
+  if (letter.body === null && letter.key !== null) {
+    const dataset: Dataset = datasetByName(letter.dataset)
+    const row = await readSourceRow(client, dataset, letter.key)
+    if (row !== undefined) return { kind: 'current', dataset, row }
+  }
   if (letter.body === null)
     return refused('the capture could not even keep the raw row: backfill the dataset')
   const raw = `[${letter.body}]`
@@ -102,6 +109,11 @@ async function planRaw(
   const row = await readSourceRow(client, dataset, key)
   if (row !== undefined) return { kind: 'current', dataset, row }
   if (dataset.semantics === 'upsert' && !letter.deleted) return { kind: 'gone' }
+  if (readsOtherRows(bound)) {
+    return refused(
+      'the source has the row no more, or not yet for good, and other rows are needed to project it; try later, or reconcile',
+    )
+  }
   if (source.missing.length > 0) {
     return refused(
       `the source has the row no more, and its raw row lacks column ${source.missing.join(', ')}; reconcile`,

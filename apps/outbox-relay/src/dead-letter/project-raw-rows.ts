@@ -1,6 +1,7 @@
 import { datasetByName, datasetByNumber } from '@hq-export/contract'
 import pg from 'pg'
 import type { BoundDataset } from '../binding/binding-schema.ts'
+import { readsOtherRows } from '../binding/joins.ts'
 import { readBinding } from '../binding/read-binding.ts'
 import type { OutboxRow } from '../outbox/outbox-row.ts'
 import { ring } from './insert-export-row.ts'
@@ -37,9 +38,15 @@ function faultOf(error: unknown): 'rows' | 'statement' | 'nobody' {
   return 'nobody'
 }
 
+/** True where the rows are made of what the raw rows hold; else they are read from the source, by their keys. */
+function isOfRawRows({ bound, deleted }: RawGroup): boolean {
+  return deleted || (bound.version === undefined && !readsOtherRows(bound))
+}
+
 /** True where the raw rows have every column that their projection reads. */
-function isWhole({ bound, deleted }: RawGroup, source: RawSource): boolean {
-  const isRead = deleted || bound.version === undefined
+function isWhole(group: RawGroup, source: RawSource): boolean {
+  const { bound } = group
+  const isRead = isOfRawRows(group)
   return isRead
     ? source.missing.length === 0
     : bound.key.every((column) => !source.missing.includes(column))
@@ -68,15 +75,19 @@ async function projectTogether(client: pg.ClientBase, group: RawGroup): Promise<
     await client.query(LOOK_UP)
     await client.query(SET_TRACEPARENT, [traceparent ?? ''])
     const source = await rawSource(client, bound, raw)
-    const isProjectable = isWhole(group, source)
-    if (isProjectable) {
+    let isProjected = isWhole(group, source)
+    if (isProjected) {
       if (deleted) await sendDeleted(client, bound, source, raw)
-      else if (bound.version === undefined) await insertRawRows(client, bound, source, raw)
-      else await insertCurrentRows(client, bound, source, raw)
+      else if (isOfRawRows(group)) await insertRawRows(client, bound, source, raw)
+      else {
+        const found = await insertCurrentRows(client, bound, source, raw)
+        // An entity that is gone has a delete of its own; an append-only row that the source has not has nothing else.
+        isProjected = bound.version !== undefined || found === rows.length
+      }
       await ring(client)
     }
-    await client.query('commit')
-    return isProjectable
+    await client.query(isProjected ? 'commit' : 'rollback')
+    return isProjected
   } catch (error) {
     await client.query('rollback')
     throw error
@@ -108,7 +119,8 @@ async function projectGroup(client: pg.ClientBase, group: RawGroup): Promise<Out
 /**
  * Projects the raw rows of failed captures, each by itself as it were: one value that cannot be projected costs its own row, and not the
  * statement that wrote it. What succeeds stands in the outbox again and takes the way of every row: entities as the
- * source has them now (one that is gone has a delete of its own), append-only rows and deletes from the raw row.
+ * source has them now (one that is gone has a delete of its own), append-only rows and deletes from the raw row, or, where other rows
+ * belong to them, from the source.
  *
  * Transactions of its own, on a session that nothing else uses meanwhile. Repeating it is harmless (I3).
  * @returns the rows that cannot be projected, gaps without a body among them.
@@ -125,7 +137,8 @@ export async function projectRawRows(
     const { dataset, deleted, traceparent, body } = row
     const { name } = datasetByNumber(dataset)
     const bound = binding?.datasets.find((candidate) => candidate.dataset === name)
-    if (bound === undefined || body === null) {
+    // A row that settles is not complete yet; once it is, a replay of its dead letter finds it.
+    if (bound === undefined || body === null || bound.settle !== undefined) {
       unprojected.push(row)
       continue
     }
