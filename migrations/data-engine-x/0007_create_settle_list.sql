@@ -65,6 +65,8 @@ create table hq_export.assigned_sequence (
   key      text     not null,
   constraint assigned_sequence_pkey primary key (dataset, key)
 );
+-- Numbers for rows that were inserted while another transaction was inserting into their group, unseen: far above all counted ones.
+create sequence hq_export.apart_sequence as integer minvalue 1000000000 cycle;
 comment on table hq_export.assigned_sequence is 'numbers of rows that came in a later statement than the first of their group; the rest is counted';
 
 -- ---------------------------------------------------------------------------------------------------------------

@@ -107,6 +107,27 @@ test('what a trigger captures of attempts is what the view shows, whatever comes
   ).toEqual(['error', 'response_received', 'state_change'])
 })
 
+test('two transactions that add attempts to one run at once wait for nobody and share no number', async () => {
+  const runId = await insertLiveRun(client, orgId)
+  const other = await database.connect()
+  const captured = await capturing(client, async () => {
+    await client.query('begin')
+    await insertAttempts(client, runId, [{}, {}])
+    await other.query('begin')
+    await insertAttempts(other, runId, [{}])
+    await client.query('commit')
+    await insertAttempts(other, runId, [{}])
+    await other.query('commit')
+    await insertAttempts(client, runId, [{}])
+  })
+  const rows = ofDataset(captured, EVENTS).map(({ row }) => row)
+  expect(byId(rows)).toEqual(byId(await viewed(EVENTS, 'run_id', runId)))
+  const numbers = rows.map(({ event_sequence }) => Number(event_sequence))
+  expect(numbers.slice(0, 2).toSorted()).toEqual([1, 2])
+  expect(new Set(numbers).size).toBe(5)
+  expect(Math.min(...numbers.slice(2))).toBeGreaterThanOrEqual(1_000_000_000)
+})
+
 test('an event carries its run, a pointer to the answer and its hash, never the answer', async () => {
   const runId = await insertLiveRun(client, orgId)
   const captured = await capturing(client, () => insertAttempts(client, runId, [{}]))
@@ -190,6 +211,7 @@ test('jobs are counted, not exported, and no dead letter', async () => {
   expect(captured).toEqual([])
   expect(await counts()).toEqual([(before[0] ?? 0) + 1, (before[1] ?? 0) + 2])
   const findings = await runDoctor(database.url, CHECKS)
+  expect(findings.filter(({ state }) => state === 'fail' || state === 'unknown')).toEqual([])
   expect(findings).toContainEqual(
     expect.objectContaining({
       check: 'filtered-rows',

@@ -197,13 +197,29 @@ test('two relays at once export once', async () => {
   const other = await relaySession()
   const second = new Settler(other, createLog('silent'))
   await second.step(true)
-  const runs = await Promise.all(Array.from({ length: 20 }, () => insertLiveRun(app, orgId)))
+  const runs: string[] = []
+  for (let n = 0; n < 20; n++) runs.push(await insertLiveRun(app, orgId))
   const exported = await exporting(async () => {
     await Promise.all([settler.step(true), second.step(true)])
     await Promise.all([settler.step(true), second.step(true)])
   })
   expect(exported.map(({ row }) => row.run_id).sort()).toEqual([...runs].sort())
   await other.end()
+})
+
+test('a long list goes out in steps, each run once', async () => {
+  const small = new Settler(relay, createLog('silent'), 2)
+  const runs: string[] = []
+  for (let n = 0; n < 5; n++) runs.push(await insertLiveRun(app, orgId))
+  const steps: number[] = []
+  const exported: unknown[] = []
+  while (exported.length < runs.length) {
+    const step = await exporting(() => small.step(true))
+    steps.push(step.length)
+    exported.push(...step.map(({ row }) => row.run_id))
+  }
+  expect(steps).toEqual([2, 2, 1])
+  expect(exported.toSorted()).toEqual(runs.toSorted())
 })
 
 test('I4: a run that cannot be projected goes out as a failed capture, the others as they are', async () => {

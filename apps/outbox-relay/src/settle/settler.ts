@@ -7,7 +7,7 @@ import { readPending } from './read-pending.ts'
 import { rotateSettleList } from './rotate-settle-list.ts'
 import { readSettlingDatasets, type SettlingDataset } from './settling-datasets.ts'
 
-/** Keys of one transaction. */
+/** Keys of one transaction, but for those due at the same moment. */
 const MAX_KEYS = 10_000
 /** Look again, where writers of children are being waited for. */
 const WRITER_POLL_MS = 20
@@ -32,15 +32,18 @@ interface Closing {
 export class Settler {
   readonly #client: pg.ClientBase
   readonly #log: Logger
+  readonly #maxKeys: number
   #datasets: readonly SettlingDataset[] | undefined
   #closing: Closing | undefined
   #isFaulty = false
   #waitUntil = 0
   #rotatedAt = performance.now()
 
-  constructor(client: pg.ClientBase, log: Logger) {
+  /** @param maxKeys keys of one step; only tests have reasons for another number. */
+  constructor(client: pg.ClientBase, log: Logger, maxKeys = MAX_KEYS) {
     this.#client = client
     this.#log = log
+    this.#maxKeys = maxKeys
   }
 
   /** How long nothing needs to be done, unless the bell rings. */
@@ -88,7 +91,7 @@ export class Settler {
       this.#rotatedAt = performance.now()
       await rotateSettleList(this.#client)
     }
-    const pending = await readPending(this.#client, MAX_KEYS)
+    const pending = await readPending(this.#client, this.#maxKeys)
     const isDue = pending.dueInMs !== null && pending.dueInMs <= 0
     if (!isDue && (pending.dueInMs !== null || pending.markAgeMs < MARK_PERIOD_MS)) {
       this.#pause(Math.min(IDLE_MS, pending.dueInMs ?? IDLE_MS))
