@@ -352,6 +352,11 @@ test('I1: bind refuses where row level security hides a table that a capture joi
     ),
   ])
   await app.query(`alter role ${role} bypassrls`)
+  const unnamed = await writeLiveBinding(join(folder, 'unnamed.json'), 60, (datasets) =>
+    datasets.map((bound) => ({ ...bound, reads: [] })),
+  )
+  const refused = await bind(fresh.url, unnamed).catch((reason: unknown) => String(reason))
+  expect(refused).toContain(`${EVENTS}.org_id reads ops.operation_runs; name it in reads`)
   // As postgres on Supabase: no superuser, owner of the tables or beyond row level security.
   expect(await bind(fresh.url, 'data-engine-x')).toMatchObject({ changed: true })
   const org = await insertLiveOrg(app)

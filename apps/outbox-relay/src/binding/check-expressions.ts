@@ -1,6 +1,8 @@
 import type pg from 'pg'
 import { type Binding, type BoundDataset, SNAPSHOTS_DATASET } from './binding-schema.ts'
+import { readTables } from './inspect-reads.ts'
 import { joinsSql } from './joins.ts'
+import { plannedTables } from './planned-tables.ts'
 import { projectionOf, snapshotProjectionOf, terminalSql } from './projection.ts'
 import { tableSql } from './table-sql.ts'
 
@@ -32,7 +34,8 @@ function expressionsOf(bound: BoundDataset): Expression[] {
  * Lets PostgreSQL parse each expression by itself, so that every wrong one is named, and not just the first of a view.
  * `explain` plans and runs nothing.
  * @param fromOf SQL of what takes the place of a bound table, if it is not the table.
- * @returns one sentence per expression that PostgreSQL refuses.
+ * @returns one sentence per expression that PostgreSQL refuses, or that reads a table of which nobody looked whether the
+ * capture sees it.
  */
 export async function checkExpressions(
   client: pg.ClientBase,
@@ -41,9 +44,15 @@ export async function checkExpressions(
 ): Promise<string[]> {
   const problems: string[] = []
   for (const bound of binding.datasets) {
+    const named = [bound.table, ...readTables(bound)]
     for (const { place, sql } of expressionsOf(bound)) {
       try {
-        await client.query(`explain select ${sql} from ${fromOf(bound)} r${joinsSql(bound)}`)
+        const query = `select ${sql} from ${fromOf(bound)} r${joinsSql(bound)}`
+        const unnamed = (await plannedTables(client, query)).filter(
+          (table) => !named.includes(table),
+        )
+        if (unnamed.length > 0)
+          problems.push(`${place} reads ${unnamed.join(', ')}; name it in reads`)
       } catch (error) {
         const { code, message } = error as pg.DatabaseError
         if (code === undefined) throw error
