@@ -132,20 +132,23 @@ test('whoever is writing attempts when a run is closed is waited for, and counts
   expect(await viewed(runId)).toEqual(exported?.row)
 })
 
-test('an attempt of a transaction that began in time and writes after the export counts nowhere', async () => {
-  const writer = await database.connect()
-  await writer.query('begin')
-  const { rows } = await writer.query<{ at: string }>('select now()::text as at')
-  const runId = await insertLiveRun(app, orgId, { created_at: rows[0]?.at })
-  const [exported] = await exporting()
-  expect(exported?.row).toMatchObject({ run_id: runId, attempt_count: 0 })
-  const before = await lateChildren()
-  // Its created_at is the transaction's start, and equal to the run's.
-  await insertAttempts(writer, runId, [{}, {}])
-  await writer.query('commit')
-  expect(await lateChildren()).toBe(before + 2)
-  expect(await viewed(runId)).toEqual(exported?.row)
-})
+test.each(['read committed', 'repeatable read'])(
+  'an attempt of a %s transaction that began in time and writes after the export counts nowhere',
+  async (isolation) => {
+    const writer = await database.connect()
+    await writer.query(`begin isolation level ${isolation}`)
+    const { rows } = await writer.query<{ at: string }>('select now()::text as at')
+    const runId = await insertLiveRun(app, orgId, { created_at: rows[0]?.at })
+    const [exported] = await exporting()
+    expect(exported?.row).toMatchObject({ run_id: runId, attempt_count: 0 })
+    const before = await lateChildren()
+    // Its created_at is the transaction's start, and equal to the run's.
+    await insertAttempts(writer, runId, [{}, {}])
+    await writer.query('commit')
+    expect(await lateChildren()).toBe(before + 2)
+    expect(await viewed(runId)).toEqual(exported?.row)
+  },
+)
 
 test('attempts after the delay count nowhere and are noted nowhere', async () => {
   const runId = await insertLiveRun(app, orgId, { created_at: HOUR_AGO })

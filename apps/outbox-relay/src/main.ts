@@ -82,7 +82,10 @@ program
 program
   .command('bind')
   .description('install a binding: projection views and capture triggers')
-  .argument('<name|file>', 'a shipped binding (reference) or the path of a binding file')
+  .argument(
+    '<name|file>',
+    'a shipped binding (reference, data-engine-x) or the path of a binding file',
+  )
   .action(async (binding: string) => {
     const url = loadDatabaseUrl(env)
     await withDatabase(async () => {})

@@ -35,7 +35,7 @@ end case;`
 /**
  * Notes children that come after what they belong to was closed (see hq_export.settle_horizon), so that the view does not count
  * them either. Created after the horizon, a child belongs to a row that is not closed, or counts by its time for none: the first
- * condition ends it for nearly every child.
+ * condition ends it for nearly every child. A writer whose snapshot is older than the row it adds to cannot tell, and counts as late.
  */
 export function onLateChild(bound: BoundDataset, settle: Settle): GeneratedFunction {
   const { number } = datasetByName(bound.dataset)
@@ -52,12 +52,12 @@ export function onLateChild(bound: BoundDataset, settle: Settle): GeneratedFunct
       capture: `  insert into hq_export.late_child (dataset, key)
   select ${number}, c.${escapeIdentifier(children.key)}::text
   from (select * from n, pg_sequence_last_value('hq_export.settle_horizon') as hq_export_horizon) c
-  join ${tableSql(bound.table)} r on r.${escapeIdentifier(key)} = c.${escapeIdentifier(children.parent)}
+  left join ${tableSql(bound.table)} r on r.${escapeIdentifier(key)} = c.${escapeIdentifier(children.parent)}
   where ${microsecondsSql(childCreated)} <= c.hq_export_horizon
-    and ${childCreated} <= ${lastToCount}
+    and (${childCreated} <= ${lastToCount}) is not false
     and ${microsecondsSql(`coalesce((
       select max(p.due_at) from hq_export.settle p where p.dataset = ${number} and p.key = ${contractKey}
-    ), ${lastToCount})`)} <= c.hq_export_horizon
+    ), ${lastToCount}, 'epoch')`)} <= c.hq_export_horizon
   on conflict do nothing;`,
     }),
     table: children.table,
