@@ -136,14 +136,14 @@ test.each(['read committed', 'repeatable read'])(
   'an attempt of a %s transaction that began in time and writes after the export counts nowhere',
   async (isolation) => {
     const writer = await database.connect()
+    const runId = await insertLiveRun(app, orgId, { created_at: HOUR_AGO })
     await writer.query(`begin isolation level ${isolation}`)
-    const { rows } = await writer.query<{ at: string }>('select now()::text as at')
-    const runId = await insertLiveRun(app, orgId, { created_at: rows[0]?.at })
+    // Its snapshot is from before the export, and it has no transaction id yet.
+    await writer.query('select from ops.operation_runs')
     const [exported] = await exporting()
     expect(exported?.row).toMatchObject({ run_id: runId, attempt_count: 0 })
     const before = await lateChildren()
-    // Its created_at is the transaction's start, and equal to the run's.
-    await insertAttempts(writer, runId, [{}, {}])
+    await insertAttempts(writer, runId, [{ created_at: HOUR_AGO }, { created_at: HOUR_AGO }])
     await writer.query('commit')
     expect(await lateChildren()).toBe(before + 2)
     expect(await viewed(runId)).toEqual(exported?.row)
