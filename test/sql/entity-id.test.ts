@@ -1,6 +1,8 @@
 import { createHash, randomUUID } from 'node:crypto'
 import { bind } from '@hq-export/outbox-relay/binding/bind.ts'
 import { BindingError } from '@hq-export/outbox-relay/binding/binding-error.ts'
+import { CHECKS } from '@hq-export/outbox-relay/doctor/checks.ts'
+import { runDoctor } from '@hq-export/outbox-relay/doctor/run-doctor.ts'
 import type pg from 'pg'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { TestDatabase } from '../support/databases.ts'
@@ -185,6 +187,11 @@ test('without uuid-ossp, bind says which extension is missing; elsewhere than in
   await owner.query('drop extension "uuid-ossp" cascade')
   const refused = await bind(without.url, 'data-engine-x').catch((error: unknown) => error)
   expect(refused).toBeInstanceOf(BindingError)
+  await admin.query('drop extension "uuid-ossp" cascade')
+  const doctor = await runDoctor(other.url, CHECKS)
+  expect(doctor.filter(({ state }) => state === 'fail')).toMatchObject([
+    { check: 'sources', found: expect.stringContaining('extension uuid-ossp') },
+  ])
   expect(String(refused)).toContain(
     'extension uuid-ossp, which derives entity ids, is not installed',
   )

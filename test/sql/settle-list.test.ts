@@ -2,7 +2,9 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { bind } from '@hq-export/outbox-relay/binding/bind.ts'
+import { readBinding } from '@hq-export/outbox-relay/binding/read-binding.ts'
 import { connect } from '@hq-export/outbox-relay/connect.ts'
+import { planReplay } from '@hq-export/outbox-relay/dead-letter/plan-replay.ts'
 import { createLog } from '@hq-export/outbox-relay/log.ts'
 import { adoptSettleList } from '@hq-export/outbox-relay/settle/adopt-settle-list.ts'
 import { rotateSettleList } from '@hq-export/outbox-relay/settle/rotate-settle-list.ts'
@@ -237,6 +239,26 @@ test('I4: a run that cannot be projected goes out as a failed capture, the other
       [bad, '22008'],
     ].sort(),
   )
+  // Once it is mended, a replay of its dead letter finds it by its key: no raw row was kept.
+  const plan = () =>
+    readBinding(relay).then((binding) =>
+      planReplay(
+        relay,
+        {
+          id: '1',
+          dataset: RUNS,
+          key: bad,
+          reason: 'capture_failed',
+          deleted: false,
+          traceparent: null,
+          body: null,
+        },
+        binding,
+      ),
+    )
+  await expect(plan()).rejects.toMatchObject({ code: '22008' })
+  await app.query('update ops.operation_attempts set duration_ms = 1 where run_id = $1', [bad])
+  expect(await plan()).toMatchObject({ kind: 'current', row: { key: bad } })
   await app.query('delete from ops.operation_runs where run_id = $1', [bad])
 })
 

@@ -9,6 +9,7 @@ export const SNAPSHOTS_DATASET = 'dx_entity_snapshots_v1'
 const BINDABLE = DATASETS.map(({ name }) => name).filter((name) => name !== SNAPSHOTS_DATASET)
 /** Columns whose value the generator computes; a binding must not map them. */
 const COMPUTED_COLUMNS = ['export_schema_version']
+
 const boundDataset = z
   .strictObject({
     dataset: z.enum(BINDABLE),

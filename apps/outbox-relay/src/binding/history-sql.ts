@@ -62,7 +62,7 @@ export function raiseAboveHistory(bound: BoundDataset): string | undefined {
   const { dataset, key } = projectionOf(bound, 'null')
   const version = `(r.${escapeIdentifier(bound.version ?? '')})::bigint`
   return `insert into hq_export.version_base (dataset, key, base)
-select ${dataset.number}, ${key}, max((${history.version})::bigint) + 1 - min(${version})
+select ${dataset.number}, ${key}, least(max((${history.version})::numeric) + 1 - min(${version}), 9223372036854775807)::bigint
 from ${tableSql(history.table)} h
 join ${tableSql(bound.table)} r on ${history.match}
 where (${history.entityCreatedAt}) <= (${history.capturedAt}) and (${history.version})::bigint >= ${version}

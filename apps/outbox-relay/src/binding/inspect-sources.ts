@@ -104,9 +104,10 @@ function tableProblems(bound: BoundDataset, relations: readonly RelationRow[]): 
 /** One view shows the snapshots of all entities, and it reads histories as one role. */
 function ownerProblems({ datasets }: Binding, sources: ReadonlyMap<string, SourceTable>): string[] {
   const entities = datasets.filter(({ snapshot }) => snapshot !== undefined)
-  const owners = new Set(entities.map(({ table }) => sources.get(table)?.owner))
+  const found = entities.map(({ table }) => sources.get(table)?.owner)
+  const owners = new Set(found.filter((owner) => owner !== undefined))
   const hasHistory = entities.some(({ snapshot }) => snapshot?.history !== undefined)
-  if (!hasHistory || owners.size === 1) return []
+  if (!hasHistory || owners.size <= 1) return []
   const names = entities.map(({ table }) => table).join(', ')
   return [`a history needs one owner for ${names}; give them one, or leave snapshot.history out`]
 }

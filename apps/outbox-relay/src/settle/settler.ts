@@ -11,8 +11,8 @@ import { readSettlingDatasets, type SettlingDataset } from './settling-datasets.
 const MAX_KEYS = 10_000
 /** Look again, where writers of children are being waited for. */
 const WRITER_POLL_MS = 20
-/** Look again, where nothing is pending or nothing settles; a new key rings. */
-const IDLE_MS = 5_000
+/** Look again, beside a loop that is never idle. */
+const LOOK_MS = 5_000
 /** A mark goes on when nothing is pending too, for rows whose key was never noted. */
 const MARK_PERIOD_MS = 60_000
 const ROTATION_PERIOD_MS = 60_000
@@ -36,7 +36,8 @@ export class Settler {
   #datasets: readonly SettlingDataset[] | undefined
   #closing: Closing | undefined
   #isFaulty = false
-  #waitUntil = 0
+  #dueAt = 0
+  #lookAt = 0
   #rotatedAt = performance.now()
 
   /** @param maxKeys keys of one step; only tests have reasons for another number. */
@@ -46,9 +47,9 @@ export class Settler {
     this.#maxKeys = maxKeys
   }
 
-  /** How long nothing needs to be done, unless the bell rings. */
+  /** How long nothing needs to be done, unless the bell rings; `Infinity` where nothing is pending. */
   get waitMs(): number {
-    return Math.max(0, this.#waitUntil - performance.now())
+    return Math.max(0, this.#dueAt - performance.now())
   }
 
   /**
@@ -56,7 +57,8 @@ export class Settler {
    * @returns true if rows went into the outbox.
    */
   async step(isIdle: boolean): Promise<boolean> {
-    if (this.waitMs > 0 && (this.#isFaulty || !isIdle)) return false
+    const looksOnTimeOnly = !isIdle || this.#isFaulty || this.#datasets?.length === 0
+    if (performance.now() < this.#lookAt && looksOnTimeOnly) return false
     try {
       this.#isFaulty = false
       return await this.#step()
@@ -75,7 +77,8 @@ export class Settler {
   }
 
   #pause(ms: number): void {
-    this.#waitUntil = performance.now() + ms
+    this.#dueAt = performance.now() + ms
+    this.#lookAt = performance.now() + Math.min(ms, LOOK_MS)
   }
 
   async #step(): Promise<boolean> {
@@ -84,7 +87,7 @@ export class Settler {
     // Read every time: a binding may be replaced while the relay works.
     this.#datasets = await readSettlingDatasets(this.#client)
     if (this.#datasets.length === 0) {
-      this.#pause(IDLE_MS)
+      this.#pause(Infinity)
       return false
     }
     if (performance.now() - this.#rotatedAt >= ROTATION_PERIOD_MS) {
@@ -94,7 +97,7 @@ export class Settler {
     const pending = await readPending(this.#client, this.#maxKeys)
     const isDue = pending.dueInMs !== null && pending.dueInMs <= 0
     if (!isDue && (pending.dueInMs !== null || pending.markAgeMs < MARK_PERIOD_MS)) {
-      this.#pause(Math.min(IDLE_MS, pending.dueInMs ?? IDLE_MS))
+      this.#pause(pending.dueInMs ?? Infinity)
       return false
     }
     const { dueBefore } = pending
