@@ -12,8 +12,8 @@ select pg_catalog.pg_sequence_last_value('hq_export.current_settle')::int as cur
  * key in it is settled by the newest mark, proven under ACCESS EXCLUSIVE that is not waited for: a writer that read the old number, or a
  * reader of the view, holds a lock and ends the attempt.
  *
- * TRUNCATE is seen by old snapshots too: whoever reads the view under one of before the rows settled must hold a lock on the view, as
- * every transaction does that has read it.
+ * TRUNCATE is seen by old snapshots too. A transaction that has read a view holds a lock that stops it; one that reads a view for the
+ * first time under a snapshot of minutes ago may find a row whose key was pending then. Views are read in READ COMMITTED.
  */
 export async function rotateSettleList(client: pg.ClientBase): Promise<boolean> {
   const { rows } = await client.query<{ current: number; used_0: boolean; used_1: boolean }>(STATE)
