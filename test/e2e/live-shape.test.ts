@@ -132,8 +132,11 @@ test('I1: what the live system writes is in HQ, row by row and column by column,
       if (n % 2 === 0)
         await updateLiveEntity(dx, 'person', { orgId, entityId: person }, { title: `CTO ${n} 🚀` })
     }
-    // SET NULL changes content and no version.
+    // SET NULL changes content and no version, of hundreds of rows or of one.
     await dx.query('delete from ops.pipeline_runs where id = $1', [pipelineId])
+    const spare = await insertTenantCompany(dx, orgId)
+    await insertLiveCompany(dx, orgId, { company_id: spare })
+    await dx.query('delete from ops.companies where id = $1', [spare])
   }
   for (const { orgId, entityId } of companies) {
     await updateLiveEntity(dx, 'company', { orgId, entityId }, { employee_count: 7 })

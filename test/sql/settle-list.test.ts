@@ -262,6 +262,18 @@ test('I4: a run that cannot be projected goes out as a failed capture, the other
   await app.query('delete from ops.operation_runs where run_id = $1', [bad])
 })
 
+test('a run that was written while capture was off is in the view for a backfill, and counts as a gap', async () => {
+  await app.query(`set hq_export.disabled = 'on'`)
+  const missed = await insertLiveRun(app, orgId)
+  await app.query('reset hq_export.disabled')
+  expect(await viewed(missed)).toBeUndefined()
+  const captured = await insertLiveRun(app, orgId)
+  expect((await exporting()).map(({ row }) => row.run_id)).toEqual([captured])
+  expect(await viewed(missed)).toMatchObject({ run_id: missed })
+  const { rows } = await app.query('select dataset, operation from hq_export.capture_gap')
+  expect(rows).toEqual([{ dataset: 1, operation: 'insert' }])
+})
+
 test('I1: a run that is deleted before it is due goes out by its delete', async () => {
   const runId = await insertLiveRun(app, orgId, { created_at: HOUR_AGO })
   await insertAttempts(app, runId, [{ created_at: HOUR_AGO }])
