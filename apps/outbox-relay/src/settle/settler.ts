@@ -17,7 +17,7 @@ const LOOK_MS = 5_000
 const MARK_PERIOD_MS = 60_000
 const ROTATION_PERIOD_MS = 60_000
 /** Look again after a fault. */
-const FAULT_PAUSE_MS = 5_000
+const FAULT_PAUSE_MS = 2_000
 
 /** What a closed part of the list waits for. */
 interface Closing {
