@@ -252,6 +252,7 @@ test('I4: a run that cannot be projected goes out as a failed capture, the other
           deleted: false,
           traceparent: null,
           body: null,
+          xid: '1',
         },
         binding,
       ),
