@@ -91,6 +91,7 @@ test.each<{ name: string; options: SendOptions }>([
     title: 'The signature was not accepted',
     status: 401,
     code: 'unauthorized',
+    instance: expect.stringMatching(/^urn:uuid:[0-9a-f-]{36}$/),
   })
   await expectNothingWritten()
 })
@@ -346,11 +347,13 @@ test('an unknown path is refused with 404', async () => {
 test('the type of a problem resolves at the gateway', async () => {
   const { type } = await problemOf(await fetch(`${gateway.url}/nowhere`))
   const page = await fetch(new URL(type, gateway.url))
-  expect(await page.json()).toEqual({
+  expect(await page.json()).toMatchObject({
+    type,
     code: 'not_found',
     status: 404,
     reaction: 'halt',
     title: 'Nothing at this path',
+    advice: expect.stringContaining('no row is at fault'),
   })
 })
 
@@ -440,7 +443,7 @@ test('the replay window is measured on the injected clock', async () => {
 })
 
 test('a body that does not arrive in time is refused with 408', async () => {
-  await using impatient = await startGateway(hq.url, { bodyTimeoutMs: 50 })
+  await using impatient = await startGateway(hq.url, { limits: { bodyTimeoutMs: 50 } })
   const { hostname, port } = new URL(impatient.url)
   const socket = connect(Number(port), hostname)
   socket.write(

@@ -1,5 +1,6 @@
 import { type Envelope, parseEnvelope } from '@hq-export/contract'
 import { Refusal } from '../refusal.ts'
+import { assertShallow } from './assert-shallow.ts'
 
 /** A body that is a batch; whether its rows are valid is not known yet. */
 export interface DecodedBatch {
@@ -38,9 +39,10 @@ function rowCount(body: unknown): number {
 
 /**
  * Reads the decompressed body as a batch.
- * @throws {Refusal} `invalid_envelope` (400), or `too_large` (413) for more than `maxRows` rows.
+ * @throws {Refusal} `invalid_envelope` (400), or `too_large` (413) for more than `maxRows` rows or too many brackets.
  */
 export function decode(body: Buffer, maxRows: number): DecodedBatch {
+  assertShallow(body)
   const text = parseText(body)
   const parsed = parseJson(text)
   if (rowCount(parsed) > maxRows) {

@@ -3,6 +3,8 @@ import {
   BATCH_CONTENT_TYPE,
   CONTENT_ENCODINGS,
   type ContentEncoding,
+  HANDLING_STRICT,
+  PREFER,
   WEBHOOK_ID,
   WEBHOOK_ID_PATTERN,
   WEBHOOK_SIGNATURE,
@@ -17,6 +19,8 @@ export interface BatchHead {
   readonly timestamp: string | undefined
   readonly signature: string | undefined
   readonly encoding: ContentEncoding | 'identity'
+  /** All rows or none (RFC 7240, `handling=strict`). */
+  readonly strict: boolean
 }
 
 /** All values of a header as sent; Node joins repeated ones, which would hide the repetition. */
@@ -58,6 +62,17 @@ function readEncoding(request: IncomingMessage): ContentEncoding | 'identity' {
   )
 }
 
+const PREFERENCE_PATTERN = /^\s*handling\s*=\s*(?:"([^"]*)"|([^\s;]*))/i
+
+/** `handling` of `Prefer`; where it is given twice the first counts, and what we do not know is ignored (RFC 7240, 2). */
+function readStrict(request: IncomingMessage): boolean {
+  for (const preference of valuesOf(request, PREFER).join(',').split(',')) {
+    const match = PREFERENCE_PATTERN.exec(preference)
+    if (match !== null) return `handling=${match[1] ?? match[2]}`.toLowerCase() === HANDLING_STRICT
+  }
+  return false
+}
+
 /**
  * Reads the headers before the body.
  * @throws {Refusal} `unsupported_media_type`, `unsupported_encoding` (415) or `invalid_webhook_id` (400).
@@ -77,5 +92,6 @@ export function readHead(request: IncomingMessage): BatchHead {
     timestamp: onlyValue(request, WEBHOOK_TIMESTAMP),
     signature: onlyValue(request, WEBHOOK_SIGNATURE),
     encoding,
+    strict: readStrict(request),
   }
 }

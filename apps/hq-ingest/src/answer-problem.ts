@@ -1,0 +1,35 @@
+import { randomUUID } from 'node:crypto'
+import type { IncomingMessage } from 'node:http'
+import { PROBLEM_CONTENT_TYPE, parseTraceparent, TRACEPARENT } from '@hq-export/contract'
+import { isSpanContextValid, trace } from '@opentelemetry/api'
+import type { Logger } from 'pino'
+import { problemOf } from './refusal.ts'
+import { toRefusal } from './to-refusal.ts'
+
+/** The trace under way, else the one that the caller is in. */
+function traceIdOf(request: IncomingMessage): string | undefined {
+  const active = trace.getActiveSpan()?.spanContext()
+  if (active !== undefined && isSpanContextValid(active)) return active.traceId
+  const traceparent = request.headers[TRACEPARENT]
+  return typeof traceparent === 'string' ? parseTraceparent(traceparent)?.traceId : undefined
+}
+
+/** True while the caller waits to be asked for its body, and was not: it may send it or not, so the connection cannot go on. */
+function isBodyUnasked(request: IncomingMessage): boolean {
+  return request.headers.expect !== undefined && !request.readableDidRead
+}
+
+/** Answers whatever went wrong as a problem (RFC 9457), and logs it under the same id. */
+export function answerProblem(error: unknown, request: IncomingMessage, log: Logger): Response {
+  const requestId = randomUUID()
+  const refusal = toRefusal(error, requestId, log)
+  const problem = problemOf(refusal, { requestId, traceId: traceIdOf(request) })
+  return new Response(JSON.stringify(problem), {
+    status: problem.status,
+    headers: {
+      'content-type': PROBLEM_CONTENT_TYPE,
+      ...(isBodyUnasked(request) && { connection: 'close' }),
+      ...refusal.headers,
+    },
+  })
+}
