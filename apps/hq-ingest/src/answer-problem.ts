@@ -3,6 +3,7 @@ import type { IncomingMessage } from 'node:http'
 import { PROBLEM_CONTENT_TYPE, parseTraceparent, TRACEPARENT } from '@hq-export/contract'
 import { isSpanContextValid, trace } from '@opentelemetry/api'
 import type { Logger } from 'pino'
+import { lingeringBody } from './lingering-body.ts'
 import { problemOf } from './refusal.ts'
 import { toRefusal } from './to-refusal.ts'
 
@@ -24,11 +25,14 @@ export function answerProblem(error: unknown, request: IncomingMessage, log: Log
   const requestId = randomUUID()
   const refusal = toRefusal(error, requestId, log)
   const problem = problemOf(refusal, { requestId, traceId: traceIdOf(request) })
-  return new Response(JSON.stringify(problem), {
+  const text = JSON.stringify(problem)
+  const unasked = isBodyUnasked(request)
+  return new Response(request.complete || unasked ? text : lingeringBody(text, request), {
     status: problem.status,
     headers: {
       'content-type': PROBLEM_CONTENT_TYPE,
-      ...(isBodyUnasked(request) && { connection: 'close' }),
+      'content-length': String(Buffer.byteLength(text)),
+      ...(unasked && { connection: 'close' }),
       ...refusal.headers,
     },
   })

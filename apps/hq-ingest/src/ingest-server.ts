@@ -90,7 +90,8 @@ export class IngestServer {
 
   async #start(): Promise<string> {
     const { databaseUrl, host, log } = this.#options
-    const pool = createPool(databaseUrl, this.#admission.limits.maxSessions)
+    const { maxSessions, maxWaitMs } = this.#admission.limits
+    const pool = createPool(databaseUrl, maxSessions, maxWaitMs)
     const probePool = createProbePool(databaseUrl)
     this.#pool = pool
     this.#probePool = probePool

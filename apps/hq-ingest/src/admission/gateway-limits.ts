@@ -18,7 +18,7 @@ export interface GatewayLimits {
   readonly maxSessions: number
   /** Verified batches of one key under way, waiting ones included. */
   readonly maxRequestsPerKey: number
-  /** How long a verified batch waits for the others of its key. */
+  /** How long a verified batch waits for the others of its key, and then for a session. */
   readonly maxWaitMs: number
   /** Batches that wait for a session with HQ. */
   readonly maxSessionWaiters: number

@@ -27,13 +27,20 @@ function withSessionSettings(databaseUrl: string): string {
   return url.href
 }
 
-/** A pool whose sessions run as the writer role. Connects on first use. */
-export function createPool(databaseUrl: string, maxConnections: number): pg.Pool {
+/**
+ * A pool whose sessions run as the writer role. Connects on first use.
+ * @param waitMs for a session, whether it is taken or yet to be opened.
+ */
+export function createPool(
+  databaseUrl: string,
+  maxConnections: number,
+  waitMs: number = CONNECT_TIMEOUT_MS,
+): pg.Pool {
   return new pg.Pool({
     connectionString: withSessionSettings(databaseUrl),
     application_name: 'hq-ingest',
     max: maxConnections,
-    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+    connectionTimeoutMillis: waitMs,
     keepAlive: true,
   })
 }
