@@ -8,6 +8,8 @@ export interface IngestConfig {
   /** 0 asks the system for a free port. */
   readonly port: number
   readonly consolePort: number
+  /** How long a stop announces itself before it takes no more. */
+  readonly drainDelayMs: number
   readonly keys: readonly IngestKey[]
 }
 
@@ -25,6 +27,7 @@ export class ConfigError extends Error {
 type Environment = Readonly<Record<string, string | undefined>>
 
 const MAX_PORT = 65_535
+const MAX_DRAIN_SECONDS = 60
 const SECRET_VARIABLES = new Set(['HQ_DATABASE_URL', 'INGEST_KEYS'])
 
 function isDatabaseUrl(text: string): boolean {
@@ -41,6 +44,14 @@ function portSchema(fallback: number) {
     .refine((port) => port <= MAX_PORT, rule)
 }
 
+const drainRule = `must be seconds, 0 to ${MAX_DRAIN_SECONDS}`
+const drainSchema = z
+  .string()
+  .regex(/^\d{1,2}(?:\.\d{1,3})?$/, drainRule)
+  .default('1')
+  .transform(Number)
+  .refine((seconds) => seconds <= MAX_DRAIN_SECONDS, drainRule)
+
 const keysSchema = z.string('must be set').transform((text, context): readonly IngestKey[] => {
   const { keys, problems } = parseIngestKeys(text)
   for (const message of problems) context.addIssue({ code: 'custom', message })
@@ -53,6 +64,7 @@ const SETTINGS = {
   INGEST_PORT: portSchema(8080),
   CONSOLE_PORT: portSchema(8081),
   INGEST_KEYS: keysSchema,
+  INGEST_DRAIN_SECONDS: drainSchema,
 } as const
 
 function parse<Shape extends z.ZodRawShape>(shape: Shape, env: Environment) {
@@ -84,6 +96,7 @@ export function loadConfig(env: Environment): IngestConfig {
     host: settings.INGEST_HOST,
     port: settings.INGEST_PORT,
     consolePort: settings.CONSOLE_PORT,
+    drainDelayMs: settings.INGEST_DRAIN_SECONDS * 1_000,
     keys: Object.freeze(settings.INGEST_KEYS),
   })
 }

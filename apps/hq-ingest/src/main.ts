@@ -25,7 +25,7 @@ async function runStatus(options: { json?: boolean }): Promise<void> {
 }
 
 async function runServe(): Promise<void> {
-  const { databaseUrl, host, port, keys } = loadConfig(process.env)
+  const { databaseUrl, host, port, keys, drainDelayMs } = loadConfig(process.env)
   const stopTracing = await startTracing(process.env)
   const log = createLogger()
   const ended = Promise.withResolvers<void>()
@@ -34,6 +34,7 @@ async function runServe(): Promise<void> {
     host,
     port,
     keys,
+    drainDelayMs,
     log,
     onFailure: ended.reject,
   })

@@ -22,8 +22,7 @@ const HELD_MS = 10_000
  */
 const HIDDEN_SQLSTATES: readonly (string | undefined)[] = ['53100', '53200', '53400', '58030']
 
-// Takes no lock but the catalogs'. Assigning a transaction id makes the COMMIT a real one: it writes and flushes WAL, and waits for
-// synchronous standbys as every batch does.
+// Takes no lock but the catalogs'.
 const PROBE = `
   select pg_catalog.pg_is_in_recovery() as is_standby,
     pg_catalog.current_setting('transaction_read_only')::boolean as is_read_only,
@@ -34,6 +33,10 @@ const PROBE = `
         pg_catalog.has_table_privilege(pg_catalog.to_regclass(t.name), 'insert')
           and pg_catalog.has_table_privilege(pg_catalog.to_regclass(t.name), 'update'), false)
     ) as unwritable`
+
+// A few bytes of WAL that nobody decodes: they make the COMMIT a real one, which is flushed and waits for synchronous standbys as a batch's is. A
+// transaction id alone would not.
+const WRITE = `select pg_catalog.pg_logical_emit_message(true, 'hq-ingest', '')`
 
 interface Probe {
   readonly is_standby: boolean
@@ -52,7 +55,7 @@ async function probe(pool: pg.Pool): Promise<void> {
     if (found.is_standby) throw new Error('HQ is a standby')
     if (found.is_read_only) throw new Error('HQ is read only')
     if (found.unwritable.length > 0) throw new Error(`no right to write ${found.unwritable}`)
-    await client.query('select pg_catalog.pg_current_xact_id()')
+    await client.query(WRITE)
     await client.query('commit')
     isLost = false
   } finally {
