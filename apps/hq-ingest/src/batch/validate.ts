@@ -80,13 +80,7 @@ function findUnstorable(validation: Validation, index: number): Fault | undefine
   const { rules, suspicious, text } = validation
   if (!suspicious) return undefined
   for (const [name, { start, end }] of locateMembers(text, spanAt(validation, index).start)) {
-    const value = text.slice(start, end)
-    const inside = rules.jsonColumns.has(name) ? JSON.parse(value) : null
-    const code =
-      findUnrepresentable(value) ??
-      (typeof inside === 'string' ? findUnrepresentable(inside) : undefined)
-    if (code !== undefined)
-      return { code, column: name, detail: `${name} holds text that cannot be stored` }
+    // The name first: a fault of the value is stored under it.
     const nameCode = findUnrepresentable(JSON.stringify(name))
     if (nameCode !== undefined) {
       return {
@@ -95,6 +89,13 @@ function findUnstorable(validation: Validation, index: number): Fault | undefine
         detail: 'a column name holds text that cannot be stored',
       }
     }
+    const value = text.slice(start, end)
+    const inside = rules.jsonColumns.has(name) ? JSON.parse(value) : null
+    const code =
+      findUnrepresentable(value) ??
+      (typeof inside === 'string' ? findUnrepresentable(inside) : undefined)
+    if (code !== undefined)
+      return { code, column: name, detail: `${name} holds text that cannot be stored` }
   }
   return undefined
 }
