@@ -214,17 +214,17 @@ test.each([
   },
 )
 
-test('a body nested deeper than 32 is refused with 400 before it is parsed, an unknown column up to it is kept', async () => {
-  const row = (depth: number) => {
-    const nested = `${'['.repeat(depth)}${']'.repeat(depth)}`
-    const text = JSON.stringify(buildEnvelope(RUNS, [buildRow(RUNS, { extra: '@' })]))
-    return text.replace('"@"', nested)
-  }
-  const refused = await post(gateway.url, row(LIMITS.maxDepth - 3))
-  expect(await problemOf(refused)).toMatchObject({ status: 400, code: 'invalid_envelope' })
-  expect(await written()).toEqual(NOTHING)
-  const kept = await answerOf(await post(gateway.url, row(LIMITS.maxDepth - 4)))
-  expect(kept.counts.inserted).toBe(1)
+test('a row nested deeper than 32 costs itself alone; up to it an unknown column is kept', async () => {
+  const nested = (depth: number) => `${'['.repeat(depth)}${']'.repeat(depth)}`
+  const rows = [buildRow(RUNS, { extra: '@1' }), buildRow(RUNS, { extra: '@2' })]
+  const text = JSON.stringify(buildEnvelope(RUNS, rows))
+    .replace('"@1"', nested(LIMITS.maxRowDepth))
+    .replace('"@2"', nested(LIMITS.maxRowDepth - 1))
+  const answer = await answerOf(await post(gateway.url, text))
+  expect(answer.counts).toMatchObject({ inserted: 1, quarantined: 1 })
+  expect(answer.rows).toMatchObject([
+    { index: 0, code: 'invalid_value', detail: 'a row must not be nested deeper than 32' },
+  ])
 })
 
 test('a body with more objects and arrays than the limit is refused with 413', async () => {
