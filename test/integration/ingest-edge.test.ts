@@ -177,6 +177,25 @@ test.each([
   expect(await written()).toEqual(NOTHING)
 })
 
+test.each([
+  { name: 'no host', lines: 'GET /livez HTTP/1.1\r\n' },
+  { name: 'two hosts', lines: 'GET /livez HTTP/1.1\r\nhost: a\r\nhost: b\r\n' },
+  { name: 'a host that is none', lines: 'GET /livez HTTP/1.1\r\nhost: a/b@c\r\n' },
+  { name: 'a target that is none', lines: 'OPTIONS * HTTP/1.1\r\nhost: x\r\n' },
+])('a request with $name is refused with 400', async ({ lines }) => {
+  using connection = new RawConnection(gateway.url)
+  connection.send(`${lines}\r\n`)
+  const answer = await connection.closed()
+  expect(answer).toMatch(/^HTTP\/1.1 400 [\s\S]*"code":"malformed_request"/)
+  expect(answer).toContain('x-content-type-options: nosniff')
+})
+
+test('HTTP/1.0 without a host, as proxies ask for health, is answered', async () => {
+  using connection = new RawConnection(gateway.url)
+  connection.send('GET /readyz HTTP/1.0\r\n\r\n')
+  expect(await connection.closed()).toMatch(/^HTTP\/1.1 200 /)
+})
+
 test('no HTTP at all is answered as a problem', async () => {
   using connection = new RawConnection(gateway.url)
   connection.send('\x16\x03\x01\x02\x00\x01\x00')

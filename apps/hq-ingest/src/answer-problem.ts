@@ -1,10 +1,12 @@
 import { randomUUID } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
+import { RequestError } from '@hono/node-server'
 import { PROBLEM_CONTENT_TYPE, parseTraceparent, TRACEPARENT } from '@hq-export/contract'
 import { isSpanContextValid, trace } from '@opentelemetry/api'
 import type { Logger } from 'pino'
 import { lingeringBody } from './lingering-body.ts'
-import { problemOf } from './refusal.ts'
+import { problemOf, Refusal } from './refusal.ts'
+import { SECURE_HEADERS } from './secure-headers.ts'
 import { toRefusal } from './to-refusal.ts'
 
 /** The trace under way, else the one that the caller is in. */
@@ -35,5 +37,16 @@ export function answerProblem(error: unknown, request: IncomingMessage, log: Log
       ...(unasked && { connection: 'close' }),
       ...refusal.headers,
     },
+  })
+}
+
+/** Answers a request whose target or host is none: it never reached a route, so nothing else sets its headers. */
+export function answerUnreadable(error: unknown, log: Logger): Response {
+  const requestId = randomUUID()
+  const known = error instanceof RequestError ? new Refusal('malformed_request') : error
+  const problem = problemOf(toRefusal(known, requestId, log), { requestId })
+  return new Response(JSON.stringify(problem), {
+    status: problem.status,
+    headers: { 'content-type': PROBLEM_CONTENT_TYPE, connection: 'close', ...SECURE_HEADERS },
   })
 }

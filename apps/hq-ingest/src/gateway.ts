@@ -20,6 +20,7 @@ import { Hono } from 'hono'
 import type { Logger } from 'pino'
 import { describeLimits } from './admission/gateway-limits.ts'
 import { answerProblem } from './answer-problem.ts'
+import { assertHost } from './assert-host.ts'
 import { type ReceivedBatch, type Receiving, receiveBatch } from './batch/receive-batch.ts'
 import { DatabaseUnavailableError } from './db/database-failure.ts'
 import { describeProblem } from './describe-problem.ts'
@@ -76,6 +77,11 @@ export function createGateway(options: GatewayOptions): Hono<{ Bindings: HttpBin
     for (const [name, value] of Object.entries(SECURE_HEADERS)) context.header(name, value)
     // While it leaves, every answer ends its connection, so that no caller's next request meets a closed door.
     if (admission.phase !== 'serving') context.header('connection', 'close')
+  })
+
+  app.use(({ env: { incoming } }, next) => {
+    assertHost(incoming)
+    return next()
   })
 
   app.post(BATCHES_PATH, ({ env: { incoming, outgoing } }) =>

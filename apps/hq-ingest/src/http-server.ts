@@ -20,6 +20,8 @@ export function createHttpServer(
     {
       headersTimeout: headersTimeoutMs,
       requestTimeout: headersTimeoutMs + bodyTimeoutMs + REQUEST_TIMEOUT_MARGIN_MS,
+      // Ours answers with a problem.
+      requireHostHeader: false,
       keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
       connectionsCheckingInterval: Math.min(CONNECTION_CHECK_MS, headersTimeoutMs),
     },

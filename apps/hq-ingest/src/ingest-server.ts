@@ -8,6 +8,7 @@ import type { Logger } from 'pino'
 import { Admission } from './admission/admission.ts'
 import { EventLoopDelay } from './admission/event-loop-delay.ts'
 import { DEFAULT_GATEWAY_LIMITS, type GatewayLimits } from './admission/gateway-limits.ts'
+import { answerUnreadable } from './answer-problem.ts'
 import { connectPlain, createPool, createProbePool } from './db/connect.ts'
 import { createGateway } from './gateway.ts'
 import { createHttpServer } from './http-server.ts'
@@ -118,8 +119,13 @@ export class IngestServer {
     const { host, port, keys, log, now = Date.now } = this.#options
     const admission = this.#admission
     const gateway = createGateway({ pool, keys, admission, readiness, now, log })
-    // The gateway shares its process with others in tests and in the demo: no global is replaced.
-    const listener = getRequestListener(gateway.fetch, { overrideGlobalObjects: false })
+    const listener = getRequestListener(gateway.fetch, {
+      // The gateway shares its process with others in tests and in the demo: no global is replaced.
+      overrideGlobalObjects: false,
+      // Of a request without a host, which HTTP/1.0 may be.
+      hostname: 'localhost',
+      errorHandler: (error) => answerUnreadable(error, log),
+    })
     const server = createHttpServer(listener, admission.limits, log)
     this.#server = server
     server.listen(port, host)

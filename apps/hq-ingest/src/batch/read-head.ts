@@ -10,6 +10,7 @@ import {
   WEBHOOK_SIGNATURE,
   WEBHOOK_TIMESTAMP,
 } from '@hq-export/contract'
+import { headerValues } from '../header-values.ts'
 import { Refusal } from '../refusal.ts'
 
 /** What the headers of a batch say. */
@@ -23,19 +24,9 @@ export interface BatchHead {
   readonly strict: boolean
 }
 
-/** All values of a header as sent; Node joins repeated ones, which would hide the repetition. */
-function valuesOf(request: IncomingMessage, name: string): string[] {
-  const { rawHeaders } = request
-  const values: string[] = []
-  for (let i = 0; i < rawHeaders.length; i += 2) {
-    if (rawHeaders[i]?.toLowerCase() === name) values.push(rawHeaders[i + 1] ?? '')
-  }
-  return values
-}
-
 /** A repeated header is no header: which of the values was signed would depend on who reads it. */
 function onlyValue(request: IncomingMessage, name: string): string | undefined {
-  const values = valuesOf(request, name)
+  const values = headerValues(request, name)
   return values.length === 1 ? values[0] : undefined
 }
 
@@ -48,7 +39,7 @@ function assertJson(request: IncomingMessage): void {
 }
 
 function readEncoding(request: IncomingMessage): ContentEncoding | 'identity' {
-  const coding = valuesOf(request, 'content-encoding').join(',').trim().toLowerCase()
+  const coding = headerValues(request, 'content-encoding').join(',').trim().toLowerCase()
   if (coding === '' || coding === 'identity') return 'identity'
   const known = CONTENT_ENCODINGS.find((candidate) => candidate === coding)
   if (known !== undefined) return known
@@ -66,7 +57,7 @@ const PREFERENCE_PATTERN = /^\s*handling\s*=\s*(?:"([^"]*)"|([^\s;]*))/i
 
 /** `handling` of `Prefer`; where it is given twice the first counts, and what we do not know is ignored (RFC 7240, 2). */
 function readStrict(request: IncomingMessage): boolean {
-  for (const preference of valuesOf(request, PREFER).join(',').split(',')) {
+  for (const preference of headerValues(request, PREFER).join(',').split(',')) {
     const match = PREFERENCE_PATTERN.exec(preference)
     if (match !== null) return `handling=${match[1] ?? match[2]}`.toLowerCase() === HANDLING_STRICT
   }
