@@ -1,7 +1,6 @@
 import { once } from 'node:events'
 import type { Server } from 'node:http'
 import { setTimeout as delay } from 'node:timers/promises'
-import { promisify } from 'node:util'
 import { getRequestListener } from '@hono/node-server'
 import type pg from 'pg'
 import type { Logger } from 'pino'
@@ -36,13 +35,8 @@ export interface IngestServerOptions {
 }
 
 const DEFAULT_DRAIN_TIMEOUT_MS = 15_000
-const LEAVE_CHECK_MS = 50
 const FIRST_RETRY_MS = 100
 const MAX_RETRY_MS = 5_000
-
-function countConnections(server: Server): Promise<number> {
-  return promisify(server.getConnections.bind(server))()
-}
 
 /**
  * The gateway as a process part: HTTP server, pool, and the look at HQ's migrations. Start and stop are idempotent
@@ -178,7 +172,7 @@ export class IngestServer {
     this.#stopping.abort()
     try {
       if (this.#server?.listening === true) {
-        await this.#leave(this.#server)
+        await this.#leave()
         await this.#close(this.#server)
       }
     } finally {
@@ -190,15 +184,11 @@ export class IngestServer {
 
   /**
    * Says that it goes, and still takes what comes: /readyz turns red, every answer ends its connection. Closing at once would reset requests that are
-   * on their way over an idle connection (nodejs/node#60617). Ends early when nobody is connected.
+   * on their way over an idle connection (nodejs/node#60617). That nobody is connected says nothing: a proxy that has not noticed connects anew.
    */
-  async #leave(server: Server): Promise<void> {
-    const { drainDelayMs = 0 } = this.#options
+  async #leave(): Promise<void> {
     this.#admission.phase = 'leaving'
-    const deadline = performance.now() + drainDelayMs
-    while (performance.now() < deadline && (await countConnections(server)) > 0) {
-      await delay(LEAVE_CHECK_MS)
-    }
+    await delay(this.#options.drainDelayMs ?? 0)
   }
 
   async #close(server: Server): Promise<void> {

@@ -30,6 +30,16 @@ function onlyValue(request: IncomingMessage, name: string): string | undefined {
   return values.length === 1 ? values[0] : undefined
 }
 
+/**
+ * Whoever repeats a header that is part of what is signed wants two readers to read two requests.
+ * @throws {Refusal} `malformed_request` (400).
+ */
+function atMostOnce(request: IncomingMessage, name: string): string | undefined {
+  const values = headerValues(request, name)
+  if (values.length <= 1) return values[0]
+  throw new Refusal('malformed_request', `${name} must not be sent more than once`)
+}
+
 function assertJson(request: IncomingMessage): void {
   const [essence] = (onlyValue(request, 'content-type') ?? '').split(';')
   if (essence?.trim().toLowerCase() === BATCH_CONTENT_TYPE) return
@@ -66,7 +76,7 @@ function readStrict(request: IncomingMessage): boolean {
 
 /**
  * Reads the headers before the body.
- * @throws {Refusal} `unsupported_media_type`, `unsupported_encoding` (415) or `invalid_webhook_id` (400).
+ * @throws {Refusal} `unsupported_media_type`, `unsupported_encoding` (415), `invalid_webhook_id` or `malformed_request` (400).
  */
 export function readHead(request: IncomingMessage): BatchHead {
   assertJson(request)
@@ -80,8 +90,8 @@ export function readHead(request: IncomingMessage): BatchHead {
   }
   return {
     id,
-    timestamp: onlyValue(request, WEBHOOK_TIMESTAMP),
-    signature: onlyValue(request, WEBHOOK_SIGNATURE),
+    timestamp: atMostOnce(request, WEBHOOK_TIMESTAMP),
+    signature: atMostOnce(request, WEBHOOK_SIGNATURE),
     encoding,
     strict: readStrict(request),
   }
