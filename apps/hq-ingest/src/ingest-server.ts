@@ -91,15 +91,17 @@ export class IngestServer {
     this.#pool = pool
     this.#probePool = probePool
     this.#eventLoopDelay.start()
+    const readiness = new Readiness(probePool, this.#admission)
     for (const each of [pool, probePool]) {
       each.on('error', (error: Error & { code?: string }) => {
         log.warn({ code: error.code }, 'an idle session of HQ was lost')
+        readiness.noteFailed(error)
       })
     }
     pool.on('acquire', (client) => this.#busy.add(client))
     pool.on('release', (_error, client) => this.#busy.delete(client))
     try {
-      const url = await this.#listen(pool, new Readiness(probePool, this.#admission))
+      const url = await this.#listen(pool, readiness)
       if (!(await this.#lookAtMigrations())) this.#keepLooking()
       log.info({ url, host }, 'listening')
       return url
@@ -188,7 +190,8 @@ export class IngestServer {
    */
   async #leave(): Promise<void> {
     this.#admission.phase = 'leaving'
-    await delay(this.#options.drainDelayMs ?? 0)
+    const { drainDelayMs = 0 } = this.#options
+    if (drainDelayMs > 0) await delay(drainDelayMs)
   }
 
   async #close(server: Server): Promise<void> {

@@ -87,7 +87,7 @@ export class Readiness {
     this.#probed = { atMs: this.#now(), result: Promise.resolve() }
   }
 
-  /** HQ could not be written: what was proven before counts no more. */
+  /** HQ could not be written, or a session was lost: what was proven before counts no more. */
   noteFailed(error: unknown): void {
     this.#probed = undefined
     const sqlstate = error instanceof DatabaseUnavailableError ? error.sqlstate : undefined
