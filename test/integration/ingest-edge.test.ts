@@ -1,3 +1,5 @@
+import { once } from 'node:events'
+import { connect } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
 import { LIMITS, PROBLEMS } from '@hq-export/contract'
 import { DEFAULT_GATEWAY_LIMITS } from '@hq-export/hq-ingest/admission/gateway-limits.ts'
@@ -5,6 +7,7 @@ import type pg from 'pg'
 import { Pool } from 'undici'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { createHqDatabase, type TestDatabase } from '../support/databases.ts'
+import { waitFor } from '../support/wait-for.ts'
 import {
   answerOf,
   buildEnvelope,
@@ -74,11 +77,10 @@ test('a body of 1 byte/s is refused with 408 when its time is over', async () =>
 })
 
 test('a body that pauses is refused with 408, one that only takes long is not', async () => {
-  await using impatient = await startGateway(hq.url, { limits: { bodyIdleTimeoutMs: 400 } })
+  await using impatient = await startGateway(hq.url, { limits: { bodyIdleTimeoutMs: 1_000 } })
   using paused = new RawConnection(impatient.url)
   paused.send(rawHead({ ...JSON_HEAD, 'content-length': 100 }))
   paused.send('{')
-  expect(await paused.closed()).toMatch(/^HTTP\/1.1 408 [\s\S]*must not pause for 400 ms/)
 
   const { headers, bytes } = signedBytes(JSON.stringify(envelope()))
   using slow = new RawConnection(impatient.url)
@@ -86,9 +88,10 @@ test('a body that pauses is refused with 408, one that only takes long is not', 
   const step = Math.ceil(bytes.length / 12)
   for (let at = 0; at < bytes.length; at += step) {
     slow.send(bytes.subarray(at, at + step))
-    await delay(60)
+    await delay(100)
   }
   expect(await slow.closed()).toMatch(/^HTTP\/1.1 200 /)
+  expect(await paused.closed()).toMatch(/^HTTP\/1.1 408 [\s\S]*must not pause for 1000 ms/)
 })
 
 test('headers that do not arrive in time are refused with 408', async () => {
@@ -200,6 +203,18 @@ test('no HTTP at all is answered as a problem', async () => {
   using connection = new RawConnection(gateway.url)
   connection.send('\x16\x03\x01\x02\x00\x01\x00')
   expect(await connection.closed()).toMatch(/^HTTP\/1.1 400 [\s\S]*application\/problem\+json/)
+})
+
+test('whoever sends no HTTP and never hangs up is cut off', async () => {
+  const { hostname, port } = new URL(gateway.url)
+  const socket = connect({ host: hostname, port: Number(port), allowHalfOpen: true })
+  socket.on('error', () => {})
+  socket.resume().write('nonsense\r\n\r\n')
+  await once(socket, 'end')
+  await waitFor('the gateway to be gone', () => {
+    if (!socket.destroyed) socket.write('x')
+    return socket.destroyed
+  })
 })
 
 test('headers above the limit are refused with 431', async () => {

@@ -165,7 +165,7 @@ test('whatever a signed batch holds: it is accounted for row by row, or refused 
     fc.asyncProperty(envelope, coding, async (body, options) => {
       await check(await post(gateway.url, JSON.stringify(body), options))
     }),
-    { seed: SEED, numRuns: 400 },
+    { seed: SEED, numRuns: 300 },
   )
 })
 

@@ -6,6 +6,8 @@ import type { Logger } from 'pino'
 import { problemOf, Refusal } from './refusal.ts'
 import { SECURE_HEADERS } from './secure-headers.ts'
 
+const LINGER_MS = 500
+
 function codeOf(reason: string | undefined): ProblemCode {
   switch (reason) {
     case 'HPE_HEADER_OVERFLOW':
@@ -27,12 +29,16 @@ export function answerClientError(
   socket: Duplex,
   log: Logger,
 ): void {
-  if (!socket.writable) {
+  // More bytes behind those that were answered.
+  if (socket.writableEnded) return
+  if (!socket.writable || error.code === 'ECONNRESET') {
     socket.destroy()
     return
   }
   const requestId = randomUUID()
-  const refusal = new Refusal(codeOf(error.code))
+  const code = codeOf(error.code)
+  const late = code === 'body_timeout' ? 'the headers did not arrive in time' : undefined
+  const refusal = new Refusal(code, late)
   const problem = problemOf(refusal, { requestId })
   log.info({ code: refusal.code, reason: error.code, requestId }, 'refused')
   const body = JSON.stringify(problem)
@@ -45,5 +51,8 @@ export function answerClientError(
   }
   const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`)
   const status = `HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status]}\r\n`
+  // A moment to read the answer in, and none to hold the connection.
+  const timer = setTimeout(() => socket.destroy(), LINGER_MS)
+  socket.once('close', () => clearTimeout(timer))
   socket.end(`${status}${lines.join('')}\r\n${body}`)
 }

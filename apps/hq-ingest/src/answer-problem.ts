@@ -4,6 +4,7 @@ import { RequestError } from '@hono/node-server'
 import { PROBLEM_CONTENT_TYPE, parseTraceparent, TRACEPARENT } from '@hq-export/contract'
 import { isSpanContextValid, trace } from '@opentelemetry/api'
 import type { Logger } from 'pino'
+import { expectsContinue } from './expects-continue.ts'
 import { lingeringBody } from './lingering-body.ts'
 import { problemOf, Refusal } from './refusal.ts'
 import { SECURE_HEADERS } from './secure-headers.ts'
@@ -19,7 +20,7 @@ function traceIdOf(request: IncomingMessage): string | undefined {
 
 /** True while the caller waits to be asked for its body, and was not: it may send it or not, so the connection cannot go on. */
 function isBodyUnasked(request: IncomingMessage): boolean {
-  return request.headers.expect !== undefined && !request.readableDidRead
+  return expectsContinue(request) && !request.readableDidRead
 }
 
 /** Answers whatever went wrong as a problem (RFC 9457), and logs it under the same id. */

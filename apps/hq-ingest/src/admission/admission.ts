@@ -46,11 +46,6 @@ export class Admission {
   admit(): void {
     if (this.phase === 'closed') throw new Refusal('draining')
     if (!this.migrated) throw new Refusal('database_unavailable')
-    this.assertUnloaded()
-  }
-
-  /** @throws {Refusal} `at_capacity` while the process cannot keep up. */
-  assertUnloaded(): void {
     const { maxEventLoopDelayMs, maxSessionWaiters } = this.limits
     if (this.#signals.eventLoopDelayMs() > maxEventLoopDelayMs) {
       throw atCapacity('the gateway runs late')

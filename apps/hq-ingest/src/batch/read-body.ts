@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { expectsContinue } from '../expects-continue.ts'
 import { Refusal } from '../refusal.ts'
 
 export interface BodyLimits {
@@ -86,6 +87,6 @@ export function readBody(
       reject(new CallerGoneError('the caller went away'))
     }
     request.on('data', onData).on('end', onEnd).on('error', onGone).on('close', onGone)
-    if (request.headers.expect !== undefined) response.writeContinue()
+    if (expectsContinue(request)) response.writeContinue()
   })
 }
