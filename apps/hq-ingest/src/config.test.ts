@@ -23,16 +23,24 @@ function problemsOf(env: Record<string, string | undefined>): readonly string[] 
 test('what is not set has the documented default', () => {
   const config = loadConfig({ ...MINIMUM, INGEST_PORT: ' ' })
   expect(config).toMatchObject({ host: '127.0.0.1', port: 8080, consolePort: 8081 })
+  expect(config.drainDelayMs).toBe(1_000)
   expect(config.keys).toMatchObject([{ source: 'data-engine-x', orgs: undefined }])
   expect(Object.isFrozen(config)).toBe(true)
 })
 
 test('every problem is reported at once, with variable, rule and value', () => {
-  expect(problemsOf({ INGEST_PORT: '70000', CONSOLE_PORT: 'http', INGEST_KEYS: 'x' })).toEqual([
+  const env = {
+    INGEST_PORT: '70000',
+    CONSOLE_PORT: 'http',
+    INGEST_KEYS: 'x',
+    INGEST_DRAIN_SECONDS: '61',
+  }
+  expect(problemsOf(env)).toEqual([
     'HQ_DATABASE_URL must be set; received nothing',
     "INGEST_PORT must be a port, 0 to 65535; received '70000'",
     "CONSOLE_PORT must be a port, 0 to 65535; received 'http'",
     'INGEST_KEYS key 1 must begin with a source name and =; received <set>',
+    "INGEST_DRAIN_SECONDS must be seconds, 0 to 60; received '61'",
   ])
 })
 

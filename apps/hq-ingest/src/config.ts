@@ -10,6 +10,8 @@ export interface IngestConfig {
   /** 0 asks the system for a free port. */
   readonly port: number
   readonly consolePort: number
+  /** How long a stop announces itself before it takes no more. */
+  readonly drainDelayMs: number
   readonly keys: readonly IngestKey[]
   /** The first one seals secrets, all of them open. */
   readonly masterKeys: readonly MasterKey[]
@@ -29,6 +31,7 @@ export class ConfigError extends Error {
 type Environment = Readonly<Record<string, string | undefined>>
 
 const MAX_PORT = 65_535
+const MAX_DRAIN_SECONDS = 60
 const SECRET_VARIABLES = new Set([
   'HQ_DATABASE_URL',
   'INGEST_KEYS',
@@ -49,6 +52,14 @@ function portSchema(fallback: number) {
     .transform(Number)
     .refine((port) => port <= MAX_PORT, rule)
 }
+
+const drainRule = `must be seconds, 0 to ${MAX_DRAIN_SECONDS}`
+const drainSchema = z
+  .string()
+  .regex(/^\d{1,2}(?:\.\d{1,3})?$/, drainRule)
+  .default('1')
+  .transform(Number)
+  .refine((seconds) => seconds <= MAX_DRAIN_SECONDS, drainRule)
 
 const keysSchema = z
   .string()
@@ -77,6 +88,7 @@ const SETTINGS = {
   INGEST_KEYS: keysSchema,
   INGEST_MASTER_KEY: masterKeySchema.optional(),
   INGEST_MASTER_KEY_PREVIOUS: masterKeySchema.optional(),
+  INGEST_DRAIN_SECONDS: drainSchema,
 } as const
 
 /** Names of all settings. */
@@ -111,6 +123,7 @@ export function loadConfig(env: Environment): IngestConfig {
     host: settings.INGEST_HOST,
     port: settings.INGEST_PORT,
     consolePort: settings.CONSOLE_PORT,
+    drainDelayMs: settings.INGEST_DRAIN_SECONDS * 1_000,
     keys: Object.freeze(settings.INGEST_KEYS),
     masterKeys: Object.freeze(
       [settings.INGEST_MASTER_KEY, settings.INGEST_MASTER_KEY_PREVIOUS].filter(

@@ -31,7 +31,7 @@ async function runStatus(options: { json?: boolean }): Promise<void> {
 }
 
 async function runServe(): Promise<void> {
-  const { databaseUrl, host, port, keys, masterKeys } = loadConfig(process.env)
+  const { databaseUrl, host, port, keys, masterKeys, drainDelayMs } = loadConfig(process.env)
   const log = createLogger()
   const stopTracing = await startTracing(process.env, {
     serviceName: 'hq-ingest',
@@ -45,6 +45,7 @@ async function runServe(): Promise<void> {
     port,
     keys,
     masterKeys,
+    drainDelayMs,
     log,
     onFailure: ended.reject,
   })

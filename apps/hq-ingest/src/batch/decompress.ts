@@ -1,12 +1,22 @@
 import { promisify } from 'node:util'
-import { gunzip, zstdDecompress } from 'node:zlib'
-import type { ContentEncoding } from '@hq-export/contract'
+import { constants, gunzip, zstdDecompress } from 'node:zlib'
+import { type ContentEncoding, LIMITS } from '@hq-export/contract'
 import { Refusal } from '../refusal.ts'
 
 const inflate = { gzip: promisify(gunzip), zstd: promisify(zstdDecompress) } as const
 
+/** A frame may ask for a window of 128 MiB, whatever it holds; none needs more than the largest body. */
+const ZSTD_PARAMS = {
+  [constants.ZSTD_d_windowLogMax]: Math.ceil(Math.log2(LIMITS.maxDecodedBytes)),
+}
+
+const TOO_LARGE_CODES: readonly unknown[] = [
+  'ERR_BUFFER_TOO_LARGE',
+  'ZSTD_error_frameParameter_windowTooLarge',
+]
+
 function isTooLarge(error: unknown): boolean {
-  return error instanceof RangeError && 'code' in error && error.code === 'ERR_BUFFER_TOO_LARGE'
+  return error instanceof Error && 'code' in error && TOO_LARGE_CODES.includes(error.code)
 }
 
 function tooLarge(maxBytes: number, cause?: unknown): Refusal {
@@ -28,7 +38,8 @@ export async function decompress(
     return wire
   }
   try {
-    return await inflate[encoding](wire, { maxOutputLength: maxBytes })
+    const params = encoding === 'zstd' ? ZSTD_PARAMS : undefined
+    return await inflate[encoding](wire, { maxOutputLength: maxBytes, params })
   } catch (cause) {
     if (isTooLarge(cause)) throw tooLarge(maxBytes, cause)
     throw new Refusal('invalid_envelope', `the body is not ${encoding}`, { cause })

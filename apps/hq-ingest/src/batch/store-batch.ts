@@ -7,6 +7,7 @@ import { answerOf } from './answer.ts'
 import type { DecodedBatch } from './decode.ts'
 import { claimBatch, type LedgerEntry, recordBatch } from './ledger.ts'
 import { quarantineRows } from './quarantine-rows.ts'
+import { rowsRefused } from './rows-refused.ts'
 import type { ValidatedRows } from './validate.ts'
 
 /** The answer to a batch, and whether an earlier delivery had earned it. */
@@ -17,7 +18,8 @@ export interface StoredBatch {
 
 /**
  * The one transaction: ledger, rows, quarantined rows, all or nothing. Returns after COMMIT.
- * @throws {Refusal} `in_flight` (409) or `webhook_id_reused` (422).
+ * @param strict all rows or none: a refused one undoes the others.
+ * @throws {Refusal} `in_flight` (409), `webhook_id_reused` or, if strict, `rows_refused` (422).
  * @throws {DatabaseUnavailableError} when HQ cannot be written.
  */
 export function storeBatch(
@@ -26,6 +28,7 @@ export function storeBatch(
   batch: DecodedBatch,
   rows: ValidatedRows,
   rowSpans: () => readonly Span[],
+  strict: boolean,
 ): Promise<StoredBatch> {
   const { source, dataset, epoch } = batch.envelope
   return transact(pool, async (client) => {
@@ -45,6 +48,7 @@ export function storeBatch(
     const origin = { source, batch: entry.batch, epoch }
     const applied = await applyRows(client, dataset, rows.accepted, origin)
     const refused = [...rows.refused, ...applied.refused]
+    if (strict && refused.length > 0) throw rowsRefused(refused)
     await quarantineRows(client, entry.batch, batch, rowSpans, refused)
     const answer = answerOf(entry.batch, batch.envelope.rows.length, applied, refused)
     await recordBatch(client, entry, answer)
