@@ -75,7 +75,8 @@ export function memoryMeasures(
   ]
 }
 
-function describeCpu(side: string, rounds: readonly { readonly cpu: CpuPerRow }[]): string {
+/** Median processor time of each program, microseconds per row. */
+export function describeCpu(side: string, rounds: readonly { readonly cpu: CpuPerRow }[]): string {
   const names = Object.keys(rounds[0]?.cpu ?? {})
   if (names.length === 0) return `CPU of ${side}: not known on this system`
   const values = names.map((name) => median(rounds.map(({ cpu }) => cpu?.[name] ?? 0)))

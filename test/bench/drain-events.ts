@@ -27,9 +27,10 @@ export async function drainEvents(
   options: BenchOptions,
   rows: number,
   onDrained?: (pipeline: Pipeline) => Promise<void>,
+  write: typeof insertEvents = insertEvents,
 ): Promise<EventsRound> {
   await emptyEvents(servers)
-  await insertEvents(servers.dx.client, rows, options)
+  await write(servers.dx.client, rows, options)
   const rowBytes = await assertWaiting(servers.dx.client, rows)
   await settleServers(servers)
   const round = await drainOurs(servers, options, rows, onDrained)

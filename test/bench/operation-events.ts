@@ -53,6 +53,25 @@ export async function insertEvents(
   await insertPlainEvents(client, 'ops.operation_events', rows, options)
 }
 
+/** Sets the trace context of each transaction, of whose traces `sampledPercent` were sampled; ids are hashes, so every round has the same. */
+function setTraceparent(sampledPercent: number): string {
+  const hash = "pg_catalog.md5('trace ' || $1::int)"
+  const draw = `('x' || pg_catalog.left(${hash}, 6))::bit(24)::int % 100`
+  return `perform pg_catalog.set_config('hq_export.traceparent',
+    '00-' || ${hash} || '-' || pg_catalog.right(${hash}, 16) || case when ${draw} < ${sampledPercent} then '-01' else '-00' end, true)`
+}
+
+/** Writes events as an application does that traces its transactions. */
+export async function insertTracedEvents(
+  client: pg.ClientBase,
+  rows: number,
+  options: BenchOptions,
+  sampledPercent: number,
+): Promise<void> {
+  const statement = `insert into ops.operation_events (${EVENT_COLUMNS}) ${EVENTS}`
+  await writeInCommits(client, `${setTraceparent(sampledPercent)};\n${statement}`, rows, options)
+}
+
 /** Writes the same rows, in the same transactions, into a plain table with the contract's columns. */
 export async function insertPlainEvents(
   client: pg.ClientBase,

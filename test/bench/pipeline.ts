@@ -56,7 +56,7 @@ export interface RunningGateway extends AsyncDisposable {
 /** Starts the gateway and waits until it is ready. */
 export async function startGateway(
   { hq }: BenchServers,
-  { env, profileFolder, signal }: BenchOptions,
+  { env, tracingEnv, profileFolder, signal }: BenchOptions,
 ): Promise<RunningGateway> {
   await using started = new AsyncDisposableStack()
   const secret = `whsec_${randomBytes(32).toString('base64')}`
@@ -69,6 +69,7 @@ export async function startGateway(
       args: ['serve'],
       env: {
         ...neutralEnvironment(env),
+        ...tracingEnv,
         HQ_DATABASE_URL: hq.url,
         INGEST_PORT: String(port),
         CONSOLE_PORT: String(await freePort()),
@@ -97,7 +98,7 @@ export async function startPipeline(
   servers: BenchServers,
   options: BenchOptions,
 ): Promise<Pipeline> {
-  const { env, profileFolder, signal } = options
+  const { env, tracingEnv, profileFolder, signal } = options
   await using started = new AsyncDisposableStack()
   const { program: gateway, url, secret } = started.use(await startGateway(servers, options))
   const relay = started.use(
@@ -107,6 +108,7 @@ export async function startPipeline(
       args: ['run'],
       env: {
         ...neutralEnvironment(env),
+        ...tracingEnv,
         DX_DATABASE_URL: servers.dx.url,
         HQ_INGEST_URL: url,
         HQ_SIGNING_SECRET: secret,

@@ -22,6 +22,8 @@ export interface BenchOptions {
   readonly profileFolder: string | undefined
   /** Environment that child programs inherit from; the settings of relay and gateway are removed from it. */
   readonly env: Readonly<Record<string, string | undefined>>
+  /** Standard variables of OpenTelemetry for relay and gateway; without them neither traces. */
+  readonly tracingEnv?: Readonly<Record<string, string>> | undefined
   /** Aborted by Ctrl-C: every wait ends with its reason and everything started is removed. */
   readonly signal: AbortSignal
   /** Says what is going on; not part of the result. */

@@ -7,6 +7,7 @@ import { flat } from './scenarios/flat.ts'
 import { heldXmin } from './scenarios/held-xmin.ts'
 import { ingest } from './scenarios/ingest.ts'
 import { latency } from './scenarios/latency.ts'
+import { tracing } from './scenarios/tracing.ts'
 
 /** Every benchmark, in the order of design section 8. */
 export const SCENARIOS: readonly Scenario[] = [
@@ -18,4 +19,5 @@ export const SCENARIOS: readonly Scenario[] = [
   flat,
   heldXmin,
   ingest,
+  tracing,
 ]

@@ -51,7 +51,6 @@ async function deadLetters(): Promise<
 /** Makes the payload of companies text that was checked to be JSON, and no more than that. */
 async function usePayloadOfTypeJson(): Promise<void> {
   await pipeline.dx.query(`
-    drop view if exists hq_export.dx_entity_snapshots_v1, hq_export.dx_company_entities_v1;
     alter table entities.company_entities alter column canonical_payload drop default,
       alter column canonical_payload type json using canonical_payload::json`)
 }
@@ -93,7 +92,7 @@ describe('what befalls the relay, HQ or the tables', () => {
     await pipeline.dx.query(
       'alter table entities.company_entities rename column industry to sector',
     )
-    await pipeline.dx.query('alter table entities.person_entities drop column title cascade')
+    await pipeline.dx.query('alter table entities.person_entities drop column title')
     await insertCompany(pipeline.dx, orgId, { sector: 'Mining' })
     await insertPerson(pipeline.dx, orgId)
     const runId = await insertRun(pipeline.dx, orgId)
@@ -163,6 +162,67 @@ describe('what befalls the relay, HQ or the tables', () => {
       )
       expect(relay.lines.filter((line) => line.includes('cannot be used now'))).toEqual([])
     })
+  })
+})
+
+describe('I4: one value that cannot be captured costs its own row, whatever its statement wrote', () => {
+  const ROWS = 1000
+  const DELETED = 50
+  const many = (payload: string) => `
+    insert into entities.company_entities (org_id, entity_id, canonical_payload)
+    select $1, gen_random_uuid(), case n when 500 then '${payload}' else '{"n": 1.10}' end::json
+    from generate_series(1, ${ROWS}) n`
+
+  beforeAll(async () => {
+    await create()
+    await usePayloadOfTypeJson()
+    await pipeline.startGateway()
+    pipeline.startRelay()
+  })
+  afterAll(dispose)
+
+  const countInHq = async (dataset: string, condition = 'true'): Promise<number> => {
+    const { rows } = await pipeline.hq.query(
+      `select count(*)::int as n from hq.${dataset} where org_id = $1 and ${condition}`,
+      [orgId],
+    )
+    return rows[0].n
+  }
+
+  test('the others of the statement arrive by themselves, inserted, updated and deleted', async () => {
+    await pipeline.dx.query(many(String.raw`{"a": "nul \u0000 here"}`), [orgId])
+    await pipeline.settled()
+    expect(await countInHq('dx_company_entities_v1')).toBe(ROWS - 1)
+    expect(await countInHq('dx_entity_snapshots_v1')).toBe(ROWS - 1)
+    expect(await deadLetters()).toEqual([
+      {
+        dataset: 'dx_company_entities_v1',
+        reason: 'capture_failed',
+        detail: 'raw row: SQLSTATE 22P05',
+      },
+    ])
+    await pipeline.dx.query(
+      `update entities.company_entities set canonical_name = 'newer' where org_id = $1`,
+      [orgId],
+    )
+    await pipeline.settled()
+    expect(
+      await countInHq('dx_company_entities_v1', `canonical_name = 'newer' and record_version = 2`),
+    ).toBe(ROWS - 1)
+    await pipeline.dx.query(
+      String.raw`delete from entities.company_entities where org_id = $1 and (canonical_payload::text like '%\u0000%'
+         or entity_id in (select entity_id from entities.company_entities where org_id = $1 limit ${DELETED}))`,
+      [orgId],
+    )
+    await pipeline.settled()
+    expect(
+      await countInHq(
+        'dx_company_entities_v1',
+        '_dx_deleted_at is not null and record_version = 3',
+      ),
+    ).toBeGreaterThanOrEqual(DELETED - 1)
+    // Its row before the update, and after it: deleted as it was then.
+    expect(await deadLetters()).toHaveLength(2)
   })
 })
 

@@ -11,6 +11,8 @@ import { Writers } from '../support/writers.ts'
 
 /** From the death of the leader until a row that was committed after it is in HQ. */
 const TAKEOVER_BOUND_MS = 5_000
+/** The same for a leader that is stopped or hangs, which nobody hears of: its time-out, and the next question of the standby. */
+const STOPPED_BOUND_MS = 10_000
 const ROUNDS = 2
 
 let pipeline: Pipeline
@@ -105,6 +107,32 @@ test('I1: a leader that loses only the session of its lock gives way, and nothin
   await expectNothingLostOrDoubled()
   first.assertRunning()
   second.assertRunning()
+})
+
+async function leaders(): Promise<number> {
+  const { rowCount } = await pipeline.dx.query(
+    `select from pg_locks l where ${LEADER_LOCK_CONDITION}`,
+  )
+  return rowCount ?? 0
+}
+
+test('I1: a leader that is stopped gives way within 10 seconds; woken, it stands by, and nothing is lost or doubled', async () => {
+  const leader = pipeline.startRelay()
+  await says(leader, 'working')
+  const standby = pipeline.startRelay()
+  await says(standby, 'standing by')
+  await using writers = await Writers.start({ database: pipeline.dxDatabase, orgId, sessions: 1 })
+  await arrives(await insertCompany(pipeline.dx, orgId))
+  leader.signal('SIGSTOP')
+  const stoppedAt = performance.now()
+  await arrives(await insertCompany(pipeline.dx, orgId))
+  expect(performance.now() - stoppedAt).toBeLessThan(STOPPED_BOUND_MS)
+  leader.signal('SIGCONT')
+  await says(leader, 'standing by')
+  expect(await leaders()).toBe(1)
+  expect(standby.lines.some((line) => line.includes('cannot be used'))).toBe(false)
+  await writers.stop()
+  await expectNothingLostOrDoubled()
 })
 
 test('I3: two relays that work at once lose and double nothing', async () => {

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { createHqDatabase } from '../support/databases.ts'
 import { buildEnvelope, buildRow, deliver, SECRET, SOURCE, startGateway } from './ingest-client.ts'
-import { ingest } from './ingest-command.ts'
+import { runIngest } from './ingest-process.ts'
 
 test('status prints tables, sources and open quarantine, for people and as JSON', async () => {
   await using hq = await createHqDatabase()
@@ -16,7 +16,7 @@ test('status prints tables, sources and open quarantine, for people and as JSON'
   const client = await hq.connect()
   await client.query('analyze hq.dx_operation_runs_v1')
 
-  const json = await ingest(['status', '--json'], { HQ_DATABASE_URL: hq.url })
+  const json = await runIngest(['status', '--json'], { HQ_DATABASE_URL: hq.url })
   expect(json).toMatchObject({ status: 0, stderr: '' })
   expect(JSON.parse(json.stdout)).toEqual({
     tables: expect.arrayContaining([{ dataset: 'dx_operation_runs_v1', rowsEstimate: 1 }]),
@@ -26,7 +26,7 @@ test('status prints tables, sources and open quarantine, for people and as JSON'
     heartbeats: [{ source: SOURCE, sourceTs: '2026-01-01T00:00:00.000000Z' }],
     quarantine: [{ dataset: 'dx_operation_runs_v1', code: 'invalid_value', rows: 1 }],
   })
-  const text = await ingest(['status'], { HQ_DATABASE_URL: hq.url })
+  const text = await runIngest(['status'], { HQ_DATABASE_URL: hq.url })
   expect(text.stdout).toContain('dx_operation_runs_v1  invalid_value  1')
 })
 
@@ -39,7 +39,7 @@ test('a port that is taken is named with the settings that choose it, and exits 
     INGEST_PORT: port,
     INGEST_KEYS: `${SOURCE}=${SECRET}`,
   }
-  const { status, stderr } = await ingest(['serve'], settings)
+  const { status, stderr } = await runIngest(['serve'], settings)
   expect(status).toBe(2)
   expect(stderr).toBe(
     `127.0.0.1:${port} is taken by another process; set INGEST_HOST or INGEST_PORT\n`,
@@ -48,7 +48,7 @@ test('a port that is taken is named with the settings that choose it, and exits 
 
 test('migrate says that there is nothing to do', async () => {
   await using hq = await createHqDatabase()
-  expect(await ingest(['migrate'], { HQ_DATABASE_URL: hq.url })).toMatchObject({
+  expect(await runIngest(['migrate'], { HQ_DATABASE_URL: hq.url })).toMatchObject({
     status: 0,
     stdout: 'HQ is up to date\n',
   })
@@ -68,21 +68,21 @@ test('what cannot be told is status 2 and says why, without a secret', async () 
     [['serve'], { INGEST_KEYS: 'hunter2' }, 'INGEST_KEYS key 1 must begin with'],
     [['status'], { HQ_DATABASE_URL: 'postgres://hq:hunter2@127.0.0.1:1/hq' }, 'ECONNREFUSED'],
   ] as const) {
-    const run = await ingest([...args], env)
+    const run = await runIngest([...args], env)
     expect(run, reason).toMatchObject({ status: 2, stdout: '' })
     expect(run.stderr).toContain(reason)
     expect(run.stderr).not.toContain('hunter2')
   }
   await client.query(`delete from ingest.migration where name = '0003_create_ingest'`)
   for (const args of [['status'], ['serve']]) {
-    const run = await ingest(args, environment)
+    const run = await runIngest(args, environment)
     expect(run.status).toBe(2)
     expect(run.stderr).toBe('HQ lacks 0003_create_ingest; run: npm run ingest -- migrate\n')
   }
 })
 
 test('help is status 0', async () => {
-  const run = await ingest(['--help'])
+  const run = await runIngest(['--help'])
   expect(run.status).toBe(0)
   for (const command of ['migrate', 'quarantine', 'serve', 'status'])
     expect(run.stdout).toContain(command)

@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process'
+import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
 import { waitFor } from '../support/wait-for.ts'
@@ -38,4 +38,25 @@ export async function spawnGateway(
   })
   const url = await waitFor('the gateway to listen', () => /"url":"([^"]+)"/.exec(log)?.[1])
   return { child, url, log: () => log }
+}
+
+/** How a command ended. */
+export interface Run {
+  readonly status: number
+  readonly stdout: string
+  readonly stderr: string
+}
+
+/** Runs a command of the gateway's command line to its end. */
+export function runIngest(args: string[], env: Record<string, string> = {}): Promise<Run> {
+  return new Promise((resolve) => {
+    const child = execFile(
+      process.execPath,
+      [INGEST_MAIN, ...args],
+      { env },
+      (_error, stdout, stderr) => {
+        resolve({ status: child.exitCode ?? -1, stdout, stderr })
+      },
+    )
+  })
 }

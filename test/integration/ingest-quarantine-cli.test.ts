@@ -11,7 +11,7 @@ import {
   startGateway,
   type TestGateway,
 } from './ingest-client.ts'
-import { ingest, type Run } from './ingest-command.ts'
+import { type Run, runIngest } from './ingest-process.ts'
 
 const RUNS = 'dx_operation_runs_v1'
 const COMPANIES = 'dx_company_entities_v1'
@@ -39,7 +39,7 @@ beforeEach(async () => {
 })
 
 function quarantine(...args: string[]): Promise<Run> {
-  return ingest(['quarantine', ...args], { HQ_DATABASE_URL: hq.url })
+  return runIngest(['quarantine', ...args], { HQ_DATABASE_URL: hq.url })
 }
 
 async function json(...args: string[]) {
@@ -185,7 +185,7 @@ describe('replay', () => {
       data: { replayed: ['1'], refused: [{ id: '2', code: 'version_conflict' }] },
     })
     const { rows: entries } = await client.query(
-      'select id::text, code, resolution, seen_count, pointer from ingest.quarantine order by id',
+      `select id::text, code, resolution, seen_count, pointer = '/rows/' || row_index || '/row' as points from ingest.quarantine q order by q.id`,
     )
     expect(entries).toEqual([
       {
@@ -193,14 +193,14 @@ describe('replay', () => {
         code: 'database_rejected',
         resolution: 'replayed',
         seen_count: 1,
-        pointer: '/rows/0/row',
+        points: true,
       },
       {
         id: '2',
         code: 'version_conflict',
         resolution: null,
         seen_count: 2,
-        pointer: '/rows/1/row',
+        points: true,
       },
     ])
   })

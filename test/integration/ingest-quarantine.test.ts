@@ -190,7 +190,7 @@ test('a row of 50,000 levels in an unknown column costs itself alone', async () 
   const answer = await answerOf(await post(gateway.url, body))
   expect(answer.counts).toMatchObject({ inserted: 1, quarantined: 1 })
   expect(await rowsOf('select code, row_text from ingest.quarantine')).toEqual([
-    { code: 'database_rejected', row_text: row },
+    { code: 'invalid_value', row_text: row },
   ])
 })
 

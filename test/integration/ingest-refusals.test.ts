@@ -91,6 +91,7 @@ test.each<{ name: string; options: SendOptions }>([
     title: 'The signature was not accepted',
     status: 401,
     code: 'unauthorized',
+    instance: expect.stringMatching(/^urn:uuid:[0-9a-f-]{36}$/),
   })
   await expectNothingWritten()
 })
@@ -128,10 +129,10 @@ test.each<{ name: string; id: string | undefined }>([
 })
 
 test.each([
-  { header: 'webhook-id', status: 400 },
-  { header: 'webhook-timestamp', status: 401 },
-  { header: 'webhook-signature', status: 401 },
-])('a repeated $header is refused with $status', async ({ header, status }) => {
+  { header: 'webhook-id', code: 'invalid_webhook_id' },
+  { header: 'webhook-timestamp', code: 'malformed_request' },
+  { header: 'webhook-signature', code: 'malformed_request' },
+])('a repeated $header is refused with 400', async ({ header, code }) => {
   const { headers, body } = signedRequest(JSON.stringify(envelope()))
   const given = Object.entries(headers as Record<string, string>)
   const lines = given.flatMap(([name, value]) =>
@@ -148,7 +149,8 @@ test.each([
       `${lines.map(([name, value]) => `${name}: ${value}\r\n`).join('')}\r\n`,
     bytes,
   )
-  expect(answer).toMatch(new RegExp(`^HTTP/1.1 ${status} `))
+  expect(answer).toMatch(/^HTTP\/1.1 400 /)
+  expect(answer).toContain(`"code":"${code}"`)
   await expectNothingWritten()
 })
 
@@ -346,11 +348,13 @@ test('an unknown path is refused with 404', async () => {
 test('the type of a problem resolves at the gateway', async () => {
   const { type } = await problemOf(await fetch(`${gateway.url}/nowhere`))
   const page = await fetch(new URL(type, gateway.url))
-  expect(await page.json()).toEqual({
+  expect(await page.json()).toMatchObject({
+    type,
     code: 'not_found',
     status: 404,
     reaction: 'halt',
     title: 'Nothing at this path',
+    advice: expect.stringContaining('no row is at fault'),
   })
 })
 
@@ -439,8 +443,19 @@ test('the replay window is measured on the injected clock', async () => {
   expect((await send(later.url, envelope(), { timestamp: nowSeconds() + 400 })).status).toBe(200)
 })
 
+test.each([-1, 1])(
+  'a timestamp 300 s off (%i) is believed, one 301 s off is refused',
+  async (way) => {
+    const seconds = 1_767_225_600
+    await using fixed = await startGateway(hq.url, { now: () => seconds * 1000 })
+    const off = (by: number) => send(fixed.url, envelope(), { timestamp: seconds + way * by })
+    expect((await off(300)).status).toBe(200)
+    expect((await off(301)).status).toBe(401)
+  },
+)
+
 test('a body that does not arrive in time is refused with 408', async () => {
-  await using impatient = await startGateway(hq.url, { bodyTimeoutMs: 50 })
+  await using impatient = await startGateway(hq.url, { limits: { bodyTimeoutMs: 50 } })
   const { hostname, port } = new URL(impatient.url)
   const socket = connect(Number(port), hostname)
   socket.write(

@@ -1,9 +1,7 @@
 import { once } from 'node:events'
-import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
-import { text } from 'node:stream/consumers'
-import { expect, onTestFinished, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { createHqDatabase } from '../support/databases.ts'
+import { OtlpReceiver } from '../support/otlp/receiver.ts'
 import {
   buildEnvelope,
   buildRow,
@@ -17,49 +15,6 @@ import { spawnGateway } from './ingest-process.ts'
 const RUNS = 'dx_operation_runs_v1'
 const TRACE = '0af7651916cd43dd8448eb211c80319c'
 const CALLER_SPAN = 'b7ad6b7169203331'
-const SERVER = 2
-const CLIENT = 3
-const CONSUMER = 5
-
-interface Span {
-  readonly traceId: string
-  readonly spanId: string
-  readonly parentSpanId?: string
-  readonly name: string
-  readonly kind: number
-  readonly links?: readonly { readonly traceId: string }[]
-  readonly attributes: readonly { readonly key: string; readonly value: Record<string, unknown> }[]
-}
-
-/** An OTLP receiver over HTTP and JSON. */
-async function receiveSpans(): Promise<{
-  readonly endpoint: string
-  readonly spans: Span[]
-  readonly raw: () => string
-}> {
-  const spans: Span[] = []
-  let raw = ''
-  const server = createServer(async (request, response) => {
-    const body = await text(request)
-    raw += body
-    for (const resource of JSON.parse(body).resourceSpans) {
-      for (const scope of resource.scopeSpans) spans.push(...scope.spans)
-    }
-    response.setHeader('content-type', 'application/json')
-    response.end('{}')
-  })
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  onTestFinished(() => {
-    server.closeAllConnections()
-    server.close()
-  })
-  return {
-    endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    spans,
-    raw: () => raw,
-  }
-}
 
 function originTraceparent(n: number): string {
   return `00-${n.toString(16).padStart(32, '0')}-${CALLER_SPAN}-01`
@@ -67,11 +22,8 @@ function originTraceparent(n: number): string {
 
 test('a batch is one trace from the caller to HQ, with links to where its rows come from', async () => {
   await using hq = await createHqDatabase()
-  const { endpoint, spans, raw } = await receiveSpans()
-  const { child, url } = await spawnGateway(hq.url, {
-    OTEL_EXPORTER_OTLP_ENDPOINT: endpoint,
-    OTEL_EXPORTER_OTLP_PROTOCOL: 'http/json',
-  })
+  await using receiver = await OtlpReceiver.start()
+  const { child, url } = await spawnGateway(hq.url, receiver.env)
   const rows = Array.from({ length: 300 }, (_, i) =>
     envelopeRow(buildRow(RUNS, { error_message: 'never on a span' }), {
       traceparent: originTraceparent(i + 1),
@@ -82,39 +34,44 @@ test('a batch is one trace from the caller to HQ, with links to where its rows c
   child.kill('SIGTERM')
   await once(child, 'exit')
 
-  const server = spans.find(({ kind }) => kind === SERVER)
-  const consumer = spans.find(({ kind }) => kind === CONSUMER)
-  const apply = spans.find(({ kind }) => kind === CLIENT)
-  expect(server).toMatchObject({
-    name: 'POST /v1/batches',
-    traceId: TRACE,
-    parentSpanId: CALLER_SPAN,
-  })
-  expect(consumer).toMatchObject({
-    name: `process ${RUNS}`,
-    traceId: TRACE,
-    parentSpanId: server?.spanId,
-  })
-  expect(apply).toMatchObject({
-    name: `apply ${RUNS}`,
-    traceId: TRACE,
-    parentSpanId: consumer?.spanId,
-  })
+  const server = receiver.find('POST /v1/batches')
+  const consumer = receiver.find(`process ${RUNS}`, server)
+  expect(server).toMatchObject({ kind: 'server', traceId: TRACE, parentSpanId: CALLER_SPAN })
+  expect(consumer).toMatchObject({ kind: 'consumer', traceId: TRACE })
+  expect(receiver.find('apply', consumer)).toMatchObject({ kind: 'internal' })
   expect(consumer?.links).toHaveLength(128)
-  const attributes = Object.fromEntries(
-    consumer?.attributes.map(({ key, value }) => [key, value]) ?? [],
-  )
-  expect(attributes).toMatchObject({
-    'messaging.batch.message_count': { intValue: 300 },
-    'messaging.message.id': { stringValue: 'traced' },
-    'hq_export.links.dropped': { intValue: 172 },
+  expect(consumer?.attributes).toMatchObject({
+    'messaging.batch.message_count': 300,
+    'messaging.message.id': 'traced',
+    'hq_export.links.dropped': 172,
   })
-  expect(raw()).toContain('hq-ingest')
-  expect(raw()).not.toContain('never on a span')
+  expect(receiver.hasReceived('hq-ingest')).toBe(true)
+  expect(receiver.hasReceived('never on a span')).toBe(false)
 
   const client = await hq.connect()
   const ledger = await client.query('select trace_id, span_id from ingest.batch')
   expect(ledger.rows).toEqual([{ trace_id: TRACE, span_id: consumer?.spanId }])
+})
+
+test('a refused request says on its span why, and which step refused it', async () => {
+  await using hq = await createHqDatabase()
+  await using receiver = await OtlpReceiver.start()
+  const { child, url } = await spawnGateway(hq.url, receiver.env)
+  const headers = { 'webhook-signature': 'v1,never on a span' }
+  await send(url, buildEnvelope(RUNS, [buildRow(RUNS)]), { headers })
+  child.kill('SIGTERM')
+  await once(child, 'exit')
+  const server = receiver.find('POST /v1/batches')
+  // The caller's error, not the server's.
+  expect(server).toMatchObject({
+    status: 'unset',
+    attributes: { 'http.response.status_code': 401, 'hq_export.refusal': 'unauthorized' },
+  })
+  expect(receiver.find('verify', server)).toMatchObject({
+    status: 'error',
+    attributes: { 'error.type': 'unauthorized' },
+  })
+  expect(receiver.hasReceived('never on a span')).toBe(false)
 })
 
 test('without tracing the ledger keeps the trace of the caller', async () => {

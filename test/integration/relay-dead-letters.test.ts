@@ -191,28 +191,39 @@ describe('a version that HQ holds with other content', () => {
     return entityId
   }
 
-  test('the base rises above it, once, and the row lands', async () => {
+  test('the relay sends it above that by itself; a replay of the settled letter raises nothing more', async () => {
     const entityId = await forkedCompany()
     await pipeline.dx.query(
       `update entities.company_entities set record_version = 2, canonical_name = 'kept' where entity_id = $1`,
       [entityId],
     )
-    const [letter] = await openLetters(1)
-    expect(letter).toMatchObject({ reason: 'version_conflict' })
-    expect(await replay()).toMatchObject({ sent: 1 })
-    const landed = [{ canonical_name: 'kept', record_version: '3' }]
-    expect(await readHq(COMPANIES, 'entity_id', entityId)).toMatchObject(landed)
-    expect(await replay({ ids: [letter.id] })).toMatchObject({ sent: 1 })
-    expect(await readHq(COMPANIES, 'entity_id', entityId)).toMatchObject(landed)
+    await waitFor('the row in HQ', async () => {
+      const [row] = await readHq(COMPANIES, 'entity_id', entityId)
+      return row?.canonical_name === 'kept'
+    })
     expect(await openLetters(0)).toEqual([])
-    // What the source writes next goes on from there.
-    await pipeline.dx.query(
-      `update entities.company_entities set record_version = 3, canonical_name = 'next' where entity_id = $1`,
+    const landed = await readHq(COMPANIES, 'entity_id', entityId)
+    const { rows } = await pipeline.dx.query('select id::text from hq_export.dead_letter')
+    expect(await replay({ ids: rows.map(({ id }) => id) })).toMatchObject({ sent: rows.length })
+    expect(await readHq(COMPANIES, 'entity_id', entityId)).toEqual(landed)
+    expect(await openLetters(0)).toEqual([])
+  })
+
+  test('what HQ refused twice is sent above both by a replay', async () => {
+    const entityId = await forkedCompany()
+    const key = `${orgId}/${entityId}`
+    const insert = `insert into hq_export.dead_letter (captured_at, xid, dataset, key, reason, body, fingerprint)
+      values (now(), '700', $1, $2, 'version_conflict', json_build_object('record_version', $3::text)::text, $4)`
+    await pipeline.dx.query(insert, [COMPANIES, key, '2', Buffer.from('a')])
+    await pipeline.dx.query(insert, [COMPANIES, key, '1000002', Buffer.from('b')])
+    await uncaptured(
+      `update entities.company_entities set canonical_name = 'kept', record_version = 2 where entity_id = $1`,
       [entityId],
     )
-    expect(await readHq(COMPANIES, 'entity_id', entityId)).toMatchObject([
-      { canonical_name: 'next', record_version: '4' },
-    ])
+    expect(await replay()).toMatchObject({ sent: 2, not_replayable: [] })
+    const [row] = await readHq(COMPANIES, 'entity_id', entityId)
+    expect(row).toMatchObject({ canonical_name: 'kept' })
+    expect(Number(row?.record_version)).toBeGreaterThan(2_000_000)
   })
 
   test('at the highest version there is nothing above, and the operator is told', async () => {
@@ -234,39 +245,61 @@ describe('a version that HQ holds with other content', () => {
       not_replayable: [{ why: expect.stringContaining('highest version') }],
     })
   })
-
-  test('a delete rises above it, too', async () => {
-    const entityId = await forkedCompany()
-    await pipeline.dx.query('delete from entities.company_entities where entity_id = $1', [
-      entityId,
-    ])
-    expect(await openLetters(1)).toMatchObject([{ reason: 'version_conflict', deleted: true }])
-    expect(await replay()).toMatchObject({ sent: 1 })
-    expect(await readHq(COMPANIES, 'entity_id', entityId)).toMatchObject([
-      { record_version: '3', _dx_deleted_at: expect.any(Date) },
-    ])
-    await insertCompany(pipeline.dx, orgId, { entity_id: entityId, canonical_name: 'back' })
-    expect(await readHq(COMPANIES, 'entity_id', entityId)).toMatchObject([
-      { canonical_name: 'back', record_version: '4', _dx_deleted_at: null },
-    ])
-  })
 })
 
 describe('captures that failed', () => {
-  /** Captures of entities fail while `work` runs, as they would after a careless migration. */
+  const rename = (table: string, to: string) =>
+    pipeline.dx.query(`alter table hq_export.${table} rename to ${to}`)
+
+  /** Captures of entities fail in one transaction, and the relay sees their raw rows when all is well again. */
   async function whileCaptureFails(work: () => Promise<unknown>): Promise<void> {
-    await pipeline.dx.query('alter table hq_export.version_base rename to elsewhere')
+    await pipeline.dx.query('begin')
+    await rename('version_base', 'elsewhere')
     await work()
-    await pipeline.dx.query('alter table hq_export.elsewhere rename to version_base')
+    await rename('elsewhere', 'version_base')
+    await pipeline.dx.query('commit')
   }
 
-  test('a raw row is found in the source by its key, and sent as it is there now', async () => {
+  /** A raw row that nobody could project, as a letter. */
+  const insertRawLetter = (dataset: string, values: Readonly<Record<string, unknown>>) =>
+    pipeline.dx.query(
+      `insert into hq_export.dead_letter (captured_at, xid, dataset, reason, body, fingerprint)
+       select now(), '700', $1, 'capture_failed', row_to_json(r)::text, sha256(random()::text::bytea)
+       from jsonb_populate_record(null::ops.operation_runs, $2) r`,
+      [dataset, JSON.stringify({ org_id: orgId, ...values })],
+    )
+
+  test('the relay sends by itself what it can project: entities as they are now, deletes from the raw row', async () => {
+    const gone = await insertCompany(pipeline.dx, orgId)
+    const back = await insertCompany(pipeline.dx, orgId, { record_version: 4 })
     let entityId = ''
     await whileCaptureFails(async () => {
       entityId = await insertCompany(pipeline.dx, orgId, { canonical_name: 'raw' })
+      await pipeline.dx.query('delete from entities.company_entities where entity_id = any ($1)', [
+        [gone, back],
+      ])
+      await insertCompany(pipeline.dx, orgId, { entity_id: back, canonical_name: 'back' })
     })
+    expect(await readHq(COMPANIES, 'entity_id', entityId)).toMatchObject([
+      { canonical_name: 'raw', record_version: '1' },
+    ])
+    expect(await readHq('dx_entity_snapshots_v1', 'entity_id', entityId)).toHaveLength(1)
+    expect(await readHq(COMPANIES, 'entity_id', gone)).toMatchObject([
+      { record_version: '2', _dx_deleted_at: expect.any(Date) },
+    ])
+    expect(await readHq(COMPANIES, 'entity_id', back)).toMatchObject([
+      { canonical_name: 'back', record_version: '6', _dx_deleted_at: null },
+    ])
+    expect(await openLetters(0)).toEqual([])
+  })
+
+  test('a raw row is found in the source by its key, and sent as it is there now', async () => {
+    const column = (from: string, to: string) =>
+      pipeline.dx.query(`alter table entities.company_entities rename column ${from} to ${to}`)
+    await column('industry', 'sector')
+    const entityId = await insertCompany(pipeline.dx, orgId, { canonical_name: 'raw' })
     expect(await openLetters(1)).toMatchObject([{ reason: 'capture_failed', key: null }])
-    await pipeline.settled()
+    await column('sector', 'industry')
     expect(await replay()).toMatchObject({ sent: 1 })
     expect(await readHq(COMPANIES, 'entity_id', entityId)).toMatchObject([
       { canonical_name: 'raw', record_version: '1' },
@@ -276,10 +309,12 @@ describe('captures that failed', () => {
 
   test('a delete whose capture failed is projected from its raw row', async () => {
     const entityId = await insertCompany(pipeline.dx, orgId)
-    await whileCaptureFails(() =>
-      pipeline.dx.query('delete from entities.company_entities where entity_id = $1', [entityId]),
-    )
+    await rename('version_base', 'elsewhere')
+    await pipeline.dx.query('delete from entities.company_entities where entity_id = $1', [
+      entityId,
+    ])
     expect(await openLetters(1)).toMatchObject([{ reason: 'capture_failed', deleted: true }])
+    await rename('elsewhere', 'version_base')
     expect(await replay()).toMatchObject({ sent: 1 })
     expect(await readHq(COMPANIES, 'entity_id', entityId)).toMatchObject([
       { record_version: '2', _dx_deleted_at: expect.any(Date) },
@@ -298,6 +333,7 @@ describe('captures that failed', () => {
     await pipeline.dx.query('delete from entities.company_entities where entity_id = $1', [
       entityId,
     ])
+    await openLetters(1)
     await pipeline.dx.query(
       'alter table entities.company_entities rename column sector to industry',
     )
@@ -318,14 +354,7 @@ describe('captures that failed', () => {
   })
 
   test('a raw row that the contract does not cover stays open', async () => {
-    await pipeline.dx.query(
-      `insert into hq_export.outbox_0 (dataset, sqlstate, body)
-       select 1, '57014', row_to_json(r)::text
-       from (select (jsonb_populate_record(null::ops.operation_runs, jsonb_build_object(
-         'run_id', gen_random_uuid(), 'org_id', $1::text, 'status', 'running'))).*) r`,
-      [orgId],
-    )
-    await openLetters(1)
+    await insertRawLetter(RUNS, { run_id: randomUUID(), status: 'running' })
     const { not_replayable } = await replay()
     expect(not_replayable).toMatchObject([{ why: expect.stringContaining('filters the row out') }])
     await openLetters(1)
@@ -333,16 +362,19 @@ describe('captures that failed', () => {
 
   test('an append-only row that was never projected and is gone is projected from its raw row', async () => {
     const runId = randomUUID()
-    await pipeline.dx.query(
-      `insert into hq_export.outbox_0 (dataset, sqlstate, body)
-       select 1, '57014', row_to_json(r)::text
-       from (select (jsonb_populate_record(null::ops.operation_runs, jsonb_build_object(
-         'run_id', $2::text, 'org_id', $1::text, 'entity_id', $2::text, 'status', 'failed', 'attempt_count', 1,
-         'operation_id', 'o', 'action_id', 'a', 'entity_type', 'company', 'cost_usd', 1.10,
-         'started_at', now(), 'created_at', now()))).*) r`,
-      [orgId, runId],
-    )
-    await openLetters(1)
+    const time = '2026-02-16T09:30:00.123456Z'
+    await insertRawLetter(RUNS, {
+      run_id: runId,
+      entity_id: runId,
+      status: 'failed',
+      attempt_count: 1,
+      operation_id: 'o',
+      action_id: 'a',
+      entity_type: 'company',
+      cost_usd: '1.10',
+      started_at: time,
+      created_at: time,
+    })
     expect(await replay()).toMatchObject({ sent: 1 })
     expect(await readHq(RUNS, 'run_id', runId)).toMatchObject([
       { status: 'failed', cost_usd: '1.10' },

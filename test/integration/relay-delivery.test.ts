@@ -1,4 +1,4 @@
-import { parseSigningKey, parseVerificationKey, verify } from '@hq-export/contract'
+import { emptyCounts, parseSigningKey, parseVerificationKey, verify } from '@hq-export/contract'
 import type { RelayConfig } from '@hq-export/outbox-relay/config.ts'
 import { createLog } from '@hq-export/outbox-relay/log.ts'
 import { Relay } from '@hq-export/outbox-relay/relay.ts'
@@ -8,7 +8,8 @@ import { afterEach, beforeEach, expect, test } from 'vitest'
 import { createDxDatabase, type TestDatabase } from '../support/databases.ts'
 import { insertOutboxRows } from '../support/outbox.ts'
 import { createSecret } from '../support/pipeline.ts'
-import { acceptAll, ScriptedGateway } from '../support/scripted-gateway.ts'
+import { insertCompany, insertOrg } from '../support/reference-rows.ts'
+import { acceptAll, type ReceivedBatch, ScriptedGateway } from '../support/scripted-gateway.ts'
 import { waitFor } from '../support/wait-for.ts'
 
 let database: TestDatabase
@@ -60,6 +61,26 @@ test('every attempt has the same id and body and a signature of its own', async 
   expect(new Set(ids).size).toBe(1)
   expect(gateway.received).toHaveLength(3)
   for (const { bytes } of gateway.received) expect(bytes).toEqual(gateway.received[0]?.bytes)
+})
+
+test('progress says whether the loop turns, when HQ last decided, and that HQ is in trouble', async () => {
+  let isUp = true
+  gateway.answer((batch) => (isUp ? acceptAll(batch) : { status: 503 }))
+  expect(relay.progress).toMatchObject({ lastTickAtMs: undefined, gate: undefined })
+  const startedAtMs = Date.now()
+  await insertOutboxRows(writer, ['a'])
+  relay.start()
+  await settledRows(1)
+  const { lastTickAtMs, lastSettledAtMs, gate } = relay.progress
+  expect(lastTickAtMs).toBeGreaterThanOrEqual(startedAtMs)
+  expect(lastSettledAtMs).toBeGreaterThanOrEqual(lastTickAtMs ?? 0)
+  expect(gate).toMatchObject({ isOpen: false })
+  isUp = false
+  await insertOutboxRows(writer, ['b'])
+  await waitFor('the gate to open', () => relay.progress.gate?.isOpen)
+  expect(relay.progress.lastSettledAtMs).toBe(lastSettledAtMs)
+  isUp = true
+  await settledRows(2)
 })
 
 test('the official Standard Webhooks library verifies what the relay sends', async () => {
@@ -129,6 +150,39 @@ test.each([401, 403, 404, 422, 301])(
     await settledRows(1)
   },
 )
+
+test('a version that HQ holds with other content is sent again above it once; refused again, it is a dead letter', async () => {
+  const keyOf = ({ row }: ReceivedBatch['envelope']['rows'][number]) =>
+    `${row.org_id}/${row.entity_id}`
+  gateway.answer((batch) => {
+    if (batch.envelope.dataset !== 'dx_company_entities_v1') return acceptAll(batch)
+    const received = batch.envelope.rows.length
+    const rows = batch.envelope.rows.map((row, index) => {
+      return { index, key: keyOf(row), outcome: 'quarantined', code: 'version_conflict' } as const
+    })
+    const counts = { ...emptyCounts(received), quarantined: received }
+    const body = { batch: batch.headers['webhook-id'], status: 'partial', counts, rows }
+    return { status: 200, body }
+  })
+  const orgId = await insertOrg(writer)
+  const entityId = await insertCompany(writer, orgId)
+  relay.start()
+  const { rows } = await waitFor('an open letter', async () => {
+    const open = await writer.query(
+      `select key, reason, resent_xid, (select count(*)::int from hq_export.dead_letter) as letters
+       from hq_export.dead_letter where resolved_at is null`,
+    )
+    return open.rowCount === 1 && open
+  })
+  const reason = 'version_conflict'
+  expect(rows).toEqual([{ key: `${orgId}/${entityId}`, reason, resent_xid: null, letters: 2 }])
+  const sent = gateway.received.filter(({ envelope }) => envelope.dataset.includes('company'))
+  const versions = sent.flatMap(({ envelope }) =>
+    envelope.rows.map(({ row }) => BigInt(String(row.record_version))),
+  )
+  expect(versions).toHaveLength(2)
+  expect((versions[1] ?? 0n) - (versions[0] ?? 0n)).toBeGreaterThan(1_000_000n)
+})
 
 test('I4: the rows that HQ refused are dead letters with its reasons, the others are settled', async () => {
   gateway.answer((batch) => {

@@ -32,6 +32,7 @@ test('without a relay: nobody leads, rows wait, nothing was ever settled', async
   expect(status).toMatchObject({
     leader: null,
     standbys: [],
+    loop_silent_s: null,
     last_ack_at: null,
     settled_rows_per_s: null,
     capture_gaps: 0,
@@ -55,6 +56,10 @@ test('with two relays: one leads, the other stands by, both with where they come
   const session = { application: 'outbox-relay lead', since: expect.any(String) }
   expect(status.leader).toMatchObject({ ...session, client_address: '127.0.0.1' })
   expect(status.standbys).toMatchObject([{ ...session, client_address: '127.0.0.1' }])
+  for (const { silent_s } of [status.leader, ...status.standbys].flatMap((relay) => relay ?? [])) {
+    expect(silent_s).toBeLessThan(5)
+  }
+  expect(status.loop_silent_s).toBeLessThan(10)
   await pipeline.settled()
   expect((await readStatus(operator)).settled_rows_per_s).toBeGreaterThan(0)
   await waitFor('the doorbell', async () => (await readStatus(operator)).doorbell.armed)

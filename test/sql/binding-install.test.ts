@@ -168,7 +168,7 @@ test('bind gives up after its attempts, names the busy table, and leaves nothing
   await writer.query('rollback')
   const { rows } = await writer.query(
     `select tgname from pg_trigger where tgname like 'hq_export%' union all
-     select relname from pg_class where relnamespace = 'hq_export'::regnamespace and relkind = 'v' union all
+     select relname from pg_class where relnamespace = 'hq_export'::regnamespace and relname like 'dx%' union all
      select dataset from hq_export.binding`,
   )
   expect(rows).toEqual([])

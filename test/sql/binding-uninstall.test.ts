@@ -6,6 +6,8 @@ import { migrate } from '@hq-export/outbox-relay/migrate.ts'
 import pg from 'pg'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { createDxDatabase, installReferenceSchema } from '../support/databases.ts'
+import { installLiveShape } from '../support/live-shape/install-live-shape.ts'
+import { insertAttempts, insertLiveOrg, insertLiveRun } from '../support/live-shape/live-rows.ts'
 import { insertCompany, insertOrg } from '../support/reference-rows.ts'
 
 let uninstall: string
@@ -56,6 +58,37 @@ test('uninstall.sql leaves no trace of us on the server', async () => {
   await client.query(uninstall)
   expect(await traces(client)).toEqual(before)
   await insertCompany(client, await insertOrg(client))
+  await client.end()
+})
+
+test('an owner who is no superuser, as on Supabase, installs the live binding, and uninstall.sql leaves no trace of it', async () => {
+  const admin = new pg.Client({ connectionString: cluster.url() })
+  await admin.connect()
+  await admin.query(`create role dx_owner login password 'owner' nosuperuser createrole bypassrls`)
+  await admin.query('create database live owner dx_owner')
+  await admin.end()
+  const url = new URL(cluster.url())
+  url.username = 'dx_owner'
+  url.password = 'owner'
+  url.pathname = '/live'
+  const client = new pg.Client({ connectionString: url.href })
+  await client.connect()
+  await installLiveShape(client)
+  await client.query('alter table ops.operation_runs force row level security')
+  const before = await traces(client)
+  await migrate(url.href)
+  await bind(url.href, 'data-engine-x')
+  const runId = await insertLiveRun(client, await insertLiveOrg(client))
+  await insertAttempts(client, runId, [{}])
+  const { rows } = await client.query(
+    'select dataset, sqlstate from hq_export.outbox_0 union all select dataset, null from hq_export.settle order by 1',
+  )
+  expect(rows).toEqual([
+    { dataset: 1, sqlstate: null },
+    { dataset: 2, sqlstate: null },
+  ])
+  await client.query(uninstall)
+  expect(await traces(client)).toEqual(before)
   await client.end()
 })
 

@@ -220,6 +220,25 @@ test('two sessions that change one row in turn export rising versions in the ord
   ])
 })
 
+test('a delete that read the base before it was raised does not lower it again', async () => {
+  const entityId = await insertCompany(writer, orgId)
+  await other.query('begin')
+  await other.query(
+    'insert into hq_export.version_base (dataset, key, base) values (3, $1, 1000)',
+    [`${orgId}/${entityId}`],
+  )
+  const deleted = writer.query('delete from entities.company_entities where entity_id = $1', [
+    entityId,
+  ])
+  await waitFor('the delete to wait for the base', async () => {
+    const { rowCount } = await other.query('select from pg_locks where not granted')
+    return rowCount !== 0
+  })
+  await other.query('commit')
+  await deleted
+  expect(await baseOf(entityId)).toEqual({ base: '1000', is_deleted: true })
+})
+
 test('deleting and inserting many rows again stays fast, whatever plan was cached before', async () => {
   const insertMany = `insert into entities.company_entities (org_id, entity_id)
     select $1, ('00000000-0000-0000-0000-' || lpad(i::text, 12, '0'))::uuid from generate_series(1, 5000) i`

@@ -224,7 +224,7 @@ test('the migration keeps every batch, open entries once, and what was resolved'
      select 's', 'd', 'v1', 'b', 0, false, code, 'x', sha256('x'), '1', now(), at
      from (values ('invalid_value', null::timestamptz), ('database_rejected', null), ('invalid_type', now())) as v (code, at)`,
   )
-  expect(await migrate(url.href)).toEqual(['0005_partition_ledger', '0006_resolve_quarantine'])
+  expect(await migrate(url.href)).toEqual((await listMigrations()).filter((name) => name >= '0005'))
   const { rows: batches } = await client.query(
     `select batch, answer from ingest.batch order by batch`,
   )

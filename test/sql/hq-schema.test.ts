@@ -67,15 +67,18 @@ async function indexNamesOf(table: string): Promise<string[]> {
 describe.each(datasets)('$name', (dataset) => {
   const table = `hq.${dataset.name}`
 
-  test('has every column of the contract, in order, with type and nullability, then ours', async () => {
+  test('has every column of the contract, in order, with type and nullability, then ours, then additive ones', async () => {
     const columns = await columnsOf(table)
-    const contract = dataset.columns.map(({ name, type, nullable }) => ({
-      name,
-      type: TYPE_NAMES[type],
-      nullable,
+    const contract = dataset.columns.map(({ name, type, nullable, additive = false }) => ({
+      additive,
+      column: { name, type: TYPE_NAMES[type], nullable },
     }))
-    expect(columns.slice(0, contract.length)).toEqual(contract)
-    expect(columns.slice(contract.length)).toEqual([
+    const frozen = contract.filter(({ additive }) => !additive)
+    expect(columns.slice(0, frozen.length)).toEqual(frozen.map(({ column }) => column))
+    const added = contract.filter(({ additive }) => additive)
+    const ours = columns.slice(frozen.length, columns.length - added.length)
+    expect(columns.slice(frozen.length + ours.length)).toEqual(added.map(({ column }) => column))
+    expect(ours).toEqual([
       { name: '_dx_xid', type: 'xid8', nullable: false },
       { name: '_dx_batch', type: 'text', nullable: false },
       { name: '_dx_source', type: 'text', nullable: false },

@@ -63,6 +63,14 @@ test('while the relay sleeps, a commit rings once, however many rows and tables 
   expect(await ringsSoFar()).toBe(1)
 })
 
+test('a capture that fails rings like any other', async () => {
+  await arm(relay)
+  await writer.query('alter table entities.company_entities rename column industry to sector')
+  await insertCompany(writer, orgId)
+  await writer.query('alter table entities.company_entities rename column sector to industry')
+  expect(await ringsSoFar()).toBe(1)
+})
+
 test('a ring carries nothing, so no row is too large to ring for', async () => {
   await arm(relay)
   await insertCompany(writer, orgId, {

@@ -14,6 +14,10 @@ const LAZY_WAL = { wal_writer_delay: '10s', wal_writer_flush_after: '1GB' }
 /** A relay has one session to lead, one to push and one to listen. */
 const RELAY_SESSIONS = 3
 
+const ACKS_IN_THIS_LIFE = `
+select (select epoch from hq_export.ack a order by a.id desc limit 1)
+  = (select c.system_identifier || '.' || i.id from pg_control_system() c, hq_export.incarnation i) as found`
+
 async function rowsInHq(pipeline: Pipeline): Promise<Set<string>> {
   const { rows } = await pipeline.hq.query<{ entity_id: string }>(
     'select entity_id from hq.dx_company_entities_v1',
@@ -21,11 +25,19 @@ async function rowsInHq(pipeline: Pipeline): Promise<Set<string>> {
   return new Set(rows.map(({ entity_id }) => entity_id))
 }
 
+/** What became of the commits that were answered. */
+export interface SurvivedCrashes {
+  /** Rows that the source has, and HQ too. */
+  readonly survived: number
+  /** Rows whose commit was answered and that a crash undid: neither side has them. */
+  readonly undone: number
+}
+
 /**
  * A real pipeline over a source that crashes again and again while sessions write with synchronous_commit = off; afterwards HQ must
  * have exactly what the source has: all that survived, and nothing that did not.
  */
-export async function crashSource(crashes: number): Promise<void> {
+export async function crashSource(crashes: number): Promise<SurvivedCrashes> {
   await using server = await startOwnServer('dx-async', LAZY_WAL)
   const { cluster } = server
   const dxDatabase = await createOwnDatabase(cluster.url(), prepareDx)
@@ -33,6 +45,7 @@ export async function crashSource(crashes: number): Promise<void> {
   await pipeline.startGateway()
   const relay = pipeline.startRelay()
   const orgId = await insertOrg(pipeline.dx)
+  const committed: string[] = []
 
   for (let crash = 0; crash < crashes; crash++) {
     const writers = await Writers.start({
@@ -54,6 +67,7 @@ export async function crashSource(crashes: number): Promise<void> {
       await writers.lost()
       await cluster.resume()
     }
+    committed.push(...writers.committed)
     await waitFor('the server to be back', () =>
       pipeline.reconnect().then(
         () => true,
@@ -63,10 +77,10 @@ export async function crashSource(crashes: number): Promise<void> {
   }
 
   await insertOrg(pipeline.dx)
-  await waitFor(
-    'the relay to find the last new life',
-    () => relay.lines.filter((line) => line.includes('new life')).length > crashes,
-  )
+  await waitFor('the relay to ack in the last life', async () => {
+    const { rows } = await pipeline.dx.query<{ found: boolean }>(ACKS_IN_THIS_LIFE)
+    return rows[0]?.found
+  })
   await pipeline.settled()
   await expectEqualSides(pipeline.dx, pipeline.hq)
   const letters = await pipeline.dx.query('select reason, detail from hq_export.dead_letter')
@@ -79,4 +93,9 @@ export async function crashSource(crashes: number): Promise<void> {
     return rowCount === RELAY_SESSIONS
   })
   expect(await relay.terminate()).toBe(0)
+  const arrived = await rowsInHq(pipeline)
+  return {
+    survived: arrived.size,
+    undone: committed.filter((entityId) => !arrived.has(entityId)).length,
+  }
 }

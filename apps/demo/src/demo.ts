@@ -13,10 +13,13 @@ import { installHistory } from './history/install-history.ts'
 import { installReferenceSchema } from './install-reference-schema.ts'
 import { type Databases, openDatabases } from './open-databases.ts'
 import { prepareProgress } from './read-progress.ts'
+import { tracesHint } from './traces-hint.ts'
 import { watchProgress } from './watch-progress.ts'
 import type { Tally } from './workload/tally.ts'
 import { Workload } from './workload/workload.ts'
 
+/** Name of the application in its traces. */
+export const APPLICATION = 'data-engine-x'
 /** Standard Webhooks asks for 24 to 64 random bytes. */
 const SECRET_BYTES = 32
 
@@ -56,12 +59,14 @@ async function startUp(
   return { databases, urls }
 }
 
-function sayWhatRuns({ say, options }: DemoContext, { databases, urls }: RunningDemo): void {
+function sayWhatRuns({ say, options, env }: DemoContext, { databases, urls }: RunningDemo): void {
+  const traces = tracesHint(env, APPLICATION)
   const lines = [
     ['data-engine-x', databases.dxLabel],
     ['HQ', databases.hqLabel],
     ['gateway', urls.ingest],
     ...(urls.console === undefined ? [] : [['console', urls.console]]),
+    ...(traces === undefined ? [] : [['traces', traces]]),
     ['workload', `seed ${options.seed}, up to ${options.rowsPerSecond} rows a second`],
     ['ends', options.seconds === undefined ? 'with Ctrl-C' : `after ${options.seconds} s`],
   ]

@@ -1,6 +1,7 @@
 import { randomInt } from 'node:crypto'
+import { startTracing } from '@hq-export/tracing/start-tracing.ts'
 import { CommanderError } from 'commander'
-import { runDemo } from './demo.ts'
+import { APPLICATION, runDemo } from './demo.ts'
 import { type DemoOptions, parseOptions } from './options.ts'
 
 /** Exit status (design 3): good, found something wrong, could not tell or bad usage. */
@@ -19,6 +20,8 @@ const stopping = new AbortController()
 const aborting = new AbortController()
 let stoppedAt = 0
 let isDefective = false
+/** False while something that is not worth waiting for keeps the process: a collector that does not answer. */
+let hasEnded = true
 
 function say(line: string): void {
   process.stdout.write(`${line}\n`)
@@ -80,6 +83,10 @@ async function main(): Promise<void> {
       aborting.abort()
     })
   }
+  const stopTracing = await startTracing(process.env, {
+    serviceName: APPLICATION,
+    onTrouble: (reason) => warn(`traces of the application cannot be exported: ${reason}`),
+  })
   try {
     const { signal } = stopping
     const context = { options, env: process.env, say, warn, aborting: aborting.signal }
@@ -87,9 +94,12 @@ async function main(): Promise<void> {
   } catch (error) {
     warn(`npm start: ${explain(error)}`)
     process.exitCode = STATUS.unknown
+  } finally {
+    hasEnded = await stopTracing()
   }
   if (isDefective) process.exitCode = STATUS.unknown
   else if (aborting.signal.aborted) process.exitCode = STATUS_OF_ABORT
 }
 
 await main()
+if (!hasEnded) process.exit()

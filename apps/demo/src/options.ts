@@ -61,7 +61,7 @@ export function parseOptions(args: readonly string[], randomSeed: number): DemoO
       'after',
       `
 Both databases are embedded servers that are removed at the end, or the ones that DX_DATABASE_URL and HQ_DATABASE_URL name.
-OTEL_* goes to both apps. Ctrl-C stops everything cleanly; a second Ctrl-C does not wait.
+OTEL_* goes to both apps, and the application traces what it does. Ctrl-C stops everything cleanly; a second Ctrl-C does not wait.
 
 Exit status: 0 good, 1 the databases differ or a dataset got no rows, 2 could not tell or bad usage.`,
     )

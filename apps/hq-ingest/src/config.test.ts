@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { expect, test } from 'vitest'
-import { ConfigError, loadConfig, loadDatabaseUrl } from './config.ts'
+import { ConfigError, loadConfig, loadDatabaseUrl, loadMasterKeys } from './config.ts'
+import { parseMasterKey } from './keys/master-key.ts'
 
 const SECRET = `whsec_${randomBytes(32).toString('base64')}`
 const ORG = '0A0a0a0a-0000-0000-0000-00000000000b'
@@ -25,6 +26,7 @@ test('what is not set has the documented default', () => {
     host: '127.0.0.1',
     port: 8080,
     consolePort: 8081,
+    drainDelayMs: 1_000,
     ledgerDays: 30,
   })
   expect(config.keys).toMatchObject([{ source: 'data-engine-x', orgs: undefined }])
@@ -32,11 +34,18 @@ test('what is not set has the documented default', () => {
 })
 
 test('every problem is reported at once, with variable, rule and value', () => {
-  expect(problemsOf({ INGEST_PORT: '70000', CONSOLE_PORT: 'http', INGEST_KEYS: 'x' })).toEqual([
+  const env = {
+    INGEST_PORT: '70000',
+    CONSOLE_PORT: 'http',
+    INGEST_KEYS: 'x',
+    INGEST_DRAIN_SECONDS: '61',
+  }
+  expect(problemsOf(env)).toEqual([
     'HQ_DATABASE_URL must be set; received nothing',
     "INGEST_PORT must be a port, 0 to 65535; received '70000'",
     "CONSOLE_PORT must be a port, 0 to 65535; received 'http'",
     'INGEST_KEYS key 1 must begin with a source name and =; received <set>',
+    "INGEST_DRAIN_SECONDS must be seconds, 0 to 60; received '61'",
   ])
 })
 
@@ -50,6 +59,8 @@ test.each([
   { name: 'a database password', env: { HQ_DATABASE_URL: 'mysql://hq:hunter2@localhost/hq' } },
   { name: 'a key', env: { INGEST_KEYS: 'source=whsec_hunter2' } },
   { name: 'a misplaced key', env: { INGEST_KEYS: 'whsec_hunter2' } },
+  { name: 'a master key', env: { INGEST_MASTER_KEY: 'hunter2' } },
+  { name: 'the master key before', env: { INGEST_MASTER_KEY_PREVIOUS: 'hunter2' } },
   { name: 'a key with wrong options', env: { INGEST_KEYS: `source=${SECRET};org=hunter2` } },
 ])('no problem shows $name', ({ env }) => {
   const problems = problemsOf({ ...MINIMUM, ...env })
@@ -90,6 +101,23 @@ test.each([
   },
 ])('keys with $name are refused', ({ keys, rule }) => {
   expect(problemsOf({ ...MINIMUM, INGEST_KEYS: keys })).toEqual([expect.stringContaining(rule)])
+})
+
+test('keys may all be in HQ; a master key opens them, and the one before as well', () => {
+  const text = () => randomBytes(32).toString('base64')
+  const { HQ_DATABASE_URL } = MINIMUM
+  expect(loadConfig({ HQ_DATABASE_URL })).toMatchObject({ keys: [], masterKeys: [] })
+  const [current, previous] = [text(), text()]
+  const env = { INGEST_MASTER_KEY: current, INGEST_MASTER_KEY_PREVIOUS: previous }
+  const { masterKeys } = loadConfig({ HQ_DATABASE_URL, ...env })
+  expect(masterKeys.map(({ id }) => id)).toEqual([
+    parseMasterKey(current).id,
+    parseMasterKey(previous).id,
+  ])
+  expect(loadMasterKeys(env)).toEqual(masterKeys)
+  expect(() => loadMasterKeys({ INGEST_MASTER_KEY_PREVIOUS: previous })).toThrow(
+    'INGEST_MASTER_KEY must be set',
+  )
 })
 
 test('migrate and status need the database alone', () => {

@@ -1,5 +1,7 @@
+import { KeyFormatError } from '@hq-export/contract'
 import { z } from 'zod'
 import { type IngestKey, parseIngestKeys } from './ingest-key.ts'
+import { type MasterKey, parseMasterKey } from './keys/master-key.ts'
 
 /** Settings of the gateway, read once and frozen. */
 export interface IngestConfig {
@@ -8,9 +10,13 @@ export interface IngestConfig {
   /** 0 asks the system for a free port. */
   readonly port: number
   readonly consolePort: number
+  /** How long a stop announces itself before it takes no more. */
+  readonly drainDelayMs: number
   readonly keys: readonly IngestKey[]
   /** How long HQ keeps the answer to a batch at least. */
   readonly ledgerDays: number
+  /** The first one seals secrets, all of them open. */
+  readonly masterKeys: readonly MasterKey[]
 }
 
 /** Every problem with the settings at once, one line each: variable, rule, value received. */
@@ -27,7 +33,13 @@ export class ConfigError extends Error {
 type Environment = Readonly<Record<string, string | undefined>>
 
 const MAX_PORT = 65_535
-const SECRET_VARIABLES = new Set(['HQ_DATABASE_URL', 'INGEST_KEYS'])
+const MAX_DRAIN_SECONDS = 60
+const SECRET_VARIABLES = new Set([
+  'HQ_DATABASE_URL',
+  'INGEST_KEYS',
+  'INGEST_MASTER_KEY',
+  'INGEST_MASTER_KEY_PREVIOUS',
+])
 
 function isDatabaseUrl(text: string): boolean {
   return URL.canParse(text) && ['postgres:', 'postgresql:'].includes(new URL(text).protocol)
@@ -51,10 +63,31 @@ const ledgerDaysSchema = z
   .transform(Number)
   .refine((days) => days <= 3650, ledgerDaysRule)
 
-const keysSchema = z.string('must be set').transform((text, context): readonly IngestKey[] => {
-  const { keys, problems } = parseIngestKeys(text)
-  for (const message of problems) context.addIssue({ code: 'custom', message })
-  return keys
+const drainRule = `must be seconds, 0 to ${MAX_DRAIN_SECONDS}`
+const drainSchema = z
+  .string()
+  .regex(/^\d{1,2}(?:\.\d{1,3})?$/, drainRule)
+  .default('1')
+  .transform(Number)
+  .refine((seconds) => seconds <= MAX_DRAIN_SECONDS, drainRule)
+
+const keysSchema = z
+  .string()
+  .transform((text, context): readonly IngestKey[] => {
+    const { keys, problems } = parseIngestKeys(text)
+    for (const message of problems) context.addIssue({ code: 'custom', message })
+    return keys
+  })
+  .default([])
+
+const masterKeySchema = z.string('must be set').transform((text, context): MasterKey => {
+  try {
+    return parseMasterKey(text)
+  } catch (error) {
+    if (!(error instanceof KeyFormatError)) throw error
+    context.addIssue({ code: 'custom', message: error.message })
+    return z.NEVER
+  }
 })
 
 const SETTINGS = {
@@ -64,7 +97,13 @@ const SETTINGS = {
   CONSOLE_PORT: portSchema(8081),
   INGEST_KEYS: keysSchema,
   INGEST_LEDGER_DAYS: ledgerDaysSchema,
+  INGEST_MASTER_KEY: masterKeySchema.optional(),
+  INGEST_MASTER_KEY_PREVIOUS: masterKeySchema.optional(),
+  INGEST_DRAIN_SECONDS: drainSchema,
 } as const
+
+/** Names of all settings. */
+export const SETTING_NAMES: readonly string[] = Object.keys(SETTINGS)
 
 function parse<Shape extends z.ZodRawShape>(shape: Shape, env: Environment) {
   // An empty variable is an unset one: compose files and shells produce both.
@@ -95,9 +134,31 @@ export function loadConfig(env: Environment): IngestConfig {
     host: settings.INGEST_HOST,
     port: settings.INGEST_PORT,
     consolePort: settings.CONSOLE_PORT,
+    drainDelayMs: settings.INGEST_DRAIN_SECONDS * 1_000,
     keys: Object.freeze(settings.INGEST_KEYS),
     ledgerDays: settings.INGEST_LEDGER_DAYS,
+    masterKeys: Object.freeze(
+      [settings.INGEST_MASTER_KEY, settings.INGEST_MASTER_KEY_PREVIOUS].filter(
+        (key) => key !== undefined,
+      ),
+    ),
   })
+}
+
+/**
+ * Reads the master keys alone, for a command that seals: the current one, and the one before where it is set.
+ * @throws {ConfigError} when the current one is missing or one of them is not a key.
+ */
+export function loadMasterKeys(env: Environment): readonly [MasterKey, ...MasterKey[]] {
+  const settings = parse(
+    {
+      INGEST_MASTER_KEY: masterKeySchema,
+      INGEST_MASTER_KEY_PREVIOUS: SETTINGS.INGEST_MASTER_KEY_PREVIOUS,
+    },
+    env,
+  )
+  const { INGEST_MASTER_KEY: current, INGEST_MASTER_KEY_PREVIOUS: previous } = settings
+  return previous === undefined ? [current] : [current, previous]
 }
 
 /**

@@ -1,120 +1,127 @@
+import type { ServerResponse } from 'node:http'
 import type { HttpBindings } from '@hono/node-server'
 import {
   BATCHES_PATH,
+  HANDLING_STRICT,
+  HQ_INGEST_ACCEPTED,
+  HQ_INGEST_REJECTED,
   IDEMPOTENT_REPLAYED,
+  LIMITS_PATH,
   LIVE_PATH,
-  PROBLEM_CONTENT_TYPE,
+  OPENAPI_PATH,
+  PREFERENCE_APPLIED,
   PROBLEMS,
+  PROBLEMS_PATH,
   type ProblemCode,
   problemType,
   READY_PATH,
 } from '@hq-export/contract'
 import { Hono } from 'hono'
 import type { Logger } from 'pino'
-import { CallerGoneError } from './batch/read-body.ts'
-import { type Receiving, receiveBatch } from './batch/receive-batch.ts'
+import { describeLimits } from './admission/gateway-limits.ts'
+import { answerProblem } from './answer-problem.ts'
+import { assertHost } from './assert-host.ts'
+import { type ReceivedBatch, type Receiving, receiveBatch } from './batch/receive-batch.ts'
 import { DatabaseUnavailableError } from './db/database-failure.ts'
-import { checkReady } from './ready.ts'
-import { problemOf, Refusal } from './refusal.ts'
+import { describeProblem } from './describe-problem.ts'
+import { openApiText } from './openapi/openapi.ts'
+import type { Readiness } from './ready.ts'
+import { Refusal } from './refusal.ts'
+import { SECURE_HEADERS } from './secure-headers.ts'
 import { traceRequest } from './trace-request.ts'
 
 export interface GatewayOptions extends Receiving {
+  readonly readiness: Readiness
   readonly log: Logger
 }
 
-function json(body: unknown, headers: Readonly<Record<string, string>> = {}): Response {
-  return new Response(JSON.stringify(body), {
-    headers: { 'content-type': 'application/json', ...headers },
+/** Every path that answers, and how it may be asked. */
+const ALLOWED_METHODS = {
+  [BATCHES_PATH]: 'POST',
+  [LIMITS_PATH]: 'GET, HEAD',
+  [OPENAPI_PATH]: 'GET, HEAD',
+  [PROBLEMS_PATH]: 'GET, HEAD',
+  [`${PROBLEMS_PATH}/:code`]: 'GET, HEAD',
+  [LIVE_PATH]: 'GET, HEAD',
+  [READY_PATH]: 'GET, HEAD',
+} as const
+
+function json(body: string, headers: Readonly<Record<string, string>> = {}): Response {
+  return new Response(body, { headers: { 'content-type': 'application/json', ...headers } })
+}
+
+/** A batch that had been taken with refused rows was not taken strictly, whatever this attempt prefers. */
+function isStrictlyTaken({ strict, replayed, answer }: ReceivedBatch): boolean {
+  return strict && !(replayed && answer.status === 'partial')
+}
+
+function answerBatch(received: ReceivedBatch): Response {
+  const { answer, replayed, rateLimit } = received
+  const { received: rows, quarantined } = answer.counts
+  return json(JSON.stringify(answer), {
+    [HQ_INGEST_ACCEPTED]: String(rows - quarantined),
+    [HQ_INGEST_REJECTED]: String(quarantined),
+    ...rateLimit,
+    ...(replayed && { [IDEMPOTENT_REPLAYED]: 'true' }),
+    ...(isStrictlyTaken(received) && { [PREFERENCE_APPLIED]: HANDLING_STRICT }),
   })
-}
-
-function refuse(refusal: Refusal): Response {
-  const problem = problemOf(refusal)
-  return new Response(JSON.stringify(problem), {
-    status: problem.status,
-    headers: { 'content-type': PROBLEM_CONTENT_TYPE, ...refusal.headers },
-  })
-}
-
-/** Whatever a step throws as the refusal that the caller sees; the log gets what the caller must not. */
-function toRefusal(error: unknown, log: Logger): Refusal {
-  if (error instanceof Refusal) {
-    const reason = typeof error.cause === 'string' ? error.cause : undefined
-    log.info({ code: error.code, detail: error.detail, reason }, 'refused')
-    return error
-  }
-  if (error instanceof DatabaseUnavailableError) {
-    // PostgreSQL's message may quote a value; its SQLSTATE cannot.
-    log.error({ sqlstate: error.sqlstate, reason: reasonOf(error.cause) }, 'HQ cannot be written')
-    return new Refusal('database_unavailable')
-  }
-  if (error instanceof CallerGoneError) {
-    log.info('the caller went away')
-    return new Refusal('body_timeout')
-  }
-  log.error({ frames: framesOf(error) }, 'a batch failed by a defect of the gateway')
-  return new Refusal('internal_error')
-}
-
-/** Code of a connection error; never a text that could hold a value. */
-function reasonOf(cause: unknown): string | undefined {
-  if (!(cause instanceof Error)) return undefined
-  return 'code' in cause ? String(cause.code) : cause.name
-}
-
-/** Where a defect is; its message stays away from the log, because parsers quote what they were given. */
-function framesOf(error: unknown): string[] {
-  const stack = error instanceof Error ? (error.stack ?? '') : ''
-  return stack.split('\n').filter((line) => line.startsWith('    at '))
 }
 
 /** The gateway's routes over `options`; starts nothing and holds no state of its own. */
 export function createGateway(options: GatewayOptions): Hono<{ Bindings: HttpBindings }> {
-  const { admission, pool, log } = options
+  const { admission, readiness, log } = options
   const app = new Hono<{ Bindings: HttpBindings }>()
 
   app.use(async (context, next) => {
     await next()
-    // While draining, every answer ends its connection, so that no caller's next request meets a closed door.
-    if (admission.draining) context.header('connection', 'close')
+    for (const [name, value] of Object.entries(SECURE_HEADERS)) context.header(name, value)
+    // While it leaves, every answer ends its connection, so that no caller's next request meets a closed door.
+    if (admission.phase !== 'serving') context.header('connection', 'close')
   })
 
-  app.post(BATCHES_PATH, ({ env: { incoming } }) =>
+  app.use(({ env: { incoming } }, next) => {
+    assertHost(incoming)
+    return next()
+  })
+
+  app.post(BATCHES_PATH, ({ env: { incoming, outgoing } }) =>
     traceRequest(incoming, async () => {
       try {
-        const { answer, replayed } = await receiveBatch(incoming, options)
-        const { batch, status, counts } = answer
-        log.info({ batch, status, counts, replayed }, 'batch')
-        return json(answer, replayed ? { [IDEMPOTENT_REPLAYED]: 'true' } : {})
+        // Over HTTP/1.1 alone: the server that calls us speaks nothing else.
+        const received = await receiveBatch(incoming, outgoing as ServerResponse, options)
+        const { batch, status, counts } = received.answer
+        log.info({ batch, status, counts, replayed: received.replayed }, 'batch')
+        readiness.noteApplied()
+        return answerBatch(received)
       } catch (error) {
-        return refuse(toRefusal(error, log))
+        if (error instanceof DatabaseUnavailableError) readiness.noteFailed(error)
+        return answerProblem(error, incoming, log)
       }
     }),
   )
 
-  app.get(LIVE_PATH, () => json({ status: 'alive' }))
-
+  app.get(LIMITS_PATH, () => json(JSON.stringify(describeLimits(admission.limits))))
+  app.get(OPENAPI_PATH, () => json(openApiText()))
+  app.get(LIVE_PATH, () => json('{"status":"alive"}'))
   app.get(READY_PATH, async () => {
-    try {
-      await checkReady(pool, admission)
-      return json({ status: 'ready' })
-    } catch (error) {
-      return refuse(toRefusal(error, log))
-    }
+    await readiness.check()
+    return json('{"status":"ready"}')
   })
 
   // `type` of every problem is a reference to here (RFC 9457).
-  for (const code of Object.keys(PROBLEMS) as ProblemCode[]) {
-    app.get(problemType(code), () => json({ code, ...PROBLEMS[code] }))
+  const codes = Object.keys(PROBLEMS) as ProblemCode[]
+  app.get(PROBLEMS_PATH, () => json(JSON.stringify(codes.map(describeProblem))))
+  for (const code of codes) {
+    app.get(problemType(code), () => json(JSON.stringify(describeProblem(code))))
   }
 
-  const methods = { [BATCHES_PATH]: 'POST', [LIVE_PATH]: 'GET, HEAD', [READY_PATH]: 'GET, HEAD' }
-  for (const [path, allow] of Object.entries(methods)) {
-    app.all(path, () =>
-      refuse(new Refusal('method_not_allowed', undefined, { headers: { allow } })),
-    )
+  for (const [path, allow] of Object.entries(ALLOWED_METHODS)) {
+    app.all(path, ({ req }) => {
+      if (allow.includes(req.method)) throw new Refusal('not_found')
+      throw new Refusal('method_not_allowed', undefined, { headers: { allow } })
+    })
   }
-  app.notFound(() => refuse(new Refusal('not_found')))
-  app.onError((error) => refuse(toRefusal(error, log)))
+  app.notFound(({ env: { incoming } }) => answerProblem(new Refusal('not_found'), incoming, log))
+  app.onError((error, { env: { incoming } }) => answerProblem(error, incoming, log))
   return app
 }

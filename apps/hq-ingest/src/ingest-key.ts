@@ -15,9 +15,28 @@ export interface IngestKey {
   readonly key: VerificationKey
   /** Orgs it may write, in lower case; undefined for every org. */
   readonly orgs: ReadonlySet<string> | undefined
+  /** Datasets it may write, the heartbeat always; undefined for every dataset. */
+  readonly datasets?: ReadonlySet<string> | undefined
+  readonly quota?: KeyQuota
+  /** Believed from then on, milliseconds since the epoch; undefined for always. */
+  readonly notBeforeMs?: number
+  /** Believed until then, milliseconds since the epoch; undefined for always. */
+  readonly notAfterMs?: number
+}
+
+/** What a key may send per minute; undefined for no limit. */
+export interface KeyQuota {
+  readonly requestsPerMinute?: number
+  /** Bytes of bodies as sent. */
+  readonly bytesPerMinute?: number
 }
 
 const KEY_ID_LENGTH = 12
+
+/** The id of a key: the start of the SHA-256 of its text. */
+export function keyIdOf(text: string): string {
+  return createHash('sha256').update(text).digest('hex').slice(0, KEY_ID_LENGTH)
+}
 
 function parseOrgs(options: readonly string[]): ReadonlySet<string> | undefined {
   const [option, ...rest] = options
@@ -44,7 +63,7 @@ export function parseIngestKey(text: string): IngestKey {
   }
   const [secret = '', ...options] = text.slice(separator + 1).split(';')
   return Object.freeze({
-    id: createHash('sha256').update(secret).digest('hex').slice(0, KEY_ID_LENGTH),
+    id: keyIdOf(secret),
     source,
     key: parseVerificationKey(secret),
     orgs: parseOrgs(options),

@@ -1,48 +1,52 @@
 import { once } from 'node:events'
-import { createServer, type Server } from 'node:http'
+import type { Server } from 'node:http'
 import { setTimeout as delay } from 'node:timers/promises'
 import { getRequestListener } from '@hono/node-server'
 import type pg from 'pg'
 import type { Logger } from 'pino'
-import type { Admission } from './batch/admit.ts'
-import { connectPlain, createPool } from './db/connect.ts'
+import { Admission } from './admission/admission.ts'
+import { EventLoopDelay } from './admission/event-loop-delay.ts'
+import { DEFAULT_GATEWAY_LIMITS, type GatewayLimits } from './admission/gateway-limits.ts'
+import { answerUnreadable } from './answer-problem.ts'
+import { connectPlain, createPool, createProbePool } from './db/connect.ts'
 import { createGateway } from './gateway.ts'
+import { createHttpServer } from './http-server.ts'
 import type { IngestKey } from './ingest-key.ts'
+import { KeyRing, type KeyTiming } from './keys/key-ring.ts'
+import type { MasterKey } from './keys/master-key.ts'
 import { LedgerKeeper } from './ledger/ledger-keeper.ts'
 import { assertMigrated, MigrationStateError } from './migrate.ts'
+import { Readiness } from './ready.ts'
 
 export interface IngestServerOptions {
   readonly databaseUrl: string
+  /** Keys of the environment; those of the database are added to them. */
   readonly keys: readonly IngestKey[]
+  /** Open the secrets of the keys of the database; default none. */
+  readonly masterKeys?: readonly MasterKey[]
+  readonly keyTiming?: Partial<KeyTiming>
   readonly host: string
   /** 0 asks the system for a free port. */
   readonly port: number
   readonly log: Logger
   /** Clock of signatures, milliseconds since the epoch; default the system's. */
   readonly now?: () => number
-  readonly maxConnections?: number
   /** How long the answer to a batch is kept at least. */
   readonly ledgerDays?: number
   /** Clock of that, milliseconds since the epoch; default HQ's. */
   readonly ledgerNow?: () => number
-  /** From the first look at a body to its last byte. */
-  readonly bodyTimeoutMs?: number
-  /** How long a stop waits for requests under way before it cuts them off. */
+  /** In place of the defaults. */
+  readonly limits?: Partial<GatewayLimits>
+  /** How long a stop announces itself before it takes no more: for a proxy to notice. Default none. */
+  readonly drainDelayMs?: number
+  /** How long a stop then waits for requests under way before it cuts them off. */
   readonly drainTimeoutMs?: number
   /** Called once if HQ, unreachable at start, turns out to have the wrong migrations. */
   readonly onFailure?: (error: MigrationStateError) => void
 }
 
-const DEFAULT_MAX_CONNECTIONS = 8
 const DEFAULT_LEDGER_DAYS = 30
-const DEFAULT_BODY_TIMEOUT_MS = 30_000
 const DEFAULT_DRAIN_TIMEOUT_MS = 15_000
-const HEADERS_TIMEOUT_MS = 10_000
-/** Above the body's own limit, which answers with a problem; this one only cuts. */
-const REQUEST_TIMEOUT_MARGIN_MS = 30_000
-/** Above the keep-alive of common clients and proxies, so that they close an idle connection before we do. */
-const KEEP_ALIVE_TIMEOUT_MS = 75_000
-const CONNECTION_CHECK_MS = 1_000
 const FIRST_RETRY_MS = 100
 const MAX_RETRY_MS = 5_000
 
@@ -52,20 +56,37 @@ const MAX_RETRY_MS = 5_000
  */
 export class IngestServer {
   readonly #options: IngestServerOptions
-  readonly #admission: Admission = { migrated: false, draining: false }
+  readonly #admission: Admission
+  readonly #eventLoopDelay = new EventLoopDelay()
   readonly #stopping = new AbortController()
   /** Sessions with a transaction under way. */
   readonly #busy = new Set<pg.PoolClient>()
   readonly #keeper: LedgerKeeper
+  readonly #keys: KeyRing
   #pool: pg.Pool | undefined
+  #probePool: pg.Pool | undefined
   #server: Server | undefined
   #started: Promise<string> | undefined
   #stopped: Promise<void> | undefined
 
   constructor(options: IngestServerOptions) {
     this.#options = options
-    const { databaseUrl, log, ledgerNow, ledgerDays = DEFAULT_LEDGER_DAYS } = options
-    this.#keeper = new LedgerKeeper({ databaseUrl, keepDays: ledgerDays, now: ledgerNow, log })
+    const { databaseUrl, keys: bootstrap, masterKeys = [], now = Date.now, log } = options
+    const timing = options.keyTiming ?? {}
+    this.#keys = new KeyRing({ databaseUrl, bootstrap, masterKeys, now, log, timing })
+    this.#keeper = new LedgerKeeper({
+      databaseUrl,
+      keepDays: options.ledgerDays ?? DEFAULT_LEDGER_DAYS,
+      now: options.ledgerNow,
+      log,
+    })
+    this.#admission = new Admission(
+      { ...DEFAULT_GATEWAY_LIMITS, ...options.limits },
+      {
+        eventLoopDelayMs: () => this.#eventLoopDelay.medianMs,
+        sessionWaiters: () => this.#pool?.waitingCount ?? 0,
+      },
+    )
   }
 
   /**
@@ -79,7 +100,7 @@ export class IngestServer {
     return this.#started
   }
 
-  /** Stops admitting, waits for requests under way, cuts off what is left at the deadline, closes the pool. */
+  /** Announces its end, stops admitting, waits for requests under way, cuts off what is left at the deadline, closes the pool. */
   stop(): Promise<void> {
     this.#stopped ??= this.#stop()
     return this.#stopped
@@ -87,15 +108,23 @@ export class IngestServer {
 
   async #start(): Promise<string> {
     const { databaseUrl, host, log } = this.#options
-    const pool = createPool(databaseUrl, this.#options.maxConnections ?? DEFAULT_MAX_CONNECTIONS)
+    const { maxSessions, maxWaitMs } = this.#admission.limits
+    const pool = createPool(databaseUrl, maxSessions, { connectionTimeoutMillis: maxWaitMs })
+    const probePool = createProbePool(databaseUrl)
     this.#pool = pool
-    pool.on('error', (error: Error & { code?: string }) => {
-      log.warn({ code: error.code }, 'an idle session of HQ was lost')
-    })
+    this.#probePool = probePool
+    this.#eventLoopDelay.start()
+    const readiness = new Readiness(probePool, this.#admission)
+    for (const each of [pool, probePool]) {
+      each.on('error', (error: Error & { code?: string }) => {
+        log.warn({ code: error.code }, 'an idle session of HQ was lost')
+        readiness.noteFailed(error)
+      })
+    }
     pool.on('acquire', (client) => this.#busy.add(client))
     pool.on('release', (_error, client) => this.#busy.delete(client))
     try {
-      const url = await this.#listen(pool)
+      const url = await this.#listen(pool, readiness)
       if (!(await this.#lookAtMigrations())) this.#keepLooking()
       log.info({ url, host }, 'listening')
       return url
@@ -105,21 +134,19 @@ export class IngestServer {
     }
   }
 
-  async #listen(pool: pg.Pool): Promise<string> {
-    const { host, port, keys, log, now = Date.now } = this.#options
-    const bodyTimeoutMs = this.#options.bodyTimeoutMs ?? DEFAULT_BODY_TIMEOUT_MS
+  async #listen(pool: pg.Pool, readiness: Readiness): Promise<string> {
+    const { host, port, log, now = Date.now } = this.#options
+    const keys = this.#keys
     const admission = this.#admission
-    const gateway = createGateway({ pool, keys, admission, now, bodyTimeoutMs, log })
-    const server = createServer(
-      {
-        headersTimeout: HEADERS_TIMEOUT_MS,
-        requestTimeout: bodyTimeoutMs + REQUEST_TIMEOUT_MARGIN_MS,
-        keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
-        connectionsCheckingInterval: CONNECTION_CHECK_MS,
-      },
+    const gateway = createGateway({ pool, keys, admission, readiness, now, log })
+    const listener = getRequestListener(gateway.fetch, {
       // The gateway shares its process with others in tests and in the demo: no global is replaced.
-      getRequestListener(gateway.fetch, { overrideGlobalObjects: false }),
-    )
+      overrideGlobalObjects: false,
+      // Of a request without a host, which HTTP/1.0 may be.
+      hostname: 'localhost',
+      errorHandler: (error) => answerUnreadable(error, log),
+    })
+    const server = createHttpServer(listener, admission.limits, log)
     this.#server = server
     server.listen(port, host)
     await once(server, 'listening')
@@ -138,6 +165,7 @@ export class IngestServer {
       } finally {
         await client.end()
       }
+      await this.#keys.start()
     } catch (error) {
       if (error instanceof MigrationStateError) throw error
       const code = error instanceof Error && 'code' in error ? error.code : undefined
@@ -169,19 +197,36 @@ export class IngestServer {
   }
 
   async #stop(): Promise<void> {
-    this.#admission.draining = true
     this.#stopping.abort()
     try {
-      await this.#closeServer()
+      if (this.#server?.listening === true) {
+        await this.#leave()
+        await this.#close(this.#server)
+      }
     } finally {
-      await this.#keeper.stop()
-      await this.#pool?.end()
+      this.#admission.phase = 'closed'
+      this.#eventLoopDelay.stop()
+      await Promise.all([
+        this.#keys.stop(),
+        this.#keeper.stop(),
+        this.#pool?.end(),
+        this.#probePool?.end(),
+      ])
     }
   }
 
-  async #closeServer(): Promise<void> {
-    const server = this.#server
-    if (server?.listening !== true) return
+  /**
+   * Says that it goes, and still takes what comes: /readyz turns red, every answer ends its connection. Closing at once would reset requests that are
+   * on their way over an idle connection (nodejs/node#60617). That nobody is connected says nothing: a proxy that has not noticed connects anew.
+   */
+  async #leave(): Promise<void> {
+    this.#admission.phase = 'leaving'
+    const { drainDelayMs = 0 } = this.#options
+    if (drainDelayMs > 0) await delay(drainDelayMs)
+  }
+
+  async #close(server: Server): Promise<void> {
+    this.#admission.phase = 'closed'
     const { log, drainTimeoutMs = DEFAULT_DRAIN_TIMEOUT_MS } = this.#options
     const closed = once(server, 'close')
     server.close()

@@ -1,16 +1,20 @@
 import { setFlagsFromString } from 'node:v8'
+import { startTracing } from '@hq-export/tracing/start-tracing.ts'
 import { Command } from 'commander'
 import { ConfigError, loadConfig, loadDatabaseUrl } from './config.ts'
 import { IngestServer } from './ingest-server.ts'
+import { addKeyCommands } from './keys/commands.ts'
 import { createLogger } from './log.ts'
 import { MigrationStateError, migrate } from './migrate.ts'
 import { addQuarantineCommands } from './quarantine/commands.ts'
-import { startTracing } from './tracing.ts'
 
 /** Nothing could be said: bad usage, settings that are not usable, a database that does not answer. */
 const EXIT_CANNOT_TELL = 2
 /** The output says what is wrong. */
 const EXIT_FOUND_WRONG = 1
+
+/** False while something that is not worth waiting for keeps the process: a collector that does not answer. */
+let hasEnded = true
 
 function print(line: string): void {
   process.stdout.write(`${line}\n`)
@@ -32,9 +36,15 @@ async function runServe(): Promise<void> {
   // Batches are garbage as soon as they are answered. A young generation that stays small gives 50 MB of them back, at no cost
   // in processor time that could be measured.
   setFlagsFromString('--semi-space-growth-factor=1')
-  const { databaseUrl, host, port, keys, ledgerDays } = loadConfig(process.env)
-  const stopTracing = await startTracing(process.env)
+  const { databaseUrl, host, port, keys, masterKeys, drainDelayMs, ledgerDays } = loadConfig(
+    process.env,
+  )
   const log = createLogger()
+  const stopTracing = await startTracing(process.env, {
+    serviceName: 'hq-ingest',
+    onTrouble: (reason) => log.warn({ reason }, 'traces cannot be exported; batches are taken'),
+    instrument: async () => (await import('./trace-postgres.ts')).tracePostgres(),
+  })
   const ended = Promise.withResolvers<void>()
   const server = new IngestServer({
     databaseUrl,
@@ -42,6 +52,8 @@ async function runServe(): Promise<void> {
     port,
     keys,
     ledgerDays,
+    masterKeys,
+    drainDelayMs,
     log,
     onFailure: ended.reject,
   })
@@ -51,7 +63,7 @@ async function runServe(): Promise<void> {
     await ended.promise
   } finally {
     await server.stop()
-    await stopTracing()
+    hasEnded = await stopTracing()
   }
 }
 
@@ -82,13 +94,15 @@ program
   .option('--json', 'print JSON')
   .action(runStatus)
 
-addQuarantineCommands(program, {
+const commandLine = {
   env: process.env,
   print,
   found: () => {
     process.exitCode = EXIT_FOUND_WRONG
   },
-})
+}
+addKeyCommands(program, commandLine)
+addQuarantineCommands(program, commandLine)
 
 try {
   await program.parseAsync()
@@ -96,3 +110,4 @@ try {
   process.stderr.write(`${explain(error)}\n`)
   process.exitCode = EXIT_CANNOT_TELL
 }
+if (!hasEnded) process.exit()

@@ -1,31 +1,27 @@
-import { type Envelope, parseTraceparent } from '@hq-export/contract'
-import { context, type Link, type Span, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api'
+import type { Envelope } from '@hq-export/contract'
+import { batchAttributes } from '@hq-export/tracing/attributes.ts'
+import { Origins } from '@hq-export/tracing/origins.ts'
+import { inSpan } from '@hq-export/tracing/span.ts'
+import { type Span, SpanKind, trace } from '@opentelemetry/api'
+import type { StoredBatch } from './batch/store-batch.ts'
 
-const TRACER = 'hq-export.hq-ingest'
-/** OpenTelemetry's default limit of links per span; what goes beyond is counted on the span. */
-const MAX_LINKS = 128
-
-/** Links to the distinct operations that wrote the rows, so that the batch leads back to each of them. */
-export function originLinks(rows: Envelope['rows']): {
-  readonly links: Link[]
-  readonly dropped: number
-} {
-  const distinct = new Set<string>()
-  for (const { traceparent } of rows) if (traceparent !== undefined) distinct.add(traceparent)
-  const links: Link[] = []
-  for (const traceparent of distinct) {
-    if (links.length === MAX_LINKS) break
-    const origin = parseTraceparent(traceparent)
-    if (origin === undefined) continue
-    const { traceId, spanId, flags } = origin
-    links.push({ context: { traceId, spanId, traceFlags: flags, isRemote: true } })
-  }
-  return { links, dropped: Math.max(0, distinct.size - MAX_LINKS) }
+/** The distinct traces that wrote the rows, so that the batch leads back to each of them. */
+export function envelopeOrigins(rows: Envelope['rows']): Origins {
+  const origins = new Origins((origin) => origin)
+  for (const { traceparent } of rows) if (traceparent !== undefined) origins.add(traceparent)
+  return origins
 }
 
-function fail(span: Span, error: unknown): void {
-  span.setAttribute('error.type', error instanceof Error ? error.name : 'unknown')
-  span.setStatus({ code: SpanStatusCode.ERROR })
+function noteOutcomes(span: Span, { answer, replayed }: StoredBatch): void {
+  const { received: _, ...outcomes } = answer.counts
+  for (const [outcome, rows] of Object.entries(outcomes)) {
+    if (rows > 0) span.setAttribute(`hq_export.rows.${outcome}`, rows)
+  }
+  if (replayed) span.setAttribute('hq_export.replayed', true)
+  // The batch is applied; that some of its rows are not is no failure of it (I4).
+  if (outcomes.quarantined > 0) {
+    span.addEvent('rows.quarantined', { 'hq_export.rows': outcomes.quarantined })
+  }
 }
 
 /** The span of a batch, for the ledger; undefined while nothing traces. */
@@ -35,54 +31,29 @@ export type BatchSpan = Span | undefined
  * Runs the work on a decoded batch inside a CONSUMER span `process <dataset>` with links to where its rows come from.
  * No value of a row gets near it. Costs one comparison while nothing traces.
  */
-export async function traceBatch<T>(
+export async function traceBatch(
   envelope: Envelope,
   batchId: string,
-  work: (span: BatchSpan) => Promise<T>,
-): Promise<T> {
+  work: (span: BatchSpan) => Promise<StoredBatch>,
+): Promise<StoredBatch> {
   if (trace.getActiveSpan()?.isRecording() !== true) return work(undefined)
-  const { links, dropped } = originLinks(envelope.rows)
-  const span = trace.getTracer(TRACER).startSpan(`process ${envelope.dataset}`, {
-    kind: SpanKind.CONSUMER,
-    links,
-    attributes: {
-      'messaging.system': 'hq_outbox',
-      'messaging.operation.name': 'process',
-      'messaging.operation.type': 'process',
-      'messaging.destination.name': envelope.dataset,
-      'messaging.batch.message_count': envelope.rows.length,
-      'messaging.message.id': batchId,
-      'hq_export.source': envelope.source,
-      'hq_export.links.dropped': dropped,
+  const { dataset, rows, source } = envelope
+  const origins = envelopeOrigins(rows)
+  return inSpan(
+    `process ${dataset}`,
+    {
+      kind: SpanKind.CONSUMER,
+      links: origins.links(),
+      attributes: {
+        ...batchAttributes('process', { dataset, rows: rows.length, id: batchId }),
+        'hq_export.source': source,
+        'hq_export.links.dropped': origins.dropped,
+      },
     },
-  })
-  try {
-    return await context.with(trace.setSpan(context.active(), span), () => work(span))
-  } catch (error) {
-    fail(span, error)
-    throw error
-  } finally {
-    span.end()
-  }
-}
-
-/** Runs one step against HQ inside a CLIENT span; a plain call while nothing traces. */
-export async function traceStep<T>(
-  name: string,
-  attributes: Readonly<Record<string, string | number>>,
-  work: () => Promise<T>,
-): Promise<T> {
-  if (trace.getActiveSpan()?.isRecording() !== true) return work()
-  const span = trace.getTracer(TRACER).startSpan(name, {
-    kind: SpanKind.CLIENT,
-    attributes: { 'db.system.name': 'postgresql', ...attributes },
-  })
-  try {
-    return await context.with(trace.setSpan(context.active(), span), work)
-  } catch (error) {
-    fail(span, error)
-    throw error
-  } finally {
-    span.end()
-  }
+    async (span) => {
+      const stored = await work(span)
+      noteOutcomes(span, stored)
+      return stored
+    },
+  )
 }

@@ -1,8 +1,9 @@
 import type { IncomingMessage } from 'node:http'
 import { BATCHES_PATH } from '@hq-export/contract'
-import { context, propagation, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api'
+import { failSpan, inSpan } from '@hq-export/tracing/span.ts'
+import { isTracing } from '@hq-export/tracing/start-tracing.ts'
+import { context, propagation, SpanKind, trace } from '@opentelemetry/api'
 
-const TRACER = 'hq-export.hq-ingest'
 const FIRST_SERVER_ERROR = 500
 
 /** Runs one request for a batch inside a SERVER span, child of the caller's `traceparent`. */
@@ -10,8 +11,10 @@ export async function traceRequest(
   request: IncomingMessage,
   work: () => Promise<Response>,
 ): Promise<Response> {
+  if (!isTracing()) return work()
   const parent = propagation.extract(context.active(), request.headers)
-  const span = trace.getTracer(TRACER).startSpan(
+  const length = Number(request.headers['content-length'])
+  return inSpan(
     `POST ${BATCHES_PATH}`,
     {
       kind: SpanKind.SERVER,
@@ -20,17 +23,23 @@ export async function traceRequest(
         'http.route': BATCHES_PATH,
         'url.path': BATCHES_PATH,
         'url.scheme': 'http',
+        'network.protocol.version': request.httpVersion,
+        ...(Number.isSafeInteger(length) && { 'http.request.body.size': length }),
       },
+    },
+    async (span) => {
+      const response = await work()
+      span.setAttribute('http.response.status_code', response.status)
+      return response
     },
     parent,
   )
-  try {
-    const response = await context.with(trace.setSpan(parent, span), work)
-    span.setAttribute('http.response.status_code', response.status)
-    // A refused request is the caller's error, not the server's (semantic conventions, HTTP spans).
-    if (response.status >= FIRST_SERVER_ERROR) span.setStatus({ code: SpanStatusCode.ERROR })
-    return response
-  } finally {
-    span.end()
-  }
+}
+
+/** Says on the request's span why it was refused. A refusal is the caller's error, not the server's (semantic conventions, HTTP spans). */
+export function noteRefusal(code: string, status: number): void {
+  const span = trace.getActiveSpan()
+  if (span === undefined) return
+  if (status >= FIRST_SERVER_ERROR) failSpan(span, code)
+  else span.setAttribute('hq_export.refusal', code)
 }

@@ -68,6 +68,9 @@ const SETTINGS = {
   RELAY_COMPRESSION: z.enum(['zstd', 'gzip', 'none'], 'must be zstd, gzip or none').default('zstd'),
 } as const
 
+/** Names of all settings. */
+export const SETTING_NAMES: readonly string[] = Object.keys(SETTINGS)
+
 type Environment = Readonly<Record<string, string | undefined>>
 
 function parse<Shape extends z.ZodRawShape>(shape: Shape, env: Environment) {

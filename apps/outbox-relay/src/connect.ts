@@ -28,15 +28,19 @@ const SESSION_SETTINGS: Readonly<Record<string, string>> = {
   tcp_keepalives_count: '3',
 }
 
-/** Connection settings of a relay session; `purpose` shows in `pg_stat_activity`. */
-export function sessionConfig(databaseUrl: string, purpose: string): pg.ClientConfig {
+/** Connection settings of a relay session; `purpose` shows in `pg_stat_activity`, `settings` go before the common ones. */
+export function sessionConfig(
+  databaseUrl: string,
+  purpose: string,
+  settings: Readonly<Record<string, string>> = {},
+): pg.ClientConfig {
   return {
     connectionString: databaseUrl,
     application_name: `outbox-relay ${purpose}`,
     keepAlive: true,
     keepAliveInitialDelayMillis: 5_000,
     connectionTimeoutMillis: 10_000,
-    options: Object.entries(SESSION_SETTINGS)
+    options: Object.entries({ ...SESSION_SETTINGS, ...settings })
       .map(([name, value]) => `-c ${name}=${value}`)
       .join(' '),
   }
@@ -50,8 +54,9 @@ export async function connect(
   databaseUrl: string,
   purpose: string,
   onLost: (error: Error) => void,
+  settings: Readonly<Record<string, string>> = {},
 ): Promise<pg.Client> {
-  const client = new pg.Client(sessionConfig(databaseUrl, purpose))
+  const client = new pg.Client(sessionConfig(databaseUrl, purpose, settings))
   client.on('error', onLost)
   await client.connect()
   return client

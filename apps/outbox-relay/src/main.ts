@@ -1,3 +1,4 @@
+import { startTracing } from '@hq-export/tracing/start-tracing.ts'
 import { Command, CommanderError } from 'commander'
 import { bind } from './binding/bind.ts'
 import { ConfigError, loadConfig, loadDatabaseUrl } from './config.ts'
@@ -10,7 +11,6 @@ import { assertMigrated, MigrationStateError, migrate } from './migrate.ts'
 import { printFindings, printJson, printStatus } from './print.ts'
 import { Relay } from './relay.ts'
 import { readStatus } from './status.ts'
-import { startTracing } from './tracing.ts'
 
 /** Exit status (design 3): good, found something wrong, could not tell or bad usage. */
 const GOOD = 0
@@ -18,6 +18,9 @@ const WRONG = 1
 const UNKNOWN = 2
 
 const env = process.env
+
+/** False while something that is not worth waiting for keeps the process: a collector that does not answer. */
+let hasEnded = true
 
 function say(line: string): void {
   process.stdout.write(`${line}\n`)
@@ -38,7 +41,10 @@ async function withDatabase<T>(
 async function runRelay(): Promise<void> {
   const config = loadConfig(env)
   const log = createLog()
-  const stopTracing = await startTracing(env)
+  const stopTracing = await startTracing(env, {
+    serviceName: 'outbox-relay',
+    onTrouble: (reason) => log.warn({ reason }, 'traces cannot be exported; delivery goes on'),
+  })
   const relay = new Relay(config, log)
   const stop = (signal: NodeJS.Signals) => {
     log.info({ signal }, 'stopping: finishing what is in flight')
@@ -51,7 +57,7 @@ async function runRelay(): Promise<void> {
     await relay.ended()
   } finally {
     await relay.stop()
-    await stopTracing()
+    hasEnded = await stopTracing()
   }
 }
 
@@ -76,7 +82,10 @@ program
 program
   .command('bind')
   .description('install a binding: projection views and capture triggers')
-  .argument('<name|file>', 'a shipped binding (reference) or the path of a binding file')
+  .argument(
+    '<name|file>',
+    'a shipped binding (reference, data-engine-x) or the path of a binding file',
+  )
   .action(async (binding: string) => {
     const url = loadDatabaseUrl(env)
     await withDatabase(async () => {})
@@ -129,3 +138,4 @@ try {
     process.exitCode = UNKNOWN
   }
 }
+if (!hasEnded) process.exit()

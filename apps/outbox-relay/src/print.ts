@@ -29,8 +29,8 @@ function seconds(age: number | null): string {
   return age === null ? '-' : `${age.toFixed(1)} s`
 }
 
-function relaySession({ pid, since, client_address }: RelaySession): string {
-  return `pid ${pid} from ${client_address ?? 'this machine'} since ${since ?? 'hidden'}`
+function relaySession({ pid, since, client_address, silent_s }: RelaySession): string {
+  return `pid ${pid} from ${client_address ?? 'this machine'} since ${since ?? 'hidden'}, heard of ${seconds(silent_s)} ago`
 }
 
 function outboxTable({ table, bytes, current }: RelayStatus['outbox_tables'][number]): string {
@@ -48,6 +48,7 @@ export function printStatus(status: RelayStatus): string {
   const facts = table([
     ['leader', leader === null ? 'none: no relay works' : relaySession(leader)],
     ...standbys.map((standby) => ['standby', relaySession(standby)]),
+    ['loop', `${seconds(status.loop_silent_s)} since its last statement`],
     ['last ack', status.last_ack_at ?? 'none'],
     ['settled', rate === null ? '-' : `${rate.toFixed(1)} rows/s over the last half minute`],
     ['outbox', status.outbox_tables.map(outboxTable).join(', ')],
@@ -57,12 +58,14 @@ export function printStatus(status: RelayStatus): string {
     ['capture gaps', String(status.capture_gaps)],
   ])
   const datasets = table([
-    ['dataset', 'waiting', 'oldest', 'dead letters', 'bound to'],
+    ['dataset', 'waiting', 'oldest', 'dead letters', 'settling', 'filtered', 'bound to'],
     ...status.datasets.map((row) => [
       row.dataset,
       String(row.waiting_rows),
       seconds(row.oldest_age_s),
       String(row.dead_letters),
+      String(row.settling_rows),
+      String(row.filtered_rows),
       status.bound.find(({ dataset }) => dataset === row.dataset)?.source_table ?? 'not bound',
     ]),
   ])

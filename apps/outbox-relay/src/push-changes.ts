@@ -13,6 +13,8 @@ import {
 } from './outbox/doorbell.ts'
 import { ROTATION_PERIOD_MS, rotate } from './outbox/rotate.ts'
 import { takeTick } from './outbox/tick.ts'
+import { Settler } from './settle/settler.ts'
+import { openWindowTrace } from './tracing/window-trace.ts'
 import type { Waker } from './wake.ts'
 
 /** How often the loop does what nobody asks it to, in milliseconds. */
@@ -45,6 +47,8 @@ export interface PushContext {
   readonly delivery: DeliveryContext
   /** Aborted when the relay stops or a session is lost. */
   readonly stopping: AbortSignal
+  /** Called after every tick: the loop lives. */
+  readonly onTick: () => void
   readonly timing?: PushTiming | undefined
 }
 
@@ -58,20 +62,26 @@ export async function pushChanges(context: PushContext): Promise<void> {
   let from = ack.acked
   let rotatedAt = performance.now()
   const ringable = await canRing(client)
+  const settler = new Settler(client, context.delivery.log)
+  let hasSettled = false
 
-  /** One window; true if it had rows. */
-  async function push(): Promise<boolean> {
+  /** One window; true if it had rows. @param isIdle nothing else is to be done: look at the settle list, too. */
+  async function push(isIdle: boolean): Promise<boolean> {
     waker.reset()
-    const to = await takeTick(client)
-    const rows = await deliverWindow(client, { from, to }, context.delivery)
+    hasSettled = await settler.step(isIdle)
+    const trace = openWindowTrace()
+    const to = await trace.step('tick', () => takeTick(client))
+    context.onTick()
+    const rows = await trace.deliver(() => deliverWindow(client, { from, to }, context.delivery))
     if (rows > 0) {
-      const written = await writeAck(client, epoch, ack, to)
+      const written = await trace.step('ack', () => writeAck(client, epoch, ack, to))
       // Overtaken: another relay has acked. Go on from where it is; what both delivered, HQ deduplicates.
       ack = written ?? (await readAck(client, epoch))
       from = ack.acked
     } else {
       from = to
     }
+    trace.end()
     if (performance.now() - rotatedAt >= timing.rotationPeriodMs) {
       rotatedAt = performance.now()
       await rotate(client, ack)
@@ -91,13 +101,13 @@ export async function pushChanges(context: PushContext): Promise<void> {
     try {
       let unrung: ReadonlySet<string> = await openWriters(client)
       while (!stopping.aborted) {
-        if (await push()) {
+        if (await push(true)) {
           // The safety poll found what should have rung: LISTEN may be dead without an error. Poll until it proves itself.
-          if (hasSlept) waker.doubt()
+          if (hasSlept && !hasSettled) waker.doubt()
           return
         }
         hasSlept = unrung.size === 0 && waker.isListening
-        if (hasSlept) await waker.wait(timing.renewalMs)
+        if (hasSlept) await waker.wait(Math.min(timing.renewalMs, settler.waitMs))
         else await waker.wait(unrung.size > 0 ? timing.writerPollMs : timing.pollMs)
         if (waker.hasRung) return
         if (unrung.size > 0) unrung = unrung.intersection(await openWriters(client))
@@ -116,7 +126,7 @@ export async function pushChanges(context: PushContext): Promise<void> {
   }
 
   while (!stopping.aborted) {
-    if (await push()) continue
+    if (await push(!ringable)) continue
     if (ringable) await sleep()
     else await waker.wait(timing.pollMs)
   }

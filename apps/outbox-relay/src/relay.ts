@@ -2,17 +2,22 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { Pool } from 'undici'
 import type { RelayConfig } from './config.ts'
 import { connect } from './connect.ts'
+import { findOutrun } from './dead-letter/find-outrun.ts'
 import { insertDeadLetters } from './dead-letter/insert-dead-letters.ts'
+import { projectRawRows } from './dead-letter/project-raw-rows.ts'
+import { resendConflicts } from './dead-letter/resend-conflicts.ts'
+import { sendOutrun } from './dead-letter/send-outrun.ts'
 import { backoffMs } from './delivery/backoff.ts'
 import { BatchSizer } from './delivery/batch-sizer.ts'
 import { MAX_IN_FLIGHT } from './delivery/deliver-window.ts'
 import { type DeliveryContext, DeliveryStoppedError } from './delivery/delivery-context.ts'
-import { Gate } from './delivery/gate.ts'
-import { STANDBY_RETRY_MS, tryLead } from './lead.ts'
+import { Gate, type GateState } from './delivery/gate.ts'
+import { keepLead, LEAD_SESSION, LED_SESSION, STANDBY_RETRY_MS, tryLead } from './lead.ts'
 import type { Logger } from './log.ts'
 import { assertMigrated, MigrationStateError } from './migrate.ts'
 import { establishEpoch } from './outbox/epoch.ts'
 import { type PushTiming, pushChanges } from './push-changes.ts'
+import { SideSession } from './side-session.ts'
 import { Waker } from './wake.ts'
 
 /** How long a stopping relay lets attempts under way finish before it cuts them off. */
@@ -30,6 +35,15 @@ export interface RelayProgress {
   /** Rows that HQ decided, refused ones included. */
   readonly settledRows: number
   readonly settledBatches: number
+  /**
+   * When the loop last took a tick, in epoch ms: no more than seconds ago in a relay that works, rows or none, unless HQ keeps it
+   * waiting, which shows in `gate`.
+   */
+  readonly lastTickAtMs: number | undefined
+  /** When HQ last decided a batch, in epoch ms. */
+  readonly lastSettledAtMs: number | undefined
+  /** How attempts go; undefined in a relay that does not work. */
+  readonly gate: GateState | undefined
 }
 
 /** What only tests set. */
@@ -61,6 +75,9 @@ export class Relay {
   readonly #sizer = new BatchSizer()
   #settledRows = 0
   #settledBatches = 0
+  #lastTickAtMs: number | undefined
+  #lastSettledAtMs: number | undefined
+  #gate: Gate | undefined
 
   constructor(config: RelayConfig, log: Logger, options: RelayOptions = {}) {
     this.#config = config
@@ -74,6 +91,9 @@ export class Relay {
       haltReason: this.#haltReason,
       settledRows: this.#settledRows,
       settledBatches: this.#settledBatches,
+      lastTickAtMs: this.#lastTickAtMs,
+      lastSettledAtMs: this.#lastSettledAtMs,
+      gate: this.#gate?.state,
     }
   }
 
@@ -134,7 +154,7 @@ export class Relay {
     const stopping = AbortSignal.any([this.#stopping.signal, lost.signal])
     const onLost = (error: Error) => lost.abort(error)
 
-    const leader = await connect(databaseUrl, 'lead', onLost)
+    const leader = await connect(databaseUrl, 'lead', onLost, LEAD_SESSION)
     const waker = new Waker(databaseUrl, this.#log, onLost)
     const pool = new Pool(ingestUrl, {
       // One more than batches in flight, so that HQ can be asked whether it is ready.
@@ -147,16 +167,19 @@ export class Relay {
     const wakeOnStop = () => waker.ring()
     stopping.addEventListener('abort', wakeOnStop)
     let client: Awaited<ReturnType<typeof connect>> | undefined
+    let stopPings = () => {}
     try {
       await assertMigrated(leader)
       await this.#assertPrimary(leader)
       if (!(await this.#waitForLead(leader, stopping))) return
-      client = await connect(databaseUrl, 'push', onLost)
+      stopPings = keepLead(leader, onLost)
+      client = await connect(databaseUrl, 'push', onLost, LED_SESSION)
       const { epoch, isNew } = await establishEpoch(client)
       if (isNew) this.#log.info({ epoch }, 'new life of the source server; sending what it retains')
       await waker.start()
 
       const sessionClient = client
+      const side = new SideSession(databaseUrl)
       const delivery: DeliveryContext = {
         pool,
         gate,
@@ -167,20 +190,38 @@ export class Relay {
         log: this.#log,
         stopping,
         aborting: this.#aborting.signal,
-        keepDeadLetters: (letters) => insertDeadLetters(sessionClient, letters),
+        projectRawRows: (rows) => side.run((beside) => projectRawRows(beside, rows)),
+        keepDeadLetters: async (letters) => {
+          await insertDeadLetters(sessionClient, letters)
+        },
+        resendConflicts: (letters) => side.run((beside) => resendConflicts(beside, letters)),
+        findOutrun: (batch, answer) => findOutrun(sessionClient, batch, answer),
+        sendOutrun: async (outrun) => {
+          const sent = await side.run((beside) => sendOutrun(beside, outrun))
+          this.#log.info(
+            { sent },
+            'inserts raced with deletes of their keys; sent again above them',
+          )
+        },
         acceptedBatches: () => this.#settledBatches,
         onAccepted: (rowCount) => {
           this.#settledRows += rowCount
           this.#settledBatches++
+          this.#lastSettledAtMs = Date.now()
         },
         onHalt: (reason) => {
           this.#haltReason = reason
         },
       }
       this.#state = 'working'
+      this.#gate = gate
       this.#log.info({ epoch, source }, 'working')
       onWorking()
-      await pushChanges({ client, epoch, waker, delivery, stopping, timing: this.#options.timing })
+      const onTick = () => {
+        this.#lastTickAtMs = Date.now()
+      }
+      const { timing } = this.#options
+      await pushChanges({ client, epoch, waker, delivery, stopping, onTick, timing })
       if (lost.signal.aborted) throw lost.signal.reason
     } catch (error) {
       // What a loss broke is reported as the loss; a stop between two attempts is no fault at all.
@@ -188,6 +229,10 @@ export class Relay {
       if (!(error instanceof DeliveryStoppedError)) throw error
     } finally {
       stopping.removeEventListener('abort', wakeOnStop)
+      stopPings()
+      this.#gate = undefined
+      // What halted this session is for the next one to find out again, if there is one.
+      this.#haltReason = undefined
       lost.abort(new Error('session ended'))
       gate.close()
       await this.#release([

@@ -4,6 +4,7 @@ import { EMPTY_SNAPSHOT } from './outbox/snapshot.ts'
 import { type OutboxStatus, readOutbox } from './status/read-outbox.ts'
 import { readSessions, type Sessions } from './status/read-sessions.ts'
 import { readSettledRate } from './status/read-settled-rate.ts'
+import { readSettling } from './status/read-settling.ts'
 
 /** One dataset as seen from the source. */
 export interface DatasetStatus {
@@ -14,6 +15,12 @@ export interface DatasetStatus {
   readonly oldest_age_s: number | null
   /** Open ones. */
   readonly dead_letters: number
+  /** Rows that go to the outbox once they are due. */
+  readonly settling_rows: number
+  /** For how long the first of those has been due; null where none is. */
+  readonly overdue_s: number | null
+  /** Inserted rows that the filter of the binding leaves out. */
+  readonly filtered_rows: number
 }
 
 /**
@@ -66,13 +73,18 @@ export async function readStatus(client: pg.ClientBase): Promise<RelayStatus> {
     ])
   ).rows
   const deadLetters = (await client.query<{ dataset: string; rows: number }>(DEAD_LETTERS)).rows
+  const settling = await readSettling(client)
   const datasets = DATASETS.map(({ name, number }): DatasetStatus => {
     const row = waiting.find(({ dataset }) => dataset === number)
+    const late = settling.find(({ dataset }) => dataset === number)
     return {
       dataset: name,
       waiting_rows: row?.rows ?? 0,
       oldest_age_s: row?.age ?? null,
       dead_letters: deadLetters.find(({ dataset }) => dataset === name)?.rows ?? 0,
+      settling_rows: late?.settling_rows ?? 0,
+      overdue_s: late?.overdue_s ?? null,
+      filtered_rows: late?.filtered_rows ?? 0,
     }
   })
   const rate = await readSettledRate(client)

@@ -7,6 +7,7 @@ import {
   BATCH_CONTENT_TYPE,
   BATCHES_PATH,
   CONTENT_ENCODINGS,
+  PREFER,
   TRACEPARENT,
   WEBHOOK_ID,
   WEBHOOK_SIGNATURE,
@@ -95,6 +96,7 @@ describe('docs/PROTOCOL.md', () => {
       WEBHOOK_ID,
       WEBHOOK_TIMESTAMP,
       WEBHOOK_SIGNATURE,
+      PREFER,
       TRACEPARENT,
     ])
     expect(section(protocol, 'Request')).toContain(`\`POST ${BATCHES_PATH}\``)

@@ -7,7 +7,7 @@ describe('the refusals', () => {
   it('cover every status of the design, and no other', () => {
     const statuses = new Set(codes.map((code) => PROBLEMS[code].status))
     expect([...statuses].sort()).toEqual([
-      400, 401, 403, 404, 405, 408, 409, 413, 415, 422, 429, 500, 503,
+      400, 401, 403, 404, 405, 408, 409, 413, 415, 422, 429, 431, 500, 503,
     ])
   })
 

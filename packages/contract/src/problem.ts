@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { PROBLEMS_PATH } from './headers.ts'
 
 /**
  * Every refusal of a whole request (design 5): code, status, and what the producer does about it. Gateway and
@@ -8,6 +9,11 @@ import { z } from 'zod'
  * or the operator's, not the row's, so nothing is dead-lettered and delivery pauses.
  */
 export const PROBLEMS = {
+  malformed_request: {
+    status: 400,
+    reaction: 'halt',
+    title: 'The request is not HTTP as we read it',
+  },
   invalid_webhook_id: { status: 400, reaction: 'halt', title: 'webhook-id missing or malformed' },
   invalid_envelope: { status: 400, reaction: 'halt', title: 'The body is not a batch' },
   unauthorized: { status: 401, reaction: 'halt', title: 'The signature was not accepted' },
@@ -21,7 +27,9 @@ export const PROBLEMS = {
   unsupported_encoding: { status: 415, reaction: 'halt', title: 'Unsupported content-encoding' },
   webhook_id_reused: { status: 422, reaction: 'halt', title: 'webhook-id used for other content' },
   unknown_dataset: { status: 422, reaction: 'halt', title: 'Unknown dataset or schema version' },
+  rows_refused: { status: 422, reaction: 'halt', title: 'A row was refused, so all are' },
   quota_exceeded: { status: 429, reaction: 'retry', title: 'Quota exceeded' },
+  headers_too_large: { status: 431, reaction: 'halt', title: 'The headers are too large' },
   internal_error: { status: 500, reaction: 'retry', title: 'Internal error' },
   at_capacity: { status: 503, reaction: 'retry', title: 'The gateway is at its capacity' },
   draining: { status: 503, reaction: 'retry', title: 'The gateway is shutting down' },
@@ -32,6 +40,13 @@ export const PROBLEMS = {
 >
 export type ProblemCode = keyof typeof PROBLEMS
 
+/** A refused row of a batch that was to be taken whole or not at all. */
+const problemErrorSchema = z.object({
+  pointer: z.string(),
+  code: z.string(),
+  detail: z.string(),
+})
+
 /** RFC 9457 problem details as the gateway sends them; `code` is a {@link ProblemCode}. */
 export const problemSchema = z.object({
   type: z.string(),
@@ -39,11 +54,18 @@ export const problemSchema = z.object({
   status: z.int(),
   code: z.string(),
   detail: z.string().optional(),
+  /** `urn:uuid:` of this one refusal, which the gateway's log names too. */
   instance: z.string().optional(),
+  /** Trace in which the request was refused, where one is known. */
+  'trace-id': z.string().optional(),
+  /** `rows_refused`: the first of the rows at fault. */
+  errors: z.array(problemErrorSchema).optional(),
+  /** `quota_exceeded`: the policies of `RateLimit-Policy` that were exceeded. */
+  'violated-policies': z.array(z.string()).optional(),
 })
 export type Problem = z.infer<typeof problemSchema>
 
 /** `type` of a problem: a reference that resolves at the gateway. */
 export function problemType(code: ProblemCode): string {
-  return `/problems/${code}`
+  return `${PROBLEMS_PATH}/${code}`
 }

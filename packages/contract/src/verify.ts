@@ -1,13 +1,12 @@
 import { createHmac, verify as cryptoVerify, timingSafeEqual } from 'node:crypto'
 import { WEBHOOK_ID_PATTERN } from './headers.ts'
+import { LIMITS } from './limits.ts'
 import { signedPrefix } from './sign.ts'
 import type { VerificationKey } from './signing-key.ts'
 
 /** Standard Webhooks: how far `webhook-timestamp` may be from now, either way. */
 export const TIMESTAMP_TOLERANCE_SECONDS = 5 * 60
 
-const MAX_SIGNATURES = 8
-const MAX_HEADER_LENGTH = 1024
 const TIMESTAMP_HEADER_PATTERN = /^\d{1,12}$/
 
 /** What a request says about itself, and when it is read. */
@@ -50,13 +49,12 @@ interface ReceivedSignatures {
 const SIGNATURE_PATTERN =
   /^(?:v1,[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=|v1a,[A-Za-z0-9+/]{85}[AQgw]==)$/
 
-/** At most {@link MAX_SIGNATURES} different ones: each ed25519 signature costs a hash of the whole body per key. */
 function parseSignatures(header: string): ReceivedSignatures {
-  const entries = header.length > MAX_HEADER_LENGTH ? [] : header.split(' ')
+  const entries = header.length > LIMITS.maxSignatureChars ? [] : header.split(' ')
   const known = [...new Set(entries.filter((entry) => SIGNATURE_PATTERN.test(entry)))]
   const decode = (prefix: string) =>
     known
-      .slice(0, MAX_SIGNATURES)
+      .slice(0, LIMITS.maxSignatures)
       .filter((entry) => entry.startsWith(prefix))
       .map((entry) => Buffer.from(entry.slice(prefix.length), 'base64'))
   return { v1: decode('v1,'), v1a: decode('v1a,') }

@@ -1,4 +1,4 @@
-/** Settings that belong to one app only, and secrets: each child gets exactly those that it needs. */
+/** Settings that belong to one program only, and secrets: each child gets exactly those that it needs. */
 const PRIVATE_VARIABLES = new Set([
   'DX_DATABASE_URL',
   'HQ_DATABASE_URL',
@@ -6,6 +6,7 @@ const PRIVATE_VARIABLES = new Set([
   'HQ_SIGNING_SECRET',
   'INGEST_KEYS',
   'INGEST_MASTER_KEY',
+  'OTEL_SERVICE_NAME',
 ])
 
 /**

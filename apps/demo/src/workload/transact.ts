@@ -4,6 +4,7 @@ import type { Pace } from './pace.ts'
 import type { Tenant } from './population.ts'
 import type { Random } from './random.ts'
 import type { Tally } from './tally.ts'
+import { traceparentOf, traceTransaction } from './trace-operation.ts'
 
 /** One connection of the workload with what it needs to write. */
 export interface Writer {
@@ -31,6 +32,8 @@ export interface Transaction {
   afterCommit(effect: () => void): void
 }
 
+type Isolation = 'read committed' | 'repeatable read'
+
 /** How the application wants its transaction to end. */
 export type Decision = 'commit' | 'roll back'
 
@@ -44,9 +47,10 @@ const CONFLICT_CODES = new Set([
 
 const SET_TRACEPARENT = `select pg_catalog.set_config('hq_export.traceparent', $1, true)`
 
-function traceparent(random: Random): string {
+/** A trace that nobody records: drawn always, so that what the workload writes does not depend on whether it is traced. */
+function untracedParent(random: Random): string {
   // The last digit of each id is not 0: an all-zero id is invalid.
-  return `00-${random.hex(31)}1-${random.hex(15)}1-01`
+  return `00-${random.hex(31)}1-${random.hex(15)}1-00`
 }
 
 /**
@@ -54,10 +58,22 @@ function traceparent(random: Random): string {
  * @returns true if it committed; false if `work` decided against it or lost to another writer.
  * @throws anything else that goes wrong: the workload is not made to fail.
  */
-export async function transact(
-  { client, random, tally }: Connection,
+export function transact(
+  connection: Connection,
   work: (transaction: Transaction) => Promise<Decision>,
-  isolation: 'read committed' | 'repeatable read' = 'read committed',
+  isolation: Isolation = 'read committed',
+): Promise<boolean> {
+  const drawn = untracedParent(connection.random)
+  return traceTransaction((span) =>
+    runTransaction(connection, work, isolation, traceparentOf(span) ?? drawn),
+  )
+}
+
+async function runTransaction(
+  { client, tally }: Connection,
+  work: (transaction: Transaction) => Promise<Decision>,
+  isolation: Isolation,
+  traceparent: string,
 ): Promise<boolean> {
   const rows = new Map<DatasetName, number>()
   const effects: (() => void)[] = []
@@ -67,7 +83,7 @@ export async function transact(
     await client.query({
       name: 'set-traceparent',
       text: SET_TRACEPARENT,
-      values: [traceparent(random)],
+      values: [traceparent],
     })
     decision = await work({
       client,

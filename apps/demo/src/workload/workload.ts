@@ -7,6 +7,7 @@ import { foundTenants } from './found-tenants.ts'
 import { createPace } from './pace.ts'
 import { createRandom } from './random.ts'
 import { createTally, type Tally } from './tally.ts'
+import { traceOperation } from './trace-operation.ts'
 import type { Behaviour, Writer } from './transact.ts'
 
 /** Connections that write at the same time, beside the one that commits late. */
@@ -99,7 +100,7 @@ export class Workload {
         await delay(waitMs)
         continue
       }
-      await choose(writer)(writer)
+      await traceOperation(choose(writer), writer)
     }
   }
 }

@@ -1,7 +1,7 @@
 import { datasetByName, HEARTBEAT_DATASET } from '@hq-export/contract'
+import { inStep } from '@hq-export/tracing/span.ts'
 import type pg from 'pg'
 import type { AcceptedRow } from '../batch/batch-row.ts'
-import { traceStep } from '../trace-batch.ts'
 import { type Applied, nothingApplied, type Origin } from './applied.ts'
 import { applyAppend } from './apply-append.ts'
 import { applyHeartbeat } from './apply-heartbeat.ts'
@@ -38,7 +38,5 @@ export async function applyRows(
 ): Promise<Applied> {
   if (accepted.length === 0) return nothingApplied()
   const rows = inKeyOrder(accepted)
-  return traceStep(`apply ${datasetName}`, { 'db.collection.name': datasetName }, () =>
-    applyInKeyOrder(client, datasetName, rows, origin),
-  )
+  return inStep('apply', () => applyInKeyOrder(client, datasetName, rows, origin))
 }

@@ -3,6 +3,7 @@ import type { Dataset } from '@hq-export/contract'
 import type pg from 'pg'
 import { from as copyFrom } from 'pg-copy-streams'
 import type { AcceptedRow } from '../batch/batch-row.ts'
+import { traceCopy } from '../trace-copy.ts'
 import type { Origin } from './applied.ts'
 import { perDataset } from './per-dataset.ts'
 
@@ -60,7 +61,10 @@ export async function copyRows(
   rows: readonly AcceptedRow[],
   origin: Origin,
 ): Promise<void> {
-  const stream = client.query(copyFrom(copyStatement(dataset)))
-  stream.end(Buffer.from(copyText(dataset, rows, origin)))
-  await finished(stream)
+  const statement = copyStatement(dataset)
+  await traceCopy(statement, rows.length, async () => {
+    const stream = client.query(copyFrom(statement))
+    stream.end(Buffer.from(copyText(dataset, rows, origin)))
+    await finished(stream)
+  })
 }

@@ -1,10 +1,13 @@
-import { type Envelope, parseEnvelope } from '@hq-export/contract'
+import { type Envelope, LIMITS, parseEnvelope } from '@hq-export/contract'
 import { Refusal } from '../refusal.ts'
+import { nestingOf } from './nesting.ts'
 
 /** A body that is a batch; whether its rows are valid is not known yet. */
 export interface DecodedBatch {
   /** Size of the decoded body. */
   readonly bytes: number
+  /** Of the deepest object or array in it. */
+  readonly depth: number
   /** The decoded text, for the few rows of which the exact text is needed. */
   readonly text: string
   readonly envelope: Envelope
@@ -38,9 +41,14 @@ function rowCount(body: unknown): number {
 
 /**
  * Reads the decompressed body as a batch.
- * @throws {Refusal} `invalid_envelope` (400), or `too_large` (413) for more than `maxRows` rows.
+ * @throws {Refusal} `invalid_envelope` (400), or `too_large` (413) for more than `maxRows` rows or too many objects and arrays.
  */
 export function decode(body: Buffer, maxRows: number): DecodedBatch {
+  const { containers, depth } = nestingOf(body)
+  if (containers > LIMITS.maxContainers) {
+    const detail = `the body must not have more than ${LIMITS.maxContainers} objects and arrays`
+    throw new Refusal('too_large', detail)
+  }
   const text = parseText(body)
   const parsed = parseJson(text)
   if (rowCount(parsed) > maxRows) {
@@ -51,5 +59,5 @@ export function decode(body: Buffer, maxRows: number): DecodedBatch {
     const [issue] = result.error.issues
     throw invalid(`/${issue?.path.join('/') ?? ''} is not as the envelope has it`, result.error)
   }
-  return { bytes: body.length, text, envelope: result.data }
+  return { bytes: body.length, depth, text, envelope: result.data }
 }

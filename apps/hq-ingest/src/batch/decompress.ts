@@ -1,6 +1,6 @@
 import { promisify } from 'node:util'
-import { gunzip, zstdDecompress } from 'node:zlib'
-import type { ContentEncoding } from '@hq-export/contract'
+import { constants, gunzip, zstdDecompress } from 'node:zlib'
+import { type ContentEncoding, LIMITS } from '@hq-export/contract'
 import { Refusal } from '../refusal.ts'
 
 const inflate = { gzip: promisify(gunzip), zstd: promisify(zstdDecompress) } as const
@@ -15,8 +15,18 @@ function chunkBytes(wireBytes: number): number {
   return Math.min(MAX_CHUNK_BYTES, Math.max(MIN_CHUNK_BYTES, wireBytes * USUAL_RATIO))
 }
 
+/** A frame may ask for a window of 128 MiB, whatever it holds; none needs more than the largest body. */
+const ZSTD_PARAMS = {
+  [constants.ZSTD_d_windowLogMax]: Math.ceil(Math.log2(LIMITS.maxDecodedBytes)),
+}
+
+const TOO_LARGE_CODES: readonly unknown[] = [
+  'ERR_BUFFER_TOO_LARGE',
+  'ZSTD_error_frameParameter_windowTooLarge',
+]
+
 function isTooLarge(error: unknown): boolean {
-  return error instanceof RangeError && 'code' in error && error.code === 'ERR_BUFFER_TOO_LARGE'
+  return error instanceof Error && 'code' in error && TOO_LARGE_CODES.includes(error.code)
 }
 
 function tooLarge(maxBytes: number, cause?: unknown): Refusal {
@@ -41,6 +51,7 @@ export async function decompress(
     return await inflate[encoding](wire, {
       maxOutputLength: maxBytes,
       chunkSize: chunkBytes(wire.length),
+      params: encoding === 'zstd' ? ZSTD_PARAMS : undefined,
     })
   } catch (cause) {
     if (isTooLarge(cause)) throw tooLarge(maxBytes, cause)

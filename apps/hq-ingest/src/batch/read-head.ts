@@ -3,11 +3,14 @@ import {
   BATCH_CONTENT_TYPE,
   CONTENT_ENCODINGS,
   type ContentEncoding,
+  HANDLING_STRICT,
+  PREFER,
   WEBHOOK_ID,
   WEBHOOK_ID_PATTERN,
   WEBHOOK_SIGNATURE,
   WEBHOOK_TIMESTAMP,
 } from '@hq-export/contract'
+import { headerValues } from '../header-values.ts'
 import { Refusal } from '../refusal.ts'
 
 /** What the headers of a batch say. */
@@ -17,22 +20,24 @@ export interface BatchHead {
   readonly timestamp: string | undefined
   readonly signature: string | undefined
   readonly encoding: ContentEncoding | 'identity'
-}
-
-/** All values of a header as sent; Node joins repeated ones, which would hide the repetition. */
-function valuesOf(request: IncomingMessage, name: string): string[] {
-  const { rawHeaders } = request
-  const values: string[] = []
-  for (let i = 0; i < rawHeaders.length; i += 2) {
-    if (rawHeaders[i]?.toLowerCase() === name) values.push(rawHeaders[i + 1] ?? '')
-  }
-  return values
+  /** All rows or none (RFC 7240, `handling=strict`). */
+  readonly strict: boolean
 }
 
 /** A repeated header is no header: which of the values was signed would depend on who reads it. */
 function onlyValue(request: IncomingMessage, name: string): string | undefined {
-  const values = valuesOf(request, name)
+  const values = headerValues(request, name)
   return values.length === 1 ? values[0] : undefined
+}
+
+/**
+ * Whoever repeats a header that is part of what is signed wants two readers to read two requests.
+ * @throws {Refusal} `malformed_request` (400).
+ */
+function atMostOnce(request: IncomingMessage, name: string): string | undefined {
+  const values = headerValues(request, name)
+  if (values.length <= 1) return values[0]
+  throw new Refusal('malformed_request', `${name} must not be sent more than once`)
 }
 
 function assertJson(request: IncomingMessage): void {
@@ -44,7 +49,7 @@ function assertJson(request: IncomingMessage): void {
 }
 
 function readEncoding(request: IncomingMessage): ContentEncoding | 'identity' {
-  const coding = valuesOf(request, 'content-encoding').join(',').trim().toLowerCase()
+  const coding = headerValues(request, 'content-encoding').join(',').trim().toLowerCase()
   if (coding === '' || coding === 'identity') return 'identity'
   const known = CONTENT_ENCODINGS.find((candidate) => candidate === coding)
   if (known !== undefined) return known
@@ -58,9 +63,20 @@ function readEncoding(request: IncomingMessage): ContentEncoding | 'identity' {
   )
 }
 
+const PREFERENCE_PATTERN = /^\s*handling\s*=\s*(?:"([^"]*)"|([^\s;]*))/i
+
+/** `handling` of `Prefer`; where it is given twice the first counts, and what we do not know is ignored (RFC 7240, 2). */
+function readStrict(request: IncomingMessage): boolean {
+  for (const preference of headerValues(request, PREFER).join(',').split(',')) {
+    const match = PREFERENCE_PATTERN.exec(preference)
+    if (match !== null) return `handling=${match[1] ?? match[2]}`.toLowerCase() === HANDLING_STRICT
+  }
+  return false
+}
+
 /**
  * Reads the headers before the body.
- * @throws {Refusal} `unsupported_media_type`, `unsupported_encoding` (415) or `invalid_webhook_id` (400).
+ * @throws {Refusal} `unsupported_media_type`, `unsupported_encoding` (415), `invalid_webhook_id` or `malformed_request` (400).
  */
 export function readHead(request: IncomingMessage): BatchHead {
   assertJson(request)
@@ -74,8 +90,9 @@ export function readHead(request: IncomingMessage): BatchHead {
   }
   return {
     id,
-    timestamp: onlyValue(request, WEBHOOK_TIMESTAMP),
-    signature: onlyValue(request, WEBHOOK_SIGNATURE),
+    timestamp: atMostOnce(request, WEBHOOK_TIMESTAMP),
+    signature: atMostOnce(request, WEBHOOK_SIGNATURE),
     encoding,
+    strict: readStrict(request),
   }
 }

@@ -1,61 +1,85 @@
 import { hash } from 'node:crypto'
-import type { IncomingMessage } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import { LIMITS, parseTraceparent, TRACEPARENT, type TraceParent } from '@hq-export/contract'
+import { inStep } from '@hq-export/tracing/span.ts'
 import type pg from 'pg'
+import type { Admission } from '../admission/admission.ts'
+import type { RateLimitHeaders } from '../admission/key-quotas.ts'
+import type { RequestShare } from '../admission/request-budget.ts'
 import type { IngestKey } from '../ingest-key.ts'
+import type { KeyRing } from '../keys/key-ring.ts'
 import { Refusal } from '../refusal.ts'
 import { traceBatch } from '../trace-batch.ts'
-import { type Admission, admit } from './admit.ts'
 import { findDatasetRules } from './dataset-rules.ts'
 import { decode } from './decode.ts'
 import { decompress } from './decompress.ts'
 import { lazyRowSpans } from './lazy-row-spans.ts'
-import { readBody } from './read-body.ts'
-import { readHead } from './read-head.ts'
+import { declaredBytes, readBody } from './read-body.ts'
+import { type BatchHead, readHead } from './read-head.ts'
 import { type StoredBatch, storeBatch } from './store-batch.ts'
 import { validate } from './validate.ts'
-import { assertOwnSource, verifyBatch } from './verify-batch.ts'
+import { assertMayWrite, assertOwnSource, verifyBatch } from './verify-batch.ts'
 
 /** What receiving a batch needs. */
 export interface Receiving {
   readonly pool: pg.Pool
-  readonly keys: readonly IngestKey[]
-  readonly admission: Readonly<Admission>
+  readonly keys: KeyRing
+  readonly admission: Admission
   /** Clock of `webhook-timestamp`, in milliseconds since the epoch. */
   readonly now: () => number
-  readonly bodyTimeoutMs: number
+}
+
+/** A batch that is in HQ, and what its caller is told beside the answer. */
+export interface ReceivedBatch extends StoredBatch {
+  readonly strict: boolean
+  readonly rateLimit: RateLimitHeaders
+}
+
+/** A request whose signature is good: only now it may cost more than its own bytes. */
+interface VerifiedBatch {
+  readonly head: BatchHead
+  readonly wire: Buffer
+  readonly key: IngestKey
+  readonly share: RequestShare
+  readonly callerTrace: TraceParent | undefined
 }
 
 /** Where nothing traces here, the ledger keeps what the caller sent. */
-function callerTrace(request: IncomingMessage): TraceParent | undefined {
+function callerTraceOf(request: IncomingMessage): TraceParent | undefined {
   const traceparent = request.headers[TRACEPARENT]
   return typeof traceparent === 'string' ? parseTraceparent(traceparent) : undefined
 }
 
-/**
- * The way of a batch, in order (design 6): admit, read, verify, decompress, decode, validate, store. Nothing is
- * decompressed or parsed that was not signed; nothing is written before all of it is read.
- * @throws {Refusal} of whichever step refuses the request.
- */
-export async function receiveBatch(
-  request: IncomingMessage,
-  receiving: Receiving,
+/** Decompresses into the room that the process has for it. */
+async function unpack({ head, wire, share }: VerifiedBatch): Promise<Buffer> {
+  if (head.encoding !== 'identity') share.resize(wire.length + LIMITS.maxDecodedBytes)
+  const body = await inStep('decompress', () =>
+    decompress(wire, head.encoding, LIMITS.maxDecodedBytes),
+  )
+  share.resize(wire.length + body.length)
+  return body
+}
+
+async function storeVerified(
+  verified: VerifiedBatch,
+  { pool, keys }: Receiving,
 ): Promise<StoredBatch> {
-  const { pool, keys, admission, now, bodyTimeoutMs } = receiving
-  admit(admission)
-  const head = readHead(request)
-  const wire = await readBody(request, { maxBytes: LIMITS.maxWireBytes, timeoutMs: bodyTimeoutMs })
-  const key = verifyBatch(head, wire, keys, now())
-  const body = await decompress(wire, head.encoding, LIMITS.maxDecodedBytes)
-  const batch = decode(body, LIMITS.maxRows)
+  const { head, wire, key, callerTrace } = verified
+  const body = await unpack(verified)
+  const batch = await inStep('decode', () => decode(body, LIMITS.maxRows))
   const { envelope, text } = batch
   assertOwnSource(envelope.source, key)
+  keys.noteUse(key)
+  assertMayWrite(envelope.dataset, key)
   const rules = findDatasetRules(envelope.dataset, envelope.schema_version)
   if (rules === undefined) throw new Refusal('unknown_dataset')
 
   return traceBatch(envelope, head.id, async (span) => {
     const rowSpans = lazyRowSpans(text)
-    const rows = validate(batch, rules, key, { rowSpans, maxRowBytes: LIMITS.maxRowBytes })
+    const { maxRowBytes } = LIMITS
+    const rows = await inStep('validate', () =>
+      validate(batch, rules, key, { rowSpans, maxRowBytes }),
+    )
     const entry = {
       source: envelope.source,
       batch: head.id,
@@ -64,10 +88,41 @@ export async function receiveBatch(
       schemaVersion: envelope.schema_version,
       epoch: envelope.epoch,
       keyId: key.id,
-      trace: span?.spanContext() ?? callerTrace(request),
+      trace: span?.spanContext() ?? callerTrace,
       wireBytes: wire.length,
       decodedBytes: body.length,
     }
-    return storeBatch(pool, entry, batch, rows, rowSpans)
+    return storeBatch(pool, entry, batch, rows, rowSpans, head.strict)
   })
+}
+
+/**
+ * The way of a batch, in order (design 6): admit, read, verify, decompress, decode, validate, store. Nothing is
+ * decompressed or parsed that was not signed; nothing is written before all of it is read. Before the signature is known to be good a
+ * request gets a share of what the process holds, and no more: who sent it is not known. From then on its key pays.
+ * @throws {Refusal} of whichever step refuses the request.
+ */
+export async function receiveBatch(
+  request: IncomingMessage,
+  response: ServerResponse,
+  receiving: Receiving,
+): Promise<ReceivedBatch> {
+  const { keys, admission, now } = receiving
+  const { budget, quotas, bulkhead, limits } = admission
+  admission.admit()
+  const head = readHead(request)
+  using share = budget.enter(declaredBytes(request, LIMITS.maxWireBytes))
+  const wire = await inStep('read body', () =>
+    readBody(request, response, {
+      maxBytes: LIMITS.maxWireBytes,
+      timeoutMs: limits.bodyTimeoutMs,
+      idleTimeoutMs: limits.bodyIdleTimeoutMs,
+    }),
+  )
+  share.resize(wire.length)
+  const key = await inStep('verify', () => verifyBatch(head, wire, keys, now()))
+  const rateLimit = quotas.charge(key, wire.length, now())
+  const verified = { head, wire, key, share, callerTrace: callerTraceOf(request) }
+  const stored = await bulkhead.run(key.id, () => storeVerified(verified, receiving))
+  return { ...stored, strict: head.strict, rateLimit }
 }

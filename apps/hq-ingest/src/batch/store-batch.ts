@@ -8,6 +8,7 @@ import { answerOf } from './answer.ts'
 import type { DecodedBatch } from './decode.ts'
 import { claimBatch, type LedgerEntry, MissingPartitionError, recordBatch } from './ledger.ts'
 import { quarantineRows } from './quarantine-rows.ts'
+import { rowsRefused } from './rows-refused.ts'
 import { fromStored } from './stored-answer.ts'
 import type { ValidatedRows } from './validate.ts'
 
@@ -24,7 +25,8 @@ function keyAt({ accepted, refused }: ValidatedRows): (index: number) => string 
 
 /**
  * The one transaction: ledger, rows, quarantined rows, all or nothing. Returns after COMMIT.
- * @throws {Refusal} `in_flight` (409) or `webhook_id_reused` (422).
+ * @param strict all rows or none: a refused one undoes the others.
+ * @throws {Refusal} `in_flight` (409), `webhook_id_reused` or, if strict, `rows_refused` (422).
  * @throws {DatabaseUnavailableError} when HQ cannot be written.
  */
 export async function storeBatch(
@@ -33,13 +35,14 @@ export async function storeBatch(
   batch: DecodedBatch,
   rows: ValidatedRows,
   rowSpans: () => readonly Span[],
+  strict: boolean,
 ): Promise<StoredBatch> {
   try {
-    return await storeOnce(pool, entry, batch, rows, rowSpans)
+    return await storeOnce(pool, entry, batch, rows, rowSpans, strict)
   } catch (error) {
     if (!(error instanceof MissingPartitionError)) throw error
     await addMissingPartition(pool)
-    return await storeOnce(pool, entry, batch, rows, rowSpans)
+    return await storeOnce(pool, entry, batch, rows, rowSpans, strict)
   }
 }
 
@@ -49,6 +52,7 @@ function storeOnce(
   batch: DecodedBatch,
   rows: ValidatedRows,
   rowSpans: () => readonly Span[],
+  strict: boolean,
 ): Promise<StoredBatch> {
   const { source, dataset, epoch } = batch.envelope
   return transact(pool, async (client) => {
@@ -68,6 +72,7 @@ function storeOnce(
     const origin = { source, batch: entry.batch, epoch }
     const applied = await applyRows(client, dataset, rows.accepted, origin)
     const refused = [...rows.refused, ...applied.refused]
+    if (strict && refused.length > 0) throw rowsRefused(refused)
     await quarantineRows(client, entry, batch, rowSpans, refused)
     const answer = answerOf(entry.batch, batch.envelope.rows.length, applied, refused)
     await recordBatch(client, entry, answer)

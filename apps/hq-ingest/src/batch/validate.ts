@@ -1,5 +1,6 @@
 import {
   type EnvelopeRow,
+  LIMITS,
   locateMembers,
   rowProblem,
   type Span,
@@ -12,6 +13,7 @@ import { type AcceptedRow, pointerTo, type RefusedRow } from './batch-row.ts'
 import type { DatasetRules } from './dataset-rules.ts'
 import type { DecodedBatch } from './decode.ts'
 import { findUnrepresentable, isSuspicious } from './find-unrepresentable.ts'
+import { nestingOf } from './nesting.ts'
 
 /** Every row of a batch, on one of two sides. */
 export interface ValidatedRows {
@@ -35,6 +37,8 @@ interface Validation {
   readonly mayHoldSecrets: boolean
   /** Undefined where the whole body is smaller than the limit of one row. */
   readonly maxRowBytes: number | undefined
+  /** The body is nested deeper than a row may be. */
+  readonly deep: boolean
 }
 
 function spanAt(validation: Pick<Validation, 'rowSpans'>, index: number): Span {
@@ -93,18 +97,20 @@ function findSecret(validation: Validation, index: number): Fault | undefined {
   return { code: 'secret_detected', column, detail, storedText }
 }
 
+function findTooDeep({ deep, text, ...validation }: Validation, index: number): Fault | undefined {
+  if (!deep) return undefined
+  const { start, end } = spanAt(validation, index)
+  if (nestingOf(Buffer.from(text.slice(start, end))).depth <= LIMITS.maxRowDepth) return undefined
+  const detail = `a row must not be nested deeper than ${LIMITS.maxRowDepth}`
+  return { code: 'invalid_value', column: null, detail }
+}
+
 /** U+0000 and lone surrogates anywhere in the row: values, JSON inside of strings, unknown columns and their names. */
 function findUnstorable(validation: Validation, index: number): Fault | undefined {
   const { rules, suspicious, text } = validation
   if (!suspicious) return undefined
   for (const [name, { start, end }] of locateMembers(text, spanAt(validation, index).start)) {
-    const value = text.slice(start, end)
-    const inside = rules.jsonColumns.has(name) ? JSON.parse(value) : null
-    const code =
-      findUnrepresentable(value) ??
-      (typeof inside === 'string' ? findUnrepresentable(inside) : undefined)
-    if (code !== undefined)
-      return { code, column: name, detail: `${name} holds text that cannot be stored` }
+    // The name first: a fault of the value is stored under it.
     const nameCode = findUnrepresentable(JSON.stringify(name))
     if (nameCode !== undefined) {
       return {
@@ -113,6 +119,13 @@ function findUnstorable(validation: Validation, index: number): Fault | undefine
         detail: 'a column name holds text that cannot be stored',
       }
     }
+    const value = text.slice(start, end)
+    const inside = rules.jsonColumns.has(name) ? JSON.parse(value) : null
+    const code =
+      findUnrepresentable(value) ??
+      (typeof inside === 'string' ? findUnrepresentable(inside) : undefined)
+    if (code !== undefined)
+      return { code, column: name, detail: `${name} holds text that cannot be stored` }
   }
   return undefined
 }
@@ -136,6 +149,7 @@ function findFault(
   const early =
     findSecret(validation, index) ??
     findOversize(validation, row, index) ??
+    findTooDeep(validation, index) ??
     findUnstorable(validation, index)
   if (early !== undefined) return early
   if (!rules.isValid(row)) {
@@ -192,6 +206,7 @@ export function validate(
     rowSpans: options.rowSpans,
     suspicious,
     mayHoldSecrets: suspicious || mayHoldSecret(text),
+    deep: batch.depth > LIMITS.maxRowDepth,
     maxRowBytes: batch.bytes > options.maxRowBytes ? options.maxRowBytes : undefined,
   }
   const accepted: AcceptedRow[] = []

@@ -1,5 +1,6 @@
-import { type VerifyFailure, verify } from '@hq-export/contract'
+import { HEARTBEAT_DATASET, type VerifyFailure, verify } from '@hq-export/contract'
 import type { IngestKey } from '../ingest-key.ts'
+import type { KeyRing } from '../keys/key-ring.ts'
 import { Refusal } from '../refusal.ts'
 import type { BatchHead } from './read-head.ts'
 
@@ -13,18 +14,23 @@ function unauthorized(reason: DistrustReason): Refusal {
 /**
  * Verifies the signature over the bytes as they came, before anything is decompressed or parsed.
  * @returns the key that signed.
- * @throws {Refusal} `unauthorized` (401), uniform.
+ * @throws {Refusal} `unauthorized` (401), uniform; `database_unavailable` (503) where the key may be one that cannot be
+ * read now: a 401 would halt a producer that is in the right.
  */
-export function verifyBatch(
+export async function verifyBatch(
   head: BatchHead,
   wire: Buffer,
-  keys: readonly IngestKey[],
+  keys: KeyRing,
   nowMs: number,
-): IngestKey {
+): Promise<IngestKey> {
   const { id, timestamp, signature } = head
-  const result = verify({ id, timestamp, signature, body: wire, nowMs }, keys)
-  if (!result.ok) throw unauthorized(result.failure)
-  return result.key
+  const candidates = await keys.candidatesAt(nowMs)
+  const result = verify({ id, timestamp, signature, body: wire, nowMs }, candidates.keys)
+  if (result.ok) return result.key
+  if (!candidates.complete && result.failure === 'signature_mismatch') {
+    throw new Refusal('database_unavailable', undefined, { cause: 'keys_unreadable' })
+  }
+  throw unauthorized(result.failure)
 }
 
 /**
@@ -33,4 +39,13 @@ export function verifyBatch(
  */
 export function assertOwnSource(source: string, key: IngestKey): void {
   if (source !== key.source) throw unauthorized('foreign_source')
+}
+
+/**
+ * A key may be limited to some datasets; the heartbeat, a source's sign of life, is never refused.
+ * @throws {Refusal} `not_allowed` (403).
+ */
+export function assertMayWrite(dataset: string, { datasets }: IngestKey): void {
+  if (datasets === undefined || dataset === HEARTBEAT_DATASET || datasets.has(dataset)) return
+  throw new Refusal('not_allowed')
 }

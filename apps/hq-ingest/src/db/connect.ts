@@ -19,6 +19,7 @@ const SESSION_SETTINGS: Readonly<Record<string, string>> = {
 }
 
 const CONNECT_TIMEOUT_MS = 5_000
+const PROBE_TIMEOUT_MS = 2_000
 
 function withSessionSettings(databaseUrl: string): string {
   const url = new URL(databaseUrl)
@@ -30,14 +31,33 @@ function withSessionSettings(databaseUrl: string): string {
   return url.href
 }
 
-/** A pool whose sessions run as the writer role. Connects on first use. */
-export function createPool(databaseUrl: string, maxConnections: number): pg.Pool {
+/** A pool whose sessions run as the writer role. Connects on first use. `timeouts` are those of the client side. */
+export function createPool(
+  databaseUrl: string,
+  maxConnections: number,
+  timeouts: Pick<pg.PoolConfig, 'query_timeout' | 'connectionTimeoutMillis'> = {},
+): pg.Pool {
   return new pg.Pool({
     connectionString: withSessionSettings(databaseUrl),
     application_name: 'hq-ingest',
     max: maxConnections,
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
     keepAlive: true,
+    ...timeouts,
+  })
+}
+
+/**
+ * The one session that proves that HQ can be written. The limit is the client's own: the server's would end a COMMIT that waits for a standby
+ * as if it had been answered.
+ */
+export function createProbePool(databaseUrl: string): pg.Pool {
+  return new pg.Pool({
+    connectionString: withSessionSettings(databaseUrl),
+    application_name: 'hq-ingest readiness',
+    max: 1,
+    connectionTimeoutMillis: PROBE_TIMEOUT_MS,
+    query_timeout: PROBE_TIMEOUT_MS,
   })
 }
 

@@ -24,3 +24,8 @@ export function isRowFault(error: unknown): error is pg.DatabaseError {
 export function isTransient(error: unknown): boolean {
   return error instanceof pg.DatabaseError && (error.code === '40001' || error.code === '40P01')
 }
+
+/** True where every session of the pool was taken for as long as one may wait: pg-pool has no code for it, and no other failure has this text. */
+export function isPoolExhausted(error: unknown): boolean {
+  return error instanceof Error && error.message === 'timeout exceeded when trying to connect'
+}

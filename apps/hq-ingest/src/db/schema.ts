@@ -65,6 +65,7 @@ export const operationRuns = hq.table(
     errorMessage: text('error_message'),
     createdAt: instant('created_at').notNull(),
     ...housekeeping(),
+    outcome: text(),
   },
   (t) => [
     primaryKey({ name: 'dx_operation_runs_v1_pkey', columns: [t.runId] }),
@@ -269,6 +270,41 @@ export const heartbeat = ingest.table(
     epoch: text(),
   },
   (t) => [primaryKey({ name: 'heartbeat_pkey', columns: [t.source] })],
+)
+
+/** Keys that may sign batches; secrets are sealed. */
+export const key = ingest.table(
+  'key',
+  {
+    createdAt: instant('created_at').notNull(),
+    notBefore: instant('not_before'),
+    notAfter: instant('not_after'),
+    revokedAt: instant('revoked_at'),
+    bytesPerMinute: bigint('bytes_per_minute', { mode: 'bigint' }),
+    requestsPerMinute: integer('requests_per_minute'),
+    id: text().notNull(),
+    source: text().notNull(),
+    kind: text().notNull(),
+    label: text(),
+    orgs: uuid().array(),
+    datasets: text().array(),
+    publicKey: text('public_key'),
+    masterKeyId: text('master_key_id'),
+    nonce: bytes(),
+    sealedSecret: bytes('sealed_secret'),
+  },
+  (t) => [primaryKey({ name: 'key_pkey', columns: [t.id] })],
+)
+
+/** When each key was last used. */
+export const keyUse = ingest.table(
+  'key_use',
+  {
+    lastUsedAt: instant('last_used_at').notNull(),
+    keyId: text('key_id').notNull(),
+    source: text().notNull(),
+  },
+  (t) => [primaryKey({ name: 'key_use_pkey', columns: [t.keyId] })],
 )
 
 /** What operators did by hand. */

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import pg from 'pg'
-import { DatabaseUnavailableError, isTransient } from './database-failure.ts'
+import { atCapacity } from '../admission/at-capacity.ts'
+import { DatabaseUnavailableError, isPoolExhausted, isTransient } from './database-failure.ts'
 
 const MAX_ATTEMPTS = 4
 const RETRY_BASE_MS = 10
@@ -17,6 +18,7 @@ async function openSession(pool: pg.Pool): Promise<Session> {
   try {
     return { client: await pool.connect(), lost: false }
   } catch (error) {
+    if (isPoolExhausted(error)) throw atCapacity('every session with HQ is taken')
     throw new DatabaseUnavailableError(error)
   }
 }
@@ -76,6 +78,7 @@ async function runOnSession<T>(
 /**
  * Runs `work` in one READ COMMITTED transaction and returns after COMMIT. Deadlocks and serialization failures run
  * it again, a few times, so it must not have effects outside the database.
+ * @throws {Refusal} `at_capacity` when no session becomes free in time.
  * @throws {DatabaseUnavailableError} when the database is at fault; anything else that `work` throws passes.
  */
 export async function transact<T>(

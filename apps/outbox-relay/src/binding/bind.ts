@@ -10,6 +10,7 @@ import { type Installation, install } from './install.ts'
 import { isInstalled, readInstalled } from './installed.ts'
 import { loadBinding } from './load-binding.ts'
 import { LockRefusedError } from './lock-relations.ts'
+import { refuseVirtualColumns } from './refuse-virtual-columns.ts'
 
 const LOCK_WAIT_MS = 2000
 const ATTEMPTS = 30
@@ -89,6 +90,7 @@ async function bindOn(
   if (isInstalled(sql, await readInstalled(client))) return summary(binding, sql, false)
   const refused = await checkExpressions(client, binding)
   if (refused.length > 0) throw new BindingError(binding.name, refused)
+  await refuseVirtualColumns(client, binding, sources)
   await installPatiently(client, { binding, sources, sql }, options)
   return summary(binding, sql, true)
 }

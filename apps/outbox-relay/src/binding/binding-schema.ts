@@ -1,5 +1,7 @@
 import { DATASETS, datasetByName } from '@hq-export/contract'
 import { z } from 'zod'
+import { expression, sourceColumn, sourceTable } from './binding-values.ts'
+import { sequence, settle, snapshot } from './late-data-schema.ts'
 
 /** Derived from the entity datasets, never bound by itself. */
 export const SNAPSHOTS_DATASET = 'dx_entity_snapshots_v1'
@@ -7,24 +9,6 @@ export const SNAPSHOTS_DATASET = 'dx_entity_snapshots_v1'
 const BINDABLE = DATASETS.map(({ name }) => name).filter((name) => name !== SNAPSHOTS_DATASET)
 /** Columns whose value the generator computes; a binding must not map them. */
 const COMPUTED_COLUMNS = ['export_schema_version']
-/** Encloses generated function bodies, so no expression may contain it. */
-export const BODY_QUOTE = '$capture$'
-/** Encloses generated SQL inside a function body. */
-export const QUERY_QUOTE = '$query$'
-
-const expression = z
-  .string()
-  .trim()
-  .min(1, 'must be a SQL expression over r')
-  .refine(
-    (text) => !text.includes(BODY_QUOTE) && !text.includes(QUERY_QUOTE),
-    `must not contain ${BODY_QUOTE} or ${QUERY_QUOTE}`,
-  )
-  .refine((text) => !text.includes('--') && !text.includes(';'), 'must not contain -- or ;')
-
-const sourceColumn = z.string().min(1).max(63)
-
-const sourceTable = z.string().regex(/^[^.\s]+\.[^.\s]+$/, 'must be schema.table, without quotes')
 
 const boundDataset = z
   .strictObject({
@@ -37,20 +21,22 @@ const boundDataset = z
     version: sourceColumn.optional(),
     /** Contract column to SQL expression over the row `r`; what is absent is `r.<same name>`. */
     columns: z.record(z.string(), expression).default({}),
+    /** Append datasets: joins after the row `r` whose aliases the expressions may use, one row to one. */
+    joins: expression.optional(),
+    /** Tables other than `table` that joins and expressions read; its owner must see every row of them. */
+    reads: z.array(sourceTable).default([]),
     /** Rows for which it is not true are outside the contract. */
     filter: expression.optional(),
     /** Append datasets whose rows change until they end: exported once, at the first of these values. */
     terminal: z
       .strictObject({ column: sourceColumn, values: z.array(z.string()).min(1) })
       .optional(),
+    /** Append datasets whose rows are completed by other rows in later transactions. */
+    settle: settle.optional(),
+    /** Append datasets: a contract column that counts within a group. */
+    sequence: sequence.optional(),
     /** Entity datasets: where the row of dx_entity_snapshots_v1 comes from. */
-    snapshot: z
-      .strictObject({
-        payload: expression,
-        capturedAt: expression,
-        sourceRunId: expression.default('null'),
-      })
-      .optional(),
+    snapshot: snapshot.optional(),
   })
   .superRefine((bound, context) => {
     const dataset = datasetByName(bound.dataset)
@@ -62,7 +48,14 @@ const boundDataset = z
     if (isUpsert && bound.terminal !== undefined) refuse(['terminal'], 'is for append datasets')
     if (!isUpsert && bound.version !== undefined) refuse(['version'], 'is for upsert datasets')
     if (!isUpsert && bound.snapshot !== undefined) refuse(['snapshot'], 'is for upsert datasets')
-    const computed = [...COMPUTED_COLUMNS, dataset.versionColumn]
+    for (const field of ['settle', 'sequence', 'joins'] as const) {
+      if (isUpsert && bound[field] !== undefined) refuse([field], 'is for append datasets')
+    }
+    if (bound.settle !== undefined && bound.terminal !== undefined)
+      refuse(['settle'], 'excludes terminal: a row settles once, when it is inserted')
+    if (bound.settle !== undefined && bound.key.length !== 1)
+      refuse(['settle'], 'needs a key of one column')
+    const computed = [...COMPUTED_COLUMNS, dataset.versionColumn, bound.sequence?.column]
     for (const name of Object.keys(bound.columns)) {
       if (computed.includes(name)) refuse(['columns', name], 'is computed and cannot be mapped')
       else if (!dataset.columns.some((column) => column.name === name))
@@ -75,6 +68,8 @@ export const bindingSchema = z
   .strictObject({
     $schema: z.string().optional(),
     name: z.string().regex(/^[a-z][a-z0-9-]{0,62}$/, 'must be lower case words joined by -'),
+    /** Extensions that expressions use. With uuid-ossp there is hq_export.uuid5(text), wherever the extension stands. */
+    extensions: z.array(z.enum(['uuid-ossp'])).default([]),
     datasets: z.array(boundDataset).min(1),
   })
   .superRefine(({ datasets }, context) => {
@@ -87,6 +82,15 @@ export const bindingSchema = z
         })
       }
     })
+    for (const [index, { dataset, settle }] of datasets.entries()) {
+      if (settle === undefined || datasets.some(({ table }) => table === settle.children.table))
+        continue
+      context.addIssue({
+        code: 'custom',
+        path: ['datasets', index, 'settle', 'children', 'table'],
+        message: `${dataset}: must be the table of another dataset of the binding`,
+      })
+    }
   })
 
 /** A validated binding. */

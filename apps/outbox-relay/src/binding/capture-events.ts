@@ -1,20 +1,40 @@
 import { type Dataset, datasetByName } from '@hq-export/contract'
 import pg from 'pg'
-import { type BoundDataset, QUERY_QUOTE } from './binding-schema.ts'
+import type { BoundDataset } from './binding-schema.ts'
+import { QUERY_QUOTE } from './binding-values.ts'
 import { captureFunction, type GeneratedFunction, insertIntoCurrent } from './capture-function.ts'
 import { captureDeleted, captureRows, insertDeleted, RING } from './capture-statement.ts'
+import { joinsSql } from './joins.ts'
+import { captureReinserted, captureWritten, REMEMBER_NESTED, remember } from './overtaken-rows.ts'
 import { onPartitionedEnd, onPartitionedUpdate } from './partitioned-events.ts'
 import { projectionOf, terminalSql } from './projection.ts'
+import { assignSequences } from './sequence-sql.ts'
+import { noteKeys, onPendingDelete } from './settle-capture.ts'
 import { isPartitioned, type SourceTable } from './source-table.ts'
+import { using, withBases } from './version-bases.ts'
 
 const { escapeIdentifier } = pg
 function onInsert(bound: BoundDataset): GeneratedFunction {
+  const { settle } = bound
+  // The bell follows its insert: FOUND is of the statement before it.
+  const capture =
+    settle === undefined
+      ? `${assignSequences(bound)}${captureWritten(bound, 'insert')}`
+      : `${noteKeys(bound, settle, 'n r')}\n${RING}`
   return captureFunction({
     bound,
     event: 'insert',
     rows: { kind: 'transition', table: 'n' },
-    capture: `${captureRows(bound, 'n r')}\n${RING}`,
+    capture: `${capture}${countFiltered(bound)}`,
   })
+}
+
+/** Counts inserted rows that the filter leaves out; nothing else is heard of them. */
+function countFiltered(bound: BoundDataset): string {
+  if (bound.filter === undefined) return ''
+  const { number } = datasetByName(bound.dataset)
+  return `
+  perform nextval('hq_export.filtered_${number}') from n r${joinsSql(bound)} where (${bound.filter}) is not true;`
 }
 
 /** The old rows are not read: a join of old and new is planned once, for the few rows of its first firing. */
@@ -23,7 +43,7 @@ function onUpdate(bound: BoundDataset): GeneratedFunction {
     bound,
     event: 'update',
     rows: { kind: 'transition', table: 'n' },
-    capture: `${captureRows(bound, 'n r')}\n${RING}`,
+    capture: captureWritten(bound, 'update'),
   })
 }
 
@@ -42,7 +62,8 @@ function onDelete(bound: BoundDataset): GeneratedFunction {
     bound,
     event: 'delete',
     rows: { kind: 'transition', table: 'o' },
-    capture: `${captureDeleted(bound, 'o r')}\n${RING}`,
+    capture: `${REMEMBER_NESTED}${remember('deleted')}${captureDeleted(bound, 'o r')}\n${RING}
+${captureReinserted(bound)}`,
   })
 }
 
@@ -52,7 +73,7 @@ function onLeave(bound: BoundDataset): GeneratedFunction {
     bound,
     event: 'leave',
     rows: { kind: 'record', record: 'old' },
-    capture: `${leaveGuard(bound)}${captureDeleted(bound, '(select old.*) r')}\n${RING}`,
+    capture: `${leaveGuard(bound)}${REMEMBER_NESTED}${captureDeleted(bound, '(select old.*) r')}\n${RING}`,
   })
 }
 
@@ -71,10 +92,12 @@ function leaveGuard(bound: BoundDataset): string {
  */
 function onTruncate(bound: BoundDataset): GeneratedFunction {
   const { number } = datasetByName(bound.dataset)
-  const insert = (table: string): string => {
-    const relation = `${QUERY_QUOTE} || tg_relid::regclass::text || ${QUERY_QUOTE}`
-    return `execute ${QUERY_QUOTE}${insertDeleted(bound, table, `only ${relation} r`)}${QUERY_QUOTE}`
-  }
+  const rows = `only ${QUERY_QUOTE} || tg_relid::regclass::text || ${QUERY_QUOTE} r`
+  const quoted = (sql: string): string => `${QUERY_QUOTE}${sql}${QUERY_QUOTE}`
+  const capture = (bases: string | undefined): string =>
+    insertIntoCurrent(
+      (table) => `execute ${quoted(insertDeleted(bound, table, rows, { bases }))}${using(bases)}`,
+    )
   return captureFunction({
     bound,
     event: 'truncate',
@@ -82,7 +105,7 @@ function onTruncate(bound: BoundDataset): GeneratedFunction {
     capture: `  if current_setting('transaction_isolation') not in ('read committed', 'read uncommitted') then
     insert into hq_export.capture_gap (dataset, operation) values (${number}, 'truncate');
   end if;
-${insertIntoCurrent(insert)}
+${withBases(bound, 'deleted', rows, { dynamic: quoted }, capture)}
 perform hq_export.ring();`,
   })
 }
@@ -101,7 +124,7 @@ function onBump(bound: BoundDataset): GeneratedFunction {
     bound,
     event: 'bump',
     rows: { kind: 'record', record: 'new' },
-    capture: `  insert into hq_export.version_base as b (dataset, key, base)
+    capture: `${REMEMBER_NESTED}${remember('bumped')}  insert into hq_export.version_base as b (dataset, key, base)
   select ${number}, ${key}, ${missing} from (select new.*) r
   on conflict (dataset, key) do update set base = hq_export.exported_version(b.base, excluded.base);`,
   })
@@ -124,6 +147,7 @@ export function captureFunctions(bound: BoundDataset, source: SourceTable): Gene
   const { semantics }: Dataset = datasetByName(bound.dataset)
   const isMovable = isPartitioned(source)
   if (semantics === 'append') {
+    if (bound.settle !== undefined) return [onInsert(bound), onPendingDelete(bound)]
     if (bound.terminal === undefined) return [onInsert(bound)]
     return [onInsert(bound), isMovable ? onPartitionedEnd(bound) : onEnd(bound)]
   }

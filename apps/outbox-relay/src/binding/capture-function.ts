@@ -1,9 +1,20 @@
 import { datasetByName } from '@hq-export/contract'
 import pg from 'pg'
-import { BODY_QUOTE, type BoundDataset } from './binding-schema.ts'
+import type { BoundDataset } from './binding-schema.ts'
+import { BODY_QUOTE } from './binding-values.ts'
+import { readsOtherRows } from './joins.ts'
+import { BASES } from './version-bases.ts'
 
 /** What fires a generated function. */
-export type CaptureEvent = 'insert' | 'update' | 'delete' | 'truncate' | 'leave' | 'bump'
+export type CaptureEvent =
+  | 'insert'
+  | 'update'
+  | 'delete'
+  | 'truncate'
+  | 'leave'
+  | 'bump'
+  | 'late'
+  | 'gone'
 
 /** A generated trigger function. */
 export interface GeneratedFunction {
@@ -18,6 +29,7 @@ export type RawRows =
   | { readonly kind: 'transition'; readonly table: 'n' | 'o' }
   | { readonly kind: 'record'; readonly record: 'new' | 'old' }
   | { readonly kind: 'table' }
+  | { readonly kind: 'none' }
 
 const OUTBOX_TABLES = [0, 1, 2]
 
@@ -51,6 +63,8 @@ function insertRaw(number: number, isDeleted: boolean, rows: RawRows): string {
     case 'table':
       return `execute format('${insert} select ${values}, row_to_json(r)::text from only %s r',
         ${current}, tg_relid::regclass) using v_sqlstate;`
+    case 'none':
+      return `insert into hq_export.capture_gap (dataset, operation) values (${number}, 'late');`
   }
 }
 
@@ -60,11 +74,11 @@ function insertRaw(number: number, isDeleted: boolean, rows: RawRows): string {
  */
 function disabledGuard(number: number, event: CaptureEvent, rows: RawRows): string {
   if (event === 'bump') return ''
-  // The statement trigger of the same update leaves the gap.
-  if (event === 'leave')
+  // The statement trigger of the same update leaves the gap, or that of the insert did.
+  if (event === 'leave' || event === 'late' || event === 'gone')
     return `
   if current_setting('hq_export.disabled', true) = 'on' then
-    return null;
+    return ${event === 'gone' ? 'old' : 'null'};
   end if;`
   const condition = rows.kind === 'transition' ? ` where exists (select from ${rows.table})` : ''
   return `
@@ -81,8 +95,8 @@ function disabledGuard(number: number, event: CaptureEvent, rows: RawRows): stri
  * fails too a bare marker that rows are missing. Only when not even the outbox can be written is there
  * nothing left but a warning in the server's log.
  *
- * Order inside: insert first, then ring (see hq_export.ring). A failed capture does not ring: it waits for the relay's safety
- * poll, and a doorbell that fails costs no row.
+ * Order inside: insert first, then ring (see hq_export.ring). A failed capture rings like any other; a doorbell that fails costs
+ * no row.
  */
 export function captureFunction(options: {
   readonly bound: BoundDataset
@@ -95,11 +109,13 @@ export function captureFunction(options: {
   const { bound, event, rows, capture } = options
   const { name, number } = datasetByName(bound.dataset)
   const isDeleted = event === 'delete' || event === 'truncate' || event === 'leave'
-  // A capture whose plan was made for few rows must not scan version_base for each of many.
+  // A capture whose plan was made for few rows must not scan version_base, or what it joins, for each of many.
   const settings = [
-    ...(bound.version === undefined ? [] : ['enable_seqscan = off']),
+    ...(bound.version === undefined && !readsOtherRows(bound) ? [] : ['enable_seqscan = off']),
     ...(options.settings ?? []),
   ]
+  // The only BEFORE ROW trigger: without its row there would be no delete.
+  const result = event === 'gone' ? 'old' : 'null'
   return {
     name: functionName(name, event),
     table: bound.table,
@@ -109,10 +125,10 @@ export function captureFunction(options: {
   set timezone = 'UTC'${settings.map((setting) => `\n  set ${setting}`).join('')}
 as ${BODY_QUOTE}
 declare
-  v_sqlstate text;
+  v_sqlstate text;${bound.version === undefined ? '' : `\n  ${BASES} jsonb;\n  v_overtaken boolean;`}
 begin${disabledGuard(number, event, rows)}
 ${capture}
-  return null;
+  return ${result};
 exception when others then
   v_sqlstate := sqlstate;
   begin
@@ -124,7 +140,12 @@ exception when others then
       raise warning 'hq_export: % of % was not captured: % (%)', tg_op, tg_relid::regclass, sqlerrm, sqlstate;
     end;
   end;
-  return null;
+  begin
+    perform hq_export.ring();
+  exception when others then
+    null; -- what was kept waits for the relay's poll
+  end;
+  return ${result};
 end ${BODY_QUOTE}`,
   }
 }

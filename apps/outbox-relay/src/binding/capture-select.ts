@@ -1,11 +1,21 @@
 import { datasetByName } from '@hq-export/contract'
 import pg from 'pg'
 import { type BoundDataset, SNAPSHOTS_DATASET } from './binding-schema.ts'
+import { joinsSql } from './joins.ts'
 import { projectionOf, snapshotIdSql, snapshotProjectionOf } from './projection.ts'
+import { baseSql } from './version-bases.ts'
 import { wireBodySql } from './wire-body.ts'
 
 /** What happened to the rows that a capture reads. */
 export type CaptureKind = 'current' | 'deleted'
+
+/** What narrows or speeds up a capture. */
+export interface CaptureOptions {
+  /** Condition beside the binding's own. */
+  readonly where?: string | undefined
+  /** SQL of the bases of the rows, see `withBases`; without, each is looked up. */
+  readonly bases?: string | undefined
+}
 
 /** Values of `outbox_n`'s columns for one contract row; the rest are column defaults. */
 export const OUTBOX_COLUMNS = 'dataset, version, deleted, key, traceparent, body'
@@ -21,18 +31,16 @@ export function captureSelect(
   bound: BoundDataset,
   kind: CaptureKind,
   from: string,
-  condition?: string,
+  { where: condition, bases }: CaptureOptions = {},
 ): string {
   const projection = projectionOf(bound, 'v.version')
-  const { dataset } = projection
   const filters = [...projection.filters, ...(condition === undefined ? [] : [condition])]
   const where = filters.length === 0 ? '' : `\nwhere ${filters.join(' and ')}`
   if (bound.version === undefined) {
     return `select ${projection.key} as key, ${wireBodySql(projection.columns)} as body
-from ${from}${where}`
+from ${from}${joinsSql(bound)}${where}`
   }
-  const current = `hq_export.exported_version((r.${pg.escapeIdentifier(bound.version)})::bigint, (
-  select b.base from hq_export.version_base b where b.dataset = ${dataset.number} and b.key = k.key))`
+  const current = `hq_export.exported_version((r.${pg.escapeIdentifier(bound.version)})::bigint, ${baseSql(bound, bases)})`
   // A delete is a version of its own, the one after the last.
   const version = kind === 'deleted' ? `hq_export.exported_version(${current}, 1)` : current
   const snapshot = snapshotProjectionOf(bound, projection, {

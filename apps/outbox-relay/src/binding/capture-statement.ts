@@ -1,24 +1,40 @@
 import { datasetByName } from '@hq-export/contract'
 import type { BoundDataset } from './binding-schema.ts'
 import { insertIntoCurrent } from './capture-function.ts'
-import { captureSelect, OUTBOX_COLUMNS, outboxSelect } from './capture-select.ts'
+import {
+  type CaptureOptions,
+  captureSelect,
+  OUTBOX_COLUMNS,
+  outboxSelect,
+} from './capture-select.ts'
+import { withBases } from './version-bases.ts'
 
 /** Insert first, then look whether the relay sleeps; a statement that captured nothing rings nobody. */
 export const RING = 'if found then perform hq_export.ring(); end if;'
 
-/** Captures rows of `from` (aliased `r`) as they are, and notes of keys that were deleted that they exist again. */
-export function captureRows(bound: BoundDataset, from: string, where?: string): string {
+/** One insert that captures rows of `from` (aliased `r`) as they are, and notes of keys that were deleted that they exist again. */
+export function insertRows(
+  bound: BoundDataset,
+  table: string,
+  from: string,
+  options: CaptureOptions = {},
+): string {
   const { number } = datasetByName(bound.dataset)
-  const select = captureSelect(bound, 'current', from, where)
+  const select = captureSelect(bound, 'current', from, options)
   if (bound.version === undefined) {
-    return insertIntoCurrent(
-      (table) => `insert into ${table} (${OUTBOX_COLUMNS})
-${outboxSelect(bound, 'current', `(${select})`)}`,
-    )
+    return `insert into ${table} (${OUTBOX_COLUMNS})
+${outboxSelect(bound, 'current', `(${select})`)}`
+  }
+  // Whoever took the bases has revived the keys with them, and must not read here.
+  if (options.bases !== undefined) {
+    return `with present as materialized (
+${select}
+)
+insert into ${table} (${OUTBOX_COLUMNS})
+${outboxSelect(bound, 'current', 'present')}`
   }
   // `= any (array(...))` and not a join: index lookups whatever rows the cached plan was made for.
-  return insertIntoCurrent(
-    (table) => `with present as materialized (
+  return `with present as materialized (
 ${select}
 ), revived as (
   update hq_export.version_base b set deleted_at = null
@@ -26,27 +42,33 @@ ${select}
     and b.key = any (array(select p.key from present p where p.is_rebased))
 )
 insert into ${table} (${OUTBOX_COLUMNS})
-${outboxSelect(bound, 'current', 'present')}`,
+${outboxSelect(bound, 'current', 'present')}`
+}
+
+/** Captures rows of `from` (aliased `r`) as they are, see {@link insertRows}. */
+export function captureRows(bound: BoundDataset, from: string, where?: string): string {
+  return withBases(bound, 'current', from, { where }, (bases) =>
+    insertIntoCurrent((table) => insertRows(bound, table, from, { where, bases })),
   )
 }
 
 /**
  * One insert that captures rows of `from` (aliased `r`) as deleted. Their version stays behind as the base of whoever comes
- * next under the key.
+ * next under the key; never below a base to which the relay has raised it meanwhile.
  */
 export function insertDeleted(
   bound: BoundDataset,
   table: string,
   from: string,
-  where?: string,
+  options: CaptureOptions = {},
 ): string {
   const { number } = datasetByName(bound.dataset)
   return `with gone as materialized (
-${captureSelect(bound, 'deleted', from, where)}
+${captureSelect(bound, 'deleted', from, options)}
 ), raised as (
   insert into hq_export.version_base as b (dataset, key, base, deleted_at)
   select ${number}, g.key, g.version, clock_timestamp() from gone g
-  on conflict (dataset, key) do update set base = excluded.base, deleted_at = excluded.deleted_at
+  on conflict (dataset, key) do update set base = greatest(b.base, excluded.base), deleted_at = excluded.deleted_at
 )
 insert into ${table} (${OUTBOX_COLUMNS})
 ${outboxSelect(bound, 'deleted', 'gone')}`
@@ -54,5 +76,7 @@ ${outboxSelect(bound, 'deleted', 'gone')}`
 
 /** Captures rows of `from` as deleted, see {@link insertDeleted}. */
 export function captureDeleted(bound: BoundDataset, from: string, where?: string): string {
-  return insertIntoCurrent((table) => insertDeleted(bound, table, from, where))
+  return withBases(bound, 'deleted', from, { where }, (bases) =>
+    insertIntoCurrent((table) => insertDeleted(bound, table, from, { where, bases })),
+  )
 }

@@ -66,6 +66,8 @@ function rowTriggers(bound: BoundDataset, root: SourceRelation): GeneratedTrigge
   const { semantics }: Dataset = datasetByName(bound.dataset)
   const whenRow = (condition: string): string => `after update\nfor each row when (${condition})`
   if (semantics === 'append') {
+    if (bound.settle !== undefined)
+      return [trigger(bound, root, 'gone', 'before delete\nfor each row')]
     if (bound.terminal === undefined) return []
     return [trigger(bound, root, 'update', whenRow(hasJustEnded(bound)))]
   }
@@ -82,13 +84,20 @@ function rowTriggers(bound: BoundDataset, root: SourceRelation): GeneratedTrigge
   ]
 }
 
+/** Statement triggers on the children of a settling dataset. */
+export function lateTriggers(bound: BoundDataset, children: SourceTable): GeneratedTrigger[] {
+  return children.relations.map((relation) =>
+    trigger(bound, relation, 'late', 'after insert\nreferencing new table as n for each statement'),
+  )
+}
+
 /** Every trigger of one dataset on its source table and the partitions below it. */
 export function captureTriggers(bound: BoundDataset, source: SourceTable): GeneratedTrigger[] {
   const [root] = source.relations
   if (root === undefined) throw new RangeError(`${source.table} has no relation`)
   const isMovable = isPartitioned(source)
   return [
-    ...(isMovable ? [] : rowTriggers(bound, root)),
+    ...(isMovable && bound.settle === undefined ? [] : rowTriggers(bound, root)),
     ...source.relations.flatMap((relation) => statementTriggers(bound, relation, isMovable)),
   ]
 }

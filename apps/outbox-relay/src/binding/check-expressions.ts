@@ -1,6 +1,10 @@
 import type pg from 'pg'
 import { type Binding, type BoundDataset, SNAPSHOTS_DATASET } from './binding-schema.ts'
-import { projectionOf, snapshotProjectionOf, tableSql, terminalSql } from './projection.ts'
+import { readTables } from './inspect-reads.ts'
+import { joinsSql } from './joins.ts'
+import { plannedTables } from './planned-tables.ts'
+import { projectionOf, snapshotProjectionOf, terminalSql } from './projection.ts'
+import { tableSql } from './table-sql.ts'
 
 /** An expression of a binding and where it stands, for the message. */
 interface Expression {
@@ -29,14 +33,26 @@ function expressionsOf(bound: BoundDataset): Expression[] {
 /**
  * Lets PostgreSQL parse each expression by itself, so that every wrong one is named, and not just the first of a view.
  * `explain` plans and runs nothing.
- * @returns one sentence per expression that PostgreSQL refuses.
+ * @param fromOf SQL of what takes the place of a bound table, if it is not the table.
+ * @returns one sentence per expression that PostgreSQL refuses, or that reads a table of which nobody looked whether the
+ * capture sees it.
  */
-export async function checkExpressions(client: pg.ClientBase, binding: Binding): Promise<string[]> {
+export async function checkExpressions(
+  client: pg.ClientBase,
+  binding: Pick<Binding, 'datasets'>,
+  fromOf: (bound: BoundDataset) => string = ({ table }) => tableSql(table),
+): Promise<string[]> {
   const problems: string[] = []
   for (const bound of binding.datasets) {
+    const named = [bound.table, ...readTables(bound)]
     for (const { place, sql } of expressionsOf(bound)) {
       try {
-        await client.query(`explain select ${sql} from ${tableSql(bound.table)} r`)
+        const query = `select ${sql} from ${fromOf(bound)} r${joinsSql(bound)}`
+        const unnamed = (await plannedTables(client, query)).filter(
+          (table) => !named.includes(table),
+        )
+        if (unnamed.length > 0)
+          problems.push(`${place} reads ${unnamed.join(', ')}; name it in reads`)
       } catch (error) {
         const { code, message } = error as pg.DatabaseError
         if (code === undefined) throw error

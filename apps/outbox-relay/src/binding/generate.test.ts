@@ -15,7 +15,13 @@ function sourcesOf(
   return new Map(
     binding.datasets.map(({ table }) => [
       table,
-      { table, owner: 'app', relations: [{ sql: table, hasStorage: true }], ...changes },
+      {
+        table,
+        owner: 'app',
+        columns: [{ name: 'org_id', type: 'uuid', isVirtual: false }],
+        relations: [{ sql: table, hasStorage: true }],
+        ...changes,
+      },
     ]),
   )
 }
@@ -29,6 +35,7 @@ test('the same binding over the same tables gives the same SQL and fingerprint',
 
 test.each([
   ['another owner', { owner: 'other' }],
+  ['another type of a column', { columns: [{ name: 'org_id', type: 'text', isVirtual: false }] }],
   [
     'a partition more',
     {
@@ -103,6 +110,6 @@ test('identifiers and literals of a binding are quoted', () => {
     ],
   })
   const { views } = generate(binding, sourcesOf(binding))
-  expect(views[0]?.sql).toContain('from "Ops"."order""s" r')
+  expect(views[0]?.sql).toContain('from "Ops"."order""s" hq_export_row')
   expect(views[0]?.sql).toContain(`r."Status" in ('it''s')`)
 })

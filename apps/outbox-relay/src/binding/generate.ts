@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto'
-import type { Binding, BoundDataset } from './binding-schema.ts'
+import type { Binding } from './binding-schema.ts'
 import { captureFunctions } from './capture-events.ts'
 import type { GeneratedFunction } from './capture-function.ts'
-import { captureTriggers, type GeneratedTrigger } from './capture-triggers.ts'
+import { captureTriggers, type GeneratedTrigger, lateTriggers } from './capture-triggers.ts'
+import { onLateChild } from './settle-capture.ts'
 import type { SourceTable } from './source-table.ts'
 import { datasetView, type GeneratedView, snapshotsView } from './view-sql.ts'
 
@@ -23,6 +24,7 @@ function fingerprintOf(
   for (const { sql, table } of [...parts.views, ...parts.functions]) {
     hash.update(JSON.stringify([sql, sources.get(table)?.owner]))
   }
+  for (const { rowFunction } of parts.views) hash.update(JSON.stringify(rowFunction?.sql ?? ''))
   for (const { sql } of parts.triggers) hash.update(JSON.stringify(sql))
   return hash.digest('hex')
 }
@@ -33,15 +35,24 @@ export function generate(
   sources: ReadonlyMap<string, SourceTable>,
 ): GeneratedSql {
   const snapshots = snapshotsView(binding)
-  const sourceOf = ({ table }: BoundDataset): SourceTable => {
+  const sourceOf = ({ table }: { readonly table: string }): SourceTable => {
     const source = sources.get(table)
     if (source === undefined) throw new RangeError(`${table} was not inspected`)
     return source
   }
   const parts = {
-    views: [...binding.datasets.map(datasetView), ...(snapshots === undefined ? [] : [snapshots])],
-    functions: binding.datasets.flatMap((bound) => captureFunctions(bound, sourceOf(bound))),
-    triggers: binding.datasets.flatMap((bound) => captureTriggers(bound, sourceOf(bound))),
+    views: [
+      ...binding.datasets.map((bound) => datasetView(bound, sourceOf(bound))),
+      ...(snapshots === undefined ? [] : [snapshots]),
+    ],
+    functions: binding.datasets.flatMap((bound) => [
+      ...captureFunctions(bound, sourceOf(bound)),
+      ...(bound.settle === undefined ? [] : [onLateChild(bound, bound.settle)]),
+    ]),
+    triggers: binding.datasets.flatMap((bound) => [
+      ...captureTriggers(bound, sourceOf(bound)),
+      ...(bound.settle === undefined ? [] : lateTriggers(bound, sourceOf(bound.settle.children))),
+    ]),
   }
   return { ...parts, fingerprint: fingerprintOf(parts, sources) }
 }

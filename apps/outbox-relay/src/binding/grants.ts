@@ -17,10 +17,17 @@ function captureGrants(owner: string): string[] {
     `grant usage on schema hq_export to ${role}`,
     `grant insert on hq_export.outbox_0, hq_export.outbox_1, hq_export.outbox_2, hq_export.capture_gap to ${role}`,
     `grant select, insert, update on hq_export.version_base to ${role}`,
-    `grant usage on sequence hq_export.outbox_seq to ${role}`,
-    `grant select on sequence hq_export.current_outbox, hq_export.doorbell to ${role}`,
+    `grant insert on hq_export.settle_0, hq_export.settle_1 to ${role}`,
+    `grant select, insert on hq_export.late_child, hq_export.assigned_sequence to ${role}`,
+    `grant select on hq_export.settle, hq_export.settled, hq_export.binding to ${role}`,
+    `grant usage on sequence hq_export.outbox_seq, hq_export.apart_sequence, hq_export.filtered_1, hq_export.filtered_2, hq_export.filtered_3,
+      hq_export.filtered_4 to ${role}`,
+    `grant select on sequence hq_export.current_outbox, hq_export.doorbell, hq_export.current_settle,
+      hq_export.settle_horizon to ${role}`,
     `grant execute on function hq_export.ring(), hq_export.current_traceparent(),
-      hq_export.exported_version(bigint, bigint), hq_export.snapshot_id(uuid, text, uuid, bigint) to ${role}`,
+      hq_export.exported_version(bigint, bigint), hq_export.snapshot_id(uuid, text, uuid, bigint),
+      hq_export.allowed_payload(jsonb, text[]), hq_export.first_text(text[], jsonb[]),
+      hq_export.entity_id(text, uuid, jsonb[]) to ${role}`,
   ]
 }
 

@@ -1,7 +1,9 @@
 import pg from 'pg'
 import type { Binding, BoundDataset } from './binding-schema.ts'
-import { tableSql } from './projection.ts'
-import type { SourceTable } from './source-table.ts'
+import { inspectExtensions } from './extensions.ts'
+import { inspectReads } from './inspect-reads.ts'
+import type { SourceColumn, SourceTable } from './source-table.ts'
+import { tableSql } from './table-sql.ts'
 
 const { escapeIdentifier } = pg
 
@@ -18,7 +20,7 @@ interface RelationRow {
   owner: string
   is_readable: boolean
   is_seen_whole: boolean
-  columns: { name: string; notNull: boolean }[]
+  columns: (SourceColumn & { notNull: boolean })[]
   unique_keys: string[][]
 }
 
@@ -38,7 +40,8 @@ select n.nspname as schema, c.relname as name, c.relkind as kind, o.rolname as o
   pg_catalog.has_table_privilege(o.oid, c.oid, 'select') as is_readable,
   not c.relrowsecurity or o.rolsuper or o.rolbypassrls
     or (c.relowner = o.oid and not c.relforcerowsecurity) as is_seen_whole,
-  (select coalesce(json_agg(json_build_object('name', a.attname, 'notNull', a.attnotnull) order by a.attnum), '[]')
+  (select coalesce(json_agg(json_build_object('name', a.attname, 'notNull', a.attnotnull,
+     'type', pg_catalog.format_type(a.atttypid, -1), 'isVirtual', a.attgenerated = 'v') order by a.attnum), '[]')
    from pg_catalog.pg_attribute a
    where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped) as columns,
   (select coalesce(json_agg((
@@ -98,6 +101,17 @@ function tableProblems(bound: BoundDataset, relations: readonly RelationRow[]): 
   return problems
 }
 
+/** One view shows the snapshots of all entities, and it reads histories as one role. */
+function ownerProblems({ datasets }: Binding, sources: ReadonlyMap<string, SourceTable>): string[] {
+  const entities = datasets.filter(({ snapshot }) => snapshot !== undefined)
+  const found = entities.map(({ table }) => sources.get(table)?.owner)
+  const owners = new Set(found.filter((owner) => owner !== undefined))
+  const hasHistory = entities.some(({ snapshot }) => snapshot?.history !== undefined)
+  if (!hasHistory || owners.size <= 1) return []
+  const names = entities.map(({ table }) => table).join(', ')
+  return [`a history needs one owner for ${names}; give them one, or leave snapshot.history out`]
+}
+
 /** Reads the bound tables from the catalog: no lock on them beyond a catalog look-up's. */
 export async function inspectSources(client: pg.ClientBase, binding: Binding): Promise<Inspection> {
   const sources = new Map<string, SourceTable>()
@@ -111,11 +125,15 @@ export async function inspectSources(client: pg.ClientBase, binding: Binding): P
     sources.set(bound.table, {
       table: bound.table,
       owner: root.owner,
+      columns: root.columns.map(({ name, type, isVirtual }) => ({ name, type, isVirtual })),
       relations: rows.map(({ schema, name, kind }) => ({
         sql: `${escapeIdentifier(schema)}.${escapeIdentifier(name)}`,
         hasStorage: kind === 'r',
       })),
     })
+    problems.push(...(await inspectReads(client, bound, root.owner)))
   }
+  problems.push(...ownerProblems(binding, sources))
+  problems.push(...(await inspectExtensions(client, binding)))
   return { sources, problems }
 }

@@ -1,11 +1,13 @@
 import { datasetByName } from '@hq-export/contract'
 import pg from 'pg'
+import { beginSettling } from './begin-settling.ts'
 import { type Binding, SNAPSHOTS_DATASET } from './binding-schema.ts'
+import { createExtensionFunctions } from './extensions.ts'
 import type { GeneratedSql } from './generate.ts'
 import { grantsFor } from './grants.ts'
+import { raiseAboveHistory } from './history-sql.ts'
 import { obsoleteFunctions, obsoleteTriggers, readInstalled } from './installed.ts'
 import { lockRelations } from './lock-relations.ts'
-import { refuseVirtualColumns } from './refuse-virtual-columns.ts'
 import type { SourceTable } from './source-table.ts'
 import { viewName } from './view-sql.ts'
 
@@ -23,15 +25,22 @@ export interface Installation {
 }
 
 async function createViews(client: pg.ClientBase, { sql, sources }: Installation): Promise<void> {
-  for (const { name, table, sql: create } of sql.views) {
+  const owners = [...sources.values()].map(({ owner }) => escapeIdentifier(owner))
+  const readers = ['hq_export_relay', ...owners].join(', ')
+  for (const { name, table, rowFunction, sql: create } of sql.views) {
+    const owner = escapeIdentifier(sources.get(table)?.owner ?? '')
+    if (rowFunction !== undefined) {
+      const { signature } = rowFunction
+      await client.query(rowFunction.sql)
+      await client.query(`revoke all on function ${signature} from public`)
+      await client.query(`alter function ${signature} owner to ${owner}`)
+      // Inlined, it runs as whoever reads the view.
+      await client.query(`grant execute on function ${signature} to ${readers}`)
+    }
     await client.query(create)
     // The view reads the table as its owner, so a reader of the view needs no right on the application's tables.
-    await client.query(
-      `alter view ${viewName(name)} owner to ${escapeIdentifier(sources.get(table)?.owner ?? '')}`,
-    )
-    await client.query(`grant select on ${viewName(name)} to hq_export_relay`)
-    const readers = [...sources.values()].map(({ owner }) => escapeIdentifier(owner))
-    await client.query(`grant select on ${viewName(name)} to ${readers.join(', ')}`)
+    await client.query(`alter view ${viewName(name)} owner to ${owner}`)
+    await client.query(`grant select on ${viewName(name)} to ${readers}`)
   }
 }
 
@@ -47,6 +56,9 @@ async function createFunctions(
     )
   }
 }
+
+const BOUND_BEFORE = `
+select dataset, pg_catalog.jsonb_exists(definition, 'settle') as settles from hq_export.binding`
 
 async function recordBinding(client: pg.ClientBase, installation: Installation): Promise<void> {
   const { binding, sql } = installation
@@ -65,11 +77,13 @@ async function recordBinding(client: pg.ClientBase, installation: Installation):
       { derivedFrom: snapshotSources.map(({ dataset }) => dataset) },
     ])
   }
-  await client.query('delete from hq_export.binding')
+  const { rows: before } = await client.query<{ dataset: string; since: string }>(
+    `delete from hq_export.binding returning dataset, captured_since::text as since`,
+  )
   for (const [dataset, table, definition] of rows) {
     await client.query(
-      `insert into hq_export.binding (number, dataset, name, source_table, fingerprint, definition)
-       values ($1, $2, $3, $4, $5, $6)`,
+      `insert into hq_export.binding (number, dataset, name, source_table, fingerprint, definition, captured_since)
+       values ($1, $2, $3, $4, $5, $6, coalesce($7::timestamptz, pg_catalog.clock_timestamp()))`,
       [
         datasetByName(dataset).number,
         dataset,
@@ -77,6 +91,7 @@ async function recordBinding(client: pg.ClientBase, installation: Installation):
         table,
         sql.fingerprint,
         JSON.stringify(definition),
+        before.find((row) => row.dataset === dataset)?.since ?? null,
       ],
     )
   }
@@ -100,11 +115,23 @@ export async function install(client: pg.ClientBase, installation: Installation)
     const installed = await readInstalled(client)
     const grants = await grantsFor(client, sources)
     for (const grant of grants.before) await client.query(grant)
+    const owners = [...new Set([...sources.values()].map(({ owner }) => owner))]
+    await createExtensionFunctions(client, installation.binding, owners)
     if (installed.views.length > 0)
       await client.query(`drop view ${installed.views.map(viewName).join(', ')}`)
+    if (installed.rowFunctions.length > 0)
+      await client.query(`drop function ${installed.rowFunctions.join(', ')}`)
     await createViews(client, installation)
-    await refuseVirtualColumns(client, installation.binding)
     await createFunctions(client, installation)
+
+    const { rows: previous } = await client.query<{ dataset: string; settles: boolean }>(
+      BOUND_BEFORE,
+    )
+    for (const bound of installation.binding.datasets) {
+      const raise = raiseAboveHistory(bound)
+      if (raise !== undefined && !previous.some(({ dataset }) => dataset === bound.dataset))
+        await client.query(raise)
+    }
 
     const obsolete = obsoleteTriggers(sql, installed)
     await lockRelations(client, {
@@ -119,6 +146,12 @@ export async function install(client: pg.ClientBase, installation: Installation)
     for (const name of obsoleteFunctions(sql, installed))
       await client.query(`drop function ${name}()`)
     for (const grant of grants.after) await client.query(grant)
+    const settling = previous.filter(({ settles }) => settles)
+    await beginSettling(
+      client,
+      installation.binding,
+      settling.map(({ dataset }) => dataset),
+    )
     await recordBinding(client, installation)
     await client.query('commit')
   } catch (error) {

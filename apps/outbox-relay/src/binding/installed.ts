@@ -14,6 +14,8 @@ export interface Installed {
   readonly fingerprints: readonly string[]
   /** Names of projection views, without schema. */
   readonly views: readonly string[]
+  /** Signatures of the functions that views read their tables through. */
+  readonly rowFunctions: readonly string[]
   /** Quoted `schema.name` of trigger functions. */
   readonly functions: readonly string[]
   readonly triggers: readonly InstalledTrigger[]
@@ -22,6 +24,11 @@ export interface Installed {
 const VIEWS = `
 select c.relname as name from pg_catalog.pg_class c
 where c.relnamespace = 'hq_export'::pg_catalog.regnamespace and c.relkind = 'v' and c.relname ~ '^dx_\\w+_v\\d+$'
+order by 1`
+
+const ROW_FUNCTIONS = `
+select p.oid::pg_catalog.regprocedure::text as name from pg_catalog.pg_proc p
+where p.pronamespace = 'hq_export'::pg_catalog.regnamespace and pg_catalog.starts_with(p.proname, 'row_dx_')
 order by 1`
 
 const FUNCTIONS = `
@@ -48,6 +55,7 @@ export async function readInstalled(client: pg.ClientBase): Promise<Installed> {
   return {
     fingerprints: await names('select distinct fingerprint as name from hq_export.binding'),
     views: await names(VIEWS),
+    rowFunctions: await names(ROW_FUNCTIONS),
     functions: await names(FUNCTIONS),
     triggers: (await client.query<InstalledTrigger>(TRIGGERS)).rows,
   }

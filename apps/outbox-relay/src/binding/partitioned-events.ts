@@ -3,6 +3,7 @@ import pg from 'pg'
 import type { BoundDataset } from './binding-schema.ts'
 import { captureFunction, type GeneratedFunction } from './capture-function.ts'
 import { captureDeleted, captureRows, RING } from './capture-statement.ts'
+import { captureWritten, remember } from './overtaken-rows.ts'
 import { projectionOf, terminalSql } from './projection.ts'
 
 /*
@@ -41,9 +42,10 @@ export function onPartitionedUpdate(bound: BoundDataset): GeneratedFunction {
     rows: { kind: 'transition', table: 'n' },
     settings: JOIN_SETTINGS,
     capture: `${bump(bound)}
+  if found then
+${remember('bumped')}  end if;
 ${captureDeleted(bound, 'o r', isGone)}
-${captureRows(bound, 'n r')}
-${RING}`,
+${captureWritten(bound, 'update')}`,
   })
 }
 

@@ -1,6 +1,7 @@
 import { type Column, type Dataset, datasetByName } from '@hq-export/contract'
 import pg from 'pg'
 import { type BoundDataset, SNAPSHOTS_DATASET } from './binding-schema.ts'
+import { sequenceSql } from './sequence-sql.ts'
 
 const { escapeIdentifier, escapeLiteral } = pg
 
@@ -23,11 +24,6 @@ export interface Projection {
 
 /** Columns of `dx_entity_snapshots_v1` in its order, for one entity dataset. */
 export type SnapshotProjection = readonly ProjectedColumn[]
-
-/** `schema.table` of a binding as SQL. */
-export function tableSql(table: string): string {
-  return table.split('.').map(escapeIdentifier).join('.')
-}
 
 function keySql(dataset: Dataset, columns: readonly ProjectedColumn[]): string {
   return dataset.primaryKey
@@ -54,6 +50,8 @@ export function projectionOf(bound: BoundDataset, versionSql: string): Projectio
     if (name === 'export_schema_version')
       return { name, type, sql: `${escapeLiteral(dataset.schemaVersion)}::text` }
     if (name === dataset.versionColumn) return { name, type, sql: versionSql }
+    if (name === bound.sequence?.column)
+      return { name, type, sql: `(${sequenceSql(bound, bound.sequence)})::${type}` }
     const expression = bound.columns[name] ?? `r.${escapeIdentifier(name)}`
     return { name, type, sql: `(${expression})::${type}` }
   })
@@ -66,8 +64,17 @@ export function projectionOf(bound: BoundDataset, versionSql: string): Projectio
   }
 }
 
+/** The payload as it may leave: where the binding says so, without the keys that neither the contract nor the binding names. */
+export function payloadSql(bound: BoundDataset, payload: string): string {
+  const extra = bound.snapshot?.payloadKeys
+  if (extra === undefined) return `(${payload})::jsonb`
+  const dataset: Dataset = datasetByName(bound.dataset)
+  const names = [...dataset.columns.map(({ name }) => name), ...extra].map(escapeLiteral)
+  return `hq_export.allowed_payload((${payload})::jsonb, array[${names.join(', ')}])`
+}
+
 /** `company` or `person`: the entity kind of an entity dataset, from its contract name. */
-function entityTypeOf(dataset: Dataset): string {
+export function entityTypeOf(dataset: Dataset): string {
   return dataset.name.replace(/^dx_(\w+)_entities_v1$/, '$1')
 }
 
@@ -96,7 +103,7 @@ export function snapshotProjectionOf(
     entity_type: `${escapeLiteral(entityTypeOf(projection.dataset))}::text`,
     entity_id: entity('entity_id'),
     record_version: sql.version,
-    canonical_payload_json: `(${snapshot.payload})::jsonb`,
+    canonical_payload_json: payloadSql(bound, snapshot.payload),
     captured_at: `(${snapshot.capturedAt})::timestamptz`,
     source_run_id: `(${snapshot.sourceRunId})::uuid`,
   }

@@ -4,7 +4,11 @@ import { parseBinding } from './load-binding.ts'
 
 // Snapshots are derived from the entity datasets and have no definition of their own.
 const READ_BINDING = /* sql */ `
-select name, pg_catalog.json_agg(definition order by number) as datasets
+select name, pg_catalog.json_agg(definition order by number) as datasets,
+  exists (
+    select from pg_catalog.pg_proc
+    where pronamespace = 'hq_export'::pg_catalog.regnamespace and proname = 'uuid5'
+  ) as derives_uuids
 from hq_export.binding
 where not pg_catalog.jsonb_exists(definition, 'derivedFrom')
 group by name`
@@ -15,8 +19,13 @@ group by name`
  * @throws {BindingError} when this build does not understand what an older or newer one recorded.
  */
 export async function readBinding(client: pg.ClientBase): Promise<Binding | undefined> {
-  const { rows } = await client.query<{ name: string; datasets: unknown[] }>(READ_BINDING)
+  const { rows } = await client.query<{
+    name: string
+    datasets: unknown[]
+    derives_uuids: boolean
+  }>(READ_BINDING)
   const [found] = rows
   if (found === undefined) return undefined
-  return parseBinding(found.name, { name: found.name, datasets: found.datasets })
+  const extensions = found.derives_uuids ? ['uuid-ossp'] : []
+  return parseBinding(found.name, { name: found.name, extensions, datasets: found.datasets })
 }

@@ -1,33 +1,37 @@
-import type pg from 'pg'
+import pg from 'pg'
 import { BindingError } from './binding-error.ts'
 import type { Binding } from './binding-schema.ts'
-
-const VIRTUAL_COLUMNS = `
-select distinct v.relname as dataset, d.refobjid::pg_catalog.regclass::text as relation, a.attname as column
-from pg_catalog.pg_class v
-join pg_catalog.pg_rewrite w on w.ev_class = v.oid
-join pg_catalog.pg_depend d on d.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass and d.objid = w.oid
-  and d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass and d.refobjsubid > 0
-join pg_catalog.pg_attribute a on a.attrelid = d.refobjid and a.attnum = d.refobjsubid
-where v.relnamespace = 'hq_export'::pg_catalog.regnamespace and a.attgenerated = 'v'
-order by 1, 2, 3`
+import { checkExpressions } from './check-expressions.ts'
+import type { SourceTable } from './source-table.ts'
+import { tableSql } from './table-sql.ts'
 
 /**
  * A virtual generated column is NULL in a transition table (PostgreSQL 18, measured), so the trigger would
- * capture NULL where the view shows the value. The created views tell exactly which columns a binding reads.
+ * capture NULL where the view shows the value. Whether a binding reads one, PostgreSQL says: over the table without that
+ * column, an expression that needs it is refused.
+ * @param binding whose expressions are all valid.
  * @throws {BindingError} naming each such column.
  */
-export async function refuseVirtualColumns(client: pg.ClientBase, binding: Binding): Promise<void> {
-  const { rows } = await client.query<{ dataset: string; relation: string; column: string }>(
-    VIRTUAL_COLUMNS,
-  )
-  if (rows.length === 0) return
-  throw new BindingError(
-    binding.name,
-    rows.map(
-      ({ dataset, relation, column }) =>
-        `${dataset}: ${relation}.${column} is a virtual generated column, which triggers see as NULL; ` +
-        'bind its expression instead',
-    ),
-  )
+export async function refuseVirtualColumns(
+  client: pg.ClientBase,
+  binding: Binding,
+  sources: ReadonlyMap<string, SourceTable>,
+): Promise<void> {
+  const problems: string[] = []
+  for (const bound of binding.datasets) {
+    const columns = sources.get(bound.table)?.columns ?? []
+    for (const virtual of columns.filter(({ isVirtual }) => isVirtual)) {
+      const others = columns
+        .filter((column) => column !== virtual)
+        .map(({ name }) => pg.escapeIdentifier(name))
+      const rest = `(select ${others.join(', ')} from ${tableSql(bound.table)})`
+      const refused = await checkExpressions(client, { datasets: [bound] }, () => rest)
+      if (refused.length === 0) continue
+      problems.push(
+        `${bound.dataset}: ${bound.table}.${virtual.name} is a virtual generated column, which triggers see as NULL; ` +
+          'bind its expression instead',
+      )
+    }
+  }
+  if (problems.length > 0) throw new BindingError(binding.name, problems)
 }

@@ -6,12 +6,23 @@ export interface SourceRelation {
   readonly hasStorage: boolean
 }
 
+/** A column of a bound table. */
+export interface SourceColumn {
+  readonly name: string
+  /** Its type as SQL, without length or precision. */
+  readonly type: string
+  /** A generated column that is not stored. */
+  readonly isVirtual: boolean
+}
+
 /** What the generator has to know of a bound table; read from the catalog by `inspectSources`. */
 export interface SourceTable {
   /** `schema.table` as the binding writes it. */
   readonly table: string
   /** Role that owns the table; functions and views on it become its own. */
   readonly owner: string
+  /** In their order. */
+  readonly columns: readonly SourceColumn[]
   /** The table first, then every partition below it. */
   readonly relations: readonly SourceRelation[]
 }

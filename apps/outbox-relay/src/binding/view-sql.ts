@@ -2,18 +2,24 @@ import { type Dataset, datasetByName } from '@hq-export/contract'
 import pg from 'pg'
 import type { Binding, BoundDataset } from './binding-schema.ts'
 import { SNAPSHOTS_DATASET } from './binding-schema.ts'
+import { historySelect } from './history-sql.ts'
+import { delaySql, joinsSql } from './joins.ts'
 import {
   type ProjectedColumn,
   projectionOf,
   snapshotIdSql,
   snapshotProjectionOf,
-  tableSql,
 } from './projection.ts'
+import { type RowFunction, rowFunction, rowFunctionName } from './row-function.ts'
+import type { SourceTable } from './source-table.ts'
+import { tableSql } from './table-sql.ts'
 
 const { escapeIdentifier } = pg
 
 /** Alias of the version base in a view; an expression over `r` has no reason to use it. */
 const BASE = 'hq_export_base'
+/** Alias of the source table in a view; `r` is what the row function makes of it. */
+const ROW = 'hq_export_row'
 /** Prefix of the columns that a view has beside the contract's. */
 const EXTRA_PREFIX = '_'
 
@@ -22,6 +28,8 @@ export interface GeneratedView {
   readonly name: string
   /** Source table whose owner becomes the owner of the view; its RLS is then checked as that owner. */
   readonly table: string
+  /** Created before the view, which reads its table through it. */
+  readonly rowFunction?: RowFunction
   readonly sql: string
 }
 
@@ -35,7 +43,7 @@ function selectList(columns: readonly ProjectedColumn[]): string {
 }
 
 /** The contract rows of one source table as they are now. */
-export function datasetView(bound: BoundDataset): GeneratedView {
+export function datasetView(bound: BoundDataset, source: SourceTable): GeneratedView {
   const version =
     bound.version === undefined
       ? ''
@@ -54,20 +62,44 @@ export function datasetView(bound: BoundDataset): GeneratedView {
   const base = `
 left join hq_export.version_base ${BASE}
   on ${BASE}.dataset = ${dataset.number} and ${BASE}.key = ${projection.key}`
-  const where = filters.length === 0 ? '' : `\nwhere ${filters.join(' and ')}`
+  const conditions = [...filters, ...settledConditions(bound, projection.key)]
+  const where = conditions.length === 0 ? '' : `\nwhere ${conditions.join(' and ')}`
   return {
     name: dataset.name,
     table: bound.table,
+    rowFunction: rowFunction(bound, source),
     sql: `create view ${viewName(dataset.name)} as
 select
 ${selectList([...projection.columns, ...extra])}
-from ${tableSql(bound.table)} r${bound.version === undefined ? '' : base}${where}`,
+from ${tableSql(bound.table)} ${ROW}
+cross join lateral ${rowFunctionName(bound.dataset)}(${ROW}) r${bound.version === undefined ? '' : base}${joinsSql(bound)}${bound.settle === undefined ? '' : LAST_MARK}${where}`,
   }
+}
+
+/** Alias of the mark up to which the settle list is exported. */
+const MARK = 'hq_export_mark'
+const LAST_MARK = `
+cross join (select m.due_before, m.seen from hq_export.settled m order by m.id desc limit 1) ${MARK}`
+
+/**
+ * A view shows of a settling dataset what is exported, or was there before the capture: nothing that may still change. The first
+ * condition holds for every row whose key is exported, and keeps rows away whose key was never noted (the capture was switched off).
+ */
+function settledConditions(bound: BoundDataset, key: string): string[] {
+  const { settle, dataset } = bound
+  if (settle === undefined) return []
+  return [
+    `r.${escapeIdentifier(settle.createdAt)} + ${delaySql(settle)} <= ${MARK}.due_before`,
+    `not exists (
+  select from hq_export.settle p
+  where p.dataset = ${datasetByName(dataset).number} and p.key = ${key}
+    and not (p.due_at <= ${MARK}.due_before and pg_catalog.pg_visible_in_snapshot(p.xid, ${MARK}.seen)))`,
+  ]
 }
 
 /**
  * The current version of every entity as its snapshot row, read from the entity views, so that each base table
- * is still read as its own owner.
+ * is still read as its own owner; and older versions, where the binding names a history.
  */
 export function snapshotsView(binding: Binding): GeneratedView | undefined {
   const sources = binding.datasets.filter(({ snapshot }) => snapshot !== undefined)
@@ -84,9 +116,10 @@ export function snapshotsView(binding: Binding): GeneratedView | undefined {
     })
     return `select ${names.join(', ')}\nfrom ${viewName(bound.dataset)}`
   })
+  const histories = sources.map(historySelect).filter((select) => select !== undefined)
   return {
     name: SNAPSHOTS_DATASET,
     table: first.table,
-    sql: `create view ${viewName(SNAPSHOTS_DATASET)} as\n${selects.join('\nunion all\n')}`,
+    sql: `create view ${viewName(SNAPSHOTS_DATASET)} as\n${[...selects, ...histories].join('\nunion all\n')}`,
   }
 }

@@ -1,3 +1,5 @@
+import { datasetByName } from '@hq-export/contract'
+import { SNAPSHOTS_DATASET } from '../binding/binding-schema.ts'
 import type { OutboxRow } from '../outbox/outbox-row.ts'
 
 /** A row that goes no further until an operator decides, with the reason. */
@@ -10,4 +12,16 @@ export interface DeadLetter {
   readonly detail: string | null
   /** `webhook-id` of the batch that carried it; null where it never left. */
   readonly batch: string | null
+}
+
+/**
+ * True where HQ holds a version of an entity with other content than ours: a commit that reached HQ and that the source then lost. The
+ * snapshot of the version tells so even where the entity itself is stale, because HQ has newer lost ones.
+ */
+export function isVersionConflict({
+  dataset,
+  reason,
+}: Pick<DeadLetter, 'dataset' | 'reason'>): boolean {
+  if (dataset === SNAPSHOTS_DATASET) return reason === 'append_only_violation'
+  return reason === 'version_conflict' && datasetByName(dataset).semantics === 'upsert'
 }

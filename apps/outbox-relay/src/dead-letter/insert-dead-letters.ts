@@ -19,9 +19,17 @@ from pg_catalog.json_to_recordset($1::json) as n
 order by n.dataset, n.fingerprint
 on conflict (dataset, fingerprint) do update
 set attempts = d.attempts + 1, last_failed_at = pg_catalog.clock_timestamp(),
-    reason = excluded.reason, detail = excluded.detail, batch = excluded.batch,
+    reason = excluded.reason, detail = excluded.detail, batch = excluded.batch, deleted = d.deleted or excluded.deleted,
     resolved_at = case when excluded.captured_at >= d.resolved_at then null else d.resolved_at end,
-    resolution = case when excluded.captured_at >= d.resolved_at then null else d.resolution end`
+    resolution = case when excluded.captured_at >= d.resolved_at then null else d.resolution end
+returning d.id::text as id, d.resolved_at is null as "isOpen"`
+
+/** What became of a row that was refused. */
+export interface KeptLetter {
+  readonly id: string
+  /** False where it was settled before, and this is only the same capture once more. */
+  readonly isOpen: boolean
+}
 
 function fingerprintOf(letter: DeadLetter): string {
   const { key, body, xid, seq } = letter.row
@@ -30,11 +38,11 @@ function fingerprintOf(letter: DeadLetter): string {
   return hash.update(body ?? `${xid}/${seq}`).digest('hex')
 }
 
-/** Keeps rows that were refused for good. Safe to repeat: a resend of the window counts an attempt. */
+/** Keeps rows that were refused for good, each row once. Safe to repeat: a resend of the window counts an attempt. */
 export async function insertDeadLetters(
   client: pg.ClientBase,
   letters: readonly DeadLetter[],
-): Promise<void> {
+): Promise<KeptLetter[]> {
   const records = letters.map((letter) => ({
     dataset: letter.dataset,
     key: letter.row.key,
@@ -49,5 +57,5 @@ export async function insertDeadLetters(
     fingerprint: fingerprintOf(letter),
   }))
   // The bodies travel as strings inside a JSON document: their text, and every digit in it, stays as it is.
-  await client.query(INSERT, [JSON.stringify(records)])
+  return (await client.query<KeptLetter>(INSERT, [JSON.stringify(records)])).rows
 }

@@ -1,8 +1,12 @@
 import { type Dataset, datasetByName } from '@hq-export/contract'
 import type pg from 'pg'
 import { type Binding, type BoundDataset, SNAPSHOTS_DATASET } from '../binding/binding-schema.ts'
+import { readsOtherRows } from '../binding/joins.ts'
+import { isVersionConflict } from './dead-letter.ts'
 import { keyOfRawRow } from './insert-raw-row.ts'
+import { type PastVersion, pastVersion } from './past-version.ts'
 import { type RawSource, rawSource } from './raw-source.ts'
+import { readCapturedBody } from './read-captured-body.ts'
 import { readSourceRow, type SourceRow } from './read-source-row.ts'
 
 /** What a replay needs to know of a dead letter. */
@@ -14,7 +18,12 @@ export interface ReplayableLetter {
   readonly deleted: boolean
   readonly traceparent: string | null
   readonly body: string | null
+  /** Transaction that captured the row. */
+  readonly xid: string
 }
+
+/** One kind of {@link ReplayPlan}. */
+export type Plan<Kind extends ReplayPlan['kind']> = Extract<ReplayPlan, { kind: Kind }>
 
 /** What a replay of one dead letter does. */
 export type ReplayPlan =
@@ -26,6 +35,14 @@ export type ReplayPlan =
       readonly dataset: Dataset
       readonly key: string
       readonly body: string
+      /** As the last state of an entity that is gone. */
+      readonly deleted: boolean
+    }
+  /** A version of an entity, as its snapshot, that HQ holds with other content; and with it the entity: as it is now, or as deleted. */
+  | {
+      readonly kind: 'version'
+      readonly snapshot: PastVersion
+      readonly entity: Plan<'current'> | Plan<'stored'>
     }
   /** The source has it no more, and it was never projected: by the trigger's own SQL, from the raw row. */
   | {
@@ -43,9 +60,29 @@ const refused = (why: string): ReplayPlan => ({ kind: 'refused', why })
 
 /** The row cannot be found in the source: what is left to do. */
 function planMissing(letter: ReplayableLetter, dataset: Dataset, key: string): ReplayPlan {
-  if (dataset.semantics === 'upsert' && !letter.deleted) return { kind: 'gone' }
+  const isEntity = dataset.semantics === 'upsert'
+  // Its delete is a row of its own, which however may be below what HQ has where HQ holds other content.
+  if (isEntity && !letter.deleted && !isVersionConflict(letter)) return { kind: 'gone' }
   if (letter.body === null) return refused('no row was kept, and the source has it no more')
-  return { kind: 'stored', dataset, key, body: letter.body }
+  return { kind: 'stored', dataset, key, body: letter.body, deleted: isEntity }
+}
+
+/**
+ * A version of the past stands in no view; the entity it belongs to does. Of one that is gone, the row that was captured with the
+ * snapshot is in the outbox for as long as that retains it.
+ */
+async function planVersion(client: pg.ClientBase, letter: ReplayableLetter): Promise<ReplayPlan> {
+  if (letter.body === null) return refused('no row was kept; reconcile the dataset')
+  const snapshot = pastVersion(letter.body)
+  const { entity: dataset, entityKey: key } = snapshot
+  const row = await readSourceRow(client, dataset, key)
+  if (row !== undefined)
+    return { kind: 'version', snapshot, entity: { kind: 'current', dataset, row } }
+  const body = await readCapturedBody(client, { dataset: dataset.number, key, xid: letter.xid })
+  if (body === undefined)
+    return refused('HQ may hold a version of an entity that the source has no more; reconcile')
+  const entity: Plan<'stored'> = { kind: 'stored', dataset, key, body, deleted: true }
+  return { kind: 'version', snapshot, entity }
 }
 
 async function planRaw(
@@ -53,9 +90,15 @@ async function planRaw(
   letter: ReplayableLetter,
   bound: BoundDataset,
 ): Promise<ReplayPlan> {
-  const raw = letter.body
-  if (raw === null)
+  // A row of the settle list that could not be projected when it was due: its key is known, and the source has it.
+  if (letter.body === null && letter.key !== null) {
+    const dataset: Dataset = datasetByName(letter.dataset)
+    const row = await readSourceRow(client, dataset, letter.key)
+    if (row !== undefined) return { kind: 'current', dataset, row }
+  }
+  if (letter.body === null)
     return refused('the capture could not even keep the raw row: backfill the dataset')
+  const raw = `[${letter.body}]`
   const source = await rawSource(client, bound, raw)
   const lost = bound.key.filter((column) => source.missing.includes(column))
   if (lost.length > 0)
@@ -66,6 +109,11 @@ async function planRaw(
   const row = await readSourceRow(client, dataset, key)
   if (row !== undefined) return { kind: 'current', dataset, row }
   if (dataset.semantics === 'upsert' && !letter.deleted) return { kind: 'gone' }
+  if (readsOtherRows(bound)) {
+    return refused(
+      'the source has the row no more, or not yet for good, and other rows are needed to project it; try later, or reconcile',
+    )
+  }
   if (source.missing.length > 0) {
     return refused(
       `the source has the row no more, and its raw row lacks column ${source.missing.join(', ')}; reconcile`,
@@ -91,8 +139,10 @@ export async function planReplay(
   }
   if (letter.key === null) return refused('the row has no key: correct it in the source')
   // A version of the past, which no view shows any more; the view has no index for its key either.
-  if (letter.dataset === SNAPSHOTS_DATASET) return planMissing(letter, dataset, letter.key)
+  if (letter.dataset === SNAPSHOTS_DATASET && !isVersionConflict(letter))
+    return planMissing(letter, dataset, letter.key)
   if (binding === undefined) return refused('nothing is bound; bind first')
+  if (letter.dataset === SNAPSHOTS_DATASET) return planVersion(client, letter)
   const row = await readSourceRow(client, dataset, letter.key)
   if (row !== undefined) return { kind: 'current', dataset, row }
   return planMissing(letter, dataset, letter.key)

@@ -1,11 +1,11 @@
 import pg from 'pg'
 import type { BoundDataset } from '../binding/binding-schema.ts'
 
-/** A raw row of a failed capture as a FROM item, and what it lacks of the table as it is now. */
+/** Raw rows of failed captures as a FROM item, and what one of them lacks of the table as it is now. */
 export interface RawSource {
-  /** `json_to_record(...) as r(...)` over parameter `$1`, the raw row's JSON text. */
+  /** `json_to_recordset(...) as r(...)` over parameter `$1`, a JSON array of raw rows. */
   readonly sql: string
-  /** Columns that the table has now and the raw row does not. */
+  /** Columns that the table has now and not every raw row has. */
   readonly missing: readonly string[]
 }
 
@@ -18,12 +18,15 @@ join pg_catalog.pg_namespace n on n.oid = c.relnamespace
 where n.nspname = $1 and c.relname = $2 and a.attnum > 0 and not a.attisdropped
 order by a.attnum`
 
-/** Reads the names at the top of a JSON object; a value is never looked at. */
-const NAMES = /* sql */ `select pg_catalog.json_object_keys($1::json) as name`
+/** Reads the names that every JSON object of an array has at its top; a value is never looked at. */
+const NAMES = /* sql */ `
+select n as name
+from pg_catalog.json_array_elements($1::json) e cross join lateral pg_catalog.json_object_keys(e) n
+group by n having count(*) = pg_catalog.json_array_length($1::json)`
 
 /**
- * Makes the raw row of a failed capture readable as the row `r` of its source table, for the expressions of the binding.
- * @param raw JSON text that the capture kept.
+ * Makes the raw rows of failed captures readable as rows `r` of their source table, for the expressions of the binding.
+ * @param raw JSON array of what the captures kept.
  */
 export async function rawSource(
   client: pg.ClientBase,
@@ -38,7 +41,7 @@ export async function rawSource(
   )
   const list = columns.map(({ name, type }) => `${pg.escapeIdentifier(name)} ${type}`)
   return {
-    sql: `pg_catalog.json_to_record($1::json) as r(${list.join(', ')})`,
+    sql: `pg_catalog.json_to_recordset($1::json) as r(${list.join(', ')})`,
     missing: columns.map(({ name }) => name).filter((name) => !kept.has(name)),
   }
 }

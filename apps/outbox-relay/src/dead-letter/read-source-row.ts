@@ -12,7 +12,8 @@ export interface SourceRow {
   readonly body: string
 }
 
-function selectRows(dataset: Dataset, conditions: readonly string[]): string {
+/** SQL of rows of the projection view `v`, each as a {@link SourceRow}. */
+export function selectRows(dataset: Dataset, conditions: readonly string[]): string {
   const column = (name: string): string => `v.${pg.escapeIdentifier(name)}`
   const body = wireBodySql(
     dataset.columns.map(({ name, type }) => ({ name, type, sql: column(name) })),

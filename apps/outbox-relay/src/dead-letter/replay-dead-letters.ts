@@ -1,10 +1,7 @@
-import pg from 'pg'
-import type { Binding } from '../binding/binding-schema.ts'
+import type pg from 'pg'
 import { readBinding } from '../binding/read-binding.ts'
-import { ring } from './insert-export-row.ts'
-import { planReplay, type ReplayableLetter, type ReplayPlan } from './plan-replay.ts'
+import { replayOne, whyNot } from './replay-one.ts'
 import type { SelectedDeadLetter } from './selection.ts'
-import { NotReplayableError, sendAgain } from './send-again.ts'
 
 /** What a replay did, or with `dry_run` would do. */
 export interface ReplaySummary {
@@ -22,51 +19,6 @@ export interface ReplaySummary {
     /** What stands in the way and what helps; never a value. */
     readonly why: string
   }[]
-}
-
-// The relay that refuses the same row at this moment waits for us or we for it, one letter long.
-const LOCK = /* sql */ `
-select d.id::text as id, d.dataset, d.key, d.reason, d.deleted, d.traceparent, d.body
-from hq_export.dead_letter d
-where d.id = $1::bigint
-for update`
-
-// now() is the start of the transaction, so what it captured is later: should HQ refuse that, the letter opens again.
-const RESOLVE = /* sql */ `
-update hq_export.dead_letter d
-set resolved_at = pg_catalog.now(), resolution = $2, replay_count = d.replay_count + $3
-where d.id = $1::bigint`
-
-/** SQLSTATE classes by which PostgreSQL refuses this row or this binding, and not us: data, constraints, syntax and rights, limits. */
-const ROW_FAULT_CLASSES = new Set(['21', '22', '23', '42', '54'])
-
-function whyNot(error: unknown): string {
-  if (error instanceof NotReplayableError) return error.message
-  const code = error instanceof pg.DatabaseError ? error.code : undefined
-  if (code === undefined || !ROW_FAULT_CLASSES.has(code.slice(0, 2))) throw error
-  // The message may quote a value.
-  return `PostgreSQL refuses to project the row: SQLSTATE ${code}; see relay -- doctor`
-}
-
-/** One letter, in the open transaction. */
-async function replayOne(
-  client: pg.ClientBase,
-  id: string,
-  binding: Binding | undefined,
-  isDryRun: boolean,
-): Promise<ReplayPlan> {
-  const letter = (await client.query<ReplayableLetter>(LOCK, [id])).rows[0]
-  if (letter === undefined) return { kind: 'refused', why: 'it is no longer there' }
-  const plan = await planReplay(client, letter, binding)
-  if (isDryRun || plan.kind === 'refused') return plan
-  if (plan.kind === 'gone') {
-    await client.query(RESOLVE, [id, 'gone', 0])
-    return plan
-  }
-  await sendAgain(client, plan, letter, binding)
-  await client.query(RESOLVE, [id, 'replayed', 1])
-  await ring(client)
-  return plan
 }
 
 /**
@@ -88,13 +40,15 @@ export async function replayDeadLetters(
   for (const { id, dataset, reason } of letters) {
     await client.query('begin')
     try {
-      const plan = await replayOne(client, id, binding, isDryRun)
+      const plan = await replayOne(client, id, binding, { isDryRun })
       await client.query(isDryRun ? 'rollback' : 'commit')
       if (plan.kind === 'refused') notReplayable.push({ id, dataset, reason, why: plan.why })
       else counts[plan.kind === 'gone' ? 'gone' : 'sent']++
     } catch (error) {
       await client.query('rollback')
-      notReplayable.push({ id, dataset, reason, why: whyNot(error) })
+      const why = whyNot(error)
+      if (why === undefined) throw error
+      notReplayable.push({ id, dataset, reason, why })
     }
   }
   return { dry_run: isDryRun, selected: letters.length, ...counts, not_replayable: notReplayable }

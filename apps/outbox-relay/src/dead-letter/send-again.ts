@@ -3,20 +3,11 @@ import type pg from 'pg'
 import { type Binding, SNAPSHOTS_DATASET } from '../binding/binding-schema.ts'
 import { type ExportRow, insertExportRow } from './insert-export-row.ts'
 import { insertRawRow } from './insert-raw-row.ts'
-import type { ReplayableLetter, ReplayPlan } from './plan-replay.ts'
-import { raiseVersionBase, refusedVersion } from './raise-version-base.ts'
+import { NotReplayableError } from './not-replayable-error.ts'
+import { pastVersion, renumbered, withColumn } from './past-version.ts'
+import type { Plan, ReplayableLetter } from './plan-replay.ts'
+import { betweenVersion, raiseVersionBase, refusedVersion } from './raise-version-base.ts'
 import { readSnapshotRows, readSourceRow, type SourceRow } from './read-source-row.ts'
-
-/** Nothing of this letter can be sent; the message says why, and holds no value. */
-export class NotReplayableError extends Error {
-  override readonly name = 'NotReplayableError'
-}
-
-const EXHAUSTED = 'HQ holds the highest version there is with other content; correct it in HQ'
-
-const MAX_INT8 = 2n ** 63n - 1n
-
-type Plan<Kind extends ReplayPlan['kind']> = Extract<ReplayPlan, { kind: Kind }>
 
 /**
  * The row as it is now, above every version that HQ has called a conflict: HQ holds that version with other content, as
@@ -24,84 +15,123 @@ type Plan<Kind extends ReplayPlan['kind']> = Extract<ReplayPlan, { kind: Kind }>
  */
 async function raisedRow(
   client: pg.ClientBase,
-  { dataset, row }: Plan<'current'>,
+  dataset: Dataset,
+  row: SourceRow,
+  conflict: bigint | undefined,
 ): Promise<SourceRow> {
-  if (row.version === null) return row
-  const conflict = await refusedVersion(client, { dataset, key: row.key })
-  const version = BigInt(row.version)
-  if (conflict === undefined || version > conflict) return row
-  if (conflict >= MAX_INT8) throw new NotReplayableError(EXHAUSTED)
-  await raiseVersionBase(client, { dataset, key: row.key }, version, conflict)
+  if (row.version === null || conflict === undefined) return row
+  await raiseVersionBase(client, { dataset, key: row.key }, BigInt(row.version), conflict)
   return (await readSourceRow(client, dataset, row.key)) ?? row
 }
 
-async function sendCurrent(
+/**
+ * Puts an entity, or an append-only row, into the outbox as it is, in the open transaction; with it the snapshot of its version, which
+ * HQ may have already.
+ * @returns the snapshots that went with it.
+ */
+export async function sendRow(
   client: pg.ClientBase,
-  plan: Plan<'current'>,
-  letter: ReplayableLetter,
+  dataset: Dataset,
+  row: SourceRow,
+  traceparent: string | null,
   binding: Binding | undefined,
-): Promise<void> {
-  const { dataset } = plan
-  const row = await raisedRow(client, plan)
+): Promise<SourceRow[]> {
   const exported = ({ number }: Dataset, { key, version, body }: SourceRow): ExportRow => ({
     dataset: number,
     key,
     version,
     deleted: false,
-    traceparent: letter.traceparent,
+    traceparent,
     body,
   })
   await insertExportRow(client, exported(dataset, row))
-  // Every exported version has its snapshot row; one that HQ has already is a duplicate.
   const bound = binding?.datasets.find((candidate) => candidate.dataset === dataset.name)
-  if (bound?.snapshot === undefined) return
+  if (bound?.snapshot === undefined) return []
   const snapshots: Dataset = datasetByName(SNAPSHOTS_DATASET)
-  for (const snapshot of await readSnapshotRows(client, snapshots, dataset, row.key)) {
-    await insertExportRow(client, exported(snapshots, snapshot))
-  }
+  const current = await readSnapshotRows(client, snapshots, dataset, row.key)
+  for (const snapshot of current) await insertExportRow(client, exported(snapshots, snapshot))
+  return current
 }
 
-/** The version in the JSON text of a row, as `row_to_json` prints it. In a value the quotes would have a backslash before them. */
-function versionPattern(column: string): RegExp {
-  return new RegExp(`"${column}":"(-?\\d+)"`)
+async function sendCurrent(
+  client: pg.ClientBase,
+  { dataset, row }: Plan<'current'>,
+  letter: ReplayableLetter,
+  binding: Binding | undefined,
+): Promise<void> {
+  const conflict =
+    row.version === null ? undefined : await refusedVersion(client, { dataset, key: row.key })
+  const raised = await raisedRow(client, dataset, row, conflict)
+  await sendRow(client, dataset, raised, letter.traceparent, binding)
 }
 
 /** The last state of a deleted entity, above every version that HQ has called a conflict. */
-async function raisedDelete(client: pg.ClientBase, { dataset, key, body }: Plan<'stored'>) {
-  const pattern = versionPattern(dataset.versionColumn ?? '')
-  const stored = pattern.exec(body)?.[1]
+async function sendDelete(
+  client: pg.ClientBase,
+  { dataset, key, body }: Plan<'stored'>,
+  traceparent: string | null,
+  conflict: bigint | undefined,
+): Promise<void> {
+  const column = dataset.versionColumn ?? ''
+  const stored = new RegExp(`"${column}":"(-?\\d+)"`).exec(body)?.[1]
   if (stored === undefined) throw new Error(`a row of ${dataset.name} has a version`)
-  const conflict = await refusedVersion(client, { dataset, key })
-  const version = BigInt(stored)
-  if (conflict === undefined || version > conflict) return { version: stored, body }
-  if (conflict >= MAX_INT8) throw new NotReplayableError(EXHAUSTED)
-  await raiseVersionBase(client, { dataset, key }, version, conflict)
-  const raised = String(conflict + 1n)
-  return {
-    version: raised,
-    body: body.replace(pattern, `"${dataset.versionColumn}":"${raised}"`),
-  }
+  const version =
+    conflict === undefined
+      ? stored
+      : String(await raiseVersionBase(client, { dataset, key }, BigInt(stored), conflict))
+  await insertExportRow(client, {
+    dataset: dataset.number,
+    key,
+    version,
+    deleted: true,
+    traceparent,
+    body: withColumn(body, column, version),
+  })
 }
 
 async function sendStored(
   client: pg.ClientBase,
   plan: Plan<'stored'>,
-  letter: ReplayableLetter,
+  { traceparent }: ReplayableLetter,
 ): Promise<void> {
-  const { dataset, key } = plan
-  const { version, body } =
-    dataset.semantics === 'upsert'
-      ? await raisedDelete(client, plan)
-      : { version: null, body: plan.body }
-  const { deleted, traceparent } = letter
-  await insertExportRow(client, {
-    dataset: dataset.number,
-    key,
-    version,
-    deleted,
-    traceparent,
-    body,
-  })
+  const { dataset, key, body, deleted } = plan
+  if (deleted) return sendDelete(client, plan, traceparent, await refusedVersion(client, plan))
+  const { number } = dataset
+  await insertExportRow(client, { dataset: number, key, version: null, deleted, traceparent, body })
+}
+
+/** The entity of a version that HQ holds with other content, above it. */
+async function sendEntity(
+  client: pg.ClientBase,
+  { snapshot: { version }, entity }: Plan<'version'>,
+  traceparent: string | null,
+  binding: Binding | undefined,
+): Promise<SourceRow[]> {
+  if (entity.kind === 'stored') {
+    await sendDelete(client, entity, traceparent, version)
+    return []
+  }
+  const raised = await raisedRow(client, entity.dataset, entity.row, version)
+  return sendRow(client, entity.dataset, raised, traceparent, binding)
+}
+
+/** The entity above the version that HQ holds with other content; the refused version itself under a number that is free. */
+async function sendVersion(
+  client: pg.ClientBase,
+  plan: Plan<'version'>,
+  { traceparent }: ReplayableLetter,
+  binding: Binding | undefined,
+): Promise<void> {
+  const { snapshot } = plan
+  for (const { body } of await sendEntity(client, plan, traceparent, binding)) {
+    const { version } = pastVersion(body)
+    // The refused version is the current one: it has just been sent.
+    if ((await renumbered(client, snapshot, version)).body === body) return
+  }
+  const free = await renumbered(client, snapshot, betweenVersion(snapshot.version))
+  const { number } = datasetByName(SNAPSHOTS_DATASET)
+  const row = { ...free, dataset: number, version: null, deleted: false, traceparent }
+  await insertExportRow(client, row)
 }
 
 /**
@@ -110,13 +140,15 @@ async function sendStored(
  */
 export async function sendAgain(
   client: pg.ClientBase,
-  plan: Plan<'current' | 'stored' | 'raw'>,
+  plan: Plan<'current' | 'version' | 'stored' | 'raw'>,
   letter: ReplayableLetter,
   binding: Binding | undefined,
 ): Promise<void> {
   switch (plan.kind) {
     case 'current':
       return sendCurrent(client, plan, letter, binding)
+    case 'version':
+      return sendVersion(client, plan, letter, binding)
     case 'stored':
       return sendStored(client, plan, letter)
     case 'raw': {

@@ -1,10 +1,12 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { SpanStatusCode } from '@opentelemetry/api'
+import { inStep } from '@hq-export/tracing/span.ts'
 import type { Batch } from '../batch/batch.ts'
 import { compress, type WireBody } from '../batch/compress.ts'
 import { halvesOf } from '../batch/open-batch.ts'
 import { sealBatch } from '../batch/seal-batch.ts'
-import { withSendSpan } from '../tracing.ts'
+import { traceBatch, traceWait } from '../tracing/batch-trace.ts'
+import { traceArrival } from '../tracing/trace-arrival.ts'
+import { traceSend } from '../tracing/trace-send.ts'
 import { askReady } from './ask-ready.ts'
 import { backoffMs } from './backoff.ts'
 import type { AttemptOutcome } from './classify.ts'
@@ -48,16 +50,15 @@ async function attempt(
   delivery: DeliveryContext,
 ): Promise<AttemptOutcome> {
   const { pool, keys, gate, sizer, stopping, aborting } = delivery
-  await unlessStopped(gate.enter(stopping))
+  await unlessStopped(traceWait('wait for HQ', gate.enter(stopping)))
   let signal: HqSignal = { kind: 'up' }
   try {
-    return await withSendSpan(batch, number, async (traceparent, span) => {
+    return await traceSend(batch, number, async (traceparent) => {
       const post = { batchId: batch.id, rowCount: batch.rowCount, body, traceparent }
       const begin = performance.now()
       const outcome = await postBatch(pool, keys, post, Date.now(), aborting)
       signal = signalOf(outcome)
       if (outcome.kind === 'accepted') sizer.note(batch.rowCount, performance.now() - begin)
-      else span.setStatus({ code: SpanStatusCode.ERROR, message: outcome.reason })
       return outcome
     })
   } finally {
@@ -101,14 +102,19 @@ async function deliverInHalves(
  * row that does it is alone and a dead letter.
  * @throws {DeliveryStoppedError} when the relay stops first; nothing is lost, the window is not acked.
  */
-export async function deliverBatch(batch: Batch, delivery: DeliveryContext): Promise<void> {
-  const body = await compress(batch.body, delivery.compression)
+export function deliverBatch(batch: Batch, delivery: DeliveryContext): Promise<void> {
+  return traceBatch(batch, () => deliverUntilSettled(batch, delivery))
+}
+
+async function deliverUntilSettled(batch: Batch, delivery: DeliveryContext): Promise<void> {
+  const body = await inStep('compress', () => compress(batch.body, delivery.compression))
   const suspicion = new Suspicion()
   for (let number = 1; ; number++) {
     const outcome = await attempt(batch, body, number, delivery)
     switch (outcome.kind) {
       case 'accepted':
         delivery.onHalt(undefined)
+        traceArrival(batch, outcome.answer)
         return settleBatch(batch, outcome.answer, delivery)
       case 'split': {
         const detail = `${outcome.reason}: ${batch.body.length} bytes`
@@ -129,7 +135,7 @@ export async function deliverBatch(batch: Batch, delivery: DeliveryContext): Pro
         const pause = delay(backoffMs(number, outcome.retryAfterMs), undefined, {
           signal: delivery.stopping,
         })
-        await unlessStopped(pause)
+        await unlessStopped(traceWait('back off', pause))
         break
       }
       default:

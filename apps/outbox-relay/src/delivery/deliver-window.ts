@@ -6,6 +6,7 @@ import type { DeadLetter } from '../dead-letter/dead-letter.ts'
 import type { OutboxRow } from '../outbox/outbox-row.ts'
 import { readWindow } from '../outbox/read-window.ts'
 import type { Window } from '../outbox/window.ts'
+import { tracePages } from '../tracing/trace-pages.ts'
 import { deliverBatch } from './deliver-batch.ts'
 import type { DeliveryContext } from './delivery-context.ts'
 import { InFlight } from './in-flight.ts'
@@ -17,12 +18,24 @@ const MAX_BATCH_UNITS = 2 * 1024 * 1024
 /** Batches under way at once. */
 export const MAX_IN_FLIGHT = 4
 
-/** A row that could not be projected in the source's transaction goes no further by itself. */
+/** A row that can be projected neither in the source's transaction nor by itself goes no further. */
 function captureFailure(row: OutboxRow): DeadLetter {
   const detail =
     row.body === null ? `gap: SQLSTATE ${row.sqlstate}` : `raw row: SQLSTATE ${row.sqlstate}`
   const dataset = datasetByNumber(row.dataset).name
   return { dataset, row, reason: 'capture_failed', detail, batch: null }
+}
+
+async function settleFailed(
+  failed: readonly OutboxRow[],
+  delivery: DeliveryContext,
+): Promise<void> {
+  const unprojected = await delivery.projectRawRows(failed)
+  delivery.log.warn(
+    { rows: failed.length, projected: failed.length - unprojected.length },
+    'captures failed; the raw rows were projected by themselves, or are dead letters',
+  )
+  if (unprojected.length > 0) await delivery.keepDeadLetters(unprojected.map(captureFailure))
 }
 
 /**
@@ -45,9 +58,10 @@ export async function deliverWindow(
     await inFlight.add(() => deliverBatch(batch, delivery))
   }
   try {
-    for await (const page of readWindow(client, window, pageLimits)) {
+    for await (const page of tracePages(readWindow(client, window, pageLimits))) {
       rowCount += page.rowCount
-      if (page.failed.length > 0) await delivery.keepDeadLetters(page.failed.map(captureFailure))
+      if (page.outrun.length > 0) await delivery.sendOutrun(page.outrun)
+      if (page.failed.length > 0) await settleFailed(page.failed, delivery)
       for (const rows of page.wireRows) {
         const packed = packer.add(rows)
         if (packed !== undefined) await send(packed)

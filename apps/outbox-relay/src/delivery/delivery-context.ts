@@ -1,9 +1,13 @@
-import type { SigningKey } from '@hq-export/contract'
+import type { BatchAnswer, SigningKey } from '@hq-export/contract'
 import type { Pool } from 'undici'
+import type { Batch } from '../batch/batch.ts'
 import type { Compression } from '../batch/compress.ts'
 import type { Origin } from '../batch/seal-batch.ts'
 import type { DeadLetter } from '../dead-letter/dead-letter.ts'
+import type { ResentConflicts } from '../dead-letter/resend-conflicts.ts'
 import type { Logger } from '../log.ts'
+import type { OutboxRow } from '../outbox/outbox-row.ts'
+import type { OutrunRow } from '../outbox/outrun-row.ts'
 import type { BatchSizer } from './batch-sizer.ts'
 import type { Gate } from './gate.ts'
 
@@ -25,8 +29,16 @@ export interface DeliveryContext {
   readonly stopping: AbortSignal
   /** Cuts attempts off that are under way. */
   readonly aborting: AbortSignal
+  /** Projects raw rows of failed captures into the outbox; resolves with those that cannot be. */
+  readonly projectRawRows: (rows: readonly OutboxRow[]) => Promise<readonly OutboxRow[]>
   /** Keeps rows that go no further; they are settled when it resolves. */
   readonly keepDeadLetters: (letters: readonly DeadLetter[]) => Promise<void>
+  /** Sends rows whose version HQ holds with other content again, above it; dead letters of those that it cannot. */
+  readonly resendConflicts: (letters: readonly DeadLetter[]) => Promise<ResentConflicts>
+  /** Rows of an answered batch that the delete of their key has overtaken. */
+  readonly findOutrun: (batch: Batch, answer: BatchAnswer) => Promise<OutrunRow[]>
+  /** Sends the entities of such rows again, as they are. */
+  readonly sendOutrun: (outrun: readonly OutrunRow[]) => Promise<void>
   /** Batches that HQ has accepted so far, of all windows. */
   readonly acceptedBatches: () => number
   /** Called with the rows of every batch that HQ accepted. */

@@ -12,6 +12,16 @@ export type HqSignal =
   /** Somebody has to mend something before any attempt can succeed. */
   | { readonly kind: 'halted'; readonly pauseMs: number }
 
+/** How attempts go now. */
+export interface GateState {
+  /** True while HQ is in trouble: one attempt at a time, after pauses. */
+  readonly isOpen: boolean
+  /** Attempts allowed at once. */
+  readonly limit: number
+  /** Attempts under way. */
+  readonly active: number
+}
+
 /**
  * Decides when an attempt may be made; shared by all batches under way.
  *
@@ -46,6 +56,10 @@ export class Gate {
   /** Attempts under way. */
   get active(): number {
     return this.#active
+  }
+
+  get state(): GateState {
+    return { isOpen: this.#isOpen, limit: this.limit, active: this.#active }
   }
 
   /** Waits until an attempt may be made. Each must end with {@link leave}. Rejects with the signal's reason when it is aborted first. */

@@ -10,6 +10,7 @@ import {
 } from '@hq-export/contract'
 import { errors, type Pool } from 'undici'
 import type { WireBody } from '../batch/compress.ts'
+import { noteStatus } from '../tracing/batch-trace.ts'
 import { parseRetryAfter } from './backoff.ts'
 import { type AttemptOutcome, classify } from './classify.ts'
 
@@ -86,6 +87,7 @@ export async function postBatch(
       body: post.body.bytes,
       signal,
     })
+    noteStatus(response.statusCode)
     const retryAfter = response.headers['retry-after']
     const answer = {
       status: response.statusCode,

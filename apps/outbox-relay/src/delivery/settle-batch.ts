@@ -1,7 +1,9 @@
 import type { BatchAnswer } from '@hq-export/contract'
+import { inStep } from '@hq-export/tracing/span.ts'
 import type { Batch } from '../batch/batch.ts'
 import { rowsAt } from '../batch/open-batch.ts'
-import type { DeadLetter } from '../dead-letter/dead-letter.ts'
+import { type DeadLetter, isVersionConflict } from '../dead-letter/dead-letter.ts'
+import { traceGivenUp } from '../tracing/trace-arrival.ts'
 import type { DeliveryContext } from './delivery-context.ts'
 
 function deadLetters(
@@ -19,7 +21,28 @@ function deadLetters(
   })
 }
 
-/** HQ has decided every row: keeps those that it refused, with its reasons. */
+async function settleRefused(
+  batch: Batch,
+  refused: readonly DeadLetter[],
+  delivery: DeliveryContext,
+): Promise<void> {
+  const facts = { dataset: batch.dataset.name, batch: batch.id }
+  const conflicts = refused.filter(isVersionConflict)
+  const others = refused.filter((letter) => !isVersionConflict(letter))
+  if (others.length > 0) {
+    await delivery.keepDeadLetters(others)
+    delivery.log.warn({ ...facts, rows: others.length }, 'HQ refused rows; kept as dead letters')
+  }
+  if (conflicts.length > 0) {
+    const { resent, kept } = await delivery.resendConflicts(conflicts)
+    delivery.log.warn(
+      { ...facts, resent, kept },
+      'HQ holds versions with other content, as after a failover; sent again above them',
+    )
+  }
+}
+
+/** HQ has decided every row: keeps those that it refused, with its reasons, and sends again what it has to have above what it has. */
 export async function settleBatch(
   batch: Batch,
   answer: BatchAnswer,
@@ -29,12 +52,11 @@ export async function settleBatch(
     outcome === 'quarantined' ? [{ index, reason: code, detail }] : [],
   )
   if (refused.length > 0) {
-    await delivery.keepDeadLetters(deadLetters(batch, refused))
-    delivery.log.warn(
-      { dataset: batch.dataset.name, batch: batch.id, rows: refused.length },
-      'HQ refused rows; kept as dead letters',
-    )
+    const letters = deadLetters(batch, refused)
+    await inStep('keep dead letters', () => settleRefused(batch, letters, delivery))
   }
+  const outrun = await delivery.findOutrun(batch, answer)
+  if (outrun.length > 0) await delivery.sendOutrun(outrun)
   delivery.onAccepted(batch.rowCount)
 }
 
@@ -45,7 +67,9 @@ export async function settleLoneRow(
   detail: string,
   delivery: DeliveryContext,
 ): Promise<void> {
-  await delivery.keepDeadLetters(deadLetters(batch, [{ index: 0, reason, detail }]))
+  traceGivenUp(batch, reason)
+  const letters = deadLetters(batch, [{ index: 0, reason, detail }])
+  await inStep('keep dead letters', () => delivery.keepDeadLetters(letters))
   delivery.log.warn(
     { dataset: batch.dataset.name, batch: batch.id, reason },
     'a row cannot be delivered; kept as dead letter',

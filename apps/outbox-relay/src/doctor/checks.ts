@@ -5,6 +5,7 @@ import { directConnection } from './direct-connection.ts'
 import { doorbell } from './doorbell.ts'
 import { durability } from './durability.ts'
 import { expressions } from './expressions.ts'
+import { filteredRows } from './filtered-rows.ts'
 import type { Check } from './finding.ts'
 import { generatedSql } from './generated-sql.ts'
 import { isolation } from './isolation.ts'
@@ -16,6 +17,7 @@ import { outbox } from './outbox.ts'
 import { preparedTransactions } from './prepared-transactions.ts'
 import { primary } from './primary.ts'
 import { relaySession } from './relay-session.ts'
+import { settleList } from './settle-list.ts'
 import { sources } from './sources.ts'
 import { triggers } from './triggers.ts'
 import { virtualColumns } from './virtual-columns.ts'
@@ -38,8 +40,10 @@ export const CHECKS: readonly Check[] = [
   definers,
   virtualColumns,
   captureGaps,
+  filteredRows,
   openWriters(),
   preparedTransactions(),
   outbox(),
+  settleList,
   deadLetters,
 ]

@@ -13,7 +13,9 @@ export async function examineBound(client: pg.ClientBase): Promise<BoundState | 
   // What is wrong with one table must not hide what is wrong with the triggers of another.
   const present = {
     ...binding,
-    datasets: binding.datasets.filter(({ table }) => sources.has(table)),
+    datasets: binding.datasets.filter(
+      ({ table, settle }) => sources.has(table) && sources.has(settle?.children.table ?? table),
+    ),
   }
   const sql = present.datasets.length === 0 ? undefined : generate(present, sources)
   const isShipped = (await listBindings()).includes(binding.name)

@@ -19,7 +19,7 @@ export const generatedSql: Check = {
     if (fingerprints.length === 1 && fingerprints[0] === sql.fingerprint)
       return ok(`${views.length} views and ${functions.length} functions as generated`)
     return warn(
-      'what is installed was generated for other partitions or owners, or by another build',
+      'what is installed was generated for other columns, partitions or owners, or by another build',
       bind,
     )
   },

@@ -1,4 +1,5 @@
 import { BindingError } from '../binding/binding-error.ts'
+import { checkExpressions } from '../binding/check-expressions.ts'
 import { refuseVirtualColumns } from '../binding/refuse-virtual-columns.ts'
 import { type Check, fail, ok } from './finding.ts'
 
@@ -7,9 +8,10 @@ export const virtualColumns: Check = {
   name: 'virtual-columns',
   async examine({ login, bound }) {
     const state = await bound()
-    if (state === undefined) return []
+    // An expression that is not valid any more is the finding of another check.
+    if (state === undefined || (await checkExpressions(login, state.binding)).length > 0) return []
     try {
-      await refuseVirtualColumns(login, state.binding)
+      await refuseVirtualColumns(login, state.binding, state.sources)
     } catch (error) {
       if (!(error instanceof BindingError)) throw error
       return error.problems.map((problem) =>

@@ -15,13 +15,14 @@ select pg_catalog.setval('hq_export.doorbell',
 
 const DISARM = /* sql */ `select pg_catalog.setval('hq_export.doorbell', 0)`
 
-// Whoever inserted into the outbox holds this lock until it ends. A prepared transaction has -1 for a backend.
+// Whoever inserted into the outbox, or into the settle list, holds this lock until it ends. A prepared transaction has -1 for a backend.
 const WRITERS = /* sql */ `
 select distinct l.virtualtransaction as writer
 from pg_catalog.pg_locks l
 where l.locktype = 'relation' and l.mode = 'RowExclusiveLock' and l.granted
   and l.database = (select oid from pg_catalog.pg_database where datname = pg_catalog.current_database())
-  and l.relation in ('hq_export.outbox_0'::regclass, 'hq_export.outbox_1'::regclass, 'hq_export.outbox_2'::regclass)`
+  and l.relation in ('hq_export.outbox_0'::regclass, 'hq_export.outbox_1'::regclass, 'hq_export.outbox_2'::regclass,
+                     'hq_export.settle_0'::regclass, 'hq_export.settle_1'::regclass)`
 
 const CAN_RING = /* sql */ `
 select pg_catalog.current_setting('max_prepared_transactions') = '0' as can_ring`

@@ -1,6 +1,8 @@
 import type pg from 'pg'
 import { OUTBOX_TABLES, type PageCut, type PageRange } from './cut-page.ts'
+import type { Inversion } from './newest-versions.ts'
 import type { OutboxRow } from './outbox-row.ts'
+import type { OutrunRow } from './outrun-row.ts'
 
 /** Rows of one dataset as they go on the wire: elements of the envelope's `rows`, separated by commas. */
 export interface WireRows {
@@ -45,6 +47,15 @@ where (o.xid, o.seq) >= ($1::xid8, $2::bigint) and (o.xid, o.seq) < ($3::xid8, $
   and sqlstate is not null`,
 )
 
+const READ_KEYS = OUTBOX_TABLES.map(
+  (table) => /* sql */ `
+select dataset, key, seq::text as seq
+from hq_export.outbox_${table} o
+where (o.xid, o.seq) >= ($1::xid8, $2::bigint) and (o.xid, o.seq) < ($3::xid8, $4::bigint)
+  and pg_catalog.pg_visible_in_snapshot(o.xid, $5::pg_snapshot)
+  and o.seq = any ($6::bigint[])`,
+)
+
 function bounds(range: PageRange, cut: PageCut): string[] {
   return [cut.last.xid, cut.last.seq, range.after.xid, range.after.seq, range.to]
 }
@@ -87,4 +98,21 @@ export async function readFailedRows(
 ): Promise<OutboxRow[]> {
   const { rows } = await client.query<FailedRow>(READ_FAILED[range.table] ?? '', bounds(range, cut))
   return rows.map(({ captured_at: capturedAt, ...row }) => ({ ...row, capturedAt }))
+}
+
+/** Reads the keys of inversions that a page showed; hardly any page has one. */
+export async function readOutrunRows(
+  client: pg.ClientBase,
+  range: PageRange,
+  cut: PageCut,
+  inversions: readonly Inversion[],
+): Promise<OutrunRow[]> {
+  const { rows } = await client.query<{ dataset: number; key: string; seq: string }>(
+    READ_KEYS[range.table] ?? '',
+    [...bounds(range, cut), inversions.map(({ seq }) => seq)],
+  )
+  return rows.flatMap(({ dataset, key, seq }) => {
+    const inversion = inversions.find((candidate) => candidate.seq === seq)
+    return inversion === undefined ? [] : [{ dataset, key, version: inversion.version }]
+  })
 }

@@ -1,8 +1,9 @@
 import type pg from 'pg'
 import { cutPage, OUTBOX_TABLES, type PageLimits, type PageRange } from './cut-page.ts'
-import { NewestVersions } from './newest-versions.ts'
+import { type ComparedVersions, NewestVersions } from './newest-versions.ts'
 import type { OutboxRow } from './outbox-row.ts'
-import { readFailedRows, readPage, type WireRows } from './read-page.ts'
+import type { OutrunRow } from './outrun-row.ts'
+import { readFailedRows, readOutrunRows, readPage, type WireRows } from './read-page.ts'
 import type { Window } from './window.ts'
 
 const MAX_INT8 = '9223372036854775807'
@@ -12,7 +13,11 @@ export interface Page {
   readonly rowCount: number
   readonly wireRows: readonly WireRows[]
   readonly failed: readonly OutboxRow[]
+  /** Inserts that the delete of their key, in this window too, has overtaken. */
+  readonly outrun: readonly OutrunRow[]
 }
+
+const NO_VERSIONS: ComparedVersions = { superseded: [], inversions: [] }
 
 const WINDOW_BOUNDS = /* sql */ `
 select pg_catalog.pg_snapshot_xmax($1::pg_snapshot)::text as lowest,
@@ -51,11 +56,14 @@ async function* readRange(
   for (let range = start; ; ) {
     const cut = await cutPage(client, range, limits)
     if (cut === undefined) return
-    const superseded = cut.versions === null ? [] : newest.findSuperseded(cut.versions)
+    const { superseded, inversions } =
+      cut.versions === null ? NO_VERSIONS : newest.compare(cut.versions)
     const isAllSuperseded = superseded.length === cut.rowCount
     const wireRows = isAllSuperseded ? [] : await readPage(client, range, cut, superseded)
     const failed = cut.failedCount === 0 ? [] : await readFailedRows(client, range, cut)
-    yield { rowCount: cut.rowCount, wireRows, failed }
+    const outrun =
+      inversions.length === 0 ? [] : await readOutrunRows(client, range, cut, inversions)
+    yield { rowCount: cut.rowCount, wireRows, failed, outrun }
     if (!cut.isCut) return
     range = { ...range, after: cut.last }
   }

@@ -8,12 +8,19 @@ export interface RelaySession {
   readonly since: string | null
   /** Where it connects from; null for a socket of the server's own machine, too. */
   readonly client_address: string | null
+  /** Since it last proved that it lives: about a second at most, see lead.ts. */
+  readonly silent_s: number | null
 }
 
 /** What the server's sessions say of the export. */
 export interface Sessions {
   readonly leader: RelaySession | null
   readonly standbys: readonly RelaySession[]
+  /**
+   * Since the loop of the working relay last asked the database anything: seconds at most, asleep or not, unless it waits for HQ. Null
+   * where none works.
+   */
+  readonly loop_silent_s: number | null
   /** Age of the oldest transaction that has written to the outbox and not ended. */
   readonly oldest_writer_s: number | null
 }
@@ -21,10 +28,17 @@ export interface Sessions {
 const RELAYS = /* sql */ `
 select a.pid, a.application_name as application, pg_catalog.to_json(a.backend_start) #>> '{}' as since,
        pg_catalog.host(a.client_addr) as client_address,
+       extract(epoch from pg_catalog.clock_timestamp() - a.state_change)::float8 as silent_s,
        exists (select from pg_catalog.pg_locks l where l.pid = a.pid and ${LEADER_LOCK_CONDITION}) as leads
 from pg_catalog.pg_stat_activity a
 where a.datname = pg_catalog.current_database() and a.application_name = 'outbox-relay lead'
 order by a.backend_start, a.pid`
+
+// Only the leader has this session; where two work for a moment, the livelier one counts.
+const LOOP = /* sql */ `
+select extract(epoch from pg_catalog.clock_timestamp() - pg_catalog.max(a.state_change))::float8 as silent_s
+from pg_catalog.pg_stat_activity a
+where a.datname = pg_catalog.current_database() and a.application_name = 'outbox-relay push'`
 
 // A prepared transaction has no session; relay -- doctor looks for these.
 const OLDEST_WRITER = /* sql */ `
@@ -43,6 +57,7 @@ export async function readSessions(client: pg.ClientBase): Promise<Sessions> {
   try {
     await client.query('set local role none')
     const relays = (await client.query<RelaySession & { leads: boolean }>(RELAYS)).rows
+    const loop = (await client.query<{ silent_s: number | null }>(LOOP)).rows[0]
     const writer = (await client.query<{ age_s: number | null }>(OLDEST_WRITER)).rows[0]
     const session = ({ leads: _, ...relay }: RelaySession & { leads: boolean }): RelaySession =>
       relay
@@ -50,6 +65,7 @@ export async function readSessions(client: pg.ClientBase): Promise<Sessions> {
     return {
       leader: leader === undefined ? null : session(leader),
       standbys: relays.filter(({ leads }) => !leads).map(session),
+      loop_silent_s: loop?.silent_s ?? null,
       oldest_writer_s: writer?.age_s ?? null,
     }
   } finally {

@@ -70,6 +70,13 @@ export const operationRuns = {
       nullable: false,
       description: 'when the source created the run',
     },
+    {
+      name: 'outcome',
+      type: 'text',
+      nullable: true,
+      additive: true,
+      description: "the source's own word for how the run ended, such as `not_found`",
+    },
   ],
   primaryKey: ['run_id'],
   timeColumn: 'created_at',

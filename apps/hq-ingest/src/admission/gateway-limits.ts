@@ -1,0 +1,60 @@
+import { LIMITS, TIMESTAMP_TOLERANCE_SECONDS } from '@hq-export/contract'
+
+/** What one gateway process takes at once, and how long it waits; what a batch may be is in the contract. */
+export interface GatewayLimits {
+  /** From the first byte of a request to the last of its headers. */
+  readonly headersTimeoutMs: number
+  /** From the first look at a body to its last byte. */
+  readonly bodyTimeoutMs: number
+  /** Between two pieces of a body. */
+  readonly bodyIdleTimeoutMs: number
+  /** Open connections. */
+  readonly maxConnections: number
+  /** Requests for a batch under way. */
+  readonly maxRequests: number
+  /** Bytes of bodies held at once, declared ones included before they are read. */
+  readonly maxHeldBytes: number
+  /** Sessions with HQ. */
+  readonly maxSessions: number
+  /** Verified batches of one key under way, waiting ones included. */
+  readonly maxRequestsPerKey: number
+  /** How long a verified batch waits for the others of its key, and then for a session. */
+  readonly maxWaitMs: number
+  /** Batches that wait for a session with HQ. */
+  readonly maxSessionWaiters: number
+  /** Median lateness of the event loop over about a second. */
+  readonly maxEventLoopDelayMs: number
+}
+
+/** Far above what relays ask for, each of which has a few batches in flight. */
+export const DEFAULT_GATEWAY_LIMITS: GatewayLimits = {
+  headersTimeoutMs: 10_000,
+  bodyTimeoutMs: 30_000,
+  bodyIdleTimeoutMs: 10_000,
+  maxConnections: 1_000,
+  maxRequests: 64,
+  maxHeldBytes: 256 * 1024 * 1024,
+  maxSessions: 8,
+  maxRequestsPerKey: 32,
+  maxWaitMs: 5_000,
+  maxSessionWaiters: 32,
+  maxEventLoopDelayMs: 500,
+}
+
+/** Sessions that one key leaves to the others, so that a key whose batches hang stops nobody else. */
+const SESSIONS_FOR_OTHERS = 2
+
+/** Verified batches of one key that are worked on at once; the others of the key wait. */
+export function maxActivePerKey({ maxSessions }: Pick<GatewayLimits, 'maxSessions'>): number {
+  return Math.max(1, maxSessions - SESSIONS_FOR_OTHERS)
+}
+
+/** Every limit as `GET /v1/limits` tells it: the very values that are enforced. */
+export function describeLimits(limits: GatewayLimits): Record<string, number> {
+  return {
+    ...LIMITS,
+    timestampToleranceSeconds: TIMESTAMP_TOLERANCE_SECONDS,
+    ...limits,
+    maxActivePerKey: maxActivePerKey(limits),
+  }
+}

@@ -1,0 +1,40 @@
+import type { Logger } from 'pino'
+import { CallerGoneError } from './batch/read-body.ts'
+import { DatabaseUnavailableError } from './db/database-failure.ts'
+import { Refusal } from './refusal.ts'
+
+/** Code of a connection error; never a text that could hold a value. */
+function reasonOf(cause: unknown): string | undefined {
+  if (!(cause instanceof Error)) return undefined
+  return 'code' in cause ? String(cause.code) : cause.name
+}
+
+/** Where a defect is; its message stays away from the log, because parsers quote what they were given. */
+function framesOf(error: unknown): string[] {
+  const stack = error instanceof Error ? (error.stack ?? '') : ''
+  return stack.split('\n').filter((line) => line.startsWith('    at '))
+}
+
+/**
+ * Whatever a step throws as the refusal that the caller sees; the log gets what the caller must not.
+ * @param requestId names the refusal in both.
+ */
+export function toRefusal(error: unknown, requestId: string, log: Logger): Refusal {
+  if (error instanceof Refusal) {
+    const reason = typeof error.cause === 'string' ? error.cause : undefined
+    log.info({ code: error.code, detail: error.detail, reason, requestId }, 'refused')
+    return error
+  }
+  if (error instanceof DatabaseUnavailableError) {
+    // PostgreSQL's message may quote a value; its SQLSTATE cannot.
+    const { sqlstate } = error
+    log.error({ sqlstate, reason: reasonOf(error.cause), requestId }, 'HQ cannot be written')
+    return new Refusal('database_unavailable')
+  }
+  if (error instanceof CallerGoneError) {
+    log.info({ requestId }, 'the caller went away')
+    return new Refusal('body_timeout')
+  }
+  log.error({ frames: framesOf(error), requestId }, 'a batch failed by a defect of the gateway')
+  return new Refusal('internal_error')
+}

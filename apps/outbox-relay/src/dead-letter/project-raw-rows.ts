@@ -1,0 +1,152 @@
+import { datasetByName, datasetByNumber } from '@hq-export/contract'
+import pg from 'pg'
+import type { BoundDataset } from '../binding/binding-schema.ts'
+import { readsOtherRows } from '../binding/joins.ts'
+import { readBinding } from '../binding/read-binding.ts'
+import type { OutboxRow } from '../outbox/outbox-row.ts'
+import { ring } from './insert-export-row.ts'
+import { insertCurrentRows, insertRawRow, insertRawRows, keyOfRawRow } from './insert-raw-row.ts'
+import { type RawSource, rawSource } from './raw-source.ts'
+
+/** Raw rows of one dataset that can be projected by one statement. */
+interface RawGroup {
+  readonly bound: BoundDataset
+  readonly deleted: boolean
+  readonly traceparent: string | null
+  readonly rows: OutboxRow[]
+}
+
+/** SQLSTATE classes that say that a row, and perhaps only this one, cannot be projected. */
+const VALUE_FAULT_CLASSES = new Set(['21', '22', '23', '54'])
+/** Class of a statement that is wrong for every row: a column or a right is missing. */
+const STATEMENT_FAULT_CLASS = '42'
+const LOCK_NOT_AVAILABLE = '55P03'
+
+// The row's own trace context, for the rows that its projection inserts.
+const SET_TRACEPARENT = /* sql */ `select pg_catalog.set_config('hq_export.traceparent', $1, true)`
+// A writer that holds the key for longer is not waited for: the window would wait with us.
+const BOUND_WAIT = /* sql */ `set local lock_timeout = '1s'`
+// Index look-ups by key only: tables without statistics look small enough to scan for each row.
+const LOOK_UP = /* sql */ `set local enable_hashjoin = off; set local enable_mergejoin = off; set local enable_material = off`
+const REVIVE = /* sql */ `update hq_export.version_base set deleted_at = null where dataset = $1 and key = $2`
+
+/** Whom to blame for an error of a projection. */
+function faultOf(error: unknown): 'rows' | 'statement' | 'nobody' {
+  const code = error instanceof pg.DatabaseError ? (error.code ?? '') : ''
+  if (VALUE_FAULT_CLASSES.has(code.slice(0, 2))) return 'rows'
+  if (code.startsWith(STATEMENT_FAULT_CLASS) || code === LOCK_NOT_AVAILABLE) return 'statement'
+  return 'nobody'
+}
+
+/** True where the rows are made of what the raw rows hold; else they are read from the source, by their keys. */
+function isOfRawRows({ bound, deleted }: RawGroup): boolean {
+  return deleted || (bound.version === undefined && !readsOtherRows(bound))
+}
+
+/** True where the raw rows have every column that their projection reads. */
+function isWhole(group: RawGroup, source: RawSource): boolean {
+  const { bound } = group
+  const isRead = isOfRawRows(group)
+  return isRead
+    ? source.missing.length === 0
+    : bound.key.every((column) => !source.missing.includes(column))
+}
+
+async function sendDeleted(
+  client: pg.ClientBase,
+  bound: BoundDataset,
+  source: RawSource,
+  raw: string,
+): Promise<void> {
+  await insertRawRow(client, bound, source, { raw, deleted: true })
+  if ((await insertCurrentRows(client, bound, source, raw)) === 0) return
+  // It was inserted again since, below the delete that has only now got its version, and went once more, above it.
+  const key = await keyOfRawRow(client, bound, source, raw)
+  await client.query(REVIVE, [datasetByName(bound.dataset).number, key])
+}
+
+/** One transaction; false where the rows cannot be projected by what they hold. */
+async function projectTogether(client: pg.ClientBase, group: RawGroup): Promise<boolean> {
+  const { bound, deleted, traceparent, rows } = group
+  const raw = `[${rows.map(({ body }) => body).join(',')}]`
+  await client.query('begin')
+  try {
+    await client.query(BOUND_WAIT)
+    await client.query(LOOK_UP)
+    await client.query(SET_TRACEPARENT, [traceparent ?? ''])
+    const source = await rawSource(client, bound, raw)
+    let isProjected = isWhole(group, source)
+    if (isProjected) {
+      if (deleted) await sendDeleted(client, bound, source, raw)
+      else if (isOfRawRows(group)) await insertRawRows(client, bound, source, raw)
+      else {
+        const found = await insertCurrentRows(client, bound, source, raw)
+        // An entity that is gone has a delete of its own; an append-only row that the source has not has nothing else.
+        isProjected = bound.version !== undefined || found === rows.length
+      }
+      await ring(client)
+    }
+    await client.query(isProjected ? 'commit' : 'rollback')
+    return isProjected
+  } catch (error) {
+    await client.query('rollback')
+    throw error
+  }
+}
+
+/** Rows of the group that cannot be projected, found by halves. */
+async function projectGroup(client: pg.ClientBase, group: RawGroup): Promise<OutboxRow[]> {
+  const { rows } = group
+  const isAlone = rows.length === 1
+  // Deletes lock the base of their key: one at a time, so that no writer can deadlock with us.
+  if (!group.deleted || isAlone) {
+    try {
+      if (await projectTogether(client, group)) return []
+    } catch (error) {
+      const fault = faultOf(error)
+      if (fault === 'nobody') throw error
+      if (fault === 'statement') return rows
+    }
+    if (isAlone) return rows
+  }
+  const middle = rows.length >> 1
+  return [
+    ...(await projectGroup(client, { ...group, rows: rows.slice(0, middle) })),
+    ...(await projectGroup(client, { ...group, rows: rows.slice(middle) })),
+  ]
+}
+
+/**
+ * Projects the raw rows of failed captures, each by itself as it were: one value that cannot be projected costs its own row, and not the
+ * statement that wrote it. What succeeds stands in the outbox again and takes the way of every row: entities as the
+ * source has them now (one that is gone has a delete of its own), append-only rows and deletes from the raw row, or, where other rows
+ * belong to them, from the source.
+ *
+ * Transactions of its own, on a session that nothing else uses meanwhile. Repeating it is harmless (I3).
+ * @returns the rows that cannot be projected, gaps without a body among them.
+ * @throws what says nothing of a row, as a lost connection does; the window is then read again.
+ */
+export async function projectRawRows(
+  client: pg.ClientBase,
+  rows: readonly OutboxRow[],
+): Promise<OutboxRow[]> {
+  const binding = await readBinding(client)
+  const groups = new Map<string, RawGroup>()
+  const unprojected: OutboxRow[] = []
+  for (const row of rows) {
+    const { dataset, deleted, traceparent, body } = row
+    const { name } = datasetByNumber(dataset)
+    const bound = binding?.datasets.find((candidate) => candidate.dataset === name)
+    // A row that settles is not complete yet; once it is, a replay of its dead letter finds it.
+    if (bound === undefined || body === null || bound.settle !== undefined) {
+      unprojected.push(row)
+      continue
+    }
+    const key = `${name} ${deleted} ${traceparent}`
+    const group = groups.get(key) ?? { bound, deleted, traceparent, rows: [] }
+    group.rows.push(row)
+    groups.set(key, group)
+  }
+  for (const group of groups.values()) unprojected.push(...(await projectGroup(client, group)))
+  return unprojected
+}

@@ -1,0 +1,20 @@
+import type pg from 'pg'
+import { OUTBOX_TABLES } from '../outbox/cut-page.ts'
+
+// By the index of each table, whose first column is xid.
+const READ = /* sql */ `
+select o.body
+from (
+  ${OUTBOX_TABLES.map((table) => `select xid, seq, dataset, key, body from hq_export.outbox_${table}`).join(' union all ')}
+) o
+where o.xid = $1::xid8 and o.dataset = $2 and o.key = $3 and o.body is not null
+order by o.seq desc limit 1`
+
+/** The last row that a transaction captured of a key, while the outbox retains it. */
+export async function readCapturedBody(
+  client: pg.ClientBase,
+  row: { readonly xid: string; readonly dataset: number; readonly key: string },
+): Promise<string | undefined> {
+  const { rows } = await client.query<{ body: string }>(READ, [row.xid, row.dataset, row.key])
+  return rows[0]?.body
+}

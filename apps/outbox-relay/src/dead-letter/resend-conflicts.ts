@@ -1,0 +1,80 @@
+import pg from 'pg'
+import type { Binding } from '../binding/binding-schema.ts'
+import { readBinding } from '../binding/read-binding.ts'
+import type { DeadLetter } from './dead-letter.ts'
+import { insertDeadLetters } from './insert-dead-letters.ts'
+import { replayOne, whyNot } from './replay-one.ts'
+
+/** What became of rows whose version HQ holds with other content. */
+export interface ResentConflicts {
+  /** Settled: the entity is in the outbox once more, above that version, or there is nothing left to send. */
+  readonly resent: number
+  /** Dead letters. */
+  readonly kept: number
+}
+
+const NOTE = 'by the relay: HQ held the version with other content'
+
+// A writer that holds the key for longer is not waited for: the whole window would wait with us.
+const BOUND_WAIT = /* sql */ `set local lock_timeout = '1s'`
+const LOCK_NOT_AVAILABLE = '55P03'
+
+// Was what HQ refused now itself sent by a replay, ours or an operator's?
+const IS_SECOND_ATTEMPT = /* sql */ `
+select exists (select from hq_export.dead_letter d where d.resent_xid = $1::xid8) as found`
+
+async function isSecondAttempt(client: pg.ClientBase, { row }: DeadLetter): Promise<boolean> {
+  const { rows } = await client.query<{ found: boolean }>(IS_SECOND_ATTEMPT, [row.xid])
+  return rows[0]?.found ?? false
+}
+
+/** One letter in the open transaction: kept, and then settled by a replay if that can be done. */
+async function resendOne(
+  client: pg.ClientBase,
+  letter: DeadLetter,
+  binding: Binding | undefined,
+): Promise<boolean> {
+  const [kept] = await insertDeadLetters(client, [letter])
+  if (kept === undefined) throw new Error('a letter was kept')
+  // The same capture once more, say in a new life of the server: it was sent again then.
+  if (!kept.isOpen) return true
+  if (await isSecondAttempt(client, letter)) return false
+  await client.query('savepoint resend')
+  try {
+    const plan = await replayOne(client, kept.id, binding, { note: NOTE })
+    return plan.kind !== 'refused'
+  } catch (error) {
+    const isBusy = error instanceof pg.DatabaseError && error.code === LOCK_NOT_AVAILABLE
+    if (!isBusy && whyNot(error) === undefined) throw error
+    await client.query('rollback to savepoint resend')
+    return false
+  }
+}
+
+/**
+ * Sends rows again whose version HQ holds with other content, as after a failover that lost a commit which HQ has: the base of each key
+ * rises above that version, and the entity goes once more as it is now, or as deleted where it is gone. Once: what is refused again, or
+ * cannot be sent, stays a dead letter with its reason, for an operator.
+ *
+ * One transaction per row, with the letter as its record: the row is in the outbox if and only if its letter is settled. No two keys are
+ * locked at once, so no writer can deadlock with us.
+ */
+export async function resendConflicts(
+  client: pg.ClientBase,
+  letters: readonly DeadLetter[],
+): Promise<ResentConflicts> {
+  const binding = await readBinding(client)
+  let resent = 0
+  for (const letter of letters) {
+    await client.query('begin')
+    try {
+      await client.query(BOUND_WAIT)
+      if (await resendOne(client, letter, binding)) resent++
+      await client.query('commit')
+    } catch (error) {
+      await client.query('rollback')
+      throw error
+    }
+  }
+  return { resent, kept: letters.length - resent }
+}

@@ -1,0 +1,44 @@
+import type pg from 'pg'
+import { IS_SETTLED } from './read-pending.ts'
+
+const LOCK_NOT_AVAILABLE = '55P03'
+
+const STATE = /* sql */ `
+select pg_catalog.pg_sequence_last_value('hq_export.current_settle')::int as current,
+  exists (select from hq_export.settle_0) as used_0, exists (select from hq_export.settle_1) as used_1`
+
+/**
+ * Turns the two tables of the settle list: empties the one that writers do not fill, then lets them fill it. Truncated only if every
+ * key in it is settled by the newest mark, proven under ACCESS EXCLUSIVE that is not waited for: a writer that read the old number, or a
+ * reader of the view, holds a lock and ends the attempt.
+ *
+ * TRUNCATE is seen by old snapshots too. A transaction that has read a view holds a lock that stops it; one that reads a view for the
+ * first time under a snapshot of minutes ago may find a row whose key was pending then. Views are read in READ COMMITTED.
+ */
+export async function rotateSettleList(client: pg.ClientBase): Promise<boolean> {
+  const { rows } = await client.query<{ current: number; used_0: boolean; used_1: boolean }>(STATE)
+  const [state] = rows
+  if (state === undefined || !(state.used_0 || state.used_1)) return false
+  const other = 1 - state.current
+  await client.query('begin')
+  try {
+    await client.query('set local synchronous_commit = local')
+    await client.query(`lock table hq_export.settle_${other} in access exclusive mode nowait`)
+    const { rows: unsettled } = await client.query<{ found: boolean }>(
+      `select exists (
+         select from hq_export.settle_${other} p
+         where not coalesce((select ${IS_SETTLED} from hq_export.settled m order by m.id desc limit 1), false)
+       ) as found`,
+    )
+    const isSettled = unsettled[0]?.found === false
+    if (isSettled) await client.query(`truncate hq_export.settle_${other}`)
+    await client.query('commit')
+    if (isSettled)
+      await client.query(`select pg_catalog.setval('hq_export.current_settle', $1)`, [other])
+    return isSettled
+  } catch (error) {
+    await client.query('rollback')
+    if ((error as { code?: string }).code === LOCK_NOT_AVAILABLE) return false
+    throw error
+  }
+}

@@ -1,0 +1,54 @@
+import { TRACEPARENT } from '@hq-export/contract'
+import { batchAttributes } from '@hq-export/tracing/attributes.ts'
+import { nowMs } from '@hq-export/tracing/clock.ts'
+import { failSpan, inSpan } from '@hq-export/tracing/span.ts'
+import { isTracing } from '@hq-export/tracing/start-tracing.ts'
+import { context, propagation, type Span, SpanKind, trace } from '@opentelemetry/api'
+import type { Batch } from '../batch/batch.ts'
+import type { AttemptOutcome } from '../delivery/classify.ts'
+import { activeBatch } from './batch-trace.ts'
+
+function noteOutcome(span: Span, outcome: AttemptOutcome): void {
+  const batch = activeBatch()
+  const spanContext = span.isRecording() ? span.spanContext() : undefined
+  if (batch !== undefined) batch.sent = { spanContext, atMs: nowMs() }
+  if (outcome.kind !== 'accepted') failSpan(span, outcome.reason)
+  else if (outcome.answer.counts.quarantined > 0) {
+    span.addEvent('rows.quarantined', { 'hq_export.rows': outcome.answer.counts.quarantined })
+  }
+}
+
+/**
+ * Runs one attempt inside a CLIENT span `send <dataset>` with links to the transactions that wrote the rows.
+ * @param work gets the `traceparent` to put on the request, undefined while nothing traces.
+ */
+export async function traceSend(
+  batch: Batch,
+  attempt: number,
+  work: (traceparent: string | undefined) => Promise<AttemptOutcome>,
+): Promise<AttemptOutcome> {
+  if (!isTracing()) return work(undefined)
+  const parent = trace.getActiveSpan()
+  const origins = parent === undefined || parent.isRecording() ? activeBatch()?.origins : undefined
+  const { dataset, rowCount: rows, id } = batch
+  return inSpan(
+    `send ${dataset.name}`,
+    {
+      kind: SpanKind.CLIENT,
+      links: origins?.links() ?? [],
+      attributes: {
+        ...batchAttributes('send', { dataset: dataset.name, rows, id }),
+        'http.request.method': 'POST',
+        'hq_export.attempt': attempt,
+        'hq_export.links.dropped': origins?.dropped ?? 0,
+      },
+    },
+    async (span) => {
+      const carrier: Record<string, string> = {}
+      propagation.inject(context.active(), carrier)
+      const outcome = await work(carrier[TRACEPARENT])
+      noteOutcome(span, outcome)
+      return outcome
+    },
+  )
+}

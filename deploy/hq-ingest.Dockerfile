@@ -1,0 +1,22 @@
+# The gateway. Needs HQ_DATABASE_URL and INGEST_KEYS; see docs/CONFIGURATION.md.
+# From the root of the repository: docker build --file deploy/hq-ingest.Dockerfile --tag hq-ingest .
+FROM node:26.9.0-slim
+WORKDIR /app
+# The manifests of every workspace: a frozen lockfile names them all.
+COPY package.json pnpm-lock.yaml pnpm-workspace.yaml ./
+COPY apps/demo/package.json apps/demo/
+COPY apps/hq-ingest/package.json apps/hq-ingest/
+COPY apps/outbox-relay/package.json apps/outbox-relay/
+COPY packages/contract/package.json packages/contract/
+COPY packages/tracing/package.json packages/tracing/
+RUN npx --yes pnpm@12 install --frozen-lockfile --prod --filter "@hq-export/hq-ingest..."
+COPY packages/contract packages/contract
+COPY packages/tracing packages/tracing
+COPY apps/hq-ingest apps/hq-ingest
+COPY migrations/hq migrations/hq
+ENV NODE_ENV=production
+USER node
+HEALTHCHECK --interval=10s --timeout=5s --start-period=10s \
+  CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.INGEST_PORT ?? 8080}/livez`).then(({ ok }) => process.exit(ok ? 0 : 1), () => process.exit(1))"]
+ENTRYPOINT ["node", "apps/hq-ingest/src/main.ts"]
+CMD ["serve"]

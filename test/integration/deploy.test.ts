@@ -1,0 +1,120 @@
+import { existsSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import {
+  SETTING_NAMES as INGEST_SETTINGS,
+  loadConfig as loadIngestConfig,
+} from '@hq-export/hq-ingest/config.ts'
+import {
+  loadConfig as loadRelayConfig,
+  SETTING_NAMES as RELAY_SETTINGS,
+} from '@hq-export/outbox-relay/config.ts'
+import { expect, test } from 'vitest'
+import { parse } from 'yaml'
+import { createSecret } from '../support/pipeline.ts'
+
+const ROOT = join(import.meta.dirname, '..', '..')
+const DEPLOY = join(ROOT, 'deploy')
+const APPS = [
+  { app: 'outbox-relay', names: RELAY_SETTINGS, load: loadRelayConfig },
+  { app: 'hq-ingest', names: INGEST_SETTINGS, load: loadIngestConfig },
+] as const
+
+interface Service {
+  readonly image: string
+  readonly build?: { readonly context: string; readonly dockerfile: string }
+  readonly environment?: Readonly<Record<string, string>>
+  readonly volumes?: readonly string[]
+  readonly ports?: readonly string[]
+  readonly depends_on?: Readonly<Record<string, unknown>>
+}
+
+interface Compose {
+  readonly services: Readonly<Record<string, Service>>
+  readonly volumes: Readonly<Record<string, unknown>>
+}
+
+const compose: Compose = parse(await readFile(join(DEPLOY, 'compose.yaml'), 'utf8'), {
+  merge: true,
+})
+const services = Object.entries(compose.services)
+
+/** What an operator sets; everything else must stand in the file. */
+const GIVEN: Readonly<Record<string, string>> = {
+  POSTGRES_PASSWORD: 'password',
+  HQ_SIGNING_SECRET: createSecret(),
+}
+
+function interpolate(text: string): string {
+  return text.replace(/\$\{(\w+)(?::\?[^}]*)?\}/g, (_, name: string) => {
+    const value = GIVEN[name]
+    if (value === undefined) throw new Error(`nobody sets ${name}`)
+    return value
+  })
+}
+
+function linesOf(dockerfile: string): string[] {
+  return dockerfile.replaceAll('\\\n', ' ').split('\n')
+}
+
+/** Arguments of every instruction of this name. */
+function instructions(dockerfile: string, name: string): string[] {
+  return linesOf(dockerfile)
+    .filter((line) => line.startsWith(`${name} `))
+    .map((line) => line.slice(name.length + 1).trim())
+}
+
+test.each(APPS)('the settings of $app are ones that it has, and enough', ({ app, names, load }) => {
+  const users = services.filter(([, { build }]) => build?.dockerfile === `deploy/${app}.Dockerfile`)
+  expect(users.map(([name]) => name)).toContain(app)
+  for (const [, { environment = {} }] of users) {
+    const own = Object.keys(environment).filter((name) => !name.startsWith('OTEL_'))
+    expect(names).toEqual(expect.arrayContaining(own))
+    const env = Object.fromEntries(
+      Object.entries(environment).map(([name, value]) => [name, interpolate(value)]),
+    )
+    expect(() => load(env)).not.toThrow()
+  }
+})
+
+test('every file, volume and service that compose names is there, and nothing listens beyond the machine', () => {
+  for (const [name, { build, volumes = [], ports = [], depends_on = {} }] of services) {
+    if (build !== undefined) {
+      expect(existsSync(join(DEPLOY, build.context, build.dockerfile)), name).toBe(true)
+    }
+    for (const volume of volumes) {
+      const [source = ''] = volume.split(':')
+      const isThere = source.startsWith('.')
+        ? existsSync(join(DEPLOY, source))
+        : Object.hasOwn(compose.volumes, source)
+      expect(isThere, volume).toBe(true)
+    }
+    for (const port of ports) expect(port).toMatch(/^127\.0\.0\.1:/)
+    expect(Object.keys(compose.services)).toEqual(expect.arrayContaining(Object.keys(depends_on)))
+  }
+})
+
+test.each(APPS)(
+  'the image of $app has what it runs, as nobody special, and says if it is well',
+  async ({ app }) => {
+    const dockerfile = await readFile(join(DEPLOY, `${app}.Dockerfile`), 'utf8')
+    const copied = instructions(dockerfile, 'COPY').flatMap((copy) =>
+      copy.split(/\s+/).slice(0, -1),
+    )
+    for (const source of copied) expect(existsSync(join(ROOT, source)), source).toBe(true)
+    const manifest = JSON.parse(await readFile(join(ROOT, 'package.json'), 'utf8'))
+    const [base] = instructions(dockerfile, 'FROM')
+    expect(base).toBe(`node:${manifest.devDependencies.node}-slim`)
+    const ours = Object.keys(
+      JSON.parse(await readFile(join(ROOT, 'apps', app, 'package.json'), 'utf8')).dependencies,
+    ).filter((name) => name.startsWith('@hq-export/'))
+    for (const name of ours) expect(copied).toContain(name.replace('@hq-export/', 'packages/'))
+    const [entry] = instructions(dockerfile, 'ENTRYPOINT')
+    const [program, script = ''] = JSON.parse(entry ?? '[]')
+    expect(program).toBe('node')
+    expect(script.startsWith(`apps/${app}/`)).toBe(true)
+    expect(existsSync(join(ROOT, script))).toBe(true)
+    expect(instructions(dockerfile, 'USER')).toEqual(['node'])
+    expect(instructions(dockerfile, 'HEALTHCHECK')).toHaveLength(1)
+  },
+)

@@ -1,0 +1,40 @@
+import { readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { bind } from '@hq-export/outbox-relay/binding/bind.ts'
+import { MIGRATIONS_FOLDER, migrate } from '@hq-export/outbox-relay/migrate.ts'
+import { createEmptyDxDatabase, type TestDatabase } from '../databases.ts'
+import { installLiveShape } from './install-live-shape.ts'
+
+/** The shipped binding for the live data-engine-x. */
+export const LIVE_BINDING = join(MIGRATIONS_FOLDER, 'bindings', 'data-engine-x.json')
+
+interface BoundJson {
+  dataset: string
+  settle?: { delaySeconds: number }
+  [field: string]: unknown
+}
+
+/** The shipped binding with another settle delay, as a file. */
+export async function writeLiveBinding(
+  file: string,
+  delaySeconds: number,
+  change: (datasets: BoundJson[]) => BoundJson[] = (datasets) => datasets,
+): Promise<string> {
+  const binding: { datasets: BoundJson[] } = JSON.parse(await readFile(LIVE_BINDING, 'utf8'))
+  for (const { settle } of binding.datasets) {
+    if (settle !== undefined) settle.delaySeconds = delaySeconds
+  }
+  await writeFile(file, JSON.stringify({ ...binding, datasets: change(binding.datasets) }))
+  return file
+}
+
+/** data-engine-x of the live shape with our migrations; bound where a binding is given. */
+export async function createLiveDatabase(binding?: string): Promise<TestDatabase> {
+  const database = await createEmptyDxDatabase()
+  const client = await database.connect()
+  await installLiveShape(client)
+  await client.end()
+  await migrate(database.url)
+  if (binding !== undefined) await bind(database.url, binding)
+  return database
+}
