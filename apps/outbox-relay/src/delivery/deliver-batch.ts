@@ -49,8 +49,9 @@ async function attempt(
   number: number,
   delivery: DeliveryContext,
 ): Promise<AttemptOutcome> {
-  const { pool, keys, gate, sizer, stopping, aborting } = delivery
-  await unlessStopped(traceWait('wait for HQ', gate.enter(stopping)))
+  const { pool, keys, gate, rank, sizer, stopping, aborting } = delivery
+  const askedAt = performance.now()
+  await unlessStopped(traceWait('wait for HQ', gate.enter(stopping, rank)))
   let signal: HqSignal = { kind: 'up' }
   try {
     return await traceSend(batch, number, async (traceparent) => {
@@ -62,7 +63,7 @@ async function attempt(
       return outcome
     })
   } finally {
-    gate.leave(signal)
+    gate.leave(signal, rank, performance.now() - askedAt)
   }
 }
 

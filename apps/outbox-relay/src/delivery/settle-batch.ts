@@ -57,7 +57,7 @@ export async function settleBatch(
   }
   const outrun = await delivery.findOutrun(batch, answer)
   if (outrun.length > 0) await delivery.sendOutrun(outrun)
-  delivery.onAccepted(batch.rowCount)
+  delivery.onAccepted(batch.rowCount, answer.counts)
 }
 
 /** A row that is alone in its batch and still cannot be delivered. */
