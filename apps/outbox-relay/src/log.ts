@@ -6,3 +6,8 @@ export type { Logger }
 export function createLog(level: 'debug' | 'info' | 'silent' = 'info'): Logger {
   return pino({ level, base: { service: 'outbox-relay' } })
 }
+
+/** Warnings and errors of a command, on standard error: standard output is for its result. */
+export function createErrorLog(): Logger {
+  return pino({ level: 'warn', base: { service: 'outbox-relay' } }, pino.destination(2))
+}

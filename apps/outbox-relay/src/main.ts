@@ -1,12 +1,13 @@
 import { startTracing } from '@hq-export/tracing/start-tracing.ts'
 import { Command, CommanderError } from 'commander'
+import { addBackfillCommands } from './backfill/commands.ts'
 import { bind } from './binding/bind.ts'
 import { ConfigError, loadConfig, loadDatabaseUrl } from './config.ts'
 import { connect } from './connect.ts'
 import { addDeadLetterCommands } from './dead-letter/commands.ts'
 import { CHECKS } from './doctor/checks.ts'
 import { runDoctor } from './doctor/run-doctor.ts'
-import { createLog } from './log.ts'
+import { createErrorLog, createLog } from './log.ts'
 import { assertMigrated, MigrationStateError, migrate } from './migrate.ts'
 import { printFindings, printJson, printStatus } from './print.ts'
 import { Relay } from './relay.ts'
@@ -116,11 +117,28 @@ program
     else if (findings.some(({ state }) => state === 'unknown')) process.exitCode = UNKNOWN
   })
 
-addDeadLetterCommands(program, {
+const commandLine = {
   withDatabase,
   say,
   found: () => {
     process.exitCode = WRONG
+  },
+}
+addDeadLetterCommands(program, commandLine)
+addBackfillCommands(program, {
+  ...commandLine,
+  undone: () => {
+    process.exitCode = UNKNOWN
+  },
+  loadConfig: () => loadConfig(env),
+  createErrorLog: () => createErrorLog(),
+  terminal: { isTTY: process.stderr.isTTY, write: (text) => process.stderr.write(text) },
+  interruptible: () => {
+    const interrupted = new AbortController()
+    // A second Ctrl-C ends the process as ever.
+    process.once('SIGTERM', () => interrupted.abort())
+    process.once('SIGINT', () => interrupted.abort())
+    return interrupted.signal
   },
 })
 

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { Pool } from 'undici'
+import { Backfiller } from './backfill/backfiller.ts'
 import type { RelayConfig } from './config.ts'
 import { connect } from './connect.ts'
 import { findOutrun } from './dead-letter/find-outrun.ts'
@@ -168,6 +169,7 @@ export class Relay {
     stopping.addEventListener('abort', wakeOnStop)
     let client: Awaited<ReturnType<typeof connect>> | undefined
     let stopPings = () => {}
+    let backfiller: Backfiller | undefined
     try {
       await assertMigrated(leader)
       await this.#assertPrimary(leader)
@@ -217,6 +219,11 @@ export class Relay {
       this.#gate = gate
       this.#log.info({ epoch, source }, 'working')
       onWorking()
+      backfiller = new Backfiller(
+        { databaseUrl, delivery: { ...delivery, rank: 'backfill' }, log: this.#log, stopping },
+        leader,
+      )
+      backfiller.start()
       const onTick = () => {
         this.#lastTickAtMs = Date.now()
       }
@@ -236,6 +243,7 @@ export class Relay {
       lost.abort(new Error('session ended'))
       gate.close()
       await this.#release([
+        () => backfiller?.stop(),
         () => waker.stop(),
         () => pool.close(),
         () => client?.end(),

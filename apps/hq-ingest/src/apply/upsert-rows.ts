@@ -26,7 +26,8 @@ export interface Upserted {
  * one another in the same order and never in a circle. A row that loses the race after the look stays locked by us, so
  * asking again gives the final word.
  *
- * record_image_eq compares images: 1.0 differs from 1.00. xmax is 0 in a row version that was inserted, not updated.
+ * A delete of the version that is stored as deleted is a duplicate, whatever else it says: a backfill knows of a deleted entity
+ * no more than its key and version. record_image_eq compares images: 1.0 differs from 1.00. xmax is 0 in a row version that was inserted, not updated.
  */
 const upsertStatement = perDataset((dataset) => {
   const { versionColumn: version } = dataset
@@ -54,6 +55,7 @@ const upsertStatement = perDataset((dataset) => {
         case
           when s.${version} is null or s.${version} < i.${version} then null
           when s.${version} > i.${version} then 'stale'
+          when s._dx_deleted_at is not null and i._dx_deleted_at is not null then 'duplicate'
           when pg_catalog.record_image_eq(row(${names.map((name) => `s.${name}`).join(', ')}),
                  row(${dataset.columns.map((column) => tableValue(column, 'i')).join(', ')}))
             and (s._dx_deleted_at is null) = (i._dx_deleted_at is null) then 'duplicate'

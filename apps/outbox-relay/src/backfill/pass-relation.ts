@@ -1,0 +1,106 @@
+import { type ColumnType, columnOf, type Dataset, datasetByName } from '@hq-export/contract'
+import pg from 'pg'
+import { SNAPSHOTS_DATASET } from '../binding/binding-schema.ts'
+import type { ProjectedColumn } from '../binding/projection.ts'
+import { viewName } from '../binding/view-sql.ts'
+import type { Pass } from './pass.ts'
+
+const { escapeIdentifier, escapeLiteral } = pg
+
+const NIL_UUID = '00000000-0000-0000-0000-000000000000'
+/** Key of `version_base` as a column of the relation of deletes. */
+const DELETED_KEY = '_key'
+
+/** Rows of one dataset that a pass yields from the row `v` of its relation. */
+export interface PassOutput {
+  readonly dataset: Dataset
+  readonly columns: readonly ProjectedColumn[]
+  readonly deleted: boolean
+}
+
+/** What a pass reads, as SQL over the alias `v`. */
+export interface PassRelation {
+  readonly sql: string
+  /** Unique, and the order of an index, so that the next rows after a key are a range of it. */
+  readonly key: readonly { readonly name: string; readonly type: ColumnType }[]
+  readonly outputs: readonly PassOutput[]
+  /** The contract's time column: created_at or updated_at windows of a backfill. */
+  readonly timeSql: string
+  readonly orgSql: string
+}
+
+const column = (name: string): string => `v.${escapeIdentifier(name)}`
+
+function ownOutput(dataset: Dataset, deleted: boolean): PassOutput {
+  const columns = dataset.columns.map(({ name, type }) => ({ name, type, sql: column(name) }))
+  return { dataset, columns, deleted }
+}
+
+/** The entity's view has what its snapshot row has beyond its own under names that begin with `_`. */
+function snapshotOutput(entity: Dataset): PassOutput {
+  const dataset: Dataset = datasetByName(SNAPSHOTS_DATASET)
+  const isShared = (name: string) => entity.columns.some((candidate) => candidate.name === name)
+  const columns = dataset.columns.map(({ name, type }) => ({
+    name,
+    type,
+    sql: column(isShared(name) ? name : `_${name}`),
+  }))
+  return { dataset, columns, deleted: false }
+}
+
+function viewRelation({ kind, hasSnapshots }: Pass, dataset: Dataset): PassRelation {
+  const own = ownOutput(dataset, false)
+  const snapshots = hasSnapshots ? [snapshotOutput(dataset)] : []
+  const snapshotTime = datasetByName(SNAPSHOTS_DATASET).timeColumn
+  return {
+    sql: viewName(dataset.name),
+    key: dataset.primaryKey.map((name) => ({ name, type: columnOf(dataset, name).type })),
+    outputs: kind === 'snapshots' ? snapshots : [own, ...snapshots],
+    timeSql: column(kind === 'snapshots' ? `_${snapshotTime}` : dataset.timeColumn),
+    orgSql: column('org_id'),
+  }
+}
+
+/** What is left to say of a deleted key: version and moment of the delete, and whatever the contract wants not null. */
+function deletedValue(dataset: Dataset, name: string): string {
+  const { type, nullable } = columnOf(dataset, name)
+  const keyPart = dataset.primaryKey.indexOf(name) + 1
+  if (name === 'export_schema_version') return escapeLiteral(dataset.schemaVersion)
+  if (keyPart > 0) return `pg_catalog.split_part(b.key, '/', ${keyPart})`
+  if (name === dataset.versionColumn) return 'b.base'
+  if (name === dataset.timeColumn) return 'b.deleted_at'
+  if (nullable) return 'null'
+  if (type === 'uuid') return escapeLiteral(NIL_UUID)
+  throw new TypeError(`${dataset.name}.${name} is not null, and a delete has no value for it`)
+}
+
+function deletesRelation(dataset: Dataset): PassRelation {
+  const columns = dataset.columns.map(
+    ({ name, type }) => `(${deletedValue(dataset, name)})::${type} as ${escapeIdentifier(name)}`,
+  )
+  return {
+    sql: `(
+  select b.key as ${DELETED_KEY}, ${columns.join(', ')}
+  from hq_export.version_base b
+  where b.dataset = ${dataset.number} and b.deleted_at is not null
+)`,
+    key: [{ name: DELETED_KEY, type: 'text' }],
+    outputs: [ownOutput(dataset, true)],
+    timeSql: column(dataset.timeColumn),
+    orgSql: column('org_id'),
+  }
+}
+
+/** Where a pass reads, in which order, and what becomes of a row. */
+export function relationOf(pass: Pass): PassRelation {
+  const dataset = datasetByName(pass.dataset)
+  switch (pass.kind) {
+    case 'rows':
+    case 'snapshots':
+      return viewRelation(pass, dataset)
+    case 'deletes':
+      return deletesRelation(dataset)
+    default:
+      return pass.kind satisfies never
+  }
+}

@@ -1,0 +1,147 @@
+import { datasetByName } from '@hq-export/contract'
+import pg from 'pg'
+import type { DeadLetter } from '../dead-letter/dead-letter.ts'
+import type { WireRows } from '../outbox/read-page.ts'
+import { takeTick } from '../outbox/tick.ts'
+import { chunkStatement, nextKeyStatement } from './chunk-sql.ts'
+import type { Pass } from './pass.ts'
+import { type PassRelation, relationOf } from './pass-relation.ts'
+import type { RowSelection } from './selection.ts'
+
+/** Bytes of bodies in one chunk; one row may exceed them alone. */
+const MAX_BYTES = 2 * 1024 * 1024
+/** Rows that one statement looks at at most, where few of them are wanted. */
+const MAX_SCAN = 20_000
+
+/** The next part of a pass. */
+export interface Chunk {
+  readonly wireRows: readonly WireRows[]
+  /** Rows that PostgreSQL could not project. */
+  readonly failed: readonly DeadLetter[]
+  /** Rows that were looked at. */
+  readonly scanned: number
+  /** Of these, rows that the selection wants. */
+  readonly matched: number
+  /** Key of the last row that was looked at. */
+  readonly last: readonly string[]
+}
+
+interface ChunkRow {
+  scanned: number
+  matched: number
+  is_cut: boolean
+  last: string[] | null
+  dataset: number | null
+  row_count: number
+  text: string
+}
+
+/** Class 22, data exceptions: an expression of the binding refuses this row's values. Everything else is nobody's row. */
+function isRowFault(error: unknown): error is pg.DatabaseError {
+  return error instanceof pg.DatabaseError && (error.code ?? '').startsWith('22')
+}
+
+/** The only row of a chunk, which cannot be projected: a dead letter, so that the others go on. */
+async function failedRow(
+  client: pg.ClientBase,
+  pass: Pass,
+  key: readonly string[],
+  { code }: pg.DatabaseError,
+): Promise<DeadLetter> {
+  const { rows } = await client.query<{ xid: string; at: string }>(
+    `select pg_catalog.pg_snapshot_xmax(pg_catalog.pg_current_snapshot())::text as xid,
+            pg_catalog.to_json(pg_catalog.clock_timestamp()) #>> '{}' as at`,
+  )
+  return {
+    dataset: pass.dataset,
+    reason: 'projection_failed',
+    detail: `SQLSTATE ${code}`,
+    batch: null,
+    row: {
+      dataset: datasetByName(pass.dataset).number,
+      key: key.join('/'),
+      xid: rows[0]?.xid ?? '0',
+      seq: null,
+      capturedAt: rows[0]?.at ?? '',
+      deleted: pass.kind === 'deletes',
+      traceparent: null,
+      sqlstate: code ?? null,
+      body: null,
+    },
+  }
+}
+
+/** Reads a pass chunk by chunk, each in a statement of its own: nothing is held open while a chunk is being delivered. */
+export class ChunkReader {
+  readonly #client: pg.ClientBase
+  readonly #pass: Pass
+  readonly #relation: PassRelation
+  readonly #selection: RowSelection
+  #after: readonly string[] | null
+  #scan: number | undefined
+  #isDone = false
+
+  /** @param after key to begin behind; null for the beginning. */
+  constructor(
+    client: pg.ClientBase,
+    pass: Pass,
+    selection: RowSelection,
+    after: readonly string[] | null,
+  ) {
+    this.#client = client
+    this.#pass = pass
+    this.#relation = relationOf(pass)
+    this.#selection = selection
+    this.#after = after
+  }
+
+  /**
+   * @param maxRows rows that travel well together.
+   * @returns undefined where nothing is left.
+   */
+  async next(maxRows: number): Promise<Chunk | undefined> {
+    for (let maxScan = this.#scan ?? maxRows; !this.#isDone; ) {
+      try {
+        return await this.#read(maxScan, maxRows)
+      } catch (error) {
+        if (!isRowFault(error)) throw error
+        if (maxScan === 1) return this.#skip(error)
+        // One row of these refuses: it is alone after a few halvings.
+        maxScan = Math.ceil(maxScan / 2)
+      }
+    }
+    return undefined
+  }
+
+  async #read(maxScan: number, maxRows: number): Promise<Chunk | undefined> {
+    const limits = { maxScan, maxBytes: MAX_BYTES }
+    const { text, values } = chunkStatement(this.#relation, this.#selection, this.#after, limits)
+    const { rows } = await this.#client.query<ChunkRow>(text, [...values])
+    // What a crash could still undo must not reach HQ. A tick after the read covers everything that the read has shown.
+    await takeTick(this.#client)
+    const [first] = rows
+    if (first === undefined) throw new Error('a chunk has an extent')
+    const { scanned, matched, last } = first
+    this.#isDone = !first.is_cut && scanned < maxScan
+    if (last === null) return undefined
+    this.#after = last
+    // As many as it takes to find about `maxRows` that are wanted, if the next ones are like these.
+    const density = Math.max(matched, 1) / scanned
+    this.#scan = Math.min(MAX_SCAN, Math.max(maxRows, Math.ceil(maxRows / density)))
+    const wireRows = rows.flatMap(({ dataset, row_count: rowCount, text: rowsText }): WireRows[] =>
+      dataset === null ? [] : [{ dataset, rowCount, text: rowsText }],
+    )
+    return { wireRows, failed: [], scanned, matched, last }
+  }
+
+  async #skip(error: pg.DatabaseError): Promise<Chunk | undefined> {
+    const { text, values } = nextKeyStatement(this.#relation, this.#selection, this.#after)
+    const { rows } = await this.#client.query<{ key: string[] }>(text, [...values])
+    const key = rows[0]?.key
+    // Gone meanwhile: read on.
+    if (key === undefined) return this.next(1)
+    this.#after = key
+    const failed = await failedRow(this.#client, this.#pass, key, error)
+    return { wireRows: [], failed: [failed], scanned: 1, matched: 1, last: key }
+  }
+}
