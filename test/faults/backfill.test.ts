@@ -195,7 +195,7 @@ test('a live change passes a backfill whose every attempt waits for HQ', async (
 
 test('pause keeps the checkpoint, resume goes on from there, cancel ends it, whoever executes it', async () => {
   for (const hasRelay of [false, true]) {
-    await pipeline.hq.query('truncate hq.dx_company_entities_v1')
+    await pipeline.dx.query('truncate hq_export.backfill')
     if (hasRelay) await says(pipeline.startRelay(), 'working')
     let letGo = await holdUp('dx_company_entities_v1')
     const command = startBackfill()

@@ -2,7 +2,9 @@ import { randomUUID } from 'node:crypto'
 import type pg from 'pg'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { runApp } from '../support/app-process.ts'
+import { createDxDatabase } from '../support/databases.ts'
 import { expectEqualSides } from '../support/equal-sides.ts'
+import { startInProcessRelay } from '../support/in-process-relay.ts'
 import { createSecret, Pipeline } from '../support/pipeline.ts'
 import {
   insertCompany,
@@ -11,6 +13,8 @@ import {
   insertPerson,
   insertRun,
 } from '../support/reference-rows.ts'
+import { acceptAll, ScriptedGateway } from '../support/scripted-gateway.ts'
+import { waitFor } from '../support/wait-for.ts'
 
 const COMPANIES = 'dx_company_entities_v1'
 const SNAPSHOTS = 'dx_entity_snapshots_v1'
@@ -366,4 +370,39 @@ describe('what cannot arrive, and what is gone', () => {
     })
     expect(await hqImage()).toEqual(image)
   })
+})
+
+test('a backfill that HQ refuses as a whole is exit status 2 with the reason, and live changes go on', async () => {
+  await using gateway = await ScriptedGateway.start()
+  gateway.answer((batch) =>
+    batch.envelope.dataset === EVENTS
+      ? {
+          status: 403,
+          body: { code: 'not_allowed', status: 403, title: 'no', type: 'about:blank' },
+        }
+      : acceptAll(batch),
+  )
+  await using database = await createDxDatabase()
+  const dx = await database.connect()
+  const orgId = await insertOrg(dx)
+  await dx.query("set hq_export.disabled = 'on'")
+  await insertEvent(dx, orgId, await insertRun(dx, orgId))
+  await dx.query('reset hq_export.disabled')
+  await using started = await startInProcessRelay({
+    databaseUrl: database.url,
+    ingestUrl: gateway.url,
+  })
+  const command = await runApp('outbox-relay', ['backfill', '--dataset', EVENTS], {
+    DX_DATABASE_URL: database.url,
+  })
+  expect(command.exitCode).toBe(2)
+  expect(command.output).toContain('delivery halted: 403')
+  await insertCompany(dx, orgId)
+  // Far less than the pause of a halted delivery.
+  await waitFor(
+    'the live change',
+    () => gateway.received.some(({ envelope }) => envelope.dataset === COMPANIES),
+    5_000,
+  )
+  expect(started.relay.progress.state).toBe('working')
 })

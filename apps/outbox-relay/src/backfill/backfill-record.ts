@@ -149,8 +149,8 @@ export async function finishBackfill(
 
 const STEERS = {
   pause: { to: 'paused', from: ['running'] },
-  // A failed one goes on where it stopped.
-  resume: { to: 'running', from: ['paused', 'failed'] },
+  // A failed one goes on where it stopped; of one that runs, what held it up is forgotten.
+  resume: { to: 'running', from: ['running', 'paused', 'failed'] },
   cancel: { to: 'canceled', from: ['running', 'paused', 'failed'] },
 } as const
 

@@ -1,21 +1,23 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type pg from 'pg'
-import { connect } from '../connect.ts'
 import { insertDeadLetters } from '../dead-letter/insert-dead-letters.ts'
 import type { DeliveryContext } from '../delivery/delivery-context.ts'
 import type { Logger } from '../log.ts'
 import { hasRunningBackfill, nextBackfill } from './backfill-record.ts'
+import { connectBackfill } from './backfill-session.ts'
 import { tryExecutionLock } from './execution-lock.ts'
 import { oneAtATime } from './one-at-a-time.ts'
 import { type BackfillEnd, runBackfill } from './run-backfill.ts'
 
 /** How often a relay without a backfill looks for one, and one that failed to work on it tries again. */
 const LOOK_MS = 1_000
+/** How long one waits that HQ refused: only an operator can mend it. As for live batches. */
+const HALT_PAUSE_MS = 15_000
 
 /** What executes backfills. */
 export interface BackfillerContext {
   readonly databaseUrl: string
-  readonly delivery: Omit<DeliveryContext, 'keepDeadLetters'>
+  readonly delivery: Omit<DeliveryContext, 'keepDeadLetters' | 'onHalt'>
   readonly log: Logger
   /** Ends the work at its checkpoint. */
   readonly stopping: AbortSignal
@@ -33,7 +35,7 @@ export async function executeBackfills(
   const { databaseUrl, delivery, log, lastId } = context
   const lost = new AbortController()
   const stopping = AbortSignal.any([context.stopping, lost.signal])
-  const client = await connect(databaseUrl, 'backfill', (error) => lost.abort(error))
+  const client = await connectBackfill(databaseUrl, (error) => lost.abort(error))
   const inTurn = oneAtATime()
   let end: BackfillEnd | 'none' = 'none'
   try {
@@ -50,13 +52,15 @@ export async function executeBackfills(
           stopping,
           delivery: {
             ...delivery,
+            // A run takes note of it by itself; live changes have nothing to do with it.
+            onHalt: () => {},
             keepDeadLetters: (letters) => inTurn(() => insertDeadLetters(client, letters)),
           },
         },
         record,
       )
       log.info({ ...facts, end }, 'the work on a backfill has ended')
-      if (record.id === lastId) break
+      if (record.id === lastId || end === 'halted') break
     }
     if (lost.signal.aborted) throw lost.signal.reason
     return end
@@ -96,15 +100,19 @@ export class Backfiller {
   async #run(): Promise<void> {
     const { stopping, log } = this.#context
     while (!stopping.aborted) {
+      let pauseMs = LOOK_MS
       try {
-        if (await hasRunningBackfill(this.#leader)) await executeBackfills(this.#context)
+        if (await hasRunningBackfill(this.#leader)) {
+          const end = await executeBackfills(this.#context)
+          if (end === 'halted') pauseMs = HALT_PAUSE_MS
+        }
       } catch (error) {
         const { code, message } = error as { code?: string; message?: string }
         if (!stopping.aborted) {
           log.warn({ code, reason: message }, 'a backfill cannot go on now; trying again')
         }
       }
-      await delay(LOOK_MS, undefined, { signal: stopping }).catch(() => {})
+      await delay(pauseMs, undefined, { signal: stopping }).catch(() => {})
     }
   }
 }

@@ -115,6 +115,7 @@ with mark as materialized (
       order by ${key('v')}
       limit ${parameters.add(limits.maxScan, 'int')}
     ) v
+    order by ${key('v')}
     offset 0
   ) v
   window w as (order by ${key('v')} rows unbounded preceding)

@@ -7,6 +7,7 @@ import { Gate } from '../delivery/gate.ts'
 import type { Logger } from '../log.ts'
 import { establishEpoch } from '../outbox/epoch.ts'
 import { executeBackfills } from './backfiller.ts'
+import type { BackfillEnd } from './run-backfill.ts'
 
 /** As in the relay: an attempt without an answer for this long is given up and made again. */
 const REQUEST_TIMEOUT_MS = 60_000
@@ -18,17 +19,19 @@ export interface ExecuteHereContext {
   readonly config: RelayConfig
   readonly log: Logger
   readonly stopping: AbortSignal
-  readonly onHalt: (reason: string | undefined) => void
 }
 
 /**
  * Executes recorded backfills in this process, up to `lastId`, with all attempts that HQ takes: no live change goes through this gate.
  *
  * It names the life of the server as a relay does. If that is a new one, everything retained is sent again by the next relay.
- * @returns false where another process executes them already.
+ * @returns undefined where another process executes them already; else how the last one ended.
  */
-export async function executeHere(context: ExecuteHereContext, lastId: string): Promise<boolean> {
-  const { config, log, stopping, onHalt } = context
+export async function executeHere(
+  context: ExecuteHereContext,
+  lastId: string,
+): Promise<BackfillEnd | 'none' | undefined> {
+  const { config, log, stopping } = context
   const { databaseUrl, ingestUrl, source, signingKeys, compression } = config
   const pool = new Pool(ingestUrl, {
     connections: MAX_IN_FLIGHT + 1,
@@ -46,7 +49,7 @@ export async function executeHere(context: ExecuteHereContext, lastId: string): 
   try {
     const client = await connect(databaseUrl, 'command', () => {})
     const { epoch } = await establishEpoch(client).finally(() => client.end())
-    const end = await executeBackfills({
+    return await executeBackfills({
       databaseUrl,
       log,
       stopping,
@@ -65,10 +68,8 @@ export async function executeHere(context: ExecuteHereContext, lastId: string): 
         onAccepted: () => {
           acceptedBatches++
         },
-        onHalt,
       },
     })
-    return end !== undefined
   } finally {
     stopping.removeEventListener('abort', onStop)
     clearTimeout(grace)

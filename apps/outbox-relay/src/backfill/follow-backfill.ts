@@ -13,8 +13,8 @@ const LOOK_MS = 500
 export type FollowEnd =
   /** It is completed, canceled, failed, or somebody has paused it. */
   | { readonly kind: 'ended'; readonly record: BackfillRecord }
-  /** Somebody has to mend something before anything can be delivered; the backfill stays recorded. */
-  | { readonly kind: 'halted'; readonly record: BackfillRecord; readonly reason: string }
+  /** Somebody has to mend something before anything can be delivered; it stays recorded, with the reason. */
+  | { readonly kind: 'halted'; readonly record: BackfillRecord }
   /** The operator left: it goes on in the relay (`running`), or waits at its checkpoint (`paused`). */
   | { readonly kind: 'left'; readonly record: BackfillRecord }
 
@@ -49,36 +49,24 @@ async function watch(
   }
 }
 
-/** Executes it in this process until it ends, a relay leads, delivery halts, or the operator leaves. @returns why it halted. */
-async function execute(context: FollowContext, id: string): Promise<string | undefined> {
+/** Executes it in this process until it ends, a relay leads, HQ refuses it, or the operator leaves. @returns true if HQ refused it. */
+async function execute(context: FollowContext, id: string): Promise<boolean> {
   const { interrupted, loadConfig, log } = context
   const config = loadConfig()
   const ending = new AbortController()
   const ended = new AbortController()
-  let haltReason: string | undefined
-  const executing = executeHere(
-    {
-      config,
-      log,
-      stopping: AbortSignal.any([interrupted, ending.signal]),
-      onHalt(reason) {
-        haltReason = reason
-        if (reason !== undefined) ending.abort()
-      },
-    },
-    id,
-  ).finally(() => ended.abort())
-  const watching = watch(context, id, ended.signal, () => ending.abort()).finally(() =>
-    ending.abort(),
-  )
-  const [executed, watched] = await Promise.allSettled([executing, watching])
+  const stopping = AbortSignal.any([interrupted, ending.signal])
+  const [executed, watched] = await Promise.allSettled([
+    executeHere({ config, log, stopping }, id).finally(() => ended.abort()),
+    watch(context, id, ended.signal, () => ending.abort()).finally(() => ending.abort()),
+  ])
   if (executed.status === 'rejected') throw executed.reason
   if (watched.status === 'rejected') throw watched.reason
   // Another command executes it: look again in a while.
-  if (!executed.value) {
+  if (executed.value === undefined) {
     await delay(LOOK_MS, undefined, { signal: interrupted }).catch(() => {})
   }
-  return haltReason
+  return executed.value === 'halted'
 }
 
 /**
@@ -99,15 +87,12 @@ export async function followBackfill(context: FollowContext, id: string): Promis
       return { kind: 'left', record: await readExisting(client, id) }
     }
     if (isLed) {
-      if (record.reason !== null) return { kind: 'halted', record, reason: record.reason }
+      if (record.reason !== null) return { kind: 'halted', record }
       await delay(LOOK_MS, undefined, { signal: interrupted }).catch(() => {})
       continue
     }
     hasExecuted = true
-    const haltReason = await execute(context, id)
-    if (haltReason !== undefined) {
-      const halted = await readExisting(client, id)
-      return { kind: 'halted', record: halted, reason: `delivery halted: ${haltReason}` }
-    }
+    if (await execute(context, id))
+      return { kind: 'halted', record: await readExisting(client, id) }
   }
 }

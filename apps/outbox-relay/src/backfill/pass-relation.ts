@@ -74,15 +74,19 @@ function deletedValue(dataset: Dataset, name: string): string {
   throw new TypeError(`${dataset.name}.${name} is not null, and a delete has no value for it`)
 }
 
-function deletesRelation(dataset: Dataset): PassRelation {
+function deletesRelation(dataset: Dataset, deletedBefore: string | undefined): PassRelation {
   const columns = dataset.columns.map(
     ({ name, type }) => `(${deletedValue(dataset, name)})::${type} as ${escapeIdentifier(name)}`,
   )
+  const before =
+    deletedBefore === undefined
+      ? ''
+      : ` and b.deleted_at < ${escapeLiteral(deletedBefore)}::timestamptz`
   return {
     sql: `(
   select b.key as ${DELETED_KEY}, ${columns.join(', ')}
   from hq_export.version_base b
-  where b.dataset = ${dataset.number} and b.deleted_at is not null
+  where b.dataset = ${dataset.number} and b.deleted_at is not null${before}
 )`,
     key: [{ name: DELETED_KEY, type: 'text' }],
     outputs: [ownOutput(dataset, true)],
@@ -91,15 +95,19 @@ function deletesRelation(dataset: Dataset): PassRelation {
   }
 }
 
-/** Where a pass reads, in which order, and what becomes of a row. */
-export function relationOf(pass: Pass): PassRelation {
+/**
+ * Where a pass reads, in which order, and what becomes of a row.
+ * @param deletedBefore leaves out what was deleted later: such a delete is on its way as a live change, and that one still has the last
+ * state of the entity.
+ */
+export function relationOf(pass: Pass, deletedBefore?: string): PassRelation {
   const dataset = datasetByName(pass.dataset)
   switch (pass.kind) {
     case 'rows':
     case 'snapshots':
       return viewRelation(pass, dataset)
     case 'deletes':
-      return deletesRelation(dataset)
+      return deletesRelation(dataset, deletedBefore)
     default:
       return pass.kind satisfies never
   }

@@ -71,6 +71,15 @@ async function failedRow(
   }
 }
 
+/** How many rows the next statement looks at, if they are like those of the last. */
+function nextScan({ scanned, matched, is_cut }: ChunkRow, maxRows: number): number {
+  // Bodies that no longer fitted were made in vain: hardly more than what did fit.
+  if (is_cut) return Math.min(MAX_SCAN, Math.ceil(scanned * 1.1))
+  // As many as it takes to find about `maxRows` that are wanted.
+  const density = Math.max(matched, 1) / scanned
+  return Math.min(MAX_SCAN, Math.max(maxRows, Math.ceil(maxRows / density)))
+}
+
 /** Reads a pass chunk by chunk, each in a statement of its own: nothing is held open while a chunk is being delivered. */
 export class ChunkReader {
   readonly #client: pg.ClientBase
@@ -81,16 +90,20 @@ export class ChunkReader {
   #scan: number | undefined
   #isDone = false
 
-  /** @param after key to begin behind; null for the beginning. */
+  /**
+   * @param after key to begin behind; null for the beginning.
+   * @param deletedBefore see {@link relationOf}.
+   */
   constructor(
     client: pg.ClientBase,
     pass: Pass,
     selection: RowSelection,
     after: readonly string[] | null,
+    deletedBefore?: string,
   ) {
     this.#client = client
     this.#pass = pass
-    this.#relation = relationOf(pass)
+    this.#relation = relationOf(pass, deletedBefore)
     this.#selection = selection
     this.#after = after
   }
@@ -125,9 +138,7 @@ export class ChunkReader {
     this.#isDone = !first.is_cut && scanned < maxScan
     if (last === null) return undefined
     this.#after = last
-    // As many as it takes to find about `maxRows` that are wanted, if the next ones are like these.
-    const density = Math.max(matched, 1) / scanned
-    this.#scan = Math.min(MAX_SCAN, Math.max(maxRows, Math.ceil(maxRows / density)))
+    this.#scan = nextScan(first, maxRows)
     const wireRows = rows.flatMap(({ dataset, row_count: rowCount, text: rowsText }): WireRows[] =>
       dataset === null ? [] : [{ dataset, rowCount, text: rowsText }],
     )

@@ -21,6 +21,8 @@ export type BackfillEnd =
   | 'failed'
   /** An operator paused or canceled it. */
   | 'steered'
+  /** HQ refuses its batches for a reason that somebody has to mend; recorded, and still to be done. */
+  | 'halted'
   /** Whoever executes it has to stop; it is still to be done. */
   | 'stopped'
 
@@ -48,7 +50,7 @@ class Run {
   readonly #record: BackfillRecord
   readonly #passes: PassProgress[]
   readonly #beganAt = performance.now()
-  /** Aborted when an operator steers, the work is to stop, or it has ended. */
+  /** Aborted when an operator steers, HQ refuses, or the work has ended. */
   readonly #ending = new AbortController()
   readonly #delivery: DeliveryContext
   #checkpoint: Checkpoint | undefined
@@ -65,8 +67,9 @@ class Run {
       ...delivery,
       stopping: AbortSignal.any([stopping, delivery.stopping, this.#ending.signal]),
       onHalt: (reason) => {
-        this.#haltReason = reason
-        delivery.onHalt(reason)
+        if (reason === undefined) return
+        this.#haltReason ??= reason
+        this.#ending.abort()
       },
     }
   }
@@ -102,7 +105,8 @@ class Run {
     const delivery = this.#delivery
     const checkpoint = new Checkpoint(pass)
     this.#checkpoint = checkpoint
-    const reader = new ChunkReader(client, pass, this.#record.selection, pass.after)
+    const { selection, requestedAt } = this.#record
+    const reader = new ChunkReader(client, pass, selection, pass.after, requestedAt)
     const inFlight = new InFlight(MAX_IN_FLIGHT)
     try {
       for (;;) {
@@ -154,7 +158,8 @@ class Run {
         await finishBackfill(client, id, 'completed', null)
         return 'completed'
       case 'stopped':
-        return this.#isSteered ? 'steered' : 'stopped'
+        if (this.#isSteered) return 'steered'
+        return this.#haltReason === undefined ? 'stopped' : 'halted'
       default:
         await finishBackfill(client, id, 'failed', delivered.value.failed)
         return 'failed'

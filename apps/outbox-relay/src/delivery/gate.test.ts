@@ -130,6 +130,14 @@ describe('the gate', () => {
     expect(entered.at(-1)).toBe('b3')
   })
 
+  test('a backfill that is halted holds nobody else up', async () => {
+    const gate = new Gate(4)
+    await gate.enter(running, 'backfill')
+    gate.leave({ kind: 'halted', pauseMs: 15_000 }, 'backfill')
+    expect(await enters(gate)).toBe(true)
+    expect(gate.limit).toBe(4)
+  })
+
   test('a backfill goes on one by one where HQ takes one attempt at a time', async () => {
     const gate = new Gate(1)
     await gate.enter(running, 'backfill')
