@@ -114,9 +114,11 @@ describe('a database that was there before us', () => {
     expect(counted).toEqual([
       ['dx_operation_runs_v1', 'rows', 2, true],
       [EVENTS, 'rows', 6, true],
-      [COMPANIES, 'rows', 8, true],
+      [COMPANIES, 'rows', 4, true],
+      [SNAPSHOTS, 'rows', 4, true],
       [COMPANIES, 'deletes', 0, true],
-      ['dx_person_entities_v1', 'rows', 4, true],
+      ['dx_person_entities_v1', 'rows', 2, true],
+      [SNAPSHOTS, 'rows', 2, true],
       ['dx_person_entities_v1', 'deletes', 0, true],
     ])
     expect(result.rows).toBe(20)

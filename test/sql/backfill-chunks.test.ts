@@ -11,9 +11,9 @@ import { insertOrg, insertRun } from '../support/reference-rows.ts'
 
 const ROWS = 5_000
 const ALL: RowSelection = { since: null, until: null, orgId: null }
-const EVENTS: Pass = { kind: 'rows', dataset: 'dx_operation_events_v1', hasSnapshots: false }
-const COMPANIES: Pass = { kind: 'rows', dataset: 'dx_company_entities_v1', hasSnapshots: true }
-const DELETES: Pass = { kind: 'deletes', dataset: 'dx_company_entities_v1', hasSnapshots: false }
+const EVENTS: Pass = { kind: 'rows', dataset: 'dx_operation_events_v1', snapshots: 'none' }
+const COMPANIES: Pass = { kind: 'rows', dataset: 'dx_company_entities_v1', snapshots: 'current' }
+const DELETES: Pass = { kind: 'deletes', dataset: 'dx_company_entities_v1', snapshots: 'none' }
 
 let database: TestDatabase
 let dx: pg.Client

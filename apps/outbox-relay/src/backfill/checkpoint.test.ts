@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import { Checkpoint } from './checkpoint.ts'
 import { beginPass } from './progress.ts'
 
-const PASS = { kind: 'rows', dataset: 'dx_operation_runs_v1', hasSnapshots: false } as const
+const PASS = { kind: 'rows', dataset: 'dx_operation_runs_v1', snapshots: 'none' } as const
 
 function result(last: string, scanned = 10) {
   return {

@@ -54,20 +54,44 @@ function rangeSql(
   return all(conditions)
 }
 
-/** Conditions that no index of the source has to support: they are asked of rows that were reached by their key. */
-function wantedSql(
-  relation: PassRelation,
-  { since, until, orgId }: RowSelection,
+/** Conditions of a time window: from `since`, inclusive, to `until`, exclusive. */
+function windowConditions(
+  timeSql: string | undefined,
+  { since, until }: RowSelection,
   parameters: Parameters,
-): string {
-  const { timeSql, orgSql } = relation
+): string[] {
+  if (timeSql === undefined) return []
   const conditions: string[] = []
   if (since !== null) conditions.push(`${timeSql} >= ${parameters.add(since, 'timestamptz')}`)
   if (until !== null) conditions.push(`${timeSql} < ${parameters.add(until, 'timestamptz')}`)
+  return conditions
+}
+
+/** Conditions that no index of the source has to support: they are asked of rows that were reached by their key. */
+function wantedSql(
+  relation: PassRelation,
+  selection: RowSelection,
+  parameters: Parameters,
+): string {
+  const { timeSql, orgSql } = relation
+  const { orgId } = selection
+  const conditions = windowConditions(timeSql, selection, parameters)
   if (orgId !== null && !isOrgLeading(relation)) {
     conditions.push(`${orgSql} = ${parameters.add(orgId, 'uuid')}`)
   }
   return all(conditions)
+}
+
+/** The rows of an output that belong to `v`: SQL of the body of its only one, or of an array of bodies. */
+function bodiesSql(
+  { columns, from }: PassOutput,
+  selection: RowSelection,
+  parameters: Parameters,
+): string {
+  const body = wireBodySql(columns)
+  if (from === undefined) return body
+  const conditions = [from.condition, ...windowConditions(from.timeSql, selection, parameters)]
+  return `array(select ${body} from ${from.sql} s where ${all(conditions)})`
 }
 
 function tailSql({ deleted }: PassOutput): string {
@@ -90,20 +114,33 @@ export function chunkStatement(
   const parameters = new Parameters()
   const { outputs } = relation
   const bodies = outputs.map(
-    ({ columns }, index) =>
-      `case when v._wanted then ${wireBodySql(columns)} end as _body_${index}`,
+    (output, index) =>
+      `case when v._wanted then ${bodiesSql(output, selection, parameters)} end as _bodies_${index}`,
   )
-  const bytes = outputs.map((_, index) => `coalesce(pg_catalog.octet_length(v._body_${index}), 0)`)
-  const values = outputs.map(
-    (output, index) => `(${output.dataset.number}, t._body_${index}, ${tailSql(output)})`,
-  )
+  const bytes = outputs.map(({ from }, index) => {
+    const bodies = `v._bodies_${index}`
+    const text = from === undefined ? bodies : `pg_catalog.array_to_string(${bodies}, '')`
+    return `coalesce(pg_catalog.octet_length(${text}), 0)`
+  })
+  const pieces = outputs.map((output, index) => {
+    const bodies = `t._bodies_${index}`
+    const [body, rows] =
+      output.from === undefined
+        ? [bodies, `taken t where ${bodies} is not null`]
+        : ['b.body', `taken t cross join lateral pg_catalog.unnest(${bodies}) b (body)`]
+    return `
+  select ${output.dataset.number} as dataset, count(*)::int as row_count,
+         pg_catalog.string_agg('{"row":' || ${body} || (select tail from mark) || ${tailSql(output)}, ',') as text
+  from ${rows}
+  group by t._place / ${PIECE_ROWS}`
+  })
   const key = (alias: string) => keyList(relation, alias)
   const text = /* sql */ `
 with mark as materialized (
   select ',"xid":"' || pg_catalog.pg_current_xact_id()::text
          || '","captured_at":' || pg_catalog.to_json(pg_catalog.clock_timestamp())::text as tail
 ), sized as materialized (
-  select ${key('v')}, v._wanted, ${outputs.map((_, index) => `v._body_${index}`).join(', ')},
+  select ${key('v')}, v._wanted, ${outputs.map((_, index) => `v._bodies_${index}`).join(', ')},
          pg_catalog.row_number() over w as _place,
          pg_catalog.sum(${bytes.join(' + ')}) over w - (${bytes.join(' + ')}) as _bytes_before
   from (
@@ -121,12 +158,7 @@ with mark as materialized (
   window w as (order by ${key('v')} rows unbounded preceding)
 ), taken as materialized (
   select * from sized where _bytes_before < ${parameters.add(limits.maxBytes, 'bigint')}
-), pieces as (
-  select x.dataset, count(*)::int as row_count,
-         pg_catalog.string_agg('{"row":' || x.body || (select tail from mark) || x.ending, ',') as text
-  from taken t cross join lateral (values ${values.join(', ')}) x (dataset, body, ending)
-  where x.body is not null
-  group by x.dataset, t._place / ${PIECE_ROWS}
+), pieces as (${pieces.join(' union all')}
 ), extent as (
   select count(*)::int as scanned, (count(*) filter (where t._wanted))::int as matched,
          (select count(*) from sized) > count(*) as is_cut
@@ -157,13 +189,23 @@ limit 1`
   return { text, values: parameters.values }
 }
 
-/** The keys of every row that a pass would send. */
-export function wantedStatement(relation: PassRelation, selection: RowSelection): Statement {
+/** Every row that an output of a pass would send, as the key that it belongs to. */
+export function wantedStatement(
+  relation: PassRelation,
+  { from }: PassOutput,
+  selection: RowSelection,
+): Statement {
   const parameters = new Parameters()
-  const wanted = wantedSql(relation, selection, parameters)
-  const range = rangeSql(relation, selection, null, parameters)
+  const conditions = [
+    wantedSql(relation, selection, parameters),
+    rangeSql(relation, selection, null, parameters),
+  ]
+  if (from !== undefined) {
+    conditions.push(from.condition, ...windowConditions(from.timeSql, selection, parameters))
+  }
+  const others = from === undefined ? '' : ` cross join ${from.sql} s`
   return {
-    text: `select ${keyList(relation, 'v')} from ${relation.sql} v where (${range}) and (${wanted})`,
+    text: `select ${keyList(relation, 'v')} from ${relation.sql} v${others} where ${all(conditions)}`,
     values: parameters.values,
   }
 }

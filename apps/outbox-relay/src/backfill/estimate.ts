@@ -1,7 +1,7 @@
 import type pg from 'pg'
 import { type Statement, scanStatement, wantedStatement } from './chunk-sql.ts'
 import type { Pass } from './pass.ts'
-import { relationOf } from './pass-relation.ts'
+import { type PassOutput, type PassRelation, relationOf } from './pass-relation.ts'
 import type { RowSelection } from './selection.ts'
 
 /** SQLSTATE of a statement that ran into `statement_timeout`. */
@@ -24,7 +24,7 @@ export function estimateScan(
   return plannedRows(client, scanStatement(relationOf(pass), selection))
 }
 
-/** How many rows a pass would send. */
+/** How many rows an output of a pass would send. */
 export interface RowCount {
   readonly rows: number
   /** False where counting took too long and the planner's guess stands in. */
@@ -32,16 +32,17 @@ export interface RowCount {
 }
 
 /**
- * Counts the rows that a pass would send; a read of the whole relation, so it is given up after `timeoutMs`. In a transaction of its own, because
- * a relay's session plans for few rows and knows no time-out.
+ * Counts the rows that an output of a pass would send; a read of the whole relation, so it is given up after `timeoutMs`. In a transaction
+ * of its own, because a relay's session plans for few rows and knows no time-out.
  */
 export async function countRows(
   client: pg.ClientBase,
-  pass: Pass,
+  relation: PassRelation,
+  output: PassOutput,
   selection: RowSelection,
   timeoutMs: number,
 ): Promise<RowCount> {
-  const statement = wantedStatement(relationOf(pass), selection)
+  const statement = wantedStatement(relation, output, selection)
   await client.query('begin read only')
   try {
     await client.query(

@@ -1,4 +1,10 @@
-import { type ColumnType, columnOf, type Dataset, datasetByName } from '@hq-export/contract'
+import {
+  type ColumnType,
+  columnOf,
+  type Dataset,
+  datasetByName,
+  ENTITY_TYPES,
+} from '@hq-export/contract'
 import pg from 'pg'
 import { SNAPSHOTS_DATASET } from '../binding/binding-schema.ts'
 import type { ProjectedColumn } from '../binding/projection.ts'
@@ -11,11 +17,19 @@ const NIL_UUID = '00000000-0000-0000-0000-000000000000'
 /** Key of `version_base` as a column of the relation of deletes. */
 const DELETED_KEY = '_key'
 
-/** Rows of one dataset that a pass yields from the row `v` of its relation. */
+/** Rows of one dataset that a pass yields from the row `v` of its relation: one, or those of `from`. */
 export interface PassOutput {
   readonly dataset: Dataset
+  /** SQL over `v`, or over `s` where `from` is given. */
   readonly columns: readonly ProjectedColumn[]
   readonly deleted: boolean
+  /** Relation `s` that has the rows of `v`; found by an index, whatever its size. */
+  readonly from?: {
+    readonly sql: string
+    readonly condition: string
+    /** Column of `s` that decides whether a row of it is wanted; the pass looks at `v` by its key alone then. */
+    readonly timeSql?: string
+  }
 }
 
 /** What a pass reads, as SQL over the alias `v`. */
@@ -24,12 +38,12 @@ export interface PassRelation {
   /** Unique, and the order of an index, so that the next rows after a key are a range of it. */
   readonly key: readonly { readonly name: string; readonly type: ColumnType }[]
   readonly outputs: readonly PassOutput[]
-  /** The contract's time column: created_at or updated_at windows of a backfill. */
-  readonly timeSql: string
+  /** The contract's time column: created_at or updated_at windows of a backfill. Absent where an output decides by itself. */
+  readonly timeSql?: string
   readonly orgSql: string
 }
 
-const column = (name: string): string => `v.${escapeIdentifier(name)}`
+const column = (name: string, alias = 'v'): string => `${alias}.${escapeIdentifier(name)}`
 
 function ownOutput(dataset: Dataset, deleted: boolean): PassOutput {
   const columns = dataset.columns.map(({ name, type }) => ({ name, type, sql: column(name) }))
@@ -48,17 +62,45 @@ function snapshotOutput(entity: Dataset): PassOutput {
   return { dataset, columns, deleted: false }
 }
 
-function viewRelation({ kind, hasSnapshots }: Pass, dataset: Dataset): PassRelation {
-  const own = ownOutput(dataset, false)
-  const snapshots = hasSnapshots ? [snapshotOutput(dataset)] : []
-  const snapshotTime = datasetByName(SNAPSHOTS_DATASET).timeColumn
+/** Every version of an entity that the view of the snapshots has. */
+function historyOutput(entity: Dataset, isOnly: boolean): PassOutput {
+  const dataset: Dataset = datasetByName(SNAPSHOTS_DATASET)
+  const columns = dataset.columns.map(({ name, type }) => ({ name, type, sql: column(name, 's') }))
+  const type = ENTITY_TYPES.find((candidate) => entity.name === `dx_${candidate}_entities_v1`)
+  const condition = [
+    `s.entity_type = ${escapeLiteral(type ?? '')}`,
+    ...entity.primaryKey.map((name) => `${column(name, 's')} = ${column(name)}`),
+  ].join(' and ')
+  const timeSql = isOnly ? { timeSql: column(dataset.timeColumn, 's') } : {}
   return {
+    dataset,
+    columns,
+    deleted: false,
+    from: { sql: viewName(dataset.name), condition, ...timeSql },
+  }
+}
+
+function viewRelation({ kind, snapshots }: Pass, dataset: Dataset): PassRelation {
+  const relation = {
     sql: viewName(dataset.name),
     key: dataset.primaryKey.map((name) => ({ name, type: columnOf(dataset, name).type })),
-    outputs: kind === 'snapshots' ? snapshots : [own, ...snapshots],
-    timeSql: column(kind === 'snapshots' ? `_${snapshotTime}` : dataset.timeColumn),
     orgSql: column('org_id'),
   }
+  const own = ownOutput(dataset, false)
+  const timeSql = column(dataset.timeColumn)
+  if (kind === 'rows') {
+    switch (snapshots) {
+      case 'none':
+        return { ...relation, outputs: [own], timeSql }
+      case 'current':
+        return { ...relation, outputs: [own, snapshotOutput(dataset)], timeSql }
+      case 'all':
+        return { ...relation, outputs: [own, historyOutput(dataset, false)], timeSql }
+    }
+  }
+  if (snapshots === 'all') return { ...relation, outputs: [historyOutput(dataset, true)] }
+  const capturedAt = column(`_${datasetByName(SNAPSHOTS_DATASET).timeColumn}`)
+  return { ...relation, outputs: [snapshotOutput(dataset)], timeSql: capturedAt }
 }
 
 /** What is left to say of a deleted key: version and moment of the delete, and whatever the contract wants not null. */

@@ -11,13 +11,18 @@ import type { BackfillSelection } from './selection.ts'
  */
 export type PassKind = 'rows' | 'snapshots' | 'deletes'
 
+/**
+ * Which snapshot rows come with an entity: `none`, that of its `current` version, or `all` that the source knows, where the binding names
+ * a history.
+ */
+export type PassSnapshots = 'none' | 'current' | 'all'
+
 /** A pass as it is recorded. */
 export interface Pass {
   readonly kind: PassKind
   /** Contract name of the dataset whose view, or whose deleted keys, are read. */
   readonly dataset: string
-  /** True where the rows of the view have snapshot rows, too. */
-  readonly hasSnapshots: boolean
+  readonly snapshots: PassSnapshots
 }
 
 /** What a selection asks for cannot be had; the message says what helps. */
@@ -25,12 +30,16 @@ export class NotBoundError extends Error {
   override readonly name = 'NotBoundError'
 }
 
+function snapshotsOf({ snapshot }: BoundDataset): PassSnapshots {
+  if (snapshot === undefined) return 'none'
+  return 'history' in snapshot && snapshot.history !== undefined ? 'all' : 'current'
+}
+
 function passesOf(bound: BoundDataset): Pass[] {
   const dataset: Dataset = datasetByName(bound.dataset)
-  const hasSnapshots = bound.snapshot !== undefined
-  const rows: Pass = { kind: 'rows', dataset: dataset.name, hasSnapshots }
+  const rows: Pass = { kind: 'rows', dataset: dataset.name, snapshots: snapshotsOf(bound) }
   if (dataset.semantics === 'append') return [rows]
-  return [rows, { kind: 'deletes', dataset: dataset.name, hasSnapshots: false }]
+  return [rows, { kind: 'deletes', dataset: dataset.name, snapshots: 'none' }]
 }
 
 /**
@@ -55,7 +64,9 @@ export function planPasses(
     }
     return bound
       .filter(({ snapshot }) => snapshot !== undefined)
-      .map((entity): Pass => ({ kind: 'snapshots', dataset: entity.dataset, hasSnapshots: true }))
+      .map((entity): Pass => {
+        return { kind: 'snapshots', dataset: entity.dataset, snapshots: snapshotsOf(entity) }
+      })
   })()
   if (passes.length === 0) throw new NotBoundError(`${dataset} is not bound; bind it first`)
   return passes

@@ -20,8 +20,8 @@ export interface BackfillPreview {
   readonly dry_run: true
   readonly passes: readonly {
     readonly dataset: string
-    readonly kind: string
-    /** Rows that would be sent; an entity and its snapshot are two. */
+    readonly kind: 'rows' | 'deletes'
+    /** Rows that would be sent. */
     readonly rows: number
     /** False where counting took too long, and the planner guesses. */
     readonly exact: boolean
@@ -51,14 +51,18 @@ export async function previewBackfill(
 ): Promise<BackfillPreview> {
   const counted: BackfillPreview['passes'][number][] = []
   for (const pass of passes) {
-    const { rows, isExact } = await countRows(client, pass, selection, COUNT_TIMEOUT_MS)
-    const { dataset, kind } = pass
-    counted.push({
-      dataset,
-      kind,
-      rows: rows * relationOf(pass).outputs.length,
-      exact: isExact,
-    })
+    const relation = relationOf(pass)
+    for (const output of relation.outputs) {
+      const { rows, isExact } = await countRows(
+        client,
+        relation,
+        output,
+        selection,
+        COUNT_TIMEOUT_MS,
+      )
+      const kind = output.deleted ? 'deletes' : 'rows'
+      counted.push({ dataset: output.dataset.name, kind, rows, exact: isExact })
+    }
   }
   const rows = counted.reduce((sum, pass) => sum + pass.rows, 0)
   const rate = await lastRate(client)

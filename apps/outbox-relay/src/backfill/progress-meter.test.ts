@@ -4,10 +4,7 @@ import { beginPass } from './progress.ts'
 import { ProgressMeter } from './progress-meter.ts'
 
 function record(scanned: number, state: BackfillRecord['state'] = 'running'): BackfillRecord {
-  const pass = beginPass(
-    { kind: 'rows', dataset: 'dx_operation_runs_v1', hasSnapshots: false },
-    1000,
-  )
+  const pass = beginPass({ kind: 'rows', dataset: 'dx_operation_runs_v1', snapshots: 'none' }, 1000)
   return {
     id: '7',
     state,

@@ -15,7 +15,7 @@ const countsSchema = z.object({
 const passProgressSchema = z.object({
   kind: z.enum(['rows', 'snapshots', 'deletes']),
   dataset: z.string(),
-  hasSnapshots: z.boolean(),
+  snapshots: z.enum(['none', 'current', 'all']),
   /** Key up to which every row is settled in HQ; null before the first. */
   after: z.array(z.string()).nullable(),
   isDone: z.boolean(),
