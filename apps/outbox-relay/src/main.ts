@@ -131,8 +131,12 @@ addBackfillCommands(program, {
     process.exitCode = UNKNOWN
   },
   loadConfig: () => loadConfig(env),
-  createErrorLog: () => createErrorLog(),
-  terminal: { isTTY: process.stderr.isTTY, write: (text) => process.stderr.write(text) },
+  createErrorLog,
+  terminal: {
+    isTTY: process.stderr.isTTY,
+    columns: () => process.stderr.columns,
+    write: (text) => process.stderr.write(text),
+  },
   interruptible: () => {
     const interrupted = new AbortController()
     // A second Ctrl-C ends the process as ever.

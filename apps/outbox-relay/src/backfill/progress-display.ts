@@ -8,6 +8,8 @@ const PLAIN_LINE_MS = 5_000
 export interface Terminal {
   /** True where a line can be rewritten in place. */
   readonly isTTY: boolean
+  /** Its width now; undefined where it has none. */
+  readonly columns: () => number | undefined
   readonly write: (text: string) => void
 }
 
@@ -25,7 +27,9 @@ export class ProgressDisplay {
     const now = performance.now()
     const line = this.#meter.describe(record, now)
     if (this.#terminal.isTTY) {
-      this.#terminal.write(`\r\u001b[2K${line}`)
+      // A line that wraps could not be taken back.
+      const width = Math.max(1, (this.#terminal.columns() ?? 80) - 1)
+      this.#terminal.write(`\r\u001b[2K${line.slice(0, width)}`)
     } else if (now - this.#shownAt >= PLAIN_LINE_MS) {
       this.#shownAt = now
       this.#terminal.write(`${line}\n`)
