@@ -156,7 +156,7 @@ with mark as materialized (
     offset 0
   ) v
   window w as (order by ${key('v')} rows unbounded preceding)
-), taken as materialized (
+), taken as not materialized (
   select * from sized where _bytes_before < ${parameters.add(limits.maxBytes, 'bigint')}
 ), pieces as (${pieces.join(' union all')}
 ), extent as (

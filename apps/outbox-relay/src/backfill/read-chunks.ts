@@ -36,9 +36,11 @@ interface ChunkRow {
   text: string
 }
 
-/** Class 22, data exceptions: an expression of the binding refuses this row's values. Everything else is nobody's row. */
+/** SQLSTATE classes by which an expression of the binding refuses this row: cardinality, data, limits, raised. Others are nobody's row. */
+const ROW_FAULT_CLASSES = new Set(['21', '22', '54', 'P0'])
+
 function isRowFault(error: unknown): error is pg.DatabaseError {
-  return error instanceof pg.DatabaseError && (error.code ?? '').startsWith('22')
+  return error instanceof pg.DatabaseError && ROW_FAULT_CLASSES.has((error.code ?? '').slice(0, 2))
 }
 
 /** The only row of a chunk, which cannot be projected: a dead letter, so that the others go on. */
@@ -75,9 +77,9 @@ async function failedRow(
 function nextScan({ scanned, matched, is_cut }: ChunkRow, maxRows: number): number {
   // Bodies that no longer fitted were made in vain: hardly more than what did fit.
   if (is_cut) return Math.min(MAX_SCAN, Math.ceil(scanned * 1.1))
-  // As many as it takes to find about `maxRows` that are wanted.
+  // As many as it takes to find about `maxRows` that are wanted, in steps.
   const density = Math.max(matched, 1) / scanned
-  return Math.min(MAX_SCAN, Math.max(maxRows, Math.ceil(maxRows / density)))
+  return Math.min(MAX_SCAN, scanned * 2, Math.max(maxRows, Math.ceil(maxRows / density)))
 }
 
 /** Reads a pass chunk by chunk, each in a statement of its own: nothing is held open while a chunk is being delivered. */
@@ -113,13 +115,18 @@ export class ChunkReader {
    * @returns undefined where nothing is left.
    */
   async next(maxRows: number): Promise<Chunk | undefined> {
+    let hasFailed = false
     for (let maxScan = this.#scan ?? maxRows; !this.#isDone; ) {
       try {
-        return await this.#read(maxScan, maxRows)
+        const chunk = await this.#read(maxScan, maxRows)
+        // Twice as many have failed: the row that refuses is among as many as these.
+        if (hasFailed) this.#scan = maxScan
+        return chunk
       } catch (error) {
         if (!isRowFault(error)) throw error
         if (maxScan === 1) return this.#skip(error)
         // One row of these refuses: it is alone after a few halvings.
+        hasFailed = true
         maxScan = Math.ceil(maxScan / 2)
       }
     }
@@ -152,6 +159,7 @@ export class ChunkReader {
     // Gone meanwhile: read on.
     if (key === undefined) return this.next(1)
     this.#after = key
+    this.#scan = 2
     const failed = await failedRow(this.#client, this.#pass, key, error)
     return { wireRows: [], failed: [failed], scanned: 1, matched: 1, last: key }
   }
