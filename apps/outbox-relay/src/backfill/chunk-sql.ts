@@ -103,7 +103,7 @@ function tailSql({ deleted }: PassOutput): string {
  * bodies end with the one that reaches `maxBytes`. So a statement costs the same on every table, with an index on the time column or without.
  *
  * Takes no lock beyond a reader's. `xid` is this statement's own transaction: its id lies above that of every transaction whose
- * changes it shows, so whoever compares under an older snapshot knows the rows for newer (research/reconciliation.md B.5).
+ * changes it shows, so whoever compares under an older snapshot knows the rows for newer.
  */
 export function chunkStatement(
   relation: PassRelation,
