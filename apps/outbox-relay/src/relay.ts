@@ -219,10 +219,12 @@ export class Relay {
       this.#gate = gate
       this.#log.info({ epoch, source }, 'working')
       onWorking()
-      backfiller = new Backfiller(
-        { databaseUrl, delivery: { ...delivery, rank: 'backfill' }, log: this.#log, stopping },
-        leader,
-      )
+      backfiller = new Backfiller({
+        databaseUrl,
+        delivery: { ...delivery, rank: 'backfill' },
+        log: this.#log,
+        stopping,
+      })
       backfiller.start()
       const onTick = () => {
         this.#lastTickAtMs = Date.now()

@@ -1,5 +1,6 @@
 import type pg from 'pg'
 import { connect } from '../connect.ts'
+import { LEAD_SESSION } from '../lead.ts'
 
 /*
  * A chunk is a range of a key, and whatever its view joins is looked up row by row. Every other join reads the other side as a whole, for
@@ -9,12 +10,15 @@ import { connect } from '../connect.ts'
 const LOOK_UPS_ONLY = /* sql */ `
 set enable_hashjoin = off; set enable_mergejoin = off; set enable_material = off; set enable_memoize = off`
 
-/** Opens the session that a backfill reads, records and locks with. */
+/**
+ * Opens the session that a backfill reads, records and locks with. It says something every second, and the server ends it when it does not,
+ * as that of a leader: a process that is stopped must not keep the lock.
+ */
 export async function connectBackfill(
   databaseUrl: string,
   onLost: (error: Error) => void,
 ): Promise<pg.Client> {
-  const client = await connect(databaseUrl, 'backfill', onLost)
+  const client = await connect(databaseUrl, 'backfill', onLost, LEAD_SESSION)
   await client.query(LOOK_UPS_ONLY)
   return client
 }

@@ -25,6 +25,11 @@ export async function deliverChunk(chunk: Chunk, delivery: DeliveryContext): Pro
       await delivery.keepDeadLetters(letters)
       refused += letters.length
     },
+    async resendConflicts(letters) {
+      const resent = await delivery.resendConflicts(letters)
+      refused += resent.kept
+      return resent
+    },
   }
   if (chunk.failed.length > 0) await counting.keepDeadLetters(chunk.failed)
   const packer = new RowPacker({ maxRows: delivery.sizer.rows, maxUnits: MAX_BATCH_UNITS })

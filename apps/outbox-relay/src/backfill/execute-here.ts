@@ -12,7 +12,7 @@ import type { BackfillEnd } from './run-backfill.ts'
 /** As in the relay: an attempt without an answer for this long is given up and made again. */
 const REQUEST_TIMEOUT_MS = 60_000
 /** How long attempts under way may take once the work is to stop. */
-const STOP_GRACE_MS = 5_000
+const STOP_GRACE_MS = 2_000
 
 /** What a command needs to execute a backfill by itself. */
 export interface ExecuteHereContext {
