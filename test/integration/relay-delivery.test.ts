@@ -1,7 +1,6 @@
 import { parseSigningKey, parseVerificationKey, verify } from '@hq-export/contract'
-import type { RelayConfig } from '@hq-export/outbox-relay/config.ts'
 import { createLog } from '@hq-export/outbox-relay/log.ts'
-import { Relay } from '@hq-export/outbox-relay/relay.ts'
+import { Relay, type WorkConfig } from '@hq-export/outbox-relay/relay.ts'
 import type pg from 'pg'
 import { Webhook } from 'standardwebhooks'
 import { afterEach, beforeEach, expect, test } from 'vitest'
@@ -17,7 +16,7 @@ let gateway: ScriptedGateway
 let relay: Relay
 let secret: string
 
-function config(): RelayConfig {
+function config(): WorkConfig {
   return {
     databaseUrl: database.url,
     ingestUrl: gateway.url,

@@ -1,3 +1,4 @@
+import { LOG_LEVELS, type LogLevel } from '@hq-export/telemetry/logger.ts'
 import { z } from 'zod'
 import { type IngestKey, parseIngestKeys } from './ingest-key.ts'
 
@@ -8,6 +9,9 @@ export interface IngestConfig {
   /** 0 asks the system for a free port. */
   readonly port: number
   readonly consolePort: number
+  readonly logLevel: LogLevel
+  /** Where alerts are told, in Alertmanager's webhook format; nowhere if undefined. */
+  readonly alertWebhookUrl: string | undefined
   readonly keys: readonly IngestKey[]
 }
 
@@ -25,10 +29,14 @@ export class ConfigError extends Error {
 type Environment = Readonly<Record<string, string | undefined>>
 
 const MAX_PORT = 65_535
-const SECRET_VARIABLES = new Set(['HQ_DATABASE_URL', 'INGEST_KEYS'])
+const SECRET_VARIABLES = new Set(['ALERT_WEBHOOK_URL', 'HQ_DATABASE_URL', 'INGEST_KEYS'])
 
 function isDatabaseUrl(text: string): boolean {
   return URL.canParse(text) && ['postgres:', 'postgresql:'].includes(new URL(text).protocol)
+}
+
+function isHttpUrl(text: string): boolean {
+  return URL.canParse(text) && ['http:', 'https:'].includes(new URL(text).protocol)
 }
 
 function portSchema(fallback: number) {
@@ -53,6 +61,11 @@ const SETTINGS = {
   INGEST_PORT: portSchema(8080),
   CONSOLE_PORT: portSchema(8081),
   INGEST_KEYS: keysSchema,
+  ALERT_WEBHOOK_URL: z
+    .string()
+    .refine((text) => isHttpUrl(text), 'must be an http:// or https:// URL')
+    .optional(),
+  LOG_LEVEL: z.enum(LOG_LEVELS, `must be ${LOG_LEVELS.join(', ')}`).default('info'),
 } as const
 
 function parse<Shape extends z.ZodRawShape>(shape: Shape, env: Environment) {
@@ -84,6 +97,8 @@ export function loadConfig(env: Environment): IngestConfig {
     host: settings.INGEST_HOST,
     port: settings.INGEST_PORT,
     consolePort: settings.CONSOLE_PORT,
+    logLevel: settings.LOG_LEVEL,
+    alertWebhookUrl: settings.ALERT_WEBHOOK_URL,
     keys: Object.freeze(settings.INGEST_KEYS),
   })
 }

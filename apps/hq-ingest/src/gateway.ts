@@ -14,6 +14,7 @@ import type { Logger } from 'pino'
 import { CallerGoneError } from './batch/read-body.ts'
 import { type Receiving, receiveBatch } from './batch/receive-batch.ts'
 import { DatabaseUnavailableError } from './db/database-failure.ts'
+import { measureRequest } from './metrics/measure-request.ts'
 import { checkReady } from './ready.ts'
 import { problemOf, Refusal } from './refusal.ts'
 import { traceRequest } from './trace-request.ts'
@@ -70,8 +71,9 @@ function framesOf(error: unknown): string[] {
 
 /** The gateway's routes over `options`; starts nothing and holds no state of its own. */
 export function createGateway(options: GatewayOptions): Hono<{ Bindings: HttpBindings }> {
-  const { admission, pool, log } = options
+  const { admission, pool, log, metrics } = options
   const app = new Hono<{ Bindings: HttpBindings }>()
+  app.use(measureRequest(metrics))
 
   app.use(async (context, next) => {
     await next()
@@ -84,10 +86,12 @@ export function createGateway(options: GatewayOptions): Hono<{ Bindings: HttpBin
       try {
         const { answer, replayed } = await receiveBatch(incoming, options)
         const { batch, status, counts } = answer
-        log.info({ batch, status, counts, replayed }, 'batch')
+        log.debug({ batch, status, counts, replayed }, 'batch')
         return json(answer, replayed ? { [IDEMPOTENT_REPLAYED]: 'true' } : {})
       } catch (error) {
-        return refuse(toRefusal(error, log))
+        const refusal = toRefusal(error, log)
+        metrics.refused(refusal.code)
+        return refuse(refusal)
       }
     }),
   )

@@ -8,6 +8,7 @@ import type { Admission } from './batch/admit.ts'
 import { connectPlain, createPool } from './db/connect.ts'
 import { createGateway } from './gateway.ts'
 import type { IngestKey } from './ingest-key.ts'
+import { type IngestMetrics, NO_METRICS } from './metrics/ingest-metrics.ts'
 import { assertMigrated, MigrationStateError } from './migrate.ts'
 
 export interface IngestServerOptions {
@@ -17,6 +18,7 @@ export interface IngestServerOptions {
   /** 0 asks the system for a free port. */
   readonly port: number
   readonly log: Logger
+  readonly metrics?: IngestMetrics
   /** Clock of signatures, milliseconds since the epoch; default the system's. */
   readonly now?: () => number
   readonly maxConnections?: number
@@ -59,6 +61,11 @@ export class IngestServer {
     this.#options = options
   }
 
+  /** Sessions of HQ; undefined before the start. */
+  get pool(): pg.Pool | undefined {
+    return this.#pool
+  }
+
   /**
    * Listens, then looks at HQ. Where HQ cannot be reached the server runs all the same, answers 503, and
    * recovers by itself.
@@ -97,10 +104,10 @@ export class IngestServer {
   }
 
   async #listen(pool: pg.Pool): Promise<string> {
-    const { host, port, keys, log, now = Date.now } = this.#options
+    const { host, port, keys, log, metrics = NO_METRICS, now = Date.now } = this.#options
     const bodyTimeoutMs = this.#options.bodyTimeoutMs ?? DEFAULT_BODY_TIMEOUT_MS
     const admission = this.#admission
-    const gateway = createGateway({ pool, keys, admission, now, bodyTimeoutMs, log })
+    const gateway = createGateway({ pool, keys, admission, now, bodyTimeoutMs, metrics, log })
     const server = createServer(
       {
         headersTimeout: HEADERS_TIMEOUT_MS,

@@ -1,11 +1,17 @@
-import { type Logger, pino } from 'pino'
+import {
+  createLogger as createServiceLogger,
+  type Logger,
+  type LogLevel,
+} from '@hq-export/telemetry/logger.ts'
 
-/** JSON lines on standard output. Callers log names, counts and codes, never a row's values or a secret. */
-export function createLogger(): Logger {
-  return pino({ name: 'hq-ingest' })
+export type { Logger }
+
+/** The gateway's log. */
+export function createLogger(level: LogLevel | 'silent' = 'info'): Logger {
+  return createServiceLogger('hq-ingest', level)
 }
 
 /** Swallows everything; for tests and for a host that logs by itself. */
 export function createSilentLogger(): Logger {
-  return pino({ level: 'silent' })
+  return createLogger('silent')
 }

@@ -1,8 +1,8 @@
 import { Command } from 'commander'
 import { ConfigError, loadConfig, loadDatabaseUrl } from './config.ts'
-import { IngestServer } from './ingest-server.ts'
 import { createLogger } from './log.ts'
 import { MigrationStateError, migrate } from './migrate.ts'
+import { serve } from './serve.ts'
 import { startTracing } from './tracing.ts'
 
 /** Nothing could be said: bad usage, settings that are not usable, a database that does not answer. */
@@ -25,24 +25,13 @@ async function runStatus(options: { json?: boolean }): Promise<void> {
 }
 
 async function runServe(): Promise<void> {
-  const { databaseUrl, host, port, keys } = loadConfig(process.env)
+  const config = loadConfig(process.env)
   const stopTracing = await startTracing(process.env)
-  const log = createLogger()
-  const ended = Promise.withResolvers<void>()
-  const server = new IngestServer({
-    databaseUrl,
-    host,
-    port,
-    keys,
-    log,
-    onFailure: ended.reject,
-  })
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => ended.resolve())
+  const stopping = new AbortController()
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stopping.abort())
   try {
-    await server.start()
-    await ended.promise
+    await serve(config, createLogger(config.logLevel), stopping.signal)
   } finally {
-    await server.stop()
     await stopTracing()
   }
 }
@@ -52,7 +41,7 @@ function explain(error: unknown): string {
   if (error instanceof ConfigError || error instanceof MigrationStateError) return error.message
   if ((error as { code?: unknown }).code === 'EADDRINUSE') {
     const { address, port } = error as { address?: string; port?: number }
-    return `${address}:${port} is taken by another process; set INGEST_HOST or INGEST_PORT`
+    return `${address}:${port} is taken by another process; set INGEST_HOST, INGEST_PORT or CONSOLE_PORT`
   }
   if (error instanceof AggregateError) return error.errors.map(String).join('\n')
   return error instanceof Error ? (error.stack ?? error.message) : String(error)

@@ -1,8 +1,8 @@
-import { type Logger, pino } from 'pino'
+import { createLogger, type Logger, type LogLevel } from '@hq-export/telemetry/logger.ts'
 
 export type { Logger }
 
-/** JSON lines on standard output. What is logged names datasets, batches, counts and codes; never a row's values. */
-export function createLog(level: 'debug' | 'info' | 'silent' = 'info'): Logger {
-  return pino({ level, base: { service: 'outbox-relay' } })
+/** The relay's log. */
+export function createLog(level: LogLevel | 'silent' = 'info'): Logger {
+  return createLogger('outbox-relay', level)
 }

@@ -11,6 +11,7 @@ import {
   disarm,
   openWriters,
 } from './outbox/doorbell.ts'
+import type { Heartbeat } from './outbox/heartbeat.ts'
 import { ROTATION_PERIOD_MS, rotate } from './outbox/rotate.ts'
 import { takeTick } from './outbox/tick.ts'
 import type { Waker } from './wake.ts'
@@ -42,6 +43,7 @@ export interface PushContext {
   readonly client: pg.ClientBase
   readonly epoch: string
   readonly waker: Waker
+  readonly heartbeat: Heartbeat
   readonly delivery: DeliveryContext
   /** Aborted when the relay stops or a session is lost. */
   readonly stopping: AbortSignal
@@ -53,17 +55,20 @@ export interface PushContext {
  * windows; throws what a window throws.
  */
 export async function pushChanges(context: PushContext): Promise<void> {
-  const { client, epoch, waker, stopping, timing = PUSH_TIMING } = context
+  const { client, epoch, waker, heartbeat, stopping, timing = PUSH_TIMING } = context
   let ack = await readAck(client, epoch)
   let from = ack.acked
   let rotatedAt = performance.now()
   const ringable = await canRing(client)
 
-  /** One window; true if it had rows. */
+  /** One window; true if it had rows that somebody else had written. */
   async function push(): Promise<boolean> {
     waker.reset()
+    const hasBeaten = await heartbeat.beat(client)
     const to = await takeTick(client)
     const rows = await deliverWindow(client, { from, to }, context.delivery)
+    heartbeat.echo()
+    context.delivery.metrics.windowDelivered(rows)
     if (rows > 0) {
       const written = await writeAck(client, epoch, ack, to)
       // Overtaken: another relay has acked. Go on from where it is; what both delivered, HQ deduplicates.
@@ -77,7 +82,7 @@ export async function pushChanges(context: PushContext): Promise<void> {
       await rotate(client, ack)
       await compactAcks(client)
     }
-    return rows > 0
+    return rows > (hasBeaten ? 1 : 0)
   }
 
   /**

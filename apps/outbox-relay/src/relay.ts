@@ -10,8 +10,10 @@ import { type DeliveryContext, DeliveryStoppedError } from './delivery/delivery-
 import { Gate } from './delivery/gate.ts'
 import { STANDBY_RETRY_MS, tryLead } from './lead.ts'
 import type { Logger } from './log.ts'
+import { NO_METRICS, type RelayMetrics } from './metrics/relay-metrics.ts'
 import { assertMigrated, MigrationStateError } from './migrate.ts'
 import { establishEpoch } from './outbox/epoch.ts'
+import { HEARTBEAT_PERIOD_MS, Heartbeat } from './outbox/heartbeat.ts'
 import { type PushTiming, pushChanges } from './push-changes.ts'
 import { Waker } from './wake.ts'
 
@@ -19,6 +21,9 @@ import { Waker } from './wake.ts'
 const STOP_GRACE_MS = 20_000
 /** An attempt without an answer for this long is given up and made again. */
 const REQUEST_TIMEOUT_MS = 60_000
+
+/** Settings of the work itself. */
+export type WorkConfig = Omit<RelayConfig, 'metricsPort' | 'logLevel' | 'alertWebhookUrl'>
 
 /** What a relay is doing: for logs, tests and the operator. */
 export type RelayState = 'stopped' | 'connecting' | 'standby' | 'working' | 'halted'
@@ -30,10 +35,17 @@ export interface RelayProgress {
   /** Rows that HQ decided, refused ones included. */
   readonly settledRows: number
   readonly settledBatches: number
+  /** Attempts under way, and how many may be. */
+  readonly inFlight: number
+  readonly inFlightLimit: number
+  /** `source_ts` of the newest heartbeat that HQ has committed. */
+  readonly heartbeat: string | undefined
 }
 
-/** What only tests set. */
+/** What a relay can do without, or takes from elsewhere in tests. */
 export interface RelayOptions {
+  readonly metrics?: RelayMetrics
+  readonly heartbeatMs?: number
   readonly timing?: PushTiming
   /** Works beside the leader: two at once must be harmless, and so it must be possible to have two at once. */
   readonly ignoresLead?: boolean
@@ -49,7 +61,7 @@ export class NotPrimaryError extends Error {
  * and starts over whenever a session is lost, until `stop()`.
  */
 export class Relay {
-  readonly #config: RelayConfig
+  readonly #config: WorkConfig
   readonly #log: Logger
   readonly #options: RelayOptions
   readonly #stopping = new AbortController()
@@ -59,13 +71,16 @@ export class Relay {
   #haltReason: string | undefined
   // Outlives a session: what HQ was found to take does not change with a connection of ours.
   readonly #sizer = new BatchSizer()
+  readonly #heartbeat: Heartbeat
+  #gate: Gate | undefined
   #settledRows = 0
   #settledBatches = 0
 
-  constructor(config: RelayConfig, log: Logger, options: RelayOptions = {}) {
+  constructor(config: WorkConfig, log: Logger, options: RelayOptions = {}) {
     this.#config = config
     this.#log = log
     this.#options = options
+    this.#heartbeat = new Heartbeat(options.heartbeatMs ?? HEARTBEAT_PERIOD_MS)
   }
 
   get progress(): RelayProgress {
@@ -74,6 +89,9 @@ export class Relay {
       haltReason: this.#haltReason,
       settledRows: this.#settledRows,
       settledBatches: this.#settledBatches,
+      inFlight: this.#gate?.active ?? 0,
+      inFlightLimit: this.#gate?.limit ?? 0,
+      heartbeat: this.#heartbeat.echoed,
     }
   }
 
@@ -143,6 +161,8 @@ export class Relay {
       bodyTimeout: REQUEST_TIMEOUT_MS,
     })
     const gate = new Gate(MAX_IN_FLIGHT)
+    this.#gate = gate
+    const { metrics = NO_METRICS, timing } = this.#options
     // Whatever ends the session ends a wait for the doorbell, too.
     const wakeOnStop = () => waker.ring()
     stopping.addEventListener('abort', wakeOnStop)
@@ -167,7 +187,11 @@ export class Relay {
         log: this.#log,
         stopping,
         aborting: this.#aborting.signal,
-        keepDeadLetters: (letters) => insertDeadLetters(sessionClient, letters),
+        metrics,
+        keepDeadLetters: async (letters) => {
+          await insertDeadLetters(sessionClient, letters)
+          metrics.deadLettered(letters)
+        },
         acceptedBatches: () => this.#settledBatches,
         onAccepted: (rowCount) => {
           this.#settledRows += rowCount
@@ -180,7 +204,8 @@ export class Relay {
       this.#state = 'working'
       this.#log.info({ epoch, source }, 'working')
       onWorking()
-      await pushChanges({ client, epoch, waker, delivery, stopping, timing: this.#options.timing })
+      const heartbeat = this.#heartbeat
+      await pushChanges({ client, epoch, waker, heartbeat, delivery, stopping, timing })
       if (lost.signal.aborted) throw lost.signal.reason
     } catch (error) {
       // What a loss broke is reported as the loss; a stop between two attempts is no fault at all.

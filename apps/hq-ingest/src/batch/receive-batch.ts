@@ -3,6 +3,7 @@ import type { IncomingMessage } from 'node:http'
 import { LIMITS, parseTraceparent, TRACEPARENT, type TraceParent } from '@hq-export/contract'
 import type pg from 'pg'
 import type { IngestKey } from '../ingest-key.ts'
+import type { IngestMetrics } from '../metrics/ingest-metrics.ts'
 import { Refusal } from '../refusal.ts'
 import { traceBatch } from '../trace-batch.ts'
 import { type Admission, admit } from './admit.ts'
@@ -24,6 +25,7 @@ export interface Receiving {
   /** Clock of `webhook-timestamp`, in milliseconds since the epoch. */
   readonly now: () => number
   readonly bodyTimeoutMs: number
+  readonly metrics: IngestMetrics
 }
 
 /** Where nothing traces here, the ledger keeps what the caller sent. */
@@ -41,11 +43,12 @@ export async function receiveBatch(
   request: IncomingMessage,
   receiving: Receiving,
 ): Promise<StoredBatch> {
-  const { pool, keys, admission, now, bodyTimeoutMs } = receiving
+  const { pool, keys, admission, now, bodyTimeoutMs, metrics } = receiving
   admit(admission)
   const head = readHead(request)
   const wire = await readBody(request, { maxBytes: LIMITS.maxWireBytes, timeoutMs: bodyTimeoutMs })
   const key = verifyBatch(head, wire, keys, now())
+  metrics.verified(key.id)
   const body = await decompress(wire, head.encoding, LIMITS.maxDecodedBytes)
   const batch = decode(body, LIMITS.maxRows)
   const { envelope, text } = batch
@@ -53,7 +56,8 @@ export async function receiveBatch(
   const rules = findDatasetRules(envelope.dataset, envelope.schema_version)
   if (rules === undefined) throw new Refusal('unknown_dataset')
 
-  return traceBatch(envelope, head.id, async (span) => {
+  const begin = performance.now()
+  const stored = await traceBatch(envelope, head.id, async (span) => {
     const rowSpans = lazyRowSpans(text)
     const rows = validate(batch, rules, key, { rowSpans, maxRowBytes: LIMITS.maxRowBytes })
     const entry = {
@@ -70,4 +74,12 @@ export async function receiveBatch(
     }
     return storeBatch(pool, entry, batch, rows, rowSpans)
   })
+  metrics.decided({
+    envelope,
+    ...stored,
+    wireBytes: wire.length,
+    decodedBytes: body.length,
+    seconds: (performance.now() - begin) / 1000,
+  })
+  return stored
 }

@@ -47,7 +47,7 @@ async function attempt(
   number: number,
   delivery: DeliveryContext,
 ): Promise<AttemptOutcome> {
-  const { pool, keys, gate, sizer, stopping, aborting } = delivery
+  const { pool, keys, gate, sizer, metrics, stopping, aborting } = delivery
   await unlessStopped(gate.enter(stopping))
   let signal: HqSignal = { kind: 'up' }
   try {
@@ -56,7 +56,9 @@ async function attempt(
       const begin = performance.now()
       const outcome = await postBatch(pool, keys, post, Date.now(), aborting)
       signal = signalOf(outcome)
-      if (outcome.kind === 'accepted') sizer.note(batch.rowCount, performance.now() - begin)
+      const tookMs = performance.now() - begin
+      metrics.attempted(batch, outcome, tookMs / 1000)
+      if (outcome.kind === 'accepted') sizer.note(batch.rowCount, tookMs)
       else span.setStatus({ code: SpanStatusCode.ERROR, message: outcome.reason })
       return outcome
     })

@@ -4,6 +4,7 @@ import type { Compression } from '../batch/compress.ts'
 import type { Origin } from '../batch/seal-batch.ts'
 import type { DeadLetter } from '../dead-letter/dead-letter.ts'
 import type { Logger } from '../log.ts'
+import type { RelayMetrics } from '../metrics/relay-metrics.ts'
 import type { BatchSizer } from './batch-sizer.ts'
 import type { Gate } from './gate.ts'
 
@@ -21,6 +22,7 @@ export interface DeliveryContext {
   readonly compression: Compression
   readonly origin: Origin
   readonly log: Logger
+  readonly metrics: RelayMetrics
   /** No further attempt begins once it is aborted. */
   readonly stopping: AbortSignal
   /** Cuts attempts off that are under way. */

@@ -35,6 +35,9 @@ export async function settleBatch(
       'HQ refused rows; kept as dead letters',
     )
   }
+  delivery.metrics.settled(batch, answer)
+  const { counts } = answer
+  delivery.log.debug({ dataset: batch.dataset.name, batch: batch.id, counts }, 'batch')
   delivery.onAccepted(batch.rowCount)
 }
 
