@@ -127,9 +127,11 @@ test('I1, I3: SIGKILL of a backfill at any point loses and doubles nothing: it g
     const { scanned } = await recorded()
     await letGo?.()
     command = startBackfill('resume', '1')
-    await progressBeyond(scanned)
+    // The last one may have settled every row before it was killed; then only its end is left to record.
+    if (scanned < TOTAL) await progressBeyond(scanned)
   }
-  expect(await command.exited()).toBe(0)
+  await waitFor('the end', async () => (await recorded()).state === 'completed')
+  await command.exited()
   expect(await recorded()).toEqual({ state: 'completed', scanned: TOTAL })
   expect(await hqCount('dx_entity_snapshots_v1')).toBe(COMPANIES)
   await expectAllArrived()
@@ -196,13 +198,16 @@ test('a live change passes a backfill whose every attempt waits for HQ', async (
 test('pause keeps the checkpoint, resume goes on from there, cancel ends it, whoever executes it', async () => {
   for (const hasRelay of [false, true]) {
     await pipeline.dx.query('truncate hq_export.backfill')
-    if (hasRelay) await says(pipeline.startRelay(), 'working')
+    const relay = hasRelay ? pipeline.startRelay() : undefined
+    if (relay !== undefined) await says(relay, 'working')
     let letGo = await holdUp('dx_company_entities_v1')
     const command = startBackfill()
     await progressBeyond(EVENTS)
     expect(await steer('pause')).toMatchObject({ exitCode: 0 })
-    await letGo()
+    // What waits for HQ is let go only once its executor has heard of the pause, or it would all be done.
     expect(await command.exited()).toBe(2)
+    if (relay !== undefined) await says(relay, 'the work on a backfill has ended')
+    await letGo()
     expect(command.lines.join('\n')).toContain('backfill resume')
     const paused = await recorded()
     expect(paused.state).toBe('paused')

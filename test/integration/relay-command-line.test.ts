@@ -17,6 +17,7 @@ beforeAll(async () => {
     DX_DATABASE_URL: database.url,
     HQ_INGEST_URL: 'http://127.0.0.1:9',
     HQ_SIGNING_SECRET: createSecret(),
+    RELAY_METRICS_PORT: '0',
   }
 })
 

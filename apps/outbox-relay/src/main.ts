@@ -10,7 +10,7 @@ import { runDoctor } from './doctor/run-doctor.ts'
 import { createErrorLog, createLog } from './log.ts'
 import { assertMigrated, MigrationStateError, migrate } from './migrate.ts'
 import { printFindings, printJson, printStatus } from './print.ts'
-import { Relay } from './relay.ts'
+import { runRelay } from './run-relay.ts'
 import { readStatus } from './status.ts'
 
 /** Exit status (design 3): good, found something wrong, could not tell or bad usage. */
@@ -39,25 +39,23 @@ async function withDatabase<T>(
   }
 }
 
-async function runRelay(): Promise<void> {
+async function run(): Promise<void> {
   const config = loadConfig(env)
-  const log = createLog()
+  const log = createLog(config.logLevel)
   const stopTracing = await startTracing(env, {
     serviceName: 'outbox-relay',
     onTrouble: (reason) => log.warn({ reason }, 'traces cannot be exported; delivery goes on'),
   })
-  const relay = new Relay(config, log)
+  const stopping = new AbortController()
   const stop = (signal: NodeJS.Signals) => {
     log.info({ signal }, 'stopping: finishing what is in flight')
-    void relay.stop()
+    stopping.abort()
   }
   process.once('SIGTERM', stop)
   process.once('SIGINT', stop)
   try {
-    relay.start()
-    await relay.ended()
+    await runRelay(config, log, stopping.signal)
   } finally {
-    await relay.stop()
     hasEnded = await stopTracing()
   }
 }
@@ -94,7 +92,7 @@ program
     say(changed ? `bound ${datasets.join(', ')}` : 'already bound; nothing changed')
   })
 
-program.command('run').description('work until SIGTERM or SIGINT').action(runRelay)
+program.command('run').description('work until SIGTERM or SIGINT').action(run)
 
 program
   .command('status')
@@ -155,7 +153,8 @@ try {
   } else {
     const isExpected = error instanceof ConfigError || error instanceof MigrationStateError
     const { code, message } = error as { code?: string; message?: string }
-    const text = isExpected ? message : `${code ?? 'error'}: ${message}`
+    const hint = code === 'EADDRINUSE' ? '; set RELAY_METRICS_PORT' : ''
+    const text = isExpected ? message : `${code ?? 'error'}: ${message}${hint}`
     process.stderr.write(`relay: ${text}\n`)
     process.exitCode = UNKNOWN
   }

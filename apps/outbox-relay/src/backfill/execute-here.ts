@@ -5,6 +5,7 @@ import { BatchSizer } from '../delivery/batch-sizer.ts'
 import { MAX_IN_FLIGHT } from '../delivery/deliver-window.ts'
 import { Gate } from '../delivery/gate.ts'
 import type { Logger } from '../log.ts'
+import { NO_METRICS } from '../metrics/relay-metrics.ts'
 import { establishEpoch } from '../outbox/epoch.ts'
 import { executeBackfills } from './backfiller.ts'
 import type { BackfillEnd } from './run-backfill.ts'
@@ -62,6 +63,7 @@ export async function executeHere(
         compression,
         origin: { source, epoch },
         log,
+        metrics: NO_METRICS,
         stopping,
         aborting: aborting.signal,
         acceptedBatches: () => acceptedBatches,

@@ -50,7 +50,7 @@ class Run {
   readonly #record: BackfillRecord
   readonly #passes: PassProgress[]
   readonly #beganAt = performance.now()
-  /** Aborted when an operator steers, HQ refuses, or the work has ended. */
+  /** Aborted when an operator steers, HQ refuses, or the session fails. */
   readonly #ending = new AbortController()
   readonly #delivery: DeliveryContext
   #checkpoint: Checkpoint | undefined
@@ -91,12 +91,14 @@ class Run {
     }
   }
 
-  /** Records progress and reads the operator's wish until the work ends. */
-  async #watch(): Promise<void> {
-    const { stopping } = this.#delivery
-    while (!stopping.aborted) {
-      await delay(SAVE_MS, undefined, { signal: stopping }).catch(() => {})
-      if (!stopping.aborted) await this.#save()
+  /**
+   * Records progress and reads the operator's wish until the work has ended: also while attempts under way come to their end, because
+   * the server takes a session for dead that says nothing.
+   */
+  async #watch(ended: AbortSignal): Promise<void> {
+    while (!ended.aborted) {
+      await delay(SAVE_MS, undefined, { signal: ended }).catch(() => {})
+      if (!ended.aborted) await this.#save()
     }
   }
 
@@ -143,11 +145,11 @@ class Run {
   async run(): Promise<BackfillEnd> {
     const { client } = this.#context
     const { id } = this.#record
-    const end = () => this.#ending.abort()
+    const ended = new AbortController()
     // Whichever ends first ends the other, also by failing: a session that is lost, or the work itself.
     const [delivered, watched] = await Promise.allSettled([
-      this.#deliverAll().finally(end),
-      this.#watch().finally(end),
+      this.#deliverAll().finally(() => ended.abort()),
+      this.#watch(ended.signal).finally(() => this.#ending.abort()),
     ])
     if (delivered.status === 'rejected') throw delivered.reason
     if (watched.status === 'rejected') throw watched.reason

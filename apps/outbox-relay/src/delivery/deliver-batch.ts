@@ -49,7 +49,7 @@ async function attempt(
   number: number,
   delivery: DeliveryContext,
 ): Promise<AttemptOutcome> {
-  const { pool, keys, gate, rank, sizer, stopping, aborting } = delivery
+  const { pool, keys, gate, rank, sizer, metrics, stopping, aborting } = delivery
   const askedAt = performance.now()
   await unlessStopped(traceWait('wait for HQ', gate.enter(stopping, rank)))
   let signal: HqSignal = { kind: 'up' }
@@ -59,7 +59,9 @@ async function attempt(
       const begin = performance.now()
       const outcome = await postBatch(pool, keys, post, Date.now(), aborting)
       signal = signalOf(outcome)
-      if (outcome.kind === 'accepted') sizer.note(batch.rowCount, performance.now() - begin)
+      const tookMs = performance.now() - begin
+      metrics.attempted(batch, outcome, tookMs / 1000)
+      if (outcome.kind === 'accepted') sizer.note(batch.rowCount, tookMs)
       return outcome
     })
   } finally {

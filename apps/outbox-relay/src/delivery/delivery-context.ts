@@ -6,6 +6,7 @@ import type { Origin } from '../batch/seal-batch.ts'
 import type { DeadLetter } from '../dead-letter/dead-letter.ts'
 import type { ResentConflicts } from '../dead-letter/resend-conflicts.ts'
 import type { Logger } from '../log.ts'
+import type { RelayMetrics } from '../metrics/relay-metrics.ts'
 import type { OutboxRow } from '../outbox/outbox-row.ts'
 import type { OutrunRow } from '../outbox/outrun-row.ts'
 import type { BatchSizer } from './batch-sizer.ts'
@@ -27,6 +28,7 @@ export interface DeliveryContext {
   readonly compression: Compression
   readonly origin: Origin
   readonly log: Logger
+  readonly metrics: RelayMetrics
   /** No further attempt begins once it is aborted. */
   readonly stopping: AbortSignal
   /** Cuts attempts off that are under way. */
