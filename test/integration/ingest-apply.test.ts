@@ -287,6 +287,15 @@ test.each([
   },
 )
 
+test('a delete of the version that is stored as deleted is a duplicate, whatever else it says', async () => {
+  const row = company()
+  await apply(COMPANIES, [envelopeRow(row, { deleted: true })])
+  const bare = envelopeRow({ ...row, canonical_name: null }, { deleted: true })
+  expect((await apply(COMPANIES, [bare])).counts).toMatchObject({ duplicate: 1, quarantined: 0 })
+  const name = `select canonical_name from hq.${COMPANIES} where entity_id = '${row.entity_id}'`
+  expect((await one(name)).canonical_name).toBe(row.canonical_name)
+})
+
 test('the same version with another deleted flag is quarantined', async () => {
   const row = company()
   await apply(COMPANIES, [row])

@@ -1,4 +1,5 @@
 import { KeyFormatError } from '@hq-export/contract'
+import { LOG_LEVELS, type LogLevel } from '@hq-export/telemetry/logger.ts'
 import { z } from 'zod'
 import { type IngestKey, parseIngestKeys } from './ingest-key.ts'
 import { type MasterKey, parseMasterKey } from './keys/master-key.ts'
@@ -12,6 +13,9 @@ export interface IngestConfig {
   readonly consolePort: number
   /** How long a stop announces itself before it takes no more. */
   readonly drainDelayMs: number
+  readonly logLevel: LogLevel
+  /** Where alerts are told, in Alertmanager's webhook format; nowhere if undefined. */
+  readonly alertWebhookUrl: string | undefined
   readonly keys: readonly IngestKey[]
   /** How long HQ keeps the answer to a batch at least. */
   readonly ledgerDays: number
@@ -35,6 +39,7 @@ type Environment = Readonly<Record<string, string | undefined>>
 const MAX_PORT = 65_535
 const MAX_DRAIN_SECONDS = 60
 const SECRET_VARIABLES = new Set([
+  'ALERT_WEBHOOK_URL',
   'HQ_DATABASE_URL',
   'INGEST_KEYS',
   'INGEST_MASTER_KEY',
@@ -43,6 +48,10 @@ const SECRET_VARIABLES = new Set([
 
 function isDatabaseUrl(text: string): boolean {
   return URL.canParse(text) && ['postgres:', 'postgresql:'].includes(new URL(text).protocol)
+}
+
+function isHttpUrl(text: string): boolean {
+  return URL.canParse(text) && ['http:', 'https:'].includes(new URL(text).protocol)
 }
 
 function portSchema(fallback: number) {
@@ -100,6 +109,11 @@ const SETTINGS = {
   INGEST_MASTER_KEY: masterKeySchema.optional(),
   INGEST_MASTER_KEY_PREVIOUS: masterKeySchema.optional(),
   INGEST_DRAIN_SECONDS: drainSchema,
+  ALERT_WEBHOOK_URL: z
+    .string()
+    .refine((text) => isHttpUrl(text), 'must be an http:// or https:// URL')
+    .optional(),
+  LOG_LEVEL: z.enum(LOG_LEVELS, `must be ${LOG_LEVELS.join(', ')}`).default('info'),
 } as const
 
 /** Names of all settings. */
@@ -135,6 +149,8 @@ export function loadConfig(env: Environment): IngestConfig {
     port: settings.INGEST_PORT,
     consolePort: settings.CONSOLE_PORT,
     drainDelayMs: settings.INGEST_DRAIN_SECONDS * 1_000,
+    logLevel: settings.LOG_LEVEL,
+    alertWebhookUrl: settings.ALERT_WEBHOOK_URL,
     keys: Object.freeze(settings.INGEST_KEYS),
     ledgerDays: settings.INGEST_LEDGER_DAYS,
     masterKeys: Object.freeze(

@@ -15,6 +15,7 @@ import type { IngestKey } from './ingest-key.ts'
 import { KeyRing, type KeyTiming } from './keys/key-ring.ts'
 import type { MasterKey } from './keys/master-key.ts'
 import { LedgerKeeper } from './ledger/ledger-keeper.ts'
+import { type IngestMetrics, NO_METRICS } from './metrics/ingest-metrics.ts'
 import { assertMigrated, MigrationStateError } from './migrate.ts'
 import { Readiness } from './ready.ts'
 
@@ -29,6 +30,7 @@ export interface IngestServerOptions {
   /** 0 asks the system for a free port. */
   readonly port: number
   readonly log: Logger
+  readonly metrics?: IngestMetrics
   /** Clock of signatures, milliseconds since the epoch; default the system's. */
   readonly now?: () => number
   /** How long the answer to a batch is kept at least. */
@@ -89,6 +91,11 @@ export class IngestServer {
     )
   }
 
+  /** Sessions of HQ; undefined before the start. */
+  get pool(): pg.Pool | undefined {
+    return this.#pool
+  }
+
   /**
    * Listens, then looks at HQ. Where HQ cannot be reached the server runs all the same, answers 503, and
    * recovers by itself.
@@ -135,10 +142,10 @@ export class IngestServer {
   }
 
   async #listen(pool: pg.Pool, readiness: Readiness): Promise<string> {
-    const { host, port, log, now = Date.now } = this.#options
+    const { host, port, log, metrics = NO_METRICS, now = Date.now } = this.#options
     const keys = this.#keys
     const admission = this.#admission
-    const gateway = createGateway({ pool, keys, admission, readiness, now, log })
+    const gateway = createGateway({ pool, keys, admission, readiness, metrics, now, log })
     const listener = getRequestListener(gateway.fetch, {
       // The gateway shares its process with others in tests and in the demo: no global is replaced.
       overrideGlobalObjects: false,

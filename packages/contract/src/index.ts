@@ -8,6 +8,8 @@ export {
 } from './dataset.ts'
 export { renderDatasetTables } from './dataset-tables.ts'
 export {
+  type CarriedDataset,
+  carriedDataset,
   columnOf,
   DATASETS,
   type DatasetName,

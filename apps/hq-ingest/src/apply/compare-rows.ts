@@ -23,6 +23,9 @@ export type Comparison =
  * one that is not there is NULL. Names that neither side has as unknown are not looked at: other columns of the table, if an
  * operator added any, are not content.
  *
+ * A delete of the version that is stored as deleted is equal, whatever else it says: a backfill knows of a deleted entity no more than its
+ * key and version.
+ *
  * Reads only. A fresh snapshot sees what the statement before it waited for.
  */
 const compareStatement = perDataset((dataset) => {
@@ -51,7 +54,8 @@ const compareStatement = perDataset((dataset) => {
   const byVersion =
     version === undefined
       ? ''
-      : `when s.${version} > i.${version} then 'older' when s.${version} < i.${version} then 'newer'`
+      : `when s.${version} > i.${version} then 'older' when s.${version} < i.${version} then 'newer'
+        when s._dx_deleted_at is not null and i._dx_deleted_at is not null then 'equal'`
   return `
     select c.relation,
       case when c.relation = 'different' then ${hashOf('i')} end as incoming,
