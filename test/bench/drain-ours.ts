@@ -25,6 +25,16 @@ const PROGRESS_MS = 1_000
 const SENT_ROWS = /* sql */ `
 select coalesce(sum((answer #>> '{counts,received}')::int), 0)::int as rows from ingest.batch`
 
+/** Processor time of our two programs and of both servers. */
+export function pipelineClocks({ dx, hq }: BenchServers, { relay, gateway }: Pipeline) {
+  return {
+    relay: () => programCpuMs(relay.pid),
+    gateway: () => programCpuMs(gateway.pid),
+    source: () => serverCpuMs(dx.postmaster),
+    hq: () => serverCpuMs(hq.postmaster),
+  }
+}
+
 /**
  * Drains what waits in the outbox, with new programs: from the relay's line `working` until the relay has acked all of it,
  * which it does a moment after HQ has committed the last batch.
@@ -41,12 +51,7 @@ export async function drainOurs(
   const end = await markEnd(dx.client)
   await using pipeline = await startPipeline(servers, options)
   const { relay, gateway, workingSinceMs } = pipeline
-  const clocks = {
-    relay: () => programCpuMs(relay.pid),
-    gateway: () => programCpuMs(gateway.pid),
-    source: () => serverCpuMs(dx.postmaster),
-    hq: () => serverCpuMs(hq.postmaster),
-  }
+  const clocks = pipelineClocks(servers, pipeline)
   async function sentRows(): Promise<number> {
     return (await hq.client.query<{ rows: number }>(SENT_ROWS)).rows[0]?.rows ?? 0
   }

@@ -27,6 +27,7 @@ export async function measureLatency(
   options: BenchOptions,
   tables: { readonly dx: string; readonly hq: string },
   seconds: number,
+  perSecond = COMMITS_PER_S,
 ): Promise<LatencyRound> {
   const { signal } = options
   const runId = randomUUID()
@@ -43,7 +44,7 @@ export async function measureLatency(
     url: dx.url,
     table: tables.dx,
     runId,
-    perSecond: COMMITS_PER_S,
+    perSecond,
     seconds,
   }
   let isWriting = true

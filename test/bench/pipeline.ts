@@ -22,7 +22,8 @@ export interface Pipeline extends AsyncDisposable {
   assertWell(): void
 }
 
-function neutralEnvironment(env: BenchOptions['env']): Record<string, string | undefined> {
+/** What a program of ours inherits: nothing of our settings. */
+export function neutralEnvironment(env: BenchOptions['env']): Record<string, string | undefined> {
   return Object.fromEntries(Object.entries(env).filter(([name]) => !OUR_VARIABLES.test(name)))
 }
 

@@ -1,4 +1,5 @@
 import type { Scenario } from './scenario.ts'
+import { backfill } from './scenarios/backfill.ts'
 import { capture } from './scenarios/capture.ts'
 import { drainAppend } from './scenarios/drain-append.ts'
 import { drainHot } from './scenarios/drain-hot.ts'
@@ -20,4 +21,5 @@ export const SCENARIOS: readonly Scenario[] = [
   heldXmin,
   ingest,
   tracing,
+  backfill,
 ]

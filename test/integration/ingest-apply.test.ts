@@ -287,11 +287,64 @@ test.each([
   },
 )
 
+test('a delete of the version that is stored as deleted is a duplicate, whatever else it says', async () => {
+  const row = company()
+  await apply(COMPANIES, [envelopeRow(row, { deleted: true })])
+  const bare = envelopeRow({ ...row, canonical_name: null }, { deleted: true })
+  expect((await apply(COMPANIES, [bare])).counts).toMatchObject({ duplicate: 1, quarantined: 0 })
+  const name = `select canonical_name from hq.${COMPANIES} where entity_id = '${row.entity_id}'`
+  expect((await one(name)).canonical_name).toBe(row.canonical_name)
+})
+
 test('the same version with another deleted flag is quarantined', async () => {
   const row = company()
   await apply(COMPANIES, [row])
   const answer = await apply(COMPANIES, [envelopeRow(row, { deleted: true })])
   expect(listed(answer)).toEqual(['0 quarantined version_conflict'])
+})
+
+test('the same version with another unknown column is quarantined; one that HQ has learned since is not', async () => {
+  const row = company({ added_later: '1.10' })
+  await apply(COMPANIES, [row])
+  expect((await apply(COMPANIES, [row])).counts).toMatchObject({ duplicate: 1 })
+  const listedFor = async (values: Record<string, unknown>) =>
+    listed(await apply(COMPANIES, [{ ...row, ...values }]))
+  expect(await listedFor({ added_later: '1.1' })).toEqual(['0 quarantined version_conflict'])
+  expect(await listedFor({ added_later: undefined })).toEqual(['0 quarantined version_conflict'])
+  expect(await listedFor({ added_later: '1.10', another: null })).toEqual(['0 duplicate'])
+
+  // Another gateway knows the column already, and wrote it there; this one still has it among the unknown.
+  await client.query(`alter table hq.${COMPANIES} add column added_later numeric`)
+  await client.query(
+    `update hq.${COMPANIES} set added_later = 1.10, _dx_extra = null where entity_id = $1`,
+    [row.entity_id],
+  )
+  expect(await listedFor({})).toEqual(['0 duplicate'])
+  expect(await listedFor({ added_later: '1.1' })).toEqual(['0 quarantined version_conflict'])
+  await client.query(`alter table hq.${COMPANIES} drop column added_later`)
+})
+
+test('a conflict says both contents by their hashes, in the answer and in quarantine, and no value', async () => {
+  const row = company({ canonical_name: 'first secret name' })
+  const event = buildRow(EVENTS)
+  await apply(COMPANIES, [row])
+  await apply(EVENTS, [event])
+  const hashes = /: incoming sha256 ([0-9a-f]{64}), stored sha256 ([0-9a-f]{64})$/
+  for (const answer of [
+    await apply(COMPANIES, [{ ...row, canonical_name: 'second secret name' }]),
+    await apply(COMPANIES, [envelopeRow(row, { deleted: true })]),
+    await apply(COMPANIES, [{ ...row, unknown: 1 }]),
+    await apply(EVENTS, [{ ...event, event_type: 'another secret type' }]),
+  ]) {
+    const detail = answer.rows[0]?.detail ?? ''
+    const [, incoming, stored] = hashes.exec(detail) ?? []
+    expect(incoming).toBeDefined()
+    expect(incoming).not.toBe(stored)
+    expect(detail).not.toContain('secret')
+    expect(
+      await one('select detail from ingest.quarantine where batch = $1', [answer.batch]),
+    ).toEqual({ detail })
+  }
 })
 
 test('a deletion marks the row, and a later version brings it back', async () => {
@@ -372,14 +425,20 @@ test('a version that PostgreSQL refuses supersedes nothing', async () => {
   ).toEqual({ canonical_name: 'two' })
 })
 
-test('the largest batch arrives', async () => {
+test('the largest batch, 5,000 rows, arrives', async () => {
   const rows = Array.from({ length: 5000 }, () => buildRow(EVENTS))
   expect((await apply(EVENTS, rows)).counts).toMatchObject({ inserted: 5000 })
   const companies = Array.from({ length: 5000 }, () => company())
   expect((await apply(COMPANIES, companies)).counts).toMatchObject({ inserted: 5000 })
 })
 
-test('overlapping batches in reversed order at the same time all arrive', async () => {
+test('overlapping batches in reversed key order through two gateways at the same time all arrive, without a deadlock', async () => {
+  await using two = await createHqDatabase()
+  const other = await two.connect()
+  const gateways = [await startGateway(two.url), await startGateway(two.url)]
+  let sent = 0
+  const apply = (dataset: DatasetName, rows: Record<string, unknown>[]) =>
+    deliver(gateways[sent++ % 2]?.url ?? '', buildEnvelope(dataset, rows), { id: randomUUID() })
   const events = Array.from({ length: 300 }, () => buildRow(EVENTS))
   const companies = Array.from({ length: 300 }, () => company())
   const answers = await Promise.all(
@@ -401,13 +460,22 @@ test('overlapping batches in reversed order at the same time all arrive', async 
   expect(total('inserted', 0)).toBe(300)
   expect(total('inserted', 1)).toBe(300)
   expect(total('quarantined', 0) + total('quarantined', 1)).toBe(0)
-  const ids = companies.map(({ entity_id: id }) => id)
-  expect(
-    await one(
-      `select min(canonical_name), max(canonical_name), count(*)::int4 from hq.${COMPANIES} where entity_id = any($1)`,
-      [ids],
-    ),
-  ).toEqual({ min: '12', max: '12', count: 300 })
+  const { rows: stored } = await other.query(
+    `select min(canonical_name), max(canonical_name), count(*)::int4 from hq.${COMPANIES}`,
+  )
+  expect(stored).toEqual([{ min: '12', max: '12', count: 300 }])
+  // Sessions count what happened to them when they end.
+  for (const { server } of gateways) await server.stop()
+  await waitFor('the sessions to end', async () => {
+    const { rowCount } = await other.query(
+      `select from pg_stat_activity where application_name = 'hq-ingest' and datname = current_database()`,
+    )
+    return rowCount === 0
+  })
+  const { rows: counted } = await other.query(
+    'select deadlocks::int4 from pg_stat_database where datname = current_database()',
+  )
+  expect(counted).toEqual([{ deadlocks: 0 }])
 })
 
 test('a row that another transaction is writing at the same moment gets the right outcome', async () => {

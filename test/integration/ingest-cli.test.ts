@@ -37,12 +37,13 @@ test('a port that is taken is named with the settings that choose it, and exits 
   const settings = {
     HQ_DATABASE_URL: hq.url,
     INGEST_PORT: port,
+    CONSOLE_PORT: '0',
     INGEST_KEYS: `${SOURCE}=${SECRET}`,
   }
   const { status, stderr } = await runIngest(['serve'], settings)
   expect(status).toBe(2)
   expect(stderr).toBe(
-    `127.0.0.1:${port} is taken by another process; set INGEST_HOST or INGEST_PORT\n`,
+    `127.0.0.1:${port} is taken by another process; set INGEST_HOST, INGEST_PORT or CONSOLE_PORT\n`,
   )
 })
 
@@ -61,6 +62,7 @@ test('what cannot be told is status 2 and says why, without a secret', async () 
     HQ_DATABASE_URL: hq.url,
     INGEST_KEYS: `${SOURCE}=${SECRET}`,
     INGEST_PORT: '0',
+    CONSOLE_PORT: '0',
   }
   for (const [args, env, reason] of [
     [['unknown'], {}, 'unknown command'],
@@ -84,5 +86,6 @@ test('what cannot be told is status 2 and says why, without a secret', async () 
 test('help is status 0', async () => {
   const run = await runIngest(['--help'])
   expect(run.status).toBe(0)
-  for (const command of ['migrate', 'serve', 'status']) expect(run.stdout).toContain(command)
+  for (const command of ['migrate', 'quarantine', 'serve', 'status'])
+    expect(run.stdout).toContain(command)
 })

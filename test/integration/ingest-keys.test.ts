@@ -189,7 +189,7 @@ test('a row of an org that a stored key may not write is quarantined, and nothin
 
 test('a stored key that cannot be opened verifies nothing and is logged once, and the others work', async () => {
   const lines: Record<string, unknown>[] = []
-  const log = createLogger({ write: (line) => void lines.push(JSON.parse(line)) })
+  const log = createLogger('info', { write: (line) => void lines.push(JSON.parse(line)) })
   const good = await addStoredKey(hq.url)
   const lost = await addStoredKey(hq.url, {}, parseMasterKey(createMasterKeyText()))
   const moved = await addStoredKey(hq.url, { source: 'other' })

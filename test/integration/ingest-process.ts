@@ -24,6 +24,7 @@ export async function spawnGateway(
     env: {
       HQ_DATABASE_URL: databaseUrl,
       INGEST_PORT: '0',
+      CONSOLE_PORT: '0',
       INGEST_KEYS: `${SOURCE}=${SECRET}`,
       ...env,
     },

@@ -227,21 +227,34 @@ test('quarantine keeps the row exactly as sent, with where it came from', async 
   ])
 })
 
-test('the same bad row in another batch changes nothing', async () => {
+test('the same bad row in another batch is the same entry, seen again', async () => {
   const bad = event({ entity_type: 'robot' })
   await deliver(gateway.url, buildEnvelope(EVENTS, [bad]), { id: 'first' })
-  const before = await rowsOf('select * from ingest.quarantine')
+  const [before] = await rowsOf('select * from ingest.quarantine')
   const answer = await deliver(gateway.url, buildEnvelope(EVENTS, [event(), bad, bad]), {
     id: 'second',
   })
   expect(answer.counts).toMatchObject({ inserted: 1, quarantined: 2 })
-  expect(await rowsOf('select * from ingest.quarantine')).toEqual(before)
+  const after = await rowsOf('select * from ingest.quarantine')
+  expect(after).toEqual([
+    {
+      ...before,
+      batch: 'second',
+      row_index: 1,
+      pointer: '/rows/1/row/entity_type',
+      seen_count: 3,
+      last_seen_at: expect.any(Date),
+    },
+  ])
+  expect(after[0]?.last_seen_at).not.toEqual(before?.last_seen_at)
 })
 
 test('a bad row that was resolved is recorded again when it comes again', async () => {
   const bad = event({ entity_type: 'robot' })
   await deliver(gateway.url, buildEnvelope(EVENTS, [bad]), { id: 'first' })
-  await client.query('update ingest.quarantine set resolved_at = now()')
+  await client.query(
+    'update ingest.quarantine set resolved_at = now(), resolution = $$discarded$$, resolved_by = $$test$$',
+  )
   await deliver(gateway.url, buildEnvelope(EVENTS, [bad]), { id: 'second' })
   expect(
     await rowsOf('select batch, resolved_at is null as open from ingest.quarantine order by id'),

@@ -94,7 +94,7 @@ test('without tracing the ledger keeps the trace of the caller', async () => {
 
 test('the log says what happened, and neither a value nor a secret', async () => {
   await using hq = await createHqDatabase()
-  const { child, url, log } = await spawnGateway(hq.url)
+  const { child, url, log } = await spawnGateway(hq.url, { LOG_LEVEL: 'debug' })
   const good = buildRow(RUNS, { error_message: 'never in the log' })
   const bad = buildRow(RUNS, { status: 'never in the log' })
   await deliver(url, buildEnvelope(RUNS, [good, bad]), { id: 'logged' })

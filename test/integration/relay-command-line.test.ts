@@ -17,6 +17,7 @@ beforeAll(async () => {
     DX_DATABASE_URL: database.url,
     HQ_INGEST_URL: 'http://127.0.0.1:9',
     HQ_SIGNING_SECRET: createSecret(),
+    RELAY_METRICS_PORT: '0',
   }
 })
 
@@ -28,7 +29,12 @@ function relay(args: readonly string[], given = env) {
 
 test('--help of the command and of every subcommand exits 0', async () => {
   const deadLetters = ['list', 'show', 'replay', 'discard'].map((name) => ['dead-letters', name])
-  const commands = [[], ['migrate'], ['bind'], ['run'], ['status'], ['doctor'], ...deadLetters]
+  const backfills = [[], ['list'], ['pause'], ['resume'], ['cancel']].map((rest) => [
+    'backfill',
+    ...rest,
+  ])
+  const others = [[], ['migrate'], ['bind'], ['run'], ['status'], ['doctor']]
+  const commands = [...others, ...deadLetters, ...backfills]
   const runs = commands.map(async (command) => {
     const { exitCode, output } = await relay([...command, '--help'])
     expect({ command, exitCode }).toEqual({ command, exitCode: 0 })

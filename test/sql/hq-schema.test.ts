@@ -152,7 +152,7 @@ test('every table and every column says what it is, and the writer owns it', asy
     `select c.oid::regclass::text as table, a.attname as column
      from pg_class c join pg_namespace n on n.oid = relnamespace
      left join pg_attribute a on attrelid = c.oid and attnum > 0 and not attisdropped
-     where nspname in ('hq', 'ingest') and relkind = 'r' and relname <> 'migration'
+     where nspname in ('hq', 'ingest') and relkind in ('r', 'p') and relname <> 'migration'
        and (col_description(c.oid, attnum) is null or obj_description(c.oid) is null
             or relowner <> 'hq_ingest_writer'::regrole)`,
   )
@@ -162,7 +162,8 @@ test('every table and every column says what it is, and the writer owns it', asy
 test('no table exists that the drizzle schema does not have', async () => {
   const { rows } = await client.query<{ name: string }>(
     `select schemaname || '.' || tablename as name from pg_tables
-     where schemaname in ('hq', 'ingest') and tablename <> 'migration' order by 1`,
+     where schemaname in ('hq', 'ingest') and tablename <> 'migration'
+       and not exists (select from pg_inherits where inhrelid = (schemaname || '.' || tablename)::regclass) order by 1`,
   )
   const known = TABLES.map((table) => getTableConfig(table)).map(
     ({ schema: name, name: table }) => `${name}.${table}`,

@@ -11,8 +11,8 @@ const ROWS_BEFORE_CRASH = 20
 
 // The WAL writer would soon make durable what nobody asked to; so late, only the relay's own tick does.
 const LAZY_WAL = { wal_writer_delay: '10s', wal_writer_flush_after: '1GB' }
-/** A relay has one session to lead, one to push and one to listen. */
-const RELAY_SESSIONS = 3
+/** A relay has one session to lead, one to push, one to listen and one for backfills. */
+const RELAY_SESSIONS = 4
 
 const ACKS_IN_THIS_LIFE = `
 select (select epoch from hq_export.ack a order by a.id desc limit 1)

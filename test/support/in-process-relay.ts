@@ -1,7 +1,7 @@
 import { parseSigningKey } from '@hq-export/contract'
 import { createLog } from '@hq-export/outbox-relay/log.ts'
 import { PUSH_TIMING, type PushTiming } from '@hq-export/outbox-relay/push-changes.ts'
-import { Relay, type RelayOptions } from '@hq-export/outbox-relay/relay.ts'
+import { Relay } from '@hq-export/outbox-relay/relay.ts'
 import { createSecret } from './pipeline.ts'
 import { waitFor } from './wait-for.ts'
 
@@ -22,9 +22,9 @@ export async function startInProcessRelay(options: {
   readonly secret?: string
   readonly timing?: Partial<PushTiming>
   readonly ignoresLead?: boolean
+  readonly heartbeatMs?: number
 }): Promise<{ readonly relay: Relay } & AsyncDisposable> {
-  const { databaseUrl, ingestUrl, secret = createSecret(), timing, ignoresLead = false } = options
-  const relayOptions: RelayOptions = { timing: { ...PUSH_TIMING, ...timing }, ignoresLead }
+  const { databaseUrl, ingestUrl, secret = createSecret(), timing, ...relayOptions } = options
   const relay = new Relay(
     {
       databaseUrl,
@@ -34,7 +34,7 @@ export async function startInProcessRelay(options: {
       compression: 'none',
     },
     createLog('silent'),
-    relayOptions,
+    { ...relayOptions, timing: { ...PUSH_TIMING, ...timing } },
   )
   relay.start()
   await waitFor('the relay to work', () => relay.progress.state === 'working')

@@ -75,6 +75,7 @@ export class Pipeline implements AsyncDisposable {
       DX_DATABASE_URL: this.dxDatabase.url,
       HQ_INGEST_URL: this.gatewayUrl,
       HQ_SIGNING_SECRET: this.secret,
+      RELAY_METRICS_PORT: '0',
     }
   }
 

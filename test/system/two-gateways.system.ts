@@ -98,7 +98,9 @@ async function only<Row extends pg.QueryResultRow>(client: pg.Client, sql: strin
 
 test('two gateways behind HAProxy on one HQ, keys overlapping and reversed: no deadlock, no double effect, every answer true', async () => {
   await using hq = await createHqDatabase()
-  const gateways = await Promise.all([spawnGateway(hq.url), spawnGateway(hq.url)])
+  // Its line per batch shows that it took part.
+  const spawn = () => spawnGateway(hq.url, { LOG_LEVEL: 'debug' })
+  const gateways = await Promise.all([spawn(), spawn()])
   await using proxy = await startHaproxy(gateways.map(({ url }) => url))
   const said: Said = {
     batches: 0,

@@ -1,7 +1,12 @@
 import { randomUUID } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import { RequestError } from '@hono/node-server'
-import { PROBLEM_CONTENT_TYPE, parseTraceparent, TRACEPARENT } from '@hq-export/contract'
+import {
+  PROBLEM_CONTENT_TYPE,
+  type ProblemCode,
+  parseTraceparent,
+  TRACEPARENT,
+} from '@hq-export/contract'
 import { isSpanContextValid, trace } from '@opentelemetry/api'
 import type { Logger } from 'pino'
 import { expectsContinue } from './expects-continue.ts'
@@ -24,12 +29,21 @@ function isBodyUnasked(request: IncomingMessage): boolean {
   return expectsContinue(request) && !request.readableDidRead
 }
 
-/** Answers whatever went wrong as a problem (RFC 9457), and logs it under the same id. */
-export function answerProblem(error: unknown, request: IncomingMessage, log: Logger): Response {
+/**
+ * Answers whatever went wrong as a problem (RFC 9457), and logs it under the same id.
+ * @param onRefused is told what it was.
+ */
+export function answerProblem(
+  error: unknown,
+  request: IncomingMessage,
+  log: Logger,
+  onRefused: (code: ProblemCode) => void = () => {},
+): Response {
   const requestId = randomUUID()
   const refusal = toRefusal(error, requestId, log)
   const problem = problemOf(refusal, { requestId, traceId: traceIdOf(request) })
   noteRefusal(refusal.code, problem.status)
+  onRefused(refusal.code)
   const text = JSON.stringify(problem)
   const unasked = isBodyUnasked(request)
   return new Response(request.complete || unasked ? text : lingeringBody(text, request), {

@@ -22,8 +22,13 @@ function problemsOf(env: Record<string, string | undefined>): readonly string[] 
 
 test('what is not set has the documented default', () => {
   const config = loadConfig({ ...MINIMUM, INGEST_PORT: ' ' })
-  expect(config).toMatchObject({ host: '127.0.0.1', port: 8080, consolePort: 8081 })
-  expect(config.drainDelayMs).toBe(1_000)
+  expect(config).toMatchObject({
+    host: '127.0.0.1',
+    port: 8080,
+    consolePort: 8081,
+    drainDelayMs: 1_000,
+    ledgerDays: 30,
+  })
   expect(config.keys).toMatchObject([{ source: 'data-engine-x', orgs: undefined }])
   expect(Object.isFrozen(config)).toBe(true)
 })
@@ -41,6 +46,12 @@ test('every problem is reported at once, with variable, rule and value', () => {
     "CONSOLE_PORT must be a port, 0 to 65535; received 'http'",
     'INGEST_KEYS key 1 must begin with a source name and =; received <set>',
     "INGEST_DRAIN_SECONDS must be seconds, 0 to 60; received '61'",
+  ])
+})
+
+test.each(['0', '-1', '1.5', '3651', 'a month'])('%s are no days of the ledger', (days) => {
+  expect(problemsOf({ ...MINIMUM, INGEST_LEDGER_DAYS: days })).toEqual([
+    `INGEST_LEDGER_DAYS must be a number of days, 1 to 3650; received '${days}'`,
   ])
 })
 

@@ -1,4 +1,5 @@
 import { KeyFormatError } from '@hq-export/contract'
+import { LOG_LEVELS, type LogLevel } from '@hq-export/telemetry/logger.ts'
 import { z } from 'zod'
 import { type IngestKey, parseIngestKeys } from './ingest-key.ts'
 import { type MasterKey, parseMasterKey } from './keys/master-key.ts'
@@ -12,7 +13,12 @@ export interface IngestConfig {
   readonly consolePort: number
   /** How long a stop announces itself before it takes no more. */
   readonly drainDelayMs: number
+  readonly logLevel: LogLevel
+  /** Where alerts are told, in Alertmanager's webhook format; nowhere if undefined. */
+  readonly alertWebhookUrl: string | undefined
   readonly keys: readonly IngestKey[]
+  /** How long HQ keeps the answer to a batch at least. */
+  readonly ledgerDays: number
   /** The first one seals secrets, all of them open. */
   readonly masterKeys: readonly MasterKey[]
 }
@@ -33,6 +39,7 @@ type Environment = Readonly<Record<string, string | undefined>>
 const MAX_PORT = 65_535
 const MAX_DRAIN_SECONDS = 60
 const SECRET_VARIABLES = new Set([
+  'ALERT_WEBHOOK_URL',
   'HQ_DATABASE_URL',
   'INGEST_KEYS',
   'INGEST_MASTER_KEY',
@@ -41,6 +48,10 @@ const SECRET_VARIABLES = new Set([
 
 function isDatabaseUrl(text: string): boolean {
   return URL.canParse(text) && ['postgres:', 'postgresql:'].includes(new URL(text).protocol)
+}
+
+function isHttpUrl(text: string): boolean {
+  return URL.canParse(text) && ['http:', 'https:'].includes(new URL(text).protocol)
 }
 
 function portSchema(fallback: number) {
@@ -52,6 +63,14 @@ function portSchema(fallback: number) {
     .transform(Number)
     .refine((port) => port <= MAX_PORT, rule)
 }
+
+const ledgerDaysRule = 'must be a number of days, 1 to 3650'
+const ledgerDaysSchema = z
+  .string()
+  .regex(/^[1-9]\d{0,3}$/, ledgerDaysRule)
+  .default('30')
+  .transform(Number)
+  .refine((days) => days <= 3650, ledgerDaysRule)
 
 const drainRule = `must be seconds, 0 to ${MAX_DRAIN_SECONDS}`
 const drainSchema = z
@@ -86,9 +105,15 @@ const SETTINGS = {
   INGEST_PORT: portSchema(8080),
   CONSOLE_PORT: portSchema(8081),
   INGEST_KEYS: keysSchema,
+  INGEST_LEDGER_DAYS: ledgerDaysSchema,
   INGEST_MASTER_KEY: masterKeySchema.optional(),
   INGEST_MASTER_KEY_PREVIOUS: masterKeySchema.optional(),
   INGEST_DRAIN_SECONDS: drainSchema,
+  ALERT_WEBHOOK_URL: z
+    .string()
+    .refine((text) => isHttpUrl(text), 'must be an http:// or https:// URL')
+    .optional(),
+  LOG_LEVEL: z.enum(LOG_LEVELS, `must be ${LOG_LEVELS.join(', ')}`).default('info'),
 } as const
 
 /** Names of all settings. */
@@ -124,7 +149,10 @@ export function loadConfig(env: Environment): IngestConfig {
     port: settings.INGEST_PORT,
     consolePort: settings.CONSOLE_PORT,
     drainDelayMs: settings.INGEST_DRAIN_SECONDS * 1_000,
+    logLevel: settings.LOG_LEVEL,
+    alertWebhookUrl: settings.ALERT_WEBHOOK_URL,
     keys: Object.freeze(settings.INGEST_KEYS),
+    ledgerDays: settings.INGEST_LEDGER_DAYS,
     masterKeys: Object.freeze(
       [settings.INGEST_MASTER_KEY, settings.INGEST_MASTER_KEY_PREVIOUS].filter(
         (key) => key !== undefined,

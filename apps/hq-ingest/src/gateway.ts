@@ -24,6 +24,7 @@ import { assertHost } from './assert-host.ts'
 import { type ReceivedBatch, type Receiving, receiveBatch } from './batch/receive-batch.ts'
 import { DatabaseUnavailableError } from './db/database-failure.ts'
 import { describeProblem } from './describe-problem.ts'
+import { measureRequest } from './metrics/measure-request.ts'
 import { openApiText } from './openapi/openapi.ts'
 import type { Readiness } from './ready.ts'
 import { Refusal } from './refusal.ts'
@@ -69,8 +70,9 @@ function answerBatch(received: ReceivedBatch): Response {
 
 /** The gateway's routes over `options`; starts nothing and holds no state of its own. */
 export function createGateway(options: GatewayOptions): Hono<{ Bindings: HttpBindings }> {
-  const { admission, readiness, log } = options
+  const { admission, readiness, log, metrics } = options
   const app = new Hono<{ Bindings: HttpBindings }>()
+  app.use(measureRequest(metrics))
 
   app.use(async (context, next) => {
     await next()
@@ -90,12 +92,12 @@ export function createGateway(options: GatewayOptions): Hono<{ Bindings: HttpBin
         // Over HTTP/1.1 alone: the server that calls us speaks nothing else.
         const received = await receiveBatch(incoming, outgoing as ServerResponse, options)
         const { batch, status, counts } = received.answer
-        log.info({ batch, status, counts, replayed: received.replayed }, 'batch')
+        log.debug({ batch, status, counts, replayed: received.replayed }, 'batch')
         readiness.noteApplied()
         return answerBatch(received)
       } catch (error) {
         if (error instanceof DatabaseUnavailableError) readiness.noteFailed(error)
-        return answerProblem(error, incoming, log)
+        return answerProblem(error, incoming, log, metrics.refused)
       }
     }),
   )

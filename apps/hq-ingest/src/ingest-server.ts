@@ -14,6 +14,8 @@ import { createHttpServer } from './http-server.ts'
 import type { IngestKey } from './ingest-key.ts'
 import { KeyRing, type KeyTiming } from './keys/key-ring.ts'
 import type { MasterKey } from './keys/master-key.ts'
+import { LedgerKeeper } from './ledger/ledger-keeper.ts'
+import { type IngestMetrics, NO_METRICS } from './metrics/ingest-metrics.ts'
 import { assertMigrated, MigrationStateError } from './migrate.ts'
 import { Readiness } from './ready.ts'
 
@@ -28,8 +30,13 @@ export interface IngestServerOptions {
   /** 0 asks the system for a free port. */
   readonly port: number
   readonly log: Logger
+  readonly metrics?: IngestMetrics
   /** Clock of signatures, milliseconds since the epoch; default the system's. */
   readonly now?: () => number
+  /** How long the answer to a batch is kept at least. */
+  readonly ledgerDays?: number
+  /** Clock of that, milliseconds since the epoch; default HQ's. */
+  readonly ledgerNow?: () => number
   /** In place of the defaults. */
   readonly limits?: Partial<GatewayLimits>
   /** How long a stop announces itself before it takes no more: for a proxy to notice. Default none. */
@@ -40,6 +47,7 @@ export interface IngestServerOptions {
   readonly onFailure?: (error: MigrationStateError) => void
 }
 
+const DEFAULT_LEDGER_DAYS = 30
 const DEFAULT_DRAIN_TIMEOUT_MS = 15_000
 const FIRST_RETRY_MS = 100
 const MAX_RETRY_MS = 5_000
@@ -55,6 +63,7 @@ export class IngestServer {
   readonly #stopping = new AbortController()
   /** Sessions with a transaction under way. */
   readonly #busy = new Set<pg.PoolClient>()
+  readonly #keeper: LedgerKeeper
   readonly #keys: KeyRing
   #pool: pg.Pool | undefined
   #probePool: pg.Pool | undefined
@@ -67,6 +76,12 @@ export class IngestServer {
     const { databaseUrl, keys: bootstrap, masterKeys = [], now = Date.now, log } = options
     const timing = options.keyTiming ?? {}
     this.#keys = new KeyRing({ databaseUrl, bootstrap, masterKeys, now, log, timing })
+    this.#keeper = new LedgerKeeper({
+      databaseUrl,
+      keepDays: options.ledgerDays ?? DEFAULT_LEDGER_DAYS,
+      now: options.ledgerNow,
+      log,
+    })
     this.#admission = new Admission(
       { ...DEFAULT_GATEWAY_LIMITS, ...options.limits },
       {
@@ -74,6 +89,11 @@ export class IngestServer {
         sessionWaiters: () => this.#pool?.waitingCount ?? 0,
       },
     )
+  }
+
+  /** Sessions of HQ; undefined before the start. */
+  get pool(): pg.Pool | undefined {
+    return this.#pool
   }
 
   /**
@@ -122,10 +142,10 @@ export class IngestServer {
   }
 
   async #listen(pool: pg.Pool, readiness: Readiness): Promise<string> {
-    const { host, port, log, now = Date.now } = this.#options
+    const { host, port, log, metrics = NO_METRICS, now = Date.now } = this.#options
     const keys = this.#keys
     const admission = this.#admission
-    const gateway = createGateway({ pool, keys, admission, readiness, now, log })
+    const gateway = createGateway({ pool, keys, admission, readiness, metrics, now, log })
     const listener = getRequestListener(gateway.fetch, {
       // The gateway shares its process with others in tests and in the demo: no global is replaced.
       overrideGlobalObjects: false,
@@ -160,6 +180,7 @@ export class IngestServer {
       return false
     }
     this.#admission.migrated = true
+    this.#keeper.start()
     return true
   }
 
@@ -192,7 +213,12 @@ export class IngestServer {
     } finally {
       this.#admission.phase = 'closed'
       this.#eventLoopDelay.stop()
-      await Promise.all([this.#keys.stop(), this.#pool?.end(), this.#probePool?.end()])
+      await Promise.all([
+        this.#keys.stop(),
+        this.#keeper.stop(),
+        this.#pool?.end(),
+        this.#probePool?.end(),
+      ])
     }
   }
 

@@ -1,16 +1,20 @@
-import { type Logger, pino } from 'pino'
+import {
+  createLogger as createServiceLogger,
+  type Logger,
+  type LogLevel,
+} from '@hq-export/telemetry/logger.ts'
 
-/**
- * JSON lines on standard output, unless they go to `destination`. Callers log names, counts and codes, never a row's
- * values or a secret.
- */
+export type { Logger }
+
+/** The gateway's log. */
 export function createLogger(
-  destination: { write(line: string): void } = pino.destination(1),
+  level: LogLevel | 'silent' = 'info',
+  destination?: { write(line: string): void },
 ): Logger {
-  return pino({ name: 'hq-ingest' }, destination)
+  return createServiceLogger('hq-ingest', level, destination)
 }
 
 /** Swallows everything; for tests and for a host that logs by itself. */
 export function createSilentLogger(): Logger {
-  return pino({ level: 'silent' })
+  return createLogger('silent')
 }

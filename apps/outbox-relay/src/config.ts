@@ -4,6 +4,7 @@ import {
   type SigningKey,
   SOURCE_PATTERN,
 } from '@hq-export/contract'
+import { LOG_LEVELS, type LogLevel } from '@hq-export/telemetry/logger.ts'
 import { z } from 'zod'
 
 /** Settings of the relay, read once; durations in milliseconds, sizes in bytes. */
@@ -13,6 +14,11 @@ export interface RelayConfig {
   readonly signingKeys: readonly SigningKey[]
   readonly source: string
   readonly compression: 'zstd' | 'gzip' | 'none'
+  /** Of `/metrics`, `/livez`, `/readyz` on 127.0.0.1; 0 asks the system for a free port. */
+  readonly metricsPort: number
+  readonly logLevel: LogLevel
+  /** Where alerts are told, in Alertmanager's webhook format; nowhere if undefined. */
+  readonly alertWebhookUrl: string | undefined
 }
 
 /** Every problem with the settings at once, one line each: variable, rule, value received. */
@@ -26,7 +32,7 @@ export class ConfigError extends Error {
   }
 }
 
-const SECRET_VARIABLES = new Set(['DX_DATABASE_URL', 'HQ_SIGNING_SECRET'])
+const SECRET_VARIABLES = new Set(['ALERT_WEBHOOK_URL', 'DX_DATABASE_URL', 'HQ_SIGNING_SECRET'])
 
 function hasProtocol(text: string, protocols: readonly string[]): boolean {
   return URL.canParse(text) && protocols.includes(new URL(text).protocol)
@@ -57,6 +63,9 @@ const signingSecretSchema = z.string('must be set').superRefine((text, context) 
   }
 })
 
+const MAX_PORT = 65_535
+const PORT_RULE = `must be a port, 0 to ${MAX_PORT}`
+
 const SETTINGS = {
   DX_DATABASE_URL: databaseUrlSchema,
   HQ_INGEST_URL: ingestUrlSchema,
@@ -65,6 +74,17 @@ const SETTINGS = {
     .string()
     .regex(SOURCE_PATTERN, 'must be 1 to 64 letters, digits, dots, dashes or underscores')
     .default('data-engine-x'),
+  RELAY_METRICS_PORT: z
+    .string()
+    .regex(/^\d{1,5}$/, PORT_RULE)
+    .default('8082')
+    .transform(Number)
+    .refine((port) => port <= MAX_PORT, PORT_RULE),
+  ALERT_WEBHOOK_URL: z
+    .string()
+    .refine((text) => hasProtocol(text, ['http:', 'https:']), 'must be an http:// or https:// URL')
+    .optional(),
+  LOG_LEVEL: z.enum(LOG_LEVELS, `must be ${LOG_LEVELS.join(', ')}`).default('info'),
   RELAY_COMPRESSION: z.enum(['zstd', 'gzip', 'none'], 'must be zstd, gzip or none').default('zstd'),
 } as const
 
@@ -102,6 +122,9 @@ export function loadConfig(env: Environment): RelayConfig {
     signingKeys: settings.HQ_SIGNING_SECRET.split(/\s+/).map(parseSigningKey),
     source: settings.RELAY_SOURCE,
     compression: settings.RELAY_COMPRESSION,
+    metricsPort: settings.RELAY_METRICS_PORT,
+    logLevel: settings.LOG_LEVEL,
+    alertWebhookUrl: settings.ALERT_WEBHOOK_URL,
   })
 }
 

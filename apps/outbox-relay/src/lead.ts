@@ -70,3 +70,11 @@ export function keepLead(client: pg.ClientBase, onLost: (error: Error) => void):
 export const LEADER_LOCK_CONDITION = `l.locktype = 'advisory' and l.granted
   and l.database = (select oid from pg_catalog.pg_database where datname = pg_catalog.current_database())
   and ((l.classid::bigint << 32) | l.objid::bigint) = ${LEADER_LOCK} and l.objsubid = 1`
+
+/** True while a relay leads, whoever asks. */
+export async function hasLeader(client: pg.ClientBase): Promise<boolean> {
+  const { rows } = await client.query<{ found: boolean }>(
+    `select exists (select from pg_catalog.pg_locks l where ${LEADER_LOCK_CONDITION}) as found`,
+  )
+  return rows[0]?.found ?? false
+}

@@ -1,8 +1,17 @@
-import { type Logger, pino } from 'pino'
+import { createLogger, type Logger, type LogLevel } from '@hq-export/telemetry/logger.ts'
+import { destination } from 'pino'
 
 export type { Logger }
 
-/** JSON lines on standard output. What is logged names datasets, batches, counts and codes; never a row's values. */
-export function createLog(level: 'debug' | 'info' | 'silent' = 'info'): Logger {
-  return pino({ level, base: { service: 'outbox-relay' } })
+const NAME = 'outbox-relay'
+const STANDARD_ERROR = 2
+
+/** The relay's log. */
+export function createLog(level: LogLevel | 'silent' = 'info'): Logger {
+  return createLogger(NAME, level)
+}
+
+/** Warnings and errors of a command, on standard error: standard output is for its result. */
+export function createErrorLog(): Logger {
+  return createLogger(NAME, 'warn', destination(STANDARD_ERROR))
 }

@@ -1,15 +1,16 @@
 import { startTracing } from '@hq-export/tracing/start-tracing.ts'
 import { Command, CommanderError } from 'commander'
+import { addBackfillCommands } from './backfill/commands.ts'
 import { bind } from './binding/bind.ts'
 import { ConfigError, loadConfig, loadDatabaseUrl } from './config.ts'
 import { connect } from './connect.ts'
 import { addDeadLetterCommands } from './dead-letter/commands.ts'
 import { CHECKS } from './doctor/checks.ts'
 import { runDoctor } from './doctor/run-doctor.ts'
-import { createLog } from './log.ts'
+import { createErrorLog, createLog } from './log.ts'
 import { assertMigrated, MigrationStateError, migrate } from './migrate.ts'
 import { printFindings, printJson, printStatus } from './print.ts'
-import { Relay } from './relay.ts'
+import { runRelay } from './run-relay.ts'
 import { readStatus } from './status.ts'
 
 /** Exit status (design 3): good, found something wrong, could not tell or bad usage. */
@@ -38,25 +39,23 @@ async function withDatabase<T>(
   }
 }
 
-async function runRelay(): Promise<void> {
+async function run(): Promise<void> {
   const config = loadConfig(env)
-  const log = createLog()
+  const log = createLog(config.logLevel)
   const stopTracing = await startTracing(env, {
     serviceName: 'outbox-relay',
     onTrouble: (reason) => log.warn({ reason }, 'traces cannot be exported; delivery goes on'),
   })
-  const relay = new Relay(config, log)
+  const stopping = new AbortController()
   const stop = (signal: NodeJS.Signals) => {
     log.info({ signal }, 'stopping: finishing what is in flight')
-    void relay.stop()
+    stopping.abort()
   }
   process.once('SIGTERM', stop)
   process.once('SIGINT', stop)
   try {
-    relay.start()
-    await relay.ended()
+    await runRelay(config, log, stopping.signal)
   } finally {
-    await relay.stop()
     hasEnded = await stopTracing()
   }
 }
@@ -93,7 +92,7 @@ program
     say(changed ? `bound ${datasets.join(', ')}` : 'already bound; nothing changed')
   })
 
-program.command('run').description('work until SIGTERM or SIGINT').action(runRelay)
+program.command('run').description('work until SIGTERM or SIGINT').action(run)
 
 program
   .command('status')
@@ -116,11 +115,32 @@ program
     else if (findings.some(({ state }) => state === 'unknown')) process.exitCode = UNKNOWN
   })
 
-addDeadLetterCommands(program, {
+const commandLine = {
   withDatabase,
   say,
   found: () => {
     process.exitCode = WRONG
+  },
+}
+addDeadLetterCommands(program, commandLine)
+addBackfillCommands(program, {
+  ...commandLine,
+  undone: () => {
+    process.exitCode = UNKNOWN
+  },
+  loadConfig: () => loadConfig(env),
+  createErrorLog,
+  terminal: {
+    isTTY: process.stderr.isTTY,
+    columns: () => process.stderr.columns,
+    write: (text) => process.stderr.write(text),
+  },
+  interruptible: () => {
+    const interrupted = new AbortController()
+    // A second Ctrl-C ends the process as ever.
+    process.once('SIGTERM', () => interrupted.abort())
+    process.once('SIGINT', () => interrupted.abort())
+    return interrupted.signal
   },
 })
 
@@ -133,7 +153,8 @@ try {
   } else {
     const isExpected = error instanceof ConfigError || error instanceof MigrationStateError
     const { code, message } = error as { code?: string; message?: string }
-    const text = isExpected ? message : `${code ?? 'error'}: ${message}`
+    const hint = code === 'EADDRINUSE' ? '; set RELAY_METRICS_PORT' : ''
+    const text = isExpected ? message : `${code ?? 'error'}: ${message}${hint}`
     process.stderr.write(`relay: ${text}\n`)
     process.exitCode = UNKNOWN
   }

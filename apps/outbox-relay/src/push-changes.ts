@@ -11,6 +11,7 @@ import {
   disarm,
   openWriters,
 } from './outbox/doorbell.ts'
+import type { Heartbeat } from './outbox/heartbeat.ts'
 import { ROTATION_PERIOD_MS, rotate } from './outbox/rotate.ts'
 import { takeTick } from './outbox/tick.ts'
 import { Settler } from './settle/settler.ts'
@@ -44,6 +45,7 @@ export interface PushContext {
   readonly client: pg.ClientBase
   readonly epoch: string
   readonly waker: Waker
+  readonly heartbeat: Heartbeat
   readonly delivery: DeliveryContext
   /** Aborted when the relay stops or a session is lost. */
   readonly stopping: AbortSignal
@@ -57,7 +59,7 @@ export interface PushContext {
  * windows; throws what a window throws.
  */
 export async function pushChanges(context: PushContext): Promise<void> {
-  const { client, epoch, waker, stopping, timing = PUSH_TIMING } = context
+  const { client, epoch, waker, heartbeat, stopping, timing = PUSH_TIMING } = context
   let ack = await readAck(client, epoch)
   let from = ack.acked
   let rotatedAt = performance.now()
@@ -65,14 +67,17 @@ export async function pushChanges(context: PushContext): Promise<void> {
   const settler = new Settler(client, context.delivery.log)
   let hasSettled = false
 
-  /** One window; true if it had rows. @param isIdle nothing else is to be done: look at the settle list, too. */
+  /** One window; true if it had rows that somebody else had written. @param isIdle nothing else is to be done: look at the settle list, too. */
   async function push(isIdle: boolean): Promise<boolean> {
     waker.reset()
     hasSettled = await settler.step(isIdle)
+    const hasBeaten = await heartbeat.beat(client)
     const trace = openWindowTrace()
     const to = await trace.step('tick', () => takeTick(client))
     context.onTick()
     const rows = await trace.deliver(() => deliverWindow(client, { from, to }, context.delivery))
+    heartbeat.echo()
+    context.delivery.metrics.windowDelivered(rows)
     if (rows > 0) {
       const written = await trace.step('ack', () => writeAck(client, epoch, ack, to))
       // Overtaken: another relay has acked. Go on from where it is; what both delivered, HQ deduplicates.
@@ -87,7 +92,7 @@ export async function pushChanges(context: PushContext): Promise<void> {
       await rotate(client, ack)
       await compactAcks(client)
     }
-    return rows > 0
+    return rows > (hasBeaten ? 1 : 0)
   }
 
   /**

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { Pool } from 'undici'
+import { Backfiller } from './backfill/backfiller.ts'
 import type { RelayConfig } from './config.ts'
 import { connect } from './connect.ts'
 import { findOutrun } from './dead-letter/find-outrun.ts'
@@ -14,8 +15,10 @@ import { type DeliveryContext, DeliveryStoppedError } from './delivery/delivery-
 import { Gate, type GateState } from './delivery/gate.ts'
 import { keepLead, LEAD_SESSION, LED_SESSION, STANDBY_RETRY_MS, tryLead } from './lead.ts'
 import type { Logger } from './log.ts'
+import { NO_METRICS, type RelayMetrics } from './metrics/relay-metrics.ts'
 import { assertMigrated, MigrationStateError } from './migrate.ts'
 import { establishEpoch } from './outbox/epoch.ts'
+import { HEARTBEAT_PERIOD_MS, Heartbeat } from './outbox/heartbeat.ts'
 import { type PushTiming, pushChanges } from './push-changes.ts'
 import { SideSession } from './side-session.ts'
 import { Waker } from './wake.ts'
@@ -24,6 +27,9 @@ import { Waker } from './wake.ts'
 const STOP_GRACE_MS = 20_000
 /** An attempt without an answer for this long is given up and made again. */
 const REQUEST_TIMEOUT_MS = 60_000
+
+/** Settings of the work itself. */
+export type WorkConfig = Omit<RelayConfig, 'metricsPort' | 'logLevel' | 'alertWebhookUrl'>
 
 /** What a relay is doing: for logs, tests and the operator. */
 export type RelayState = 'stopped' | 'connecting' | 'standby' | 'working' | 'halted'
@@ -44,10 +50,14 @@ export interface RelayProgress {
   readonly lastSettledAtMs: number | undefined
   /** How attempts go; undefined in a relay that does not work. */
   readonly gate: GateState | undefined
+  /** `source_ts` of the newest heartbeat that HQ has committed. */
+  readonly heartbeat: string | undefined
 }
 
-/** What only tests set. */
+/** What a relay can do without, or takes from elsewhere in tests. */
 export interface RelayOptions {
+  readonly metrics?: RelayMetrics
+  readonly heartbeatMs?: number
   readonly timing?: PushTiming
   /** Works beside the leader: two at once must be harmless, and so it must be possible to have two at once. */
   readonly ignoresLead?: boolean
@@ -63,7 +73,7 @@ export class NotPrimaryError extends Error {
  * and starts over whenever a session is lost, until `stop()`.
  */
 export class Relay {
-  readonly #config: RelayConfig
+  readonly #config: WorkConfig
   readonly #log: Logger
   readonly #options: RelayOptions
   readonly #stopping = new AbortController()
@@ -73,16 +83,18 @@ export class Relay {
   #haltReason: string | undefined
   // Outlives a session: what HQ was found to take does not change with a connection of ours.
   readonly #sizer = new BatchSizer()
+  readonly #heartbeat: Heartbeat
   #settledRows = 0
   #settledBatches = 0
   #lastTickAtMs: number | undefined
   #lastSettledAtMs: number | undefined
   #gate: Gate | undefined
 
-  constructor(config: RelayConfig, log: Logger, options: RelayOptions = {}) {
+  constructor(config: WorkConfig, log: Logger, options: RelayOptions = {}) {
     this.#config = config
     this.#log = log
     this.#options = options
+    this.#heartbeat = new Heartbeat(options.heartbeatMs ?? HEARTBEAT_PERIOD_MS)
   }
 
   get progress(): RelayProgress {
@@ -94,6 +106,7 @@ export class Relay {
       lastTickAtMs: this.#lastTickAtMs,
       lastSettledAtMs: this.#lastSettledAtMs,
       gate: this.#gate?.state,
+      heartbeat: this.#heartbeat.echoed,
     }
   }
 
@@ -163,11 +176,13 @@ export class Relay {
       bodyTimeout: REQUEST_TIMEOUT_MS,
     })
     const gate = new Gate(MAX_IN_FLIGHT)
+    const { metrics = NO_METRICS, timing } = this.#options
     // Whatever ends the session ends a wait for the doorbell, too.
     const wakeOnStop = () => waker.ring()
     stopping.addEventListener('abort', wakeOnStop)
     let client: Awaited<ReturnType<typeof connect>> | undefined
     let stopPings = () => {}
+    let backfiller: Backfiller | undefined
     try {
       await assertMigrated(leader)
       await this.#assertPrimary(leader)
@@ -188,11 +203,13 @@ export class Relay {
         compression: this.#config.compression,
         origin: { source, epoch },
         log: this.#log,
+        metrics,
         stopping,
         aborting: this.#aborting.signal,
         projectRawRows: (rows) => side.run((beside) => projectRawRows(beside, rows)),
         keepDeadLetters: async (letters) => {
           await insertDeadLetters(sessionClient, letters)
+          metrics.deadLettered(letters)
         },
         resendConflicts: (letters) => side.run((beside) => resendConflicts(beside, letters)),
         findOutrun: (batch, answer) => findOutrun(sessionClient, batch, answer),
@@ -217,11 +234,18 @@ export class Relay {
       this.#gate = gate
       this.#log.info({ epoch, source }, 'working')
       onWorking()
+      backfiller = new Backfiller({
+        databaseUrl,
+        delivery: { ...delivery, rank: 'backfill' },
+        log: this.#log,
+        stopping,
+      })
+      backfiller.start()
       const onTick = () => {
         this.#lastTickAtMs = Date.now()
       }
-      const { timing } = this.#options
-      await pushChanges({ client, epoch, waker, delivery, stopping, onTick, timing })
+      const heartbeat = this.#heartbeat
+      await pushChanges({ client, epoch, waker, heartbeat, delivery, stopping, onTick, timing })
       if (lost.signal.aborted) throw lost.signal.reason
     } catch (error) {
       // What a loss broke is reported as the loss; a stop between two attempts is no fault at all.
@@ -236,6 +260,7 @@ export class Relay {
       lost.abort(new Error('session ended'))
       gate.close()
       await this.#release([
+        () => backfiller?.stop(),
         () => waker.stop(),
         () => pool.close(),
         () => client?.end(),

@@ -16,6 +16,8 @@ export interface Column {
   readonly nullable: boolean
   /** Closed value set: any other value is refused. Absent for open sets such as `event_type`. */
   readonly values?: readonly string[]
+  /** Text that says where something is kept, and must not be the thing itself (contract, Security). */
+  readonly reference?: boolean
   /**
    * Added to v1 after it was frozen (contract, Schema Governance: additive columns only). An older
    * producer does not send it, so the gateway reads a missing additive column as NULL.

@@ -23,6 +23,11 @@ export const SCHEMA_VERSION = 'v1'
 /** Reserved dataset outside the contract: a row that only measures the way (design 5). */
 export const HEARTBEAT_DATASET = 'dx_heartbeat_v1'
 
+/** What the way itself needs to know of a dataset: all that the heartbeat has, too. */
+export type CarriedDataset = Pick<Dataset, 'name' | 'number' | 'primaryKey' | 'versionColumn'>
+
+const HEARTBEAT: CarriedDataset = { name: HEARTBEAT_DATASET, number: 0, primaryKey: [] }
+
 const byName = new Map<string, Dataset>(DATASETS.map((dataset) => [dataset.name, dataset]))
 const byNumber = new Map<number, Dataset>(DATASETS.map((dataset) => [dataset.number, dataset]))
 
@@ -43,6 +48,11 @@ export function datasetByNumber(number: number): Dataset {
   const dataset = byNumber.get(number)
   if (dataset === undefined) throw new RangeError(`no dataset numbered ${number} in contract v1`)
   return dataset
+}
+
+/** Like {@link datasetByNumber}, and the heartbeat for 0. */
+export function carriedDataset(number: number): CarriedDataset {
+  return number === HEARTBEAT.number ? HEARTBEAT : datasetByNumber(number)
 }
 
 /** A column of a dataset; throws for a name that the dataset does not have. */

@@ -8,6 +8,8 @@ export {
 } from './dataset.ts'
 export { renderDatasetTables } from './dataset-tables.ts'
 export {
+  type CarriedDataset,
+  carriedDataset,
   columnOf,
   DATASETS,
   type DatasetName,
@@ -89,6 +91,7 @@ export {
 export {
   INT8_PATTERN,
   NUMERIC_PATTERN,
+  REFERENCE_PATTERN,
   TIMESTAMP_PATTERN,
   UUID_PATTERN,
   wireValueSchema,

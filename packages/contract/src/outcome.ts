@@ -25,6 +25,10 @@ export const ROW_CODES = [
   'unrepresentable_surrogate',
   /** The row is larger than the limit. */
   'row_too_large',
+  /** The row holds a credential; it is kept without it. */
+  'secret_detected',
+  /** A column that holds references holds something else, such as the payload itself. */
+  'not_a_reference',
   /** The signing key may not write this org. */
   'org_not_allowed',
   /** Same key and version as the stored row, other content. */

@@ -29,8 +29,11 @@ function problemOfColumn(issue: z.core.$ZodIssue, value: unknown): Omit<RowProbl
     case 'too_big':
     case 'too_small':
       return { code: 'invalid_value', detail: 'is out of range' }
-    case 'invalid_format':
     case 'custom':
+      return issue.params?.code === 'not_a_reference'
+        ? { code: 'not_a_reference', detail: issue.message }
+        : { code: 'invalid_value', detail: issue.message }
+    case 'invalid_format':
       return { code: 'invalid_value', detail: issue.message }
     default:
       // No schema of ours raises any other issue; a row must not cost the batch even so.

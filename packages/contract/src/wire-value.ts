@@ -31,6 +31,12 @@ export const TIMESTAMP_PATTERN =
  */
 export const XID_PATTERN = /^(?:0|[1-9]\d{0,19})$/
 
+/**
+ * A URI or an opaque path: 1 to 1,024 characters, none of those that a URI must escape (RFC 3986: space, control characters,
+ * `"<>\^`{|}`), no `[` at its start, which is how JSON would begin, and no `data:`, which is the payload itself.
+ */
+export const REFERENCE_PATTERN = /^(?!\[|[dD][aA][tT][aA]:)[^\s\p{Cc}"<>\\^`{|}]{1,1024}$/u
+
 const INT4_MIN = -2_147_483_648
 const INT4_MAX = 2_147_483_647
 const INT8_MIN = -(2n ** 63n)
@@ -81,7 +87,15 @@ export const xidSchema = z
   .regex(XID_PATTERN, { error: 'must be a transaction id in a string', abort: true })
   .refine(isXid, 'must fit into 64 bits')
 
+function isReference(text: string): boolean {
+  return REFERENCE_PATTERN.test(text)
+}
+
 function schemaOfType(column: Column): z.ZodType {
+  if (column.reference) {
+    const rule = 'must be a URI or a path of at most 1024 characters, not the payload'
+    return z.string().refine(isReference, { error: rule, params: { code: 'not_a_reference' } })
+  }
   if (column.values !== undefined) return z.enum([...column.values])
   switch (column.type) {
     case 'text':
@@ -107,6 +121,7 @@ function schemaOfType(column: Column): z.ZodType {
 }
 
 function checkOfType(column: Column): (value: unknown) => boolean {
+  if (column.reference) return (value) => typeof value === 'string' && isReference(value)
   if (column.values !== undefined) {
     const values: ReadonlySet<unknown> = new Set(column.values)
     return (value) => values.has(value)

@@ -3,7 +3,7 @@ import type pg from 'pg'
 import { type AcceptedRow, refuse } from '../batch/batch-row.ts'
 import { isRowFault } from '../db/database-failure.ts'
 import { type Applied, nothingApplied, type Origin, unchanged } from './applied.ts'
-import { compareRows } from './compare-rows.ts'
+import { compareRows, describeDifference } from './compare-rows.ts'
 import { copyRows } from './copy-rows.ts'
 import { insertNewRows } from './insert-new-rows.ts'
 import { isolate, underSavepoint } from './isolate.ts'
@@ -21,16 +21,17 @@ async function insertOneByKey(
   const applied = { ...nothingApplied(), inserted: inserted.size }
   const comparisons = await compareRows(client, dataset, rows)
   for (const [position, row] of rows.entries()) {
-    switch (comparisons[position]) {
+    const comparison = comparisons[position]
+    switch (comparison?.relation) {
       case 'equal':
         // The first row with the stored content is the one that was inserted; a repetition of it is a duplicate.
         if (!inserted.delete(row.key)) applied.unchanged.push(unchanged(row, 'duplicate'))
         break
-      case 'different':
-        applied.refused.push(
-          refuse(row, 'append_only_violation', 'the key is stored with other content'),
-        )
+      case 'different': {
+        const detail = describeDifference('the key', comparison)
+        applied.refused.push(refuse(row, 'append_only_violation', detail))
         break
+      }
       case 'absent':
         applied.refused.push(
           refuse(row, 'uniqueness_violation', `${dataset.uniquenessGuard?.join(', ')} is taken`),

@@ -2,10 +2,9 @@ import type { Dataset } from '@hq-export/contract'
 import type pg from 'pg'
 import { type AcceptedRow, refuse } from '../batch/batch-row.ts'
 import { type Applied, addApplied, nothingApplied, type Origin, unchanged } from './applied.ts'
+import { compareRows, describeDifference } from './compare-rows.ts'
 import { isolate } from './isolate.ts'
-import { upsertRows } from './upsert-rows.ts'
-
-type VersionedDataset = Dataset & { readonly versionColumn: string }
+import { upsertRows, type VersionedDataset } from './upsert-rows.ts'
 
 function versionOf(dataset: VersionedDataset, { row }: AcceptedRow): string {
   return String(row[dataset.versionColumn])
@@ -15,6 +14,11 @@ function versionOf(dataset: VersionedDataset, { row }: AcceptedRow): string {
 function compareVersions(a: string, b: string): number {
   if (a === b) return 0
   return BigInt(a) < BigInt(b) ? -1 : 1
+}
+
+/** Rows come in the order of their keys. */
+function hasRepeatedKey(rows: readonly AcceptedRow[]): boolean {
+  return rows.some(({ key }, position) => key === rows[position + 1]?.key)
 }
 
 /** Rows by key, the one to apply last: highest version, of equal ones the later in the batch. */
@@ -40,35 +44,52 @@ function groupByKey(
 function isRepetition(dataset: Dataset, row: AcceptedRow, winner: AcceptedRow): boolean {
   return (
     row.deleted === winner.deleted &&
+    row.extra === winner.extra &&
     dataset.columns.every(({ name }) => row.row[name] === winner.row[name])
   )
 }
 
-/** Applies rows with distinct keys; what lost a race after the look is asked about once more, under our lock. */
+/** Applies rows with distinct keys. What was not written is compared in a second statement, which sees who was faster. */
 async function applyDistinct(
   client: pg.PoolClient,
   dataset: VersionedDataset,
   rows: readonly AcceptedRow[],
   origin: Origin,
 ): Promise<Applied> {
-  const { inserted, updated, older, writtenKeys } = await upsertRows(client, dataset, rows, origin)
-  const applied = { ...nothingApplied(), inserted, updated }
-  for (const [position, fate] of older) {
-    const row = rows[position]
-    if (row === undefined) throw new Error(`the upsert named row ${position} of ${rows.length}`)
-    if (fate === 'conflict') {
-      const detail = `${dataset.versionColumn} is stored with other content`
-      applied.refused.push(refuse(row, 'version_conflict', detail))
-    } else {
-      applied.unchanged.push(unchanged(row, fate))
+  if (rows.length === 0) return nothingApplied()
+  const { inserted, written, writtenKeys } = await upsertRows(client, dataset, rows, origin)
+  const applied = { ...nothingApplied(), inserted, updated: written - inserted }
+  if (writtenKeys === null) return applied
+
+  const settled = new Set(writtenKeys)
+  const left = rows.filter(({ key }) => !settled.has(key))
+  const comparisons = await compareRows(client, dataset, left)
+  const again: AcceptedRow[] = []
+  for (const [position, row] of left.entries()) {
+    const comparison = comparisons[position]
+    switch (comparison?.relation) {
+      case 'older':
+        applied.unchanged.push(unchanged(row, 'stale'))
+        break
+      case 'equal':
+        applied.unchanged.push(unchanged(row, 'duplicate'))
+        break
+      case 'different': {
+        const detail = describeDifference(dataset.versionColumn, comparison)
+        applied.refused.push(refuse(row, 'version_conflict', detail))
+        break
+      }
+      case 'absent':
+      case 'newer':
+        // Nothing of the gateway takes a version back; an operator who does it meanwhile gets the row offered again.
+        again.push(row)
+        break
+      default:
+        comparison satisfies undefined
+        throw new Error(`${dataset.name}: no comparison for row ${row.index}`)
     }
   }
-  if (writtenKeys !== null) {
-    const settled = new Set(writtenKeys)
-    for (const [position] of older) settled.add(rows[position]?.key ?? '')
-    const raced = rows.filter(({ key }) => !settled.has(key))
-    addApplied(applied, await applyDistinct(client, dataset, raced, origin))
-  }
+  addApplied(applied, await applyDistinct(client, dataset, again, origin))
   return applied
 }
 
@@ -91,7 +112,7 @@ function settleRest(
 }
 
 /**
- * Writes rows of a snapshot dataset under the contract's version rule. A key may come more than once in a batch: its
+ * Writes rows of a snapshot dataset, in key order, under the contract's version rule. A key may come more than once in a batch: its
  * highest version is applied, older ones and repetitions are superseded, and other content of the same version is
  * offered afterwards, so that HQ itself says whether it conflicts.
  */
@@ -101,6 +122,9 @@ export async function applyUpsert(
   rows: readonly AcceptedRow[],
   origin: Origin,
 ): Promise<Applied> {
+  if (!hasRepeatedKey(rows)) {
+    return isolate(client, rows, (part) => applyDistinct(client, dataset, part, origin))
+  }
   const total = nothingApplied()
   let groups = groupByKey(dataset, rows)
   while (groups.size > 0) {

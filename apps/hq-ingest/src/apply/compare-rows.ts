@@ -1,28 +1,75 @@
 import type { Dataset } from '@hq-export/contract'
 import type pg from 'pg'
 import type { AcceptedRow } from '../batch/batch-row.ts'
+import { arraysFrom, columnArrays, keyMatch, qualified } from './column-arrays.ts'
 import { perDataset } from './per-dataset.ts'
-import { recordDefinition, recordNames, recordsOf, tableValues } from './record-definition.ts'
 
 /** How a row relates to the stored row of its primary key. */
-export type Comparison = 'equal' | 'different' | 'absent'
+export type Comparison =
+  | { readonly relation: 'absent' | 'older' | 'newer' | 'equal' }
+  | {
+      readonly relation: 'different'
+      /** SHA-256 of both contents, hexadecimal. */
+      readonly incoming: string
+      readonly stored: string
+    }
 
 /*
- * record_image_eq compares images: 1.0 differs from 1.00, and NULL equals NULL. Every column of the contract counts; what HQ
- * keeps beside them does not. Reads only; the rows compared are append-only, so none of them changes meanwhile.
+ * Content is every column of the contract, the unknown columns, and whether the entity is gone; what else HQ keeps beside them
+ * is not. Images are compared (record_image_eq): 1.0 differs from 1.00, and NULL equals NULL.
+ *
+ * An additive column may stand in _dx_extra on one side and in a column of its own on the other: HQ has learned it since, or
+ * this gateway has not learned it yet. So additive and unknown columns are compared by name, wherever they stand, as text;
+ * one that is not there is NULL. Names that neither side has as unknown are not looked at: other columns of the table, if an
+ * operator added any, are not content.
+ *
+ * A delete of the version that is stored as deleted is equal, whatever else it says: a backfill knows of a deleted entity no more than its
+ * key and version.
+ *
+ * Reads only. A fresh snapshot sees what the statement before it waited for.
  */
 const compareStatement = perDataset((dataset) => {
-  const stored = dataset.columns.map(({ name }) => `s.${name}`).join(', ')
-  const matches = dataset.primaryKey.map((name) => `s.${name} = i.${name}`).join(' and ')
+  const { versionColumn: version } = dataset
+  const frozen = dataset.columns.filter(({ additive }) => !additive).map(({ name }) => name)
+  const additive = dataset.columns.filter((column) => column.additive).map(({ name }) => name)
+  const same = (names: readonly string[]) =>
+    `pg_catalog.record_image_eq(row(${qualified(names, 's')}), row(${qualified(names, 'i')}))`
+  const names = [
+    `select pg_catalog.jsonb_object_keys(coalesce(s._dx_extra, '{}') || coalesce(i._dx_extra, '{}'))`,
+    ...additive.map((name) => `select '${name}'`),
+  ].join(' union ')
+  const known = `pg_catalog.jsonb_build_object(${additive.map((name) => `'${name}', i.${name}`).join(', ')})`
+  const sameBeside = `not exists (
+      select from (${names}) as beside (name)
+      where coalesce(s._dx_extra ->> name, pg_catalog.to_jsonb(s) ->> name)
+        is distinct from coalesce(i._dx_extra ->> name, ${known} ->> name))`
+  const nothingBeside = [
+    's._dx_extra is null and i._dx_extra is null',
+    ...(additive.length > 0 ? [same(additive)] : []),
+  ].join(' and ')
+  const hashOf = (alias: string) => {
+    const content = `row(${qualified([...dataset.columns.map(({ name }) => name), '_dx_extra'], alias)}, ${alias}._dx_deleted_at is null)`
+    return `pg_catalog.encode(pg_catalog.sha256(pg_catalog.convert_to(${content}::text, 'UTF8')), 'hex')`
+  }
+  const byVersion =
+    version === undefined
+      ? ''
+      : `when s.${version} > i.${version} then 'older' when s.${version} < i.${version} then 'newer'
+        when s._dx_deleted_at is not null and i._dx_deleted_at is not null then 'equal'`
   return `
-    select case
+    select c.relation,
+      case when c.relation = 'different' then ${hashOf('i')} end as incoming,
+      case when c.relation = 'different' then ${hashOf('s')} end as stored
+    from ${arraysFrom(dataset, 'i')}
+    left join hq.${dataset.name} as s on ${keyMatch(dataset, 's', 'i')}
+    cross join lateral (select case
         when s._dx_xid is null then 'absent'
-        when pg_catalog.record_image_eq(row(${stored}), row(${tableValues(dataset, 'i')})) then 'equal'
+        ${byVersion}
+        when ${same(frozen)}
+          and (s._dx_deleted_at is null) = (i._dx_deleted_at is null)
+          and (case when ${nothingBeside} then true else ${sameBeside} end) then 'equal'
         else 'different'
-      end as comparison
-    from rows from (pg_catalog.json_to_recordset($1::json) as (${recordDefinition(dataset)}))
-      with ordinality as i(${recordNames(dataset)}, n)
-    left join hq.${dataset.name} as s on ${matches}
+      end as relation) as c
     order by i.n`
 })
 
@@ -32,8 +79,17 @@ export async function compareRows(
   dataset: Dataset,
   rows: readonly AcceptedRow[],
 ): Promise<Comparison[]> {
-  const result = await client.query<{ comparison: Comparison }>(compareStatement(dataset), [
-    recordsOf(dataset, rows),
-  ])
-  return result.rows.map(({ comparison }) => comparison)
+  const result = await client.query<Comparison>(
+    compareStatement(dataset),
+    columnArrays(dataset, rows),
+  )
+  return result.rows
+}
+
+/** Both contents by their hashes, for whoever has to find out how they came apart; never a value. */
+export function describeDifference(
+  what: string,
+  { incoming, stored }: Extract<Comparison, { relation: 'different' }>,
+): string {
+  return `${what} is stored with other content: incoming sha256 ${incoming}, stored sha256 ${stored}`
 }

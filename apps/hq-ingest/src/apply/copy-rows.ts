@@ -32,20 +32,21 @@ const copyStatement = perDataset((dataset) => {
   return `copy hq.${dataset.name} (${columns}, _dx_xid, _dx_extra, _dx_source, _dx_batch) from stdin`
 })
 
+function copyField(value: unknown): string {
+  if (typeof value === 'string') return escapeText(value)
+  return value === null || value === undefined ? '\\N' : String(value)
+}
+
 /** One row after the other as COPY text. */
 function copyText(dataset: Dataset, rows: readonly AcceptedRow[], origin: Origin): string {
   const names = dataset.columns.map(({ name }) => name)
-  const tail = `\t${escapeText(origin.source)}\t${escapeText(origin.batch)}\n`
-  let text = ''
-  for (const { row, xid, extra } of rows) {
-    for (const name of names) {
-      const value = row[name]
-      if (typeof value === 'string') text += `${escapeText(value)}\t`
-      else text += value === null || value === undefined ? '\\N\t' : `${value}\t`
-    }
-    text += extra === null ? `${xid}\t\\N${tail}` : `${xid}\t${escapeText(extra)}${tail}`
-  }
-  return text
+  const tail = `${escapeText(origin.source)}\t${escapeText(origin.batch)}\n`
+  const lines = rows.map(({ row, xid, extra }) => {
+    const fields = names.map((name) => copyField(row[name]))
+    fields.push(xid, copyField(extra), tail)
+    return fields.join('\t')
+  })
+  return lines.join('')
 }
 
 /**

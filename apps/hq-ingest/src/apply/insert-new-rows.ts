@@ -2,8 +2,8 @@ import type { Dataset } from '@hq-export/contract'
 import type pg from 'pg'
 import type { AcceptedRow } from '../batch/batch-row.ts'
 import type { Origin } from './applied.ts'
+import { arraysFrom, columnArrays, parametersOf, qualified } from './column-arrays.ts'
 import { perDataset } from './per-dataset.ts'
-import { recordDefinition, recordNames, recordsOf, tableValues } from './record-definition.ts'
 
 /*
  * Locks: inserts in the order of the primary key, so that two batches with the same keys wait for one another
@@ -11,16 +11,15 @@ import { recordDefinition, recordNames, recordsOf, tableValues } from './record-
  * for its end. No arbiter is named: both unique constraints count, and the statement stays valid on Citus.
  */
 const insertStatement = perDataset((dataset) => {
-  const columns = dataset.columns.map(({ name }) => name).join(', ')
-  const key = dataset.primaryKey.map((name) => `i.${name}`).join(', ')
+  const names = dataset.columns.map(({ name }) => name)
+  const free = parametersOf(dataset)
   return `
-    insert into hq.${dataset.name} as t (${columns}, _dx_xid, _dx_extra, _dx_source, _dx_batch)
-    select ${tableValues(dataset, 'i')}, i._dx_xid, i._dx_extra::jsonb, $2, $3
-    from rows from (pg_catalog.json_to_recordset($1::json) as (${recordDefinition(dataset)}))
-      with ordinality as i(${recordNames(dataset)}, n)
-    order by ${key}, i.n
+    insert into hq.${dataset.name} as t (${names.join(', ')}, _dx_xid, _dx_extra, _dx_source, _dx_batch)
+    select ${qualified(names, 'i')}, i._dx_xid, i._dx_extra, $${free}, $${free + 1}
+    from ${arraysFrom(dataset, 'i')}
+    order by ${qualified(dataset.primaryKey, 'i')}, i.n
     on conflict do nothing
-    returning pg_catalog.concat_ws('/', ${dataset.primaryKey.map((name) => `t.${name}`).join(', ')}) as key`
+    returning pg_catalog.concat_ws('/', ${qualified(dataset.primaryKey, 't')}) as key`
 })
 
 /**
@@ -34,7 +33,7 @@ export async function insertNewRows(
   origin: Origin,
 ): Promise<Set<string>> {
   const result = await client.query<{ key: string }>(insertStatement(dataset), [
-    recordsOf(dataset, rows),
+    ...columnArrays(dataset, rows),
     origin.source,
     origin.batch,
   ])

@@ -24,6 +24,10 @@ export interface RefusedRow {
   readonly pointer: string
   /** The rule in words; never a value. */
   readonly detail: string
+  /** The key may write the row's org. */
+  readonly orgAllowed: boolean
+  /** What quarantine keeps instead of the row's text, where that holds a credential. */
+  readonly storedText?: string | undefined
 }
 
 /** JSON pointer to a row, or to a column of it. */
@@ -35,5 +39,6 @@ export function pointerTo(index: number, column?: string | null): string {
 
 /** Refuses a row that had been accepted until then. */
 export function refuse(row: AcceptedRow, code: RowCode, detail: string): RefusedRow {
-  return { index: row.index, key: row.key, code, pointer: pointerTo(row.index), detail }
+  const { index, key } = row
+  return { index, key, code, pointer: pointerTo(index), detail, orgAllowed: true }
 }

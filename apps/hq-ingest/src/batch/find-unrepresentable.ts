@@ -2,12 +2,16 @@
 export type Unrepresentable = 'unrepresentable_nul' | 'unrepresentable_surrogate'
 
 // Finds candidates; an escaped backslash in front makes it harmless, which only the exact look below can tell.
-const SUSPICION_PATTERN = /\\u(?:0000|[dD][89a-fA-F])/
+const SUSPICION_PATTERN = /\\u(?:00(?:00|[2-7])|[dD][89a-fA-F])/
 const ESCAPE_PATTERN = /\\(?:u([0-9a-fA-F]{4})|.)/g
 
-/** True if the text of a batch might hold U+0000 or a lone surrogate: one search, paid for by every batch. */
+/**
+ * True if the text of a batch might hold U+0000 or a lone surrogate, or escapes printable ASCII, which nobody needs to and which
+ * could hide a credential: one search, paid for by every batch.
+ */
 export function isSuspicious(text: string): boolean {
-  return SUSPICION_PATTERN.test(text)
+  // The plain search is more than twice as fast, and finds nothing in nearly every batch.
+  return text.includes('\\u') && SUSPICION_PATTERN.test(text)
 }
 
 function isHighSurrogate(unit: number): boolean {

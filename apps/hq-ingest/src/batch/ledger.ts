@@ -1,5 +1,6 @@
-import { type BatchAnswer, batchAnswerSchema } from '@hq-export/contract'
-import type pg from 'pg'
+import type { BatchAnswer } from '@hq-export/contract'
+import pg from 'pg'
+import { toStored } from './stored-answer.ts'
 
 /** What the ledger keeps of a batch beside its answer. */
 export interface LedgerEntry {
@@ -22,13 +23,20 @@ export type LedgerState =
   | { readonly kind: 'new' }
   | { readonly kind: 'in_flight' }
   | { readonly kind: 'reused' }
-  | { readonly kind: 'applied'; readonly answer: BatchAnswer }
+  /** With the answer as it is stored. */
+  | { readonly kind: 'applied'; readonly stored: unknown }
+
+/** The ledger has no partition for now; nothing was written. */
+export class MissingPartitionError extends Error {
+  override readonly name = 'MissingPartitionError'
+}
 
 // Held until the end of the transaction. The non-blocking form: a repeated delivery gets its 409 at once and parks no
 // connection behind the first one.
 const CLAIM = `select pg_catalog.pg_try_advisory_xact_lock(
     pg_catalog.hashtextextended(pg_catalog.concat($1::text, ' ', $2::text), 0)) as claimed`
 
+// One index probe in every partition that is kept. The lock makes it exact: no unique constraint spans partitions.
 const FIND = 'select fingerprint, answer from ingest.batch where source = $1 and batch = $2'
 
 const RECORD = `
@@ -44,22 +52,43 @@ export async function claimBatch(
   client: pg.PoolClient,
   { source, batch, fingerprint }: LedgerEntry,
 ): Promise<LedgerState> {
-  const claim = await client.query<{ claimed: boolean }>(CLAIM, [source, batch])
+  const claim = await client.query<{ claimed: boolean }>({
+    name: 'claim batch',
+    text: CLAIM,
+    values: [source, batch],
+  })
   if (claim.rows[0]?.claimed !== true) return { kind: 'in_flight' }
-  const found = await client.query<{ fingerprint: Buffer; answer: unknown }>(FIND, [source, batch])
+  const found = await client.query<{ fingerprint: Buffer; answer: unknown }>({
+    name: 'find batch',
+    text: FIND,
+    values: [source, batch],
+  })
   const [entry] = found.rows
   if (entry === undefined) return { kind: 'new' }
   if (!entry.fingerprint.equals(fingerprint)) return { kind: 'reused' }
-  return { kind: 'applied', answer: batchAnswerSchema.parse(entry.answer) as BatchAnswer }
+  return { kind: 'applied', stored: entry.answer }
 }
 
-/** Records a batch with its answer, in the transaction that wrote its rows. */
+/** 23514 without a constraint: no partition takes the row. */
+function isMissingPartition(error: unknown): boolean {
+  return (
+    error instanceof pg.DatabaseError &&
+    error.code === '23514' &&
+    error.table === 'batch' &&
+    error.constraint === undefined
+  )
+}
+
+/**
+ * Records a batch with its answer, in the transaction that wrote its rows.
+ * @throws {MissingPartitionError} which ends the transaction.
+ */
 export async function recordBatch(
   client: pg.PoolClient,
   entry: LedgerEntry,
   answer: BatchAnswer,
 ): Promise<void> {
-  await client.query(RECORD, [
+  const values = [
     entry.source,
     entry.batch,
     entry.fingerprint,
@@ -71,6 +100,12 @@ export async function recordBatch(
     entry.trace?.spanId ?? null,
     entry.wireBytes,
     entry.decodedBytes,
-    JSON.stringify(answer),
-  ])
+    JSON.stringify(toStored(answer)),
+  ]
+  try {
+    await client.query({ name: 'record batch', text: RECORD, values })
+  } catch (error) {
+    if (!isMissingPartition(error)) throw error
+    throw new MissingPartitionError('the ledger has no partition for now', { cause: error })
+  }
 }

@@ -2,24 +2,30 @@ import { type Span, UUID_PATTERN } from '@hq-export/contract'
 import type pg from 'pg'
 import type { RefusedRow } from './batch-row.ts'
 import type { DecodedBatch } from './decode.ts'
+import type { LedgerEntry } from './ledger.ts'
 
 /*
- * Locks: entries are inserted in the order of the unique index on open entries, so that two batches with the same bad
- * rows wait for one another in the same order. DO NOTHING without an arbiter: an open entry of the same row for the
- * same reason stays as it is. The hash is of the text that is stored.
+ * Locks: entries are written in the order of the unique index on open entries, so that two batches with the same bad
+ * rows wait for one another in the same order. An open entry of the same row stays the one entry, and says when, where and why
+ * the row was refused last. A row that is refused twice in a batch is one, its first. The hash is of the text that is stored.
  */
 const QUARANTINE = `
-  insert into ingest.quarantine
-    (source, dataset, schema_version, batch, row_index, key, org_id, code, pointer, detail, row_text, row_sha256,
-     deleted, traceparent, xid, captured_at)
-  select $2, $3, $4, $5, r.row_index, r.key, r.org_id, r.code, r.pointer, r.detail, r.row_text, h.row_sha256,
-    r.deleted, r.traceparent, r.xid, r.captured_at
+  insert into ingest.quarantine as q
+    (source, dataset, schema_version, batch, row_index, key, org_id, org_allowed, code, pointer, detail, row_text, row_sha256,
+     deleted, traceparent, trace_id, xid, captured_at, seen_count)
+  select distinct on (h.row_sha256, r.deleted) $2, $3, $4, $5, r.row_index, r.key, r.org_id, r.org_allowed, r.code, r.pointer,
+    r.detail, r.row_text, h.row_sha256, r.deleted, r.traceparent, $6, r.xid, r.captured_at,
+    pg_catalog.count(*) over (partition by h.row_sha256, r.deleted)
   from pg_catalog.json_to_recordset($1::json) as r
-    (row_index int4, key text, org_id uuid, code text, pointer text, detail text, row_text text,
+    (row_index int4, key text, org_id uuid, org_allowed boolean, code text, pointer text, detail text, row_text text,
      deleted boolean, traceparent text, xid xid8, captured_at timestamptz),
     lateral (select pg_catalog.sha256(pg_catalog.convert_to(r.row_text, 'UTF8')) as row_sha256) as h
-  order by h.row_sha256, r.deleted, r.code
-  on conflict do nothing`
+  order by h.row_sha256, r.deleted, r.row_index
+  on conflict (source, dataset, row_sha256, deleted) where resolved_at is null do update
+    set last_seen_at = excluded.last_seen_at, seen_count = q.seen_count + excluded.seen_count, batch = excluded.batch,
+      row_index = excluded.row_index, org_allowed = excluded.org_allowed, code = excluded.code, pointer = excluded.pointer,
+      detail = excluded.detail, traceparent = excluded.traceparent, trace_id = excluded.trace_id, xid = excluded.xid,
+      captured_at = excluded.captured_at`
 
 function orgOf(row: Readonly<Record<string, unknown>>): string | null {
   const { org_id: org } = row
@@ -29,7 +35,7 @@ function orgOf(row: Readonly<Record<string, unknown>>): string | null {
 /** Keeps refused rows with the reason and their exact text, in the transaction that writes the others. */
 export async function quarantineRows(
   client: pg.PoolClient,
-  batchId: string,
+  entry: LedgerEntry,
   batch: DecodedBatch,
   rowSpans: () => readonly Span[],
   refused: readonly RefusedRow[],
@@ -37,7 +43,8 @@ export async function quarantineRows(
   if (refused.length === 0) return
   const { text, envelope } = batch
   const spans = rowSpans()
-  const entries = refused.map(({ index, key, code, pointer, detail }) => {
+  const entries = refused.map((row) => {
+    const { index, key, code, pointer, detail, orgAllowed, storedText } = row
     const envelopeRow = envelope.rows[index]
     const span = spans[index]
     if (envelopeRow === undefined || span === undefined) {
@@ -47,10 +54,11 @@ export async function quarantineRows(
       row_index: index,
       key,
       org_id: orgOf(envelopeRow.row),
+      org_allowed: orgAllowed,
       code,
       pointer,
       detail,
-      row_text: text.slice(span.start, span.end),
+      row_text: storedText ?? text.slice(span.start, span.end),
       deleted: envelopeRow.deleted ?? false,
       traceparent: envelopeRow.traceparent ?? null,
       xid: envelopeRow.xid,
@@ -58,5 +66,12 @@ export async function quarantineRows(
     }
   })
   const { source, dataset, schema_version: schemaVersion } = envelope
-  await client.query(QUARANTINE, [JSON.stringify(entries), source, dataset, schemaVersion, batchId])
+  await client.query(QUARANTINE, [
+    JSON.stringify(entries),
+    source,
+    dataset,
+    schemaVersion,
+    entry.batch,
+    entry.trace?.traceId ?? null,
+  ])
 }

@@ -8,6 +8,7 @@ import type { RateLimitHeaders } from '../admission/key-quotas.ts'
 import type { RequestShare } from '../admission/request-budget.ts'
 import type { IngestKey } from '../ingest-key.ts'
 import type { KeyRing } from '../keys/key-ring.ts'
+import type { IngestMetrics } from '../metrics/ingest-metrics.ts'
 import { Refusal } from '../refusal.ts'
 import { traceBatch } from '../trace-batch.ts'
 import { findDatasetRules } from './dataset-rules.ts'
@@ -23,6 +24,7 @@ import { assertMayWrite, assertOwnSource, verifyBatch } from './verify-batch.ts'
 /** What receiving a batch needs. */
 export interface Receiving {
   readonly pool: pg.Pool
+  readonly metrics: IngestMetrics
   readonly keys: KeyRing
   readonly admission: Admission
   /** Clock of `webhook-timestamp`, in milliseconds since the epoch. */
@@ -62,7 +64,7 @@ async function unpack({ head, wire, share }: VerifiedBatch): Promise<Buffer> {
 
 async function storeVerified(
   verified: VerifiedBatch,
-  { pool, keys }: Receiving,
+  { pool, keys, metrics }: Receiving,
 ): Promise<StoredBatch> {
   const { head, wire, key, callerTrace } = verified
   const body = await unpack(verified)
@@ -74,7 +76,8 @@ async function storeVerified(
   const rules = findDatasetRules(envelope.dataset, envelope.schema_version)
   if (rules === undefined) throw new Refusal('unknown_dataset')
 
-  return traceBatch(envelope, head.id, async (span) => {
+  const begin = performance.now()
+  const stored = await traceBatch(envelope, head.id, async (span) => {
     const rowSpans = lazyRowSpans(text)
     const { maxRowBytes } = LIMITS
     const rows = await inStep('validate', () =>
@@ -94,6 +97,14 @@ async function storeVerified(
     }
     return storeBatch(pool, entry, batch, rows, rowSpans, head.strict)
   })
+  metrics.decided({
+    envelope,
+    ...stored,
+    wireBytes: wire.length,
+    decodedBytes: body.length,
+    seconds: (performance.now() - begin) / 1000,
+  })
+  return stored
 }
 
 /**
@@ -107,7 +118,7 @@ export async function receiveBatch(
   response: ServerResponse,
   receiving: Receiving,
 ): Promise<ReceivedBatch> {
-  const { keys, admission, now } = receiving
+  const { keys, admission, metrics, now } = receiving
   const { budget, quotas, bulkhead, limits } = admission
   admission.admit()
   const head = readHead(request)
@@ -121,6 +132,7 @@ export async function receiveBatch(
   )
   share.resize(wire.length)
   const key = await inStep('verify', () => verifyBatch(head, wire, keys, now()))
+  metrics.verified(key.id)
   const rateLimit = quotas.charge(key, wire.length, now())
   const verified = { head, wire, key, share, callerTrace: callerTraceOf(request) }
   const stored = await bulkhead.run(key.id, () => storeVerified(verified, receiving))

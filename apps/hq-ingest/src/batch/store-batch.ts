@@ -2,12 +2,14 @@ import type { BatchAnswer, Span } from '@hq-export/contract'
 import type pg from 'pg'
 import { applyRows } from '../apply/apply-rows.ts'
 import { transact } from '../db/transact.ts'
+import { addMissingPartition } from '../ledger/add-missing-partition.ts'
 import { Refusal } from '../refusal.ts'
 import { answerOf } from './answer.ts'
 import type { DecodedBatch } from './decode.ts'
-import { claimBatch, type LedgerEntry, recordBatch } from './ledger.ts'
+import { claimBatch, type LedgerEntry, MissingPartitionError, recordBatch } from './ledger.ts'
 import { quarantineRows } from './quarantine-rows.ts'
 import { rowsRefused } from './rows-refused.ts'
+import { fromStored } from './stored-answer.ts'
 import type { ValidatedRows } from './validate.ts'
 
 /** The answer to a batch, and whether an earlier delivery had earned it. */
@@ -16,13 +18,35 @@ export interface StoredBatch {
   readonly replayed: boolean
 }
 
+function keyAt({ accepted, refused }: ValidatedRows): (index: number) => string | null {
+  const keys = new Map([...accepted, ...refused].map(({ index, key }) => [index, key]))
+  return (index) => keys.get(index) ?? null
+}
+
 /**
  * The one transaction: ledger, rows, quarantined rows, all or nothing. Returns after COMMIT.
  * @param strict all rows or none: a refused one undoes the others.
  * @throws {Refusal} `in_flight` (409), `webhook_id_reused` or, if strict, `rows_refused` (422).
  * @throws {DatabaseUnavailableError} when HQ cannot be written.
  */
-export function storeBatch(
+export async function storeBatch(
+  pool: pg.Pool,
+  entry: LedgerEntry,
+  batch: DecodedBatch,
+  rows: ValidatedRows,
+  rowSpans: () => readonly Span[],
+  strict: boolean,
+): Promise<StoredBatch> {
+  try {
+    return await storeOnce(pool, entry, batch, rows, rowSpans, strict)
+  } catch (error) {
+    if (!(error instanceof MissingPartitionError)) throw error
+    await addMissingPartition(pool)
+    return await storeOnce(pool, entry, batch, rows, rowSpans, strict)
+  }
+}
+
+function storeOnce(
   pool: pg.Pool,
   entry: LedgerEntry,
   batch: DecodedBatch,
@@ -39,7 +63,7 @@ export function storeBatch(
       case 'reused':
         throw new Refusal('webhook_id_reused')
       case 'applied':
-        return { answer: state.answer, replayed: true }
+        return { answer: fromStored(state.stored, keyAt(rows)), replayed: true }
       case 'new':
         break
       default:
@@ -49,7 +73,7 @@ export function storeBatch(
     const applied = await applyRows(client, dataset, rows.accepted, origin)
     const refused = [...rows.refused, ...applied.refused]
     if (strict && refused.length > 0) throw rowsRefused(refused)
-    await quarantineRows(client, entry.batch, batch, rowSpans, refused)
+    await quarantineRows(client, entry, batch, rowSpans, refused)
     const answer = answerOf(entry.batch, batch.envelope.rows.length, applied, refused)
     await recordBatch(client, entry, answer)
     return { answer, replayed: false }

@@ -7,6 +7,8 @@ import {
   UUID_PATTERN,
 } from '@hq-export/contract'
 import type { IngestKey } from '../ingest-key.ts'
+import { mayHoldSecret } from '../secrets/may-hold-secret.ts'
+import { redactRow } from '../secrets/redact-row.ts'
 import { type AcceptedRow, pointerTo, type RefusedRow } from './batch-row.ts'
 import type { DatasetRules } from './dataset-rules.ts'
 import type { DecodedBatch } from './decode.ts'
@@ -19,7 +21,7 @@ export interface ValidatedRows {
   readonly refused: readonly RefusedRow[]
 }
 
-type Fault = Pick<RefusedRow, 'code' | 'detail'> & { readonly column: string | null }
+type Fault = Pick<RefusedRow, 'code' | 'detail' | 'storedText'> & { readonly column: string | null }
 
 /** Bytes that JSON may spend on one UTF-16 unit: an escape. */
 const MAX_BYTES_PER_UNIT = 6
@@ -28,10 +30,11 @@ const MAX_SCALAR_BYTES = 32
 
 interface Validation {
   readonly rules: DatasetRules
-  readonly key: IngestKey
+  readonly key: Pick<IngestKey, 'orgs'>
   readonly text: string
   readonly rowSpans: () => readonly Span[]
   readonly suspicious: boolean
+  readonly mayHoldSecrets: boolean
   /** Undefined where the whole body is smaller than the limit of one row. */
   readonly maxRowBytes: number | undefined
   /** The body is nested deeper than a row may be. */
@@ -79,6 +82,21 @@ function findOversize(
   return { code: 'row_too_large', column: null, detail }
 }
 
+/** Credentials anywhere in the row; the first thing looked for, because what is refused for another reason is kept, too. */
+function findSecret(validation: Validation, index: number): Fault | undefined {
+  if (!validation.mayHoldSecrets) return undefined
+  const { text } = validation
+  const span = spanAt(validation, index)
+  const rowText = text.slice(span.start, span.end)
+  if (!mayHoldSecret(rowText) && !isSuspicious(rowText)) return undefined
+  const redacted = redactRow(text, span)
+  if (redacted === undefined) return undefined
+  const { column, rules, text: storedText } = redacted
+  const where = column ?? 'the name of a column'
+  const detail = `${where} holds a credential: ${rules.join(', ')}`
+  return { code: 'secret_detected', column, detail, storedText }
+}
+
 function findTooDeep({ deep, text, ...validation }: Validation, index: number): Fault | undefined {
   if (!deep) return undefined
   const { start, end } = spanAt(validation, index)
@@ -112,6 +130,15 @@ function findUnstorable(validation: Validation, index: number): Fault | undefine
   return undefined
 }
 
+function mayWrite(
+  rules: DatasetRules,
+  key: Pick<IngestKey, 'orgs'>,
+  row: EnvelopeRow['row'],
+): boolean {
+  if (!rules.tenantScoped || key.orgs === undefined) return true
+  return key.orgs.has(String(row.org_id).toLowerCase())
+}
+
 function findFault(
   validation: Validation,
   envelopeRow: EnvelopeRow,
@@ -120,6 +147,7 @@ function findFault(
   const { rules, key } = validation
   const { row } = envelopeRow
   const early =
+    findSecret(validation, index) ??
     findOversize(validation, row, index) ??
     findTooDeep(validation, index) ??
     findUnstorable(validation, index)
@@ -128,11 +156,7 @@ function findFault(
     const result = rules.schema.safeParse(row)
     if (!result.success) return rowProblem(result.error, row)
   }
-  if (
-    rules.tenantScoped &&
-    key.orgs !== undefined &&
-    !key.orgs.has(String(row.org_id).toLowerCase())
-  ) {
+  if (!mayWrite(rules, key, row)) {
     return { code: 'org_not_allowed', column: 'org_id', detail: 'the key may not write this org' }
   }
   if (envelopeRow.deleted === true && !rules.deletable) {
@@ -170,16 +194,18 @@ function extraOf(validation: Validation, row: EnvelopeRow['row'], index: number)
 export function validate(
   batch: DecodedBatch,
   rules: DatasetRules,
-  key: IngestKey,
+  key: Pick<IngestKey, 'orgs'>,
   options: { readonly rowSpans: () => readonly Span[]; readonly maxRowBytes: number },
 ): ValidatedRows {
   const { text, envelope } = batch
+  const suspicious = isSuspicious(text)
   const validation: Validation = {
     rules,
     key,
     text,
     rowSpans: options.rowSpans,
-    suspicious: isSuspicious(text),
+    suspicious,
+    mayHoldSecrets: suspicious || mayHoldSecret(text),
     deep: batch.depth > LIMITS.maxRowDepth,
     maxRowBytes: batch.bytes > options.maxRowBytes ? options.maxRowBytes : undefined,
   }
@@ -193,8 +219,10 @@ export function validate(
       const extra = extraOf(validation, row, index)
       accepted.push({ index, key: rowKey, row, xid, capturedAt, deleted, extra })
     } else if (fault !== undefined) {
-      const { code, column, detail } = fault
-      refused.push({ index, key: rowKey, code, pointer: pointerTo(index, column), detail })
+      const { code, column, detail, storedText } = fault
+      const pointer = pointerTo(index, column)
+      const orgAllowed = mayWrite(rules, key, row)
+      refused.push({ index, key: rowKey, code, pointer, detail, orgAllowed, storedText })
     } else {
       throw new Error(`a valid row of ${rules.name} has no key`)
     }

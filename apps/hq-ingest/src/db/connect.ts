@@ -10,8 +10,12 @@ const SESSION_SETTINGS: Readonly<Record<string, string>> = {
   statement_timeout: '30s',
   lock_timeout: '10s',
   idle_in_transaction_session_timeout: '30s',
-  // A plan made while a table was empty must not outlive that moment.
-  plan_cache_mode: 'force_custom_plan',
+  // Every statement reaches every table by a key. Statistics of a moment, such as an empty table, must not choose another way;
+  // and where there is one way only, a plan may be kept.
+  enable_seqscan: 'off',
+  enable_hashjoin: 'off',
+  enable_mergejoin: 'off',
+  plan_cache_mode: 'force_generic_plan',
 }
 
 const CONNECT_TIMEOUT_MS = 5_000
@@ -55,6 +59,11 @@ export function createProbePool(databaseUrl: string): pg.Pool {
     connectionTimeoutMillis: PROBE_TIMEOUT_MS,
     query_timeout: PROBE_TIMEOUT_MS,
   })
+}
+
+/** One session as the writer role, for work beside the requests. */
+export async function connectWriter(databaseUrl: string): Promise<pg.Client> {
+  return connectPlain(withSessionSettings(databaseUrl))
 }
 
 /** Connects as the URL says, without the writer role, which a database that is not migrated lacks. */

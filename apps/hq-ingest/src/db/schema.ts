@@ -194,7 +194,7 @@ export const entitySnapshots = hq.table(
   ],
 )
 
-/** Ledger of applied batches. */
+/** Ledger of applied batches, partitioned by the month in which they were received. */
 export const batch = ingest.table(
   'batch',
   {
@@ -213,7 +213,7 @@ export const batch = ingest.table(
     answer: exactJson().notNull(),
   },
   (t) => [
-    primaryKey({ name: 'batch_pkey', columns: [t.source, t.batch] }),
+    primaryKey({ name: 'batch_pkey', columns: [t.source, t.batch, t.receivedAt] }),
     index('batch_source_received_idx').on(t.source, t.receivedAt),
   ],
 )
@@ -241,12 +241,20 @@ export const quarantine = ingest.table(
     traceparent: text(),
     rowSha256: bytes('row_sha256').notNull(),
     rowText: text('row_text').notNull(),
+    lastSeenAt: instant('last_seen_at').notNull(),
+    seenCount: integer('seen_count').notNull(),
+    orgAllowed: boolean('org_allowed').notNull(),
+    resolution: text(),
+    resolvedBy: text('resolved_by'),
+    resolutionNote: text('resolution_note'),
+    traceId: text('trace_id'),
   },
   (t) => [
     primaryKey({ name: 'quarantine_pkey', columns: [t.id] }),
     uniqueIndex('quarantine_open_key')
-      .on(t.source, t.dataset, t.rowSha256, t.deleted, t.code)
+      .on(t.source, t.dataset, t.rowSha256, t.deleted)
       .where(isNull(t.resolvedAt)),
+    index('quarantine_open_idx').on(t.dataset, t.code, t.id).where(isNull(t.resolvedAt)),
     index('quarantine_batch_idx').on(t.source, t.batch),
   ],
 )

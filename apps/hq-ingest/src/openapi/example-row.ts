@@ -2,6 +2,7 @@ import type { Column, Dataset, WireRow } from '@hq-export/contract'
 
 function exampleValue(column: Column): unknown {
   if (column.values !== undefined) return column.values[0]
+  if (column.reference) return 'vault://responses/6f0c1a52'
   switch (column.type) {
     case 'text':
       return `some ${column.name}`

@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto'
-import { type Dataset, SCHEMA_VERSION } from '@hq-export/contract'
+import { type CarriedDataset, SCHEMA_VERSION } from '@hq-export/contract'
 import type { Batch } from './batch.ts'
 
 /** What every batch of a relay says about where it comes from. */
@@ -10,7 +10,7 @@ export interface Origin {
 
 /** Wire rows of one dataset, ready to be sealed: `texts` are elements of the envelope's `rows`, each one or several. */
 export interface PackedRows {
-  readonly dataset: Dataset
+  readonly dataset: CarriedDataset
   readonly rowCount: number
   readonly texts: readonly string[]
 }

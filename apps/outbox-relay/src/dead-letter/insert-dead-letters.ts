@@ -34,8 +34,8 @@ export interface KeptLetter {
 function fingerprintOf(letter: DeadLetter): string {
   const { key, body, xid, seq } = letter.row
   const hash = createHash('sha256').update(`${key ?? ''}\n`)
-  // A gap without key and body is told apart from other gaps by its place in the outbox.
-  return hash.update(body ?? `${xid}/${seq}`).digest('hex')
+  // A gap without key and body is told apart from other gaps by its place in the outbox; a row that never was there has its key.
+  return hash.update(body ?? (seq === null ? '' : `${xid}/${seq}`)).digest('hex')
 }
 
 /** Keeps rows that were refused for good, each row once. Safe to repeat: a resend of the window counts an attempt. */

@@ -49,8 +49,9 @@ async function attempt(
   number: number,
   delivery: DeliveryContext,
 ): Promise<AttemptOutcome> {
-  const { pool, keys, gate, sizer, stopping, aborting } = delivery
-  await unlessStopped(traceWait('wait for HQ', gate.enter(stopping)))
+  const { pool, keys, gate, rank, sizer, metrics, stopping, aborting } = delivery
+  const askedAt = performance.now()
+  await unlessStopped(traceWait('wait for HQ', gate.enter(stopping, rank)))
   let signal: HqSignal = { kind: 'up' }
   try {
     return await traceSend(batch, number, async (traceparent) => {
@@ -58,11 +59,13 @@ async function attempt(
       const begin = performance.now()
       const outcome = await postBatch(pool, keys, post, Date.now(), aborting)
       signal = signalOf(outcome)
-      if (outcome.kind === 'accepted') sizer.note(batch.rowCount, performance.now() - begin)
+      const tookMs = performance.now() - begin
+      metrics.attempted(batch, outcome, tookMs / 1000)
+      if (outcome.kind === 'accepted') sizer.note(batch.rowCount, tookMs)
       return outcome
     })
   } finally {
-    gate.leave(signal)
+    gate.leave(signal, rank, performance.now() - askedAt)
   }
 }
 

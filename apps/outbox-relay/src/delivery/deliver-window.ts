@@ -14,7 +14,7 @@ import { InFlight } from './in-flight.ts'
 /** Bytes of one read; one row may exceed them alone. Together with the batches in flight it bounds the relay's memory. */
 const MAX_PAGE_BYTES = 2 * 1024 * 1024
 /** UTF-16 units of one POST; a batch may exceed it by a page. */
-const MAX_BATCH_UNITS = 2 * 1024 * 1024
+export const MAX_BATCH_UNITS = 2 * 1024 * 1024
 /** Batches under way at once. */
 export const MAX_IN_FLIGHT = 4
 

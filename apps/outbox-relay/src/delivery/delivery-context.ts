@@ -1,4 +1,4 @@
-import type { BatchAnswer, SigningKey } from '@hq-export/contract'
+import type { BatchAnswer, Counts, SigningKey } from '@hq-export/contract'
 import type { Pool } from 'undici'
 import type { Batch } from '../batch/batch.ts'
 import type { Compression } from '../batch/compress.ts'
@@ -6,10 +6,11 @@ import type { Origin } from '../batch/seal-batch.ts'
 import type { DeadLetter } from '../dead-letter/dead-letter.ts'
 import type { ResentConflicts } from '../dead-letter/resend-conflicts.ts'
 import type { Logger } from '../log.ts'
+import type { RelayMetrics } from '../metrics/relay-metrics.ts'
 import type { OutboxRow } from '../outbox/outbox-row.ts'
 import type { OutrunRow } from '../outbox/outrun-row.ts'
 import type { BatchSizer } from './batch-sizer.ts'
-import type { Gate } from './gate.ts'
+import type { Gate, GateRank } from './gate.ts'
 
 /** The relay is stopping; the batch is unsettled and will be sent again. */
 export class DeliveryStoppedError extends Error {
@@ -20,11 +21,14 @@ export class DeliveryStoppedError extends Error {
 export interface DeliveryContext {
   readonly pool: Pool
   readonly gate: Gate
+  /** Whose batches these are; live changes where it is not said. */
+  readonly rank?: GateRank
   readonly sizer: BatchSizer
   readonly keys: readonly SigningKey[]
   readonly compression: Compression
   readonly origin: Origin
   readonly log: Logger
+  readonly metrics: RelayMetrics
   /** No further attempt begins once it is aborted. */
   readonly stopping: AbortSignal
   /** Cuts attempts off that are under way. */
@@ -41,8 +45,8 @@ export interface DeliveryContext {
   readonly sendOutrun: (outrun: readonly OutrunRow[]) => Promise<void>
   /** Batches that HQ has accepted so far, of all windows. */
   readonly acceptedBatches: () => number
-  /** Called with the rows of every batch that HQ accepted. */
-  readonly onAccepted: (rowCount: number) => void
+  /** Called with the rows of every batch that HQ accepted, and what became of them. */
+  readonly onAccepted: (rowCount: number, counts: Counts) => void
   /** Called with the reason when delivery halts, and with undefined when it goes on. */
   readonly onHalt: (reason: string | undefined) => void
 }

@@ -107,4 +107,42 @@ describe('the gate', () => {
     expect(await enters(gate)).toBe(true)
     expect(gate.active).toBe(1)
   })
+
+  test('a backfill leaves one place free, and goes behind every live attempt that waits', async () => {
+    const gate = new Gate(3)
+    const entered: string[] = []
+    const ask = (rank: 'live' | 'backfill', name: string) =>
+      void gate.enter(running, rank).then(() => entered.push(name))
+    for (const name of ['b1', 'b2', 'b3']) ask('backfill', name)
+    ask('live', 'l1')
+    await vi.advanceTimersByTimeAsync(0)
+    expect(entered).toEqual(['b1', 'b2', 'l1'])
+    ask('live', 'l2')
+    gate.leave(UP, 'backfill')
+    await vi.advanceTimersByTimeAsync(0)
+    expect(entered).toEqual(['b1', 'b2', 'l1', 'l2'])
+    // Three under way: two must end before there is a place beside the free one.
+    gate.leave(UP, 'live')
+    await vi.advanceTimersByTimeAsync(0)
+    expect(entered).toHaveLength(4)
+    gate.leave(UP, 'live')
+    await vi.advanceTimersByTimeAsync(0)
+    expect(entered.at(-1)).toBe('b3')
+  })
+
+  test('a backfill that is halted holds nobody else up', async () => {
+    const gate = new Gate(4)
+    await gate.enter(running, 'backfill')
+    gate.leave({ kind: 'halted', pauseMs: 15_000 }, 'backfill')
+    expect(await enters(gate)).toBe(true)
+    expect(gate.limit).toBe(4)
+  })
+
+  test('a backfill goes on one by one where HQ takes one attempt at a time', async () => {
+    const gate = new Gate(1)
+    await gate.enter(running, 'backfill')
+    gate.leave(UP, 'backfill')
+    await gate.enter(running, 'backfill')
+    expect(gate.active).toBe(1)
+  })
 })

@@ -1,3 +1,4 @@
+import { BackfillShare } from './backfill-share.ts'
 import { backoffMs } from './backoff.ts'
 
 /** Consecutive failures without any success after which attempts are made one at a time. */
@@ -22,6 +23,9 @@ export interface GateState {
   readonly active: number
 }
 
+/** Whose attempt it is: a change that was just committed, or a backfill's, which goes only where live changes leave room. */
+export type GateRank = 'live' | 'backfill'
+
 /**
  * Decides when an attempt may be made; shared by all batches under way.
  *
@@ -29,11 +33,15 @@ export interface GateState {
  * failure (AIMD, as TCP does). After several failures in a row it opens: then a single attempt probes, after a growing
  * pause that is never shorter than `Retry-After`, and its success closes the gate again. An HQ in trouble so gets one
  * request at a time, however many batches wait.
+ *
+ * A backfill's attempt is let in only while no live one waits, and one place stays free for the next live one (where there is more than
+ * one); how many places a backfill may take of the rest follows from how fast live attempts are, see {@link BackfillShare}.
  */
 export class Gate {
   readonly #maxLimit: number
   readonly #random: () => number
-  readonly #waiters: (() => void)[] = []
+  readonly #waiters: Readonly<Record<GateRank, (() => void)[]>> = { live: [], backfill: [] }
+  readonly #share: BackfillShare
   #limit: number
   #active = 0
   #failures = 0
@@ -45,6 +53,7 @@ export class Gate {
   constructor(maxLimit: number, random: () => number = Math.random) {
     this.#maxLimit = maxLimit
     this.#limit = maxLimit
+    this.#share = new BackfillShare(Math.max(1, maxLimit - 1))
     this.#random = random
   }
 
@@ -63,14 +72,15 @@ export class Gate {
   }
 
   /** Waits until an attempt may be made. Each must end with {@link leave}. Rejects with the signal's reason when it is aborted first. */
-  enter(stopping: AbortSignal): Promise<void> {
+  enter(stopping: AbortSignal, rank: GateRank = 'live'): Promise<void> {
+    const waiters = this.#waiters[rank]
     return new Promise((resolve, reject) => {
       if (stopping.aborted) {
         reject(stopping.reason)
         return
       }
       const onAbort = () => {
-        this.#waiters.splice(this.#waiters.indexOf(admit), 1)
+        waiters.splice(waiters.indexOf(admit), 1)
         reject(stopping.reason)
       }
       const admit = () => {
@@ -78,7 +88,7 @@ export class Gate {
         resolve()
       }
       stopping.addEventListener('abort', onAbort, { once: true })
-      this.#waiters.push(admit)
+      waiters.push(admit)
       this.#admit()
     })
   }
@@ -97,9 +107,13 @@ export class Gate {
     this.#timer = undefined
   }
 
-  /** Ends an attempt and learns from it. */
-  leave(signal: HqSignal): void {
+  /**
+   * Ends an attempt and learns from it.
+   * @param elapsedMs since the attempt asked to {@link enter}.
+   */
+  leave(signal: HqSignal, rank: GateRank = 'live', elapsedMs = 0): void {
     this.#active--
+    this.#share.note(rank, elapsedMs, Date.now())
     switch (signal.kind) {
       case 'up':
         this.proveUp()
@@ -116,6 +130,8 @@ export class Gate {
         )
         break
       case 'halted':
+        // What HQ refuses of a backfill, it may take of live changes: they find out for themselves.
+        if (rank === 'backfill') break
         this.#failures++
         this.#isOpen = true
         this.#pause(signal.pauseMs)
@@ -130,6 +146,11 @@ export class Gate {
     this.#closedUntil = Math.max(this.#closedUntil, Date.now() + ms)
   }
 
+  /** True if a backfill may take a place: what is left beside live attempts and the place kept for the next one. */
+  #hasRoom(): boolean {
+    return this.#active < Math.max(1, Math.min(this.limit - 1, this.#share.attempts))
+  }
+
   #admit(): void {
     const waitMs = this.#closedUntil - Date.now()
     if (waitMs > 0) {
@@ -140,7 +161,8 @@ export class Gate {
       return
     }
     while (this.#active < this.limit) {
-      const waiter = this.#waiters.shift()
+      const waiter =
+        this.#waiters.live.shift() ?? (this.#hasRoom() ? this.#waiters.backfill.shift() : undefined)
       if (waiter === undefined) return
       this.#active++
       waiter()

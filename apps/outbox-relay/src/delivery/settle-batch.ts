@@ -55,9 +55,12 @@ export async function settleBatch(
     const letters = deadLetters(batch, refused)
     await inStep('keep dead letters', () => settleRefused(batch, letters, delivery))
   }
+  delivery.metrics.settled(batch, answer)
+  const { counts } = answer
+  delivery.log.debug({ dataset: batch.dataset.name, batch: batch.id, counts }, 'batch')
   const outrun = await delivery.findOutrun(batch, answer)
   if (outrun.length > 0) await delivery.sendOutrun(outrun)
-  delivery.onAccepted(batch.rowCount)
+  delivery.onAccepted(batch.rowCount, answer.counts)
 }
 
 /** A row that is alone in its batch and still cannot be delivered. */

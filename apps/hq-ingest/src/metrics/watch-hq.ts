@@ -1,0 +1,173 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import type { Meter } from '@opentelemetry/api'
+import type pg from 'pg'
+import type { Logger } from 'pino'
+import { connectPlain } from '../db/connect.ts'
+
+/** How old what is said of HQ may be. */
+const PERIOD_MS = 15_000
+
+const QUARANTINE = /* sql */ `
+select dataset, count(*)::int as depth,
+       extract(epoch from pg_catalog.clock_timestamp() - pg_catalog.min(first_seen_at))::float8 as age_s
+from ingest.quarantine where resolved_at is null
+group by dataset`
+
+const HEARTBEATS = /* sql */ `
+select source, extract(epoch from pg_catalog.clock_timestamp() - received_at)::float8 as age_s
+from ingest.heartbeat`
+
+// Sources whose every live key has an end; the last of these ends counts.
+const KEYS = /* sql */ `
+select source, extract(epoch from pg_catalog.max(not_after) - pg_catalog.clock_timestamp())::float8 as expiry_s
+from ingest.key
+where revoked_at is null and coalesce(not_after, 'infinity') > pg_catalog.clock_timestamp()
+group by source
+having pg_catalog.bool_and(not_after is not null)`
+
+interface KeyEnd {
+  readonly source: string
+  readonly expiry_s: number
+}
+
+interface Quarantine {
+  readonly dataset: string
+  readonly depth: number
+  readonly age_s: number
+}
+
+interface Beat {
+  readonly source: string
+  readonly age_s: number
+}
+
+/** What HQ said last. */
+export interface HqReading {
+  readonly quarantine: readonly Quarantine[]
+  readonly heartbeats: readonly Beat[]
+  readonly keys: readonly KeyEnd[]
+  readonly readAt: number
+}
+
+async function read(client: pg.ClientBase): Promise<HqReading> {
+  const quarantine = (await client.query<Quarantine>(QUARANTINE)).rows
+  const heartbeats = (await client.query<Beat>(HEARTBEATS)).rows
+  const keys = (await client.query<KeyEnd>(KEYS)).rows
+  return { quarantine, heartbeats, keys, readAt: performance.now() }
+}
+
+/** Reads HQ's own state every 15 s on a session of its own, so that a scrape never waits for the database. */
+export class HqWatcher {
+  readonly #databaseUrl: string
+  readonly #log: Logger
+  readonly #stopping = new AbortController()
+  #reading: HqReading | undefined
+  readonly #periodMs: number
+  #running: Promise<void> | undefined
+
+  constructor(databaseUrl: string, log: Logger, periodMs: number = PERIOD_MS) {
+    this.#databaseUrl = databaseUrl
+    this.#log = log
+    this.#periodMs = periodMs
+  }
+
+  /** The last reading; undefined where HQ cannot be read. */
+  get reading(): HqReading | undefined {
+    return this.#reading
+  }
+
+  start(): void {
+    this.#running ??= this.#run()
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping.abort()
+    await this.#running
+  }
+
+  /** Registers the gauges over the last reading; absent where HQ cannot be read. */
+  observe(meter: Meter): void {
+    const sinceReading = ({ readAt }: HqReading) => (performance.now() - readAt) / 1000
+    meter
+      .createObservableGauge('hq.ingest.database.up', { description: '1 while HQ can be read' })
+      .addCallback((result) => result.observe(this.#reading === undefined ? 0 : 1))
+    meter
+      .createObservableGauge('hq.ingest.quarantine.depth', {
+        unit: '{row}',
+        description: 'rows in quarantine that nobody resolved',
+      })
+      .addCallback((result) => {
+        for (const { dataset, depth } of this.#reading?.quarantine ?? []) {
+          result.observe(depth, { dataset })
+        }
+      })
+    meter
+      .createObservableGauge('hq.ingest.quarantine.oldest_age', {
+        unit: 's',
+        description: 'how long the oldest of them waits',
+      })
+      .addCallback((result) => {
+        const reading = this.#reading
+        if (reading === undefined) return
+        for (const { dataset, age_s } of reading.quarantine) {
+          result.observe(age_s + sinceReading(reading), { dataset })
+        }
+      })
+    meter
+      .createObservableGauge('hq.ingest.heartbeat.age', {
+        unit: 's',
+        description: 'since the newest heartbeat of a source arrived',
+      })
+      .addCallback((result) => {
+        const reading = this.#reading
+        if (reading === undefined) return
+        for (const { source, age_s } of reading.heartbeats) {
+          result.observe(age_s + sinceReading(reading), { source })
+        }
+      })
+    meter
+      .createObservableGauge('hq.ingest.key.expiry', {
+        unit: 's',
+        description: 'until the last key of a source ends; absent where one has no end',
+      })
+      .addCallback((result) => {
+        const reading = this.#reading
+        if (reading === undefined) return
+        for (const { source, expiry_s } of reading.keys) {
+          result.observe(expiry_s - sinceReading(reading), { source })
+        }
+      })
+  }
+
+  async #run(): Promise<void> {
+    const { signal } = this.#stopping
+    while (!signal.aborted) {
+      try {
+        await this.#watch(signal)
+      } catch (error) {
+        if (signal.aborted) return
+        this.#reading = undefined
+        this.#log.warn(
+          { code: (error as { code?: string }).code },
+          'HQ cannot be observed; trying again',
+        )
+        await delay(this.#periodMs, undefined, { signal }).catch(() => {})
+      }
+    }
+  }
+
+  /** Reads on one session until it is lost. */
+  async #watch(signal: AbortSignal): Promise<void> {
+    const client = await connectPlain(this.#databaseUrl)
+    try {
+      while (!signal.aborted) {
+        this.#reading = await read(client)
+        await delay(this.#periodMs, undefined, { signal }).catch(() => {})
+      }
+    } finally {
+      await client.end().catch((error: Error) => {
+        this.#log.debug({ reason: error.message }, 'closing what was lost')
+      })
+    }
+  }
+}

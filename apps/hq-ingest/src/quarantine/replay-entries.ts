@@ -1,0 +1,160 @@
+import { hash, randomUUID } from 'node:crypto'
+import { LIMITS, type Span } from '@hq-export/contract'
+import type pg from 'pg'
+import { applyRows } from '../apply/apply-rows.ts'
+import { answerOf } from '../batch/answer.ts'
+import type { RefusedRow } from '../batch/batch-row.ts'
+import { findDatasetRules } from '../batch/dataset-rules.ts'
+import { type DecodedBatch, decode } from '../batch/decode.ts'
+import { lazyRowSpans } from '../batch/lazy-row-spans.ts'
+import { recordBatch } from '../batch/ledger.ts'
+import { validate } from '../batch/validate.ts'
+import { transact } from '../db/transact.ts'
+import { recordAudit } from '../record-audit.ts'
+import type { Resolving } from './discard-entries.ts'
+import { type EntryGroup, lockEntries, readGroups, type StoredEntry } from './read-entries.ts'
+import { closeEntries, reopenEntries } from './settle-entries.ts'
+
+/** What became of the selected entries. */
+export interface ReplaySummary {
+  readonly replayed: string[]
+  /** Refused again; they are open, with the reason of now. */
+  readonly refused: { readonly id: string; readonly code: string; readonly detail: string }[]
+  /** Cannot be replayed in HQ; untouched. */
+  readonly notReplayable: { readonly id: string; readonly why: string }[]
+}
+
+const CHUNK = { limit: 500, maxBytes: LIMITS.maxDecodedBytes / 2 }
+
+/** Why HQ itself may not, or cannot, apply the row; undefined where it can. */
+function obstacleOf({ code, orgAllowed }: StoredEntry): string | undefined {
+  if (code === 'secret_detected')
+    return 'its credential was removed; correct the row in the source, and replay its dead letter there'
+  if (!orgAllowed)
+    return 'the key that signed it may not write its org; replay its dead letter at the source'
+  return undefined
+}
+
+/** The entries as the body of a batch, row by row exactly as they were sent. */
+function bodyOf(group: EntryGroup, entries: readonly StoredEntry[]): Buffer {
+  const rows = entries.map(({ rowText, xid, capturedAt, deleted, traceparent }) => {
+    const beside = JSON.stringify({
+      xid,
+      captured_at: capturedAt,
+      deleted,
+      ...(traceparent !== null && { traceparent }),
+    })
+    return `{"row":${rowText},${beside.slice(1)}`
+  })
+  const { source, dataset, schemaVersion } = group
+  const head = JSON.stringify({ source, dataset, schema_version: schemaVersion }).slice(0, -1)
+  return Buffer.from(`${head},"rows":[${rows.join(',')}]}`)
+}
+
+async function applyBatch(
+  client: pg.PoolClient,
+  batchId: string,
+  body: Buffer,
+  batch: DecodedBatch,
+): Promise<RefusedRow[]> {
+  const { envelope, text, bytes } = batch
+  const { source, dataset, schema_version: schemaVersion } = envelope
+  const rules = findDatasetRules(dataset, schemaVersion)
+  if (rules === undefined) throw new Error(`this build does not know ${dataset} ${schemaVersion}`)
+  const rowSpans: () => readonly Span[] = lazyRowSpans(text)
+  const options = { rowSpans, maxRowBytes: LIMITS.maxRowBytes }
+  // Only entries whose org their own key may write get here.
+  const { accepted, refused } = validate(batch, rules, { orgs: undefined }, options)
+  const origin = { source, batch: batchId, epoch: undefined }
+  const applied = await applyRows(client, dataset, accepted, origin)
+  const all = [...refused, ...applied.refused]
+  const entry = {
+    source,
+    batch: batchId,
+    fingerprint: hash('sha256', body, 'buffer'),
+    dataset,
+    schemaVersion,
+    epoch: undefined,
+    keyId: 'replay',
+    trace: undefined,
+    wireBytes: bytes,
+    decodedBytes: bytes,
+  }
+  await recordBatch(client, entry, answerOf(batchId, envelope.rows.length, applied, all))
+  return all
+}
+
+/** One chunk of one group in one transaction: rows, entries, ledger, audit. */
+async function replayChunk(
+  client: pg.PoolClient,
+  { selection, by }: Resolving,
+  group: EntryGroup,
+  after: string,
+): Promise<{ readonly last: string; readonly summary: ReplaySummary } | undefined> {
+  const entries = await lockEntries(client, selection, group, after, CHUNK)
+  const last = entries.at(-1)?.id
+  if (last === undefined) return undefined
+  const summary: ReplaySummary = { replayed: [], refused: [], notReplayable: [] }
+  const sendable: StoredEntry[] = []
+  for (const entry of entries) {
+    const why = obstacleOf(entry)
+    if (why === undefined) sendable.push(entry)
+    else summary.notReplayable.push({ id: entry.id, why })
+  }
+  if (sendable.length === 0) return { last, summary }
+
+  // Fresh every time, so that a second replay has an effect of its own.
+  const batchId = `replay_${randomUUID()}`
+  const body = bodyOf(group, sendable)
+  const refused = await applyBatch(client, batchId, body, decode(body, CHUNK.limit))
+  const byIndex = new Map(refused.map((row) => [row.index, row]))
+  const reopened: { entry: StoredEntry; row: RefusedRow }[] = []
+  for (const [index, entry] of sendable.entries()) {
+    const row = byIndex.get(index)
+    if (row === undefined) summary.replayed.push(entry.id)
+    else {
+      reopened.push({ entry, row })
+      summary.refused.push({ id: entry.id, code: row.code, detail: row.detail })
+    }
+  }
+  await closeEntries(client, summary.replayed, by, batchId)
+  await reopenEntries(client, reopened)
+  await recordAudit(client, {
+    actor: by,
+    action: 'quarantine.replay',
+    subject: 'ingest.quarantine',
+    detail: {
+      selection,
+      batch: batchId,
+      replayed: summary.replayed,
+      refused: summary.refused.map(({ id }) => id),
+    },
+  })
+  return { last, summary }
+}
+
+/**
+ * Validates the rows of the selected entries as this build does, applies them under the same rules as every batch, and closes
+ * the entries. In chunks, each one transaction, so it may be interrupted and repeated: what HQ has already is a duplicate.
+ * @param report called after every chunk with the number of entries done.
+ */
+export async function replayEntries(
+  pool: pg.Pool,
+  resolving: Resolving,
+  report: (done: number) => void,
+): Promise<ReplaySummary> {
+  const total: ReplaySummary = { replayed: [], refused: [], notReplayable: [] }
+  for (const group of await readGroups(pool, resolving.selection)) {
+    let after = '0'
+    for (;;) {
+      const chunk = await transact(pool, (client) => replayChunk(client, resolving, group, after))
+      if (chunk === undefined) break
+      after = chunk.last
+      total.replayed.push(...chunk.summary.replayed)
+      total.refused.push(...chunk.summary.refused)
+      total.notReplayable.push(...chunk.summary.notReplayable)
+      report(total.replayed.length + total.refused.length + total.notReplayable.length)
+    }
+  }
+  return total
+}

@@ -1,0 +1,155 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import type pg from 'pg'
+import { insertDeadLetters } from '../dead-letter/insert-dead-letters.ts'
+import { resendConflicts } from '../dead-letter/resend-conflicts.ts'
+import type { DeliveryContext } from '../delivery/delivery-context.ts'
+import type { Logger } from '../log.ts'
+import { hasRunningBackfill, nextBackfill } from './backfill-record.ts'
+import { connectBackfill } from './backfill-session.ts'
+import { releaseExecutionLock, tryExecutionLock } from './execution-lock.ts'
+import { type InTurn, oneAtATime } from './one-at-a-time.ts'
+import { type BackfillEnd, runBackfill } from './run-backfill.ts'
+
+/** How often a relay without a backfill looks for one, and one that failed to work on it tries again. */
+const LOOK_MS = 1_000
+/** How long one waits that HQ refused: only an operator can mend it. As for live batches. */
+const HALT_PAUSE_MS = 15_000
+
+/** What executes backfills. */
+export interface BackfillerContext {
+  readonly databaseUrl: string
+  readonly delivery: Omit<DeliveryContext, keyof Settlement>
+  readonly log: Logger
+  /** Ends the work at its checkpoint. */
+  readonly stopping: AbortSignal
+  /** The last one to execute; all of them where it is not said. */
+  readonly lastId?: string
+}
+
+/** The part of a delivery that is a backfill's own. */
+type Settlement = Pick<
+  DeliveryContext,
+  'projectRawRows' | 'keepDeadLetters' | 'resendConflicts' | 'findOutrun' | 'sendOutrun' | 'onHalt'
+>
+
+/** How the rows of a backfill are settled, on its session. */
+function settlement(client: pg.ClientBase, inTurn: InTurn): Settlement {
+  return {
+    async keepDeadLetters(letters) {
+      await inTurn(() => insertDeadLetters(client, letters))
+    },
+    resendConflicts: (letters) => inTurn(() => resendConflicts(client, letters)),
+    // Views show every row above the delete of its key, and as a whole: nothing to mend.
+    findOutrun: async () => [],
+    sendOutrun: async () => {},
+    projectRawRows: async (rows) => rows,
+    // A run takes note of it by itself; live changes have nothing to do with it.
+    onHalt: () => {},
+  }
+}
+
+/**
+ * Executes recorded backfills, oldest first, until none is left or `stopping` is aborted.
+ * @returns undefined where another process executes them already; else how the last one ended.
+ */
+async function executeOn(
+  client: pg.ClientBase,
+  { delivery, log, lastId, stopping }: BackfillerContext,
+): Promise<BackfillEnd | 'none' | undefined> {
+  if (!(await tryExecutionLock(client))) return undefined
+  const inTurn = oneAtATime()
+  const whole = { ...delivery, ...settlement(client, inTurn) }
+  let end: BackfillEnd | 'none' = 'none'
+  while (!stopping.aborted) {
+    const record = await nextBackfill(client)
+    if (record === undefined) break
+    const facts = { backfill: record.id, dataset: record.selection.dataset ?? 'all' }
+    log.info(facts, 'working on a backfill')
+    end = await runBackfill({ client, inTurn, stopping, delivery: whole }, record)
+    log.info({ ...facts, end }, 'the work on a backfill has ended')
+    if (record.id === lastId || end === 'halted') break
+  }
+  await releaseExecutionLock(client)
+  return end
+}
+
+/** Opens a session for backfills, works with it, and closes it. `stopping` ends when the session is lost, too. */
+async function withSession<T>(
+  context: BackfillerContext,
+  work: (client: pg.ClientBase, context: BackfillerContext) => Promise<T>,
+): Promise<T> {
+  const lost = new AbortController()
+  const client = await connectBackfill(context.databaseUrl, (error) => lost.abort(error))
+  try {
+    const stopping = AbortSignal.any([context.stopping, lost.signal])
+    const result = await work(client, { ...context, stopping })
+    if (lost.signal.aborted) throw lost.signal.reason
+    return result
+  } finally {
+    await client.end().catch(() => {}) // a lost session is closed already
+  }
+}
+
+/**
+ * Executes recorded backfills once, on a session of its own.
+ * @returns undefined where another process executes them already; else how the last one ended.
+ */
+export function executeBackfills(
+  context: BackfillerContext,
+): Promise<BackfillEnd | 'none' | undefined> {
+  return withSession(context, executeOn)
+}
+
+/** Looks for backfills and executes them until `stopping`. @returns how long to wait where HQ refused one. */
+async function lookAndExecute(client: pg.ClientBase, context: BackfillerContext): Promise<number> {
+  const { stopping } = context
+  while (!stopping.aborted) {
+    if (await hasRunningBackfill(client)) {
+      if ((await executeOn(client, context)) === 'halted') return HALT_PAUSE_MS
+    }
+    await delay(LOOK_MS, undefined, { signal: stopping }).catch(() => {})
+  }
+  return 0
+}
+
+/** The part of a leading relay that executes backfills beside the push of live changes. */
+export class Backfiller {
+  readonly #context: BackfillerContext
+  readonly #stopping = new AbortController()
+  #running: Promise<void> | undefined
+
+  constructor(context: BackfillerContext) {
+    this.#context = {
+      ...context,
+      stopping: AbortSignal.any([context.stopping, this.#stopping.signal]),
+    }
+  }
+
+  /** Begins; a second call changes nothing. */
+  start(): void {
+    this.#running ??= this.#run()
+  }
+
+  /** Ends at the checkpoint; what HQ has not answered yet is sent again later. Safe before start and twice. */
+  async stop(): Promise<void> {
+    this.#stopping.abort()
+    await this.#running
+  }
+
+  /** Never rejects: live changes go on whatever becomes of a backfill. */
+  async #run(): Promise<void> {
+    const { stopping, log } = this.#context
+    while (!stopping.aborted) {
+      let pauseMs = LOOK_MS
+      try {
+        pauseMs = await withSession(this.#context, lookAndExecute)
+      } catch (error) {
+        const { code, message } = error as { code?: string; message?: string }
+        if (!stopping.aborted) {
+          log.warn({ code, reason: message }, 'a backfill cannot go on now; trying again')
+        }
+      }
+      await delay(pauseMs, undefined, { signal: stopping }).catch(() => {})
+    }
+  }
+}

@@ -1,0 +1,70 @@
+import type pg from 'pg'
+import type { RelayConfig } from '../config.ts'
+import type { CommandLine } from '../dead-letter/commands.ts'
+import type { Logger } from '../log.ts'
+import { printJson } from '../print.ts'
+import { backfillFacts, describeBackfill } from './describe-backfill.ts'
+import { type FollowEnd, followBackfill } from './follow-backfill.ts'
+import { ProgressDisplay, type Terminal } from './progress-display.ts'
+
+/** What the commands of backfills need of the program around them. */
+export interface BackfillCommandLine extends CommandLine {
+  /** The work is not done, and the output says why: exit status 2. */
+  readonly undone: () => void
+  readonly loadConfig: () => RelayConfig
+  readonly createErrorLog: () => Logger
+  readonly terminal: Terminal
+  /** From now on Ctrl-C and SIGTERM abort the signal instead of the process. */
+  readonly interruptible: () => AbortSignal
+}
+
+/** What to do next, for people; undefined where there is nothing. */
+function nextStep({ kind, record }: FollowEnd): string | undefined {
+  const { id, state } = record
+  const resume = `npm run relay -- backfill resume ${id}`
+  if (kind === 'halted') {
+    return `check HQ_INGEST_URL, HQ_SIGNING_SECRET, clock. It stays recorded; go on with: ${resume}`
+  }
+  if (kind === 'left' && state === 'running') {
+    return `it goes on in the relay. Follow it again: ${resume}; stop it: npm run relay -- backfill pause ${id}`
+  }
+  return state === 'paused' || state === 'failed'
+    ? `it waits at its checkpoint. Go on with: ${resume}`
+    : undefined
+}
+
+function report(
+  end: FollowEnd,
+  isJson: boolean,
+  { say, found, undone }: BackfillCommandLine,
+): void {
+  const { record } = end
+  const facts = backfillFacts(record)
+  if (end.kind !== 'ended' || record.state !== 'completed') undone()
+  else if (facts.refused > 0) found()
+  const next = nextStep(end)
+  const sentences = [describeBackfill(record), ...(next === undefined ? [] : [next])]
+  say(isJson ? printJson(facts) : sentences.join('\n'))
+}
+
+/** Follows a backfill on the command's session, showing progress, and says how it ended. */
+export async function followOnCommandLine(
+  client: pg.Client,
+  id: string,
+  isJson: boolean,
+  commandLine: BackfillCommandLine,
+): Promise<void> {
+  const { loadConfig, createErrorLog, interruptible, terminal } = commandLine
+  const display = new ProgressDisplay(terminal)
+  const end = await followBackfill(
+    {
+      client,
+      loadConfig,
+      log: createErrorLog(),
+      interrupted: interruptible(),
+      onProgress: (record) => display.show(record),
+    },
+    id,
+  ).finally(() => display.end())
+  report(end, isJson, commandLine)
+}

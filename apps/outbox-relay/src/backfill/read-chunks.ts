@@ -1,0 +1,166 @@
+import { datasetByName } from '@hq-export/contract'
+import pg from 'pg'
+import type { DeadLetter } from '../dead-letter/dead-letter.ts'
+import type { WireRows } from '../outbox/read-page.ts'
+import { takeTick } from '../outbox/tick.ts'
+import { chunkStatement, nextKeyStatement } from './chunk-sql.ts'
+import type { Pass } from './pass.ts'
+import { type PassRelation, relationOf } from './pass-relation.ts'
+import type { RowSelection } from './selection.ts'
+
+/** Bytes of bodies in one chunk; one row may exceed them alone. */
+const MAX_BYTES = 2 * 1024 * 1024
+/** Rows that one statement looks at at most, where few of them are wanted. */
+const MAX_SCAN = 20_000
+
+/** The next part of a pass. */
+export interface Chunk {
+  readonly wireRows: readonly WireRows[]
+  /** Rows that PostgreSQL could not project. */
+  readonly failed: readonly DeadLetter[]
+  /** Rows that were looked at. */
+  readonly scanned: number
+  /** Of these, rows that the selection wants. */
+  readonly matched: number
+  /** Key of the last row that was looked at. */
+  readonly last: readonly string[]
+}
+
+interface ChunkRow {
+  scanned: number
+  matched: number
+  is_cut: boolean
+  last: string[] | null
+  dataset: number | null
+  row_count: number
+  text: string
+}
+
+/** SQLSTATE classes by which an expression of the binding refuses this row: cardinality, data, limits, raised. Others are nobody's row. */
+const ROW_FAULT_CLASSES = new Set(['21', '22', '54', 'P0'])
+
+function isRowFault(error: unknown): error is pg.DatabaseError {
+  return error instanceof pg.DatabaseError && ROW_FAULT_CLASSES.has((error.code ?? '').slice(0, 2))
+}
+
+/** The only row of a chunk, which cannot be projected: a dead letter, so that the others go on. */
+async function failedRow(
+  client: pg.ClientBase,
+  pass: Pass,
+  key: readonly string[],
+  { code }: pg.DatabaseError,
+): Promise<DeadLetter> {
+  const { rows } = await client.query<{ xid: string; at: string }>(
+    `select pg_catalog.pg_snapshot_xmax(pg_catalog.pg_current_snapshot())::text as xid,
+            pg_catalog.to_json(pg_catalog.clock_timestamp()) #>> '{}' as at`,
+  )
+  return {
+    dataset: pass.dataset,
+    reason: 'projection_failed',
+    detail: `SQLSTATE ${code}`,
+    batch: null,
+    row: {
+      dataset: datasetByName(pass.dataset).number,
+      key: key.join('/'),
+      xid: rows[0]?.xid ?? '0',
+      seq: null,
+      capturedAt: rows[0]?.at ?? '',
+      deleted: pass.kind === 'deletes',
+      traceparent: null,
+      sqlstate: code ?? null,
+      body: null,
+    },
+  }
+}
+
+/** How many rows the next statement looks at, if they are like those of the last. */
+function nextScan({ scanned, matched, is_cut }: ChunkRow, maxRows: number): number {
+  // Bodies that no longer fitted were made in vain: hardly more than what did fit.
+  if (is_cut) return Math.min(MAX_SCAN, Math.ceil(scanned * 1.1))
+  // As many as it takes to find about `maxRows` that are wanted, in steps.
+  const density = Math.max(matched, 1) / scanned
+  return Math.min(MAX_SCAN, scanned * 2, Math.max(maxRows, Math.ceil(maxRows / density)))
+}
+
+/** Reads a pass chunk by chunk, each in a statement of its own: nothing is held open while a chunk is being delivered. */
+export class ChunkReader {
+  readonly #client: pg.ClientBase
+  readonly #pass: Pass
+  readonly #relation: PassRelation
+  readonly #selection: RowSelection
+  #after: readonly string[] | null
+  #scan: number | undefined
+  #isDone = false
+
+  /**
+   * @param after key to begin behind; null for the beginning.
+   * @param deletedBefore see {@link relationOf}.
+   */
+  constructor(
+    client: pg.ClientBase,
+    pass: Pass,
+    selection: RowSelection,
+    after: readonly string[] | null,
+    deletedBefore?: string,
+  ) {
+    this.#client = client
+    this.#pass = pass
+    this.#relation = relationOf(pass, deletedBefore)
+    this.#selection = selection
+    this.#after = after
+  }
+
+  /**
+   * @param maxRows rows that travel well together.
+   * @returns undefined where nothing is left.
+   */
+  async next(maxRows: number): Promise<Chunk | undefined> {
+    let hasFailed = false
+    for (let maxScan = this.#scan ?? maxRows; !this.#isDone; ) {
+      try {
+        const chunk = await this.#read(maxScan, maxRows)
+        // Twice as many have failed: the row that refuses is among as many as these.
+        if (hasFailed) this.#scan = maxScan
+        return chunk
+      } catch (error) {
+        if (!isRowFault(error)) throw error
+        if (maxScan === 1) return this.#skip(error)
+        // One row of these refuses: it is alone after a few halvings.
+        hasFailed = true
+        maxScan = Math.ceil(maxScan / 2)
+      }
+    }
+    return undefined
+  }
+
+  async #read(maxScan: number, maxRows: number): Promise<Chunk | undefined> {
+    const limits = { maxScan, maxBytes: MAX_BYTES }
+    const { text, values } = chunkStatement(this.#relation, this.#selection, this.#after, limits)
+    const { rows } = await this.#client.query<ChunkRow>(text, [...values])
+    // What a crash could still undo must not reach HQ. A tick after the read covers everything that the read has shown.
+    await takeTick(this.#client)
+    const [first] = rows
+    if (first === undefined) throw new Error('a chunk has an extent')
+    const { scanned, matched, last } = first
+    this.#isDone = !first.is_cut && scanned < maxScan
+    if (last === null) return undefined
+    this.#after = last
+    this.#scan = nextScan(first, maxRows)
+    const wireRows = rows.flatMap(({ dataset, row_count: rowCount, text: rowsText }): WireRows[] =>
+      dataset === null ? [] : [{ dataset, rowCount, text: rowsText }],
+    )
+    return { wireRows, failed: [], scanned, matched, last }
+  }
+
+  async #skip(error: pg.DatabaseError): Promise<Chunk | undefined> {
+    const { text, values } = nextKeyStatement(this.#relation, this.#selection, this.#after)
+    const { rows } = await this.#client.query<{ key: string[] }>(text, [...values])
+    const key = rows[0]?.key
+    // Gone meanwhile: read on.
+    if (key === undefined) return this.next(1)
+    this.#after = key
+    this.#scan = 2
+    const failed = await failedRow(this.#client, this.#pass, key, error)
+    return { wireRows: [], failed: [failed], scanned: 1, matched: 1, last: key }
+  }
+}

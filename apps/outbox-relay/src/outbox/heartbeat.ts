@@ -1,0 +1,63 @@
+import type pg from 'pg'
+import { OUTBOX_TABLES } from './cut-page.ts'
+
+/** How often the leader sends a row that only measures the way. */
+export const HEARTBEAT_PERIOD_MS = 30_000
+
+// Dataset 0 is the heartbeat. One row in the table that writers fill now, written and read like any other: it proves outbox, tick,
+// read, POST and commit in HQ. It takes what every insert into the outbox takes, and waits for nobody.
+const BEAT = OUTBOX_TABLES.map(
+  (table) => /* sql */ `
+with beat as (select pg_catalog.to_json(pg_catalog.clock_timestamp()) as source_ts)
+insert into hq_export.outbox_${table} (dataset, body)
+select 0, pg_catalog.json_build_object('source_ts', source_ts)::text from beat
+returning body::json ->> 'source_ts' as source_ts`,
+)
+
+const CURRENT = /* sql */ `select pg_catalog.pg_sequence_last_value('hq_export.current_outbox')::int as current`
+
+/** Writes a heartbeat; returns its `source_ts`, the source's clock as ISO 8601 text with microseconds. */
+async function writeBeat(client: pg.ClientBase): Promise<string> {
+  const { rows } = await client.query<{ current: 0 | 1 | 2 }>(CURRENT)
+  const beat = await client.query<{ source_ts: string }>(BEAT[rows[0]?.current ?? 0] ?? '')
+  const sourceTs = beat.rows[0]?.source_ts
+  if (sourceTs === undefined) throw new Error('a heartbeat has a time')
+  return sourceTs
+}
+
+/**
+ * The leader's heartbeat: a row every period, and what came back of it. One at a time is under way, so that an outage does not fill the
+ * outbox with them.
+ */
+export class Heartbeat {
+  readonly #periodMs: number
+  #dueAt: number
+  #sent: string | undefined
+  #echoed: string | undefined
+
+  /** @param periodMs between two heartbeats; the first comes after one period. */
+  constructor(periodMs: number) {
+    this.#periodMs = periodMs
+    this.#dueAt = performance.now() + periodMs
+  }
+
+  /** `source_ts` of the newest heartbeat that HQ has committed; undefined before the first. */
+  get echoed(): string | undefined {
+    return this.#echoed
+  }
+
+  /** Writes a heartbeat if it is time for one. True if it did: the next window holds a row that nobody changed. */
+  async beat(client: pg.ClientBase): Promise<boolean> {
+    if (this.#sent !== undefined || performance.now() < this.#dueAt) return false
+    this.#sent = await writeBeat(client)
+    return true
+  }
+
+  /** HQ has decided everything that was in the outbox when the last window was cut. */
+  echo(): void {
+    if (this.#sent === undefined) return
+    this.#echoed = this.#sent
+    this.#sent = undefined
+    this.#dueAt = performance.now() + this.#periodMs
+  }
+}
