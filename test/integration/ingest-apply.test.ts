@@ -518,3 +518,27 @@ test('the newest heartbeat of a source is kept', async () => {
   const bad = await beat('yesterday')
   expect(listed(bad)).toEqual(['0 quarantined invalid_value'])
 })
+
+test('rows of one large org are reached by their key, also before PostgreSQL has statistics', async () => {
+  const org = randomUUID()
+  const rows = Array.from({ length: 2_000 }, () =>
+    buildRow(COMPANIES, { org_id: org, entity_id: randomUUID(), record_version: '2' }),
+  )
+  const chunks = [rows.slice(0, 20), rows.slice(20, 700), rows.slice(700)]
+  for (const chunk of chunks) await deliver(gateway.url, buildEnvelope(COMPANIES, chunk))
+  const stale = rows.map((row) => ({ ...row, record_version: '1' }))
+  const { counts } = await deliver(gateway.url, buildEnvelope(COMPANIES, stale))
+  expect(counts.stale).toBe(2_000)
+
+  // A statement that goes by the org reads all of it for every row: two million entries and more.
+  const read = await waitFor('the statistics of the look-ups', async () => {
+    const { rows: found } = await client.query<{ key: number; org: number }>(
+      `select sum(idx_scan) filter (where indexrelname like '%_pkey')::int as key,
+              sum(idx_tup_read) filter (where indexrelname like '%_org_time_idx')::int as org
+       from pg_stat_user_indexes where relname = $1`,
+      [COMPANIES],
+    )
+    return (found[0]?.key ?? 0) > 4_000 && found[0]
+  })
+  expect(read.org).toBeLessThan(100_000)
+})
