@@ -1,5 +1,9 @@
+import { execFile } from 'node:child_process'
+import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { readdir, readFile } from 'node:fs/promises'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import {
   SETTING_NAMES as INGEST_SETTINGS,
@@ -16,8 +20,18 @@ import { createSecret } from '../support/pipeline.ts'
 const ROOT = join(import.meta.dirname, '..', '..')
 const DEPLOY = join(ROOT, 'deploy')
 const APPS = [
-  { app: 'outbox-relay', names: RELAY_SETTINGS, load: loadRelayConfig },
-  { app: 'hq-ingest', names: INGEST_SETTINGS, load: loadIngestConfig },
+  {
+    app: 'outbox-relay',
+    names: RELAY_SETTINGS,
+    load: loadRelayConfig,
+    health: { port: 'RELAY_METRICS_PORT', path: '/readyz' },
+  },
+  {
+    app: 'hq-ingest',
+    names: INGEST_SETTINGS,
+    load: loadIngestConfig,
+    health: { port: 'INGEST_PORT', path: '/livez' },
+  },
 ] as const
 
 interface Service {
@@ -165,3 +179,35 @@ test.each(APPS)(
     expect(instructions(dockerfile, 'HEALTHCHECK')).toHaveLength(1)
   },
 )
+
+test.each(APPS)('the health check of $app is what its program answers', async ({ app, health }) => {
+  const dockerfile = await readFile(join(DEPLOY, `${app}.Dockerfile`), 'utf8')
+  const [, command = '[]'] =
+    /CMD (\[.+\])/.exec(instructions(dockerfile, 'HEALTHCHECK')[0] ?? '') ?? []
+  const [program, ...args]: string[] = JSON.parse(command)
+  expect(program).toBe('node')
+  const asked: (string | undefined)[] = []
+  let status = 200
+  const server = createServer((request, response) => {
+    asked.push(request.url)
+    response.writeHead(status).end()
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const env = { [health.port]: String((server.address() as AddressInfo).port) }
+  const check = async () => {
+    const child = execFile(process.execPath, args, { env })
+    return (await once(child, 'exit'))[0] as number
+  }
+  try {
+    expect(await check()).toBe(0)
+    status = 503
+    expect(await check()).toBe(1)
+  } finally {
+    server.closeAllConnections()
+    server.close()
+    await once(server, 'close')
+  }
+  expect(asked).toEqual([health.path, health.path])
+  expect(await check()).toBe(1)
+})
