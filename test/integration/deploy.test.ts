@@ -1,5 +1,9 @@
+import { execFile } from 'node:child_process'
+import { once } from 'node:events'
 import { existsSync } from 'node:fs'
-import { readFile } from 'node:fs/promises'
+import { readdir, readFile } from 'node:fs/promises'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import {
   SETTING_NAMES as INGEST_SETTINGS,
@@ -16,8 +20,18 @@ import { createSecret } from '../support/pipeline.ts'
 const ROOT = join(import.meta.dirname, '..', '..')
 const DEPLOY = join(ROOT, 'deploy')
 const APPS = [
-  { app: 'outbox-relay', names: RELAY_SETTINGS, load: loadRelayConfig },
-  { app: 'hq-ingest', names: INGEST_SETTINGS, load: loadIngestConfig },
+  {
+    app: 'outbox-relay',
+    names: RELAY_SETTINGS,
+    load: loadRelayConfig,
+    health: { port: 'RELAY_METRICS_PORT', path: '/readyz' },
+  },
+  {
+    app: 'hq-ingest',
+    names: INGEST_SETTINGS,
+    load: loadIngestConfig,
+    health: { port: 'INGEST_PORT', path: '/livez' },
+  },
 ] as const
 
 interface Service {
@@ -27,6 +41,7 @@ interface Service {
   readonly volumes?: readonly string[]
   readonly ports?: readonly string[]
   readonly depends_on?: Readonly<Record<string, unknown>>
+  readonly network_mode?: string
 }
 
 interface Compose {
@@ -38,6 +53,14 @@ const compose: Compose = parse(await readFile(join(DEPLOY, 'compose.yaml'), 'utf
   merge: true,
 })
 const services = Object.entries(compose.services)
+
+interface Scraping {
+  readonly rule_files: readonly string[]
+  readonly scrape_configs: readonly {
+    readonly job_name: string
+    readonly static_configs: readonly { readonly targets: readonly string[] }[]
+  }[]
+}
 
 /** What an operator sets; everything else must stand in the file. */
 const GIVEN: Readonly<Record<string, string>> = {
@@ -51,6 +74,17 @@ function interpolate(text: string): string {
     if (value === undefined) throw new Error(`nobody sets ${name}`)
     return value
   })
+}
+
+function interpolateAll(environment: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(environment).map(([name, value]) => [name, interpolate(value)]),
+  )
+}
+
+/** What a service of compose gives its program. */
+function environmentOf(service: string): Record<string, string> {
+  return interpolateAll(compose.services[service]?.environment ?? {})
 }
 
 function linesOf(dockerfile: string): string[] {
@@ -70,10 +104,7 @@ test.each(APPS)('the settings of $app are ones that it has, and enough', ({ app,
   for (const [, { environment = {} }] of users) {
     const own = Object.keys(environment).filter((name) => !name.startsWith('OTEL_'))
     expect(names).toEqual(expect.arrayContaining(own))
-    const env = Object.fromEntries(
-      Object.entries(environment).map(([name, value]) => [name, interpolate(value)]),
-    )
-    expect(() => load(env)).not.toThrow()
+    expect(() => load(interpolateAll(environment))).not.toThrow()
   }
 })
 
@@ -94,6 +125,31 @@ test('every file, volume and service that compose names is there, and nothing li
   }
 })
 
+test('Prometheus reads what the repository ships, and reaches every port that it scrapes', async () => {
+  const { prometheus } = compose.services
+  expect(prometheus?.volumes).toContain('./prometheus:/etc/prometheus:ro')
+  const folder = join(DEPLOY, 'prometheus')
+  const scraping: Scraping = parse(await readFile(join(folder, 'prometheus.yml'), 'utf8'))
+  for (const rules of scraping.rule_files) expect(existsSync(join(folder, rules)), rules).toBe(true)
+  const targets = scraping.scrape_configs.map(({ job_name, static_configs }) => [
+    job_name,
+    static_configs.flatMap((config) => config.targets),
+  ])
+  const relay = loadRelayConfig(environmentOf('outbox-relay'))
+  const gateway = loadIngestConfig(environmentOf('hq-ingest'))
+  expect(targets).toEqual([
+    ['outbox-relay', [`127.0.0.1:${relay.metricsPort}`]],
+    ['hq-ingest', [`hq-ingest:${gateway.consolePort}`]],
+  ])
+  // The relay answers on its own 127.0.0.1 alone; the gateway on every address of its container.
+  expect(prometheus?.network_mode).toBe('service:outbox-relay')
+  expect(gateway.host).toBe('0.0.0.0')
+  const published = services.flatMap(([, { ports = [] }]) =>
+    ports.map((port) => port.split(':')[2]),
+  )
+  expect(published).not.toContain(String(gateway.consolePort))
+})
+
 test.each(APPS)(
   'the image of $app has what it runs, as nobody special, and says if it is well',
   async ({ app }) => {
@@ -109,6 +165,11 @@ test.each(APPS)(
       JSON.parse(await readFile(join(ROOT, 'apps', app, 'package.json'), 'utf8')).dependencies,
     ).filter((name) => name.startsWith('@hq-export/'))
     for (const name of ours) expect(copied).toContain(name.replace('@hq-export/', 'packages/'))
+    for (const folder of ['apps', 'packages']) {
+      for (const workspace of await readdir(join(ROOT, folder))) {
+        expect(copied).toContain(`${folder}/${workspace}/package.json`)
+      }
+    }
     const [entry] = instructions(dockerfile, 'ENTRYPOINT')
     const [program, script = ''] = JSON.parse(entry ?? '[]')
     expect(program).toBe('node')
@@ -118,3 +179,35 @@ test.each(APPS)(
     expect(instructions(dockerfile, 'HEALTHCHECK')).toHaveLength(1)
   },
 )
+
+test.each(APPS)('the health check of $app is what its program answers', async ({ app, health }) => {
+  const dockerfile = await readFile(join(DEPLOY, `${app}.Dockerfile`), 'utf8')
+  const [, command = '[]'] =
+    /CMD (\[.+\])/.exec(instructions(dockerfile, 'HEALTHCHECK')[0] ?? '') ?? []
+  const [program, ...args]: string[] = JSON.parse(command)
+  expect(program).toBe('node')
+  const asked: (string | undefined)[] = []
+  let status = 200
+  const server = createServer((request, response) => {
+    asked.push(request.url)
+    response.writeHead(status).end()
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const env = { [health.port]: String((server.address() as AddressInfo).port) }
+  const check = async () => {
+    const child = execFile(process.execPath, args, { env })
+    return (await once(child, 'exit'))[0] as number
+  }
+  try {
+    expect(await check()).toBe(0)
+    status = 503
+    expect(await check()).toBe(1)
+  } finally {
+    server.closeAllConnections()
+    server.close()
+    await once(server, 'close')
+  }
+  expect(asked).toEqual([health.path, health.path])
+  expect(await check()).toBe(1)
+})

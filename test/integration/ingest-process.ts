@@ -5,15 +5,7 @@ import { waitFor } from '../support/wait-for.ts'
 import { SECRET, SOURCE } from './ingest-client.ts'
 
 /** The command line of the gateway. */
-export const INGEST_MAIN = join(
-  import.meta.dirname,
-  '..',
-  '..',
-  'apps',
-  'hq-ingest',
-  'src',
-  'main.ts',
-)
+const INGEST_MAIN = join(import.meta.dirname, '..', '..', 'apps', 'hq-ingest', 'src', 'main.ts')
 
 /** Runs `ingest serve` as a process of its own; killed when the test ends. */
 export async function spawnGateway(

@@ -75,7 +75,7 @@ beforeAll(async () => {
   const shipped = await readFile(join(DEPLOY, 'prometheus', 'prometheus.yml'), 'utf8')
   const config = shipped
     .replaceAll('15s', '1s')
-    .replace('outbox-relay:8082', `127.0.0.1:${await privatePort(relay)}`)
+    .replace('127.0.0.1:8082', `127.0.0.1:${await privatePort(relay)}`)
     .replace('hq-ingest:8081', `127.0.0.1:${await privatePort(gateway)}`)
   await writeFile(join(folder, 'prometheus.yml'), config)
   const port = await freePort()

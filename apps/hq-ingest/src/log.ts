@@ -4,8 +4,6 @@ import {
   type LogLevel,
 } from '@hq-export/telemetry/logger.ts'
 
-export type { Logger }
-
 /** The gateway's log. */
 export function createLogger(
   level: LogLevel | 'silent' = 'info',

@@ -6,7 +6,7 @@ import { type Span, SpanKind, trace } from '@opentelemetry/api'
 import type { StoredBatch } from './batch/store-batch.ts'
 
 /** The distinct traces that wrote the rows, so that the batch leads back to each of them. */
-export function envelopeOrigins(rows: Envelope['rows']): Origins {
+function envelopeOrigins(rows: Envelope['rows']): Origins {
   const origins = new Origins((origin) => origin)
   for (const { traceparent } of rows) if (traceparent !== undefined) origins.add(traceparent)
   return origins

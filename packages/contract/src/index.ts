@@ -6,7 +6,6 @@ export {
   ENTITY_TYPES,
   type Semantics,
 } from './dataset.ts'
-export { renderDatasetTables } from './dataset-tables.ts'
 export {
   type CarriedDataset,
   carriedDataset,
@@ -22,7 +21,6 @@ export {
 export {
   type Envelope,
   type EnvelopeRow,
-  EPOCH_PATTERN,
   envelopeSchema,
   parseEnvelope,
   SOURCE_PATTERN,
@@ -89,11 +87,6 @@ export {
   verify,
 } from './verify.ts'
 export {
-  INT8_PATTERN,
-  NUMERIC_PATTERN,
-  REFERENCE_PATTERN,
   TIMESTAMP_PATTERN,
   UUID_PATTERN,
-  wireValueSchema,
-  XID_PATTERN,
 } from './wire-value.ts'

@@ -13,10 +13,10 @@ export const UUID_PATTERN = /^[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{1
  * A decimal number as `numeric::text` prints it: no exponent, no leading zeros, no negative zero, because
  * PostgreSQL would store these as another text. NaN and infinities are refused.
  */
-export const NUMERIC_PATTERN = /^(?!-0(?:\.0*)?$)-?(?:0|[1-9]\d{0,131071})(?:\.\d{1,16383})?$/
+const NUMERIC_PATTERN = /^(?!-0(?:\.0*)?$)-?(?:0|[1-9]\d{0,131071})(?:\.\d{1,16383})?$/
 
 /** An int8 in canonical form: no leading zeros, no `-0`; the range is checked apart. */
-export const INT8_PATTERN = /^(?:0|-?[1-9]\d{0,18})$/
+const INT8_PATTERN = /^(?:0|-?[1-9]\d{0,18})$/
 
 /**
  * ISO 8601 with explicit offset and 0 to 6 fraction digits, as `to_json(timestamptz)` prints it for the years
@@ -29,13 +29,13 @@ export const TIMESTAMP_PATTERN =
  * A transaction id (`xid8`) as text, the range checked apart. Leading zeros are refused, because PostgreSQL
  * reads them as octal: `'010'::xid8` is 8.
  */
-export const XID_PATTERN = /^(?:0|[1-9]\d{0,19})$/
+const XID_PATTERN = /^(?:0|[1-9]\d{0,19})$/
 
 /**
  * A URI or an opaque path: 1 to 1,024 characters, none of those that a URI must escape (RFC 3986: space, control characters,
  * `"<>\^`{|}`), no `[` at its start, which is how JSON would begin, and no `data:`, which is the payload itself.
  */
-export const REFERENCE_PATTERN = /^(?!\[|[dD][aA][tT][aA]:)[^\s\p{Cc}"<>\\^`{|}]{1,1024}$/u
+const REFERENCE_PATTERN = /^(?!\[|[dD][aA][tT][aA]:)[^\s\p{Cc}"<>\\^`{|}]{1,1024}$/u
 
 const INT4_MIN = -2_147_483_648
 const INT4_MAX = 2_147_483_647

@@ -2,7 +2,7 @@ import { parseTraceparent } from '@hq-export/contract'
 import { type Context, type Link, ROOT_CONTEXT, type SpanContext, trace } from '@opentelemetry/api'
 
 /** Traces that one batch leads to at most; OpenTelemetry's default limit of links per span. */
-export const MAX_ORIGINS = 128
+const MAX_ORIGINS = 128
 
 /** A sampled trace of the application that wrote rows of a batch. */
 export interface Origin {

@@ -20,7 +20,7 @@ export interface KeyTiming {
   readonly useIntervalMs: number
 }
 
-export const KEY_TIMING: KeyTiming = {
+const KEY_TIMING: KeyTiming = {
   refreshMs: 2_000,
   staleAfterMs: 5_000,
   queryTimeoutMs: 2_000,

@@ -14,7 +14,7 @@ export interface GeneratedTrigger {
 }
 
 /** Start of every trigger name of ours; the dataset's number follows, because one table may feed several datasets. */
-export const TRIGGER_PREFIX = 'hq_export_'
+const TRIGGER_PREFIX = 'hq_export_'
 
 function trigger(
   bound: BoundDataset,
