@@ -9,6 +9,8 @@ const KEPT_LINES = 25
 const STOP_TIMEOUT_MS = 30_000
 const LINE_POLL_MS = 5
 
+const NODE_COMPILE_CACHE = join(ROOT, 'node_modules', '.cache', 'node-compile')
+
 /** How to start one of our command lines. */
 export interface ProgramOptions {
   readonly name: string
@@ -44,7 +46,8 @@ export class Program implements AsyncDisposable {
     }
     this.#child = spawn(process.execPath, [...profile, join(ROOT, entry), ...args], {
       cwd: ROOT,
-      env: { ...env },
+      // As the images in deploy/ have it.
+      env: { ...env, NODE_COMPILE_CACHE },
       stdio: ['ignore', 'pipe', 'pipe'],
     })
     this.#ended = new Promise((resolve) => {
