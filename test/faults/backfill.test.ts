@@ -7,8 +7,8 @@ import { insertCompany, insertOrg, insertRun } from '../support/reference-rows.t
 import { waitFor } from '../support/wait-for.ts'
 import { Writers } from '../support/writers.ts'
 
-const COMPANIES = 6_000
-const EVENTS = 3_000
+const COMPANIES = 12_000
+const EVENTS = 8_000
 /** The run of the events, too. */
 const TOTAL = 1 + EVENTS + COMPANIES
 
@@ -67,6 +67,18 @@ async function recorded(): Promise<Recorded> {
 /** Waits until the checkpoint has passed this many rows. */
 async function progressBeyond(rows: number): Promise<void> {
   await waitFor(`a checkpoint beyond ${rows} rows`, async () => (await recorded()).scanned > rows)
+}
+
+/** Waits until whoever executes the backfill has written its progress again, and read its state with that. */
+async function progressIsSaved(): Promise<void> {
+  const activeMs = async () => {
+    const { rows } = await pipeline.dx.query<{ ms: number }>(
+      `select (progress->>'activeMs')::float8 as ms from hq_export.backfill order by id desc limit 1`,
+    )
+    return rows[0]?.ms ?? 0
+  }
+  const before = await activeMs()
+  await waitFor('progress to be saved', async () => (await activeMs()) > before)
 }
 
 /**
@@ -205,9 +217,10 @@ test('pause keeps the checkpoint, resume goes on from there, cancel ends it, who
     await progressBeyond(EVENTS)
     expect(await steer('pause')).toMatchObject({ exitCode: 0 })
     // What waits for HQ is let go only once its executor has heard of the pause, or it would all be done.
+    for (let looks = 0; looks < 2; looks++) await progressIsSaved()
+    await letGo()
     expect(await command.exited()).toBe(2)
     if (relay !== undefined) await says(relay, 'the work on a backfill has ended')
-    await letGo()
     expect(command.lines.join('\n')).toContain('backfill resume')
     const paused = await recorded()
     expect(paused.state).toBe('paused')
