@@ -78,6 +78,24 @@ function probesOf(dataset: VersionedDataset, rows: readonly AcceptedRow[]): stri
   )
 }
 
+/** Upserts that a session has made of each dataset. */
+const upsertsOf = new WeakMap<pg.PoolClient, Map<string, number>>()
+/** Later plans would be the same: the table has shown its size. */
+const LAST_PLAN = 12
+
+/**
+ * Name under which the statement is parsed and planned once per session, again at its 2nd, 4th, 8th .. use. While a table is empty, every index
+ * of it costs the same, and the plan may look an entity up among all rows of its org; kept, that is quadratic until somebody analyzes. A plan
+ * made at twice the size sees the difference, so a wrong one never serves longer than the session has been up.
+ */
+function statementName(client: pg.PoolClient, dataset: VersionedDataset): string {
+  const counts = upsertsOf.get(client) ?? new Map<string, number>()
+  const count = (counts.get(dataset.name) ?? 0) + 1
+  counts.set(dataset.name, count)
+  upsertsOf.set(client, counts)
+  return `upsert ${dataset.name} ${Math.min(Math.floor(Math.log2(count)), LAST_PLAN)}`
+}
+
 /** Upserts rows of one dataset, each key at most once among them. */
 export async function upsertRows(
   client: pg.PoolClient,
@@ -88,8 +106,7 @@ export async function upsertRows(
   const text = upsertStatement(dataset)
   if (text === undefined) throw new TypeError(`${dataset.name} has no versions`)
   const { rows: answers } = await client.query<Upserted>({
-    // Named, so that it is parsed and planned once per session.
-    name: `upsert ${dataset.name}`,
+    name: statementName(client, dataset),
     text,
     values: [
       ...columnArrays(dataset, rows),
