@@ -182,8 +182,13 @@ test('a live system of full size arrives as a whole while it works on, its chang
   const seconds = (endedAt - beganAt) / 1000
   say(`backfill: ${JSON.stringify(counts)} in ${seconds.toFixed(1)} s`)
   say(`live writes: ${JSON.stringify(system.counts)}, the bulk from ${scanned} scanned rows on`)
-  const p99 = sayLatency('beside the backfill', pulse.beats, beganAt, bulkAt)
-  sayLatency('beside the backfill and behind the bulk', pulse.beats, bulkAt, endedAt)
+  const calm = sayLatency('beside the backfill', pulse.beats, beganAt, bulkAt)
+  const behindBulk = sayLatency(
+    'beside the backfill and behind the bulk',
+    pulse.beats,
+    bulkAt,
+    endedAt,
+  )
 
   const snapshots = await expectAllArrived([cast.leaverId])
   await expectLeft(cast.leaverId, { entities: 2_000, runs: leaverRuns, events: leaverRuns })
@@ -215,7 +220,8 @@ test('a live system of full size arrives as a whole while it works on, its chang
   const repeated = JSON.parse(again.output.split('\n').at(-1) ?? '')
   expect(repeated.counts.duplicate).toBe(repeated.counts.received)
   say(`again: ${JSON.stringify(repeated.counts)} in ${repeated.active_s} s`)
-  expect(p99).toBeLessThan(MAX_P99_MS)
+  expect(calm).toBeLessThan(MAX_P99_MS)
+  expect(behindBulk).toBeLessThan(MAX_P99_MS)
 })
 
 test('I1, I3: a relay that is killed again and again in the midst of a backfill of full size loses and doubles nothing', async () => {
