@@ -7,6 +7,7 @@ import { installHistory } from '@hq-export/demo/history/install-history.ts'
 import { MIGRATIONS_FOLDER } from '@hq-export/outbox-relay/migrate.ts'
 import type pg from 'pg'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { allSettled } from '../support/live-shape/all-settled.ts'
 import { fillLiveShape } from '../support/live-shape/fill-live-shape.ts'
 import { createLiveDatabase, writeLiveBinding } from '../support/live-shape/live-databases.ts'
 import {
@@ -20,7 +21,6 @@ import {
   updateLiveEntity,
 } from '../support/live-shape/live-rows.ts'
 import { Pipeline } from '../support/pipeline.ts'
-import { waitFor } from '../support/wait-for.ts'
 
 const SETTLE_SECONDS = 1
 
@@ -59,19 +59,6 @@ async function recordVersions(client: pg.Client): Promise<void> {
        where key in (${names('company')}) and entity_type = 'company' or key in (${names('person')}) and entity_type = 'person')
         as canonical_payload_json, captured_at, source_run_id
     from demo.entity_history`)
-}
-
-/** Waits until nothing settles and nothing waits. */
-async function settled(): Promise<void> {
-  await waitFor('the settle list to be exported', async () => {
-    const { rowCount } = await pipeline.dx.query(
-      `select from hq_export.settle p
-       where p.dataset = 1 and not exists (
-         select from hq_export.settled m where p.due_at <= m.due_before and pg_visible_in_snapshot(p.xid, m.seen))`,
-    )
-    return rowCount === 0
-  })
-  await pipeline.settled()
 }
 
 async function expectEqualSides(): Promise<void> {
@@ -153,7 +140,7 @@ test('I1: what the live system writes is in HQ, row by row and column by column,
   // Bulk: hundreds of rows of all five tables in statements of their own.
   await fillLiveShape(dx, { orgs: 3, companies: 200, persons: 50, runs: 150 })
 
-  await settled()
+  await allSettled(pipeline)
   await expectEqualSides()
   expect(
     await countHq('dx_operation_runs_v1', "outcome = 'not_found' and status = 'succeeded'"),
@@ -180,7 +167,7 @@ test('a tenant that leaves: its entities are deleted in HQ, its history stays', 
   await insertLivePerson(dx, orgId)
   // Runs are not due yet: they go out by the delete that cascades to them.
   await dx.query('delete from ops.orgs where id = $1', [orgId])
-  await settled()
+  await allSettled(pipeline)
   const of = (rest: string) => `org_id = '${orgId}'${rest}`
   expect(await countHq('dx_company_entities_v1', of(' and _dx_deleted_at is not null'))).toBe(5)
   expect(await countHq('dx_person_entities_v1', of(' and _dx_deleted_at is not null'))).toBe(1)

@@ -10,6 +10,14 @@ export interface LiveShapeSize {
   readonly runs: number
 }
 
+/** Sizes that were asked of the live system's exporter; filled in seconds. */
+export const LARGE_LIVE_SHAPE: LiveShapeSize = {
+  orgs: 5,
+  companies: 50_000,
+  persons: 5_000,
+  runs: 20_000,
+}
+
 /*
  * Every value follows from the number n of its row, so two fills of one size are equal except for their time. Among them
  * is what a binding may trip over: entities without tenant company, without payload, with a provider's body in

@@ -6,17 +6,19 @@ import type { BackfillSelection } from './selection.ts'
 /** Class 22: PostgreSQL cannot read a value that was given. */
 const DATA_EXCEPTION = '22'
 
+/** Word for every dataset. A parser that gave null for it would not do: commander takes null for an option without a value. */
+const ALL = 'all'
+
 /** What the options of a command say is to be sent. */
 export interface SelectionOptions {
-  readonly dataset: string | null
+  readonly dataset: string
   readonly since?: string
   readonly until?: string
   readonly org?: string
 }
 
-function parseDataset(text: string): string | null {
-  if (text === 'all') return null
-  if (isDatasetName(text)) return text
+function parseDataset(text: string): string {
+  if (text === ALL || isDatasetName(text)) return text
   throw new InvalidArgumentError(
     `must be all or one of ${DATASETS.map(({ name }) => name).join(', ')}`,
   )
@@ -30,7 +32,7 @@ function parseOrg(text: string): string {
 /** Adds `--dataset`, `--since`, `--until` and `--org` to a command. */
 export function withSelection(command: Command): Command {
   return command
-    .option('--dataset <name>', 'a dataset of the contract, or all', parseDataset, null)
+    .option('--dataset <name>', 'a dataset of the contract, or all', parseDataset, ALL)
     .option('--since <timestamp>', 'only rows created or updated at this moment or later')
     .option('--until <timestamp>', 'only rows created or updated before this moment')
     .option('--org <uuid>', 'only rows of this tenant', parseOrg)
@@ -67,5 +69,10 @@ export async function readSelection(
   const [found] = bounds.rows
   if (found === undefined) throw new Error('the bounds were read')
   if (found.empty) return command.error('error: --since must be earlier than --until')
-  return { dataset, since: found.since, until: found.until, orgId: org ?? null }
+  return {
+    dataset: dataset === ALL ? null : dataset,
+    since: found.since,
+    until: found.until,
+    orgId: org ?? null,
+  }
 }
