@@ -13,7 +13,7 @@ const IS_ACKED = /* sql */ `
 select pg_catalog.pg_visible_in_snapshot($1::xid8, acked) as acked from hq_export.ack order by id desc limit 1`
 
 const SIZE = /* sql */ `
-select (select count(*)::int from (${TABLES.map((table) => `select from ${table}`).join(' union all ')}) o) as rows,
+select (select count(*)::int from (${TABLES.map((table) => `select from ${table} where dataset <> 0`).join(' union all ')}) o) as rows,
        (select sum(pg_catalog.pg_total_relation_size(name::regclass))::float8
         from unnest($1::text[]) name) as bytes,
        (select coalesce(sum(n_dead_tup), 0)::int from pg_catalog.pg_stat_user_tables
@@ -62,7 +62,7 @@ export async function isAcked(dx: pg.ClientBase, xid: string): Promise<boolean> 
   return rows[0]?.acked ?? false
 }
 
-/** Rows and bytes of the three tables with index and TOAST, and dead tuples in the whole schema. */
+/** Rows of the three tables, without heartbeats, their bytes with index and TOAST, and dead tuples in the whole schema. */
 export async function outboxSize(
   dx: pg.ClientBase,
 ): Promise<{ rows: number; bytes: number; dead: number }> {

@@ -41,7 +41,7 @@ async function run(options: BenchOptions): Promise<Measurement> {
     await new Promise((resolve) => setTimeout(resolve, STATISTICS_DELAY_MS))
     const { bytes, dead } = await outboxSize(client)
     outbox.push(
-      `outbox: ${Math.round(full.bytes / 1e6)} MB when drained; ${seconds} s later rotated empty, ${bytes / 1e6} MB, n_dead_tup ${dead}`,
+      `outbox: ${Math.round(full.bytes / 1e6)} MB when drained; ${seconds} s later rotated, ${bytes / 1e6} MB, n_dead_tup ${dead}`,
     )
   }
 
