@@ -8,6 +8,7 @@ import { assertCount } from './assert-count.ts'
 import { fillPlainCompanies, upsertPlainCompanies } from './company-entities.ts'
 import { EVENTS_DATASET } from './drain-events.ts'
 import { NativeReplication } from './native-replication.ts'
+import { WrongResultError } from './scenario.ts'
 import { type BenchServers, settleServers } from './servers.ts'
 import { timedRate } from './timed-rate.ts'
 import { ROWS_PER_BATCH } from './wire-batches.ts'
@@ -50,7 +51,58 @@ export async function copyEvents(
   return rate
 }
 
-/** Upserts a new version of every company into a table with the dataset's indexes; returns rows per second. */
+const COMPANY_COLUMNS = datasetByName(COMPANIES_DATASET).columns.map(({ name }) => name)
+
+/** The companies as they are now, as JSON texts, one for each batch. */
+export async function readJsonTexts(dx: pg.Client): Promise<string[]> {
+  const { rows } = await dx.query<{ text: string }>(
+    `select pg_catalog.json_agg(pg_catalog.row_to_json(c))::text as text
+     from (select ${COMPANY_COLUMNS.join(', ')}, pg_catalog.row_number() over (order by org_id, entity_id) - 1 as n
+           from hq_export.${COMPANIES_DATASET}) c
+     group by n / ${ROWS_PER_BATCH}`,
+  )
+  return rows.map((row) => row.text)
+}
+
+/**
+ * Upserts the texts, a transaction each, into a table with the dataset's indexes that has an older version of every row: what a client of
+ * HQ without a gateway would send; returns rows per second.
+ */
+export async function upsertTexts(
+  servers: BenchServers,
+  texts: readonly string[],
+  rows: number,
+  signal: AbortSignal,
+): Promise<number> {
+  await using native = new NativeReplication(servers, COMPANIES_DATASET)
+  const { table } = native
+  await native.prepare((client) => fillPlainCompanies(client, table, rows))
+  await settleServers(servers)
+  const columns = COMPANY_COLUMNS.join(', ')
+  const assigned = COMPANY_COLUMNS.filter((name) => name !== 'org_id' && name !== 'entity_id')
+    .map((name) => `${name} = excluded.${name}`)
+    .join(', ')
+  const statement = `insert into ${table} as t (${columns})
+select ${columns} from pg_catalog.json_populate_recordset(null::${table}, $1::json)
+on conflict (org_id, entity_id) do update set ${assigned}
+where t.record_version < excluded.record_version`
+  let written = 0
+  const rate = await timedRate(rows, async () => {
+    for (const text of texts) {
+      signal.throwIfAborted()
+      const { rowCount } = await servers.hq.client.query({
+        name: 'upsert-texts',
+        text: statement,
+        values: [text],
+      })
+      written += rowCount ?? 0
+    }
+  })
+  if (written !== rows) throw new WrongResultError(`${written} of ${rows} rows were upserted`)
+  return rate
+}
+
+/** Upserts a new version of every company, computed in the statement, into a table with the dataset's indexes; returns rows per second. */
 export async function upsertCompanies(
   servers: BenchServers,
   rows: number,
