@@ -1,4 +1,4 @@
-import { setTimeout as delay } from 'node:timers/promises'
+import { Watcher } from '@hq-export/telemetry/watcher.ts'
 import type { Meter } from '@opentelemetry/api'
 import type pg from 'pg'
 import type { Logger } from 'pino'
@@ -57,32 +57,16 @@ async function read(client: pg.ClientBase): Promise<HqReading> {
 }
 
 /** Reads HQ's own state every 15 s on a session of its own, so that a scrape never waits for the database. */
-export class HqWatcher {
-  readonly #databaseUrl: string
-  readonly #log: Logger
-  readonly #stopping = new AbortController()
-  #reading: HqReading | undefined
-  readonly #periodMs: number
-  #running: Promise<void> | undefined
-
+export class HqWatcher extends Watcher<pg.Client, HqReading> {
   constructor(databaseUrl: string, log: Logger, periodMs: number = PERIOD_MS) {
-    this.#databaseUrl = databaseUrl
-    this.#log = log
-    this.#periodMs = periodMs
-  }
-
-  /** The last reading; undefined where HQ cannot be read. */
-  get reading(): HqReading | undefined {
-    return this.#reading
-  }
-
-  start(): void {
-    this.#running ??= this.#run()
-  }
-
-  async stop(): Promise<void> {
-    this.#stopping.abort()
-    await this.#running
+    super({
+      open: () => connectPlain(databaseUrl),
+      read,
+      close: (client) => client.end(),
+      onFailure: ({ code }) => log.warn({ code }, 'HQ cannot be observed; trying again'),
+      log,
+      periodMs,
+    })
   }
 
   /** Registers the gauges over the last reading; absent where HQ cannot be read. */
@@ -90,14 +74,14 @@ export class HqWatcher {
     const sinceReading = ({ readAt }: HqReading) => (performance.now() - readAt) / 1000
     meter
       .createObservableGauge('hq.ingest.database.up', { description: '1 while HQ can be read' })
-      .addCallback((result) => result.observe(this.#reading === undefined ? 0 : 1))
+      .addCallback((result) => result.observe(this.reading === undefined ? 0 : 1))
     meter
       .createObservableGauge('hq.ingest.quarantine.depth', {
         unit: '{row}',
         description: 'rows in quarantine that nobody resolved',
       })
       .addCallback((result) => {
-        for (const { dataset, depth } of this.#reading?.quarantine ?? []) {
+        for (const { dataset, depth } of this.reading?.quarantine ?? []) {
           result.observe(depth, { dataset })
         }
       })
@@ -107,7 +91,7 @@ export class HqWatcher {
         description: 'how long the oldest of them waits',
       })
       .addCallback((result) => {
-        const reading = this.#reading
+        const reading = this.reading
         if (reading === undefined) return
         for (const { dataset, age_s } of reading.quarantine) {
           result.observe(age_s + sinceReading(reading), { dataset })
@@ -119,7 +103,7 @@ export class HqWatcher {
         description: 'since the newest heartbeat of a source arrived',
       })
       .addCallback((result) => {
-        const reading = this.#reading
+        const reading = this.reading
         if (reading === undefined) return
         for (const { source, age_s } of reading.heartbeats) {
           result.observe(age_s + sinceReading(reading), { source })
@@ -131,43 +115,11 @@ export class HqWatcher {
         description: 'until the last key of a source ends; absent where one has no end',
       })
       .addCallback((result) => {
-        const reading = this.#reading
+        const reading = this.reading
         if (reading === undefined) return
         for (const { source, expiry_s } of reading.keys) {
           result.observe(expiry_s - sinceReading(reading), { source })
         }
       })
-  }
-
-  async #run(): Promise<void> {
-    const { signal } = this.#stopping
-    while (!signal.aborted) {
-      try {
-        await this.#watch(signal)
-      } catch (error) {
-        if (signal.aborted) return
-        this.#reading = undefined
-        this.#log.warn(
-          { code: (error as { code?: string }).code },
-          'HQ cannot be observed; trying again',
-        )
-        await delay(this.#periodMs, undefined, { signal }).catch(() => {})
-      }
-    }
-  }
-
-  /** Reads on one session until it is lost. */
-  async #watch(signal: AbortSignal): Promise<void> {
-    const client = await connectPlain(this.#databaseUrl)
-    try {
-      while (!signal.aborted) {
-        this.#reading = await read(client)
-        await delay(this.#periodMs, undefined, { signal }).catch(() => {})
-      }
-    } finally {
-      await client.end().catch((error: Error) => {
-        this.#log.debug({ reason: error.message }, 'closing what was lost')
-      })
-    }
   }
 }
