@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { datasetByName } from '@hq-export/contract'
 import { bind } from '@hq-export/outbox-relay/binding/bind.ts'
+import { closeHistories } from '@hq-export/outbox-relay/binding/close-histories.ts'
 import { migrate } from '@hq-export/outbox-relay/migrate.ts'
 import type pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -9,6 +10,8 @@ import {
   installReferenceSchema,
   type TestDatabase,
 } from '../support/databases.ts'
+import { createLiveDatabase } from '../support/live-shape/live-databases.ts'
+import { insertLiveCompany, insertLiveOrg } from '../support/live-shape/live-rows.ts'
 import { insertCompany, insertOrg, insertPerson } from '../support/reference-rows.ts'
 import { waitFor } from '../support/wait-for.ts'
 import { type Captured, capturing, ofDataset } from './capture-rows.ts'
@@ -346,4 +349,89 @@ test('an empty table has no history to complete: nothing is added to its capture
     'hq_export_4_replaced',
   ])
   expect(await bind(empty.url, 'reference')).toMatchObject({ changed: false })
+})
+
+test('triggers of a complete history give way to whoever reads the table, and go once that is over; writers never wait for long', async () => {
+  await using bound = await unboundDatabase()
+  const [client, reader] = [await bound.connect(), await bound.connect()]
+  const orgId = await insertOrg(client)
+  await insertCompany(client, orgId)
+  await bind(bound.url, 'reference')
+  expect(await closeHistories(bound.url)).toEqual({ kind: 'nothing' })
+  await client.query(`update hq_export.binding set history_complete_at = now() where number = 3`)
+  await reader.query(`begin; select from ${table}`)
+  const closing = { lockWaitMs: 20, attempts: 2 }
+  const pauses: unknown[] = []
+  const sleep = async () => {
+    pauses.push(await client.query(`update ${table} set record_version = record_version + 1`))
+  }
+  const left = { kind: 'left', datasets: [COMPANIES], why: 'their tables were busy' }
+  expect(await closeHistories(bound.url, { ...closing, sleep })).toEqual(left)
+  expect(pauses).toHaveLength(1)
+  expect(
+    await closeHistories(bound.url, { ...closing, sleep: () => reader.query('commit') }),
+  ).toMatchObject({ kind: 'closed' })
+  expect(await closeHistories(bound.url)).toEqual({ kind: 'nothing' })
+  const { rows } = await client.query(
+    `select proname from pg_proc where proname ~ '_(replaced|emptied)$'
+     union all select tgname from pg_trigger where tgname ~ '_(replaced|emptied)$'`,
+  )
+  expect(rows).toEqual([])
+})
+
+test('a version comes from the history table or from its capture, never from both', async () => {
+  await using live = await createLiveDatabase()
+  const client = await live.connect()
+  const orgId = await insertLiveOrg(client)
+  const entityId = await insertLiveCompany(client, orgId, {
+    created_at: '2020-01-01',
+    record_version: 2,
+  })
+  await bind(live.url, 'data-engine-x')
+  // The source noted both before, and the second only becomes visible now.
+  for (const version of [1, 2]) {
+    await client.query(
+      `insert into entities.entity_snapshots (entity_type, org_id, entity_id, record_version, canonical_payload, captured_at)
+       values ('company', $1, $2, $3, '{}', '2021-01-01')`,
+      [orgId, entityId, version],
+    )
+  }
+  const rows = await capturing(client, () =>
+    client.query(`update ${table} set canonical_name = 'x', record_version = 3`),
+  )
+  const captured = ofDataset(rows, SNAPSHOTS).map(({ row }) => row.record_version)
+  expect(captured.toSorted()).toEqual(['2', '3'])
+  const { rows: viewed } = await client.query(
+    `select record_version from hq_export.${SNAPSHOTS} order by 1`,
+  )
+  expect(viewed).toEqual([{ record_version: '1' }, { record_version: '3' }])
+})
+
+test('an installation that was there before the migration: what was backfilled as a whole is complete, the rest begins with the next bind', async () => {
+  await using older = await unboundDatabase()
+  const client = await older.connect()
+  const orgId = await insertOrg(client)
+  await insertCompany(client, orgId)
+  await insertPerson(client, orgId)
+  await bind(older.url, 'reference')
+  await client.query(`
+    drop function hq_export.capture_${COMPANIES}_replaced, hq_export.capture_${COMPANIES}_emptied,
+      hq_export.capture_${PERSONS}_replaced, hq_export.capture_${PERSONS}_emptied cascade;
+    drop table hq_export.captured_from cascade;
+    alter table hq_export.binding drop column history_complete_at;
+    delete from hq_export.migration where name = '0009_complete_history';
+    insert into hq_export.backfill (state, finished_at, since, progress) values
+      ('completed', now(), null, '{"passes": [{"dataset": "${COMPANIES}", "snapshots": "current"}]}'),
+      ('completed', now(), '2020-01-01', '{"passes": [{"dataset": "${PERSONS}", "snapshots": "current"}]}')`)
+  await migrate(older.url)
+  await bind(older.url, 'reference')
+  const { rows } = await client.query(
+    `select b.number, b.history_complete_at is not null as complete,
+            exists (select from pg_trigger where tgname = format('hq_export_%s_replaced', b.number)) as keeps
+     from hq_export.binding b where b.number in (3, 4) order by 1`,
+  )
+  expect(rows).toEqual([
+    { number: 3, complete: true, keeps: false },
+    { number: 4, complete: false, keeps: true },
+  ])
 })
