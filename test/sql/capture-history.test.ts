@@ -349,6 +349,18 @@ test('an empty table has no history to complete: nothing is added to its capture
     'hq_export_4_replaced',
   ])
   expect(await bind(empty.url, 'reference')).toMatchObject({ changed: false })
+
+  // Of the other, what cannot be projected is kept raw, and no write fails.
+  await client.query('alter table entities.person_entities drop column last_run_id')
+  const captured = await capturing(client, async () => {
+    await client.query(`update entities.person_entities set full_name = 'u'`)
+    await client.query('truncate entities.person_entities')
+  })
+  const raw = { dataset: PERSONS, row: { org_id: orgId } }
+  expect(ofDataset(captured, SNAPSHOTS)).toMatchObject([
+    { sqlstate: '42703', deleted: false, row: { ...raw, version: '1' } },
+    { sqlstate: '42703', deleted: false, row: { ...raw, version: null } },
+  ])
 })
 
 test('triggers of a complete history give way to whoever reads the table, and go once that is over; writers never wait for long', async () => {
@@ -357,7 +369,7 @@ test('triggers of a complete history give way to whoever reads the table, and go
   const orgId = await insertOrg(client)
   await insertCompany(client, orgId)
   await bind(bound.url, 'reference')
-  expect(await closeHistories(bound.url)).toEqual({ kind: 'nothing' })
+  expect(await closeHistories(client, bound.url)).toEqual({ kind: 'nothing' })
   await client.query(`update hq_export.binding set history_complete_at = now() where number = 3`)
   await reader.query(`begin; select from ${table}`)
   const closing = { lockWaitMs: 20, attempts: 2 }
@@ -366,12 +378,12 @@ test('triggers of a complete history give way to whoever reads the table, and go
     pauses.push(await client.query(`update ${table} set record_version = record_version + 1`))
   }
   const left = { kind: 'left', datasets: [COMPANIES], why: 'their tables were busy' }
-  expect(await closeHistories(bound.url, { ...closing, sleep })).toEqual(left)
+  expect(await closeHistories(client, bound.url, { ...closing, sleep })).toEqual(left)
   expect(pauses).toHaveLength(1)
   expect(
-    await closeHistories(bound.url, { ...closing, sleep: () => reader.query('commit') }),
+    await closeHistories(client, bound.url, { ...closing, sleep: () => reader.query('commit') }),
   ).toMatchObject({ kind: 'closed' })
-  expect(await closeHistories(bound.url)).toEqual({ kind: 'nothing' })
+  expect(await closeHistories(client, bound.url)).toEqual({ kind: 'nothing' })
   const { rows } = await client.query(
     `select proname from pg_proc where proname ~ '_(replaced|emptied)$'
      union all select tgname from pg_trigger where tgname ~ '_(replaced|emptied)$'`,

@@ -136,7 +136,8 @@ addBackfillCommands(program, {
     process.exitCode = UNKNOWN
   },
   loadConfig: () => loadConfig(env),
-  closeHistories: () => closeHistories(loadDatabaseUrl(env), { attempts: CLOSING_ATTEMPTS }),
+  closeHistories: (client) =>
+    closeHistories(client, loadDatabaseUrl(env), { attempts: CLOSING_ATTEMPTS }),
   createErrorLog,
   terminal: {
     isTTY: process.stderr.isTTY,

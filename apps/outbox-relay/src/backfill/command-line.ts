@@ -16,7 +16,7 @@ export interface BackfillCommandLine extends CommandLine {
   readonly createErrorLog: () => Logger
   readonly terminal: Terminal
   /** Takes out the triggers of histories that are complete, as the login role. */
-  readonly closeHistories: () => Promise<HistoryClosing>
+  readonly closeHistories: (client: pg.ClientBase) => Promise<HistoryClosing>
   /** From now on Ctrl-C and SIGTERM abort the signal instead of the process. */
   readonly interruptible: () => AbortSignal
 }
@@ -84,7 +84,7 @@ export async function followOnCommandLine(
     id,
   ).finally(() => display.end())
   if (end.record.state === 'completed') {
-    const closing = describeClosing(await closeHistories())
+    const closing = describeClosing(await closeHistories(client))
     if (closing !== undefined) terminal.write(`${closing}\n`)
   }
   report(end, isJson, commandLine)

@@ -6,6 +6,7 @@ export interface BoundBefore {
   readonly dataset: string
   readonly table: string
   readonly settles: boolean
+  readonly hasSnapshots: boolean
   /** Since when every change of it is captured. */
   readonly capturedSince: string
   /** Since when every version of its entities is exported; null while triggers keep those that are replaced. */
@@ -14,6 +15,7 @@ export interface BoundBefore {
 
 const BOUND_BEFORE = /* sql */ `
 select b.dataset, b.source_table as "table", pg_catalog.jsonb_exists(b.definition, 'settle') as settles,
+       pg_catalog.jsonb_exists(b.definition, 'snapshot') as "hasSnapshots",
        b.captured_since::text as "capturedSince", b.history_complete_at::text as "historyCompleteAt"
 from hq_export.binding b`
 

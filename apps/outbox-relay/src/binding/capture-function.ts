@@ -1,8 +1,9 @@
-import { type Dataset, datasetByName } from '@hq-export/contract'
+import { datasetByName } from '@hq-export/contract'
 import pg from 'pg'
-import { type BoundDataset, SNAPSHOTS_DATASET } from './binding-schema.ts'
+import type { BoundDataset } from './binding-schema.ts'
 import { BODY_QUOTE } from './binding-values.ts'
 import { readsOtherRows } from './joins.ts'
+import { insertRaw, type RawRows, rawNumber, VERSION } from './raw-rows.ts'
 import { BASES } from './version-bases.ts'
 
 /** What fires a generated function. */
@@ -28,19 +29,7 @@ export interface GeneratedFunction {
   readonly untilComplete?: string
 }
 
-/** Where the rows of a firing come from when they have to be kept raw. */
-export type RawRows =
-  | { readonly kind: 'transition'; readonly table: 'n' | 'o' }
-  | { readonly kind: 'record'; readonly record: 'new' | 'old' }
-  | { readonly kind: 'table' }
-  /** Versions of the past; the raw row says of which dataset, and as which exported version. */
-  | { readonly kind: 'versions'; readonly of: 'old' | 'table' }
-  | { readonly kind: 'none' }
-
 const OUTBOX_TABLES = [0, 1, 2]
-const SNAPSHOTS = datasetByName(SNAPSHOTS_DATASET).number
-/** Variable of a capture function: exported version of a row that is replaced. */
-export const VERSION = 'v_version'
 
 /** `hq_export.capture_<dataset>_<event>`. */
 export function functionName(dataset: string, event: CaptureEvent): string {
@@ -55,37 +44,6 @@ export function insertIntoCurrent(insert: (table: string) => string): string {
   return `case pg_sequence_last_value('hq_export.current_outbox')
 ${branches.join('\n')}
 end case;`
-}
-
-/** JSON text of a version that could not be projected: its dataset, its exported version (null where that is not known), its row. */
-function rawVersion(dataset: string, version: string, row: string): string {
-  return `json_build_object('dataset', '${dataset}', 'version', ${version}, 'row', row_to_json(${row}))::text`
-}
-
-/** Dynamic on purpose: it runs only after the static insert has failed, and keeps every function a third shorter. */
-function insertRaw({ name, number }: Dataset, isDeleted: boolean, rows: RawRows): string {
-  const insert = `insert into hq_export.outbox_%s (dataset, deleted, sqlstate, traceparent, body)`
-  const values = `${number}, ${isDeleted}, $1, hq_export.current_traceparent()`
-  const current = `pg_sequence_last_value('hq_export.current_outbox')`
-  switch (rows.kind) {
-    case 'transition':
-      return `execute format('${insert} select ${values}, row_to_json(r)::text from ${rows.table} r',
-        ${current}) using v_sqlstate;`
-    case 'record':
-      return `execute format('${insert} values (${values}, $2)',
-        ${current}) using v_sqlstate, row_to_json(${rows.record})::text;`
-    case 'table':
-      return `execute format('${insert} select ${values}, row_to_json(r)::text from only %s r',
-        ${current}, tg_relid::regclass) using v_sqlstate;`
-    case 'versions':
-      return rows.of === 'old'
-        ? `execute format('${insert} values (${SNAPSHOTS}, false, $1, hq_export.current_traceparent(), $2)',
-        ${current}) using v_sqlstate, ${rawVersion(name, `${VERSION}::text`, 'old')};`
-        : `execute format($raw$${insert} select ${SNAPSHOTS}, false, $1, hq_export.current_traceparent(), ${rawVersion(name, 'null', 'r')} from only %s r$raw$,
-        ${current}, tg_relid::regclass) using v_sqlstate;`
-    case 'none':
-      return `insert into hq_export.capture_gap (dataset, operation) values (${number}, 'late');`
-  }
 }
 
 /** BEFORE ROW triggers give back the row that they were given: without it there would be no change. */
@@ -137,7 +95,7 @@ export function captureFunction(options: {
   const { bound, event, rows, capture } = options
   const dataset = datasetByName(bound.dataset)
   const { name } = dataset
-  const number = rows.kind === 'versions' ? SNAPSHOTS : dataset.number
+  const number = rawNumber(dataset, rows)
   const isDeleted = event === 'delete' || event === 'truncate' || event === 'leave'
   // A capture whose plan was made for few rows must not scan version_base, or what it joins, for each of many.
   const settings = [

@@ -81,29 +81,29 @@ function whyLeft(error: unknown): string | undefined {
 /**
  * Takes out the triggers that kept replaced versions, where the histories that they completed are complete. As the login role: the relay's
  * role has no right on the application's tables, and should have none.
+ * @param client session that may read what is bound.
  */
 export async function closeHistories(
+  client: pg.ClientBase,
   databaseUrl: string,
   patience: Patience = {},
 ): Promise<HistoryClosing> {
-  const client = new pg.Client({
+  const datasets = await unclosedHistories(client)
+  if (datasets.length === 0) return { kind: 'nothing' }
+  const login = new pg.Client({
     connectionString: databaseUrl,
     application_name: 'hq-export close history',
   })
-  await client.connect()
+  await login.connect()
   try {
-    await client.query('set search_path = pg_catalog, pg_temp')
-    const datasets = await unclosedHistories(client)
-    if (datasets.length === 0) return { kind: 'nothing' }
-    try {
-      await patiently(patience, (locking) => dropNeedless(client, locking))
-      return { kind: 'closed', datasets }
-    } catch (error) {
-      const why = whyLeft(error)
-      if (why === undefined) throw error
-      return { kind: 'left', datasets, why }
-    }
+    await login.query('set search_path = pg_catalog, pg_temp')
+    await patiently(patience, (locking) => dropNeedless(login, locking))
+    return { kind: 'closed', datasets }
+  } catch (error) {
+    const why = whyLeft(error)
+    if (why === undefined) throw error
+    return { kind: 'left', datasets, why }
   } finally {
-    await client.end()
+    await login.end()
   }
 }

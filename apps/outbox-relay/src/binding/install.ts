@@ -60,7 +60,7 @@ async function createFunctions(
 const FORGET_FIRST_CHANGES = `delete from hq_export.captured_from where dataset = $1`
 
 /**
- * Begins the histories of datasets that were not bound before, under the locks of the installation. Where no row is under contract there is
+ * Begins the histories of datasets that were not bound before, or without snapshots, under the locks of the installation. Where no row is under contract there is
  * nothing that could be replaced unseen: such a history is complete. Asked of the view, which hides no row from whoever binds.
  * @param complete datasets whose history is complete; those of which that turns out are added.
  */
@@ -71,7 +71,7 @@ async function beginHistories(
   complete: Set<string>,
 ): Promise<void> {
   for (const bound of datasets) {
-    if (bound.snapshot === undefined || keptOf(before, bound) !== undefined) continue
+    if (bound.snapshot === undefined || keptOf(before, bound)?.hasSnapshots) continue
     await client.query(FORGET_FIRST_CHANGES, [datasetByName(bound.dataset).number])
     const { rows } = await client.query<{ found: boolean }>(
       `select exists (select from ${viewName(bound.dataset)}) as found`,

@@ -2,14 +2,10 @@ import { datasetByName } from '@hq-export/contract'
 import pg from 'pg'
 import { type BoundDataset, SNAPSHOTS_DATASET } from './binding-schema.ts'
 import { QUERY_QUOTE } from './binding-values.ts'
-import {
-  captureFunction,
-  type GeneratedFunction,
-  insertIntoCurrent,
-  VERSION,
-} from './capture-function.ts'
+import { captureFunction, type GeneratedFunction, insertIntoCurrent } from './capture-function.ts'
 import { OUTBOX_COLUMNS } from './capture-select.ts'
 import { projectionOf, snapshotIdSql, snapshotProjectionOf } from './projection.ts'
+import { VERSION } from './raw-rows.ts'
 import { baseSql, using, withBases } from './version-bases.ts'
 import { wireBodySql } from './wire-body.ts'
 
