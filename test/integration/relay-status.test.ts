@@ -1,5 +1,16 @@
+import {
+  finishBackfill,
+  insertBackfill,
+  saveProgress,
+  steerBackfill,
+} from '@hq-export/outbox-relay/backfill/backfill-record.ts'
+import { tryExecutionLock } from '@hq-export/outbox-relay/backfill/execution-lock.ts'
+import { beginPass } from '@hq-export/outbox-relay/backfill/progress.ts'
 import { connect } from '@hq-export/outbox-relay/connect.ts'
+import { backfills } from '@hq-export/outbox-relay/doctor/backfills.ts'
+import { runDoctor } from '@hq-export/outbox-relay/doctor/run-doctor.ts'
 import { arm, disarm } from '@hq-export/outbox-relay/outbox/doorbell.ts'
+import { printStatus } from '@hq-export/outbox-relay/print.ts'
 import { readStatus } from '@hq-export/outbox-relay/status.ts'
 import type pg from 'pg'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
@@ -112,4 +123,57 @@ test('gaps count; a dead letter counts while it is open, and makes the command e
   expect(open.output).toMatch(/dx_person_entities_v1 +0 +- +1 /)
   await runApp('outbox-relay', ['dead-letters', 'discard', '--all'], env)
   expect((await runApp('outbox-relay', ['status'], env)).exitCode).toBe(0)
+})
+
+test('backfills show by dataset, the one that is not over first, and one that nobody works on is a warning', async () => {
+  const examined = () => runDoctor(pipeline.dxDatabase.url, [backfills])
+  const shown = async (dataset: string) => {
+    const status = await readStatus(operator)
+    const { backfill } = status.datasets.find((row) => row.dataset === dataset) ?? {}
+    const line = printStatus(status)
+      .split('\n')
+      .find((text) => text.startsWith(dataset))
+    return { backfill, line }
+  }
+  expect(await shown('dx_company_entities_v1')).toMatchObject({
+    backfill: null,
+    line: expect.stringMatching(/entities\.company_entities +-$/),
+  })
+  const pass = { kind: 'rows', dataset: 'dx_company_entities_v1', snapshots: 'current' } as const
+  const progress = { passes: [{ ...beginPass(pass, 5000), scanned: 1200 }], activeMs: 10 }
+  const selection = { dataset: pass.dataset, since: null, until: null, orgId: null }
+  const left = await insertBackfill(operator, selection, progress)
+  const done = await insertBackfill(operator, selection, progress)
+  await finishBackfill(operator, done, 'completed', null)
+  for (const dataset of ['dx_company_entities_v1', 'dx_entity_snapshots_v1']) {
+    expect(await shown(dataset)).toMatchObject({
+      backfill: { id: left, state: 'running', scanned: 1200, estimated: 5000, reason: null },
+      line: expect.stringMatching(new RegExp(` ${left} running, 1200 of about 5000 rows$`)),
+    })
+  }
+  expect((await shown('dx_person_entities_v1')).backfill).toBeNull()
+
+  expect(await examined()).toMatchObject([
+    {
+      state: 'warn',
+      found: `backfill ${left} of ${pass.dataset} is running: nobody works on it`,
+      todo: `npm run relay -- backfill resume ${left}, or cancel ${left}`,
+    },
+  ])
+  expect(await tryExecutionLock(operator)).toBe(true)
+  expect(await examined()).toMatchObject([{ state: 'ok', found: '1 under way' }])
+  await saveProgress(operator, left, progress, 'delivery halted: 401')
+  expect(await examined()).toMatchObject([
+    { state: 'warn', found: expect.stringMatching(/is running: delivery halted: 401$/) },
+  ])
+  await steerBackfill(operator, left, 'pause')
+  expect(await examined()).toMatchObject([
+    { state: 'warn', found: expect.stringMatching(/is paused: nobody resumed it$/) },
+  ])
+  await steerBackfill(operator, left, 'cancel')
+  expect(await examined()).toMatchObject([{ state: 'ok' }])
+  expect(await shown(pass.dataset)).toMatchObject({
+    backfill: { id: done, state: 'completed', finished_at: expect.any(String) },
+    line: expect.stringMatching(new RegExp(` ${done} completed \\S+, 1200 rows$`)),
+  })
 })

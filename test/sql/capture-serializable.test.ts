@@ -1,3 +1,5 @@
+import { bind } from '@hq-export/outbox-relay/binding/bind.ts'
+import { migrate } from '@hq-export/outbox-relay/migrate.ts'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import {
@@ -67,19 +69,23 @@ async function fill(database: TestDatabase): Promise<void> {
 }
 
 let captured: TestDatabase
+/** Bound over rows that no backfill has sent yet. */
+let unsent: TestDatabase
 let bare: TestDatabase
 let serial = 0
 
 beforeAll(async () => {
   captured = await createDxDatabase()
   bare = await createEmptyDxDatabase()
-  await installReferenceSchema(bare.url)
-  await Promise.all([fill(captured), fill(bare)])
+  unsent = await createEmptyDxDatabase()
+  await Promise.all([bare, unsent].map(({ url }) => installReferenceSchema(url)))
+  await Promise.all([captured, bare, unsent].map(fill))
+  await migrate(unsent.url)
+  await bind(unsent.url, 'reference')
 })
 
 afterAll(async () => {
-  await captured[Symbol.asyncDispose]()
-  await bare[Symbol.asyncDispose]()
+  for (const database of [captured, unsent, bare]) await database[Symbol.asyncDispose]()
 })
 
 async function serializableSessions(database: TestDatabase, count: number): Promise<pg.Client[]> {
@@ -153,10 +159,15 @@ async function predicateLocks(session: pg.Client): Promise<string[]> {
 }
 
 describe('I5: serializable transactions', () => {
-  test.each(Object.entries(CHANGES))(
+  test.each(
+    Object.entries(CHANGES).flatMap(([name, make]) => [
+      [name, make, 'complete'] as const,
+      [name, make, 'incomplete'] as const,
+    ]),
+  )(
     'the capture of one %s leaves no predicate lock on a relation of ours',
-    async (_name, make) => {
-      const [session] = await serializableSessions(captured, 1)
+    async (_name, make, history) => {
+      const [session] = await serializableSessions(history === 'complete' ? captured : unsent, 1)
       if (session === undefined) throw new Error('one session')
       const key = ++serial
       for (const isRebased of [false, true]) {
@@ -172,11 +183,13 @@ describe('I5: serializable transactions', () => {
   test('no two changes are refused that would not be refused without capture', async () => {
     expect(await refusedPairs(bare)).toEqual([])
     expect(await refusedPairs(captured)).toEqual([])
+    expect(await refusedPairs(unsent)).toEqual([])
   })
 
   test('none of a mix is refused that would not be refused without capture', async () => {
     expect(await refusalsOfMix(bare)).toBe(0)
     expect(await refusalsOfMix(captured)).toBe(0)
+    expect(await refusalsOfMix(unsent)).toBe(0)
   })
 
   test('a base that another transaction has written since costs no write, and leaves its raw row', async () => {

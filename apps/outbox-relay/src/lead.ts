@@ -66,15 +66,22 @@ export function keepLead(client: pg.ClientBase, onLost: (error: Error) => void):
   return () => clearInterval(timer)
 }
 
-/** Condition on `pg_locks l` that is true for the leader's lock. */
-export const LEADER_LOCK_CONDITION = `l.locktype = 'advisory' and l.granted
+const lockCondition = (key: string): string => `l.locktype = 'advisory' and l.granted
   and l.database = (select oid from pg_catalog.pg_database where datname = pg_catalog.current_database())
-  and ((l.classid::bigint << 32) | l.objid::bigint) = ${LEADER_LOCK} and l.objsubid = 1`
+  and ((l.classid::bigint << 32) | l.objid::bigint) = ${key} and l.objsubid = 1`
 
-/** True while a relay leads, whoever asks. */
-export async function hasLeader(client: pg.ClientBase): Promise<boolean> {
+/** Condition on `pg_locks l` that is true for the leader's lock. */
+export const LEADER_LOCK_CONDITION = lockCondition(LEADER_LOCK)
+
+/** True while a session holds the advisory lock, whoever asks. */
+export async function isAdvisoryLocked(client: pg.ClientBase, key: string): Promise<boolean> {
   const { rows } = await client.query<{ found: boolean }>(
-    `select exists (select from pg_catalog.pg_locks l where ${LEADER_LOCK_CONDITION}) as found`,
+    `select exists (select from pg_catalog.pg_locks l where ${lockCondition(key)}) as found`,
   )
   return rows[0]?.found ?? false
+}
+
+/** True while a relay leads, whoever asks. */
+export function hasLeader(client: pg.ClientBase): Promise<boolean> {
+  return isAdvisoryLocked(client, LEADER_LOCK)
 }

@@ -3,6 +3,7 @@ import { startTracing } from '@hq-export/tracing/start-tracing.ts'
 import { Command, CommanderError } from 'commander'
 import { addBackfillCommands } from './backfill/commands.ts'
 import { bind } from './binding/bind.ts'
+import { closeHistories } from './binding/close-histories.ts'
 import { ConfigError, loadConfig, loadDatabaseUrl } from './config.ts'
 import { connect } from './connect.ts'
 import { addDeadLetterCommands } from './dead-letter/commands.ts'
@@ -18,6 +19,9 @@ import { readStatus } from './status.ts'
 const GOOD = 0
 const WRONG = 1
 const UNKNOWN = 2
+
+/** How often a backfill that is over tries to lock bound tables: about ten seconds in all. `bind` has more patience. */
+const CLOSING_ATTEMPTS = 5
 
 const env = process.env
 
@@ -132,6 +136,8 @@ addBackfillCommands(program, {
     process.exitCode = UNKNOWN
   },
   loadConfig: () => loadConfig(env),
+  closeHistories: (client) =>
+    closeHistories(client, loadDatabaseUrl(env), { attempts: CLOSING_ATTEMPTS }),
   createErrorLog,
   terminal: {
     isTTY: process.stderr.isTTY,

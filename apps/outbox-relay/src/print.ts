@@ -3,7 +3,7 @@ import type { ReplaySummary } from './dead-letter/replay-dead-letters.ts'
 import type { ShownDeadLetter } from './dead-letter/show-dead-letter.ts'
 import type { NamedFinding } from './doctor/finding.ts'
 import type { RelaySession } from './status/read-sessions.ts'
-import type { RelayStatus } from './status.ts'
+import type { DatasetStatus, RelayStatus } from './status.ts'
 
 /** Data as one line of JSON. */
 export function printJson(data: unknown): string {
@@ -42,6 +42,13 @@ function doorbell({ armed, can_ring }: RelayStatus['doorbell']): string {
   return armed ? 'armed: a relay sleeps' : 'not armed: a relay works, or none does'
 }
 
+function backfill(status: DatasetStatus['backfill']): string {
+  if (status === null) return '-'
+  const { id, state, scanned, estimated, finished_at, reason } = status
+  if (state === 'completed') return `${id} completed ${finished_at}, ${scanned} rows`
+  return `${id} ${state}${reason === null ? '' : ` (${reason})`}, ${scanned} of about ${estimated} rows`
+}
+
 /** The status for people. */
 export function printStatus(status: RelayStatus): string {
   const { leader, standbys, settled_rows_per_s: rate } = status
@@ -58,7 +65,16 @@ export function printStatus(status: RelayStatus): string {
     ['capture gaps', String(status.capture_gaps)],
   ])
   const datasets = table([
-    ['dataset', 'waiting', 'oldest', 'dead letters', 'settling', 'filtered', 'bound to'],
+    [
+      'dataset',
+      'waiting',
+      'oldest',
+      'dead letters',
+      'settling',
+      'filtered',
+      'bound to',
+      'backfill',
+    ],
     ...status.datasets.map((row) => [
       row.dataset,
       String(row.waiting_rows),
@@ -67,6 +83,7 @@ export function printStatus(status: RelayStatus): string {
       String(row.settling_rows),
       String(row.filtered_rows),
       status.bound.find(({ dataset }) => dataset === row.dataset)?.source_table ?? 'not bound',
+      backfill(row.backfill),
     ]),
   ])
   return `${facts}\n\n${datasets}`

@@ -1,6 +1,7 @@
 import { DATASETS } from '@hq-export/contract'
 import type pg from 'pg'
 import { EMPTY_SNAPSHOT } from './outbox/snapshot.ts'
+import { type BackfillStatus, readBackfills } from './status/read-backfills.ts'
 import { type OutboxStatus, readOutbox } from './status/read-outbox.ts'
 import { readSessions, type Sessions } from './status/read-sessions.ts'
 import { readSettledRate } from './status/read-settled-rate.ts'
@@ -21,6 +22,8 @@ export interface DatasetStatus {
   readonly overdue_s: number | null
   /** Inserted rows that the filter of the binding leaves out. */
   readonly filtered_rows: number
+  /** The backfill that it is in, or was in last; null where it was in none. */
+  readonly backfill: BackfillStatus | null
 }
 
 /**
@@ -74,6 +77,7 @@ export async function readStatus(client: pg.ClientBase): Promise<RelayStatus> {
   ).rows
   const deadLetters = (await client.query<{ dataset: string; rows: number }>(DEAD_LETTERS)).rows
   const settling = await readSettling(client)
+  const backfills = await readBackfills(client)
   const datasets = DATASETS.map(({ name, number }): DatasetStatus => {
     const row = waiting.find(({ dataset }) => dataset === number)
     const late = settling.find(({ dataset }) => dataset === number)
@@ -85,6 +89,7 @@ export async function readStatus(client: pg.ClientBase): Promise<RelayStatus> {
       settling_rows: late?.settling_rows ?? 0,
       overdue_s: late?.overdue_s ?? null,
       filtered_rows: late?.filtered_rows ?? 0,
+      backfill: backfills.get(name) ?? null,
     }
   })
   const rate = await readSettledRate(client)

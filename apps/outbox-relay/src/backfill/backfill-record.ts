@@ -49,10 +49,21 @@ set progress = $2::jsonb, reason = $3, updated_at = pg_catalog.clock_timestamp()
 where b.id = $1::bigint
 returning b.state`
 
+// With it ends the time in which a replaced version has to be kept: every version that was current when its dataset was bound has been read
+// from the view, unless somebody had replaced it, and then that one exported it. Whatever was bound anew since the request is left alone.
 const FINISH = /* sql */ `
-update hq_export.backfill b
-set state = $2, reason = $3, finished_at = pg_catalog.clock_timestamp(), updated_at = pg_catalog.clock_timestamp()
-where b.id = $1::bigint and b.state = 'running'`
+with finished as (
+  update hq_export.backfill b
+  set state = $2, reason = $3, finished_at = pg_catalog.clock_timestamp(), updated_at = pg_catalog.clock_timestamp()
+  where b.id = $1::bigint and b.state = 'running'
+  returning b.state, b.requested_at, b.since, b.until, b.org_id, b.progress
+)
+update hq_export.binding d
+set history_complete_at = pg_catalog.clock_timestamp()
+from finished f cross join lateral pg_catalog.jsonb_to_recordset(f.progress -> 'passes') p (dataset text, snapshots text)
+where f.state = 'completed' and f.since is null and f.until is null and f.org_id is null
+  and p.dataset = d.dataset and p.snapshots <> 'none'
+  and d.history_complete_at is null and d.captured_since <= f.requested_at`
 
 const STEER = /* sql */ `
 update hq_export.backfill b
@@ -137,7 +148,10 @@ export async function saveProgress(
   return rows[0]?.state ?? 'canceled'
 }
 
-/** Ends it, unless an operator has paused or canceled it meanwhile. */
+/**
+ * Ends it, unless an operator has paused or canceled it meanwhile. One that went through a dataset as a whole completes its history
+ * (`hq_export.binding.history_complete_at`).
+ */
 export async function finishBackfill(
   client: pg.ClientBase,
   id: string,

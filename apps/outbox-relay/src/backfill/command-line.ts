@@ -1,4 +1,5 @@
 import type pg from 'pg'
+import type { HistoryClosing } from '../binding/close-histories.ts'
 import type { RelayConfig } from '../config.ts'
 import type { CommandLine } from '../dead-letter/commands.ts'
 import type { Logger } from '../log.ts'
@@ -14,6 +15,8 @@ export interface BackfillCommandLine extends CommandLine {
   readonly loadConfig: () => RelayConfig
   readonly createErrorLog: () => Logger
   readonly terminal: Terminal
+  /** Takes out the triggers of histories that are complete, as the login role. */
+  readonly closeHistories: (client: pg.ClientBase) => Promise<HistoryClosing>
   /** From now on Ctrl-C and SIGTERM abort the signal instead of the process. */
   readonly interruptible: () => AbortSignal
 }
@@ -31,6 +34,20 @@ function nextStep({ kind, record }: FollowEnd): string | undefined {
   return state === 'paused' || state === 'failed'
     ? `it waits at its checkpoint. Go on with: ${resume}`
     : undefined
+}
+
+/** What became of the triggers that kept replaced versions, for people; undefined where there was nothing to do. */
+function describeClosing(closing: HistoryClosing): string | undefined {
+  switch (closing.kind) {
+    case 'nothing':
+      return undefined
+    case 'closed':
+      return `the history of ${closing.datasets.join(', ')} is complete; the triggers that kept replaced versions are gone`
+    case 'left':
+      return `the history of ${closing.datasets.join(', ')} is complete, but the triggers that kept replaced versions are still there: ${closing.why}; run: npm run relay -- bind NAME, as the role that binds`
+    default:
+      return closing satisfies never
+  }
 }
 
 function report(
@@ -54,7 +71,7 @@ export async function followOnCommandLine(
   isJson: boolean,
   commandLine: BackfillCommandLine,
 ): Promise<void> {
-  const { loadConfig, createErrorLog, interruptible, terminal } = commandLine
+  const { loadConfig, createErrorLog, interruptible, terminal, closeHistories } = commandLine
   const display = new ProgressDisplay(terminal)
   const end = await followBackfill(
     {
@@ -66,5 +83,9 @@ export async function followOnCommandLine(
     },
     id,
   ).finally(() => display.end())
+  if (end.record.state === 'completed') {
+    const closing = describeClosing(await closeHistories(client))
+    if (closing !== undefined) terminal.write(`${closing}\n`)
+  }
   report(end, isJson, commandLine)
 }

@@ -1,10 +1,16 @@
 import type pg from 'pg'
+import { isAdvisoryLocked } from '../lead.ts'
 
 /** One process at a time executes backfills: the relay that leads, or a command where none does. Spells `hqbackfi`. */
 const EXECUTION_LOCK = '7525904622732142185'
 
 // The form that does not wait, as for the lead: a waiter would hold back vacuum.
 const TRY_LOCK = /* sql */ `select pg_catalog.pg_try_advisory_lock($1::bigint) as locked`
+
+/** True while a process executes backfills, whoever asks. */
+export async function isExecuting(client: pg.ClientBase): Promise<boolean> {
+  return isAdvisoryLocked(client, EXECUTION_LOCK)
+}
 
 /** Takes the lock if it is free; held until this session ends or {@link releaseExecutionLock}. */
 export async function tryExecutionLock(client: pg.ClientBase): Promise<boolean> {

@@ -8,6 +8,7 @@ import { joinsSql } from './joins.ts'
 import { captureReinserted, captureWritten, REMEMBER_NESTED, remember } from './overtaken-rows.ts'
 import { onPartitionedEnd, onPartitionedUpdate } from './partitioned-events.ts'
 import { projectionOf, terminalSql } from './projection.ts'
+import { onEmpty, onReplace } from './replaced-versions.ts'
 import { assignSequences } from './sequence-sql.ts'
 import { noteKeys, onPendingDelete } from './settle-capture.ts'
 import { isPartitioned, type SourceTable } from './source-table.ts'
@@ -158,5 +159,6 @@ export function captureFunctions(bound: BoundDataset, source: SourceTable): Gene
       : [onUpdate(bound), onLeave(bound), onBump(bound)]),
     onDelete(bound),
     onTruncate(bound),
+    ...(bound.snapshot === undefined ? [] : [onReplace(bound), onEmpty(bound)]),
   ]
 }

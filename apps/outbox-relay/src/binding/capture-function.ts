@@ -3,6 +3,7 @@ import pg from 'pg'
 import type { BoundDataset } from './binding-schema.ts'
 import { BODY_QUOTE } from './binding-values.ts'
 import { readsOtherRows } from './joins.ts'
+import { insertRaw, type RawRows, rawNumber, VERSION } from './raw-rows.ts'
 import { BASES } from './version-bases.ts'
 
 /** What fires a generated function. */
@@ -15,6 +16,8 @@ export type CaptureEvent =
   | 'bump'
   | 'late'
   | 'gone'
+  | 'replaced'
+  | 'emptied'
 
 /** A generated trigger function. */
 export interface GeneratedFunction {
@@ -22,14 +25,9 @@ export interface GeneratedFunction {
   /** Source table whose owner becomes the owner (security definer) of the function. */
   readonly table: string
   readonly sql: string
+  /** Dataset whose history it completes; it is needed no longer once that is complete. */
+  readonly untilComplete?: string
 }
-
-/** Where the rows of a firing come from when they have to be kept raw. */
-export type RawRows =
-  | { readonly kind: 'transition'; readonly table: 'n' | 'o' }
-  | { readonly kind: 'record'; readonly record: 'new' | 'old' }
-  | { readonly kind: 'table' }
-  | { readonly kind: 'none' }
 
 const OUTBOX_TABLES = [0, 1, 2]
 
@@ -48,24 +46,12 @@ ${branches.join('\n')}
 end case;`
 }
 
-/** Dynamic on purpose: it runs only after the static insert has failed, and keeps every function a third shorter. */
-function insertRaw(number: number, isDeleted: boolean, rows: RawRows): string {
-  const insert = `insert into hq_export.outbox_%s (dataset, deleted, sqlstate, traceparent, body)`
-  const values = `${number}, ${isDeleted}, $1, hq_export.current_traceparent()`
-  const current = `pg_sequence_last_value('hq_export.current_outbox')`
-  switch (rows.kind) {
-    case 'transition':
-      return `execute format('${insert} select ${values}, row_to_json(r)::text from ${rows.table} r',
-        ${current}) using v_sqlstate;`
-    case 'record':
-      return `execute format('${insert} values (${values}, $2)',
-        ${current}) using v_sqlstate, row_to_json(${rows.record})::text;`
-    case 'table':
-      return `execute format('${insert} select ${values}, row_to_json(r)::text from only %s r',
-        ${current}, tg_relid::regclass) using v_sqlstate;`
-    case 'none':
-      return `insert into hq_export.capture_gap (dataset, operation) values (${number}, 'late');`
-  }
+/** BEFORE ROW triggers give back the row that they were given: without it there would be no change. */
+function returnSql(event: CaptureEvent): string {
+  if (event === 'gone') return 'return old;'
+  // Not `coalesce(new, old)`: an expression would fetch every TOASTed value of the row, and write it anew.
+  if (event === 'replaced') return `if tg_op = 'DELETE' then return old; end if;\n  return new;`
+  return 'return null;'
 }
 
 /**
@@ -74,11 +60,11 @@ function insertRaw(number: number, isDeleted: boolean, rows: RawRows): string {
  */
 function disabledGuard(number: number, event: CaptureEvent, rows: RawRows): string {
   if (event === 'bump') return ''
-  // The statement trigger of the same update leaves the gap, or that of the insert did.
-  if (event === 'leave' || event === 'late' || event === 'gone')
+  // The statement trigger of the same change leaves the gap, or that of the insert did.
+  if (['leave', 'late', 'gone', 'replaced', 'emptied'].includes(event))
     return `
   if current_setting('hq_export.disabled', true) = 'on' then
-    return ${event === 'gone' ? 'old' : 'null'};
+    ${returnSql(event)}
   end if;`
   const condition = rows.kind === 'transition' ? ` where exists (select from ${rows.table})` : ''
   return `
@@ -107,15 +93,20 @@ export function captureFunction(options: {
   readonly settings?: readonly string[]
 }): GeneratedFunction {
   const { bound, event, rows, capture } = options
-  const { name, number } = datasetByName(bound.dataset)
+  const dataset = datasetByName(bound.dataset)
+  const { name } = dataset
+  const number = rawNumber(dataset, rows)
   const isDeleted = event === 'delete' || event === 'truncate' || event === 'leave'
   // A capture whose plan was made for few rows must not scan version_base, or what it joins, for each of many.
   const settings = [
     ...(bound.version === undefined && !readsOtherRows(bound) ? [] : ['enable_seqscan = off']),
     ...(options.settings ?? []),
   ]
-  // The only BEFORE ROW trigger: without its row there would be no delete.
-  const result = event === 'gone' ? 'old' : 'null'
+  const variables = [
+    'v_sqlstate text',
+    ...(bound.version === undefined ? [] : [`${BASES} jsonb`, 'v_overtaken boolean']),
+    ...(rows.kind === 'versions' ? [`${VERSION} bigint`] : []),
+  ]
   return {
     name: functionName(name, event),
     table: bound.table,
@@ -125,14 +116,14 @@ export function captureFunction(options: {
   set timezone = 'UTC'${settings.map((setting) => `\n  set ${setting}`).join('')}
 as ${BODY_QUOTE}
 declare
-  v_sqlstate text;${bound.version === undefined ? '' : `\n  ${BASES} jsonb;\n  v_overtaken boolean;`}
+  ${variables.map((variable) => `${variable};`).join('\n  ')}
 begin${disabledGuard(number, event, rows)}
 ${capture}
-  return ${result};
+  ${returnSql(event)}
 exception when others then
   v_sqlstate := sqlstate;
   begin
-    ${insertRaw(number, isDeleted, rows)}
+    ${insertRaw(dataset, isDeleted, rows)}
   exception when others then
     begin
       insert into hq_export.outbox_0 (dataset, deleted, sqlstate) values (${number}, ${isDeleted}, v_sqlstate);
@@ -145,7 +136,7 @@ exception when others then
   exception when others then
     null; -- what was kept waits for the relay's poll
   end;
-  return ${result};
+  ${returnSql(event)}
 end ${BODY_QUOTE}`,
   }
 }

@@ -11,6 +11,8 @@ export interface GeneratedTrigger {
   /** Quoted `schema.table` that carries it. */
   readonly relation: string
   readonly sql: string
+  /** Dataset whose history it completes; it is needed no longer once that is complete. */
+  readonly untilComplete?: string
 }
 
 /** Start of every trigger name of ours; the dataset's number follows, because one table may feed several datasets. */
@@ -91,6 +93,18 @@ export function lateTriggers(bound: BoundDataset, children: SourceTable): Genera
   )
 }
 
+/** Triggers that keep what is replaced before it was ever exported, on every relation that holds rows. */
+function historyTriggers(bound: BoundDataset, source: SourceTable): GeneratedTrigger[] {
+  if (bound.snapshot === undefined) return []
+  return source.relations
+    .filter(({ hasStorage }) => hasStorage)
+    .flatMap((relation) => [
+      trigger(bound, relation, 'replaced', 'before update or delete\nfor each row'),
+      trigger(bound, relation, 'emptied', 'before truncate\nfor each statement'),
+    ])
+    .map((found) => ({ ...found, untilComplete: bound.dataset }))
+}
+
 /** Every trigger of one dataset on its source table and the partitions below it. */
 export function captureTriggers(bound: BoundDataset, source: SourceTable): GeneratedTrigger[] {
   const [root] = source.relations
@@ -99,5 +113,6 @@ export function captureTriggers(bound: BoundDataset, source: SourceTable): Gener
   return [
     ...(isMovable && bound.settle === undefined ? [] : rowTriggers(bound, root)),
     ...source.relations.flatMap((relation) => statementTriggers(bound, relation, isMovable)),
+    ...historyTriggers(bound, source),
   ]
 }

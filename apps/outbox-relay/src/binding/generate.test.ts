@@ -1,7 +1,7 @@
 import { DATASETS } from '@hq-export/contract'
 import { expect, test } from 'vitest'
 import type { Binding } from './binding-schema.ts'
-import { generate } from './generate.ts'
+import { generate, neededSql } from './generate.ts'
 import { loadBinding, parseBinding } from './load-binding.ts'
 import type { SourceTable } from './source-table.ts'
 
@@ -83,7 +83,7 @@ test('append-only datasets have no trigger for DELETE or TRUNCATE', () => {
   expect(names).toEqual(['hq_export_1_update', 'hq_export_1_insert', 'hq_export_2_insert'])
 })
 
-test('partitions and their root have statement triggers alone, and TRUNCATE stands where rows are', () => {
+test('partitions and their root have statement triggers alone; TRUNCATE, and what keeps replaced versions, stand where rows are', () => {
   const relations = [
     { sql: 'root', hasStorage: false },
     { sql: 'leaf', hasStorage: true },
@@ -94,7 +94,29 @@ test('partitions and their root have statement triggers alone, and TRUNCATE stan
       .filter((trigger) => trigger.relation === relation && trigger.name.startsWith('hq_export_3_'))
       .map(({ name }) => name.replace('hq_export_3_', ''))
   expect(eventsOf('root')).toEqual(['insert', 'update', 'delete'])
-  expect(eventsOf('leaf')).toEqual(['insert', 'update', 'delete', 'truncate'])
+  expect(eventsOf('leaf')).toEqual([
+    'insert',
+    'update',
+    'delete',
+    'truncate',
+    'replaced',
+    'emptied',
+  ])
+})
+
+test('a complete history needs two functions and their triggers less, and is of the same fingerprint', () => {
+  const needed = neededSql(generated, new Set(['dx_company_entities_v1']))
+  const without = (all: readonly { name: string }[], some: readonly { name: string }[]) =>
+    all.map(({ name }) => name).filter((name) => !some.some((other) => other.name === name))
+  expect(without(generated.functions, needed.functions)).toEqual([
+    'hq_export."capture_dx_company_entities_v1_replaced"',
+    'hq_export."capture_dx_company_entities_v1_emptied"',
+  ])
+  expect(without(generated.triggers, needed.triggers)).toEqual([
+    'hq_export_3_replaced',
+    'hq_export_3_emptied',
+  ])
+  expect(needed.fingerprint).toBe(generated.fingerprint)
 })
 
 test('identifiers and literals of a binding are quoted', () => {

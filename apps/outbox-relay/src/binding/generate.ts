@@ -7,7 +7,7 @@ import { onLateChild } from './settle-capture.ts'
 import type { SourceTable } from './source-table.ts'
 import { datasetView, type GeneratedView, snapshotsView } from './view-sql.ts'
 
-/** Everything that a binding installs, in the order in which it can be created. */
+/** Everything that a binding may install, in the order in which it can be created; {@link neededSql} says what of it is needed. */
 export interface GeneratedSql {
   readonly views: readonly GeneratedView[]
   readonly functions: readonly GeneratedFunction[]
@@ -27,6 +27,17 @@ function fingerprintOf(
   for (const { rowFunction } of parts.views) hash.update(JSON.stringify(rowFunction?.sql ?? ''))
   for (const { sql } of parts.triggers) hash.update(JSON.stringify(sql))
   return hash.digest('hex')
+}
+
+/** What of it is needed where the histories of some datasets are complete. The fingerprint stays that of the binding. */
+export function neededSql(sql: GeneratedSql, complete: ReadonlySet<string>): GeneratedSql {
+  const isNeeded = ({ untilComplete }: { readonly untilComplete?: string }): boolean =>
+    untilComplete === undefined || !complete.has(untilComplete)
+  return {
+    ...sql,
+    functions: sql.functions.filter(isNeeded),
+    triggers: sql.triggers.filter(isNeeded),
+  }
 }
 
 /** Generates views, trigger functions and triggers of a binding. Pure: the same input gives the same text. */

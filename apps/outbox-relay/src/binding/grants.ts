@@ -18,7 +18,7 @@ function captureGrants(owner: string): string[] {
     `grant insert on hq_export.outbox_0, hq_export.outbox_1, hq_export.outbox_2, hq_export.capture_gap to ${role}`,
     `grant select, insert, update on hq_export.version_base to ${role}`,
     `grant insert on hq_export.settle_0, hq_export.settle_1 to ${role}`,
-    `grant select, insert on hq_export.late_child, hq_export.assigned_sequence to ${role}`,
+    `grant select, insert on hq_export.late_child, hq_export.assigned_sequence, hq_export.captured_from to ${role}`,
     `grant select on hq_export.settle, hq_export.settled, hq_export.binding to ${role}`,
     `grant usage on sequence hq_export.outbox_seq, hq_export.apart_sequence, hq_export.filtered_1, hq_export.filtered_2, hq_export.filtered_3,
       hq_export.filtered_4 to ${role}`,

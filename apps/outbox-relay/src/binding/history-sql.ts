@@ -6,17 +6,19 @@ import { tableSql } from './table-sql.ts'
 
 const { escapeIdentifier, escapeLiteral } = pg
 
-/** Exported version of the entity row `r`. */
-function exportedVersion(bound: BoundDataset, key: string): string {
+/** Exported version of the entity row `r` from which on the capture has every one: that of its first change, else the current one. */
+function capturedFrom(bound: BoundDataset, key: string): string {
   const { number } = datasetByName(bound.dataset)
   const version = `(r.${escapeIdentifier(bound.version ?? '')})::bigint`
-  return `hq_export.exported_version(${version}, (
-    select b.base from hq_export.version_base b where b.dataset = ${number} and b.key = ${key}))`
+  return `coalesce((
+    select c.version from hq_export.captured_from c where c.dataset = ${number} and c.key = ${key}
+  ), hq_export.exported_version(${version}, (
+    select b.base from hq_export.version_base b where b.dataset = ${number} and b.key = ${key})))`
 }
 
 /**
  * Rows of `dx_entity_snapshots_v1` that a history table of the source supplies: versions from before the capture began, of the present
- * life of an entity that still exists, below its exported version. `bind` sees to it that what is captured lies above all of them
+ * life of an entity that still exists, below the first version that the capture has. `bind` sees to it that what is captured lies above all of them
  * (see {@link raiseAboveHistory}), so a version is either history's or the capture's, never both.
  */
 export function historySelect(bound: BoundDataset): string | undefined {
@@ -49,7 +51,7 @@ from ${tableSql(history.table)} h
 join ${tableSql(bound.table)} r on ${history.match}
 where (${history.capturedAt}) < (select b.captured_since from hq_export.binding b where b.number = ${number})
   and (${history.entityCreatedAt}) <= (${history.capturedAt})
-  and ${version} < ${exportedVersion(bound, projection.key)}${filter}`
+  and ${version} < ${capturedFrom(bound, projection.key)}${filter}`
 }
 
 /**

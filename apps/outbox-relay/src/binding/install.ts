@@ -2,26 +2,25 @@ import { datasetByName } from '@hq-export/contract'
 import pg from 'pg'
 import { beginSettling } from './begin-settling.ts'
 import { type Binding, SNAPSHOTS_DATASET } from './binding-schema.ts'
+import { type BoundBefore, completeHistories, keptOf, readBoundBefore } from './bound-before.ts'
+import type { GeneratedFunction } from './capture-function.ts'
 import { createExtensionFunctions } from './extensions.ts'
-import type { GeneratedSql } from './generate.ts'
+import { type GeneratedSql, neededSql } from './generate.ts'
 import { grantsFor } from './grants.ts'
 import { raiseAboveHistory } from './history-sql.ts'
 import { obsoleteFunctions, obsoleteTriggers, readInstalled } from './installed.ts'
 import { lockRelations } from './lock-relations.ts'
+import type { AttemptLocking } from './patience.ts'
 import type { SourceTable } from './source-table.ts'
 import { viewName } from './view-sql.ts'
 
 const { escapeIdentifier } = pg
 
 /** What to install, and how patiently. */
-export interface Installation {
+export interface Installation extends AttemptLocking {
   readonly binding: Binding
   readonly sources: ReadonlyMap<string, SourceTable>
   readonly sql: GeneratedSql
-  /** How long the first lock may be waited for; all writers of that table queue behind us meanwhile. */
-  readonly lockWaitMs: number
-  /** Relation to lock first: the one that refused last time. */
-  readonly lockFirst?: string
 }
 
 async function createViews(client: pg.ClientBase, { sql, sources }: Installation): Promise<void> {
@@ -46,9 +45,10 @@ async function createViews(client: pg.ClientBase, { sql, sources }: Installation
 
 async function createFunctions(
   client: pg.ClientBase,
-  { sql, sources }: Installation,
+  { sources }: Installation,
+  functions: readonly GeneratedFunction[],
 ): Promise<void> {
-  for (const { name, table, sql: create } of sql.functions) {
+  for (const { name, table, sql: create } of functions) {
     await client.query(create)
     await client.query(`revoke all on function ${name}() from public`)
     await client.query(
@@ -57,10 +57,35 @@ async function createFunctions(
   }
 }
 
-const BOUND_BEFORE = `
-select dataset, pg_catalog.jsonb_exists(definition, 'settle') as settles from hq_export.binding`
+const FORGET_FIRST_CHANGES = `delete from hq_export.captured_from where dataset = $1`
 
-async function recordBinding(client: pg.ClientBase, installation: Installation): Promise<void> {
+/**
+ * Begins the histories of datasets that were not bound before, or without snapshots, under the locks of the installation. Where no row is under contract there is
+ * nothing that could be replaced unseen: such a history is complete. Asked of the view, which hides no row from whoever binds.
+ * @param complete datasets whose history is complete; those of which that turns out are added.
+ */
+async function beginHistories(
+  client: pg.ClientBase,
+  { datasets }: Binding,
+  before: readonly BoundBefore[],
+  complete: Set<string>,
+): Promise<void> {
+  for (const bound of datasets) {
+    if (bound.snapshot === undefined || keptOf(before, bound)?.hasSnapshots) continue
+    await client.query(FORGET_FIRST_CHANGES, [datasetByName(bound.dataset).number])
+    const { rows } = await client.query<{ found: boolean }>(
+      `select exists (select from ${viewName(bound.dataset)}) as found`,
+    )
+    if (rows[0]?.found === false) complete.add(bound.dataset)
+  }
+}
+
+async function recordBinding(
+  client: pg.ClientBase,
+  installation: Installation,
+  before: readonly BoundBefore[],
+  complete: ReadonlySet<string>,
+): Promise<void> {
   const { binding, sql } = installation
   const snapshotSources = binding.datasets.filter(({ snapshot }) => snapshot !== undefined)
   const rows: [dataset: string, table: string, definition: unknown][] = [
@@ -77,13 +102,13 @@ async function recordBinding(client: pg.ClientBase, installation: Installation):
       { derivedFrom: snapshotSources.map(({ dataset }) => dataset) },
     ])
   }
-  const { rows: before } = await client.query<{ dataset: string; since: string }>(
-    `delete from hq_export.binding returning dataset, captured_since::text as since`,
-  )
+  await client.query('delete from hq_export.binding')
   for (const [dataset, table, definition] of rows) {
+    const kept = keptOf(before, { dataset, table })
     await client.query(
-      `insert into hq_export.binding (number, dataset, name, source_table, fingerprint, definition, captured_since)
-       values ($1, $2, $3, $4, $5, $6, coalesce($7::timestamptz, pg_catalog.clock_timestamp()))`,
+      `insert into hq_export.binding (number, dataset, name, source_table, fingerprint, definition, captured_since, history_complete_at)
+       select $1, $2, $3, $4, $5, $6, coalesce($7::timestamptz, now), case when $8 then coalesce($9::timestamptz, now) end
+       from pg_catalog.clock_timestamp() now`,
       [
         datasetByName(dataset).number,
         dataset,
@@ -91,7 +116,9 @@ async function recordBinding(client: pg.ClientBase, installation: Installation):
         table,
         sql.fingerprint,
         JSON.stringify(definition),
-        before.find((row) => row.dataset === dataset)?.since ?? null,
+        kept?.capturedSince ?? null,
+        complete.has(dataset),
+        kept?.historyCompleteAt ?? null,
       ],
     )
   }
@@ -105,54 +132,58 @@ async function recordBinding(client: pg.ClientBase, installation: Installation):
  * @throws pg.DatabaseError 55P03 when a table was not to be had in time; nothing is installed then.
  */
 export async function install(client: pg.ClientBase, installation: Installation): Promise<void> {
-  const { sql, sources } = installation
+  const { binding, sources } = installation
   await client.query('begin isolation level read committed')
   try {
     await client.query(
       `select pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtext('hq_export.bind'))`,
     )
     await client.query(`set local lock_timeout = ${installation.lockWaitMs}`)
+    // A backfill that ends now says so before we look, or of what we write.
+    await client.query('lock table hq_export.binding in share row exclusive mode')
     const installed = await readInstalled(client)
     const grants = await grantsFor(client, sources)
     for (const grant of grants.before) await client.query(grant)
     const owners = [...new Set([...sources.values()].map(({ owner }) => owner))]
-    await createExtensionFunctions(client, installation.binding, owners)
+    await createExtensionFunctions(client, binding, owners)
     if (installed.views.length > 0)
       await client.query(`drop view ${installed.views.map(viewName).join(', ')}`)
     if (installed.rowFunctions.length > 0)
       await client.query(`drop function ${installed.rowFunctions.join(', ')}`)
     await createViews(client, installation)
-    await createFunctions(client, installation)
+    const before = await readBoundBefore(client)
+    const complete = completeHistories(binding, before)
+    const allowed = neededSql(installation.sql, complete)
+    await createFunctions(client, installation, allowed.functions)
 
-    const { rows: previous } = await client.query<{ dataset: string; settles: boolean }>(
-      BOUND_BEFORE,
-    )
-    for (const bound of installation.binding.datasets) {
+    for (const bound of binding.datasets) {
       const raise = raiseAboveHistory(bound)
-      if (raise !== undefined && !previous.some(({ dataset }) => dataset === bound.dataset))
-        await client.query(raise)
+      if (raise !== undefined && keptOf(before, bound) === undefined) await client.query(raise)
     }
 
-    const obsolete = obsoleteTriggers(sql, installed)
+    const obsolete = obsoleteTriggers(allowed, installed)
     await lockRelations(client, {
-      share: sql.triggers.map(({ relation }) => relation),
+      share: allowed.triggers.map(({ relation }) => relation),
       exclusive: obsolete.map(({ relation }) => relation),
       firstWaitMs: installation.lockWaitMs,
       ...(installation.lockFirst === undefined ? {} : { first: installation.lockFirst }),
     })
+    await beginHistories(client, binding, before, complete)
+    const sql = neededSql(installation.sql, complete)
     for (const trigger of sql.triggers) await client.query(trigger.sql)
     for (const { name, relation } of obsolete)
       await client.query(`drop trigger ${escapeIdentifier(name)} on ${relation}`)
-    for (const name of obsoleteFunctions(sql, installed))
+    const { functions } = await readInstalled(client)
+    for (const name of obsoleteFunctions(sql, functions))
       await client.query(`drop function ${name}()`)
     for (const grant of grants.after) await client.query(grant)
-    const settling = previous.filter(({ settles }) => settles)
+    const settling = before.filter(({ settles }) => settles)
     await beginSettling(
       client,
-      installation.binding,
+      binding,
       settling.map(({ dataset }) => dataset),
     )
-    await recordBinding(client, installation)
+    await recordBinding(client, installation, before, complete)
     await client.query('commit')
   } catch (error) {
     await client.query('rollback')

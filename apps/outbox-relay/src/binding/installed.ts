@@ -64,7 +64,7 @@ export async function readInstalled(client: pg.ClientBase): Promise<Installed> {
 const nameOf = ({ name, relation }: { name: string; relation: string }): string =>
   `${relation} ${name}`
 
-/** True when exactly this is installed and every trigger of it is enabled. */
+/** True when exactly this is installed and every trigger of it is enabled, and no other. */
 export function isInstalled(sql: GeneratedSql, installed: Installed): boolean {
   const { fingerprints, views, functions, triggers } = installed
   const enabled = new Set(triggers.filter((trigger) => trigger.enabled).map(nameOf))
@@ -73,7 +73,8 @@ export function isInstalled(sql: GeneratedSql, installed: Installed): boolean {
     fingerprints[0] === sql.fingerprint &&
     sql.views.every(({ name }) => views.includes(name)) &&
     sql.functions.every(({ name }) => functions.includes(quotedSchema(name))) &&
-    sql.triggers.every((trigger) => enabled.has(nameOf(trigger)))
+    sql.triggers.every((trigger) => enabled.has(nameOf(trigger))) &&
+    obsoleteTriggers(sql, installed).length === 0
   )
 }
 
@@ -84,9 +85,9 @@ export function obsoleteTriggers(sql: GeneratedSql, installed: Installed): Insta
 }
 
 /** Trigger functions of an earlier binding that the new one does not have. */
-export function obsoleteFunctions(sql: GeneratedSql, installed: Installed): string[] {
+export function obsoleteFunctions(sql: GeneratedSql, functions: readonly string[]): string[] {
   const wanted = new Set(sql.functions.map(({ name }) => quotedSchema(name)))
-  return installed.functions.filter((name) => !wanted.has(name))
+  return functions.filter((name) => !wanted.has(name))
 }
 
 function quotedSchema(name: string): string {

@@ -6,6 +6,7 @@ import { isVersionConflict } from './dead-letter.ts'
 import { keyOfRawRow } from './insert-raw-row.ts'
 import { type PastVersion, pastVersion } from './past-version.ts'
 import { type RawSource, rawSource } from './raw-source.ts'
+import { type RawVersion, readRawVersion } from './raw-version.ts'
 import { readCapturedBody } from './read-captured-body.ts'
 import { readSourceRow, type SourceRow } from './read-source-row.ts'
 
@@ -51,6 +52,8 @@ export type ReplayPlan =
       readonly source: RawSource
       readonly raw: string
     }
+  /** A version that was replaced before it was exported, and never projected: by the trigger's own SQL. */
+  | { readonly kind: 'raw-version'; readonly version: RawVersion }
   /** The entity was deleted since, and its delete is a row of its own. */
   | { readonly kind: 'gone' }
   /** Nothing can be sent; `why` says what helps, and holds no value. */
@@ -132,6 +135,12 @@ export async function planReplay(
   binding: Binding | undefined,
 ): Promise<ReplayPlan> {
   const dataset: Dataset = datasetByName(letter.dataset)
+  if (letter.reason === 'capture_failed' && letter.dataset === SNAPSHOTS_DATASET) {
+    if (letter.body === null)
+      return refused('the capture could not even keep the raw row; reconcile')
+    const version = await readRawVersion(client, binding, letter.body)
+    return typeof version === 'string' ? refused(version) : { kind: 'raw-version', version }
+  }
   if (letter.reason === 'capture_failed') {
     const bound = binding?.datasets.find((candidate) => candidate.dataset === letter.dataset)
     if (bound === undefined) return refused(`${letter.dataset} is not bound; bind it first`)

@@ -1,12 +1,13 @@
 import { datasetByName, datasetByNumber } from '@hq-export/contract'
 import pg from 'pg'
-import type { BoundDataset } from '../binding/binding-schema.ts'
+import { type Binding, type BoundDataset, SNAPSHOTS_DATASET } from '../binding/binding-schema.ts'
 import { readsOtherRows } from '../binding/joins.ts'
 import { readBinding } from '../binding/read-binding.ts'
 import type { OutboxRow } from '../outbox/outbox-row.ts'
 import { ring } from './insert-export-row.ts'
 import { insertCurrentRows, insertRawRow, insertRawRows, keyOfRawRow } from './insert-raw-row.ts'
 import { type RawSource, rawSource } from './raw-source.ts'
+import { insertRawVersion, readRawVersion } from './raw-version.ts'
 
 /** Raw rows of one dataset that can be projected by one statement. */
 interface RawGroup {
@@ -94,6 +95,31 @@ async function projectTogether(client: pg.ClientBase, group: RawGroup): Promise<
   }
 }
 
+/** One transaction; false where a version of the past cannot be projected by what was kept of it. */
+async function projectVersion(
+  client: pg.ClientBase,
+  binding: Binding | undefined,
+  { body, traceparent }: OutboxRow,
+): Promise<boolean> {
+  if (body === null) return false
+  await client.query('begin')
+  try {
+    await client.query(SET_TRACEPARENT, [traceparent ?? ''])
+    const version = await readRawVersion(client, binding, body)
+    const isReadable = typeof version !== 'string'
+    if (isReadable) {
+      await insertRawVersion(client, version)
+      await ring(client)
+    }
+    await client.query(isReadable ? 'commit' : 'rollback')
+    return isReadable
+  } catch (error) {
+    await client.query('rollback')
+    if (faultOf(error) === 'nobody') throw error
+    return false
+  }
+}
+
 /** Rows of the group that cannot be projected, found by halves. */
 async function projectGroup(client: pg.ClientBase, group: RawGroup): Promise<OutboxRow[]> {
   const { rows } = group
@@ -136,6 +162,10 @@ export async function projectRawRows(
   for (const row of rows) {
     const { dataset, deleted, traceparent, body } = row
     const { name } = datasetByNumber(dataset)
+    if (name === SNAPSHOTS_DATASET) {
+      if (!(await projectVersion(client, binding, row))) unprojected.push(row)
+      continue
+    }
     const bound = binding?.datasets.find((candidate) => candidate.dataset === name)
     // A row that settles is not complete yet; once it is, a replay of its dead letter finds it.
     if (bound === undefined || body === null || bound.settle !== undefined) {

@@ -7,6 +7,7 @@ import { NotReplayableError } from './not-replayable-error.ts'
 import { pastVersion, renumbered, withColumn } from './past-version.ts'
 import type { Plan, ReplayableLetter } from './plan-replay.ts'
 import { betweenVersion, raiseVersionBase, refusedVersion } from './raise-version-base.ts'
+import { insertRawVersion } from './raw-version.ts'
 import { readSnapshotRows, readSourceRow, type SourceRow } from './read-source-row.ts'
 
 /**
@@ -134,13 +135,17 @@ async function sendVersion(
   await insertExportRow(client, row)
 }
 
+function refuseFiltered(sent: number): void {
+  if (sent === 0) throw new NotReplayableError('the binding filters the row out; discard it')
+}
+
 /**
  * Puts into the outbox what a replay has to send, in the open transaction.
  * @throws {NotReplayableError} when no version is left above the one that HQ refused, or the raw row is not under contract.
  */
 export async function sendAgain(
   client: pg.ClientBase,
-  plan: Plan<'current' | 'version' | 'stored' | 'raw'>,
+  plan: Plan<'current' | 'version' | 'stored' | 'raw' | 'raw-version'>,
   letter: ReplayableLetter,
   binding: Binding | undefined,
 ): Promise<void> {
@@ -153,10 +158,12 @@ export async function sendAgain(
       return sendStored(client, plan, letter)
     case 'raw': {
       const { bound, source, raw } = plan
-      const sent = await insertRawRow(client, bound, source, { raw, deleted: letter.deleted })
-      if (sent === 0) throw new NotReplayableError('the binding filters the row out; discard it')
-      return
+      return refuseFiltered(
+        await insertRawRow(client, bound, source, { raw, deleted: letter.deleted }),
+      )
     }
+    case 'raw-version':
+      return refuseFiltered(await insertRawVersion(client, plan.version))
     default:
       return plan satisfies never
   }

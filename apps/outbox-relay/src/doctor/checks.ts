@@ -1,3 +1,4 @@
+import { backfills } from './backfills.ts'
 import { captureGaps } from './capture-gaps.ts'
 import { deadLetters } from './dead-letters.ts'
 import { definers } from './definers.ts'
@@ -8,6 +9,7 @@ import { expressions } from './expressions.ts'
 import { filteredRows } from './filtered-rows.ts'
 import type { Check } from './finding.ts'
 import { generatedSql } from './generated-sql.ts'
+import { histories } from './histories.ts'
 import { isolation } from './isolation.ts'
 import { loginRole } from './login-role.ts'
 import { migrations } from './migrations.ts'
@@ -40,6 +42,8 @@ export const CHECKS: readonly Check[] = [
   definers,
   virtualColumns,
   captureGaps,
+  histories,
+  backfills,
   filteredRows,
   openWriters(),
   preparedTransactions(),

@@ -1,5 +1,6 @@
 import type pg from 'pg'
-import { generate } from '../binding/generate.ts'
+import { completeHistories, readBoundBefore } from '../binding/bound-before.ts'
+import { generate, neededSql } from '../binding/generate.ts'
 import { inspectSources } from '../binding/inspect-sources.ts'
 import { listBindings } from '../binding/load-binding.ts'
 import { readBinding } from '../binding/read-binding.ts'
@@ -17,7 +18,9 @@ export async function examineBound(client: pg.ClientBase): Promise<BoundState | 
       ({ table, settle }) => sources.has(table) && sources.has(settle?.children.table ?? table),
     ),
   }
-  const sql = present.datasets.length === 0 ? undefined : generate(present, sources)
+  const complete = completeHistories(present, await readBoundBefore(client))
+  const sql =
+    present.datasets.length === 0 ? undefined : neededSql(generate(present, sources), complete)
   const isShipped = (await listBindings()).includes(binding.name)
   const argument = isShipped ? binding.name : `FILE (that of binding ${binding.name})`
   return { binding, bindCommand: `npm run relay -- bind ${argument}`, problems, sources, sql }
