@@ -17,10 +17,8 @@ COPY packages/tracing packages/tracing
 COPY apps/hq-ingest apps/hq-ingest
 COPY migrations/hq migrations/hq
 ENV NODE_ENV=production
-# Compiled code instead of sources: 20 MB less, and half the time to start.
-ENV NODE_COMPILE_CACHE=/tmp/node-compile-cache
 USER node
-# What strips and compiles the sources does it once, here, and not at every start.
+# The sources are stripped and compiled once, here, and not at every start: 20 MB less, and half the time.
 ENV NODE_COMPILE_CACHE=/tmp/compile-cache
 RUN ["node", "apps/hq-ingest/src/main.ts", "--help"]
 HEALTHCHECK --interval=10s --timeout=5s --start-period=10s \

@@ -17,10 +17,8 @@ COPY packages/tracing packages/tracing
 COPY apps/outbox-relay apps/outbox-relay
 COPY migrations/data-engine-x migrations/data-engine-x
 ENV NODE_ENV=production
-# Compiled code instead of sources: 20 MB less, and half the time to start.
-ENV NODE_COMPILE_CACHE=/tmp/node-compile-cache
 USER node
-# What strips and compiles the sources does it once, here, and not at every start.
+# The sources are stripped and compiled once, here, and not at every start: 20 MB less, and half the time.
 ENV NODE_COMPILE_CACHE=/tmp/compile-cache
 RUN ["node", "apps/outbox-relay/src/main.ts", "--help"]
 # Healthy while it works or stands by. Red while it is halted or cannot reach data-engine-x, which no restart mends.

@@ -1,7 +1,6 @@
 import { hash } from 'node:crypto'
-import { promisify } from 'node:util'
-import { constants, zstdCompress } from 'node:zlib'
 import { type DatasetName, SCHEMA_VERSION } from '@hq-export/contract'
+import { compress } from '@hq-export/outbox-relay/batch/compress.ts'
 import type pg from 'pg'
 import { SOURCE } from './pipeline.ts'
 
@@ -14,9 +13,6 @@ export interface WireBatch {
 
 /** Rows of one batch, as the relay packs them at most. */
 export const ROWS_PER_BATCH = 2000
-
-const zstdBytes = promisify(zstdCompress)
-const PARAMS = { params: { [constants.ZSTD_c_compressionLevel]: 1 } }
 
 // Ordered by the column: a bare `seq` would name the text of the select list, and '999' sorts after '1000'.
 const BODIES = /* sql */ `
@@ -52,10 +48,7 @@ export async function packOutbox(dx: pg.ClientBase, dataset: DatasetName): Promi
         `{"row":${body},"xid":"${xid}","captured_at":"${captured_at.replace(' ', 'T')}:00"}`,
     )
     const body = `${JSON.stringify(head).slice(0, -1)},"rows":[${texts.join(',')}]}`
-    batches.push({
-      id: hash('sha256', body, 'base64url'),
-      rowCount: rows.length,
-      bytes: await zstdBytes(body, PARAMS),
-    })
+    const { bytes } = await compress(Buffer.from(body), 'zstd')
+    batches.push({ id: hash('sha256', body, 'base64url'), rowCount: rows.length, bytes })
   }
 }

@@ -1,4 +1,5 @@
-import { setFlagsFromString } from 'node:v8'
+import './keep-heap-small.ts'
+
 import { startTracing } from '@hq-export/tracing/start-tracing.ts'
 import { Command, CommanderError } from 'commander'
 import { addBackfillCommands } from './backfill/commands.ts'
@@ -45,8 +46,6 @@ async function withDatabase<T>(
 }
 
 async function run(): Promise<void> {
-  // Pages and batches are garbage within milliseconds: a young generation that stays small gives their memory back.
-  setFlagsFromString('--semi-space-growth-factor=1')
   const config = loadConfig(env)
   const log = createLog(config.logLevel)
   const stopTracing = await startTracing(env, {

@@ -3,6 +3,7 @@ import type { Dataset } from '@hq-export/contract'
 import type pg from 'pg'
 import { from as copyFrom } from 'pg-copy-streams'
 import type { AcceptedRow } from '../batch/batch-row.ts'
+import { freeMemory } from '../batch/free-memory.ts'
 import { traceCopy } from '../trace-copy.ts'
 import type { Origin } from './applied.ts'
 import { perDataset } from './per-dataset.ts'
@@ -37,16 +38,30 @@ function copyField(value: unknown): string {
   return value === null || value === undefined ? '\\N' : String(value)
 }
 
+/** Rows whose text is one string on the way: all of a batch in one would be a large object, which stays until a full collection. */
+const ROWS_PER_PIECE = 50
+
 /** One row after the other as COPY text. */
-function copyText(dataset: Dataset, rows: readonly AcceptedRow[], origin: Origin): string {
+function copyText(dataset: Dataset, rows: readonly AcceptedRow[], origin: Origin): Buffer {
   const names = dataset.columns.map(({ name }) => name)
   const tail = `${escapeText(origin.source)}\t${escapeText(origin.batch)}\n`
-  const lines = rows.map(({ row, xid, extra }) => {
-    const fields = names.map((name) => copyField(row[name]))
-    fields.push(xid, copyField(extra), tail)
-    return fields.join('\t')
-  })
-  return lines.join('')
+  const pieces: string[] = []
+  for (let start = 0; start < rows.length; start += ROWS_PER_PIECE) {
+    const lines = rows.slice(start, start + ROWS_PER_PIECE).map(({ row, xid, extra }) => {
+      const fields = names.map((name) => copyField(row[name]))
+      fields.push(xid, copyField(extra), tail)
+      return fields.join('\t')
+    })
+    pieces.push(lines.join(''))
+  }
+  return concatTexts(pieces)
+}
+
+function concatTexts(texts: readonly string[]): Buffer {
+  const bytes = Buffer.allocUnsafe(texts.reduce((sum, text) => sum + Buffer.byteLength(text), 0))
+  let end = 0
+  for (const text of texts) end += bytes.write(text, end)
+  return bytes
 }
 
 /**
@@ -64,7 +79,10 @@ export async function copyRows(
   const statement = copyStatement(dataset)
   await traceCopy(statement, rows.length, async () => {
     const stream = client.query(copyFrom(statement))
-    stream.end(Buffer.from(copyText(dataset, rows, origin)))
+    const text = copyText(dataset, rows, origin)
+    stream.end(text)
     await finished(stream)
+    // HQ has it all. After an error a piece may still wait for the socket, and the collector gets it.
+    freeMemory(text)
   })
 }

@@ -1,6 +1,9 @@
 import { type Envelope, LIMITS, parseEnvelope } from '@hq-export/contract'
 import { Refusal } from '../refusal.ts'
+import { mayHoldSecret } from '../secrets/may-hold-secret.ts'
+import { isSuspicious } from './find-unrepresentable.ts'
 import { nestingOf } from './nesting.ts'
+import { RowTexts } from './row-texts.ts'
 
 /** A body that is a batch; whether its rows are valid is not known yet. */
 export interface DecodedBatch {
@@ -8,8 +11,11 @@ export interface DecodedBatch {
   readonly bytes: number
   /** Of the deepest object or array in it. */
   readonly depth: number
-  /** The decoded text, for the few rows of which the exact text is needed. */
-  readonly text: string
+  /** Some value may hold what PostgreSQL cannot store, or escapes that hide it. */
+  readonly suspicious: boolean
+  /** Some value may hold a credential. */
+  readonly mayHoldSecrets: boolean
+  readonly rowTexts: RowTexts
   readonly envelope: Envelope
 }
 
@@ -41,6 +47,7 @@ function rowCount(body: unknown): number {
 
 /**
  * Reads the decompressed body as a batch.
+ * @param body must stay as it is while rows may still be asked for by their exact text.
  * @throws {Refusal} `invalid_envelope` (400), or `too_large` (413) for more than `maxRows` rows or too many objects and arrays.
  */
 export function decode(body: Buffer, maxRows: number): DecodedBatch {
@@ -59,5 +66,13 @@ export function decode(body: Buffer, maxRows: number): DecodedBatch {
     const [issue] = result.error.issues
     throw invalid(`/${issue?.path.join('/') ?? ''} is not as the envelope has it`, result.error)
   }
-  return { bytes: body.length, depth, text, envelope: result.data }
+  const suspicious = isSuspicious(text)
+  return {
+    bytes: body.length,
+    depth,
+    suspicious,
+    mayHoldSecrets: suspicious || mayHoldSecret(text),
+    rowTexts: new RowTexts(() => parseText(body)),
+    envelope: result.data,
+  }
 }

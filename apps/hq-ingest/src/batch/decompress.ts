@@ -2,17 +2,22 @@ import { promisify } from 'node:util'
 import { constants, gunzip, zstdDecompress } from 'node:zlib'
 import { type ContentEncoding, LIMITS } from '@hq-export/contract'
 import { Refusal } from '../refusal.ts'
+import { declaredSize } from './declared-size.ts'
 
 const inflate = { gzip: promisify(gunzip), zstd: promisify(zstdDecompress) } as const
 
-/** Bytes of the buffers that a body is unpacked into: a few large ones instead of one per 16 kB. */
-const MAX_CHUNK_BYTES = 1024 * 1024
-const MIN_CHUNK_BYTES = 16 * 1024
-/** Our JSON is packed to about a seventh. */
+const MIN_BUFFER_BYTES = 16 * 1024
+/** Where the body does not say how large it gets: our JSON is packed to a tenth, more or less. */
+const MAX_GUESSED_BYTES = 1024 * 1024
 const USUAL_RATIO = 8
+/** A full buffer makes the decompressor ask for another, though nothing is left to put there. */
+const SPARE_BYTES = 64
 
-function chunkBytes(wireBytes: number): number {
-  return Math.min(MAX_CHUNK_BYTES, Math.max(MIN_CHUNK_BYTES, wireBytes * USUAL_RATIO))
+/** Bytes of the buffers that a body is unpacked into: one, if it is as long as it says. */
+function bufferBytes(wire: Buffer, encoding: ContentEncoding, maxBytes: number): number {
+  const guessed = Math.min(MAX_GUESSED_BYTES, wire.length * USUAL_RATIO)
+  const bytes = (declaredSize(wire, encoding) ?? guessed) + SPARE_BYTES
+  return Math.min(maxBytes, Math.max(MIN_BUFFER_BYTES, bytes))
 }
 
 /** A frame may ask for a window of 128 MiB, whatever it holds; none needs more than the largest body. */
@@ -50,7 +55,7 @@ export async function decompress(
   try {
     return await inflate[encoding](wire, {
       maxOutputLength: maxBytes,
-      chunkSize: chunkBytes(wire.length),
+      chunkSize: bufferBytes(wire, encoding, maxBytes),
       params: encoding === 'zstd' ? ZSTD_PARAMS : undefined,
     })
   } catch (cause) {

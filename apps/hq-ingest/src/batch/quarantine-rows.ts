@@ -1,4 +1,4 @@
-import { type Span, UUID_PATTERN } from '@hq-export/contract'
+import { UUID_PATTERN } from '@hq-export/contract'
 import type pg from 'pg'
 import type { RefusedRow } from './batch-row.ts'
 import type { DecodedBatch } from './decode.ts'
@@ -37,19 +37,14 @@ export async function quarantineRows(
   client: pg.PoolClient,
   entry: LedgerEntry,
   batch: DecodedBatch,
-  rowSpans: () => readonly Span[],
   refused: readonly RefusedRow[],
 ): Promise<void> {
   if (refused.length === 0) return
-  const { text, envelope } = batch
-  const spans = rowSpans()
+  const { rowTexts, envelope } = batch
   const entries = refused.map((row) => {
     const { index, key, code, pointer, detail, orgAllowed, storedText } = row
     const envelopeRow = envelope.rows[index]
-    const span = spans[index]
-    if (envelopeRow === undefined || span === undefined) {
-      throw new Error(`the batch has no row ${index}`)
-    }
+    if (envelopeRow === undefined) throw new Error(`the batch has no row ${index}`)
     return {
       row_index: index,
       key,
@@ -58,7 +53,7 @@ export async function quarantineRows(
       code,
       pointer,
       detail,
-      row_text: storedText ?? text.slice(span.start, span.end),
+      row_text: storedText ?? rowTexts.at(index),
       deleted: envelopeRow.deleted ?? false,
       traceparent: envelopeRow.traceparent ?? null,
       xid: envelopeRow.xid,

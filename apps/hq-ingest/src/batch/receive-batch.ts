@@ -14,7 +14,7 @@ import { traceBatch } from '../trace-batch.ts'
 import { findDatasetRules } from './dataset-rules.ts'
 import { decode } from './decode.ts'
 import { decompress } from './decompress.ts'
-import { lazyRowSpans } from './lazy-row-spans.ts'
+import { freeMemory } from './free-memory.ts'
 import { declaredBytes, readBody } from './read-body.ts'
 import { type BatchHead, readHead } from './read-head.ts'
 import { type StoredBatch, storeBatch } from './store-batch.ts'
@@ -62,14 +62,13 @@ async function unpack({ head, wire, share }: VerifiedBatch): Promise<Buffer> {
   return body
 }
 
-async function storeVerified(
-  verified: VerifiedBatch,
+async function storeBody(
+  body: Buffer,
+  { head, wire, key, callerTrace }: VerifiedBatch,
   { pool, keys, metrics }: Receiving,
 ): Promise<StoredBatch> {
-  const { head, wire, key, callerTrace } = verified
-  const body = await unpack(verified)
   const batch = await inStep('decode', () => decode(body, LIMITS.maxRows))
-  const { envelope, text } = batch
+  const { envelope } = batch
   assertOwnSource(envelope.source, key)
   keys.noteUse(key)
   assertMayWrite(envelope.dataset, key)
@@ -78,11 +77,7 @@ async function storeVerified(
 
   const begin = performance.now()
   const stored = await traceBatch(envelope, head.id, async (span) => {
-    const rowSpans = lazyRowSpans(text)
-    const { maxRowBytes } = LIMITS
-    const rows = await inStep('validate', () =>
-      validate(batch, rules, key, { rowSpans, maxRowBytes }),
-    )
+    const rows = await inStep('validate', () => validate(batch, rules, key, LIMITS.maxRowBytes))
     const entry = {
       source: envelope.source,
       batch: head.id,
@@ -95,7 +90,7 @@ async function storeVerified(
       wireBytes: wire.length,
       decodedBytes: body.length,
     }
-    return storeBatch(pool, entry, batch, rows, rowSpans, head.strict)
+    return storeBatch(pool, entry, batch, rows, head.strict)
   })
   metrics.decided({
     envelope,
@@ -105,6 +100,15 @@ async function storeVerified(
     seconds: (performance.now() - begin) / 1000,
   })
   return stored
+}
+
+async function storeVerified(verified: VerifiedBatch, receiving: Receiving): Promise<StoredBatch> {
+  const body = await unpack(verified)
+  try {
+    return await storeBody(body, verified, receiving)
+  } finally {
+    if (verified.head.encoding !== 'identity') freeMemory(body)
+  }
 }
 
 /**

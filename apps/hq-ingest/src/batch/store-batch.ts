@@ -1,4 +1,4 @@
-import type { BatchAnswer, Span } from '@hq-export/contract'
+import type { BatchAnswer } from '@hq-export/contract'
 import type pg from 'pg'
 import { applyRows } from '../apply/apply-rows.ts'
 import { transact } from '../db/transact.ts'
@@ -34,15 +34,14 @@ export async function storeBatch(
   entry: LedgerEntry,
   batch: DecodedBatch,
   rows: ValidatedRows,
-  rowSpans: () => readonly Span[],
   strict: boolean,
 ): Promise<StoredBatch> {
   try {
-    return await storeOnce(pool, entry, batch, rows, rowSpans, strict)
+    return await storeOnce(pool, entry, batch, rows, strict)
   } catch (error) {
     if (!(error instanceof MissingPartitionError)) throw error
     await addMissingPartition(pool)
-    return await storeOnce(pool, entry, batch, rows, rowSpans, strict)
+    return await storeOnce(pool, entry, batch, rows, strict)
   }
 }
 
@@ -51,7 +50,6 @@ function storeOnce(
   entry: LedgerEntry,
   batch: DecodedBatch,
   rows: ValidatedRows,
-  rowSpans: () => readonly Span[],
   strict: boolean,
 ): Promise<StoredBatch> {
   const { source, dataset, epoch } = batch.envelope
@@ -73,7 +71,7 @@ function storeOnce(
     const applied = await applyRows(client, dataset, rows.accepted, origin)
     const refused = [...rows.refused, ...applied.refused]
     if (strict && refused.length > 0) throw rowsRefused(refused)
-    await quarantineRows(client, entry, batch, rowSpans, refused)
+    await quarantineRows(client, entry, batch, refused)
     const answer = answerOf(entry.batch, batch.envelope.rows.length, applied, refused)
     await recordBatch(client, entry, answer)
     return { answer, replayed: false }

@@ -3,7 +3,6 @@ import {
   LIMITS,
   locateMembers,
   rowProblem,
-  type Span,
   UUID_PATTERN,
 } from '@hq-export/contract'
 import type { IngestKey } from '../ingest-key.ts'
@@ -14,6 +13,7 @@ import type { DatasetRules } from './dataset-rules.ts'
 import type { DecodedBatch } from './decode.ts'
 import { findUnrepresentable, isSuspicious } from './find-unrepresentable.ts'
 import { nestingOf } from './nesting.ts'
+import type { RowTexts } from './row-texts.ts'
 
 /** Every row of a batch, on one of two sides. */
 export interface ValidatedRows {
@@ -31,20 +31,13 @@ const MAX_SCALAR_BYTES = 32
 interface Validation {
   readonly rules: DatasetRules
   readonly key: Pick<IngestKey, 'orgs'>
-  readonly text: string
-  readonly rowSpans: () => readonly Span[]
+  readonly rowTexts: RowTexts
   readonly suspicious: boolean
   readonly mayHoldSecrets: boolean
   /** Undefined where the whole body is smaller than the limit of one row. */
   readonly maxRowBytes: number | undefined
   /** The body is nested deeper than a row may be. */
   readonly deep: boolean
-}
-
-function spanAt(validation: Pick<Validation, 'rowSpans'>, index: number): Span {
-  const span = validation.rowSpans()[index]
-  if (span === undefined) throw new Error(`the batch has no row ${index}`)
-  return span
 }
 
 /** Canonical primary key; null if a part of it is no uuid, which every key of the contract is. */
@@ -71,25 +64,22 @@ function boundOf(row: EnvelopeRow['row']): number {
 }
 
 function findOversize(
-  { maxRowBytes, text, ...validation }: Validation,
+  { maxRowBytes, rowTexts }: Validation,
   row: EnvelopeRow['row'],
   index: number,
 ): Fault | undefined {
   if (maxRowBytes === undefined || boundOf(row) <= maxRowBytes) return undefined
-  const { start, end } = spanAt(validation, index)
-  if (Buffer.byteLength(text.slice(start, end)) <= maxRowBytes) return undefined
+  if (Buffer.byteLength(rowTexts.at(index)) <= maxRowBytes) return undefined
   const detail = `a row must not have more than ${maxRowBytes} bytes`
   return { code: 'row_too_large', column: null, detail }
 }
 
 /** Credentials anywhere in the row; the first thing looked for, because what is refused for another reason is kept, too. */
-function findSecret(validation: Validation, index: number): Fault | undefined {
-  if (!validation.mayHoldSecrets) return undefined
-  const { text } = validation
-  const span = spanAt(validation, index)
-  const rowText = text.slice(span.start, span.end)
+function findSecret({ mayHoldSecrets, rowTexts }: Validation, index: number): Fault | undefined {
+  if (!mayHoldSecrets) return undefined
+  const rowText = rowTexts.at(index)
   if (!mayHoldSecret(rowText) && !isSuspicious(rowText)) return undefined
-  const redacted = redactRow(text, span)
+  const redacted = redactRow(rowTexts.text, rowTexts.spanAt(index))
   if (redacted === undefined) return undefined
   const { column, rules, text: storedText } = redacted
   const where = column ?? 'the name of a column'
@@ -97,19 +87,21 @@ function findSecret(validation: Validation, index: number): Fault | undefined {
   return { code: 'secret_detected', column, detail, storedText }
 }
 
-function findTooDeep({ deep, text, ...validation }: Validation, index: number): Fault | undefined {
+function findTooDeep({ deep, rowTexts }: Validation, index: number): Fault | undefined {
   if (!deep) return undefined
-  const { start, end } = spanAt(validation, index)
-  if (nestingOf(Buffer.from(text.slice(start, end))).depth <= LIMITS.maxRowDepth) return undefined
+  if (nestingOf(Buffer.from(rowTexts.at(index))).depth <= LIMITS.maxRowDepth) return undefined
   const detail = `a row must not be nested deeper than ${LIMITS.maxRowDepth}`
   return { code: 'invalid_value', column: null, detail }
 }
 
 /** U+0000 and lone surrogates anywhere in the row: values, JSON inside of strings, unknown columns and their names. */
-function findUnstorable(validation: Validation, index: number): Fault | undefined {
-  const { rules, suspicious, text } = validation
+function findUnstorable(
+  { rules, suspicious, rowTexts }: Validation,
+  index: number,
+): Fault | undefined {
   if (!suspicious) return undefined
-  for (const [name, { start, end }] of locateMembers(text, spanAt(validation, index).start)) {
+  const { text } = rowTexts
+  for (const [name, { start, end }] of locateMembers(text, rowTexts.spanAt(index).start)) {
     // The name first: a fault of the value is stored under it.
     const nameCode = findUnrepresentable(JSON.stringify(name))
     if (nameCode !== undefined) {
@@ -170,8 +162,11 @@ function findFault(
 }
 
 /** The columns that the gateway does not know, cut out of the text, so that every number stays as it was sent. */
-function extraOf(validation: Validation, row: EnvelopeRow['row'], index: number): string | null {
-  const { rules, text } = validation
+function extraOf(
+  { rules, rowTexts }: Validation,
+  row: EnvelopeRow['row'],
+  index: number,
+): string | null {
   let known = true
   for (const name in row) {
     if (!rules.columns.has(name)) {
@@ -180,8 +175,9 @@ function extraOf(validation: Validation, row: EnvelopeRow['row'], index: number)
     }
   }
   if (known) return null
+  const { text } = rowTexts
   const members: string[] = []
-  for (const [name, { start, end }] of locateMembers(text, spanAt(validation, index).start)) {
+  for (const [name, { start, end }] of locateMembers(text, rowTexts.spanAt(index).start)) {
     if (!rules.columns.has(name)) members.push(`${JSON.stringify(name)}:${text.slice(start, end)}`)
   }
   return `{${members.join(',')}}`
@@ -189,25 +185,23 @@ function extraOf(validation: Validation, row: EnvelopeRow['row'], index: number)
 
 /**
  * Validates every row against the contract, one by one: a row that breaks a rule stops no other (I4).
- * @param rowSpans where the rows stand in the text; asked for only if a row needs its exact text.
+ * @param maxRowBytes of the text of one row.
  */
 export function validate(
   batch: DecodedBatch,
   rules: DatasetRules,
   key: Pick<IngestKey, 'orgs'>,
-  options: { readonly rowSpans: () => readonly Span[]; readonly maxRowBytes: number },
+  maxRowBytes: number,
 ): ValidatedRows {
-  const { text, envelope } = batch
-  const suspicious = isSuspicious(text)
+  const { bytes, depth, envelope, mayHoldSecrets, rowTexts, suspicious } = batch
   const validation: Validation = {
     rules,
     key,
-    text,
-    rowSpans: options.rowSpans,
+    rowTexts,
     suspicious,
-    mayHoldSecrets: suspicious || mayHoldSecret(text),
-    deep: batch.depth > LIMITS.maxRowDepth,
-    maxRowBytes: batch.bytes > options.maxRowBytes ? options.maxRowBytes : undefined,
+    mayHoldSecrets,
+    deep: depth > LIMITS.maxRowDepth,
+    maxRowBytes: bytes > maxRowBytes ? maxRowBytes : undefined,
   }
   const accepted: AcceptedRow[] = []
   const refused: RefusedRow[] = []

@@ -1,12 +1,11 @@
 import { hash, randomUUID } from 'node:crypto'
-import { LIMITS, type Span } from '@hq-export/contract'
+import { LIMITS } from '@hq-export/contract'
 import type pg from 'pg'
 import { applyRows } from '../apply/apply-rows.ts'
 import { answerOf } from '../batch/answer.ts'
 import type { RefusedRow } from '../batch/batch-row.ts'
 import { findDatasetRules } from '../batch/dataset-rules.ts'
 import { type DecodedBatch, decode } from '../batch/decode.ts'
-import { lazyRowSpans } from '../batch/lazy-row-spans.ts'
 import { recordBatch } from '../batch/ledger.ts'
 import { validate } from '../batch/validate.ts'
 import { transact } from '../db/transact.ts'
@@ -57,14 +56,12 @@ async function applyBatch(
   body: Buffer,
   batch: DecodedBatch,
 ): Promise<RefusedRow[]> {
-  const { envelope, text, bytes } = batch
+  const { envelope, bytes } = batch
   const { source, dataset, schema_version: schemaVersion } = envelope
   const rules = findDatasetRules(dataset, schemaVersion)
   if (rules === undefined) throw new Error(`this build does not know ${dataset} ${schemaVersion}`)
-  const rowSpans: () => readonly Span[] = lazyRowSpans(text)
-  const options = { rowSpans, maxRowBytes: LIMITS.maxRowBytes }
   // Only entries whose org their own key may write get here.
-  const { accepted, refused } = validate(batch, rules, { orgs: undefined }, options)
+  const { accepted, refused } = validate(batch, rules, { orgs: undefined }, LIMITS.maxRowBytes)
   const origin = { source, batch: batchId, epoch: undefined }
   const applied = await applyRows(client, dataset, accepted, origin)
   const all = [...refused, ...applied.refused]

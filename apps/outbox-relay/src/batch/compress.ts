@@ -26,7 +26,9 @@ export async function compress(body: Buffer, compression: Compression): Promise<
       return { bytes: await gzipBytes(body, { level: LEVEL }), contentEncoding: 'gzip' }
     case 'zstd': {
       const params = { [constants.ZSTD_c_compressionLevel]: LEVEL }
-      return { bytes: await zstdBytes(body, { params }), contentEncoding: 'zstd' }
+      // The frame then says how much it unpacks to, so that the gateway takes memory once.
+      const options = { params, pledgedSrcSize: body.length }
+      return { bytes: await zstdBytes(body, options), contentEncoding: 'zstd' }
     }
     default:
       return compression satisfies never
