@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { isAlive, readPid } from '@hq-export/demo/process-id.ts'
 import { afterEach, describe, expect, it } from 'vitest'
+import { COMPILE_CACHE } from '../support/compile-cache.ts'
 import { waitFor } from '../support/wait-for.ts'
 
 const SCRIPT = join(import.meta.dirname, '..', '..', 'apps', 'demo', 'src', 'main.ts')
@@ -20,7 +21,8 @@ const demos: Demo[] = []
 function startDemo(...args: string[]): Demo {
   // `env` becomes the demo. It must bring its own databases, whatever the shell of this run names.
   const unset = ['-u', 'DX_DATABASE_URL', '-u', 'HQ_DATABASE_URL']
-  const child = spawn('env', [...unset, process.execPath, SCRIPT, ...args], {
+  const set = Object.entries(COMPILE_CACHE).map(([name, value]) => `${name}=${value}`)
+  const child = spawn('env', [...unset, ...set, process.execPath, SCRIPT, ...args], {
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   let output = ''
