@@ -6,7 +6,8 @@ export default defineConfig({
     globalSetup: ['test/support/global-setup.ts'],
     // Files run side by side; each has databases of its own. Two cores do not gain from more.
     maxWorkers: 2,
-    testTimeout: 30_000,
-    hookTimeout: 60_000,
+    // For what hangs; no test is as long, however busy the machine.
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
   },
 })

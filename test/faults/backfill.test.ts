@@ -151,7 +151,12 @@ test('I1, I3: SIGKILL of a backfill at any point loses and doubles nothing: it g
 
 test('while writers insert, update and delete, both sides are equal afterwards, and what is deleted stays deleted', async () => {
   pipeline.startRelay()
-  await using writers = await Writers.start({ database: pipeline.dxDatabase, orgId, sessions: 1 })
+  await using writers = await Writers.start({
+    database: pipeline.dxDatabase,
+    orgId,
+    sessions: 1,
+    pauseMs: 2,
+  })
   const mutator = await pipeline.dxDatabase.connect()
   let isOver = false
   async function mutate(): Promise<number> {
