@@ -7,8 +7,9 @@ import { insertCompany, insertOrg, insertRun } from '../support/reference-rows.t
 import { waitFor } from '../support/wait-for.ts'
 import { Writers } from '../support/writers.ts'
 
-const COMPANIES = 12_000
-const EVENTS = 8_000
+/** More chunks than are delivered at once. */
+const COMPANIES = 9_000
+const EVENTS = 3_000
 /** The run of the events, too. */
 const TOTAL = 1 + EVENTS + COMPANIES
 
