@@ -3,8 +3,8 @@ import { access, mkdtemp, rm, statfs, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 
 const SHARED_MEMORY = '/dev/shm'
-/** Several times what a whole run has at any moment. */
-const MIN_FREE_BYTES = 6 * 2 ** 30
+/** Several times the 420 MB that a whole run has at its peak. */
+const MIN_FREE_BYTES = 3 * 2 ** 30
 
 /** True where there is room, and where programs may be run from: a server's own may have to be copied there. */
 async function isUsable(): Promise<boolean> {
