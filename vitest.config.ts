@@ -1,12 +1,32 @@
 import { defineConfig } from 'vitest/config'
+import { SlowestFirst } from './test/support/slowest-first.ts'
 
 export default defineConfig({
   test: {
-    include: ['packages/**/*.test.ts', 'apps/**/*.test.ts', 'test/**/*.test.ts'],
-    globalSetup: ['test/support/global-setup.ts'],
-    // Files run side by side; each has databases of its own. Two cores do not gain from more.
-    maxWorkers: 2,
-    testTimeout: 30_000,
-    hookTimeout: 60_000,
+    sequence: { sequencer: SlowestFirst },
+    // Files run side by side; each has databases of its own. Twice as many as the two cores, because most of them wait.
+    maxWorkers: 4,
+    // For what hangs; no test is as long, however busy the machine.
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: 'pipeline',
+          include: ['test/**/*.test.ts'],
+          globalSetup: ['test/support/scratch-in-memory.ts', 'test/support/global-setup.ts'],
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'unit',
+          include: ['packages/**/*.test.ts', 'apps/**/*.test.ts'],
+          // These share no state that one could leave to another, and a worker for each costs more than most of them.
+          isolate: false,
+        },
+      },
+    ],
   },
 })

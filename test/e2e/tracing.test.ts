@@ -271,6 +271,10 @@ test('300 traces in one batch are 128 links and 128 arrivals, and the rest is co
       'hq_export.links.dropped': 172,
     })
   }
+  // Ends after the arrivals, and so it is exported with or after them.
+  await waitFor('the end of the window', () =>
+    quiet.spans.some(({ name, traceId: trace }) => name === 'ack' && trace === send.traceId),
+  )
   const arrivals = quiet.spans.filter(({ name }) => name === `deliver ${RUNS}`)
   expect(new Set(arrivals.map(({ traceId: id }) => id)).size).toBe(128)
 })

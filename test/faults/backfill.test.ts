@@ -7,8 +7,9 @@ import { insertCompany, insertOrg, insertRun } from '../support/reference-rows.t
 import { waitFor } from '../support/wait-for.ts'
 import { Writers } from '../support/writers.ts'
 
-const COMPANIES = 12_000
-const EVENTS = 8_000
+/** More chunks than are delivered at once. */
+const COMPANIES = 9_000
+const EVENTS = 3_000
 /** The run of the events, too. */
 const TOTAL = 1 + EVENTS + COMPANIES
 
@@ -151,7 +152,12 @@ test('I1, I3: SIGKILL of a backfill at any point loses and doubles nothing: it g
 
 test('while writers insert, update and delete, both sides are equal afterwards, and what is deleted stays deleted', async () => {
   pipeline.startRelay()
-  await using writers = await Writers.start({ database: pipeline.dxDatabase, orgId, sessions: 1 })
+  await using writers = await Writers.start({
+    database: pipeline.dxDatabase,
+    orgId,
+    sessions: 1,
+    pauseMs: 2,
+  })
   const mutator = await pipeline.dxDatabase.connect()
   let isOver = false
   async function mutate(): Promise<number> {

@@ -8,6 +8,8 @@ import { acceptAll, ScriptedGateway } from '../support/scripted-gateway.ts'
 import { waitFor } from '../support/wait-for.ts'
 
 const LISTENER = 'outbox-relay listen'
+/** Enough that a safety poll for each would take far longer than a busy machine makes of none. */
+const ROWS_WHILE_MUTED = 12
 
 let gateway: ScriptedGateway
 let arrived: Set<string>
@@ -23,8 +25,8 @@ beforeEach(async () => {
 
 afterEach(() => gateway[Symbol.asyncDispose]())
 
-async function arrives(entityId: string, withinMs?: number): Promise<void> {
-  await waitFor('the row to arrive', () => arrived.has(entityId), withinMs)
+async function arrives(entityId: string): Promise<void> {
+  await waitFor('the row to arrive', () => arrived.has(entityId))
 }
 
 test('a listening session that is lost is replaced, and the doorbell rings again', async () => {
@@ -72,13 +74,13 @@ test('LISTEN that falls silent without an error costs one safety poll, and not o
   proxy.isMuted = true
   await arrives(await insertCompany(application, orgId))
   const mutedAt = performance.now()
-  for (let row = 0; row < 5; row++) await arrives(await insertCompany(application, orgId))
-  expect(performance.now() - mutedAt).toBeLessThan(renewalMs * 2)
+  for (let row = 0; row < ROWS_WHILE_MUTED; row++) {
+    await arrives(await insertCompany(application, orgId))
+  }
+  expect(performance.now() - mutedAt).toBeLessThan((renewalMs * ROWS_WHILE_MUTED) / 2)
 })
 
-test('I5: a notification queue that is half full is left alone, a full one fails nobody, and all of it is delivered', {
-  timeout: 60_000,
-}, async () => {
+test('I5: a notification queue that is half full is left alone, a full one fails nobody, and all of it is delivered', async () => {
   await using server = await startOwnServer('dx-queue', { max_notify_queue_pages: '64' })
   await using database = await createOwnDatabase(server.cluster.url(), prepareDx)
   const startRelay = () =>

@@ -43,8 +43,11 @@ test('I1, I5: a crash of the HQ server loses and duplicates nothing; the gateway
   await pipeline.settled()
 
   await server.cluster.halt('immediate')
-  const down = await fetch(`${pipeline.gatewayUrl}/readyz`)
-  expect(down.status).toBe(503)
+  // It may have to hear of the end of its sessions first.
+  await waitFor('the gateway to say so', async () => {
+    const { status } = await fetch(`${pipeline.gatewayUrl}/readyz`)
+    return status === 503
+  })
   for (let row = 0; row < 20; row++) written.push(await insertCompany(pipeline.dx, orgId))
   await server.cluster.resume()
   await pipeline.settled()

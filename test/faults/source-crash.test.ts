@@ -1,10 +1,5 @@
 import { test } from 'vitest'
 import { crashSource } from '../support/crash-source.ts'
 
-test(
-  'I1: crashes under load with synchronous_commit = off leave HQ with exactly what the source has',
-  {
-    timeout: 90_000,
-  },
-  () => crashSource(4),
-)
+test('I1: crashes under load with synchronous_commit = off leave HQ with exactly what the source has', () =>
+  crashSource(4))

@@ -68,23 +68,19 @@ test('I1, I3: a promoted standby is a new life; what it retains is sent again an
 
   const unsent = await insertCompany(replica, orgId)
   pipeline.dx = replica
-  await waitFor(
-    'the row of the new primary',
-    async () => {
-      const { rowCount } = await pipeline.hq.query(
-        'select from hq.dx_company_entities_v1 where entity_id = $1',
-        [unsent],
-      )
-      return rowCount === 1
-    },
-    40_000,
-  )
+  await waitFor('the row of the new primary', async () => {
+    const { rowCount } = await pipeline.hq.query(
+      'select from hq.dx_company_entities_v1 where entity_id = $1',
+      [unsent],
+    )
+    return rowCount === 1
+  })
   await pipeline.settled()
   expect(early.lines.some((line) => line.includes('new life'))).toBe(true)
   await expectEqualSides(replica, pipeline.hq)
   const letters = await replica.query('select reason, detail from hq_export.dead_letter')
   expect(letters.rows).toEqual([])
-}, 90_000)
+})
 
 /** What a dump brings along, tables in the order of their foreign keys. */
 const DUMPED = [
@@ -180,5 +176,4 @@ test.each([
     const letters = await target.query('select reason, detail from hq_export.dead_letter')
     expect(letters.rows).toEqual([])
   },
-  60_000,
 )

@@ -1,6 +1,7 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
+import { COMPILE_CACHE } from '../support/compile-cache.ts'
 import { waitFor } from '../support/wait-for.ts'
 import { SECRET, SOURCE } from './ingest-client.ts'
 
@@ -14,6 +15,7 @@ export async function spawnGateway(
 ): Promise<{ readonly child: ChildProcess; readonly url: string; readonly log: () => string }> {
   const child = spawn(process.execPath, [INGEST_MAIN, 'serve'], {
     env: {
+      ...COMPILE_CACHE,
       HQ_DATABASE_URL: databaseUrl,
       INGEST_PORT: '0',
       CONSOLE_PORT: '0',
@@ -46,7 +48,7 @@ export function runIngest(args: string[], env: Record<string, string> = {}): Pro
     const child = execFile(
       process.execPath,
       [INGEST_MAIN, ...args],
-      { env },
+      { env: { ...COMPILE_CACHE, ...env } },
       (_error, stdout, stderr) => {
         resolve({ status: child.exitCode ?? -1, stdout, stderr })
       },

@@ -404,7 +404,7 @@ test('a backfill that HQ refuses as a whole is exit status 2 with the reason, an
   await waitFor(
     'the live change',
     () => gateway.received.some(({ envelope }) => envelope.dataset === COMPANIES),
-    5_000,
+    10_000,
   )
   expect(started.relay.progress.state).toBe('working')
 })

@@ -30,6 +30,16 @@ afterAll(async () => {
   await database[Symbol.asyncDispose]()
 })
 
+/** Waits until another session of this database waits for `blocker`; the server has other databases, whose sessions wait, too. */
+function waitForBlocked(blocker: pg.Client): Promise<unknown> {
+  return waitFor('the other session to wait', async () => {
+    const { rowCount } = await blocker.query(
+      `select from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()`,
+    )
+    return rowCount !== 0
+  })
+}
+
 /** Updates one company. */
 async function update(entityId: string, assignment: string): Promise<void> {
   await writer.query(`update entities.company_entities set ${assignment} where entity_id = $1`, [
@@ -203,12 +213,7 @@ test('two sessions that change one row in turn export rising versions in the ord
     await writer.query('begin')
     await writer.query(change, [entityId, 'first'])
     const second = other.query(change, [entityId, 'second'])
-    await waitFor('the second session to wait for the row', async () => {
-      const { rows } = await writer.query(
-        `select from pg_locks where not granted and pid <> pg_backend_pid()`,
-      )
-      return rows.length > 0
-    })
+    await waitForBlocked(writer)
     await writer.query('commit')
     await second
   })
@@ -230,10 +235,7 @@ test('a delete that read the base before it was raised does not lower it again',
   const deleted = writer.query('delete from entities.company_entities where entity_id = $1', [
     entityId,
   ])
-  await waitFor('the delete to wait for the base', async () => {
-    const { rowCount } = await other.query('select from pg_locks where not granted')
-    return rowCount !== 0
-  })
+  await waitForBlocked(other)
   await other.query('commit')
   await deleted
   expect(await baseOf(entityId)).toEqual({ base: '1000', is_deleted: true })

@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
+import { COMPILE_CACHE } from './compile-cache.ts'
 
 const ROOT = join(import.meta.dirname, '..', '..')
 const KEPT_LINES = 200
@@ -34,7 +35,7 @@ export class AppProcess implements AsyncDisposable {
     this.#name = `${app} ${args.join(' ')}`
     this.#child = spawn(process.execPath, [join(ROOT, 'apps', app, 'src', 'main.ts'), ...args], {
       // Nothing of the caller's settings: only what the test states.
-      env: { PATH: '/usr/bin:/bin', ...env },
+      env: { PATH: '/usr/bin:/bin', ...COMPILE_CACHE, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
     })
     running.add(this.#child)

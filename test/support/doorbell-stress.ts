@@ -11,8 +11,8 @@ import { acceptAll, ScriptedGateway } from './scripted-gateway.ts'
 import { waitFor } from './wait-for.ts'
 
 const WRITERS = 4
-/** A committed row that has not arrived after this long was not rung for. */
-const BOUND_MS = 2_000
+/** A committed row that has not arrived after this long was not rung for: no poll would ever find it. */
+const BOUND_MS = 15_000
 /** Longest time that a writer keeps its transaction open after the write. */
 const MAX_HOLD_MS = 5
 /** Writers of a round begin at random within this time: about as long as the relay takes to go to sleep, or a little longer. */

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { EmbeddedCluster } from '@hq-export/demo/embedded-cluster.ts'
 import pg from 'pg'
 import type { TestProject } from 'vitest/node'
+import { fillCompileCache } from './compile-cache.ts'
 
 declare module 'vitest' {
   interface ProvidedContext {
@@ -47,8 +48,10 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
     return cluster.url()
   }
 
+  const filling = fillCompileCache()
   const dxServerUrl = await serverUrl(TEST_DX_DATABASE_URL, 'dx')
   const hqServerUrl = await serverUrl(TEST_HQ_DATABASE_URL, 'hq')
+  await filling
   project.provide('dxServerUrl', dxServerUrl)
   project.provide('hqServerUrl', hqServerUrl)
   project.provide('runId', runId)

@@ -1,6 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises'
 
 const POLL_MS = 5
+/** Many times what anything takes: a machine that is busy must not fail a test. Whoever promises a time measures it. */
+const PATIENCE_MS = 45_000
 
 /**
  * Polls until `probe` returns something other than undefined or false, and returns it.
@@ -9,7 +11,7 @@ const POLL_MS = 5
 export async function waitFor<T>(
   what: string,
   probe: () => Promise<T | undefined | false> | T | undefined | false,
-  timeoutMs = 20_000,
+  timeoutMs = PATIENCE_MS,
 ): Promise<T> {
   const deadline = performance.now() + timeoutMs
   for (;;) {

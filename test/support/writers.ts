@@ -1,8 +1,9 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import type pg from 'pg'
 import type { TestDatabase } from './databases.ts'
 import { insertCompany } from './reference-rows.ts'
 
-/** Application sessions that write companies one by one, as fast as they can, until they are stopped or their server goes. */
+/** Application sessions that write companies one by one, as fast as they can or with a pause between, until they are stopped or their server goes. */
 export class Writers implements AsyncDisposable {
   /** Entities whose COMMIT was answered. */
   readonly committed: string[] = []
@@ -20,17 +21,20 @@ export class Writers implements AsyncDisposable {
     readonly sessions: number
     /** Run first in every session. */
     readonly prepare?: string
+    /** Between two writes of a session; none by default. */
+    readonly pauseMs?: number
   }): Promise<Writers> {
-    const { database, orgId, sessions, prepare = 'select 1' } = options
+    const { database, orgId, sessions, prepare = 'select 1', pauseMs = 0 } = options
     const clients = await Promise.all(Array.from({ length: sessions }, () => database.connect()))
     for (const client of clients) await client.query(prepare)
     const writers = new Writers(clients)
-    writers.#running = Promise.all(clients.map((client) => writers.#write(client, orgId)))
+    writers.#running = Promise.all(clients.map((client) => writers.#write(client, orgId, pauseMs)))
     return writers
   }
 
-  async #write(client: pg.Client, orgId: string): Promise<void> {
+  async #write(client: pg.Client, orgId: string, pauseMs: number): Promise<void> {
     while (!this.#isOver) {
+      if (pauseMs > 0) await delay(pauseMs)
       try {
         this.committed.push(await insertCompany(client, orgId))
       } catch (error) {
