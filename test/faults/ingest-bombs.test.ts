@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { Readable } from 'node:stream'
 import { buffer } from 'node:stream/consumers'
-import { constants, createGzip, createZstdCompress } from 'node:zlib'
+import { constants, createGzip, createZstdCompress, zstdCompressSync } from 'node:zlib'
 import { LIMITS } from '@hq-export/contract'
 import { expect, test } from 'vitest'
 import { buildEnvelope, buildRow, deliver, post, problemOf } from '../integration/ingest-client.ts'
@@ -38,7 +38,9 @@ test.runIf(process.platform === 'linux')(
     const window = await buffer(Readable.from(spaces()).pipe(createZstdCompress({ params })))
     await deliver(url, buildEnvelope(RUNS, [buildRow(RUNS)]))
     const before = await peakMemory(child.pid)
-    for (const [encoding, bomb] of [...Object.entries(bombs), ['zstd', window] as const]) {
+    const declared = zstdCompressSync(Buffer.alloc(BOMB_BYTES, ' '))
+    const more = [window, declared].map((bomb) => ['zstd', bomb] as const)
+    for (const [encoding, bomb] of [...Object.entries(bombs), ...more]) {
       expect(BOMB_BYTES / bomb.length).toBeGreaterThan(900)
       const answers = Array.from({ length: AT_ONCE }, (_, i) =>
         post(url, bomb, { id: `bomb-${i}`, encoding }),

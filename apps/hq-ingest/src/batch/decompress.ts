@@ -7,7 +7,7 @@ import { declaredSize } from './declared-size.ts'
 const inflate = { gzip: promisify(gunzip), zstd: promisify(zstdDecompress) } as const
 
 const MIN_BUFFER_BYTES = 16 * 1024
-/** Where the body does not say how large it gets: our JSON is packed to a tenth, more or less. */
+/** Where the body does not say how large it gets, or more than it may: our JSON is packed to a tenth, more or less. */
 const MAX_GUESSED_BYTES = 1024 * 1024
 const USUAL_RATIO = 8
 /** A full buffer makes the decompressor ask for another, though nothing is left to put there. */
@@ -16,7 +16,8 @@ const SPARE_BYTES = 64
 /** Bytes of the buffers that a body is unpacked into: one, if it is as long as it says. */
 function bufferBytes(wire: Buffer, encoding: ContentEncoding, maxBytes: number): number {
   const guessed = Math.min(MAX_GUESSED_BYTES, wire.length * USUAL_RATIO)
-  const bytes = (declaredSize(wire, encoding) ?? guessed) + SPARE_BYTES
+  const declared = declaredSize(wire, encoding) ?? Number.POSITIVE_INFINITY
+  const bytes = (declared <= maxBytes ? declared : guessed) + SPARE_BYTES
   return Math.min(maxBytes, Math.max(MIN_BUFFER_BYTES, bytes))
 }
 
