@@ -1,4 +1,4 @@
-import './keep-heap-small.ts'
+import '@hq-export/memory/keep-heap-small.ts'
 
 import { startTracing } from '@hq-export/tracing/start-tracing.ts'
 import { Command, CommanderError } from 'commander'

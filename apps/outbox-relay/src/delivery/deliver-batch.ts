@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
+import { freeMemory } from '@hq-export/memory/free-memory.ts'
 import { inStep } from '@hq-export/tracing/span.ts'
 import type { Batch } from '../batch/batch.ts'
 import { compress, type WireBody } from '../batch/compress.ts'
@@ -99,14 +100,17 @@ async function deliverInHalves(
 }
 
 /**
- * Delivers a batch until HQ has decided every row of it: resolves when the batch is settled, however long HQ is away.
+ * Delivers a batch until HQ has decided every row of it: resolves when the batch is settled, however long HQ is away. Its body is
+ * gone then.
  *
  * A batch that HQ finds too large is cut in two. So is one that keeps killing its requests while HQ serves others, until the
  * row that does it is alone and a dead letter.
  * @throws {DeliveryStoppedError} when the relay stops first; nothing is lost, the window is not acked.
  */
-export function deliverBatch(batch: Batch, delivery: DeliveryContext): Promise<void> {
-  return traceBatch(batch, () => deliverUntilSettled(batch, delivery))
+export async function deliverBatch(batch: Batch, delivery: DeliveryContext): Promise<void> {
+  await traceBatch(batch, () => deliverUntilSettled(batch, delivery))
+  // Where it is posted as it is, a socket may still write from it.
+  if (delivery.compression !== 'none') freeMemory(batch.body)
 }
 
 async function deliverUntilSettled(batch: Batch, delivery: DeliveryContext): Promise<void> {

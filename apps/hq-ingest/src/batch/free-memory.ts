@@ -1,8 +1,0 @@
-/**
- * Gives the memory of a large buffer back at once. Left to the garbage collector, a gateway under load keeps tens of megabytes of
- * buffers that nobody uses. Small buffers stand in memory that others share, and are left alone.
- * @param buffer the only view of its memory, which nobody reads again: it is empty afterwards.
- */
-export function freeMemory({ buffer: memory, byteLength }: Buffer): void {
-  if (memory instanceof ArrayBuffer && byteLength > Buffer.poolSize) memory.transfer(0)
-}
