@@ -25,5 +25,5 @@ ENV NODE_COMPILE_CACHE=/tmp/compile-cache
 RUN ["node", "apps/hq-ingest/src/main.ts", "--help"]
 HEALTHCHECK --interval=10s --timeout=5s --start-period=10s \
   CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.INGEST_PORT ?? 8080}/livez`).then(({ ok }) => process.exit(ok ? 0 : 1), () => process.exit(1))"]
-ENTRYPOINT ["node", "apps/hq-ingest/src/main.ts"]
+ENTRYPOINT ["node", "--max-semi-space-size=4", "apps/hq-ingest/src/main.ts"]
 CMD ["serve"]

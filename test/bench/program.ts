@@ -9,6 +9,8 @@ const KEPT_LINES = 25
 const STOP_TIMEOUT_MS = 30_000
 const LINE_POLL_MS = 5
 
+/** As package.json and the images in deploy/ start our programs. */
+const NODE_FLAGS = ['--max-semi-space-size=4']
 const NODE_COMPILE_CACHE = join(ROOT, 'node_modules', '.cache', 'node-compile')
 
 /** How to start one of our command lines. */
@@ -44,9 +46,8 @@ export class Program implements AsyncDisposable {
     if (profileFolder !== undefined) {
       profile.push(`--cpu-prof-name=${name}-${Date.now()}.cpuprofile`)
     }
-    this.#child = spawn(process.execPath, [...profile, join(ROOT, entry), ...args], {
+    this.#child = spawn(process.execPath, [...NODE_FLAGS, ...profile, join(ROOT, entry), ...args], {
       cwd: ROOT,
-      // As the images in deploy/ have it.
       env: { ...env, NODE_COMPILE_CACHE },
       stdio: ['ignore', 'pipe', 'pipe'],
     })

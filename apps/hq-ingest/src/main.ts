@@ -1,4 +1,102 @@
 import '@hq-export/memory/keep-heap-small.ts'
 
-// Only now: what loading it leaves behind would have made the young generation grow.
-await import('./program.ts')
+import { startTracing } from '@hq-export/tracing/start-tracing.ts'
+import { Command } from 'commander'
+import { ConfigError, loadConfig, loadDatabaseUrl } from './config.ts'
+import { addKeyCommands } from './keys/commands.ts'
+import { createLogger } from './log.ts'
+import { MigrationStateError, migrate } from './migrate.ts'
+import { addQuarantineCommands } from './quarantine/commands.ts'
+import { serve } from './serve.ts'
+
+/** Nothing could be said: bad usage, settings that are not usable, a database that does not answer. */
+const EXIT_CANNOT_TELL = 2
+/** The output says what is wrong. */
+const EXIT_FOUND_WRONG = 1
+
+/** False while something that is not worth waiting for keeps the process: a collector that does not answer. */
+let hasEnded = true
+
+// Whoever reads the output has seen enough, as `head` has.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error
+  process.exit()
+})
+
+function print(line: string): void {
+  process.stdout.write(`${line}\n`)
+}
+
+async function runMigrate(): Promise<void> {
+  const applied = await migrate(loadDatabaseUrl(process.env))
+  print(applied.length === 0 ? 'HQ is up to date' : `applied ${applied.join(', ')}`)
+}
+
+async function runStatus(options: { json?: boolean }): Promise<void> {
+  // Drizzle holds 140 MB as soon as it is loaded; the gateway itself does without.
+  const { printStatus, readStatus } = await import('./status/status.ts')
+  const status = await readStatus(loadDatabaseUrl(process.env))
+  print(options.json ? JSON.stringify(status) : printStatus(status))
+}
+
+async function runServe(): Promise<void> {
+  const config = loadConfig(process.env)
+  const log = createLogger(config.logLevel)
+  const stopTracing = await startTracing(process.env, {
+    serviceName: 'hq-ingest',
+    onTrouble: (reason) => log.warn({ reason }, 'traces cannot be exported; batches are taken'),
+    instrument: async () => (await import('./trace-postgres.ts')).tracePostgres(),
+  })
+  const stopping = new AbortController()
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stopping.abort())
+  try {
+    await serve(config, log, stopping.signal)
+  } finally {
+    hasEnded = await stopTracing()
+  }
+}
+
+function explain(error: unknown): string {
+  // What these say was written for the operator; anything else may be a defect, so it keeps its stack.
+  if (error instanceof ConfigError || error instanceof MigrationStateError) return error.message
+  if ((error as { code?: unknown }).code === 'EADDRINUSE') {
+    const { address, port } = error as { address?: string; port?: number }
+    return `${address}:${port} is taken by another process; set INGEST_HOST, INGEST_PORT or CONSOLE_PORT`
+  }
+  if (error instanceof AggregateError) return error.errors.map(String).join('\n')
+  return error instanceof Error ? (error.stack ?? error.message) : String(error)
+}
+
+const program = new Command('ingest')
+  .description('The gateway of HQ: takes signed batches and applies each exactly once')
+  .exitOverride((error) => {
+    process.exit(error.exitCode === 0 ? 0 : EXIT_CANNOT_TELL)
+  })
+program
+  .command('migrate')
+  .description('bring HQ to the migrations of this build')
+  .action(runMigrate)
+program.command('serve').description('take batches until SIGTERM or SIGINT').action(runServe)
+program
+  .command('status')
+  .description('rows, batches and open quarantine of HQ')
+  .option('--json', 'print JSON')
+  .action(runStatus)
+
+const commandLine = {
+  env: process.env,
+  print,
+  found: () => {
+    process.exitCode = EXIT_FOUND_WRONG
+  },
+}
+addKeyCommands(program, commandLine)
+addQuarantineCommands(program, commandLine)
+
+try {
+  await program.parseAsync()
+} catch (error) {
+  process.stderr.write(`${explain(error)}\n`)
+  process.exitCode = EXIT_CANNOT_TELL
+}
+if (!hasEnded) process.exit()

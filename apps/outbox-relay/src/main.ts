@@ -1,4 +1,176 @@
 import '@hq-export/memory/keep-heap-small.ts'
 
-// Only now: what loading it leaves behind would have made the young generation grow.
-await import('./program.ts')
+import { startTracing } from '@hq-export/tracing/start-tracing.ts'
+import { Command, CommanderError } from 'commander'
+import { addBackfillCommands } from './backfill/commands.ts'
+import { bind } from './binding/bind.ts'
+import { closeHistories } from './binding/close-histories.ts'
+import { ConfigError, loadConfig, loadDatabaseUrl } from './config.ts'
+import { connect } from './connect.ts'
+import { addDeadLetterCommands } from './dead-letter/commands.ts'
+import { CHECKS } from './doctor/checks.ts'
+import { runDoctor } from './doctor/run-doctor.ts'
+import { createErrorLog, createLog } from './log.ts'
+import { assertMigrated, MigrationStateError, migrate } from './migrate.ts'
+import { printFindings, printJson, printStatus } from './print.ts'
+import { runRelay } from './run-relay.ts'
+import { readStatus } from './status.ts'
+
+/** Exit status (design 3): good, found something wrong, could not tell or bad usage. */
+const GOOD = 0
+const WRONG = 1
+const UNKNOWN = 2
+
+/** How often a backfill that is over tries to lock bound tables: about ten seconds in all. `bind` has more patience. */
+const CLOSING_ATTEMPTS = 5
+
+const env = process.env
+
+/** False while something that is not worth waiting for keeps the process: a collector that does not answer. */
+let hasEnded = true
+
+// Whoever reads the output has seen enough, as `head` has.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error
+  process.exit()
+})
+
+function say(line: string): void {
+  process.stdout.write(`${line}\n`)
+}
+
+async function withDatabase<T>(
+  work: (client: Awaited<ReturnType<typeof connect>>) => Promise<T>,
+): Promise<T> {
+  const client = await connect(loadDatabaseUrl(env), 'command', () => {})
+  try {
+    await assertMigrated(client)
+    return await work(client)
+  } finally {
+    await client.end()
+  }
+}
+
+async function run(): Promise<void> {
+  const config = loadConfig(env)
+  const log = createLog(config.logLevel)
+  const stopTracing = await startTracing(env, {
+    serviceName: 'outbox-relay',
+    onTrouble: (reason) => log.warn({ reason }, 'traces cannot be exported; delivery goes on'),
+  })
+  const stopping = new AbortController()
+  const stop = (signal: NodeJS.Signals) => {
+    log.info({ signal }, 'stopping: finishing what is in flight')
+    stopping.abort()
+  }
+  process.once('SIGTERM', stop)
+  process.once('SIGINT', stop)
+  try {
+    await runRelay(config, log, stopping.signal)
+  } finally {
+    hasEnded = await stopTracing()
+  }
+}
+
+const program = new Command('relay')
+  .description('Pushes every committed change of data-engine-x to HQ.')
+  .addHelpText(
+    'after',
+    `
+Settings come from the environment; see docs/CONFIGURATION.md.
+Exit status: 0 good, 1 found something wrong, 2 could not tell or bad usage.`,
+  )
+  .exitOverride()
+
+program
+  .command('migrate')
+  .description('create or upgrade the schema hq_export in data-engine-x')
+  .action(async () => {
+    const applied = await migrate(loadDatabaseUrl(env))
+    say(applied.length === 0 ? 'nothing to do' : `applied ${applied.join(', ')}`)
+  })
+
+program
+  .command('bind')
+  .description('install a binding: projection views and capture triggers')
+  .argument(
+    '<name|file>',
+    'a shipped binding (reference, data-engine-x) or the path of a binding file',
+  )
+  .action(async (binding: string) => {
+    const url = loadDatabaseUrl(env)
+    await withDatabase(async () => {})
+    const { datasets, changed } = await bind(url, binding)
+    say(changed ? `bound ${datasets.join(', ')}` : 'already bound; nothing changed')
+  })
+
+program.command('run').description('work until SIGTERM or SIGINT').action(run)
+
+program
+  .command('status')
+  .description('what waits, what was refused, who leads')
+  .option('--json', 'as JSON')
+  .action(async ({ json }: { json?: boolean }) => {
+    const status = await withDatabase(readStatus)
+    say(json ? printJson(status) : printStatus(status))
+    if (status.datasets.some(({ dead_letters }) => dead_letters > 0)) process.exitCode = WRONG
+  })
+
+program
+  .command('doctor')
+  .description('examines data-engine-x and says what to do; exit status 2 if it cannot tell')
+  .option('--json', 'as JSON')
+  .action(async ({ json }: { json?: boolean }) => {
+    const findings = await runDoctor(loadDatabaseUrl(env), CHECKS)
+    say(json ? printJson(findings) : printFindings(findings))
+    if (findings.some(({ state }) => state === 'fail')) process.exitCode = WRONG
+    else if (findings.some(({ state }) => state === 'unknown')) process.exitCode = UNKNOWN
+  })
+
+const commandLine = {
+  withDatabase,
+  say,
+  found: () => {
+    process.exitCode = WRONG
+  },
+}
+addDeadLetterCommands(program, commandLine)
+addBackfillCommands(program, {
+  ...commandLine,
+  undone: () => {
+    process.exitCode = UNKNOWN
+  },
+  loadConfig: () => loadConfig(env),
+  closeHistories: (client) =>
+    closeHistories(client, loadDatabaseUrl(env), { attempts: CLOSING_ATTEMPTS }),
+  createErrorLog,
+  terminal: {
+    isTTY: process.stderr.isTTY,
+    columns: () => process.stderr.columns,
+    write: (text) => process.stderr.write(text),
+  },
+  interruptible: () => {
+    const interrupted = new AbortController()
+    // A second Ctrl-C ends the process as ever.
+    process.once('SIGTERM', () => interrupted.abort())
+    process.once('SIGINT', () => interrupted.abort())
+    return interrupted.signal
+  },
+})
+
+try {
+  process.exitCode = GOOD
+  await program.parseAsync()
+} catch (error) {
+  if (error instanceof CommanderError) {
+    process.exitCode = error.exitCode === 0 ? GOOD : UNKNOWN
+  } else {
+    const isExpected = error instanceof ConfigError || error instanceof MigrationStateError
+    const { code, message } = error as { code?: string; message?: string }
+    const hint = code === 'EADDRINUSE' ? '; set RELAY_METRICS_PORT' : ''
+    const text = isExpected ? message : `${code ?? 'error'}: ${message}${hint}`
+    process.stderr.write(`relay: ${text}\n`)
+    process.exitCode = UNKNOWN
+  }
+}
+if (!hasEnded) process.exit()
