@@ -1,13 +1,8 @@
+import { errorType } from '@hq-export/tracing/error-type.ts'
 import type { Logger } from 'pino'
 import { CallerGoneError } from './batch/read-body.ts'
 import { DatabaseUnavailableError } from './db/database-failure.ts'
 import { Refusal } from './refusal.ts'
-
-/** Code of a connection error; never a text that could hold a value. */
-function reasonOf(cause: unknown): string | undefined {
-  if (!(cause instanceof Error)) return undefined
-  return 'code' in cause ? String(cause.code) : cause.name
-}
 
 /** Where a defect is; its message stays away from the log, because parsers quote what they were given. */
 function framesOf(error: unknown): string[] {
@@ -28,7 +23,7 @@ export function toRefusal(error: unknown, requestId: string, log: Logger): Refus
   if (error instanceof DatabaseUnavailableError) {
     // PostgreSQL's message may quote a value; its SQLSTATE cannot.
     const { sqlstate } = error
-    log.error({ sqlstate, reason: reasonOf(error.cause), requestId }, 'HQ cannot be written')
+    log.error({ sqlstate, reason: errorType(error.cause), requestId }, 'HQ cannot be written')
     return new Refusal('database_unavailable')
   }
   if (error instanceof CallerGoneError) {

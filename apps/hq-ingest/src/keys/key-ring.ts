@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
+import { errorType } from '@hq-export/tracing/error-type.ts'
 import type pg from 'pg'
 import type { Logger } from 'pino'
 import { createPool } from '../db/connect.ts'
@@ -161,7 +162,7 @@ export class KeyRing {
     try {
       await this.#look()
     } catch (error) {
-      if (!this.#failing) log.error({ reason: reasonOf(error) }, 'the keys cannot be read')
+      if (!this.#failing) log.error({ reason: errorType(error) }, 'the keys cannot be read')
       this.#failing = true
       return false
     }
@@ -185,7 +186,7 @@ export class KeyRing {
     try {
       await this.#uses.write(this.#pool, this.#options.now(), intervalMs)
     } catch (error) {
-      const reason = reasonOf(error)
+      const reason = errorType(error)
       this.#options.log.warn({ reason }, 'the last use of keys cannot be written')
     }
   }
@@ -196,10 +197,4 @@ export class KeyRing {
     if (!this.#failing) await this.#writeUses(0)
     await this.#pool.end()
   }
-}
-
-/** SQLSTATE, code of a connection error or class of another one; never a text that could hold a value. */
-function reasonOf(error: unknown): unknown {
-  if (!(error instanceof Error)) return undefined
-  return 'code' in error ? error.code : error.name
 }

@@ -8,6 +8,7 @@ import {
   WEBHOOK_SIGNATURE,
   WEBHOOK_TIMESTAMP,
 } from '@hq-export/contract'
+import { errorType } from '@hq-export/tracing/error-type.ts'
 import { errors, type Pool } from 'undici'
 import type { WireBody } from '../batch/compress.ts'
 import { noteStatus } from '../tracing/batch-trace.ts'
@@ -36,12 +37,6 @@ const SUSPECT_CODES = new Set([
   'UND_ERR_HEADERS_TIMEOUT',
   'UND_ERR_BODY_TIMEOUT',
 ])
-
-function codeOf(error: unknown): string {
-  const { code } = error as { code?: unknown }
-  if (typeof code === 'string') return code
-  return error instanceof Error ? error.name : 'unknown'
-}
 
 async function readAnswer(body: AsyncIterable<Buffer>): Promise<string> {
   const chunks: Buffer[] = []
@@ -96,7 +91,7 @@ export async function postBatch(
     }
     return classify(answer, post.batchId, post.rowCount)
   } catch (error) {
-    const code = codeOf(error)
+    const code = errorType(error)
     return TLS_CODE_PATTERN.test(code)
       ? { kind: 'halt', reason: code }
       : { kind: 'retry', reason: code, isSuspect: SUSPECT_CODES.has(code) }
