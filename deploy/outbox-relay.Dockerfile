@@ -8,12 +8,12 @@ COPY apps/demo/package.json apps/demo/
 COPY apps/hq-ingest/package.json apps/hq-ingest/
 COPY apps/outbox-relay/package.json apps/outbox-relay/
 COPY packages/contract/package.json packages/contract/
-COPY packages/memory/package.json packages/memory/
+COPY packages/program/package.json packages/program/
 COPY packages/telemetry/package.json packages/telemetry/
 COPY packages/tracing/package.json packages/tracing/
 RUN npx --yes pnpm@12 install --frozen-lockfile --prod --filter "@hq-export/outbox-relay..."
 COPY packages/contract packages/contract
-COPY packages/memory packages/memory
+COPY packages/program packages/program
 COPY packages/telemetry packages/telemetry
 COPY packages/tracing packages/tracing
 COPY apps/outbox-relay apps/outbox-relay

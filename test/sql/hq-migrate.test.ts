@@ -1,11 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { EmbeddedCluster } from '@hq-export/demo/embedded-cluster.ts'
-import {
-  assertMigrated,
-  listMigrations,
-  MigrationStateError,
-  migrate,
-} from '@hq-export/hq-ingest/migrate.ts'
+import { assertMigrated, listMigrations, migrate } from '@hq-export/hq-ingest/migrate.ts'
+import { MigrationStateError } from '@hq-export/program/migrations.ts'
 import pg from 'pg'
 import { expect, inject, onTestFinished, test } from 'vitest'
 import { buildEnvelope, buildRow, deliver, startGateway } from '../integration/ingest-client.ts'

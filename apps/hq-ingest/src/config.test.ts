@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
+import { ConfigError } from '@hq-export/program/settings.ts'
 import { expect, test } from 'vitest'
-import { ConfigError, loadConfig, loadDatabaseUrl, loadMasterKeys } from './config.ts'
+import { loadConfig, loadDatabaseUrl, loadMasterKeys } from './config.ts'
 import { parseMasterKey } from './keys/master-key.ts'
 
 const SECRET = `whsec_${randomBytes(32).toString('base64')}`

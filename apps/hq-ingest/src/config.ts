@@ -1,4 +1,11 @@
 import { KeyFormatError } from '@hq-export/contract'
+import {
+  databaseUrlSetting,
+  type Environment,
+  httpUrlSetting,
+  parseSettings,
+  portSetting,
+} from '@hq-export/program/settings.ts'
 import { LOG_LEVELS, type LogLevel } from '@hq-export/telemetry/logger.ts'
 import { z } from 'zod'
 import { type IngestKey, parseIngestKeys } from './ingest-key.ts'
@@ -23,20 +30,6 @@ export interface IngestConfig {
   readonly masterKeys: readonly MasterKey[]
 }
 
-/** Every problem with the settings at once, one line each: variable, rule, value received. */
-export class ConfigError extends Error {
-  override readonly name = 'ConfigError'
-  readonly problems: readonly string[]
-
-  constructor(problems: readonly string[]) {
-    super(`settings are not usable:\n${problems.map((problem) => `  ${problem}`).join('\n')}`)
-    this.problems = problems
-  }
-}
-
-type Environment = Readonly<Record<string, string | undefined>>
-
-const MAX_PORT = 65_535
 const MAX_DRAIN_SECONDS = 60
 const SECRET_VARIABLES = new Set([
   'ALERT_WEBHOOK_URL',
@@ -45,24 +38,6 @@ const SECRET_VARIABLES = new Set([
   'INGEST_MASTER_KEY',
   'INGEST_MASTER_KEY_PREVIOUS',
 ])
-
-function isDatabaseUrl(text: string): boolean {
-  return URL.canParse(text) && ['postgres:', 'postgresql:'].includes(new URL(text).protocol)
-}
-
-function isHttpUrl(text: string): boolean {
-  return URL.canParse(text) && ['http:', 'https:'].includes(new URL(text).protocol)
-}
-
-function portSchema(fallback: number) {
-  const rule = `must be a port, 0 to ${MAX_PORT}`
-  return z
-    .string()
-    .regex(/^\d{1,5}$/, rule)
-    .default(String(fallback))
-    .transform(Number)
-    .refine((port) => port <= MAX_PORT, rule)
-}
 
 const ledgerDaysRule = 'must be a number of days, 1 to 3650'
 const ledgerDaysSchema = z
@@ -100,49 +75,28 @@ const masterKeySchema = z.string('must be set').transform((text, context): Maste
 })
 
 const SETTINGS = {
-  HQ_DATABASE_URL: z.string('must be set').refine(isDatabaseUrl, 'must be a postgres:// URL'),
+  HQ_DATABASE_URL: databaseUrlSetting(),
   INGEST_HOST: z.string().default('127.0.0.1'),
-  INGEST_PORT: portSchema(8080),
-  CONSOLE_PORT: portSchema(8081),
+  INGEST_PORT: portSetting(8080),
+  CONSOLE_PORT: portSetting(8081),
   INGEST_KEYS: keysSchema,
   INGEST_LEDGER_DAYS: ledgerDaysSchema,
   INGEST_MASTER_KEY: masterKeySchema.optional(),
   INGEST_MASTER_KEY_PREVIOUS: masterKeySchema.optional(),
   INGEST_DRAIN_SECONDS: drainSchema,
-  ALERT_WEBHOOK_URL: z
-    .string()
-    .refine((text) => isHttpUrl(text), 'must be an http:// or https:// URL')
-    .optional(),
+  ALERT_WEBHOOK_URL: httpUrlSetting().optional(),
   LOG_LEVEL: z.enum(LOG_LEVELS, `must be ${LOG_LEVELS.join(', ')}`).default('info'),
 } as const
 
 /** Names of all settings. */
 export const SETTING_NAMES: readonly string[] = Object.keys(SETTINGS)
 
-function parse<Shape extends z.ZodRawShape>(shape: Shape, env: Environment) {
-  // An empty variable is an unset one: compose files and shells produce both.
-  const given = Object.fromEntries(
-    Object.keys(shape).map((name) => [name, env[name]?.trim() || undefined]),
-  )
-  const result = z.object(shape).safeParse(given)
-  if (result.success) return result.data
-  throw new ConfigError(
-    result.error.issues.map((issue) => {
-      const name = String(issue.path[0])
-      const value = given[name]
-      const received =
-        value === undefined ? 'nothing' : SECRET_VARIABLES.has(name) ? '<set>' : `'${value}'`
-      return `${name} ${issue.message}; received ${received}`
-    }),
-  )
-}
-
 /**
  * Reads every setting of the gateway from `env`.
  * @throws {ConfigError} with all problems; secrets appear as `<set>`.
  */
 export function loadConfig(env: Environment): IngestConfig {
-  const settings = parse(SETTINGS, env)
+  const settings = parseSettings(SETTINGS, env, SECRET_VARIABLES)
   return Object.freeze({
     databaseUrl: settings.HQ_DATABASE_URL,
     host: settings.INGEST_HOST,
@@ -166,12 +120,13 @@ export function loadConfig(env: Environment): IngestConfig {
  * @throws {ConfigError} when the current one is missing or one of them is not a key.
  */
 export function loadMasterKeys(env: Environment): readonly [MasterKey, ...MasterKey[]] {
-  const settings = parse(
+  const settings = parseSettings(
     {
       INGEST_MASTER_KEY: masterKeySchema,
       INGEST_MASTER_KEY_PREVIOUS: SETTINGS.INGEST_MASTER_KEY_PREVIOUS,
     },
     env,
+    SECRET_VARIABLES,
   )
   const { INGEST_MASTER_KEY: current, INGEST_MASTER_KEY_PREVIOUS: previous } = settings
   return previous === undefined ? [current] : [current, previous]
@@ -182,5 +137,6 @@ export function loadMasterKeys(env: Environment): readonly [MasterKey, ...Master
  * @throws {ConfigError} when it is missing or not a PostgreSQL URL.
  */
 export function loadDatabaseUrl(env: Environment): string {
-  return parse({ HQ_DATABASE_URL: SETTINGS.HQ_DATABASE_URL }, env).HQ_DATABASE_URL
+  const { HQ_DATABASE_URL } = SETTINGS
+  return parseSettings({ HQ_DATABASE_URL }, env, SECRET_VARIABLES).HQ_DATABASE_URL
 }

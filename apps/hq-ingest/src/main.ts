@@ -1,11 +1,13 @@
-import '@hq-export/memory/keep-heap-small.ts'
+import '@hq-export/program/keep-heap-small.ts'
 
+import { MigrationStateError } from '@hq-export/program/migrations.ts'
+import { ConfigError } from '@hq-export/program/settings.ts'
 import { startTracing } from '@hq-export/tracing/start-tracing.ts'
 import { Command } from 'commander'
-import { ConfigError, loadConfig, loadDatabaseUrl } from './config.ts'
+import { loadConfig, loadDatabaseUrl } from './config.ts'
 import { addKeyCommands } from './keys/commands.ts'
 import { createLogger } from './log.ts'
-import { MigrationStateError, migrate } from './migrate.ts'
+import { migrate } from './migrate.ts'
 import { addQuarantineCommands } from './quarantine/commands.ts'
 import { serve } from './serve.ts'
 

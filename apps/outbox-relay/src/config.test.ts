@@ -1,5 +1,6 @@
+import { ConfigError } from '@hq-export/program/settings.ts'
 import { describe, expect, test } from 'vitest'
-import { ConfigError, loadConfig } from './config.ts'
+import { loadConfig } from './config.ts'
 
 const SECRET = `whsec_${Buffer.alloc(32, 7).toString('base64')}`
 const good = {
@@ -42,8 +43,8 @@ describe('settings', () => {
       'HQ_SIGNING_SECRET',
       'RELAY_COMPRESSION',
     ])
-    expect(problems[1]).toContain('must be set; got <missing>')
-    expect(problems[3]).toContain('must be zstd, gzip or none; got "brotli"')
+    expect(problems[1]).toContain('must be set; received nothing')
+    expect(problems[3]).toContain("must be zstd, gzip or none; received 'brotli'")
   })
 
   test('secrets never show in a problem', () => {
@@ -53,12 +54,12 @@ describe('settings', () => {
       HQ_SIGNING_SECRET: 'whsec_hunter3!',
     }).join('\n')
     expect(text).not.toMatch(/hunter/)
-    expect(text).toContain('got <set>')
+    expect(text).toContain('received <set>')
   })
 
   test('an empty variable counts as a missing one', () => {
     expect(problemsOf({ ...good, HQ_INGEST_URL: ' ' })).toEqual([
-      'HQ_INGEST_URL must be set; got <missing>',
+      'HQ_INGEST_URL must be set; received nothing',
     ])
   })
 })

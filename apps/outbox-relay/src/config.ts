@@ -4,6 +4,13 @@ import {
   type SigningKey,
   SOURCE_PATTERN,
 } from '@hq-export/contract'
+import {
+  databaseUrlSetting,
+  type Environment,
+  httpUrlSetting,
+  parseSettings,
+  portSetting,
+} from '@hq-export/program/settings.ts'
 import { LOG_LEVELS, type LogLevel } from '@hq-export/telemetry/logger.ts'
 import { z } from 'zod'
 
@@ -21,36 +28,7 @@ export interface RelayConfig {
   readonly alertWebhookUrl: string | undefined
 }
 
-/** Every problem with the settings at once, one line each: variable, rule, value received. */
-export class ConfigError extends Error {
-  override readonly name = 'ConfigError'
-  readonly problems: readonly string[]
-
-  constructor(problems: readonly string[]) {
-    super(`settings are not usable:\n${problems.map((problem) => `  ${problem}`).join('\n')}`)
-    this.problems = problems
-  }
-}
-
 const SECRET_VARIABLES = new Set(['ALERT_WEBHOOK_URL', 'DX_DATABASE_URL', 'HQ_SIGNING_SECRET'])
-
-function hasProtocol(text: string, protocols: readonly string[]): boolean {
-  return URL.canParse(text) && protocols.includes(new URL(text).protocol)
-}
-
-const databaseUrlSchema = z
-  .string('must be set')
-  .refine(
-    (text) => hasProtocol(text, ['postgres:', 'postgresql:']),
-    'must be a postgres:// URL of a direct connection, not of a transaction pooler',
-  )
-
-const ingestUrlSchema = z
-  .string('must be set')
-  .refine(
-    (text) => hasProtocol(text, ['http:', 'https:']),
-    "must be the gateway's http:// or https:// base URL",
-  )
 
 const signingSecretSchema = z.string('must be set').superRefine((text, context) => {
   for (const key of text.split(/\s+/)) {
@@ -63,27 +41,18 @@ const signingSecretSchema = z.string('must be set').superRefine((text, context) 
   }
 })
 
-const MAX_PORT = 65_535
-const PORT_RULE = `must be a port, 0 to ${MAX_PORT}`
-
 const SETTINGS = {
-  DX_DATABASE_URL: databaseUrlSchema,
-  HQ_INGEST_URL: ingestUrlSchema,
+  DX_DATABASE_URL: databaseUrlSetting(
+    'must be a postgres:// URL of a direct connection, not of a transaction pooler',
+  ),
+  HQ_INGEST_URL: httpUrlSetting("must be the gateway's http:// or https:// base URL"),
   HQ_SIGNING_SECRET: signingSecretSchema,
   RELAY_SOURCE: z
     .string()
     .regex(SOURCE_PATTERN, 'must be 1 to 64 letters, digits, dots, dashes or underscores')
     .default('data-engine-x'),
-  RELAY_METRICS_PORT: z
-    .string()
-    .regex(/^\d{1,5}$/, PORT_RULE)
-    .default('8082')
-    .transform(Number)
-    .refine((port) => port <= MAX_PORT, PORT_RULE),
-  ALERT_WEBHOOK_URL: z
-    .string()
-    .refine((text) => hasProtocol(text, ['http:', 'https:']), 'must be an http:// or https:// URL')
-    .optional(),
+  RELAY_METRICS_PORT: portSetting(8082),
+  ALERT_WEBHOOK_URL: httpUrlSetting().optional(),
   LOG_LEVEL: z.enum(LOG_LEVELS, `must be ${LOG_LEVELS.join(', ')}`).default('info'),
   RELAY_COMPRESSION: z.enum(['zstd', 'gzip', 'none'], 'must be zstd, gzip or none').default('zstd'),
 } as const
@@ -91,31 +60,12 @@ const SETTINGS = {
 /** Names of all settings. */
 export const SETTING_NAMES: readonly string[] = Object.keys(SETTINGS)
 
-type Environment = Readonly<Record<string, string | undefined>>
-
-function parse<Shape extends z.ZodRawShape>(shape: Shape, env: Environment) {
-  // An empty variable is an unset one: compose files and shells produce both.
-  const given = Object.fromEntries(
-    Object.keys(shape).map((name) => [name, env[name]?.trim() || undefined]),
-  )
-  const result = z.object(shape).safeParse(given)
-  if (result.success) return result.data
-  const problems = result.error.issues.map((issue) => {
-    const name = String(issue.path[0])
-    const value = given[name]
-    const received =
-      value === undefined ? '<missing>' : SECRET_VARIABLES.has(name) ? '<set>' : `"${value}"`
-    return `${name} ${issue.message}; got ${received}`
-  })
-  throw new ConfigError(problems)
-}
-
 /**
  * Settings of `relay -- run`.
  * @throws {ConfigError} with every problem.
  */
 export function loadConfig(env: Environment): RelayConfig {
-  const settings = parse(SETTINGS, env)
+  const settings = parseSettings(SETTINGS, env, SECRET_VARIABLES)
   return Object.freeze({
     databaseUrl: settings.DX_DATABASE_URL,
     ingestUrl: settings.HQ_INGEST_URL,
@@ -133,5 +83,6 @@ export function loadConfig(env: Environment): RelayConfig {
  * @throws {ConfigError} when it is missing or malformed.
  */
 export function loadDatabaseUrl(env: Environment): string {
-  return parse({ DX_DATABASE_URL: SETTINGS.DX_DATABASE_URL }, env).DX_DATABASE_URL
+  const { DX_DATABASE_URL } = SETTINGS
+  return parseSettings({ DX_DATABASE_URL }, env, SECRET_VARIABLES).DX_DATABASE_URL
 }

@@ -1,92 +1,28 @@
-import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { runner } from 'node-pg-migrate'
-import pg from 'pg'
+import { Migrations } from '@hq-export/program/migrations.ts'
+import type pg from 'pg'
 
-/** Where the SQL of this database stands, one numbered file per change. */
-export const MIGRATIONS_FOLDER = join(
-  import.meta.dirname,
-  '..',
-  '..',
-  '..',
-  'migrations',
-  'data-engine-x',
-)
-const SCHEMA = 'hq_export'
-const MIGRATIONS_TABLE = 'migration'
-const MIGRATION_FILE_PATTERN = /^\d{4}_[a-z0-9_]+\.sql$/
+/** Where the SQL of data-engine-x stands, one numbered file per change. */
+export const MIGRATIONS_FOLDER = join(import.meta.dirname, '../../../migrations/data-engine-x')
 
-/** The database does not have exactly the migrations that this build was written for. */
-export class MigrationStateError extends Error {
-  override readonly name = 'MigrationStateError'
+const MIGRATIONS = new Migrations({
+  name: 'data-engine-x',
+  folder: MIGRATIONS_FOLDER,
+  schema: 'hq_export',
+  command: 'npm run relay -- migrate',
+})
+
+/** Names of this build's migrations of data-engine-x, in order. */
+export function listMigrations(): Promise<string[]> {
+  return MIGRATIONS.list()
 }
 
-/** Names of this build's migrations, in order. */
-export async function listMigrations(): Promise<string[]> {
-  const files = await readdir(MIGRATIONS_FOLDER)
-  return files
-    .filter((file) => MIGRATION_FILE_PATTERN.test(file))
-    .map((file) => file.replace(/\.sql$/, ''))
-    .sort()
+/** Brings data-engine-x to this build's migrations. @returns names of those that were applied now. */
+export function migrate(databaseUrl: string): Promise<string[]> {
+  return MIGRATIONS.apply(databaseUrl)
 }
 
-/**
- * Brings data-engine-x to this build's migrations, in one transaction under the library's lock.
- * @returns names of the migrations that were applied now; empty when there was nothing to do.
- */
-export async function migrate(databaseUrl: string): Promise<string[]> {
-  const client = new pg.Client({
-    connectionString: databaseUrl,
-    application_name: 'hq-export migrate',
-  })
-  await client.connect()
-  try {
-    const applied = await runner({
-      dbClient: client,
-      dir: MIGRATIONS_FOLDER,
-      ignorePattern: '(?!\\d{4}_.*\\.sql$).*',
-      direction: 'up',
-      schema: 'public',
-      migrationsSchema: SCHEMA,
-      createMigrationsSchema: true,
-      migrationsTable: MIGRATIONS_TABLE,
-      advisoryLockMode: 'wait',
-      log: () => {},
-    })
-    return applied.map(({ name }) => name)
-  } finally {
-    await client.end()
-  }
-}
-
-/**
- * Refuses to go on with a database that lacks migrations or has ones that this build does not know.
- * @throws {MigrationStateError} naming the migrations and the command that helps.
- */
-export async function assertMigrated(client: pg.ClientBase | pg.Pool): Promise<void> {
-  const known = await listMigrations()
-  const exists = await client.query<{ found: string | null }>(
-    'select pg_catalog.to_regclass($1) as found',
-    [`${SCHEMA}.${MIGRATIONS_TABLE}`],
-  )
-  const applied =
-    exists.rows[0]?.found == null
-      ? []
-      : (
-          await client.query<{ name: string }>(
-            `select name from ${SCHEMA}.${MIGRATIONS_TABLE} order by run_on, id`,
-          )
-        ).rows.map(({ name }) => name)
-  const missing = known.filter((name) => !applied.includes(name))
-  const unknown = applied.filter((name) => !known.includes(name))
-  if (missing.length > 0) {
-    throw new MigrationStateError(
-      `data-engine-x lacks ${missing.join(', ')}; run: npm run relay -- migrate`,
-    )
-  }
-  if (unknown.length > 0) {
-    throw new MigrationStateError(
-      `data-engine-x has ${unknown.join(', ')}, which this build does not know; run the newer build`,
-    )
-  }
+/** @throws {MigrationStateError} where data-engine-x has other migrations than this build. */
+export function assertMigrated(client: pg.ClientBase | pg.Pool): Promise<void> {
+  return MIGRATIONS.assertApplied(client)
 }

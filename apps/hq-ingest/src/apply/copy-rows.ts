@@ -1,6 +1,6 @@
 import { finished } from 'node:stream/promises'
 import type { Dataset } from '@hq-export/contract'
-import { freeMemory } from '@hq-export/memory/free-memory.ts'
+import { freeMemory } from '@hq-export/program/free-memory.ts'
 import type pg from 'pg'
 import { from as copyFrom } from 'pg-copy-streams'
 import type { AcceptedRow } from '../batch/batch-row.ts'

@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { LIMITS, parseTraceparent, TRACEPARENT, type TraceParent } from '@hq-export/contract'
-import { freeMemory } from '@hq-export/memory/free-memory.ts'
+import { freeMemory } from '@hq-export/program/free-memory.ts'
 import { inStep } from '@hq-export/tracing/span.ts'
 import type pg from 'pg'
 import type { Admission } from '../admission/admission.ts'

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { freeMemory } from '@hq-export/memory/free-memory.ts'
+import { freeMemory } from '@hq-export/program/free-memory.ts'
 import { inStep } from '@hq-export/tracing/span.ts'
 import type { Batch } from '../batch/batch.ts'
 import { compress, type WireBody } from '../batch/compress.ts'

@@ -1,4 +1,5 @@
-import { assertMigrated, listMigrations, MigrationStateError } from '../migrate.ts'
+import { MigrationStateError } from '@hq-export/program/migrations.ts'
+import { assertMigrated, listMigrations } from '../migrate.ts'
 import { type Check, fail, ok } from './finding.ts'
 
 /** The schema is the one that this build was written for. */

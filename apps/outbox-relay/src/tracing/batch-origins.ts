@@ -6,13 +6,14 @@ export interface WaitingOrigin extends Origin {
   capturedAt: string
 }
 
-// As hq_export writes an element of `rows`: captured_at, then traceparent. Neither can stand in a row's own text, where every quote is
-// escaped.
-const MEMBER = Buffer.from(',"traceparent":"')
+// As hq_export writes an element of `rows`: captured_at, which the relay's session prints in UTC, then traceparent. Neither can stand
+// in a row's own text, where every quote is escaped. Longer words are found faster: with the zone in half the time.
+const ZONE = '+00:00'
+const MEMBER = Buffer.from(`${ZONE}","traceparent":"`)
 const TRACEPARENT_LENGTH = 55
-/** `"captured_at":"` and the longest timestamp with its quote. */
+/** `"captured_at":"` and the longest timestamp with its zone. */
 const CAPTURED_AT_REACH = 60
-const CAPTURED_AT = /"captured_at":"([^"]+)"$/
+const CAPTURED_AT = /"captured_at":"([^"]+)$/
 
 const ZERO = 0x30
 const NINE = 0x39
@@ -56,8 +57,9 @@ export function batchOrigins({ body }: Batch): Origins<WaitingOrigin> {
   return origins
 }
 
+/** Timestamp of the row whose member begins `at` here. */
 function capturedBefore(body: Buffer, at: number): string {
-  return (
-    CAPTURED_AT.exec(body.toString('latin1', Math.max(0, at - CAPTURED_AT_REACH), at))?.[1] ?? ''
-  )
+  const end = at + ZONE.length
+  const text = body.toString('latin1', Math.max(0, end - CAPTURED_AT_REACH), end)
+  return CAPTURED_AT.exec(text)?.[1] ?? ''
 }

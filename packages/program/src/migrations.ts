@@ -1,0 +1,104 @@
+import { readdir } from 'node:fs/promises'
+import pg from 'pg'
+
+const MIGRATIONS_TABLE = 'migration'
+const MIGRATION_FILE_PATTERN = /^\d{4}_[a-z0-9_]+\.sql$/
+
+/** A database that a program migrates. */
+export interface MigratedDatabase {
+  /** As the operator knows it. */
+  readonly name: string
+  /** Where its SQL stands, one numbered file per change. */
+  readonly folder: string
+  /** Ours in it, which holds the table of what was applied. */
+  readonly schema: string
+  /** Command that applies what is missing. */
+  readonly command: string
+}
+
+/** The database does not have exactly the migrations that this build was written for. */
+export class MigrationStateError extends Error {
+  override readonly name = 'MigrationStateError'
+}
+
+/** The migrations of one database. */
+export class Migrations {
+  readonly #database: MigratedDatabase
+
+  constructor(database: MigratedDatabase) {
+    this.#database = database
+  }
+
+  /** Names of this build's migrations, in order. */
+  async list(): Promise<string[]> {
+    const files = await readdir(this.#database.folder)
+    return files
+      .filter((file) => MIGRATION_FILE_PATTERN.test(file))
+      .map((file) => file.replace(/\.sql$/, ''))
+      .sort()
+  }
+
+  /**
+   * Brings the database to this build's migrations, in one transaction under the library's lock.
+   * @returns names of the migrations that were applied now; empty when there was nothing to do.
+   */
+  async apply(databaseUrl: string): Promise<string[]> {
+    // Programs that work only look which migrations there are; they do without the library and its memory.
+    const { runner } = await import('node-pg-migrate')
+    const client = new pg.Client({
+      connectionString: databaseUrl,
+      application_name: 'hq-export migrate',
+    })
+    await client.connect()
+    try {
+      const applied = await runner({
+        dbClient: client,
+        dir: this.#database.folder,
+        ignorePattern: '(?!\\d{4}_.*\\.sql$).*',
+        direction: 'up',
+        schema: 'public',
+        migrationsSchema: this.#database.schema,
+        createMigrationsSchema: true,
+        migrationsTable: MIGRATIONS_TABLE,
+        advisoryLockMode: 'wait',
+        log: () => {},
+      })
+      return applied.map(({ name }) => name)
+    } finally {
+      await client.end()
+    }
+  }
+
+  /**
+   * Refuses to go on with a database that lacks migrations or has ones that this build does not know.
+   * @throws {MigrationStateError} naming the migrations and the command that helps.
+   */
+  async assertApplied(client: pg.ClientBase | pg.Pool): Promise<void> {
+    const { name, command } = this.#database
+    const known = await this.list()
+    const applied = await this.#listApplied(client)
+    const missing = known.filter((migration) => !applied.includes(migration))
+    const unknown = applied.filter((migration) => !known.includes(migration))
+    if (missing.length > 0) {
+      throw new MigrationStateError(`${name} lacks ${missing.join(', ')}; run: ${command}`)
+    }
+    if (unknown.length > 0) {
+      throw new MigrationStateError(
+        `${name} has ${unknown.join(', ')}, which this build does not know; run the newer build`,
+      )
+    }
+  }
+
+  async #listApplied(client: pg.ClientBase | pg.Pool): Promise<string[]> {
+    const { schema } = this.#database
+    const exists = await client.query<{ found: string | null }>(
+      'select pg_catalog.to_regclass($1) as found',
+      [`${schema}.${MIGRATIONS_TABLE}`],
+    )
+    if (exists.rows[0]?.found == null) return []
+    const applied = await client.query<{ name: string }>(
+      `select name from ${schema}.${MIGRATIONS_TABLE} order by run_on, id`,
+    )
+    return applied.rows.map(({ name }) => name)
+  }
+}
