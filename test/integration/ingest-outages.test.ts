@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
-import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
+import { connect, createServer, type Server, type Socket } from 'node:net'
+import { freePort } from '@hq-export/demo/free-port.ts'
 import type pg from 'pg'
 import { expect, onTestFinished, test } from 'vitest'
 import { createHqDatabase, type TestDatabase } from '../support/databases.ts'
@@ -60,9 +61,8 @@ class Door {
 
   static async build(target: URL): Promise<Door> {
     const server = createServer()
-    server.listen(0, '127.0.0.1')
-    await once(server, 'listening')
-    const door = new Door(server, (server.address() as AddressInfo).port)
+    const door = new Door(server, await freePort())
+    await door.open()
     server.on('connection', (socket) => {
       const upstream = connect(Number(target.port), target.hostname)
       for (const end of [socket, upstream]) {

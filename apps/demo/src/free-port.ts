@@ -1,27 +1,57 @@
-import { createServer } from 'node:net'
+import { randomInt } from 'node:crypto'
+import { createServer, type Server } from 'node:net'
 
-/** The port the system gives to a listener on loopback, or undefined where `port` is taken. */
-function tryPort(port: number): Promise<number | undefined> {
+/**
+ * Ports below those that systems give to outgoing connections, from 32768 on Linux and 49152 elsewhere: these are taken at any moment,
+ * by processes that never ask which port it is.
+ */
+const FIRST_PORT = 20_000
+const END_PORT = 32_768
+const ATTEMPTS = 100
+
+/** Where programs will listen. */
+const HOST = '127.0.0.1'
+/** Where nobody listens. A port that is held here is one that somebody was given and has not bound yet, or not again. */
+const RESERVATION_HOST = '127.0.0.2'
+
+/** Listens, or says why that cannot be. */
+function listen(host: string, port: number): Promise<Server | string> {
   return new Promise((resolve, reject) => {
-    const server = createServer()
+    const server = createServer((socket) => socket.destroy())
     server.once('error', (error: NodeJS.ErrnoException) => {
-      // EACCES: a port below 1024, or one that the system reserves.
-      if (error.code === 'EADDRINUSE' || error.code === 'EACCES') resolve(undefined)
+      // EACCES: a port below 1024, or one that the system reserves. EADDRNOTAVAIL: a system with one loopback address.
+      const isExpected = ['EADDRINUSE', 'EACCES', 'EADDRNOTAVAIL'].includes(error.code ?? '')
+      if (isExpected) resolve(error.code ?? '')
       else reject(error)
     })
-    server.listen({ port, host: '127.0.0.1', exclusive: true }, () => {
-      const address = server.address()
-      server.close(() => resolve(typeof address === 'object' ? address?.port : undefined))
-    })
+    server.listen({ port, host, exclusive: true }, () => resolve(server))
   })
 }
 
+/** Takes a port for as long as this process lives. @returns false where it is bound, or promised to somebody. */
+async function reserve(port: number): Promise<boolean> {
+  const reservation = await listen(RESERVATION_HOST, port)
+  if (typeof reservation === 'string' && reservation !== 'EADDRNOTAVAIL') return false
+  const probe = await listen(HOST, port)
+  if (typeof probe === 'string') {
+    if (typeof reservation !== 'string') reservation.close()
+    return false
+  }
+  await new Promise((resolve) => probe.close(resolve))
+  if (typeof reservation !== 'string') reservation.unref()
+  return true
+}
+
 /**
- * A loopback port that is free now; another process may still take it before it is bound.
+ * A loopback port that is free, and that no other call gives out until this process ends; on a system with one loopback address,
+ * another process may.
  * @param preferred tried first; any free one where it is taken or not given.
  */
-export async function freePort(preferred = 0): Promise<number> {
-  const port = (await tryPort(preferred)) ?? (await tryPort(0))
-  if (port === undefined) throw new Error('no free port on 127.0.0.1')
-  return port
+export async function freePort(preferred?: number): Promise<number> {
+  if (preferred !== undefined && (await reserve(preferred))) return preferred
+  for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
+    const port = randomInt(FIRST_PORT, END_PORT)
+    if (await reserve(port)) return port
+  }
+  throw new Error(`no free port on ${HOST}: ${ATTEMPTS} from ${FIRST_PORT} up were taken`)
 }
