@@ -1,6 +1,7 @@
 import { finished } from 'node:stream/promises'
 import type { Dataset } from '@hq-export/contract'
 import { freeMemory } from '@hq-export/program/free-memory.ts'
+import { joinTexts } from '@hq-export/program/join-texts.ts'
 import type pg from 'pg'
 import { from as copyFrom } from 'pg-copy-streams'
 import type { AcceptedRow } from '../batch/batch-row.ts'
@@ -54,14 +55,7 @@ function copyText(dataset: Dataset, rows: readonly AcceptedRow[], origin: Origin
     })
     pieces.push(lines.join(''))
   }
-  return concatTexts(pieces)
-}
-
-function concatTexts(texts: readonly string[]): Buffer {
-  const bytes = Buffer.allocUnsafe(texts.reduce((sum, text) => sum + Buffer.byteLength(text), 0))
-  let end = 0
-  for (const text of texts) end += bytes.write(text, end)
-  return bytes
+  return joinTexts(pieces)
 }
 
 /**

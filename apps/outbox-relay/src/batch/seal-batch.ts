@@ -1,5 +1,6 @@
 import { hash } from 'node:crypto'
 import { type CarriedDataset, SCHEMA_VERSION } from '@hq-export/contract'
+import { joinTexts } from '@hq-export/program/join-texts.ts'
 import type { Batch } from './batch.ts'
 
 /** What every batch of a relay says about where it comes from. */
@@ -13,15 +14,6 @@ export interface PackedRows {
   readonly dataset: CarriedDataset
   readonly rowCount: number
   readonly texts: readonly string[]
-}
-
-/** Writes texts one behind the other, without a string of a megabyte in between. */
-function joinTexts(texts: readonly string[]): Buffer {
-  const size = texts.reduce((sum, text) => sum + Buffer.byteLength(text), 0)
-  const bytes = Buffer.allocUnsafeSlow(size)
-  let at = 0
-  for (const text of texts) at += bytes.write(text, at)
-  return bytes
 }
 
 /**
