@@ -3,9 +3,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { DatasetName } from '@hq-export/contract'
 import { installReferenceSchema } from '@hq-export/demo/install-reference-schema.ts'
-import { migrate as migrateHq } from '@hq-export/hq-ingest/migrate.ts'
+import { hqMigrations } from '@hq-export/hq-ingest/migrations.ts'
 import { bind } from '@hq-export/outbox-relay/binding/bind.ts'
-import { migrate as migrateDx } from '@hq-export/outbox-relay/migrate.ts'
+import { dxMigrations } from '@hq-export/outbox-relay/migrations.ts'
 import type { BenchServers } from './servers.ts'
 
 const BINDINGS_FOLDER = join(
@@ -52,7 +52,7 @@ export async function install(
   datasets: readonly DatasetName[],
 ): Promise<void> {
   await installReferenceSchema(dx.client)
-  await migrateDx(dx.url)
+  await dxMigrations.apply(dx.url)
   await bindOnly(dx.url, datasets)
-  await migrateHq(hq.url)
+  await hqMigrations.apply(hq.url)
 }

@@ -6,7 +6,7 @@ import { datasetByName } from '@hq-export/contract'
 import { bind } from '@hq-export/outbox-relay/binding/bind.ts'
 import { histories } from '@hq-export/outbox-relay/doctor/histories.ts'
 import { runDoctor } from '@hq-export/outbox-relay/doctor/run-doctor.ts'
-import { MIGRATIONS_FOLDER, migrate } from '@hq-export/outbox-relay/migrate.ts'
+import { dxMigrations } from '@hq-export/outbox-relay/migrations.ts'
 import type pg from 'pg'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { capturing } from '../sql/capture-rows.ts'
@@ -68,7 +68,7 @@ const ALL_TRIGGERS = [3, 4].flatMap((n) => [`hq_export_${n}_emptied`, `hq_export
 beforeEach(async () => {
   const dxDatabase = await createEmptyDxDatabase()
   await installReferenceSchema(dxDatabase.url)
-  await migrate(dxDatabase.url)
+  await dxMigrations.apply(dxDatabase.url)
   pipeline = await Pipeline.create({ dxDatabase })
   const orgId = await insertOrg(pipeline.dx)
   companies = []
@@ -157,7 +157,7 @@ test('where the login of a backfill may not drop triggers, it says so, and bind 
 
   const folder = await mkdtemp(join(tmpdir(), 'hq-export-history-'))
   const reference = JSON.parse(
-    await readFile(join(MIGRATIONS_FOLDER, 'bindings', 'reference.json'), 'utf8'),
+    await readFile(join(dxMigrations.folder, 'bindings', 'reference.json'), 'utf8'),
   )
   const file = join(folder, 'without.json')
   const datasets = reference.datasets.filter(
@@ -189,7 +189,7 @@ test('a replaced version that cannot be projected is a dead letter with its raw 
   expect((await relay(['dead-letters', 'replay', '--all'])).exitCode).toBe(1)
 
   const folder = await mkdtemp(join(tmpdir(), 'hq-export-history-'))
-  const text = await readFile(join(MIGRATIONS_FOLDER, 'bindings', 'reference.json'), 'utf8')
+  const text = await readFile(join(dxMigrations.folder, 'bindings', 'reference.json'), 'utf8')
   const mended = JSON.parse(text)
   for (const bound of mended.datasets) {
     if (bound.dataset !== COMPANIES) continue

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { datasetByName } from '@hq-export/contract'
 import { compareDatabases } from '@hq-export/demo/compare/compare-databases.ts'
 import { installHistory } from '@hq-export/demo/history/install-history.ts'
-import { MIGRATIONS_FOLDER } from '@hq-export/outbox-relay/migrate.ts'
+import { dxMigrations } from '@hq-export/outbox-relay/migrations.ts'
 import type pg from 'pg'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { allSettled } from '../support/live-shape/all-settled.ts'
@@ -191,7 +191,7 @@ test('uninstall.sql takes the live binding out again, under the application as i
   await using fresh = await createLiveDatabase('data-engine-x')
   const client = await fresh.connect()
   await fillLiveShape(client, { orgs: 2, companies: 20, persons: 10, runs: 20 })
-  await client.query(await readFile(join(MIGRATIONS_FOLDER, 'uninstall.sql'), 'utf8'))
+  await client.query(await readFile(join(dxMigrations.folder, 'uninstall.sql'), 'utf8'))
   const left = (await objects(client)).map(({ name }) => name)
   expect(left.filter((name) => name.includes('hq_export'))).toEqual([])
   await insertLiveRun(client, await insertLiveOrg(client))

@@ -1,4 +1,4 @@
-import { migrate as migrateHq } from '@hq-export/hq-ingest/migrate.ts'
+import { hqMigrations } from '@hq-export/hq-ingest/migrations.ts'
 import { expect, test } from 'vitest'
 import { createOwnDatabase, prepareDx } from '../support/databases.ts'
 import { startOwnServer } from '../support/own-server.ts'
@@ -34,7 +34,7 @@ test('I5: while the gateway is away writers go on, and all of it arrives when it
 
 test('I1, I5: a crash of the HQ server loses and duplicates nothing; the gateway recovers by itself', async () => {
   await using server = await startOwnServer('hq-crash')
-  const hqDatabase = await createOwnDatabase(server.cluster.url(), migrateHq)
+  const hqDatabase = await createOwnDatabase(server.cluster.url(), (url) => hqMigrations.apply(url))
   await using pipeline = await Pipeline.create({ hqDatabase })
   const gateway = await pipeline.startGateway()
   pipeline.startRelay()

@@ -1,4 +1,4 @@
-import { migrate } from '@hq-export/hq-ingest/migrate.ts'
+import { hqMigrations } from '@hq-export/hq-ingest/migrations.ts'
 import type pg from 'pg'
 import { Client } from 'pg'
 import { afterAll, beforeAll, expect, test } from 'vitest'
@@ -99,7 +99,7 @@ test('/readyz is red where HQ is read only', async () => {
 test('/readyz is red while a COMMIT hangs, because a synchronous standby is away', async () => {
   await using own = await startOwnServer('hq-sync')
   const url = own.cluster.url()
-  await migrate(url)
+  await hqMigrations.apply(url)
   const admin = new Client({ connectionString: url })
   await admin.connect()
   try {

@@ -1,5 +1,5 @@
 import { EmbeddedCluster } from '@hq-export/demo/embedded-cluster.ts'
-import { migrate } from '@hq-export/hq-ingest/migrate.ts'
+import { hqMigrations } from '@hq-export/hq-ingest/migrations.ts'
 import { expect, test } from 'vitest'
 import { createOwnDatabase } from '../support/databases.ts'
 import { buildEnvelope, buildRow, deliver, send, startGateway } from './ingest-client.ts'
@@ -13,7 +13,7 @@ test('an all-stale replay of 5,000 rows writes next to no WAL, and is answered i
     settings: { autovacuum: 'off', checkpoint_timeout: '1h' },
   })
   try {
-    await using hq = await createOwnDatabase(cluster.url(), migrate)
+    await using hq = await createOwnDatabase(cluster.url(), (url) => hqMigrations.apply(url))
     await using gateway = await startGateway(hq.url)
     const client = await hq.connect()
     const rows = Array.from({ length: 5000 }, () => buildRow(COMPANIES, { record_version: '5' }))

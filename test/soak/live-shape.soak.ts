@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DATASETS } from '@hq-export/contract'
 import { bind } from '@hq-export/outbox-relay/binding/bind.ts'
-import { migrate } from '@hq-export/outbox-relay/migrate.ts'
+import { dxMigrations } from '@hq-export/outbox-relay/migrations.ts'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { percentile } from '../bench/percentile.ts'
 import { AppProcess, runApp } from '../support/app-process.ts'
@@ -40,7 +40,7 @@ beforeEach(async () => {
   await installLiveShape(pipeline.dx)
   await fillLiveShape(pipeline.dx, LARGE_LIVE_SHAPE)
   cast = await castLiveShape(pipeline.dx)
-  await migrate(dxDatabase.url)
+  await dxMigrations.apply(dxDatabase.url)
   await bind(dxDatabase.url, await writeLiveBinding(join(folder, 'live.json'), SETTLE_SECONDS))
   await pipeline.startGateway()
 })

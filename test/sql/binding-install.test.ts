@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { bind } from '@hq-export/outbox-relay/binding/bind.ts'
 import { BindingError } from '@hq-export/outbox-relay/binding/binding-error.ts'
-import { migrate } from '@hq-export/outbox-relay/migrate.ts'
+import { dxMigrations } from '@hq-export/outbox-relay/migrations.ts'
 import type pg from 'pg'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import {
@@ -57,7 +57,7 @@ const changing =
 async function unboundDatabase(): Promise<TestDatabase> {
   const database = await createEmptyDxDatabase()
   await installReferenceSchema(database.url)
-  await migrate(database.url)
+  await dxMigrations.apply(database.url)
   return database
 }
 

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { EmbeddedCluster } from '@hq-export/demo/embedded-cluster.ts'
 import { bind } from '@hq-export/outbox-relay/binding/bind.ts'
-import { migrate } from '@hq-export/outbox-relay/migrate.ts'
+import { dxMigrations } from '@hq-export/outbox-relay/migrations.ts'
 import pg from 'pg'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { createDxDatabase, installReferenceSchema } from '../support/databases.ts'
@@ -49,7 +49,7 @@ test('uninstall.sql leaves no trace of us on the server', async () => {
   await client.connect()
   await installReferenceSchema(url)
   const before = await traces(client)
-  await migrate(url)
+  await dxMigrations.apply(url)
   await bind(url, 'reference')
   await client.query(`alter database postgres set hq_export.disabled = 'off'`)
   await insertCompany(client, await insertOrg(client))
@@ -76,7 +76,7 @@ test('an owner who is no superuser, as on Supabase, installs the live binding, a
   await installLiveShape(client)
   await client.query('alter table ops.operation_runs force row level security')
   const before = await traces(client)
-  await migrate(url.href)
+  await dxMigrations.apply(url.href)
   await bind(url.href, 'data-engine-x')
   const runId = await insertLiveRun(client, await insertLiveOrg(client))
   await insertAttempts(client, runId, [{}])

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { datasetByName } from '@hq-export/contract'
 import { bind } from '@hq-export/outbox-relay/binding/bind.ts'
 import { closeHistories } from '@hq-export/outbox-relay/binding/close-histories.ts'
-import { migrate } from '@hq-export/outbox-relay/migrate.ts'
+import { dxMigrations } from '@hq-export/outbox-relay/migrations.ts'
 import type pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import {
@@ -70,7 +70,7 @@ async function snapshotsNow(): Promise<Map<string, Record<string, unknown>>> {
 async function unboundDatabase(): Promise<TestDatabase> {
   const empty = await createEmptyDxDatabase()
   await installReferenceSchema(empty.url)
-  await migrate(empty.url)
+  await dxMigrations.apply(empty.url)
   return empty
 }
 
@@ -435,7 +435,7 @@ test('an installation that was there before the migration: what was backfilled a
     insert into hq_export.backfill (state, finished_at, since, progress) values
       ('completed', now(), null, '{"passes": [{"dataset": "${COMPANIES}", "snapshots": "current"}]}'),
       ('completed', now(), '2020-01-01', '{"passes": [{"dataset": "${PERSONS}", "snapshots": "current"}]}')`)
-  await migrate(older.url)
+  await dxMigrations.apply(older.url)
   await bind(older.url, 'reference')
   const { rows } = await client.query(
     `select b.number, b.history_complete_at is not null as complete,

@@ -1,5 +1,5 @@
 import { bind } from '@hq-export/outbox-relay/binding/bind.ts'
-import { migrate } from '@hq-export/outbox-relay/migrate.ts'
+import { dxMigrations } from '@hq-export/outbox-relay/migrations.ts'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import {
@@ -80,7 +80,7 @@ beforeAll(async () => {
   unsent = await createEmptyDxDatabase()
   await Promise.all([bare, unsent].map(({ url }) => installReferenceSchema(url)))
   await Promise.all([captured, bare, unsent].map(fill))
-  await migrate(unsent.url)
+  await dxMigrations.apply(unsent.url)
   await bind(unsent.url, 'reference')
 })
 

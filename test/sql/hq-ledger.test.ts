@@ -5,7 +5,7 @@ import { connectWriter } from '@hq-export/hq-ingest/db/connect.ts'
 import { dropPartitions } from '@hq-export/hq-ingest/ledger/drop-partitions.ts'
 import { partitionAt, partitionNamed } from '@hq-export/hq-ingest/ledger/partition.ts'
 import { retainLedger } from '@hq-export/hq-ingest/ledger/retain-ledger.ts'
-import { listMigrations, MIGRATIONS_FOLDER, migrate } from '@hq-export/hq-ingest/migrate.ts'
+import { hqMigrations } from '@hq-export/hq-ingest/migrations.ts'
 import pg from 'pg'
 import { expect, inject, onTestFinished, test } from 'vitest'
 import {
@@ -207,9 +207,9 @@ test('the migration keeps every batch, open entries once, and what was resolved'
   await client.query(
     'create schema ingest; create table ingest.migration (id serial primary key, name varchar, run_on timestamp)',
   )
-  const released = (await listMigrations()).filter((name) => name < '0005')
+  const released = (await hqMigrations.list()).filter((name) => name < '0005')
   for (const name of released) {
-    await client.query(await readFile(join(MIGRATIONS_FOLDER, `${name}.sql`), 'utf8'))
+    await client.query(await readFile(join(hqMigrations.folder, `${name}.sql`), 'utf8'))
     await client.query('insert into ingest.migration (name, run_on) values ($1, now())', [name])
   }
   const long = new Date(Date.now() - 400 * DAY_MS).toISOString()
@@ -224,7 +224,9 @@ test('the migration keeps every batch, open entries once, and what was resolved'
      select 's', 'd', 'v1', 'b', 0, false, code, 'x', sha256('x'), '1', now(), at
      from (values ('invalid_value', null::timestamptz), ('database_rejected', null), ('invalid_type', now())) as v (code, at)`,
   )
-  expect(await migrate(url.href)).toEqual((await listMigrations()).filter((name) => name >= '0005'))
+  expect(await hqMigrations.apply(url.href)).toEqual(
+    (await hqMigrations.list()).filter((name) => name >= '0005'),
+  )
   const { rows: batches } = await client.query(
     `select batch, answer from ingest.batch order by batch`,
   )

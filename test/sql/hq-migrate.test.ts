@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { EmbeddedCluster } from '@hq-export/demo/embedded-cluster.ts'
-import { assertMigrated, listMigrations, migrate } from '@hq-export/hq-ingest/migrate.ts'
+import { hqMigrations } from '@hq-export/hq-ingest/migrations.ts'
 import { MigrationStateError } from '@hq-export/program/migrations.ts'
 import pg from 'pg'
 import { expect, inject, onTestFinished, test } from 'vitest'
@@ -34,19 +34,21 @@ async function createOwner(attributes: string): Promise<{ name: string; password
 
 test('migrations are applied once, and again means nothing to do', async () => {
   const url = await createEmptyHqDatabase()
-  expect(await migrate(url)).toEqual(await listMigrations())
-  expect(await migrate(url)).toEqual([])
+  expect(await hqMigrations.apply(url)).toEqual(await hqMigrations.list())
+  expect(await hqMigrations.apply(url)).toEqual([])
 })
 
 test('databases of one server can be migrated at the same moment', async () => {
   const urls = await Promise.all(Array.from({ length: 4 }, () => createEmptyHqDatabase()))
-  const expected = await listMigrations()
-  expect(await Promise.all(urls.map((url) => migrate(url)))).toEqual(urls.map(() => expected))
+  const expected = await hqMigrations.list()
+  expect(await Promise.all(urls.map((url) => hqMigrations.apply(url)))).toEqual(
+    urls.map(() => expected),
+  )
 })
 
 test('an ordinary owner of the database that may run as the writer can migrate it and run the gateway', async () => {
   // The roles belong to the server, so another database of it has them already; its administrator grants membership.
-  await migrate(await createEmptyHqDatabase())
+  await hqMigrations.apply(await createEmptyHqDatabase())
   const { name, password } = await createOwner('createrole')
   const url = new URL(await createEmptyHqDatabase(name))
   const admin = new pg.Client({ connectionString: inject('hqServerUrl') })
@@ -55,7 +57,7 @@ test('an ordinary owner of the database that may run as the writer can migrate i
   await admin.end()
   url.username = name
   url.password = password
-  expect(await migrate(url.href)).toEqual(await listMigrations())
+  expect(await hqMigrations.apply(url.href)).toEqual(await hqMigrations.list())
 
   await using gateway = await startGateway(url.href)
   const answer = await deliver(
@@ -80,8 +82,11 @@ test('on a new server an owner with CREATEROLE, no superuser, migrates two datab
     urls.push(url.href)
   }
   await admin.end()
-  const expected = await listMigrations()
-  expect(await Promise.all(urls.map((url) => migrate(url)))).toEqual([expected, expected])
+  const expected = await hqMigrations.list()
+  expect(await Promise.all(urls.map((url) => hqMigrations.apply(url)))).toEqual([
+    expected,
+    expected,
+  ])
   for (const url of urls) {
     await using gateway = await startGateway(url)
     const batch = buildEnvelope('dx_operation_runs_v1', [buildRow('dx_operation_runs_v1')])
@@ -94,14 +99,14 @@ test('a database with other migrations is refused by name', async () => {
   const client = new pg.Client({ connectionString: url })
   await client.connect()
   try {
-    const [first = ''] = await listMigrations()
-    await expect(assertMigrated(client)).rejects.toThrow(MigrationStateError)
-    await expect(assertMigrated(client)).rejects.toThrow(`HQ lacks ${first}`)
+    const [first = ''] = await hqMigrations.list()
+    await expect(hqMigrations.assertApplied(client)).rejects.toThrow(MigrationStateError)
+    await expect(hqMigrations.assertApplied(client)).rejects.toThrow(`HQ lacks ${first}`)
     await expect(startGateway(url)).rejects.toThrow(`HQ lacks ${first}`)
-    await migrate(url)
-    await assertMigrated(client)
+    await hqMigrations.apply(url)
+    await hqMigrations.assertApplied(client)
     await client.query(`insert into ingest.migration (name, run_on) values ('9999_future', now())`)
-    await expect(assertMigrated(client)).rejects.toThrow('9999_future')
+    await expect(hqMigrations.assertApplied(client)).rejects.toThrow('9999_future')
     await expect(startGateway(url)).rejects.toThrow(MigrationStateError)
   } finally {
     await client.end()

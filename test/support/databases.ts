@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto'
 import { installReferenceSchema as installOperationalSchema } from '@hq-export/demo/install-reference-schema.ts'
-import { migrate as migrateHq } from '@hq-export/hq-ingest/migrate.ts'
+import { hqMigrations } from '@hq-export/hq-ingest/migrations.ts'
 import { bind } from '@hq-export/outbox-relay/binding/bind.ts'
-import { migrate as migrateDx } from '@hq-export/outbox-relay/migrate.ts'
+import { dxMigrations } from '@hq-export/outbox-relay/migrations.ts'
 import pg from 'pg'
 import { inject } from 'vitest'
 
@@ -87,7 +87,7 @@ export function installReferenceSchema(url: string): Promise<void> {
 /** Makes an empty database a data-engine-x: reference schema, our migrations, reference binding. */
 export async function prepareDx(url: string): Promise<void> {
   await installReferenceSchema(url)
-  await migrateDx(url)
+  await dxMigrations.apply(url)
   await bind(url, 'reference')
 }
 
@@ -121,7 +121,7 @@ export async function createHqDatabase(): Promise<TestDatabase> {
   const serverUrl = inject('hqServerUrl')
   const template = `${inject('runId')}hq`
   await ensureTemplate(serverUrl, template, async (url) => {
-    await migrateHq(url)
+    await hqMigrations.apply(url)
   })
   return cloneTemplate(serverUrl, template)
 }

@@ -17,7 +17,7 @@ import { KeyRing, type KeyTiming } from './keys/key-ring.ts'
 import type { MasterKey } from './keys/master-key.ts'
 import { LedgerKeeper } from './ledger/ledger-keeper.ts'
 import { type IngestMetrics, NO_METRICS } from './metrics/ingest-metrics.ts'
-import { assertMigrated } from './migrate.ts'
+import { hqMigrations } from './migrations.ts'
 import { Readiness } from './ready.ts'
 
 export interface IngestServerOptions {
@@ -169,7 +169,7 @@ export class IngestServer {
     try {
       const client = await connectPlain(this.#options.databaseUrl)
       try {
-        await assertMigrated(client)
+        await hqMigrations.assertApplied(client)
       } finally {
         await client.end()
       }

@@ -7,7 +7,7 @@ import { Command } from 'commander'
 import { loadConfig, loadDatabaseUrl } from './config.ts'
 import { addKeyCommands } from './keys/commands.ts'
 import { createLogger } from './log.ts'
-import { migrate } from './migrate.ts'
+import { hqMigrations } from './migrations.ts'
 import { addQuarantineCommands } from './quarantine/commands.ts'
 import { serve } from './serve.ts'
 
@@ -30,7 +30,7 @@ function print(line: string): void {
 }
 
 async function runMigrate(): Promise<void> {
-  const applied = await migrate(loadDatabaseUrl(process.env))
+  const applied = await hqMigrations.apply(loadDatabaseUrl(process.env))
   print(applied.length === 0 ? 'HQ is up to date' : `applied ${applied.join(', ')}`)
 }
 

@@ -13,7 +13,7 @@ import { addDeadLetterCommands } from './dead-letter/commands.ts'
 import { CHECKS } from './doctor/checks.ts'
 import { runDoctor } from './doctor/run-doctor.ts'
 import { createErrorLog, createLog } from './log.ts'
-import { assertMigrated, migrate } from './migrate.ts'
+import { dxMigrations } from './migrations.ts'
 import { printFindings, printJson, printStatus } from './print.ts'
 import { runRelay } from './run-relay.ts'
 import { readStatus } from './status.ts'
@@ -46,7 +46,7 @@ async function withDatabase<T>(
 ): Promise<T> {
   const client = await connect(loadDatabaseUrl(env), 'command', () => {})
   try {
-    await assertMigrated(client)
+    await dxMigrations.assertApplied(client)
     return await work(client)
   } finally {
     await client.end()
@@ -88,7 +88,7 @@ program
   .command('migrate')
   .description('create or upgrade the schema hq_export in data-engine-x')
   .action(async () => {
-    const applied = await migrate(loadDatabaseUrl(env))
+    const applied = await dxMigrations.apply(loadDatabaseUrl(env))
     say(applied.length === 0 ? 'nothing to do' : `applied ${applied.join(', ')}`)
   })
 

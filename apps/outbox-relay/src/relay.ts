@@ -17,7 +17,7 @@ import { Gate, type GateState } from './delivery/gate.ts'
 import { keepLead, LEAD_SESSION, LED_SESSION, STANDBY_RETRY_MS, tryLead } from './lead.ts'
 import type { Logger } from './log.ts'
 import { NO_METRICS, type RelayMetrics } from './metrics/relay-metrics.ts'
-import { assertMigrated } from './migrate.ts'
+import { dxMigrations } from './migrations.ts'
 import { establishEpoch } from './outbox/epoch.ts'
 import { HEARTBEAT_PERIOD_MS, Heartbeat } from './outbox/heartbeat.ts'
 import { type PushTiming, pushChanges } from './push-changes.ts'
@@ -185,7 +185,7 @@ export class Relay {
     let stopPings = () => {}
     let backfiller: Backfiller | undefined
     try {
-      await assertMigrated(leader)
+      await dxMigrations.assertApplied(leader)
       await this.#assertPrimary(leader)
       if (!(await this.#waitForLead(leader, stopping))) return
       stopPings = keepLead(leader, onLost)

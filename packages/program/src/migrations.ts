@@ -29,9 +29,14 @@ export class Migrations {
     this.#database = database
   }
 
+  /** Where its SQL stands. */
+  get folder(): string {
+    return this.#database.folder
+  }
+
   /** Names of this build's migrations, in order. */
   async list(): Promise<string[]> {
-    const files = await readdir(this.#database.folder)
+    const files = await readdir(this.folder)
     return files
       .filter((file) => MIGRATION_FILE_PATTERN.test(file))
       .map((file) => file.replace(/\.sql$/, ''))
@@ -53,7 +58,7 @@ export class Migrations {
     try {
       const applied = await runner({
         dbClient: client,
-        dir: this.#database.folder,
+        dir: this.folder,
         ignorePattern: '(?!\\d{4}_.*\\.sql$).*',
         direction: 'up',
         schema: 'public',

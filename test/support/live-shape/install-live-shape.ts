@@ -1,10 +1,10 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { MIGRATIONS_FOLDER } from '@hq-export/outbox-relay/migrate.ts'
+import { dxMigrations } from '@hq-export/outbox-relay/migrations.ts'
 import type pg from 'pg'
 
 /** Creates the tables of the live data-engine-x in an empty database; whoever `client` is owns them. */
 export async function installLiveShape(client: pg.ClientBase): Promise<void> {
-  const file = join(MIGRATIONS_FOLDER, 'bindings', 'data-engine-x-schema.sql')
+  const file = join(dxMigrations.folder, 'bindings', 'data-engine-x-schema.sql')
   await client.query(`begin; ${await readFile(file, 'utf8')}; commit`)
 }

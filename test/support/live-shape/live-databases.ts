@@ -1,12 +1,12 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { bind } from '@hq-export/outbox-relay/binding/bind.ts'
-import { MIGRATIONS_FOLDER, migrate } from '@hq-export/outbox-relay/migrate.ts'
+import { dxMigrations } from '@hq-export/outbox-relay/migrations.ts'
 import { createEmptyDxDatabase, type TestDatabase } from '../databases.ts'
 import { installLiveShape } from './install-live-shape.ts'
 
 /** The shipped binding for the live data-engine-x. */
-export const LIVE_BINDING = join(MIGRATIONS_FOLDER, 'bindings', 'data-engine-x.json')
+export const LIVE_BINDING = join(dxMigrations.folder, 'bindings', 'data-engine-x.json')
 
 interface BoundJson {
   dataset: string
@@ -34,7 +34,7 @@ export async function createLiveDatabase(binding?: string): Promise<TestDatabase
   const client = await database.connect()
   await installLiveShape(client)
   await client.end()
-  await migrate(database.url)
+  await dxMigrations.apply(database.url)
   if (binding !== undefined) await bind(database.url, binding)
   return database
 }

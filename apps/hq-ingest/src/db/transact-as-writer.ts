@@ -1,5 +1,5 @@
 import type pg from 'pg'
-import { assertMigrated } from '../migrate.ts'
+import { hqMigrations } from '../migrations.ts'
 import { connectPlain } from './connect.ts'
 
 /**
@@ -14,7 +14,7 @@ export async function transactAsWriter<T>(
 ): Promise<T> {
   const client = await connectPlain(databaseUrl)
   try {
-    await assertMigrated(client)
+    await hqMigrations.assertApplied(client)
     await client.query('begin isolation level read committed')
     await client.query(`set local role hq_ingest_writer`)
     await client.query(`set local lock_timeout = '10s'`)

@@ -2,7 +2,7 @@ import { type Command, InvalidArgumentError } from 'commander'
 import type pg from 'pg'
 import { loadDatabaseUrl } from '../config.ts'
 import { createPool } from '../db/connect.ts'
-import { assertMigrated } from '../migrate.ts'
+import { hqMigrations } from '../migrations.ts'
 import { discardEntries } from './discard-entries.ts'
 import { listEntries } from './list-entries.ts'
 import { printCounts, printEntry, printPage, printReplay } from './print-entries.ts'
@@ -43,7 +43,7 @@ async function withPool<T>({ env }: CommandLine, work: (pool: pg.Pool) => Promis
   // The query that a lost session breaks reports it.
   pool.on('error', () => {})
   try {
-    await assertMigrated(pool)
+    await hqMigrations.assertApplied(pool)
     return await work(pool)
   } finally {
     await pool.end()

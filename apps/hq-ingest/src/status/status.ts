@@ -3,7 +3,7 @@ import { count, desc, isNull, max, sql } from 'drizzle-orm'
 import { drizzle, type NodePgDatabase } from 'drizzle-orm/node-postgres'
 import { connectPlain } from '../db/connect.ts'
 import { batch, heartbeat, quarantine } from '../db/schema.ts'
-import { assertMigrated } from '../migrate.ts'
+import { hqMigrations } from '../migrations.ts'
 
 /** What HQ holds; instants in ISO 8601, UTC. */
 export interface Status {
@@ -47,7 +47,7 @@ async function readTables(db: NodePgDatabase): Promise<Status['tables']> {
 export async function readStatus(databaseUrl: string): Promise<Status> {
   const client = await connectPlain(databaseUrl)
   try {
-    await assertMigrated(client)
+    await hqMigrations.assertApplied(client)
     const db = drizzle(client)
     return {
       tables: await readTables(db),

@@ -1,5 +1,5 @@
 import pg from 'pg'
-import { assertMigrated } from '../migrate.ts'
+import { dxMigrations } from '../migrations.ts'
 import { BindingError } from './binding-error.ts'
 import type { Binding } from './binding-schema.ts'
 import { completeHistories, readBoundBefore } from './bound-before.ts'
@@ -33,7 +33,7 @@ async function bindOn(
 ): Promise<BindSummary> {
   // Expressions mean here what they will mean inside the triggers.
   await client.query('set search_path = pg_catalog, pg_temp')
-  await assertMigrated(client)
+  await dxMigrations.assertApplied(client)
   const { sources, problems } = await inspectSources(client, binding)
   if (problems.length > 0) throw new BindingError(binding.name, problems)
   const sql = generate(binding, sources)

@@ -1,10 +1,10 @@
 import { readdir, readFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
-import { MIGRATIONS_FOLDER } from '../migrate.ts'
+import { dxMigrations } from '../migrations.ts'
 import { BindingError } from './binding-error.ts'
 import { type Binding, bindingSchema } from './binding-schema.ts'
 
-const BINDINGS_FOLDER = join(MIGRATIONS_FOLDER, 'bindings')
+const BINDINGS_FOLDER = join(dxMigrations.folder, 'bindings')
 
 /** Names of the bindings that ship with this build. */
 export async function listBindings(): Promise<string[]> {

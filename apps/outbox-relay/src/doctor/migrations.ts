@@ -1,5 +1,5 @@
 import { MigrationStateError } from '@hq-export/program/migrations.ts'
-import { assertMigrated, listMigrations } from '../migrate.ts'
+import { dxMigrations } from '../migrations.ts'
 import { type Check, fail, ok } from './finding.ts'
 
 /** The schema is the one that this build was written for. */
@@ -7,12 +7,12 @@ export const migrations: Check = {
   name: 'migrations',
   async examine({ login }) {
     try {
-      await assertMigrated(login)
+      await dxMigrations.assertApplied(login)
     } catch (error) {
       if (!(error instanceof MigrationStateError)) throw error
       const [found = '', todo = ''] = error.message.split('; ')
       return fail(found, todo)
     }
-    return ok(`all ${(await listMigrations()).length} applied`)
+    return ok(`all ${(await dxMigrations.list()).length} applied`)
   },
 }
