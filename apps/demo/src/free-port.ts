@@ -14,14 +14,17 @@ const HOST = '127.0.0.1'
 /** Where nobody listens. A port that is held here is one that somebody was given and has not bound yet, or not again. */
 const RESERVATION_HOST = '127.0.0.2'
 
-/** Listens, or says why that cannot be. */
-function listen(host: string, port: number): Promise<Server | string> {
+/**
+ * Listens, and keeps no process alive by it. On a system without this address it does nothing.
+ * @returns undefined where the port is taken.
+ */
+function listen(host: string, port: number): Promise<Server | undefined> {
   return new Promise((resolve, reject) => {
-    const server = createServer((socket) => socket.destroy())
+    const server = createServer((socket) => socket.destroy()).unref()
     server.once('error', (error: NodeJS.ErrnoException) => {
-      // EACCES: a port below 1024, or one that the system reserves. EADDRNOTAVAIL: a system with one loopback address.
-      const isExpected = ['EADDRINUSE', 'EACCES', 'EADDRNOTAVAIL'].includes(error.code ?? '')
-      if (isExpected) resolve(error.code ?? '')
+      // EACCES: a port below 1024, or one that the system reserves.
+      if (error.code === 'EADDRINUSE' || error.code === 'EACCES') resolve(undefined)
+      else if (error.code === 'EADDRNOTAVAIL') resolve(server)
       else reject(error)
     })
     server.listen({ port, host, exclusive: true }, () => resolve(server))
@@ -31,14 +34,14 @@ function listen(host: string, port: number): Promise<Server | string> {
 /** Takes a port for as long as this process lives. @returns false where it is bound, or promised to somebody. */
 async function reserve(port: number): Promise<boolean> {
   const reservation = await listen(RESERVATION_HOST, port)
-  if (typeof reservation === 'string' && reservation !== 'EADDRNOTAVAIL') return false
+  if (reservation === undefined) return false
+  // Only whoever holds the reservation looks: another one's look would be in the way of the program that binds.
   const probe = await listen(HOST, port)
-  if (typeof probe === 'string') {
-    if (typeof reservation !== 'string') reservation.close()
+  if (probe === undefined) {
+    reservation.close()
     return false
   }
   await new Promise((resolve) => probe.close(resolve))
-  if (typeof reservation !== 'string') reservation.unref()
   return true
 }
 
