@@ -1,6 +1,7 @@
 import '@hq-export/program/keep-heap-small.ts'
 
 import { MigrationStateError } from '@hq-export/program/migrations.ts'
+import { onReaderGone } from '@hq-export/program/on-reader-gone.ts'
 import { ConfigError } from '@hq-export/program/settings.ts'
 import { startTracing } from '@hq-export/tracing/start-tracing.ts'
 import { Command } from 'commander'
@@ -19,11 +20,7 @@ const EXIT_FOUND_WRONG = 1
 /** False while something that is not worth waiting for keeps the process: a collector that does not answer. */
 let hasEnded = true
 
-// Whoever reads the output has seen enough, as `head` has.
-process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code !== 'EPIPE') throw error
-  process.exit()
-})
+onReaderGone(process.stdout, () => process.exit())
 
 function print(line: string): void {
   process.stdout.write(`${line}\n`)
