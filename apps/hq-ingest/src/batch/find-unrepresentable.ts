@@ -3,7 +3,8 @@ export type Unrepresentable = 'unrepresentable_nul' | 'unrepresentable_surrogate
 
 // Finds candidates; an escaped backslash in front makes it harmless, which only the exact look below can tell.
 const SUSPICION_PATTERN = /\\u(?:00(?:00|[2-7])|[dD][89a-fA-F])/
-const ESCAPE_PATTERN = /\\(?:u([0-9a-fA-F]{4})|.)/g
+const BACKSLASH = 0x5c
+const LETTER_U = 0x75
 
 /**
  * True if the text of a batch might hold U+0000 or a lone surrogate, or escapes printable ASCII, which nobody needs to and which
@@ -29,13 +30,19 @@ function isLowSurrogate(unit: number): boolean {
 export function findUnrepresentable(jsonText: string): Unrepresentable | undefined {
   // Index behind a high surrogate that waits for its other half.
   let expected = -1
-  for (const match of jsonText.matchAll(ESCAPE_PATTERN)) {
-    const unit = match[1] === undefined ? -1 : Number.parseInt(match[1], 16)
+  for (let at = jsonText.indexOf('\\'); at !== -1 && at < jsonText.length; ) {
+    if (jsonText.charCodeAt(at) !== BACKSLASH) {
+      at++
+      continue
+    }
+    const isUnit = jsonText.charCodeAt(at + 1) === LETTER_U
+    const unit = isUnit ? Number.parseInt(jsonText.slice(at + 2, at + 6), 16) : -1
     if (unit === 0) return 'unrepresentable_nul'
-    const completes = isLowSurrogate(unit) && match.index === expected
+    const completes = isLowSurrogate(unit) && at === expected
     if (expected !== -1 && !completes) return 'unrepresentable_surrogate'
     if (isLowSurrogate(unit) && !completes) return 'unrepresentable_surrogate'
-    expected = isHighSurrogate(unit) ? match.index + match[0].length : -1
+    at += isUnit ? 6 : 2
+    expected = isHighSurrogate(unit) ? at : -1
   }
   return expected === -1 ? undefined : 'unrepresentable_surrogate'
 }

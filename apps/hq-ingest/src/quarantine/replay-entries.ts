@@ -61,7 +61,12 @@ async function applyBatch(
   const rules = findDatasetRules(dataset, schemaVersion)
   if (rules === undefined) throw new Error(`this build does not know ${dataset} ${schemaVersion}`)
   // Only entries whose org their own key may write get here.
-  const { accepted, refused } = validate(batch, rules, { orgs: undefined }, LIMITS.maxRowBytes)
+  const { accepted, refused } = await validate(
+    batch,
+    rules,
+    { orgs: undefined },
+    LIMITS.maxRowBytes,
+  )
   const origin = { source, batch: batchId, epoch: undefined }
   const applied = await applyRows(client, dataset, accepted, origin)
   const all = [...refused, ...applied.refused]

@@ -130,24 +130,3 @@ test('a value that a later one of the same name replaces does not stay behind', 
   const redacted = redactRow(`{"a":"${secret}","a":"x"}`, { start: 0, end: 55 })
   expect(redacted).toEqual({ column: null, rules: ['github-token'], text: '{"a":"x"}' })
 })
-
-test('text made to be slow is not', () => {
-  const hostile = [
-    'eyJ'.repeat(1_000_000),
-    'eyJaaaaaaaaaa.'.repeat(200_000),
-    '-----BEGIN '.repeat(300_000),
-    'xoxb-'.repeat(600_000),
-    'postgres://a:'.repeat(200_000),
-    '\\'.repeat(3_000_000),
-    'SG.aaaaaaaaaaaaaaaaa'.repeat(150_000),
-    'gh'.repeat(1_500_000),
-  ]
-  for (const text of hostile) {
-    const before = process.cpuUsage()
-    mayHoldSecret(text)
-    findSecrets(text)
-    const { user } = process.cpuUsage(before)
-    // 3 MB; a search that grew with the square of the text would take hours.
-    expect(user / 1e6).toBeLessThan(20)
-  }
-})
