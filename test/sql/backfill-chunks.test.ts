@@ -153,3 +153,33 @@ test('a deleted key is a delete at its version, with every column that the contr
     },
   })
 })
+
+test('a row that is larger than HQ takes is told by its key and size, and the rows around it are read', async () => {
+  const org = await insertOrg(dx)
+  await dx.query(
+    `insert into entities.company_entities (org_id, entity_id, canonical_name)
+     select $1, lpad(n::text, 32, '0')::uuid, repeat('x', case n when 2 then 5000000 else 5 end) from generate_series(1, 3) n`,
+    [org],
+  )
+  const pass: Pass = { ...COMPANIES, snapshots: 'none' }
+  const chunks = new ChunkReader(reader, pass, { ...ALL, orgId: org }, null)
+  const keys: unknown[] = []
+  const letters: unknown[] = []
+  for (let chunk = await chunks.next(100); chunk !== undefined; chunk = await chunks.next(100)) {
+    for (const { text } of chunk.wireRows) {
+      keys.push(
+        ...JSON.parse(`[${text}]`).map(({ row }: { row: { entity_id: string } }) => row.entity_id),
+      )
+    }
+    letters.push(...chunk.failed)
+  }
+  expect(keys).toEqual([1, 3].map((n) => `00000000-0000-0000-0000-00000000000${n}`))
+  expect(letters).toMatchObject([
+    {
+      dataset: 'dx_company_entities_v1',
+      reason: 'too_large',
+      detail: expect.stringMatching(/^the row has 5000\d{3} bytes, HQ takes 4194304/),
+      row: { key: `${org}/00000000-0000-0000-0000-000000000002`, body: null, deleted: false },
+    },
+  ])
+})

@@ -27,6 +27,11 @@ export class AppProcess implements AsyncDisposable {
   /** Standard output and error, the last lines. */
   readonly lines: string[] = []
 
+  /** Process id; undefined where it could not be started. */
+  get pid(): number | undefined {
+    return this.#child.pid
+  }
+
   constructor(
     app: 'outbox-relay' | 'hq-ingest',
     args: readonly string[],

@@ -1,6 +1,6 @@
 import type { ListedDeadLetter } from './dead-letter/list-dead-letters.ts'
 import type { ReplaySummary } from './dead-letter/replay-dead-letters.ts'
-import type { ShownDeadLetter } from './dead-letter/show-dead-letter.ts'
+import { SHOWN_CHARS, type ShownDeadLetter } from './dead-letter/show-dead-letter.ts'
 import type { NamedFinding } from './doctor/finding.ts'
 import type { RelaySession } from './status/read-sessions.ts'
 import type { DatasetStatus, RelayStatus } from './status.ts'
@@ -10,10 +10,22 @@ export function printJson(data: unknown): string {
   return JSON.stringify(data)
 }
 
+/** Characters that a terminal obeys instead of showing them, or that turn the direction of what follows. */
+const CONTROL_PATTERN = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu
+
+/** Text of others as it can be shown: what is no character to look at, as an escape. */
+function shown(text: string): string {
+  return text.replace(
+    CONTROL_PATTERN,
+    (character) => `\\u{${character.codePointAt(0)?.toString(16)}}`,
+  )
+}
+
 /** Columns of text, as wide as their widest cell. */
-export function table(rows: readonly (readonly string[])[]): string {
+export function table(cells: readonly (readonly string[])[]): string {
+  const rows = cells.map((row) => row.map(shown))
   const widths = (rows[0] ?? []).map((_, column) =>
-    Math.max(...rows.map((row) => row[column]?.length ?? 0)),
+    rows.reduce((widest, row) => Math.max(widest, row[column]?.length ?? 0), 0),
   )
   return rows
     .map((row) =>
@@ -110,9 +122,11 @@ export function printDeadLetters(letters: readonly ListedDeadLetter[]): string {
 export function printDeadLetter(letter: ShownDeadLetter): string {
   const { body, body_bytes, ...facts } = letter
   const hidden = body_bytes === null ? 'none was kept' : `${body_bytes} bytes, hidden; see --values`
+  const isCut = body != null && body_bytes !== null && Buffer.byteLength(body) < body_bytes
   return table([
     ...Object.entries(facts).map(([name, value]) => [name, value === null ? '-' : String(value)]),
     ['body', body ?? hidden],
+    ...(isCut ? [['', `the first ${SHOWN_CHARS} characters of ${body_bytes} bytes`]] : []),
   ])
 }
 

@@ -1,5 +1,6 @@
 import pg from 'pg'
 import { wireBodySql } from '../binding/wire-body.ts'
+import { MAX_BODY_BYTES } from '../outbox/row-size.ts'
 import type { PassOutput, PassRelation } from './pass-relation.ts'
 import type { RowSelection } from './selection.ts'
 
@@ -101,6 +102,7 @@ function tailSql({ deleted }: PassOutput): string {
 /**
  * Reads the next rows of a pass in the order of its key, as wire rows: at most `maxScan` rows are looked at, however few of them are wanted, and
  * bodies end with the one that reaches `maxBytes`. So a statement costs the same on every table, with an index on the time column or without.
+ * Of a row that is larger than HQ takes the key in the pass and the size are told, in a line of its own, instead of the row.
  *
  * Takes no lock beyond a reader's. `xid` is this statement's own transaction: its id lies above that of every transaction whose
  * changes it shows, so whoever compares under an older snapshot knows the rows for newer.
@@ -122,17 +124,23 @@ export function chunkStatement(
     const text = from === undefined ? bodies : `pg_catalog.array_to_string(${bodies}, '')`
     return `coalesce(pg_catalog.octet_length(${text}), 0)`
   })
+  const keyArray = (alias: string): string =>
+    `array[${relation.key.map(({ name }) => `${alias}.${escapeIdentifier(name)}::text`).join(', ')}]`
   const pieces = outputs.map((output, index) => {
     const bodies = `t._bodies_${index}`
     const [body, rows] =
       output.from === undefined
         ? [bodies, `taken t where ${bodies} is not null`]
-        : ['b.body', `taken t cross join lateral pg_catalog.unnest(${bodies}) b (body)`]
+        : ['b.body', `taken t cross join lateral pg_catalog.unnest(${bodies}) b (body) where true`]
     return `
   select ${output.dataset.number} as dataset, count(*)::int as row_count,
-         pg_catalog.string_agg('{"row":' || ${body} || (select tail from mark) || ${tailSql(output)}, ',') as text
-  from ${rows}
-  group by t._place / ${PIECE_ROWS}`
+         pg_catalog.string_agg('{"row":' || ${body} || (select tail from mark) || ${tailSql(output)}, ',') as text,
+         null::text[] as key, null::int as bytes
+  from ${rows} and pg_catalog.octet_length(${body}) <= ${MAX_BODY_BYTES}
+  group by t._place / ${PIECE_ROWS}
+  union all
+  select ${output.dataset.number}, 0, null, ${keyArray('t')}, pg_catalog.octet_length(${body})
+  from ${rows} and pg_catalog.octet_length(${body}) > ${MAX_BODY_BYTES}`
   })
   const key = (alias: string) => keyList(relation, alias)
   const text = /* sql */ `
@@ -164,10 +172,10 @@ with mark as materialized (
          (select count(*) from sized) > count(*) as is_cut
   from taken t
 ), last as (
-  select array[${relation.key.map(({ name }) => `t.${escapeIdentifier(name)}::text`).join(', ')}] as key
+  select ${keyArray('t')} as key
   from taken t where t._place = (select pg_catalog.max(_place) from taken)
 )
-select e.scanned, e.matched, e.is_cut, l.key as last, p.dataset, p.row_count, p.text
+select e.scanned, e.matched, e.is_cut, l.key as last, p.dataset, p.row_count, p.text, p.key, p.bytes
 from extent e left join last l on true left join pieces p on true`
   return { text, values: parameters.values }
 }

@@ -1,14 +1,15 @@
-import { datasetByName } from '@hq-export/contract'
+import { datasetByName, datasetByNumber } from '@hq-export/contract'
 import pg from 'pg'
 import type { DeadLetter } from '../dead-letter/dead-letter.ts'
 import type { WireRows } from '../outbox/read-page.ts'
+import { tooLargeDetail } from '../outbox/row-size.ts'
 import { takeTick } from '../outbox/tick.ts'
 import { chunkStatement, nextKeyStatement } from './chunk-sql.ts'
 import type { Pass } from './pass.ts'
 import { type PassRelation, relationOf } from './pass-relation.ts'
 import type { RowSelection } from './selection.ts'
 
-/** Bytes of bodies in one chunk; one row may exceed them alone. */
+/** Bytes of bodies in one chunk; one row may exceed them alone, by what HQ takes of a row. */
 const MAX_BYTES = 2 * 1024 * 1024
 /** Rows that one statement looks at at most, where few of them are wanted. */
 const MAX_SCAN = 20_000
@@ -16,7 +17,7 @@ const MAX_SCAN = 20_000
 /** The next part of a pass. */
 export interface Chunk {
   readonly wireRows: readonly WireRows[]
-  /** Rows that PostgreSQL could not project. */
+  /** Rows that PostgreSQL could not project, and rows that are larger than HQ takes. */
   readonly failed: readonly DeadLetter[]
   /** Rows that were looked at. */
   readonly scanned: number
@@ -33,7 +34,10 @@ interface ChunkRow {
   last: string[] | null
   dataset: number | null
   row_count: number
-  text: string
+  /** Null where the line tells of a row that is too large. */
+  text: string | null
+  key: string[] | null
+  bytes: number | null
 }
 
 /** SQLSTATE classes by which an expression of the binding refuses this row: cardinality, data, limits, raised. Others are nobody's row. */
@@ -43,31 +47,30 @@ function isRowFault(error: unknown): error is pg.DatabaseError {
   return error instanceof pg.DatabaseError && ROW_FAULT_CLASSES.has((error.code ?? '').slice(0, 2))
 }
 
-/** The only row of a chunk, which cannot be projected: a dead letter, so that the others go on. */
-async function failedRow(
+/** A row that goes no further, without its body: a dead letter, so that the others go on. */
+async function letterOf(
   client: pg.ClientBase,
   pass: Pass,
   key: readonly string[],
-  { code }: pg.DatabaseError,
+  why: Pick<DeadLetter, 'dataset' | 'reason' | 'detail'> & { readonly sqlstate: string | null },
 ): Promise<DeadLetter> {
+  const { sqlstate, ...reason } = why
   const { rows } = await client.query<{ xid: string; at: string }>(
     `select pg_catalog.pg_snapshot_xmax(pg_catalog.pg_current_snapshot())::text as xid,
             pg_catalog.to_json(pg_catalog.clock_timestamp()) #>> '{}' as at`,
   )
   return {
-    dataset: pass.dataset,
-    reason: 'projection_failed',
-    detail: `SQLSTATE ${code}`,
+    ...reason,
     batch: null,
     row: {
-      dataset: datasetByName(pass.dataset).number,
+      dataset: datasetByName(reason.dataset).number,
       key: key.join('/'),
       xid: rows[0]?.xid ?? '0',
       seq: null,
       capturedAt: rows[0]?.at ?? '',
       deleted: pass.kind === 'deletes',
       traceparent: null,
-      sqlstate: code ?? null,
+      sqlstate,
       body: null,
     },
   }
@@ -147,9 +150,21 @@ export class ChunkReader {
     this.#after = last
     this.#scan = nextScan(first, maxRows)
     const wireRows = rows.flatMap(({ dataset, row_count: rowCount, text: rowsText }): WireRows[] =>
-      dataset === null ? [] : [{ dataset, rowCount, text: rowsText }],
+      dataset === null || rowsText === null ? [] : [{ dataset, rowCount, text: rowsText }],
     )
-    return { wireRows, failed: [], scanned, matched, last }
+    const failed: DeadLetter[] = []
+    for (const { dataset, key, bytes } of rows) {
+      if (dataset === null || key === null || bytes === null) continue
+      const { name } = datasetByNumber(dataset)
+      const why = {
+        dataset: name,
+        reason: 'too_large',
+        detail: tooLargeDetail(bytes),
+        sqlstate: null,
+      }
+      failed.push(await letterOf(this.#client, this.#pass, key, why))
+    }
+    return { wireRows, failed, scanned, matched, last }
   }
 
   async #skip(error: pg.DatabaseError): Promise<Chunk | undefined> {
@@ -160,7 +175,13 @@ export class ChunkReader {
     if (key === undefined) return this.next(1)
     this.#after = key
     this.#scan = 2
-    const failed = await failedRow(this.#client, this.#pass, key, error)
+    const { code = null } = error
+    const failed = await letterOf(this.#client, this.#pass, key, {
+      dataset: this.#pass.dataset,
+      reason: 'projection_failed',
+      detail: `SQLSTATE ${code}`,
+      sqlstate: code,
+    })
     return { wireRows: [], failed: [failed], scanned: 1, matched: 1, last: key }
   }
 }

@@ -1,5 +1,6 @@
 import type pg from 'pg'
 import { OUTBOX_TABLES } from '../outbox/cut-page.ts'
+import { MAX_BODY_BYTES } from '../outbox/row-size.ts'
 
 // By the index of each table, whose first column is xid.
 const READ = /* sql */ `
@@ -7,10 +8,10 @@ select o.body
 from (
   ${OUTBOX_TABLES.map((table) => `select xid, seq, dataset, key, body from hq_export.outbox_${table}`).join(' union all ')}
 ) o
-where o.xid = $1::xid8 and o.dataset = $2 and o.key = $3 and o.body is not null
+where o.xid = $1::xid8 and o.dataset = $2 and o.key = $3 and pg_catalog.octet_length(o.body) <= ${MAX_BODY_BYTES}
 order by o.seq desc limit 1`
 
-/** The last row that a transaction captured of a key, while the outbox retains it. */
+/** The last row that a transaction captured of a key, while the outbox retains it, and that HQ would take. */
 export async function readCapturedBody(
   client: pg.ClientBase,
   row: { readonly xid: string; readonly dataset: number; readonly key: string },

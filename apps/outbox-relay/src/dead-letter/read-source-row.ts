@@ -2,6 +2,8 @@ import { type Dataset, ENTITY_TYPES } from '@hq-export/contract'
 import pg from 'pg'
 import { viewName } from '../binding/view-sql.ts'
 import { wireBodySql } from '../binding/wire-body.ts'
+import { MAX_BODY_BYTES } from '../outbox/row-size.ts'
+import { NotReplayableError } from './not-replayable-error.ts'
 
 /** A contract row as the source has it now. */
 export interface SourceRow {
@@ -26,9 +28,38 @@ from ${viewName(dataset.name)} v
 where ${conditions.join(' and ')}`
 }
 
+interface MeasuredRow extends Omit<SourceRow, 'body'> {
+  readonly bytes: number
+  readonly body: string | null
+}
+
+/**
+ * Fetches rows that HQ would take.
+ * @throws {NotReplayableError} where one is too large; it is not fetched.
+ */
+async function fetchRows(
+  client: pg.ClientBase,
+  select: string,
+  values: readonly unknown[],
+): Promise<SourceRow[]> {
+  const { rows } = await client.query<MeasuredRow>(
+    `select key, version, bytes, case when bytes <= ${MAX_BODY_BYTES} then body end as body
+from (select *, pg_catalog.octet_length(body) as bytes from (${select} offset 0) built offset 0) measured`,
+    [...values],
+  )
+  return rows.map(({ key, version, bytes, body }) => {
+    if (body === null) {
+      const why = `the source's row has ${bytes} bytes, HQ takes ${MAX_BODY_BYTES}: make it smaller, or discard the letter`
+      throw new NotReplayableError(why)
+    }
+    return { key, version, body }
+  })
+}
+
 /**
  * Reads a row from the projection view by its contract key: an index look-up where the key is one of the source's.
  * @returns undefined where the source has no such row (any more), or it is not under contract.
+ * @throws {NotReplayableError} where it is too large for HQ.
  */
 export async function readSourceRow(
   client: pg.ClientBase,
@@ -42,7 +73,7 @@ export async function readSourceRow(
     return `v.${pg.escapeIdentifier(name)} = $${index + 1}::${type}`
   })
   if (values.length !== conditions.length) return undefined
-  return (await client.query<SourceRow>(selectRows(dataset, conditions), values)).rows[0]
+  return (await fetchRows(client, selectRows(dataset, conditions), values))[0]
 }
 
 /** Reads the rows of `dx_entity_snapshots_v1` that belong to the current version of an entity. */
@@ -59,5 +90,5 @@ export async function readSnapshotRows(
     'v.entity_id = $2::uuid',
     'v.entity_type = $3',
   ])
-  return (await client.query<SourceRow>(select, [orgId, entityId, entityType])).rows
+  return fetchRows(client, select, [orgId, entityId, entityType])
 }

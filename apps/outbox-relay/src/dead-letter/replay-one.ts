@@ -1,14 +1,16 @@
 import pg from 'pg'
 import type { Binding } from '../binding/binding-schema.ts'
+import { MAX_RAW_BYTES } from '../outbox/row-size.ts'
 import { ring } from './insert-export-row.ts'
 import { NotReplayableError } from './not-replayable-error.ts'
 import { planReplay, type ReplayableLetter, type ReplayPlan } from './plan-replay.ts'
 import { sendAgain } from './send-again.ts'
 
+// A body that was kept before its size was tested, and is beyond all use, counts as none.
 // The relay that refuses the same row at this moment waits for us or we for it, one letter long.
 const LOCK = /* sql */ `
-select d.id::text as id, d.dataset, d.key, d.reason, d.deleted, d.traceparent, d.body,
-       d.xid::text as xid
+select d.id::text as id, d.dataset, d.key, d.reason, d.deleted, d.traceparent,
+       case when pg_catalog.octet_length(d.body) <= ${MAX_RAW_BYTES} then d.body end as body, d.xid::text as xid
 from hq_export.dead_letter d
 where d.id = $1::bigint
 for update`

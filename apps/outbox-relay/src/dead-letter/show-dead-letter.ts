@@ -21,9 +21,12 @@ export interface ShownDeadLetter {
   readonly note: string | null
   /** Size of the body; null where none was kept. */
   readonly body_bytes: number | null
-  /** The row as it was refused; only there if it was asked for. */
+  /** The row as it was refused, at most the first {@link SHOWN_CHARS} of it; only there if it was asked for. */
   readonly body?: string | null
 }
+
+/** Characters of a body that are shown. */
+export const SHOWN_CHARS: number = 64 * 1024
 
 const SHOW = /* sql */ `
 select id::text as id, dataset, key, reason, detail, attempts, deleted,
@@ -32,7 +35,7 @@ select id::text as id, dataset, key, reason, detail, attempts, deleted,
        pg_catalog.to_json(captured_at) #>> '{}' as captured_at,
        xid::text as xid, batch, traceparent, resolution,
        pg_catalog.to_json(resolved_at) #>> '{}' as resolved_at, replay_count, note,
-       pg_catalog.octet_length(body) as body_bytes, case when $2 then body end as body
+       pg_catalog.octet_length(body) as body_bytes, case when $2 then pg_catalog."left"(body, ${SHOWN_CHARS}) end as body
 from hq_export.dead_letter d
 where d.id = $1::bigint`
 

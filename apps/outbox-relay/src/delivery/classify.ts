@@ -44,7 +44,11 @@ function parseJson(text: string): unknown {
   }
 }
 
+/** Characters of a problem; ours have some thousand. A longer text is a page of somebody in between. */
+const MAX_PROBLEM_CHARS = 256 * 1024
+
 function problemCode(body: string): ProblemCode | undefined {
+  if (body.length > MAX_PROBLEM_CHARS) return undefined
   const problem = problemSchema.safeParse(parseJson(body))
   if (!problem.success || !Object.hasOwn(PROBLEMS, problem.data.code)) return undefined
   return problem.data.code as ProblemCode

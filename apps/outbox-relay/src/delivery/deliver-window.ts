@@ -4,14 +4,16 @@ import { RowPacker } from '../batch/pack-rows.ts'
 import { type PackedRows, sealBatch } from '../batch/seal-batch.ts'
 import type { DeadLetter } from '../dead-letter/dead-letter.ts'
 import type { OutboxRow } from '../outbox/outbox-row.ts'
+import type { OversizedRow } from '../outbox/read-page.ts'
 import { readWindow } from '../outbox/read-window.ts'
+import { tooLargeDetail } from '../outbox/row-size.ts'
 import type { Window } from '../outbox/window.ts'
 import { tracePages } from '../tracing/trace-pages.ts'
 import { deliverBatch } from './deliver-batch.ts'
 import type { DeliveryContext } from './delivery-context.ts'
 import { InFlight } from './in-flight.ts'
 
-/** Bytes of one read; one row may exceed them alone. Together with the batches in flight it bounds the relay's memory. */
+/** Bytes of one read; one row may exceed them alone, by what HQ takes of a row. Together with the batches in flight it bounds the relay's memory. */
 const MAX_PAGE_BYTES = 2 * 1024 * 1024
 /** UTF-16 units of one POST; a batch may exceed it by a page. */
 export const MAX_BATCH_UNITS = 2 * 1024 * 1024
@@ -24,6 +26,24 @@ function captureFailure(row: OutboxRow): DeadLetter {
     row.body === null ? `gap: SQLSTATE ${row.sqlstate}` : `raw row: SQLSTATE ${row.sqlstate}`
   const dataset = datasetByNumber(row.dataset).name
   return { dataset, row, reason: 'capture_failed', detail, batch: null }
+}
+
+/** A row that HQ would not take, or a raw row beyond what is looked into; its body stays in the outbox. */
+function tooLarge({ bytes, ...row }: OversizedRow): DeadLetter {
+  const dataset = datasetByNumber(row.dataset).name
+  if (row.sqlstate === null)
+    return { dataset, row, reason: 'too_large', detail: tooLargeDetail(bytes), batch: null }
+  const detail = `gap: SQLSTATE ${row.sqlstate}, and a raw row of ${bytes} bytes, which was not kept`
+  return { dataset, row, reason: 'capture_failed', detail, batch: null }
+}
+
+async function settleOversized(
+  oversized: readonly OversizedRow[],
+  delivery: DeliveryContext,
+): Promise<void> {
+  await delivery.keepDeadLetters(oversized.map(tooLarge))
+  const bytes = Math.max(...oversized.map((row) => row.bytes))
+  delivery.log.warn({ rows: oversized.length, bytes }, 'rows are too large; kept as dead letters')
 }
 
 async function settleFailed(
@@ -61,6 +81,7 @@ export async function deliverWindow(
     for await (const page of tracePages(readWindow(client, window, pageLimits))) {
       rowCount += page.rowCount
       if (page.outrun.length > 0) await delivery.sendOutrun(page.outrun)
+      if (page.oversized.length > 0) await settleOversized(page.oversized, delivery)
       if (page.failed.length > 0) await settleFailed(page.failed, delivery)
       for (const rows of page.wireRows) {
         const packed = packer.add(rows)

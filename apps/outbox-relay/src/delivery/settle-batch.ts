@@ -42,6 +42,10 @@ async function settleRefused(
   }
 }
 
+/** Characters of a code and of a detail that are kept of what HQ says; ours are far shorter. */
+const MAX_CODE_CHARS = 100
+const MAX_DETAIL_CHARS = 1_000
+
 /** HQ has decided every row: keeps those that it refused, with its reasons, and sends again what it has to have above what it has. */
 export async function settleBatch(
   batch: Batch,
@@ -49,7 +53,15 @@ export async function settleBatch(
   delivery: DeliveryContext,
 ): Promise<void> {
   const refused = answer.rows.flatMap(({ outcome, index, code = 'unknown', detail = null }) =>
-    outcome === 'quarantined' ? [{ index, reason: code, detail }] : [],
+    outcome === 'quarantined'
+      ? [
+          {
+            index,
+            reason: code.slice(0, MAX_CODE_CHARS),
+            detail: detail?.slice(0, MAX_DETAIL_CHARS) ?? null,
+          },
+        ]
+      : [],
   )
   if (refused.length > 0) {
     const letters = deadLetters(batch, refused)

@@ -3,6 +3,7 @@ import { OUTBOX_TABLES, type PageCut, type PageRange } from './cut-page.ts'
 import type { Inversion } from './newest-versions.ts'
 import type { OutboxRow } from './outbox-row.ts'
 import type { OutrunRow } from './outrun-row.ts'
+import { isOversizedSql, labelSql } from './row-size.ts'
 
 /** Rows of one dataset as they go on the wire: elements of the envelope's `rows`, separated by commas. */
 export interface WireRows {
@@ -44,7 +45,22 @@ select dataset, key, xid::text as xid, seq::text as seq,
 from hq_export.outbox_${table} o
 where (o.xid, o.seq) >= ($1::xid8, $2::bigint) and (o.xid, o.seq) < ($3::xid8, $4::bigint)
   and pg_catalog.pg_visible_in_snapshot(o.xid, $5::pg_snapshot)
-  and sqlstate is not null`,
+  and sqlstate is not null and seq <> all ($6::bigint[])`,
+)
+
+const READ_OVERSIZED = OUTBOX_TABLES.map(
+  (table) => /* sql */ `
+select dataset, ${labelSql('key')} as key, xid::text as xid, seq::text as seq,
+       pg_catalog.to_json(captured_at) #>> '{}' as captured_at, deleted, ${labelSql('traceparent')} as traceparent, sqlstate,
+       null as body, bytes
+from (
+  select *, coalesce(pg_catalog.octet_length(body), 0) as bytes
+  from hq_export.outbox_${table}
+  where (xid, seq) >= ($1::xid8, $2::bigint) and (xid, seq) < ($3::xid8, $4::bigint)
+    and pg_catalog.pg_visible_in_snapshot(xid, $5::pg_snapshot)
+  offset 0
+) sized
+where ${isOversizedSql('bytes')}`,
 )
 
 const READ_KEYS = OUTBOX_TABLES.map(
@@ -62,18 +78,18 @@ function bounds(range: PageRange, cut: PageCut): string[] {
 
 /**
  * Reads the rows of a page that {@link cutPage} has cut.
- * @param superseded `seq` of rows that need not travel, because a newer version of their key does.
+ * @param skipped `seq` of rows that need not travel, because a newer version of their key does, or that are too large to.
  */
 export async function readPage(
   client: pg.ClientBase,
   range: PageRange,
   cut: PageCut,
-  superseded: readonly string[],
+  skipped: readonly string[],
 ): Promise<WireRows[]> {
   const { rows } = await client.query<{ dataset: number; row_count: number; text: string }>({
     name: `read-page-${range.table}`,
     text: READ_PAGE[range.table] ?? '',
-    values: [...bounds(range, cut), superseded],
+    values: [...bounds(range, cut), skipped],
   })
   return rows.map(({ dataset, row_count: rowCount, text }) => ({ dataset, rowCount, text }))
 }
@@ -90,13 +106,39 @@ interface FailedRow {
   body: string | null
 }
 
-/** Reads the rows of a page whose capture failed; most pages have none, and then this is not asked. */
+/**
+ * Reads the rows of a page whose capture failed; most pages have none, and then this is not asked.
+ * @param skipped `seq` of rows that are too large.
+ */
 export async function readFailedRows(
   client: pg.ClientBase,
   range: PageRange,
   cut: PageCut,
+  skipped: readonly string[],
 ): Promise<OutboxRow[]> {
-  const { rows } = await client.query<FailedRow>(READ_FAILED[range.table] ?? '', bounds(range, cut))
+  const { rows } = await client.query<FailedRow>(READ_FAILED[range.table] ?? '', [
+    ...bounds(range, cut),
+    skipped,
+  ])
+  return rows.map(({ captured_at: capturedAt, ...row }) => ({ ...row, capturedAt }))
+}
+
+/** A row that is too large to be read: all of it but its body. */
+export interface OversizedRow extends OutboxRow {
+  readonly seq: string
+  readonly bytes: number
+}
+
+/** Reads what is told of the rows of a page that are too large; hardly any page has one. */
+export async function readOversizedRows(
+  client: pg.ClientBase,
+  range: PageRange,
+  cut: PageCut,
+): Promise<OversizedRow[]> {
+  const { rows } = await client.query<FailedRow & { bytes: number }>(
+    READ_OVERSIZED[range.table] ?? '',
+    bounds(range, cut),
+  )
   return rows.map(({ captured_at: capturedAt, ...row }) => ({ ...row, capturedAt }))
 }
 

@@ -3,16 +3,24 @@ import { cutPage, OUTBOX_TABLES, type PageLimits, type PageRange } from './cut-p
 import { type ComparedVersions, NewestVersions } from './newest-versions.ts'
 import type { OutboxRow } from './outbox-row.ts'
 import type { OutrunRow } from './outrun-row.ts'
-import { readFailedRows, readOutrunRows, readPage, type WireRows } from './read-page.ts'
+import {
+  type OversizedRow,
+  readFailedRows,
+  readOutrunRows,
+  readOversizedRows,
+  readPage,
+  type WireRows,
+} from './read-page.ts'
 import type { Window } from './window.ts'
 
 const MAX_INT8 = '9223372036854775807'
 
-/** A page of a window: what travels, what could not be captured, and how many rows it was in the outbox. */
+/** A page of a window: what travels, what could not be captured, what is too large for either, and how many rows it was in the outbox. */
 export interface Page {
   readonly rowCount: number
   readonly wireRows: readonly WireRows[]
   readonly failed: readonly OutboxRow[]
+  readonly oversized: readonly OversizedRow[]
   /** Inserts that the delete of their key, in this window too, has overtaken. */
   readonly outrun: readonly OutrunRow[]
 }
@@ -58,12 +66,15 @@ async function* readRange(
     if (cut === undefined) return
     const { superseded, inversions } =
       cut.versions === null ? NO_VERSIONS : newest.compare(cut.versions)
-    const isAllSuperseded = superseded.length === cut.rowCount
-    const wireRows = isAllSuperseded ? [] : await readPage(client, range, cut, superseded)
-    const failed = cut.failedCount === 0 ? [] : await readFailedRows(client, range, cut)
+    const oversized = cut.oversizedCount === 0 ? [] : await readOversizedRows(client, range, cut)
+    const tooLarge = oversized.map(({ seq }) => seq)
+    const skipped = [...superseded, ...tooLarge]
+    const isAllSkipped = skipped.length === cut.rowCount
+    const wireRows = isAllSkipped ? [] : await readPage(client, range, cut, skipped)
+    const failed = cut.failedCount === 0 ? [] : await readFailedRows(client, range, cut, tooLarge)
     const outrun =
       inversions.length === 0 ? [] : await readOutrunRows(client, range, cut, inversions)
-    yield { rowCount: cut.rowCount, wireRows, failed, outrun }
+    yield { rowCount: cut.rowCount, wireRows, failed, oversized, outrun }
     if (!cut.isCut) return
     range = { ...range, after: cut.last }
   }
