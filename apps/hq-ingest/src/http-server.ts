@@ -1,5 +1,6 @@
 import { createServer, type RequestListener, type Server } from 'node:http'
 import type { Logger } from 'pino'
+import type { Connections } from './admission/connections.ts'
 import type { GatewayLimits } from './admission/gateway-limits.ts'
 import { answerClientError } from './answer-client-error.ts'
 
@@ -13,9 +14,10 @@ const CONNECTION_CHECK_MS = 1_000
 export function createHttpServer(
   listener: RequestListener,
   limits: GatewayLimits,
+  connections: Connections,
   log: Logger,
 ): Server {
-  const { headersTimeoutMs, bodyTimeoutMs, maxConnections } = limits
+  const { headersTimeoutMs, bodyTimeoutMs } = limits
   const server = createServer(
     {
       headersTimeout: headersTimeoutMs,
@@ -27,7 +29,7 @@ export function createHttpServer(
     },
     listener,
   )
-  server.maxConnections = maxConnections
+  connections.watch(server)
   // Without a listener Node asks for the body at once; ours asks when the headers are found good (RFC 9110, 10.1.1).
   server.on('checkContinue', listener)
   // Other expectations may be ignored.

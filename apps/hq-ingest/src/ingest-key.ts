@@ -1,6 +1,6 @@
-import { createHash } from 'node:crypto'
 import {
   KeyFormatError,
+  keyIdOf,
   parseVerificationKey,
   SOURCE_PATTERN,
   UUID_PATTERN,
@@ -29,13 +29,6 @@ export interface KeyQuota {
   readonly requestsPerMinute?: number
   /** Bytes of bodies as sent. */
   readonly bytesPerMinute?: number
-}
-
-const KEY_ID_LENGTH = 12
-
-/** The id of a key: the start of the SHA-256 of its text. */
-export function keyIdOf(text: string): string {
-  return createHash('sha256').update(text).digest('hex').slice(0, KEY_ID_LENGTH)
 }
 
 function parseOrgs(options: readonly string[]): ReadonlySet<string> | undefined {

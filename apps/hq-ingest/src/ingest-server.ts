@@ -154,7 +154,7 @@ export class IngestServer {
       hostname: 'localhost',
       errorHandler: (error) => answerUnreadable(error, log),
     })
-    const server = createHttpServer(listener, admission.limits, log)
+    const server = createHttpServer(listener, admission.limits, admission.connections, log)
     this.#server = server
     server.listen(port, host)
     await once(server, 'listening')

@@ -32,6 +32,7 @@ export {
   type ContentEncoding,
   HANDLING_STRICT,
   HQ_INGEST_ACCEPTED,
+  HQ_INGEST_KEY,
   HQ_INGEST_REJECTED,
   IDEMPOTENT_REPLAYED,
   LIMITS_PATH,
@@ -48,6 +49,7 @@ export {
   WEBHOOK_SIGNATURE,
   WEBHOOK_TIMESTAMP,
 } from './headers.ts'
+export { KEY_ID_PATTERN, keyIdOf } from './key-id.ts'
 export { LIMITS } from './limits.ts'
 export {
   type BatchAnswer,
@@ -80,6 +82,11 @@ export {
 } from './signing-key.ts'
 export { parseTraceparent, TRACEPARENT_PATTERN, type TraceParent } from './traceparent.ts'
 export {
+  type Claim,
+  type ClaimResult,
+  passesOf,
+  readClaim,
+  signatureCheck,
   TIMESTAMP_TOLERANCE_SECONDS,
   type VerifyFailure,
   type VerifyInput,

@@ -1,14 +1,24 @@
 import { createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto'
+import { keyIdOf } from './key-id.ts'
+
+interface NamedKey {
+  /** {@link keyIdOf} the text that verifies, in the one spelling that base64 has for its bytes: the same on both sides. */
+  readonly id: string
+}
 
 /** Key that signs: a shared HMAC secret (`whsec_`) or an ed25519 private key (`whsk_`). */
-export type SigningKey =
-  | { readonly kind: 'hmac'; readonly secret: Buffer }
-  | { readonly kind: 'ed25519'; readonly privateKey: KeyObject }
+export type SigningKey = NamedKey &
+  (
+    | { readonly kind: 'hmac'; readonly secret: Buffer }
+    | { readonly kind: 'ed25519'; readonly privateKey: KeyObject }
+  )
 
 /** Key that verifies: the same HMAC secret, or an ed25519 public key (`whpk_`). */
-export type VerificationKey =
-  | { readonly kind: 'hmac'; readonly secret: Buffer }
-  | { readonly kind: 'ed25519'; readonly publicKey: KeyObject }
+export type VerificationKey = NamedKey &
+  (
+    | { readonly kind: 'hmac'; readonly secret: Buffer }
+    | { readonly kind: 'ed25519'; readonly publicKey: KeyObject }
+  )
 
 /** A key's text breaks a rule of Standard Webhooks. The message never contains the key. */
 export class KeyFormatError extends Error {
@@ -47,6 +57,14 @@ function parseSecret(text: string, otherPrefix: string): Buffer {
   return secret
 }
 
+function idOf(prefix: 'whsec_' | 'whpk_', bytes: Buffer): string {
+  return keyIdOf(`${prefix}${bytes.toString('base64')}`)
+}
+
+function hmacKey(secret: Buffer) {
+  return { kind: 'hmac', id: idOf('whsec_', secret), secret } as const
+}
+
 function publicBytesOf(privateKey: KeyObject): Buffer {
   const der = createPublicKey(privateKey).export({ format: 'der', type: 'spki' })
   return der.subarray(SPKI_PREFIX.length)
@@ -57,7 +75,7 @@ function publicBytesOf(privateKey: KeyObject): Buffer {
  * @throws {KeyFormatError} for any other text.
  */
 export function parseSigningKey(text: string): SigningKey {
-  if (!text.startsWith('whsk_')) return { kind: 'hmac', secret: parseSecret(text, 'whsk_') }
+  if (!text.startsWith('whsk_')) return hmacKey(parseSecret(text, 'whsk_'))
   const bytes = decodeAfterPrefix(text, 'whsk_')
   if (bytes.length !== ED25519_BYTES && bytes.length !== 2 * ED25519_BYTES) {
     throw new KeyFormatError(`must hold 32 or 64 bytes, holds ${bytes.length}`)
@@ -66,10 +84,11 @@ export function parseSigningKey(text: string): SigningKey {
   const privateKey = createPrivateKey({ key: der, format: 'der', type: 'pkcs8' })
   // 64 bytes may also be an expanded private key; read as a seed it would sign what nobody can verify.
   const publicBytes = bytes.subarray(ED25519_BYTES)
-  if (publicBytes.length > 0 && !publicBytes.equals(publicBytesOf(privateKey))) {
+  const ownPublicBytes = publicBytesOf(privateKey)
+  if (publicBytes.length > 0 && !publicBytes.equals(ownPublicBytes)) {
     throw new KeyFormatError('must hold a seed and its own public key')
   }
-  return { kind: 'ed25519', privateKey }
+  return { kind: 'ed25519', id: idOf('whpk_', ownPublicBytes), privateKey }
 }
 
 /**
@@ -77,11 +96,12 @@ export function parseSigningKey(text: string): SigningKey {
  * @throws {KeyFormatError} for any other text.
  */
 export function parseVerificationKey(text: string): VerificationKey {
-  if (!text.startsWith('whpk_')) return { kind: 'hmac', secret: parseSecret(text, 'whpk_') }
+  if (!text.startsWith('whpk_')) return hmacKey(parseSecret(text, 'whpk_'))
   const bytes = decodeAfterPrefix(text, 'whpk_')
   if (bytes.length !== ED25519_BYTES) {
     throw new KeyFormatError(`must hold 32 bytes, holds ${bytes.length}`)
   }
   const der = Buffer.concat([SPKI_PREFIX, bytes])
-  return { kind: 'ed25519', publicKey: createPublicKey({ key: der, format: 'der', type: 'spki' }) }
+  const publicKey = createPublicKey({ key: der, format: 'der', type: 'spki' })
+  return { kind: 'ed25519', id: idOf('whpk_', bytes), publicKey }
 }

@@ -37,7 +37,8 @@ export type VerifyResult<Key> =
   | { readonly ok: true; readonly key: Key }
   | { readonly ok: false; readonly failure: VerifyFailure }
 
-interface ReceivedSignatures {
+/** Signatures of a request that can be read. */
+export interface ReceivedSignatures {
   /** HMAC-SHA256, 32 bytes each. */
   readonly v1: readonly Buffer[]
   /** ed25519, 64 bytes each. */
@@ -60,46 +61,19 @@ function parseSignatures(header: string): ReceivedSignatures {
   return { v1: decode('v1,'), v1a: decode('v1a,') }
 }
 
-function matches(
-  key: VerificationKey,
-  { v1, v1a }: ReceivedSignatures,
-  prefix: Buffer,
-  body: Uint8Array,
-  content: () => Buffer,
-): boolean {
-  switch (key.kind) {
-    case 'hmac': {
-      if (v1.length === 0) return false
-      const mac = createHmac('sha256', key.secret).update(prefix).update(body).digest()
-      return v1.some((signature) => timingSafeEqual(signature, mac))
-    }
-    case 'ed25519':
-      return v1a.some((signature) => cryptoVerify(null, content(), key.publicKey, signature))
-    default:
-      return key satisfies never
-  }
+/** What a request says of itself, read and in time: all that is known before its body is there. */
+export interface Claim {
+  /** What is signed before the body. */
+  readonly prefix: Buffer
+  readonly signatures: ReceivedSignatures
 }
 
-/** Runs `build` when the result is first asked for, and never again. */
-function once<T>(build: () => T): () => T {
-  let built: { readonly value: T } | undefined
-  return () => {
-    built ??= { value: build() }
-    return built.value
-  }
-}
+export type ClaimResult =
+  | { readonly ok: true; readonly claim: Claim }
+  | { readonly ok: false; readonly failure: VerifyFailure }
 
-/**
- * Verifies the raw bytes against every candidate and returns the first candidate that signed them; never throws.
- * Constant time in the comparison; all candidates are tried, so the time does not say which key came close. A
- * header longer than 1,024 characters is not read, nor is a signature after the eighth.
- *
- * @param candidates keys of all sources that are active now; `key` is what verifies, the rest is the caller's.
- */
-export function verify<Candidate extends { readonly key: VerificationKey }>(
-  input: VerifyInput,
-  candidates: readonly Candidate[],
-): VerifyResult<Candidate> {
+/** Reads what does not need the body; what fails here would fail with every key. A header of more than 1,024 characters is not read, nor is a signature after the eighth. */
+export function readClaim(input: Omit<VerifyInput, 'body'>): ClaimResult {
   const { timestamp, signature } = input
   if (timestamp === undefined || !TIMESTAMP_HEADER_PATTERN.test(timestamp)) {
     return { ok: false, failure: 'timestamp_missing' }
@@ -114,12 +88,62 @@ export function verify<Candidate extends { readonly key: VerificationKey }>(
   }
   // With a `.` in the id one signature is good for two requests: `a.1` at 2 with `b`, and `a` at 1 with `2.b`.
   if (!WEBHOOK_ID_PATTERN.test(input.id)) return { ok: false, failure: 'signature_mismatch' }
+  return { ok: true, claim: { prefix: signedPrefix(input.id, timestamp), signatures } }
+}
 
-  const prefix = signedPrefix(input.id, timestamp)
-  const content = once(() => Buffer.concat([prefix, input.body]))
-  const [signer] = candidates.filter(({ key }) =>
-    matches(key, signatures, prefix, input.body, content),
-  )
+/** How often the body is read to try `key`. */
+export function passesOf({ signatures: { v1, v1a } }: Claim, { kind }: VerificationKey): number {
+  if (kind === 'ed25519') return v1a.length
+  return v1.length === 0 ? 0 : 1
+}
+
+/** Runs `build` when the result is first asked for, and never again. */
+function once<T>(build: () => T): () => T {
+  let built: { readonly value: T } | undefined
+  return () => {
+    built ??= { value: build() }
+    return built.value
+  }
+}
+
+/**
+ * Tells of a key whether it signed the body as received; never throws. Constant time in the comparison.
+ * @returns the check, which takes {@link passesOf} passes over the body.
+ */
+export function signatureCheck(
+  { prefix, signatures: { v1, v1a } }: Claim,
+  body: Uint8Array,
+): (key: VerificationKey) => boolean {
+  const content = once(() => Buffer.concat([prefix, body]))
+  return (key) => {
+    switch (key.kind) {
+      case 'hmac': {
+        if (v1.length === 0) return false
+        const mac = createHmac('sha256', key.secret).update(prefix).update(body).digest()
+        return v1.some((signature) => timingSafeEqual(signature, mac))
+      }
+      case 'ed25519':
+        return v1a.some((signature) => cryptoVerify(null, content(), key.publicKey, signature))
+      default:
+        return key satisfies never
+    }
+  }
+}
+
+/**
+ * Verifies the raw bytes against every candidate and returns the first candidate that signed them; never throws.
+ * All candidates are tried, so the time does not say which key came close.
+ *
+ * @param candidates keys of all sources that are active now; `key` is what verifies, the rest is the caller's.
+ */
+export function verify<Candidate extends { readonly key: VerificationKey }>(
+  input: VerifyInput,
+  candidates: readonly Candidate[],
+): VerifyResult<Candidate> {
+  const read = readClaim(input)
+  if (!read.ok) return read
+  const isSignedBy = signatureCheck(read.claim, input.body)
+  const [signer] = candidates.filter(({ key }) => isSignedBy(key))
   return signer === undefined
     ? { ok: false, failure: 'signature_mismatch' }
     : { ok: true, key: signer }

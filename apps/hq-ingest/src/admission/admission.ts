@@ -1,9 +1,12 @@
 import { Refusal } from '../refusal.ts'
 import { atCapacity } from './at-capacity.ts'
 import { Bulkhead } from './bulkhead.ts'
+import { Connections } from './connections.ts'
 import { type GatewayLimits, maxActivePerKey } from './gateway-limits.ts'
 import { KeyQuotas } from './key-quotas.ts'
 import { RequestBudget } from './request-budget.ts'
+import { Strangers } from './strangers.ts'
+import { VerificationBudget } from './verification-budget.ts'
 
 /** What tells that the process cannot keep up. */
 export interface LoadSignals {
@@ -19,6 +22,10 @@ export type Phase = 'serving' | 'leaving' | 'closed'
 /** What the gateway is able to do now; the server owns it, every request passes it. */
 export class Admission {
   readonly limits: GatewayLimits
+  readonly connections: Connections
+  readonly strangers: Strangers
+  readonly verification = new VerificationBudget()
+  /** Of verified requests alone. */
   readonly budget: RequestBudget
   readonly bulkhead: Bulkhead
   readonly quotas = new KeyQuotas()
@@ -31,6 +38,8 @@ export class Admission {
     const { maxRequests, maxHeldBytes, maxRequestsPerKey, maxWaitMs } = limits
     this.limits = limits
     this.#signals = signals
+    this.connections = new Connections(limits.maxConnections)
+    this.strangers = new Strangers(limits)
     this.budget = new RequestBudget(maxRequests, maxHeldBytes)
     this.bulkhead = new Bulkhead({
       maxActive: maxActivePerKey(limits),

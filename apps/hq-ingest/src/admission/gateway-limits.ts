@@ -8,11 +8,15 @@ export interface GatewayLimits {
   readonly bodyTimeoutMs: number
   /** Between two pieces of a body. */
   readonly bodyIdleTimeoutMs: number
-  /** Open connections. */
+  /** Open connections. Where there are more, the oldest that no key has proven itself on makes room. */
   readonly maxConnections: number
-  /** Requests for a batch under way. */
+  /** Requests at once whose signature is not known to be good; the slowest makes room for the next. */
+  readonly maxStrangers: number
+  /** Bytes that have arrived of their bodies. */
+  readonly maxStrangerBytes: number
+  /** Verified batches under way. */
   readonly maxRequests: number
-  /** Bytes of bodies held at once, declared ones included before they are read. */
+  /** Bytes of their bodies held at once. */
   readonly maxHeldBytes: number
   /** Sessions with HQ. */
   readonly maxSessions: number
@@ -32,6 +36,8 @@ export const DEFAULT_GATEWAY_LIMITS: GatewayLimits = {
   bodyTimeoutMs: 30_000,
   bodyIdleTimeoutMs: 10_000,
   maxConnections: 1_000,
+  maxStrangers: 256,
+  maxStrangerBytes: 128 * 1024 * 1024,
   maxRequests: 64,
   maxHeldBytes: 256 * 1024 * 1024,
   maxSessions: 8,

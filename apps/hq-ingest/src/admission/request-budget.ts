@@ -9,7 +9,7 @@ export interface RequestShare extends Disposable {
   resize(bytes: number): void
 }
 
-/** Requests and bytes of their bodies that the process holds at once. Never waits: what does not fit is refused before it is read. */
+/** Verified requests and bytes of their bodies that the process holds at once. Never waits: what does not fit is refused. */
 export class RequestBudget {
   readonly #maxRequests: number
   readonly #maxBytes: number
@@ -29,9 +29,17 @@ export class RequestBudget {
     return this.#bytes
   }
 
+  /**
+   * Looks whether one more could enter now, so that nobody reads a body in vain.
+   * @throws {Refusal} `at_capacity`.
+   */
+  assertRoom(): void {
+    if (this.#requests >= this.#maxRequests) throw atCapacity('too many batches are under way')
+  }
+
   /** @throws {Refusal} `at_capacity`. */
   enter(bytes: number): RequestShare {
-    if (this.#requests >= this.#maxRequests) throw atCapacity('too many batches are under way')
+    this.assertRoom()
     this.#hold(bytes)
     this.#requests++
     let held = bytes

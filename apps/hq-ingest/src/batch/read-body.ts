@@ -9,6 +9,10 @@ export interface BodyLimits {
   readonly timeoutMs: number
   /** Between two pieces of it. */
   readonly idleTimeoutMs: number
+  /** Told of every piece that has arrived. */
+  readonly onArrived: (bytes: number) => void
+  /** Ends the reading; its reason is what the reading ends with. */
+  readonly signal: AbortSignal
 }
 
 /** The caller went away before the body was complete; there is nobody to answer. */
@@ -26,21 +30,18 @@ function timedOut(detail: string): Refusal {
 }
 
 /**
- * How many bytes the body may have: the declared length, or the limit where none is declared.
+ * Looks at the declared length, where there is one.
  * @throws {Refusal} `too_large` (413), before a byte is read.
  */
-export function declaredBytes(request: IncomingMessage, maxBytes: number): number {
-  const declared = request.headers['content-length']
-  if (declared === undefined) return maxBytes
-  if (Number(declared) > maxBytes) throw tooLarge(maxBytes)
-  return Number(declared)
+export function assertDeclared(request: IncomingMessage, maxBytes: number): void {
+  if (Number(request.headers['content-length'] ?? 0) > maxBytes) throw tooLarge(maxBytes)
 }
 
 /**
  * Reads the body as it came, without undoing its coding. Listens instead of iterating: leaving an iteration early
  * destroys the socket, and the caller would see a reset instead of the refusal.
  * @param response is told to ask for the body, where the caller waits to be asked (RFC 9110, 10.1.1).
- * @throws {Refusal} `too_large` (413) or `body_timeout` (408).
+ * @throws {Refusal} `too_large` (413), `body_timeout` (408), or the reason of `limits.signal`.
  * @throws {CallerGoneError}
  */
 export function readBody(
@@ -48,7 +49,7 @@ export function readBody(
   response: ServerResponse,
   limits: BodyLimits,
 ): Promise<Buffer> {
-  const { maxBytes, timeoutMs, idleTimeoutMs } = limits
+  const { maxBytes, timeoutMs, idleTimeoutMs, onArrived, signal } = limits
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = []
     let received = 0
@@ -64,6 +65,7 @@ export function readBody(
     function leave(): void {
       clearTimeout(timer)
       clearTimeout(idleTimer)
+      signal.removeEventListener('abort', onAbort)
       request.off('data', onData).off('end', onEnd).off('error', onGone).off('close', onGone)
     }
     function refuse(reason: Error): void {
@@ -74,6 +76,8 @@ export function readBody(
     function onData(chunk: Buffer): void {
       idleTimer.refresh()
       received += chunk.length
+      onArrived(chunk.length)
+      if (signal.aborted) return
       if (received > maxBytes) refuse(tooLarge(maxBytes))
       else chunks.push(chunk)
     }
@@ -82,10 +86,14 @@ export function readBody(
       const [first] = chunks
       resolve(chunks.length === 1 && first !== undefined ? first : Buffer.concat(chunks, received))
     }
+    function onAbort(): void {
+      refuse(signal.reason)
+    }
     function onGone(): void {
       leave()
       reject(new CallerGoneError('the caller went away'))
     }
+    signal.addEventListener('abort', onAbort)
     request.on('data', onData).on('end', onEnd).on('error', onGone).on('close', onGone)
     if (expectsContinue(request)) response.writeContinue()
   })

@@ -4,6 +4,9 @@ import {
   CONTENT_ENCODINGS,
   type ContentEncoding,
   HANDLING_STRICT,
+  HQ_INGEST_KEY,
+  KEY_ID_PATTERN,
+  LIMITS,
   PREFER,
   WEBHOOK_ID,
   WEBHOOK_ID_PATTERN,
@@ -19,6 +22,8 @@ export interface BatchHead {
   readonly id: string
   readonly timestamp: string | undefined
   readonly signature: string | undefined
+  /** Ids of the keys that the caller says it signed with; empty where it does not say. */
+  readonly keyIds: readonly string[]
   readonly encoding: ContentEncoding | 'identity'
   /** All rows or none (RFC 7240, `handling=strict`). */
   readonly strict: boolean
@@ -74,6 +79,12 @@ function readStrict(request: IncomingMessage): boolean {
   return false
 }
 
+/** The keys that the caller names. It is a help for us and nothing that is signed, so what is not in its form counts as none. */
+function readKeyIds(request: IncomingMessage): readonly string[] {
+  const ids = (onlyValue(request, HQ_INGEST_KEY) ?? '').split(' ', LIMITS.maxSignatures + 1)
+  return ids.length <= LIMITS.maxSignatures && ids.every((id) => KEY_ID_PATTERN.test(id)) ? ids : []
+}
+
 /**
  * Reads the headers before the body.
  * @throws {Refusal} `unsupported_media_type`, `unsupported_encoding` (415), `invalid_webhook_id` or `malformed_request` (400).
@@ -92,6 +103,7 @@ export function readHead(request: IncomingMessage): BatchHead {
     id,
     timestamp: atMostOnce(request, WEBHOOK_TIMESTAMP),
     signature: atMostOnce(request, WEBHOOK_SIGNATURE),
+    keyIds: readKeyIds(request),
     encoding,
     strict: readStrict(request),
   }

@@ -15,11 +15,11 @@ import { traceBatch } from '../trace-batch.ts'
 import { findDatasetRules } from './dataset-rules.ts'
 import { decode } from './decode.ts'
 import { decompress } from './decompress.ts'
-import { declaredBytes, readBody } from './read-body.ts'
+import { assertDeclared, readBody } from './read-body.ts'
 import { type BatchHead, readHead } from './read-head.ts'
 import { type StoredBatch, storeBatch } from './store-batch.ts'
 import { validate } from './validate.ts'
-import { assertMayWrite, assertOwnSource, verifyBatch } from './verify-batch.ts'
+import { assertMayWrite, assertOwnSource, readSuspect, verifyBatch } from './verify-batch.ts'
 
 /** What receiving a batch needs. */
 export interface Receiving {
@@ -112,9 +112,41 @@ async function storeVerified(verified: VerifiedBatch, receiving: Receiving): Pro
 }
 
 /**
+ * Reads the body of a request of whom nobody knows, among the strangers, and finds out who signed it. Until then it costs what has arrived of it, and
+ * may have to go for the next one.
+ */
+async function readVerified(
+  head: BatchHead,
+  request: IncomingMessage,
+  response: ServerResponse,
+  { keys, admission, now }: Receiving,
+): Promise<{ readonly wire: Buffer; readonly key: IngestKey }> {
+  const { strangers, verification, limits } = admission
+  const suspect = await readSuspect(head, keys, now())
+  const maxBytes = verification.maxBodyBytes(suspect.passes, LIMITS.maxWireBytes)
+  assertDeclared(request, maxBytes)
+  const eviction = new AbortController()
+  const { signal } = eviction
+  using stranger = strangers.enter(request.socket.remoteAddress ?? '', (reason) =>
+    eviction.abort(reason),
+  )
+  const wire = await inStep('read body', () =>
+    readBody(request, response, {
+      maxBytes,
+      timeoutMs: limits.bodyTimeoutMs,
+      idleTimeoutMs: limits.bodyIdleTimeoutMs,
+      onArrived: (bytes) => stranger.arrived(bytes),
+      signal,
+    }),
+  )
+  const key = await inStep('verify', () => verifyBatch(suspect, wire, verification, signal))
+  return { wire, key }
+}
+
+/**
  * The way of a batch, in order (design 6): admit, read, verify, decompress, decode, validate, store. Nothing is
  * decompressed or parsed that was not signed; nothing is written before all of it is read. Before the signature is known to be good a
- * request gets a share of what the process holds, and no more: who sent it is not known. From then on its key pays.
+ * request is one of the strangers, who have a room of their own. From then on its key pays.
  * @throws {Refusal} of whichever step refuses the request.
  */
 export async function receiveBatch(
@@ -122,20 +154,14 @@ export async function receiveBatch(
   response: ServerResponse,
   receiving: Receiving,
 ): Promise<ReceivedBatch> {
-  const { keys, admission, metrics, now } = receiving
-  const { budget, quotas, bulkhead, limits } = admission
+  const { admission, metrics, now } = receiving
+  const { budget, quotas, bulkhead, connections } = admission
   admission.admit()
   const head = readHead(request)
-  using share = budget.enter(declaredBytes(request, LIMITS.maxWireBytes))
-  const wire = await inStep('read body', () =>
-    readBody(request, response, {
-      maxBytes: LIMITS.maxWireBytes,
-      timeoutMs: limits.bodyTimeoutMs,
-      idleTimeoutMs: limits.bodyIdleTimeoutMs,
-    }),
-  )
-  share.resize(wire.length)
-  const key = await inStep('verify', () => verifyBatch(head, wire, keys, now()))
+  budget.assertRoom()
+  const { wire, key } = await readVerified(head, request, response, receiving)
+  connections.trust(request.socket)
+  using share = budget.enter(wire.length)
   metrics.verified(key.id)
   const rateLimit = quotas.charge(key, wire.length, now())
   const verified = { head, wire, key, share, callerTrace: callerTraceOf(request) }

@@ -1,6 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { KeyFormatError, parseVerificationKey } from '@hq-export/contract'
-import { keyIdOf } from '../ingest-key.ts'
+import { KeyFormatError, keyIdOf, parseVerificationKey } from '@hq-export/contract'
 import type { MasterKey } from './master-key.ts'
 import { type SealedSecret, sealSecret } from './seal-secret.ts'
 

@@ -1,5 +1,10 @@
-import { KeyFormatError, parseVerificationKey, type VerificationKey } from '@hq-export/contract'
-import { type IngestKey, keyIdOf } from '../ingest-key.ts'
+import {
+  KeyFormatError,
+  keyIdOf,
+  parseVerificationKey,
+  type VerificationKey,
+} from '@hq-export/contract'
+import type { IngestKey } from '../ingest-key.ts'
 import type { MasterKey } from './master-key.ts'
 import { type OpenedSecret, openSecret } from './seal-secret.ts'
 

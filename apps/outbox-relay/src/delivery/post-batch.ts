@@ -1,6 +1,7 @@
 import {
   BATCH_CONTENT_TYPE,
   BATCHES_PATH,
+  HQ_INGEST_KEY,
   type SigningKey,
   sign,
   TRACEPARENT,
@@ -68,6 +69,7 @@ export async function postBatch(
     [WEBHOOK_ID]: post.batchId,
     [WEBHOOK_TIMESTAMP]: String(timestamp),
     [WEBHOOK_SIGNATURE]: sign({ id: post.batchId, timestamp, body: post.body.bytes }, keys),
+    [HQ_INGEST_KEY]: keys.map(({ id }) => id).join(' '),
   }
   if (post.body.contentEncoding !== undefined) {
     headers['content-encoding'] = post.body.contentEncoding
