@@ -1,6 +1,9 @@
 import { randomBytes } from 'node:crypto'
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { keyIdOf, parseSigningKey } from '@hq-export/contract'
+import { BATCHES_PATH, keyIdOf, parseSigningKey } from '@hq-export/contract'
+import { transactAsWriter } from '@hq-export/hq-ingest/db/transact-as-writer.ts'
+import { addKey, lockKeys } from '@hq-export/hq-ingest/keys/add-key.ts'
+import { createHmacMaterial } from '@hq-export/hq-ingest/keys/key-material.ts'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { createHqDatabase, type TestDatabase } from '../support/databases.ts'
 import { waitFor } from '../support/wait-for.ts'
@@ -13,10 +16,11 @@ import {
   problemOf,
   SECRET,
   send,
+  signedRequest,
   startGateway,
 } from './ingest-client.ts'
 import { RawConnection, rawHead } from './raw-connection.ts'
-import { addStoredKey, MASTER_KEY } from './stored-keys.ts'
+import { keyTerms, MASTER_KEY } from './stored-keys.ts'
 
 const EVENTS = 'dx_operation_events_v1'
 const MIB = 1024 * 1024
@@ -116,21 +120,33 @@ describe('a body that names no key beside 300 of them', () => {
   const own: { id: string; secret: string }[] = []
 
   beforeAll(async () => {
-    for (let i = 0; i < 300; i++) {
-      own.push(await addStoredKey(hq.url, { source: `source-${i}` }))
-    }
+    await transactAsWriter(hq.url, async (client) => {
+      await lockKeys(client)
+      for (let i = 0; i < 300; i++) {
+        const terms = keyTerms({ source: `source-${i}` })
+        const material = createHmacMaterial(terms.source, MASTER_KEY)
+        await addKey(client, material, terms, { actor: 'test' })
+        if (material.kind === 'hmac') own.push(material)
+      }
+    })
   })
 
-  /** The longest time in which nothing else was done, while `work` was under way. */
+  /** Milliseconds of processor time of this thread: a busy machine adds nothing to it. */
+  function spentMs(): number {
+    const { user, system } = process.threadCpuUsage()
+    return (user + system) / 1_000
+  }
+
+  /** The longest work in which nothing else was done, while `work` was under way. */
   async function longestStallMs(work: () => Promise<unknown>): Promise<number> {
     let isDone = false
     let longestMs = 0
     const watching = (async () => {
-      let lastMs = performance.now()
+      let lastMs = spentMs()
       while (!isDone) {
         await nextTurn()
-        longestMs = Math.max(longestMs, performance.now() - lastMs)
-        lastMs = performance.now()
+        longestMs = Math.max(longestMs, spentMs() - lastMs)
+        lastMs = spentMs()
       }
     })()
     await work()
@@ -139,32 +155,33 @@ describe('a body that names no key beside 300 of them', () => {
     return longestMs
   }
 
-  test('costs no more than it is told to: what is too large to be tried is refused, the rest gives way, and those who name their key are served', async () => {
+  test('gives way to the others while it is tried: those who name their key are served, and those whose body is small', async () => {
     await using gateway = await startGateway(hq.url, { masterKeys: [MASTER_KEY] })
-    const large = Buffer.alloc(8 * MIB, 'x')
-    const medium = Buffer.alloc(700 * 1024, 'x')
     const stranger = { secret: `whsec_${randomBytes(32).toString('base64')}` }
-    expect(await problemOf(await post(gateway.url, large, stranger))).toMatchObject({
-      code: 'too_large',
-    })
-    expect((await post(gateway.url, medium, stranger)).status).toBe(401)
-
+    // Signed before the time is taken.
+    const large = [1, 2].map(() => signedRequest(Buffer.alloc(8 * MIB, 'x'), stranger))
+    const headers = { 'hq-ingest-key': parseSigningKey(SECRET).id }
     const stalls: number[] = []
-    for (let i = 0; i < 3; i++) {
+    const statuses = new Set<number>()
+    for (let i = 0; i < 2; i++) {
       stalls.push(
         await longestStallMs(async () => {
-          const refused = Array.from({ length: 8 }, () => post(gateway.url, medium, stranger))
-          const headers = { 'hq-ingest-key': parseSigningKey(SECRET).id }
-          for (let n = 0; n < 10; n++) await deliver(gateway.url, events(), { headers })
-          for (const { status } of await Promise.all(refused)) expect([401, 503]).toContain(status)
+          const refused = large.map((request) => fetch(`${gateway.url}${BATCHES_PATH}`, request))
+          for (let n = 0; n < 10; n++) {
+            await deliver(gateway.url, events(), { headers })
+            await deliver(gateway.url, events())
+          }
+          for (const { status } of await Promise.all(refused)) statuses.add(status)
         }),
       )
     }
+    // The first is tried; what comes before that is paid for is told when to come back.
+    expect(statuses).toEqual(new Set([401, 503]))
     // The test shares its event loop with the gateway, so what it does itself counts, too.
-    expect(Math.min(...stalls)).toBeLessThan(100)
+    expect(Math.min(...stalls)).toBeLessThan(80)
   })
 
-  test('is served without the name of its key while it is small, and with it whatever its size', async () => {
+  test('is served without the name of its key, and with it', async () => {
     await using gateway = await startGateway(hq.url, {
       masterKeys: [MASTER_KEY],
       keys: [ingestKey()],
@@ -178,9 +195,10 @@ describe('a body that names no key beside 300 of them', () => {
     )
     const large = JSON.stringify(buildEnvelope(EVENTS, rows, { source }))
     const options = { secret: last?.secret ?? '' }
-    expect((await post(gateway.url, large, options)).status).toBe(413)
     const named = { ...options, headers: { 'hq-ingest-key': last?.id } }
-    expect((await post(gateway.url, large, named)).status).toBe(200)
+    for (const terms of [options, named, named]) {
+      expect((await post(gateway.url, large, terms)).status).toBe(200)
+    }
   })
 
   test('a name decides nothing: one that is unknown, malformed or another key’s is the same 401, or none', async () => {

@@ -12,7 +12,8 @@ export class Connections {
   readonly #maxConnections: number
   /** No key has proven itself on these yet. The oldest first. */
   readonly #strangers = new Set<Socket>()
-  readonly #trusted = new Set<Socket>()
+  /** Key that signed what came last. */
+  readonly #trusted = new Map<Socket, string>()
 
   constructor(maxConnections: number) {
     this.#maxConnections = maxConnections
@@ -25,8 +26,14 @@ export class Connections {
   }
 
   /** Notes that a key of ours has signed what came over a connection. */
-  trust(socket: Socket): void {
-    if (this.#strangers.delete(socket)) this.#trusted.add(socket)
+  trust(socket: Socket, keyId: string): void {
+    if (this.#strangers.delete(socket) || this.#trusted.has(socket))
+      this.#trusted.set(socket, keyId)
+  }
+
+  /** The key that signed what came over a connection last. */
+  keyIdOf(socket: Socket): string | undefined {
+    return this.#trusted.get(socket)
   }
 
   #connected(socket: Socket): void {

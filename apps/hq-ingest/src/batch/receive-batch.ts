@@ -121,25 +121,26 @@ async function readVerified(
   response: ServerResponse,
   { keys, admission, now }: Receiving,
 ): Promise<{ readonly wire: Buffer; readonly key: IngestKey }> {
-  const { strangers, verification, limits } = admission
+  const { strangers, connections, verification, limits } = admission
+  const { socket } = request
   const suspect = await readSuspect(head, keys, now())
-  const maxBytes = verification.maxBodyBytes(suspect.passes, LIMITS.maxWireBytes)
-  assertDeclared(request, maxBytes)
+  assertDeclared(request, LIMITS.maxWireBytes)
   const eviction = new AbortController()
   const { signal } = eviction
-  using stranger = strangers.enter(request.socket.remoteAddress ?? '', (reason) =>
-    eviction.abort(reason),
-  )
+  using stranger = strangers.enter(socket.remoteAddress ?? '', (reason) => eviction.abort(reason))
   const wire = await inStep('read body', () =>
     readBody(request, response, {
-      maxBytes,
+      maxBytes: LIMITS.maxWireBytes,
       timeoutMs: limits.bodyTimeoutMs,
       idleTimeoutMs: limits.bodyIdleTimeoutMs,
       onArrived: (bytes) => stranger.arrived(bytes),
       signal,
     }),
   )
-  const key = await inStep('verify', () => verifyBatch(suspect, wire, verification, signal))
+  const key = await inStep('verify', () =>
+    verifyBatch(suspect, wire, connections.keyIdOf(socket), verification, signal),
+  )
+  connections.trust(socket, key.id)
   return { wire, key }
 }
 
@@ -155,12 +156,11 @@ export async function receiveBatch(
   receiving: Receiving,
 ): Promise<ReceivedBatch> {
   const { admission, metrics, now } = receiving
-  const { budget, quotas, bulkhead, connections } = admission
+  const { budget, quotas, bulkhead } = admission
   admission.admit()
   const head = readHead(request)
   budget.assertRoom()
   const { wire, key } = await readVerified(head, request, response, receiving)
-  connections.trust(request.socket)
   using share = budget.enter(wire.length)
   metrics.verified(key.id)
   const rateLimit = quotas.charge(key, wire.length, now())

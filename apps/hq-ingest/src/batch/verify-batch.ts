@@ -55,7 +55,21 @@ export async function readSuspect(head: BatchHead, ring: KeyRing, nowMs: number)
 }
 
 /**
+ * The key that signed what came over this connection before is asked alone first.
+ * @returns undefined where it did not sign, or is not among them.
+ */
+function asBefore(
+  keys: readonly IngestKey[],
+  keyId: string | undefined,
+  isSignedBy: (key: VerificationKey) => boolean,
+): IngestKey | undefined {
+  const key = keyId === undefined ? undefined : keys.find(({ id }) => id === keyId)
+  return key !== undefined && isSignedBy(key.key) ? key : undefined
+}
+
+/**
  * Verifies the signature over the bytes as they came, before anything is decompressed or parsed. Gives way to others between two keys.
+ * @param lastKeyId key that signed what came over the connection last.
  * @param signal ends the search; its reason is thrown.
  * @returns the key that signed.
  * @throws {Refusal} `unauthorized` (401), uniform; `at_capacity` (503) where too much is being tried; `database_unavailable` (503)
@@ -64,12 +78,15 @@ export async function readSuspect(head: BatchHead, ring: KeyRing, nowMs: number)
 export async function verifyBatch(
   { claim, failure, keys, isComplete, passes }: Suspect,
   wire: Buffer,
+  lastKeyId: string | undefined,
   budget: VerificationBudget,
   signal: AbortSignal,
 ): Promise<IngestKey> {
   if (claim === undefined) throw unauthorized(failure)
-  const giveBack = budget.pay(passes, wire.length)
   const isSignedBy = signatureCheck(claim, wire)
+  const last = asBefore(keys, lastKeyId, isSignedBy)
+  if (last !== undefined) return last
+  const giveBack = budget.pay(passes, wire.length)
   let turnBegan = performance.now()
   for (const candidate of keys) {
     if (performance.now() - turnBegan > TURN_MS) {

@@ -6,6 +6,7 @@ import {
   emptyCounts,
   HANDLING_STRICT,
   HQ_INGEST_ACCEPTED,
+  HQ_INGEST_KEY,
   HQ_INGEST_REJECTED,
   IDEMPOTENT_REPLAYED,
   LIMITS,
@@ -41,6 +42,13 @@ const PARAMETERS = [
     required: true,
     description: 'Seconds since the epoch, fresh for every attempt. Must come once',
     schema: { type: 'string', pattern: '^\\d{1,12}$' },
+  },
+  {
+    name: HQ_INGEST_KEY,
+    in: 'header',
+    description:
+      'Ids of the keys that signed, separated by a space: only these are tried. Optional, unsigned, decides nothing',
+    schema: { type: 'string', pattern: '^[0-9a-f]{12}( [0-9a-f]{12}){0,7}$' },
   },
   {
     name: 'Content-Encoding',
