@@ -1,3 +1,4 @@
+import { advisoryLocks } from './advisory-locks.ts'
 import { backfills } from './backfills.ts'
 import { captureGaps } from './capture-gaps.ts'
 import { deadLetters } from './dead-letters.ts'
@@ -31,6 +32,7 @@ export const CHECKS: readonly Check[] = [
   loginRole,
   migrations,
   relaySession,
+  advisoryLocks,
   isolation,
   durability,
   doorbell,
