@@ -20,6 +20,7 @@ import { outbox } from './outbox.ts'
 import { preparedTransactions } from './prepared-transactions.ts'
 import { primary } from './primary.ts'
 import { relaySession } from './relay-session.ts'
+import { server } from './server.ts'
 import { settleList } from './settle-list.ts'
 import { sources } from './sources.ts'
 import { triggers } from './triggers.ts'
@@ -28,6 +29,7 @@ import { virtualColumns } from './virtual-columns.ts'
 /** Every check, from the connection outwards: what fails first often explains what follows. */
 export const CHECKS: readonly Check[] = [
   primary,
+  server,
   directConnection,
   loginRole,
   migrations,
