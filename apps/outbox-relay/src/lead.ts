@@ -1,5 +1,6 @@
 import { OwnLocks, type Taking } from '@hq-export/program/own-locks.ts'
 import type pg from 'pg'
+import { SEES_ALL } from './hidden-tables.ts'
 
 /** What one relay, or one process, does at a time, in the hands of hq_export_relay alone. */
 export const relayLocks = new OwnLocks('hq_export.advisory_lock', 'hq_export_relay')
@@ -25,6 +26,7 @@ const PING = /* sql */ `select from hq_export.advisory_lock where name = 'lead' 
  * relay any more: a process that is stopped keeps its socket, and no keepalive of the kernel's notices.
  */
 export const LEAD_SESSION: Readonly<Record<string, string>> = {
+  ...SEES_ALL,
   idle_session_timeout: `${LEAD_TIMEOUT_MS}ms`,
 }
 
@@ -33,6 +35,7 @@ export const LEAD_SESSION: Readonly<Record<string, string>> = {
  * not outlive the lead by a minute.
  */
 export const LED_SESSION: Readonly<Record<string, string>> = {
+  ...SEES_ALL,
   idle_in_transaction_session_timeout: `${LEAD_TIMEOUT_MS}ms`,
 }
 

@@ -14,6 +14,7 @@ import { BatchSizer } from './delivery/batch-sizer.ts'
 import { MAX_IN_FLIGHT } from './delivery/deliver-window.ts'
 import { type DeliveryContext, DeliveryStoppedError } from './delivery/delivery-context.ts'
 import { Gate, type GateState } from './delivery/gate.ts'
+import { assertSeesAll } from './hidden-tables.ts'
 import {
   keepLead,
   LEAD_SESSION,
@@ -194,6 +195,7 @@ export class Relay {
     try {
       await dxMigrations.assertApplied(leader)
       await this.#assertPrimary(leader)
+      await assertSeesAll(leader)
       const lead = await this.#waitForLead(leader, stopping)
       if (lead === undefined) return
       stopPings = keepLead(leader, lead.key, onLost)

@@ -10,6 +10,7 @@ import { expressions } from './expressions.ts'
 import { filteredRows } from './filtered-rows.ts'
 import type { Check } from './finding.ts'
 import { generatedSql } from './generated-sql.ts'
+import { hiddenRows } from './hidden-rows.ts'
 import { histories } from './histories.ts'
 import { isolation } from './isolation.ts'
 import { loginRole } from './login-role.ts'
@@ -34,6 +35,7 @@ export const CHECKS: readonly Check[] = [
   loginRole,
   migrations,
   relaySession,
+  hiddenRows,
   advisoryLocks,
   isolation,
   durability,
