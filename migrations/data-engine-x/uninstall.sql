@@ -91,6 +91,8 @@ begin
       drop role hq_export_relay;
     exception when dependent_objects_still_exist then
       raise notice 'role hq_export_relay stays: another database of this server uses it';
+    when insufficient_privilege then
+      raise notice 'role hq_export_relay stays: this login may not drop it';
     end;
   end if;
 end $$;

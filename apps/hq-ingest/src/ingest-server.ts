@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import type { Server } from 'node:http'
 import { setTimeout as delay } from 'node:timers/promises'
 import { getRequestListener } from '@hono/node-server'
+import { HiddenRowsError } from '@hq-export/program/hidden-rows-error.ts'
 import { MigrationStateError } from '@hq-export/program/migrations.ts'
 import type pg from 'pg'
 import type { Logger } from 'pino'
@@ -10,6 +11,7 @@ import { EventLoopDelay } from './admission/event-loop-delay.ts'
 import { DEFAULT_GATEWAY_LIMITS, type GatewayLimits } from './admission/gateway-limits.ts'
 import { answerUnreadable } from './answer-problem.ts'
 import { connectPlain, createPool, createProbePool } from './db/connect.ts'
+import { assertSeesAll } from './db/hidden-tables.ts'
 import { createGateway } from './gateway.ts'
 import { createHttpServer } from './http-server.ts'
 import type { IngestKey } from './ingest-key.ts'
@@ -173,11 +175,13 @@ export class IngestServer {
       } finally {
         await client.end()
       }
+      if (this.#pool !== undefined) await assertSeesAll(this.#pool)
       await this.#keys.start()
     } catch (error) {
       if (error instanceof MigrationStateError) throw error
       const code = error instanceof Error && 'code' in error ? error.code : undefined
-      this.#options.log.warn({ code }, 'HQ cannot be reached, trying again')
+      const reason = error instanceof HiddenRowsError ? error.message : undefined
+      this.#options.log.warn({ code, reason }, 'HQ cannot be used, trying again')
       return false
     }
     this.#admission.migrated = true

@@ -1,5 +1,6 @@
 import '@hq-export/program/keep-heap-small.ts'
 
+import { HiddenRowsError } from '@hq-export/program/hidden-rows-error.ts'
 import { MigrationStateError } from '@hq-export/program/migrations.ts'
 import { onReaderGone } from '@hq-export/program/on-reader-gone.ts'
 import { ConfigError } from '@hq-export/program/settings.ts'
@@ -57,7 +58,11 @@ async function runServe(): Promise<void> {
 
 function explain(error: unknown): string {
   // What these say was written for the operator; anything else may be a defect, so it keeps its stack.
-  if (error instanceof ConfigError || error instanceof MigrationStateError) return error.message
+  const isForOperator =
+    error instanceof ConfigError ||
+    error instanceof MigrationStateError ||
+    error instanceof HiddenRowsError
+  if (isForOperator) return error.message
   if ((error as { code?: unknown }).code === 'EADDRINUSE') {
     const { address, port } = error as { address?: string; port?: number }
     return `${address}:${port} is taken by another process; set INGEST_HOST, INGEST_PORT or CONSOLE_PORT`

@@ -5,6 +5,10 @@ import { Migrations } from '@hq-export/program/migrations.ts'
 export const hqMigrations = new Migrations({
   name: 'HQ',
   folder: join(import.meta.dirname, '../../../migrations/hq'),
-  schema: 'ingest',
+  schemas: [{ name: 'ingest' }, { name: 'hq', isPoliced: true, createdBy: 'create schema hq;' }],
+  roles: [
+    { name: 'hq_ingest_writer', isActedAs: true },
+    { name: 'hq_reader', isActedAs: false },
+  ],
   command: 'npm run ingest -- migrate',
 })

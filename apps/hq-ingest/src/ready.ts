@@ -2,6 +2,7 @@ import { DATASETS } from '@hq-export/contract'
 import type pg from 'pg'
 import type { Admission } from './admission/admission.ts'
 import { DatabaseUnavailableError } from './db/database-failure.ts'
+import { assertSeesAll } from './db/hidden-tables.ts'
 import { Refusal } from './refusal.ts'
 
 /** Everything that a batch writes. */
@@ -55,6 +56,7 @@ async function probe(pool: pg.Pool): Promise<void> {
     if (found.is_standby) throw new Error('HQ is a standby')
     if (found.is_read_only) throw new Error('HQ is read only')
     if (found.unwritable.length > 0) throw new Error(`no right to write ${found.unwritable}`)
+    await assertSeesAll(client)
     await client.query(WRITE)
     await client.query('commit')
     isLost = false

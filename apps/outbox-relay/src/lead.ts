@@ -1,10 +1,16 @@
+import { OwnLocks, type Taking } from '@hq-export/program/own-locks.ts'
 import type pg from 'pg'
+import { SEES_ALL } from './hidden-tables.ts'
 
-/** One relay per database works, others stand by. Any constant will do; this one spells `hqexport`. */
-const LEADER_LOCK = '7526753411774280308'
+/** What one relay, or one process, does at a time, in the hands of hq_export_relay alone. */
+export const relayLocks = new OwnLocks('hq_export.advisory_lock', 'hq_export_relay')
 
-// The form that does not wait: a waiter would hold a snapshot and keep vacuum back.
-const TRY_LEAD = /* sql */ `select pg_catalog.pg_try_advisory_lock($1::bigint) as leads`
+/** One relay per database works, others stand by. */
+const LEAD = 'lead'
+
+/** What the log says of them; harmless, and still not right. */
+export const STRANGERS_NOTICE =
+  'sessions that are no relay of ours hold its advisory lock; going on under another key'
 
 /** How often a relay that stands by asks again; which also keeps its session alive. */
 export const STANDBY_RETRY_MS = 1_000
@@ -12,13 +18,15 @@ export const STANDBY_RETRY_MS = 1_000
 /** A leader that has said nothing for this long does not live: stopped, hung, or cut off. */
 const LEAD_TIMEOUT_MS = 5_000
 const PING_PERIOD_MS = 1_000
-const PING = /* sql */ `select`
+// Also proves that no relay has taken the lead under another key, which one does that found ours in the hands of a stranger.
+const PING = /* sql */ `select from hq_export.advisory_lock where name = 'lead' and key = coalesce($1, key)`
 
 /**
  * Settings of the session that leads or would like to. The server itself ends it, and with it the lock, when nothing comes from the
  * relay any more: a process that is stopped keeps its socket, and no keepalive of the kernel's notices.
  */
 export const LEAD_SESSION: Readonly<Record<string, string>> = {
+  ...SEES_ALL,
   idle_session_timeout: `${LEAD_TIMEOUT_MS}ms`,
 }
 
@@ -27,22 +35,27 @@ export const LEAD_SESSION: Readonly<Record<string, string>> = {
  * not outlive the lead by a minute.
  */
 export const LED_SESSION: Readonly<Record<string, string>> = {
+  ...SEES_ALL,
   idle_in_transaction_session_timeout: `${LEAD_TIMEOUT_MS}ms`,
 }
 
-/** Takes the lead if it is free; held until this session ends. */
-export async function tryLead(client: pg.ClientBase): Promise<boolean> {
-  const { rows } = await client.query<{ leads: boolean }>(TRY_LEAD, [LEADER_LOCK])
-  return rows[0]?.leads ?? false
+/** Takes the lead unless a relay has it; held until this session ends. Whoever else holds the lock is passed over. */
+export function tryLead(client: pg.ClientBase): Promise<Taking> {
+  return relayLocks.take(client, LEAD)
 }
 
 /**
  * Proves to the server every second that this relay lives, and to the relay that it still leads.
+ * @param key under which it leads; none for a relay that works beside the leader.
  * @param onLost called when the lead is lost, or must be taken for lost: by then the server may have given it to another. A process that
  * was stopped finds that out by its clock, whatever has arrived at its socket meanwhile.
  * @returns ends it.
  */
-export function keepLead(client: pg.ClientBase, onLost: (error: Error) => void): () => void {
+export function keepLead(
+  client: pg.ClientBase,
+  key: string | undefined,
+  onLost: (error: Error) => void,
+): () => void {
   // When the last ping was sent that has been answered: the server's time-out runs from there at the earliest.
   let provenAt = performance.now()
   let isAsking = false
@@ -50,7 +63,8 @@ export function keepLead(client: pg.ClientBase, onLost: (error: Error) => void):
     const sentAt = performance.now()
     isAsking = true
     try {
-      await client.query(PING)
+      const { rowCount } = await client.query(PING, [key ?? null])
+      if (rowCount === 0) onLost(new Error('another relay leads, under a new key'))
       provenAt = sentAt
     } catch (error) {
       onLost(error as Error)
@@ -66,22 +80,20 @@ export function keepLead(client: pg.ClientBase, onLost: (error: Error) => void):
   return () => clearInterval(timer)
 }
 
-const lockCondition = (key: string): string => `l.locktype = 'advisory' and l.granted
-  and l.database = (select oid from pg_catalog.pg_database where datname = pg_catalog.current_database())
-  and ((l.classid::bigint << 32) | l.objid::bigint) = ${key} and l.objsubid = 1`
+/** Condition on `pg_locks l` that is true for the leader's lock. @param key SQL for its key, where the role that asks may not look it up. */
+export function leaderLockCondition(key?: string): string {
+  return relayLocks.heldCondition(LEAD, key)
+}
 
-/** Condition on `pg_locks l` that is true for the leader's lock. */
-export const LEADER_LOCK_CONDITION = lockCondition(LEADER_LOCK)
+/** The same, looked up. */
+export const LEADER_LOCK_CONDITION = leaderLockCondition()
 
-/** True while a session holds the advisory lock, whoever asks. */
-export async function isAdvisoryLocked(client: pg.ClientBase, key: string): Promise<boolean> {
-  const { rows } = await client.query<{ found: boolean }>(
-    `select exists (select from pg_catalog.pg_locks l where ${lockCondition(key)}) as found`,
-  )
-  return rows[0]?.found ?? false
+/** Key of the leader's lock. */
+export function readLeadKey(client: pg.ClientBase): Promise<string> {
+  return relayLocks.readKey(client, LEAD)
 }
 
 /** True while a relay leads, whoever asks. */
 export function hasLeader(client: pg.ClientBase): Promise<boolean> {
-  return isAdvisoryLocked(client, LEADER_LOCK)
+  return relayLocks.isHeld(client, LEAD)
 }

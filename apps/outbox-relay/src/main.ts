@@ -13,6 +13,7 @@ import { connect } from './connect.ts'
 import { addDeadLetterCommands } from './dead-letter/commands.ts'
 import { CHECKS } from './doctor/checks.ts'
 import { runDoctor } from './doctor/run-doctor.ts'
+import { SEES_ALL } from './hidden-tables.ts'
 import { createErrorLog, createLog } from './log.ts'
 import { dxMigrations } from './migrations.ts'
 import { printFindings, printJson, printStatus } from './print.ts'
@@ -41,7 +42,7 @@ function say(line: string): void {
 async function withDatabase<T>(
   work: (client: Awaited<ReturnType<typeof connect>>) => Promise<T>,
 ): Promise<T> {
-  const client = await connect(loadDatabaseUrl(env), 'command', () => {})
+  const client = await connect(loadDatabaseUrl(env), 'command', () => {}, SEES_ALL)
   try {
     await dxMigrations.assertApplied(client)
     return await work(client)

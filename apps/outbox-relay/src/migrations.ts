@@ -5,6 +5,13 @@ import { Migrations } from '@hq-export/program/migrations.ts'
 export const dxMigrations = new Migrations({
   name: 'data-engine-x',
   folder: join(import.meta.dirname, '../../../migrations/data-engine-x'),
-  schema: 'hq_export',
+  schemas: [{ name: 'hq_export' }],
+  roles: [
+    {
+      name: 'hq_export_relay',
+      isActedAs: true,
+      grantedBy: 'grant hq_export_relay to current_user;',
+    },
+  ],
   command: 'npm run relay -- migrate',
 })

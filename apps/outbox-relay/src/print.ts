@@ -67,6 +67,10 @@ export function printStatus(status: RelayStatus): string {
   const facts = table([
     ['leader', leader === null ? 'none: no relay works' : relaySession(leader)],
     ...standbys.map((standby) => ['standby', relaySession(standby)]),
+    ...status.strangers.map(({ lock, pid, login }) => [
+      'stranger',
+      `pid ${pid ?? '-'} of ${login ?? 'a prepared transaction'} at the lock "${lock}", and no relay`,
+    ]),
     ['loop', `${seconds(status.loop_silent_s)} since its last statement`],
     ['last ack', status.last_ack_at ?? 'none'],
     ['settled', rate === null ? '-' : `${rate.toFixed(1)} rows/s over the last half minute`],

@@ -1,6 +1,7 @@
 import type pg from 'pg'
 import { deliverWindow } from './delivery/deliver-window.ts'
 import type { DeliveryContext } from './delivery/delivery-context.ts'
+import { assertSeesAll } from './hidden-tables.ts'
 import { readAck, writeAck } from './outbox/ack.ts'
 import { compactAcks } from './outbox/compact-acks.ts'
 import {
@@ -89,6 +90,7 @@ export async function pushChanges(context: PushContext): Promise<void> {
     trace.end()
     if (performance.now() - rotatedAt >= timing.rotationPeriodMs) {
       rotatedAt = performance.now()
+      await assertSeesAll(client)
       await rotate(client, ack)
       await compactAcks(client)
     }

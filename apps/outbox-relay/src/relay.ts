@@ -14,7 +14,15 @@ import { BatchSizer } from './delivery/batch-sizer.ts'
 import { MAX_IN_FLIGHT } from './delivery/deliver-window.ts'
 import { type DeliveryContext, DeliveryStoppedError } from './delivery/delivery-context.ts'
 import { Gate, type GateState } from './delivery/gate.ts'
-import { keepLead, LEAD_SESSION, LED_SESSION, STANDBY_RETRY_MS, tryLead } from './lead.ts'
+import { assertSeesAll } from './hidden-tables.ts'
+import {
+  keepLead,
+  LEAD_SESSION,
+  LED_SESSION,
+  STANDBY_RETRY_MS,
+  STRANGERS_NOTICE,
+  tryLead,
+} from './lead.ts'
 import type { Logger } from './log.ts'
 import { NO_METRICS, type RelayMetrics } from './metrics/relay-metrics.ts'
 import { dxMigrations } from './migrations.ts'
@@ -187,8 +195,10 @@ export class Relay {
     try {
       await dxMigrations.assertApplied(leader)
       await this.#assertPrimary(leader)
-      if (!(await this.#waitForLead(leader, stopping))) return
-      stopPings = keepLead(leader, onLost)
+      await assertSeesAll(leader)
+      const lead = await this.#waitForLead(leader, stopping)
+      if (lead === undefined) return
+      stopPings = keepLead(leader, lead.key, onLost)
       client = await connect(databaseUrl, 'push', onLost, LED_SESSION)
       const { epoch, isNew } = await establishEpoch(client)
       if (isNew) this.#log.info({ epoch }, 'new life of the source server; sending what it retains')
@@ -279,18 +289,21 @@ export class Relay {
     }
   }
 
-  /** Stands by until this relay leads; false if it is stopped first. */
+  /** Stands by until this relay leads, under a key of its own unless it ignores the lead; undefined if it is stopped first. */
   async #waitForLead(
     leader: Awaited<ReturnType<typeof connect>>,
     stopping: AbortSignal,
-  ): Promise<boolean> {
+  ): Promise<{ readonly key: string | undefined } | undefined> {
     while (!stopping.aborted) {
-      if (this.#options.ignoresLead || (await tryLead(leader))) return true
+      if (this.#options.ignoresLead) return { key: undefined }
+      const { key, strangers } = await tryLead(leader)
+      if (strangers.length > 0) this.#log.warn({ pids: strangers }, STRANGERS_NOTICE)
+      if (key !== undefined) return { key }
       if (this.#state !== 'standby') this.#log.info('another relay works; standing by')
       this.#state = 'standby'
       await delay(STANDBY_RETRY_MS, undefined, { signal: stopping }).catch(() => {})
     }
-    return false
+    return undefined
   }
 
   /** Releases everything, whatever fails: what cannot be closed is gone already. */

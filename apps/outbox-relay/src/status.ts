@@ -1,5 +1,7 @@
 import { DATASETS } from '@hq-export/contract'
+import type { Stranger } from '@hq-export/program/own-locks.ts'
 import type pg from 'pg'
+import { relayLocks } from './lead.ts'
 import { EMPTY_SNAPSHOT } from './outbox/snapshot.ts'
 import { type BackfillStatus, readBackfills } from './status/read-backfills.ts'
 import { type OutboxStatus, readOutbox } from './status/read-outbox.ts'
@@ -37,6 +39,8 @@ export interface RelayStatus extends Sessions, OutboxStatus {
     readonly source_table: string
   }[]
   readonly datasets: readonly DatasetStatus[]
+  /** Sessions that hold an advisory lock of the relay, or wait for it, and are none; they stop nothing. */
+  readonly strangers: readonly Stranger[]
   readonly last_ack_at: string | null
   /** Rows settled per second over the last half minute; null where nothing was ever acked. */
   readonly settled_rows_per_s: number | null
@@ -95,6 +99,7 @@ export async function readStatus(client: pg.ClientBase): Promise<RelayStatus> {
   const rate = await readSettledRate(client)
   return {
     ...(await readSessions(client)),
+    strangers: await relayLocks.listStrangers(client),
     bound,
     datasets,
     last_ack_at: ack?.acked_at ?? null,

@@ -1,5 +1,6 @@
 import type { BatchAnswer } from '@hq-export/contract'
 import pg from 'pg'
+import { gatewayLocks } from '../db/own-locks.ts'
 import { toStored } from './stored-answer.ts'
 
 /** What the ledger keeps of a batch beside its answer. */
@@ -31,10 +32,16 @@ export class MissingPartitionError extends Error {
   override readonly name = 'MissingPartitionError'
 }
 
+/** Name of the seed of what claims a batch id. */
+const CLAIMS = 'batch'
+
 // Held until the end of the transaction. The non-blocking form: a repeated delivery gets its 409 at once and parks no
 // connection behind the first one.
-const CLAIM = `select pg_catalog.pg_try_advisory_xact_lock(
-    pg_catalog.hashtextextended(pg_catalog.concat($1::text, ' ', $2::text), 0)) as claimed`
+const CLAIM = `
+  select l.key::text as seed, c.key::text as key, pg_catalog.pg_try_advisory_xact_lock(c.key) as claimed
+  from ingest.advisory_lock l
+  cross join lateral pg_catalog.hashtextextended(pg_catalog.concat($1::text, ' ', $2::text), l.key) as c (key)
+  where l.name = '${CLAIMS}'`
 
 // One index probe in every partition that is kept. The lock makes it exact: no unique constraint spans partitions.
 const FIND = 'select fingerprint, answer from ingest.batch where source = $1 and batch = $2'
@@ -44,6 +51,22 @@ const RECORD = `
     (source, batch, fingerprint, dataset, schema_version, epoch, key_id, trace_id, span_id, wire_bytes, decoded_bytes, answer)
   values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`
 
+interface Claim {
+  readonly seed: string
+  readonly key: string
+  readonly claimed: boolean
+}
+
+async function tryClaim(client: pg.PoolClient, source: string, batch: string): Promise<Claim> {
+  const { rows } = await client.query<Claim>({
+    name: 'claim batch',
+    text: CLAIM,
+    values: [source, batch],
+  })
+  if (rows[0] === undefined) throw new Error(`ingest.advisory_lock has no row ${CLAIMS}`)
+  return rows[0]
+}
+
 /**
  * Claims a batch id for this transaction and says what is known of it. Claim and look are two statements: a look with
  * the claim's snapshot could miss what the previous holder committed just before.
@@ -52,12 +75,14 @@ export async function claimBatch(
   client: pg.PoolClient,
   { source, batch, fingerprint }: LedgerEntry,
 ): Promise<LedgerState> {
-  const claim = await client.query<{ claimed: boolean }>({
-    name: 'claim batch',
-    text: CLAIM,
-    values: [source, batch],
-  })
-  if (claim.rows[0]?.claimed !== true) return { kind: 'in_flight' }
+  let claim = await tryClaim(client, source, batch)
+  if (!claim.claimed && (await gatewayLocks.isHeldByStranger(client, claim.key))) {
+    // Commits with the batch; whoever else finds the stranger waits for that. A batch that is under way under the old seed may come again meanwhile
+    // and be applied beside itself, which changes nothing (I3).
+    await gatewayLocks.renew(client, CLAIMS, claim.seed)
+    claim = await tryClaim(client, source, batch)
+  }
+  if (!claim.claimed) return { kind: 'in_flight' }
   const found = await client.query<{ fingerprint: Buffer; answer: unknown }>({
     name: 'find batch',
     text: FIND,

@@ -1,6 +1,7 @@
 import type pg from 'pg'
 import { hqMigrations } from '../migrations.ts'
 import { connectPlain } from './connect.ts'
+import { assertSeesAll } from './hidden-tables.ts'
 
 /**
  * Runs the one transaction of a command, as the writer role and over a connection of its own; `session_user` stays who
@@ -17,6 +18,7 @@ export async function transactAsWriter<T>(
     await hqMigrations.assertApplied(client)
     await client.query('begin isolation level read committed')
     await client.query(`set local role hq_ingest_writer`)
+    await assertSeesAll(client)
     await client.query(`set local lock_timeout = '10s'`)
     await client.query(`set local synchronous_commit = on`)
     const result = await work(client)

@@ -3,6 +3,7 @@ import { errorType } from '@hq-export/tracing/error-type.ts'
 import type pg from 'pg'
 import type { Logger } from 'pino'
 import { createPool } from '../db/connect.ts'
+import { assertSeesAll } from '../db/hidden-tables.ts'
 import type { IngestKey } from '../ingest-key.ts'
 import type { MasterKey } from './master-key.ts'
 import { selectKeys } from './select-keys.ts'
@@ -125,6 +126,7 @@ export class KeyRing {
   async #look(): Promise<void> {
     const { bootstrap, masterKeys, now } = this.#options
     const beganAtMs = performance.now()
+    await assertSeesAll(this.#pool)
     const rows = await selectKeys(
       this.#pool,
       now(),

@@ -3,9 +3,9 @@ import type { LedgerPartition } from './partition.ts'
 
 /*
  * A table of its own that is then attached: ATTACH takes SHARE UPDATE EXCLUSIVE on the ledger, beside which batches go on,
- * where CREATE ... PARTITION OF would take ACCESS EXCLUSIVE. The advisory lock makes a second gateway wait, then find it.
+ * where CREATE ... PARTITION OF would take ACCESS EXCLUSIVE. The row lock, which only the writer can take, makes a second gateway wait, then find it.
  */
-const LOCK = `select pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtextextended('ingest.batch partitions', 0))`
+const LOCK = `select from ingest.advisory_lock where name = 'partitions' for update`
 const EXISTS = 'select pg_catalog.to_regclass($1) is not null as found'
 
 function attachStatements({ name, from, to }: LedgerPartition): string {

@@ -1,4 +1,5 @@
 import type pg from 'pg'
+import { gatewayLocks } from '../db/own-locks.ts'
 import { createPartition } from './create-partition.ts'
 import { dropPartitions } from './drop-partitions.ts'
 import { partitionAt } from './partition.ts'
@@ -16,8 +17,8 @@ const MAX_DROPS = 24
 /** Waiting for longer would hold others back behind us; the next pass tries again. */
 const LOCK_TIMEOUT = '2s'
 
-const LOCK = `select pg_catalog.pg_try_advisory_lock(pg_catalog.hashtextextended('ingest.batch retention', 0)) as held`
-const UNLOCK = `select pg_catalog.pg_advisory_unlock(pg_catalog.hashtextextended('ingest.batch retention', 0))`
+/** A session's, because DETACH CONCURRENTLY runs in no transaction. */
+const LOCK = 'retention'
 
 /**
  * One pass of the ledger's keeper: creates the months ahead, drops the months that have expired.
@@ -29,8 +30,8 @@ export async function retainLedger(
   now: number,
   keepDays: number,
 ): Promise<Retained | undefined> {
-  const { rows } = await client.query<{ held: boolean }>(LOCK)
-  if (rows[0]?.held !== true) return undefined
+  const { key } = await gatewayLocks.take(client, LOCK)
+  if (key === undefined) return undefined
   try {
     await client.query(`set lock_timeout = '${LOCK_TIMEOUT}'`)
     const created: string[] = []
@@ -40,6 +41,6 @@ export async function retainLedger(
     }
     return { created, dropped: await dropPartitions(client, now, keepDays, MAX_DROPS) }
   } finally {
-    await client.query(UNLOCK)
+    await gatewayLocks.release(client, key)
   }
 }

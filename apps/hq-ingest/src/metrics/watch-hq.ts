@@ -3,6 +3,7 @@ import type { Meter } from '@opentelemetry/api'
 import type pg from 'pg'
 import type { Logger } from 'pino'
 import { connectPlain } from '../db/connect.ts'
+import { assertSeesAll } from '../db/hidden-tables.ts'
 
 /** How old what is said of HQ may be. */
 const PERIOD_MS = 15_000
@@ -50,6 +51,7 @@ export interface HqReading {
 }
 
 async function read(client: pg.ClientBase): Promise<HqReading> {
+  await assertSeesAll(client)
   const quarantine = (await client.query<Quarantine>(QUARANTINE)).rows
   const heartbeats = (await client.query<Beat>(HEARTBEATS)).rows
   const keys = (await client.query<KeyEnd>(KEYS)).rows

@@ -2,6 +2,7 @@ import { type Command, InvalidArgumentError } from 'commander'
 import type pg from 'pg'
 import { loadDatabaseUrl } from '../config.ts'
 import { createPool } from '../db/connect.ts'
+import { assertSeesAll } from '../db/hidden-tables.ts'
 import { hqMigrations } from '../migrations.ts'
 import { discardEntries } from './discard-entries.ts'
 import { listEntries } from './list-entries.ts'
@@ -44,6 +45,7 @@ async function withPool<T>({ env }: CommandLine, work: (pool: pg.Pool) => Promis
   pool.on('error', () => {})
   try {
     await hqMigrations.assertApplied(pool)
+    await assertSeesAll(pool)
     return await work(pool)
   } finally {
     await pool.end()

@@ -2,6 +2,7 @@ import { DATASETS } from '@hq-export/contract'
 import { count, desc, isNull, max, sql } from 'drizzle-orm'
 import { drizzle, type NodePgDatabase } from 'drizzle-orm/node-postgres'
 import { connectPlain } from '../db/connect.ts'
+import { assertSeesAll } from '../db/hidden-tables.ts'
 import { batch, heartbeat, quarantine } from '../db/schema.ts'
 import { hqMigrations } from '../migrations.ts'
 
@@ -48,6 +49,7 @@ export async function readStatus(databaseUrl: string): Promise<Status> {
   const client = await connectPlain(databaseUrl)
   try {
     await hqMigrations.assertApplied(client)
+    await assertSeesAll(client)
     const db = drizzle(client)
     return {
       tables: await readTables(db),

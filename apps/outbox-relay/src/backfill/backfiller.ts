@@ -3,6 +3,7 @@ import type pg from 'pg'
 import { insertDeadLetters } from '../dead-letter/insert-dead-letters.ts'
 import { resendConflicts } from '../dead-letter/resend-conflicts.ts'
 import type { DeliveryContext } from '../delivery/delivery-context.ts'
+import { STRANGERS_NOTICE } from '../lead.ts'
 import type { Logger } from '../log.ts'
 import { hasRunningBackfill, nextBackfill } from './backfill-record.ts'
 import { connectBackfill } from './backfill-session.ts'
@@ -56,7 +57,9 @@ async function executeOn(
   client: pg.ClientBase,
   { delivery, log, lastId, stopping }: BackfillerContext,
 ): Promise<BackfillEnd | 'none' | undefined> {
-  if (!(await tryExecutionLock(client))) return undefined
+  const { key, strangers } = await tryExecutionLock(client)
+  if (strangers.length > 0) log.warn({ pids: strangers }, STRANGERS_NOTICE)
+  if (key === undefined) return undefined
   const inTurn = oneAtATime()
   const whole = { ...delivery, ...settlement(client, inTurn) }
   let end: BackfillEnd | 'none' = 'none'
@@ -69,7 +72,7 @@ async function executeOn(
     log.info({ ...facts, end }, 'the work on a backfill has ended')
     if (record.id === lastId || end === 'halted') break
   }
-  await releaseExecutionLock(client)
+  await releaseExecutionLock(client, key)
   return end
 }
 

@@ -4,6 +4,7 @@ import { connect } from '../connect.ts'
 import { BatchSizer } from '../delivery/batch-sizer.ts'
 import { MAX_IN_FLIGHT } from '../delivery/deliver-window.ts'
 import { Gate } from '../delivery/gate.ts'
+import { SEES_ALL } from '../hidden-tables.ts'
 import type { Logger } from '../log.ts'
 import { NO_METRICS } from '../metrics/relay-metrics.ts'
 import { establishEpoch } from '../outbox/epoch.ts'
@@ -48,7 +49,7 @@ export async function executeHere(
   stopping.addEventListener('abort', onStop, { once: true })
   let acceptedBatches = 0
   try {
-    const client = await connect(databaseUrl, 'command', () => {})
+    const client = await connect(databaseUrl, 'command', () => {}, SEES_ALL)
     const { epoch } = await establishEpoch(client).finally(() => client.end())
     return await executeBackfills({
       databaseUrl,

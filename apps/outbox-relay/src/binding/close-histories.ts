@@ -1,4 +1,5 @@
 import pg from 'pg'
+import { LOCK_BINDING } from './lock-binding.ts'
 import { lockRelations } from './lock-relations.ts'
 import { type AttemptLocking, isBusy, type Patience, patiently } from './patience.ts'
 
@@ -51,9 +52,8 @@ export async function unclosedHistories(client: pg.ClientBase): Promise<string[]
 async function dropNeedless(client: pg.ClientBase, locking: AttemptLocking): Promise<void> {
   await client.query('begin isolation level read committed')
   try {
-    await client.query(
-      `select pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtext('hq_export.bind'))`,
-    )
+    await client.query(`set local lock_timeout = ${locking.lockWaitMs}`)
+    await client.query(LOCK_BINDING)
     const triggers = await readNeedless(client)
     await lockRelations(client, {
       share: [],

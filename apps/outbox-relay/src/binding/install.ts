@@ -9,6 +9,7 @@ import { type GeneratedSql, neededSql } from './generate.ts'
 import { grantsFor } from './grants.ts'
 import { raiseAboveHistory } from './history-sql.ts'
 import { obsoleteFunctions, obsoleteTriggers, readInstalled } from './installed.ts'
+import { LOCK_BINDING } from './lock-binding.ts'
 import { lockRelations } from './lock-relations.ts'
 import type { AttemptLocking } from './patience.ts'
 import type { SourceTable } from './source-table.ts'
@@ -135,12 +136,8 @@ export async function install(client: pg.ClientBase, installation: Installation)
   const { binding, sources } = installation
   await client.query('begin isolation level read committed')
   try {
-    await client.query(
-      `select pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtext('hq_export.bind'))`,
-    )
     await client.query(`set local lock_timeout = ${installation.lockWaitMs}`)
-    // A backfill that ends now says so before we look, or of what we write.
-    await client.query('lock table hq_export.binding in share row exclusive mode')
+    await client.query(LOCK_BINDING)
     const installed = await readInstalled(client)
     const grants = await grantsFor(client, sources)
     for (const grant of grants.before) await client.query(grant)

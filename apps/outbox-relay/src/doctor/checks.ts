@@ -1,3 +1,4 @@
+import { advisoryLocks } from './advisory-locks.ts'
 import { backfills } from './backfills.ts'
 import { captureGaps } from './capture-gaps.ts'
 import { deadLetters } from './dead-letters.ts'
@@ -9,6 +10,7 @@ import { expressions } from './expressions.ts'
 import { filteredRows } from './filtered-rows.ts'
 import type { Check } from './finding.ts'
 import { generatedSql } from './generated-sql.ts'
+import { hiddenRows } from './hidden-rows.ts'
 import { histories } from './histories.ts'
 import { isolation } from './isolation.ts'
 import { loginRole } from './login-role.ts'
@@ -19,6 +21,7 @@ import { outbox } from './outbox.ts'
 import { preparedTransactions } from './prepared-transactions.ts'
 import { primary } from './primary.ts'
 import { relaySession } from './relay-session.ts'
+import { server } from './server.ts'
 import { settleList } from './settle-list.ts'
 import { sources } from './sources.ts'
 import { triggers } from './triggers.ts'
@@ -27,10 +30,13 @@ import { virtualColumns } from './virtual-columns.ts'
 /** Every check, from the connection outwards: what fails first often explains what follows. */
 export const CHECKS: readonly Check[] = [
   primary,
+  server,
   directConnection,
   loginRole,
   migrations,
   relaySession,
+  hiddenRows,
+  advisoryLocks,
   isolation,
   durability,
   doorbell,

@@ -1,9 +1,10 @@
+import { ACT_AS } from '@hq-export/program/act-as.ts'
 import { type Check, fail, ok } from './finding.ts'
 
 // Being a member is not enough: the relay says SET ROLE.
 const MEMBERSHIP = /* sql */ `
 select current_user as login, r.oid is not null as exists,
-       coalesce(pg_catalog.pg_has_role(current_user, r.oid, 'set'), false) as may_set
+       coalesce(pg_catalog.pg_has_role(current_user, r.oid, ${ACT_AS}), false) as may_set
 from (values (1)) one
 left join pg_catalog.pg_roles r on r.rolname = 'hq_export_relay'`
 

@@ -1,6 +1,7 @@
 import { Watcher } from '@hq-export/telemetry/watcher.ts'
 import type pg from 'pg'
 import { connect } from '../connect.ts'
+import { SEES_ALL } from '../hidden-tables.ts'
 import type { Logger } from '../log.ts'
 import { type RelayStatus, readStatus } from '../status.ts'
 
@@ -37,7 +38,7 @@ export class SourceWatcher extends Watcher<pg.Client, SourceReading> {
           databaseUrl,
           'observe',
           (error) => log.debug({ reason: error.message }, 'the observing session was lost'),
-          { statement_timeout: STATEMENT_TIMEOUT },
+          { ...SEES_ALL, statement_timeout: STATEMENT_TIMEOUT },
         ),
       async read(client) {
         const status = await readStatus(client)

@@ -43,8 +43,8 @@ const BEGIN_INCARNATION = /* sql */ `insert into hq_export.incarnation default v
 
 const RESET_ACK = /* sql */ `insert into hq_export.ack (epoch, acked) values ($1, $2)`
 
-/** Serialises two relays that find a new epoch at once; any constant will do, this one spells `hqexepoc`. */
-const EPOCH_LOCK = '7526753411573313379'
+// Serialises two relays that find a new epoch at once. A row that only a relay may lock: an advisory lock is anybody's to take.
+const LOCK_EPOCH = /* sql */ `select from hq_export.advisory_lock where name = 'epoch' for update`
 
 /** What {@link establishEpoch} found. */
 export interface EstablishedEpoch {
@@ -65,7 +65,7 @@ async function hasForeignRows(client: pg.ClientBase): Promise<boolean> {
 export async function establishEpoch(client: pg.ClientBase): Promise<EstablishedEpoch> {
   await client.query('begin')
   try {
-    await client.query('select pg_catalog.pg_advisory_xact_lock($1)', [EPOCH_LOCK])
+    await client.query(LOCK_EPOCH)
     const found = (
       await client.query<{ system_identifier: string; incarnation: string | null }>(READ_EPOCH)
     ).rows[0]

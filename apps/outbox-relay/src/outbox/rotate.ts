@@ -20,7 +20,7 @@ const SWITCH = /* sql */ `select pg_catalog.setval('hq_export.current_outbox', $
 function truncateStatements(table: number) {
   return {
     lock: /* sql */ `lock table hq_export.outbox_${table} in access exclusive mode nowait`,
-    // Under the lock nobody can be writing, so what a new statement sees is all there is.
+    // Under the lock nobody can be writing, so what a new statement sees is all there is; a row that is hidden from it is an error (SEES_ALL).
     unsettled: /* sql */ `
       select exists (
         select from hq_export.outbox_${table} where not pg_catalog.pg_visible_in_snapshot(xid, $1::pg_snapshot)

@@ -1,5 +1,5 @@
 import type pg from 'pg'
-import { LEADER_LOCK_CONDITION } from '../lead.ts'
+import { leaderLockCondition, readLeadKey } from '../lead.ts'
 
 /** A relay's leading session, or one that would like to be. Null where the login role may not see it. */
 export interface RelaySession {
@@ -29,7 +29,7 @@ const RELAYS = /* sql */ `
 select a.pid, a.application_name as application, pg_catalog.to_json(a.backend_start) #>> '{}' as since,
        pg_catalog.host(a.client_addr) as client_address,
        extract(epoch from pg_catalog.clock_timestamp() - a.state_change)::float8 as silent_s,
-       exists (select from pg_catalog.pg_locks l where l.pid = a.pid and ${LEADER_LOCK_CONDITION}) as leads
+       exists (select from pg_catalog.pg_locks l where l.pid = a.pid and ${leaderLockCondition('$1::bigint')}) as leads
 from pg_catalog.pg_stat_activity a
 where a.datname = pg_catalog.current_database() and a.application_name = 'outbox-relay lead'
 order by a.backend_start, a.pid`
@@ -53,10 +53,11 @@ where l.locktype = 'relation' and l.mode = 'RowExclusiveLock' and l.granted
  * nobody logs in as, when every other session began.
  */
 export async function readSessions(client: pg.ClientBase): Promise<Sessions> {
+  const key = await readLeadKey(client)
   await client.query('begin read only')
   try {
     await client.query('set local role none')
-    const relays = (await client.query<RelaySession & { leads: boolean }>(RELAYS)).rows
+    const relays = (await client.query<RelaySession & { leads: boolean }>(RELAYS, [key])).rows
     const loop = (await client.query<{ silent_s: number | null }>(LOOP)).rows[0]
     const writer = (await client.query<{ age_s: number | null }>(OLDEST_WRITER)).rows[0]
     const session = ({ leads: _, ...relay }: RelaySession & { leads: boolean }): RelaySession =>

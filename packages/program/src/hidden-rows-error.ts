@@ -1,0 +1,9 @@
+/** Rows of tables of ours are hidden from the role that works with them, which must not take what it does not see for what is not there. */
+export class HiddenRowsError extends Error {
+  override readonly name = 'HiddenRowsError'
+
+  /** @param findings a sentence per table, with what to do. */
+  constructor(findings: readonly string[]) {
+    super(findings.join('; '))
+  }
+}

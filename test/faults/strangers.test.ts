@@ -1,0 +1,121 @@
+import { advisoryLocks } from '@hq-export/outbox-relay/doctor/advisory-locks.ts'
+import { runDoctor } from '@hq-export/outbox-relay/doctor/run-doctor.ts'
+import { printStatus } from '@hq-export/outbox-relay/print.ts'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { type AppProcess, runApp } from '../support/app-process.ts'
+import { expectEqualSides } from '../support/equal-sides.ts'
+import { Pipeline } from '../support/pipeline.ts'
+import { insertCompany, insertOrg } from '../support/reference-rows.ts'
+import { LIBRARY_LOCK, Stranger } from '../support/stranger.ts'
+import { waitFor } from '../support/wait-for.ts'
+
+/** From the death of a leader until a row is in HQ that was committed after it. */
+const TAKEOVER_BOUND_MS = 5_000
+/** Keys of the advisory locks that relays ever took, and of node-pg-migrate's: what a stranger would try first. */
+const KNOWN_KEYS = [
+  '7526753411774280308',
+  '7525904622732142185',
+  '7526753411573313379',
+  LIBRARY_LOCK,
+]
+
+let pipeline: Pipeline
+let stranger: Stranger
+let orgId: string
+
+beforeAll(async () => {
+  pipeline = await Pipeline.create()
+  await pipeline.startGateway()
+  orgId = await insertOrg(pipeline.dx)
+  stranger = await Stranger.connect(pipeline.dxDatabase.url)
+  await stranger.hold(KNOWN_KEYS)
+  const { rows } = await pipeline.dx.query<{ key: string }>(
+    `select hashtext('hq_export.bind')::text as key`,
+  )
+  await stranger.hold(rows.map(({ key }) => key))
+})
+
+afterAll(async () => {
+  await stranger[Symbol.asyncDispose]()
+  await pipeline[Symbol.asyncDispose]()
+})
+
+async function says(relay: AppProcess, text: string): Promise<string> {
+  return waitFor(`a relay to say '${text}'`, () => {
+    relay.assertRunning()
+    return relay.lines.find((line) => line.includes(text))
+  })
+}
+
+async function arrives(entityId: string): Promise<void> {
+  await waitFor('the row in HQ', async () => {
+    const { rowCount } = await pipeline.hq.query(
+      'select from hq.dx_company_entities_v1 where entity_id = $1',
+      [entityId],
+    )
+    return rowCount === 1
+  })
+}
+
+async function leadKey(): Promise<string> {
+  const { rows } = await pipeline.dx.query<{ key: string }>(
+    `select key::text as key from hq_export.advisory_lock where name = 'lead'`,
+  )
+  return rows[0]?.key ?? ''
+}
+
+test('a login without rights that holds the locks of a relay and of migrations does not keep them from working, and is named', async () => {
+  const { url } = pipeline.dxDatabase
+  expect(await runDoctor(url, [advisoryLocks])).toContainEqual({
+    check: 'advisory-locks',
+    state: 'warn',
+    found: expect.stringMatching(`pid ${stranger.pid} of stranger_.*"lead"`),
+    todo: expect.any(String),
+  })
+  const env = { DX_DATABASE_URL: url }
+  expect(await runApp('outbox-relay', ['migrate'], env)).toMatchObject({ exitCode: 0 })
+  expect(await runApp('outbox-relay', ['bind', 'reference'], env)).toMatchObject({ exitCode: 0 })
+
+  await using leader = pipeline.startRelay()
+  expect(await says(leader, 'no relay of ours')).toContain(String(stranger.pid))
+  await arrives(await insertCompany(pipeline.dx, orgId))
+  await using standby = pipeline.startRelay()
+  await says(standby, 'standing by')
+
+  // It waits for what the leader holds, and gets it when the leader dies.
+  await stranger.queueFor(await leadKey())
+  const { output } = await runApp('outbox-relay', ['status', '--json'], env)
+  const status = JSON.parse(output)
+  expect(status.leader).not.toBeNull()
+  expect(status.standbys).toHaveLength(1)
+  expect(status.strangers).toContainEqual(expect.objectContaining({ lock: 'lead' }))
+  expect(printStatus(status)).toContain('at the lock "lead", and no relay')
+  await leader.kill()
+  const killedAt = performance.now()
+  await arrives(await insertCompany(pipeline.dx, orgId))
+  expect(performance.now() - killedAt).toBeLessThan(TAKEOVER_BOUND_MS)
+  await says(standby, 'no relay of ours')
+  await standby.terminate()
+  await pipeline.settled()
+  await expectEqualSides(pipeline.dx, pipeline.hq)
+})
+
+test('a login without rights that holds the lock of backfills does not keep one from being executed', async () => {
+  await stranger.hold(
+    (
+      await pipeline.dx.query<{ key: string }>(
+        'select key::text as key from hq_export.advisory_lock',
+      )
+    ).rows.map(({ key }) => key),
+  )
+  const { exitCode } = await runApp('outbox-relay', ['backfill'], pipeline.relayEnv)
+  expect(exitCode).toBe(0)
+})
+
+test('a leader whose key was replaced gives way', async () => {
+  await using leader = pipeline.startRelay()
+  await says(leader, '"working"')
+  await pipeline.dx.query(`update hq_export.advisory_lock set key = key + 1 where name = 'lead'`)
+  await says(leader, 'under a new key')
+  await arrives(await insertCompany(pipeline.dx, orgId))
+})
