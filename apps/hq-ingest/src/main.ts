@@ -1,11 +1,13 @@
 import '@hq-export/program/keep-heap-small.ts'
 
+import { explainConnectError } from '@hq-export/program/explain-connect-error.ts'
 import { MigrationStateError } from '@hq-export/program/migrations.ts'
 import { onReaderGone } from '@hq-export/program/on-reader-gone.ts'
 import { ConfigError } from '@hq-export/program/settings.ts'
 import { startTracing } from '@hq-export/tracing/start-tracing.ts'
 import { Command } from 'commander'
 import { loadConfig, loadDatabaseUrl } from './config.ts'
+import { HQ } from './db/connect.ts'
 import { addKeyCommands } from './keys/commands.ts'
 import { createLogger } from './log.ts'
 import { hqMigrations } from './migrations.ts'
@@ -58,10 +60,14 @@ async function runServe(): Promise<void> {
 function explain(error: unknown): string {
   // What these say was written for the operator; anything else may be a defect, so it keeps its stack.
   if (error instanceof ConfigError || error instanceof MigrationStateError) return error.message
-  if ((error as { code?: unknown }).code === 'EADDRINUSE') {
+  const { code } = error as { code?: unknown }
+  if (code === 'EADDRINUSE') {
     const { address, port } = error as { address?: string; port?: number }
     return `${address}:${port} is taken by another process; set INGEST_HOST, INGEST_PORT or CONSOLE_PORT`
   }
+  // Of a statement these two say something else.
+  const why = code === '42501' || code === '22023' ? undefined : explainConnectError(error, HQ)
+  if (why !== undefined) return why
   if (error instanceof AggregateError) return error.errors.map(String).join('\n')
   return error instanceof Error ? (error.stack ?? error.message) : String(error)
 }
