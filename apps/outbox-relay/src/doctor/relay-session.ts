@@ -26,7 +26,7 @@ export const relaySession: Check = {
     } catch (error) {
       const { code, message } = error as { code?: string; message?: string }
       return fail(
-        `the relay's session cannot be opened: ${code ?? ''} ${message}`,
+        `the relay's session cannot be opened: ${code ?? 'error'}: ${message}`,
         'see login-role and direct-connection; a pooler that refuses the startup parameter "options" must be bypassed',
       )
     }

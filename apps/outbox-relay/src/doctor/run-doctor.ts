@@ -75,9 +75,9 @@ export async function runDoctor(
     }
     const findings: NamedFinding[] = []
     for (const check of checks) {
-      for (const finding of await examine(check, examination)) {
-        findings.push({ check: check.name, ...finding })
-      }
+      const found = await examine(check, examination)
+      findings.push(...found.map((finding) => ({ check: check.name, ...finding })))
+      if (check.isDecisive && found.some(({ state }) => state === 'fail')) break
     }
     if (lost !== undefined) throw lost
     return findings
