@@ -326,27 +326,12 @@ describe('what is advised ends what was found', () => {
       undefined,
     ],
     [
-      'a function that everybody may execute',
+      'functions that are not as they were installed',
       'definers',
-      'grant execute on function hq_export.capture_dx_company_entities_v1_insert() to public',
-      undefined,
-    ],
-    [
-      'a function that runs as its caller',
-      'definers',
-      'alter function hq_export.capture_dx_company_entities_v1_update() security invoker',
-      undefined,
-    ],
-    [
-      'a function without its search path',
-      'definers',
-      'alter function hq_export.capture_dx_company_entities_v1_delete() reset search_path',
-      undefined,
-    ],
-    [
-      'a function of another owner',
-      'definers',
-      'alter function hq_export.capture_dx_person_entities_v1_insert() owner to hq_export_relay',
+      `grant execute on function hq_export.capture_dx_company_entities_v1_insert() to public;
+       alter function hq_export.capture_dx_company_entities_v1_update() security invoker;
+       alter function hq_export.capture_dx_company_entities_v1_delete() reset search_path;
+       alter function hq_export.capture_dx_person_entities_v1_insert() owner to hq_export_relay`,
       undefined,
     ],
   ])('%s', (_, check, fault, name) =>
