@@ -1,4 +1,4 @@
--- Readers whose org is bound to their login.
+-- Readers whose org is bound to their login; and what the ledger says of its ids.
 --
 -- A member of hq_reader says itself whose rows it wants to see, by the setting hq.org_id. That is right for a program that
 -- has checked who asks, and wrong for whoever may send SQL of its own. So there is hq_org_reader: its members see the org that
@@ -78,3 +78,5 @@ alter policy dx_operation_events_v1_org on hq.dx_operation_events_v1 using (org_
 alter policy dx_company_entities_v1_org on hq.dx_company_entities_v1 using (org_id = (select hq.visible_org()));
 alter policy dx_person_entities_v1_org on hq.dx_person_entities_v1 using (org_id = (select hq.visible_org()));
 alter policy dx_entity_snapshots_v1_org on hq.dx_entity_snapshots_v1 using (org_id = (select hq.visible_org()));
+
+comment on column ingest.batch.batch is 'webhook-id, chosen by the source; of a key that is limited to orgs, a dot and the start of the SHA-256 of these follow';

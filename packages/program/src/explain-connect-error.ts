@@ -35,7 +35,7 @@ export function explainConnectError(
     case '28P01':
       return `the server refuses the password in ${variable}`
     case '28000':
-      return `the server lets the login in ${variable} not in: there is no such role, or pg_hba.conf does not allow it`
+      return `the server lets the login in ${variable} not in: there is no such role, or pg_hba.conf does not allow it, perhaps not without TLS (sslmode)`
     case '42501':
       return `the login in ${variable} may not connect to the database, or not work as ${role}; grant it connect, or run: grant ${role} to it`
     case '22023':
@@ -45,6 +45,9 @@ export function explainConnectError(
     case '57P03':
       return `${name} is starting up or shutting down`
     default:
+      // Of OpenSSL and Node, such as SELF_SIGNED_CERT_IN_CHAIN and ERR_TLS_CERT_ALTNAME_INVALID.
+      if (/CERT|UNABLE_TO_VERIFY|_TLS_|_SSL_/.test(String(error.code)))
+        return `the certificate of ${name} is not accepted: ${messageOf(error)}; see sslrootcert in ${variable}`
       // Of the operating system, such as ECONNREFUSED.
       return /^E[A-Z]+$/.test(String(error.code))
         ? `${name} does not answer: ${messageOf(error)}`
