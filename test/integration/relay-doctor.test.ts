@@ -326,6 +326,12 @@ describe('what is advised ends what was found', () => {
       undefined,
     ],
     [
+      'a backfill that nobody resumed',
+      'backfills',
+      `insert into hq_export.backfill (state, progress) values ('paused', '{"passes": [], "activeMs": 0}')`,
+      undefined,
+    ],
+    [
       'functions that are not as they were installed',
       'definers',
       `grant execute on function hq_export.capture_dx_company_entities_v1_insert() to public;
@@ -544,9 +550,9 @@ describe('the server', () => {
       await client.end()
       await cluster.halt()
       await cluster.resume()
-      expect(await troubles(url, 'primary', 'relay-session')).toEqual([
+      expect(await troubles(url, 'primary', 'relay-session', 'outbox')).toEqual([
         failing('primary', /in recovery/, /primary/),
-        expect.objectContaining({ check: 'relay-session', state: 'fail' }),
+        failing('relay-session', /cannot be opened/, /see primary/),
       ])
     })
   })

@@ -11,11 +11,15 @@ export interface OutboxLimits {
 
 const LIMITS: OutboxLimits = { warnBytes: 4 * 1024 ** 3, warnSeconds: 60, failSeconds: 900 }
 
+const RECOVERY = /* sql */ `select pg_catalog.pg_is_in_recovery() as standby`
+
 /** What was committed leaves, and a relay is there to send it: what is committed now will arrive. */
 export function outbox(limits = LIMITS): Check {
   return {
     name: 'outbox',
-    async examine({ relay }) {
+    async examine({ login, relay }) {
+      // A standby knows nothing of the relay, which works on the primary.
+      if ((await login.query<{ standby: boolean }>(RECOVERY)).rows[0]?.standby) return []
       const status = await readStatus(await relay())
       const { datasets, leader, standbys, loop_silent_s, heartbeat_waiting_s, outbox_bytes } =
         status
