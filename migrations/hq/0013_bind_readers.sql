@@ -61,7 +61,8 @@ create function hq.visible_org() returns pg_catalog.uuid
     select case
       when bound.org_id is not null then bound.org_id
       when not login.rolsuper and pg_catalog.pg_has_role(login.oid, 'hq_org_reader', 'member') then null
-      else nullif(pg_catalog.current_setting('hq.org_id', true), '')::pg_catalog.uuid
+      when pg_catalog.current_setting('hq.org_id', true) operator(pg_catalog.<>) ''
+        then pg_catalog.current_setting('hq.org_id', true)::pg_catalog.uuid
     end
     from pg_catalog.pg_roles as login
     left join ingest.reader_org as bound on bound.role operator(pg_catalog.=) login.oid
@@ -73,10 +74,10 @@ alter function hq.visible_org() owner to hq_ingest_writer;
 revoke all on function hq.visible_org() from public;
 grant execute on function hq.visible_org() to hq_reader;
 
-alter policy dx_operation_runs_v1_org on hq.dx_operation_runs_v1 using (org_id = (select hq.visible_org()));
-alter policy dx_operation_events_v1_org on hq.dx_operation_events_v1 using (org_id = (select hq.visible_org()));
-alter policy dx_company_entities_v1_org on hq.dx_company_entities_v1 using (org_id = (select hq.visible_org()));
-alter policy dx_person_entities_v1_org on hq.dx_person_entities_v1 using (org_id = (select hq.visible_org()));
-alter policy dx_entity_snapshots_v1_org on hq.dx_entity_snapshots_v1 using (org_id = (select hq.visible_org()));
+alter policy dx_operation_runs_v1_org on hq.dx_operation_runs_v1 using (org_id operator(pg_catalog.=) (select hq.visible_org()));
+alter policy dx_operation_events_v1_org on hq.dx_operation_events_v1 using (org_id operator(pg_catalog.=) (select hq.visible_org()));
+alter policy dx_company_entities_v1_org on hq.dx_company_entities_v1 using (org_id operator(pg_catalog.=) (select hq.visible_org()));
+alter policy dx_person_entities_v1_org on hq.dx_person_entities_v1 using (org_id operator(pg_catalog.=) (select hq.visible_org()));
+alter policy dx_entity_snapshots_v1_org on hq.dx_entity_snapshots_v1 using (org_id operator(pg_catalog.=) (select hq.visible_org()));
 
 comment on column ingest.batch.batch is 'webhook-id, chosen by the source; of a key that is limited to orgs, a dot and the start of the SHA-256 of these follow';
