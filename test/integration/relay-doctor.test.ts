@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { EmbeddedCluster } from '@hq-export/demo/embedded-cluster.ts'
 import { bind } from '@hq-export/outbox-relay/binding/bind.ts'
+import { listBindings } from '@hq-export/outbox-relay/binding/load-binding.ts'
 import { connect } from '@hq-export/outbox-relay/connect.ts'
 import { CHECKS } from '@hq-export/outbox-relay/doctor/checks.ts'
 import type { Check, NamedFinding } from '@hq-export/outbox-relay/doctor/finding.ts'
@@ -22,7 +23,10 @@ import {
   prepareDx,
   type TestDatabase,
 } from '../support/databases.ts'
+import { createLiveDatabase } from '../support/live-shape/live-databases.ts'
+import { createSecret } from '../support/pipeline.ts'
 import { insertCompany, insertOrg } from '../support/reference-rows.ts'
+import { ScriptedGateway } from '../support/scripted-gateway.ts'
 import { waitFor } from '../support/wait-for.ts'
 
 const REFERENCE = join(
@@ -79,25 +83,30 @@ describe('a sound source', () => {
   })
   afterAll(() => database[Symbol.asyncDispose]())
 
-  test('has no fault, and says of a relay that does not run that it does not', async () => {
+  test('has no other fault than that no relay works, which exits 1: what is committed now does not arrive', async () => {
     // The tests' server runs without fsync; the doctor is right to say so.
     expect((await troubles(database.url)).map(({ check, state }) => `${state} ${check}`)).toEqual([
       'warn durability',
-      'warn outbox',
+      'fail outbox',
     ])
+    const env = { DX_DATABASE_URL: database.url }
+    const { exitCode, output } = await runApp('outbox-relay', ['doctor'], env)
+    expect(exitCode).toBe(1)
+    expect(output).toMatch(/fail +outbox +0 rows wait.*no relay works/)
+    expect(output).toContain('-> start one: npm run relay -- run')
   })
 
-  test('exits 0 with warnings, and prints each check by name', async () => {
+  test('exits 0 with warnings while a relay works, and prints each check by name', async () => {
+    const leader = await connect(database.url, 'lead', () => {})
+    await tryLead(leader)
     const env = { DX_DATABASE_URL: database.url }
     const { exitCode, output } = await runApp('outbox-relay', ['doctor', '--json'], env)
+    await leader.end()
     expect(exitCode).toBe(0)
     const findings: NamedFinding[] = JSON.parse(output)
     expect(new Set(findings.map(({ check }) => check))).toEqual(
       new Set(CHECKS.map(({ name }) => name)),
     )
-    const text = await runApp('outbox-relay', ['doctor'], env)
-    expect(text.output).toMatch(/warn +outbox +0 rows wait.*no relay works/)
-    expect(text.output).toContain('-> start one')
   })
 
   test('changes nothing: not a row, not a lock that is left', async () => {
@@ -138,6 +147,31 @@ test('a fault exits 1, a server that is not there 2', async () => {
   expect(gone.exitCode).toBe(2)
   expect(gone.output).not.toContain('hunter2')
 })
+
+test('a database that is not migrated has that one finding, and none that follows from it', async () => {
+  await using database = await createEmptyDxDatabase()
+  const found = await troubles(database.url)
+  expect(found.map(({ check }) => check)).toEqual(['migrations'])
+})
+
+test.each(await listBindings())(
+  'a binding as it ships is what doctor finds, and is bound once: %s',
+  async (name) => {
+    const create = name === 'data-engine-x' ? createLiveDatabase : createDxDatabase
+    await using database = await create(name)
+    expect(
+      await troubles(
+        database.url,
+        'sources',
+        'expressions',
+        'generated-sql',
+        'triggers',
+        'definers',
+      ),
+    ).toEqual([])
+    expect(await bind(database.url, name)).toMatchObject({ changed: false })
+  },
+)
 
 test('a database of a newer build is named', () =>
   withFault(
@@ -249,6 +283,154 @@ describe('bindings', () => {
       },
     ))
 })
+
+describe('what is advised ends what was found', () => {
+  const RELAY_COMMAND = /npm run relay -- ([a-z0-9_ -]+)/
+
+  /** Runs the command that a finding names, against a gateway that takes everything. */
+  async function follow(url: string, finding: NamedFinding | undefined): Promise<void> {
+    const args =
+      RELAY_COMMAND.exec(finding?.todo ?? '')?.[1]
+        ?.trim()
+        .split(' ') ?? []
+    expect(args).not.toEqual([])
+    await using gateway = await ScriptedGateway.start()
+    const { exitCode, output } = await runApp('outbox-relay', args, {
+      DX_DATABASE_URL: url,
+      HQ_INGEST_URL: gateway.url,
+      HQ_SIGNING_SECRET: createSecret(),
+    })
+    expect(output).not.toContain('nothing changed')
+    expect(exitCode, output).toBe(0)
+  }
+
+  test.each([
+    ['nothing bound', 'sources', 'delete from hq_export.binding', 'reference'],
+    [
+      'SQL of another build',
+      'generated-sql',
+      `update hq_export.binding set fingerprint = 'other'`,
+      undefined,
+    ],
+    [
+      'a view that is gone',
+      'generated-sql',
+      'drop view hq_export.dx_entity_snapshots_v1',
+      undefined,
+    ],
+    [
+      'triggers that are missing or disabled',
+      'triggers',
+      `drop trigger hq_export_3_insert on entities.company_entities;
+       alter table entities.person_entities disable trigger hq_export_4_delete`,
+      undefined,
+    ],
+    [
+      'a backfill that nobody resumed',
+      'backfills',
+      `insert into hq_export.backfill (state, progress) values ('paused', '{"passes": [], "activeMs": 0}')`,
+      undefined,
+    ],
+    [
+      'functions that are not as they were installed',
+      'definers',
+      `grant execute on function hq_export.capture_dx_company_entities_v1_insert() to public;
+       alter function hq_export.capture_dx_company_entities_v1_update() security invoker;
+       alter function hq_export.capture_dx_company_entities_v1_delete() reset search_path;
+       alter function hq_export.capture_dx_person_entities_v1_insert() owner to hq_export_relay`,
+      undefined,
+    ],
+  ])('%s', (_, check, fault, name) =>
+    withFault(fault, async (url) => {
+      const [finding] = await troubles(url, check)
+      const todo = finding?.todo?.replace('NAME', name ?? '') ?? null
+      await follow(url, finding && { ...finding, todo })
+      expect(await troubles(url, check)).toEqual([])
+    }),
+  )
+
+  test('a table that inherits from a bound one: the inheritance ends, and naming it is not advised', () =>
+    withFault(
+      'create table entities.archive () inherits (entities.company_entities)',
+      async (url) => {
+        const [finding, ...others] = await troubles(url, 'expressions')
+        expect(others).toEqual([])
+        expect(finding).toEqual(
+          failing(
+            'expressions',
+            /archive, which inherits from entities.company_entities/,
+            /^alter table/,
+          ),
+        )
+        expect(JSON.stringify(finding)).not.toContain('reads of the binding')
+        const client = new pg.Client({ connectionString: url })
+        await client.connect()
+        await client.query(finding?.todo?.split(',')[0] ?? '')
+        await client.end()
+        expect(await troubles(url, 'expressions')).toEqual([])
+      },
+    ))
+
+  test('rows that were written while capture was off: a backfill closes the gap, and nothing else is to be done', () =>
+    withFault(
+      async (client) => {
+        const orgId = await insertOrg(client)
+        await client.query("set hq_export.disabled = 'on'")
+        await insertCompany(client, orgId)
+        await client.query('update entities.company_entities set record_version = 2')
+      },
+      async (url) => {
+        const [finding] = await troubles(url, 'capture-gaps')
+        await follow(url, finding)
+        expect(await troubles(url, 'capture-gaps')).toEqual([])
+      },
+    ))
+
+  test('rows that were removed while capture was off: a backfill does not find them, and the gap stays', () =>
+    withFault(
+      async (client) => {
+        await insertCompany(client, await insertOrg(client))
+        await client.query("set hq_export.disabled = 'on'")
+        await client.query('delete from entities.company_entities')
+      },
+      async (url) => {
+        const [finding] = await troubles(url, 'capture-gaps')
+        expect(finding).toEqual(warning('capture-gaps', /HQ keeps what they removed/, /by hand/))
+        await follow(url, finding)
+        expect(await troubles(url, 'capture-gaps')).toEqual([finding])
+      },
+    ))
+})
+
+test('a relay that waits for HQ is a fault, rows or not, and a heartbeat that does not come back is seen', () =>
+  withFault(
+    (client) => client.query(`insert into hq_export.outbox_0 (dataset, body) values (0, '{}')`),
+    async (url) => {
+      const limits = { warnBytes: 2 ** 40, warnSeconds: 0, failSeconds: 0 }
+      const leader = await connect(url, 'lead', () => {})
+      await tryLead(leader)
+      expect(await examine(url, outbox(limits))).toEqual([
+        failing('outbox', /0 rows wait, the oldest for \d+ s/, /HQ refuses/),
+      ])
+      const loop = await connect(url, 'push', () => {})
+      expect(await examine(url, outbox({ ...limits, failSeconds: 1e9 }))).toEqual([
+        failing('outbox', /the relay has waited for HQ for/, /HQ refuses/),
+      ])
+      await loop.end()
+      await leader.end()
+    },
+  ))
+
+test('relays that stand by while none leads are a fault of another kind than none', () =>
+  withFault('select', async (url) => {
+    const standby = await connect(url, 'lead', () => {})
+    const thief = await connect(url, 'somebody', () => {})
+    await tryLead(thief)
+    expect(await troubles(url, 'outbox')).toEqual([
+      failing('outbox', /although 1 stand by/, /advisory lock/),
+    ])
+    await Promise.all([standby.end(), thief.end()])
+  }))
 
 describe('who captures', () => {
   test('a function of another owner, open to everybody, or without its guards is a fault', () =>
@@ -368,9 +550,9 @@ describe('the server', () => {
       await client.end()
       await cluster.halt()
       await cluster.resume()
-      expect(await troubles(url, 'primary', 'relay-session')).toEqual([
+      expect(await troubles(url, 'primary', 'relay-session', 'outbox')).toEqual([
         failing('primary', /in recovery/, /primary/),
-        expect.objectContaining({ check: 'relay-session', state: 'fail' }),
+        failing('relay-session', /cannot be opened/, /see primary/),
       ])
     })
   })

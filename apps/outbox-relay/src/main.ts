@@ -1,5 +1,6 @@
 import '@hq-export/program/keep-heap-small.ts'
 
+import { UnusableDatabaseError } from '@hq-export/program/explain-connect-error.ts'
 import { MigrationStateError } from '@hq-export/program/migrations.ts'
 import { onReaderGone } from '@hq-export/program/on-reader-gone.ts'
 import { ConfigError } from '@hq-export/program/settings.ts'
@@ -165,7 +166,10 @@ try {
   if (error instanceof CommanderError) {
     process.exitCode = error.exitCode === 0 ? GOOD : UNKNOWN
   } else {
-    const isExpected = error instanceof ConfigError || error instanceof MigrationStateError
+    const isExpected =
+      error instanceof ConfigError ||
+      error instanceof MigrationStateError ||
+      error instanceof UnusableDatabaseError
     const { code, message } = error as { code?: string; message?: string }
     const hint = code === 'EADDRINUSE' ? '; set RELAY_METRICS_PORT' : ''
     const text = isExpected ? message : `${code ?? 'error'}: ${message}${hint}`

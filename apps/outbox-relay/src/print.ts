@@ -49,9 +49,10 @@ function outboxTable({ table, bytes, current }: RelayStatus['outbox_tables'][num
   return `${table} ${(bytes / 1024 / 1024).toFixed(1)} MiB${current ? ' (current)' : ''}`
 }
 
-function doorbell({ armed, can_ring }: RelayStatus['doorbell']): string {
+function doorbell({ doorbell: { armed, can_ring }, leader }: RelayStatus): string {
   if (!can_ring) return 'silent: max_prepared_transactions is not 0'
-  return armed ? 'armed: a relay sleeps' : 'not armed: a relay works, or none does'
+  if (leader === null) return 'not armed: no relay works'
+  return armed ? 'armed: a relay sleeps' : 'not armed: a relay is at work'
 }
 
 function backfill(status: DatasetStatus['backfill']): string {
@@ -75,7 +76,7 @@ export function printStatus(status: RelayStatus): string {
     ['last ack', status.last_ack_at ?? 'none'],
     ['settled', rate === null ? '-' : `${rate.toFixed(1)} rows/s over the last half minute`],
     ['outbox', status.outbox_tables.map(outboxTable).join(', ')],
-    ['doorbell', doorbell(status.doorbell)],
+    ['doorbell', doorbell(status)],
     ['oldest open writer', seconds(status.oldest_writer_s)],
     ['notification queue', `${(status.notification_queue_usage * 100).toFixed(1)} % full`],
     ['capture gaps', String(status.capture_gaps)],

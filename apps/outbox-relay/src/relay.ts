@@ -31,6 +31,7 @@ import { HEARTBEAT_PERIOD_MS, Heartbeat } from './outbox/heartbeat.ts'
 import { type PushTiming, pushChanges } from './push-changes.ts'
 import { SideSession } from './side-session.ts'
 import { Waker } from './wake.ts'
+import { warnUnbound } from './warn-unbound.ts'
 
 /** How long a stopping relay lets attempts under way finish before it cuts them off. */
 const STOP_GRACE_MS = 20_000
@@ -244,6 +245,7 @@ export class Relay {
       this.#state = 'working'
       this.#gate = gate
       this.#log.info({ epoch, source }, 'working')
+      await warnUnbound(client, this.#log)
       onWorking()
       backfiller = new Backfiller({
         databaseUrl,

@@ -41,10 +41,15 @@ export interface RelayStatus extends Sessions, OutboxStatus {
   readonly datasets: readonly DatasetStatus[]
   /** Sessions that hold an advisory lock of the relay, or wait for it, and are none; they stop nothing. */
   readonly strangers: readonly Stranger[]
+  /** Age of a heartbeat that no ack covers; null where none waits. */
+  readonly heartbeat_waiting_s: number | null
   readonly last_ack_at: string | null
   /** Rows settled per second over the last half minute; null where nothing was ever acked. */
   readonly settled_rows_per_s: number | null
 }
+
+/** Its number in the outbox. */
+const HEARTBEAT = 0
 
 const BOUND = /* sql */ `
 select dataset, name as binding, source_table from hq_export.binding order by number`
@@ -102,6 +107,7 @@ export async function readStatus(client: pg.ClientBase): Promise<RelayStatus> {
     strangers: await relayLocks.listStrangers(client),
     bound,
     datasets,
+    heartbeat_waiting_s: waiting.find(({ dataset }) => dataset === HEARTBEAT)?.age ?? null,
     last_ack_at: ack?.acked_at ?? null,
     settled_rows_per_s: rate === undefined ? null : rate.rows / Math.max(1, rate.seconds),
     ...(await readOutbox(client)),

@@ -80,6 +80,7 @@ export {
   type SigningKey,
   type VerificationKey,
 } from './signing-key.ts'
+export { snapshotIdOf } from './snapshot-id.ts'
 export { parseTraceparent, TRACEPARENT_PATTERN, type TraceParent } from './traceparent.ts'
 export {
   type Claim,

@@ -1,25 +1,41 @@
 import type { Dataset } from '@hq-export/contract'
 import type pg from 'pg'
-import { type AcceptedRow, refuse } from '../batch/batch-row.ts'
+import { type AcceptedRow, type RefusedRow, refuse } from '../batch/batch-row.ts'
 import { isRowFault } from '../db/database-failure.ts'
-import { type Applied, nothingApplied, type Origin, unchanged } from './applied.ts'
-import { compareRows, describeDifference } from './compare-rows.ts'
+import { type Applied, addApplied, nothingApplied, type Origin, unchanged } from './applied.ts'
+import { type Comparison, compareRows, describeDifference } from './compare-rows.ts'
 import { copyRows } from './copy-rows.ts'
+import { displaceRows, mayDisplace } from './displace-rows.ts'
 import { insertNewRows } from './insert-new-rows.ts'
 import { isolate, underSavepoint } from './isolate.ts'
 
-/** A second statement, so that it sees what the first one waited for. */
+function refuseDifferent(
+  row: AcceptedRow,
+  comparison: Extract<Comparison, { relation: 'different' }>,
+): RefusedRow {
+  const detail = describeDifference('the key', comparison)
+  if (!comparison.foreign) return refuse(row, 'append_only_violation', detail)
+  const operatorDetail = `${detail}, of another org`
+  return { ...refuse(row, 'append_only_violation', 'the key is taken'), operatorDetail }
+}
+
+/**
+ * A second statement, so that it sees what the first one waited for.
+ * @param displaced rows of other orgs have given way already.
+ */
 async function insertOneByKey(
   client: pg.PoolClient,
   dataset: Dataset,
   rows: readonly AcceptedRow[],
   origin: Origin,
+  displaced = false,
 ): Promise<Applied> {
   const inserted = await insertNewRows(client, dataset, rows, origin)
   if (inserted.size === rows.length) return { ...nothingApplied(), inserted: rows.length }
 
   const applied = { ...nothingApplied(), inserted: inserted.size }
   const comparisons = await compareRows(client, dataset, rows)
+  const owners: AcceptedRow[] = []
   for (const [position, row] of rows.entries()) {
     const comparison = comparisons[position]
     switch (comparison?.relation) {
@@ -27,11 +43,10 @@ async function insertOneByKey(
         // The first row with the stored content is the one that was inserted; a repetition of it is a duplicate.
         if (!inserted.delete(row.key)) applied.unchanged.push(unchanged(row, 'duplicate'))
         break
-      case 'different': {
-        const detail = describeDifference('the key', comparison)
-        applied.refused.push(refuse(row, 'append_only_violation', detail))
+      case 'different':
+        if (comparison.foreign && !displaced && mayDisplace(dataset.name, row)) owners.push(row)
+        else applied.refused.push(refuseDifferent(row, comparison))
         break
-      }
       case 'absent':
         applied.refused.push(
           refuse(row, 'uniqueness_violation', `${dataset.uniquenessGuard?.join(', ')} is taken`),
@@ -40,6 +55,10 @@ async function insertOneByKey(
       default:
         throw new Error(`${dataset.name}: no comparison for row ${row.index}`)
     }
+  }
+  if (owners.length > 0) {
+    await displaceRows(client, owners)
+    addApplied(applied, await insertOneByKey(client, dataset, owners, origin, true))
   }
   return applied
 }

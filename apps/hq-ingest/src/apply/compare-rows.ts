@@ -9,6 +9,8 @@ export type Comparison =
   | { readonly relation: 'absent' | 'older' | 'newer' | 'equal' }
   | {
       readonly relation: 'different'
+      /** The stored row is of another org. */
+      readonly foreign: boolean
       /** SHA-256 of both contents, hexadecimal. */
       readonly incoming: string
       readonly stored: string
@@ -57,7 +59,7 @@ const compareStatement = perDataset((dataset) => {
       : `when s.${version} > i.${version} then 'older' when s.${version} < i.${version} then 'newer'
         when s._dx_deleted_at is not null and i._dx_deleted_at is not null then 'equal'`
   return `
-    select c.relation,
+    select c.relation, s.org_id <> i.org_id as foreign,
       case when c.relation = 'different' then ${hashOf('i')} end as incoming,
       case when c.relation = 'different' then ${hashOf('s')} end as stored
     from ${arraysFrom(dataset, 'i')}
@@ -86,7 +88,10 @@ export async function compareRows(
   return result.rows
 }
 
-/** Both contents by their hashes, for whoever has to find out how they came apart; never a value. */
+/**
+ * Both contents by their hashes, for whoever has to find out how they came apart; never a value. A hash of few possible contents tells
+ * which it is, so nobody who writes for one org gets that of a row of another (I7).
+ */
 export function describeDifference(
   what: string,
   { incoming, stored }: Extract<Comparison, { relation: 'different' }>,

@@ -24,6 +24,8 @@ export interface RefusedRow {
   readonly pointer: string
   /** The rule in words; never a value. */
   readonly detail: string
+  /** What quarantine says instead of `detail`, where the caller must not know it. */
+  readonly operatorDetail?: string
   /** The key may write the row's org. */
   readonly orgAllowed: boolean
   /** What quarantine keeps instead of the row's text, where that holds a credential. */

@@ -5,6 +5,7 @@ import {
   gatewayRowSchema,
   HEARTBEAT_DATASET,
   SCHEMA_VERSION,
+  snapshotIdOf,
   TIMESTAMP_PATTERN,
   type WireRow,
 } from '@hq-export/contract'
@@ -22,8 +23,14 @@ export interface DatasetRules {
   readonly primaryKey: readonly string[]
   /** Rows carry `org_id`, and the key must be allowed to write it. */
   readonly tenantScoped: boolean
+  /** True where the primary key is the one that follows from the rest of the row; absent where none follows. */
+  readonly hasOwnKey?: (row: WireRow) => boolean
   /** A row may say that its entity is gone. */
   readonly deletable: boolean
+}
+
+function hasOwnSnapshotId(row: WireRow): boolean {
+  return String(row.snapshot_id).toLowerCase() === snapshotIdOf(row)
 }
 
 function rulesOf(dataset: Dataset): DatasetRules {
@@ -38,6 +45,7 @@ function rulesOf(dataset: Dataset): DatasetRules {
     ),
     primaryKey,
     tenantScoped: true,
+    ...(name === 'dx_entity_snapshots_v1' && { hasOwnKey: hasOwnSnapshotId }),
     deletable: semantics === 'upsert',
   }
 }

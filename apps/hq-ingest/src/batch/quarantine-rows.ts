@@ -7,7 +7,7 @@ import type { LedgerEntry } from './ledger.ts'
 /*
  * Locks: entries are written in the order of the unique index on open entries, so that two batches with the same bad
  * rows wait for one another in the same order. An open entry of the same row stays the one entry, and says when, where and why
- * the row was refused last. A row that is refused twice in a batch is one, its first. The hash is of the text that is stored.
+ * the row was refused last; that a key which signed it may write its org, no other key takes back. A row that is refused twice in a batch is one, its first. The hash is of the text that is stored.
  */
 const QUARANTINE = `
   insert into ingest.quarantine as q
@@ -23,7 +23,7 @@ const QUARANTINE = `
   order by h.row_sha256, r.deleted, r.row_index
   on conflict (source, dataset, row_sha256, deleted) where resolved_at is null do update
     set last_seen_at = excluded.last_seen_at, seen_count = q.seen_count + excluded.seen_count, batch = excluded.batch,
-      row_index = excluded.row_index, org_allowed = excluded.org_allowed, code = excluded.code, pointer = excluded.pointer,
+      row_index = excluded.row_index, org_allowed = q.org_allowed or excluded.org_allowed, code = excluded.code, pointer = excluded.pointer,
       detail = excluded.detail, traceparent = excluded.traceparent, trace_id = excluded.trace_id, xid = excluded.xid,
       captured_at = excluded.captured_at`
 
@@ -42,7 +42,7 @@ export async function quarantineRows(
   if (refused.length === 0) return
   const { rowTexts, envelope } = batch
   const entries = refused.map((row) => {
-    const { index, key, code, pointer, detail, orgAllowed, storedText } = row
+    const { index, key, code, pointer, orgAllowed, storedText } = row
     const envelopeRow = envelope.rows[index]
     if (envelopeRow === undefined) throw new Error(`the batch has no row ${index}`)
     return {
@@ -52,7 +52,7 @@ export async function quarantineRows(
       org_allowed: orgAllowed,
       code,
       pointer,
-      detail,
+      detail: row.operatorDetail ?? row.detail,
       row_text: storedText ?? rowTexts.at(index),
       deleted: envelopeRow.deleted ?? false,
       traceparent: envelopeRow.traceparent ?? null,

@@ -15,6 +15,7 @@ import { traceBatch } from '../trace-batch.ts'
 import { findDatasetRules } from './dataset-rules.ts'
 import { decode } from './decode.ts'
 import { decompress } from './decompress.ts'
+import { ledgerId } from './ledger-id.ts'
 import { assertDeclared, readBody } from './read-body.ts'
 import { type BatchHead, readHead } from './read-head.ts'
 import { type StoredBatch, storeBatch } from './store-batch.ts'
@@ -80,7 +81,7 @@ async function storeBody(
     const rows = await inStep('validate', () => validate(batch, rules, key, LIMITS.maxRowBytes))
     const entry = {
       source: envelope.source,
-      batch: head.id,
+      batch: ledgerId(head.id, key),
       fingerprint: hash('sha256', body, 'buffer'),
       dataset: envelope.dataset,
       schemaVersion: envelope.schema_version,
@@ -90,7 +91,7 @@ async function storeBody(
       wireBytes: wire.length,
       decodedBytes: body.length,
     }
-    return storeBatch(pool, entry, batch, rows, head.strict)
+    return storeBatch(pool, entry, batch, rows, head)
   })
   metrics.decided({
     envelope,

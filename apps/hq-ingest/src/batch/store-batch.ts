@@ -8,6 +8,7 @@ import { answerOf } from './answer.ts'
 import type { DecodedBatch } from './decode.ts'
 import { claimBatch, type LedgerEntry, MissingPartitionError, recordBatch } from './ledger.ts'
 import { quarantineRows } from './quarantine-rows.ts'
+import type { BatchHead } from './read-head.ts'
 import { rowsRefused } from './rows-refused.ts'
 import { fromStored } from './stored-answer.ts'
 import type { ValidatedRows } from './validate.ts'
@@ -25,7 +26,7 @@ function keyAt({ accepted, refused }: ValidatedRows): (index: number) => string 
 
 /**
  * The one transaction: ledger, rows, quarantined rows, all or nothing. Returns after COMMIT.
- * @param strict all rows or none: a refused one undoes the others.
+ * @param head `strict`, all rows or none: a refused one undoes the others; `id`, as the caller knows the batch.
  * @throws {Refusal} `in_flight` (409), `webhook_id_reused` or, if strict, `rows_refused` (422).
  * @throws {DatabaseUnavailableError} when HQ cannot be written.
  */
@@ -34,14 +35,14 @@ export async function storeBatch(
   entry: LedgerEntry,
   batch: DecodedBatch,
   rows: ValidatedRows,
-  strict: boolean,
+  head: Pick<BatchHead, 'id' | 'strict'>,
 ): Promise<StoredBatch> {
   try {
-    return await storeOnce(pool, entry, batch, rows, strict)
+    return await storeOnce(pool, entry, batch, rows, head)
   } catch (error) {
     if (!(error instanceof MissingPartitionError)) throw error
     await addMissingPartition(pool)
-    return await storeOnce(pool, entry, batch, rows, strict)
+    return await storeOnce(pool, entry, batch, rows, head)
   }
 }
 
@@ -50,7 +51,7 @@ function storeOnce(
   entry: LedgerEntry,
   batch: DecodedBatch,
   rows: ValidatedRows,
-  strict: boolean,
+  head: Pick<BatchHead, 'id' | 'strict'>,
 ): Promise<StoredBatch> {
   const { source, dataset, epoch } = batch.envelope
   return transact(pool, async (client) => {
@@ -70,9 +71,9 @@ function storeOnce(
     const origin = { source, batch: entry.batch, epoch }
     const applied = await applyRows(client, dataset, rows.accepted, origin)
     const refused = [...rows.refused, ...applied.refused]
-    if (strict && refused.length > 0) throw rowsRefused(refused)
+    if (head.strict && refused.length > 0) throw rowsRefused(refused)
     await quarantineRows(client, entry, batch, refused)
-    const answer = answerOf(entry.batch, batch.envelope.rows.length, applied, refused)
+    const answer = answerOf(head.id, batch.envelope.rows.length, applied, refused)
     await recordBatch(client, entry, answer)
     return { answer, replayed: false }
   })

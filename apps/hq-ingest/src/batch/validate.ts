@@ -163,6 +163,15 @@ function findFault(
   if (!mayWrite(rules, key, row)) {
     return { code: 'org_not_allowed', column: 'org_id', detail: 'the key may not write this org' }
   }
+  // Whoever writes for every org has no other to be kept from.
+  if (key.orgs !== undefined && rules.hasOwnKey?.(row) === false) {
+    const column = rules.primaryKey.join()
+    return {
+      code: 'invalid_value',
+      column,
+      detail: `${column} must follow from the rest of the row`,
+    }
+  }
   if (envelopeRow.deleted === true && !rules.deletable) {
     return {
       code: 'invalid_value',

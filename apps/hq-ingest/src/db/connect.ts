@@ -1,4 +1,12 @@
+import type { NamedDatabase } from '@hq-export/program/explain-connect-error.ts'
 import pg from 'pg'
+
+/** HQ as the operator knows it. */
+export const HQ: NamedDatabase = {
+  name: 'HQ',
+  variable: 'HQ_DATABASE_URL',
+  role: 'hq_ingest_writer',
+}
 
 /** Runs of every session of the gateway; what a database or role sets by default must not change them. */
 const SESSION_SETTINGS: Readonly<Record<string, string>> = {

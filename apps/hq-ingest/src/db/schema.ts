@@ -23,6 +23,7 @@ import {
 const instant = customType<{ data: string }>({ dataType: () => 'timestamp with time zone' })
 const exactJson = customType<{ data: string }>({ dataType: () => 'jsonb' })
 const xid8 = customType<{ data: string }>({ dataType: () => 'xid8' })
+const regrole = customType<{ data: string }>({ dataType: () => 'regrole' })
 const bytes = customType<{ data: Buffer }>({ dataType: () => 'bytea' })
 
 const hq = pgSchema('hq')
@@ -305,6 +306,13 @@ export const keyUse = ingest.table(
     source: text().notNull(),
   },
   (t) => [primaryKey({ name: 'key_use_pkey', columns: [t.keyId] })],
+)
+
+/** The org that a login sees. */
+export const readerOrg = ingest.table(
+  'reader_org',
+  { role: regrole().notNull(), orgId: uuid('org_id').notNull() },
+  (t) => [primaryKey({ name: 'reader_org_pkey', columns: [t.role] })],
 )
 
 /** What operators did by hand. */

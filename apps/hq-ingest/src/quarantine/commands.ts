@@ -1,7 +1,7 @@
 import { type Command, InvalidArgumentError } from 'commander'
 import type pg from 'pg'
 import { loadDatabaseUrl } from '../config.ts'
-import { createPool } from '../db/connect.ts'
+import { connectPlain, createPool } from '../db/connect.ts'
 import { assertSeesAll } from '../db/hidden-tables.ts'
 import { hqMigrations } from '../migrations.ts'
 import { discardEntries } from './discard-entries.ts'
@@ -40,11 +40,18 @@ function parseLimit(text: string): number {
 }
 
 async function withPool<T>({ env }: CommandLine, work: (pool: pg.Pool) => Promise<T>): Promise<T> {
-  const pool = createPool(loadDatabaseUrl(env), 1)
+  const databaseUrl = loadDatabaseUrl(env)
+  // Not as the writer, whom a database that is not migrated lacks.
+  const client = await connectPlain(databaseUrl)
+  try {
+    await hqMigrations.assertApplied(client)
+  } finally {
+    await client.end()
+  }
+  const pool = createPool(databaseUrl, 1)
   // The query that a lost session breaks reports it.
   pool.on('error', () => {})
   try {
-    await hqMigrations.assertApplied(pool)
     await assertSeesAll(pool)
     return await work(pool)
   } finally {

@@ -48,12 +48,14 @@ export async function reopenEntries(
   refused: readonly { readonly entry: StoredEntry; readonly row: RefusedRow }[],
 ): Promise<void> {
   if (refused.length === 0) return
-  const rows = refused.map(({ entry, row: { code, detail, pointer, storedText } }) => ({
-    id: entry.id,
-    code,
-    detail,
-    pointer,
-    row_text: storedText ?? null,
-  }))
+  const rows = refused.map(
+    ({ entry, row: { code, detail, operatorDetail, pointer, storedText } }) => ({
+      id: entry.id,
+      code,
+      detail: operatorDetail ?? detail,
+      pointer,
+      row_text: storedText ?? null,
+    }),
+  )
   await client.query(REOPEN, [JSON.stringify(rows)])
 }

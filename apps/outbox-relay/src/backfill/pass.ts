@@ -52,7 +52,9 @@ export function planPasses(
   { dataset }: Pick<BackfillSelection, 'dataset'>,
 ): Pass[] {
   if (binding === undefined) {
-    throw new NotBoundError('nothing is bound, so nothing can be read; run: npm run relay -- bind')
+    throw new NotBoundError(
+      'nothing is bound, so nothing can be read; run: npm run relay -- bind NAME',
+    )
   }
   const bound = binding.datasets.toSorted(
     (a, b) => datasetByName(a.dataset).number - datasetByName(b.dataset).number,

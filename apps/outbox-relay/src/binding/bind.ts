@@ -5,6 +5,7 @@ import type { Binding } from './binding-schema.ts'
 import { completeHistories, readBoundBefore } from './bound-before.ts'
 import { checkExpressions } from './check-expressions.ts'
 import { type GeneratedSql, generate, neededSql } from './generate.ts'
+import { inspectFunctions } from './inspect-functions.ts'
 import { inspectSources } from './inspect-sources.ts'
 import { install } from './install.ts'
 import { isInstalled, readInstalled } from './installed.ts'
@@ -38,10 +39,17 @@ async function bindOn(
   if (problems.length > 0) throw new BindingError(binding.name, problems)
   const sql = generate(binding, sources)
   const complete = completeHistories(binding, await readBoundBefore(client))
-  if (isInstalled(neededSql(sql, complete), await readInstalled(client)))
+  if (
+    isInstalled(neededSql(sql, complete), await readInstalled(client)) &&
+    (await inspectFunctions(client, sql, sources)).faults.length === 0
+  )
     return summary(binding, sql, false)
   const refused = await checkExpressions(client, binding)
-  if (refused.length > 0) throw new BindingError(binding.name, refused)
+  if (refused.length > 0)
+    throw new BindingError(
+      binding.name,
+      refused.map(({ kind, text, todo }) => (kind === 'heir' ? `${text}; ${todo}` : text)),
+    )
   await refuseVirtualColumns(client, binding, sources)
   await patiently(options, (locking) => install(client, { binding, sources, sql, ...locking }))
   return summary(binding, sql, true)

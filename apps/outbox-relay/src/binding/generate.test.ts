@@ -2,7 +2,7 @@ import { DATASETS } from '@hq-export/contract'
 import { expect, test } from 'vitest'
 import type { Binding } from './binding-schema.ts'
 import { generate, neededSql } from './generate.ts'
-import { loadBinding, parseBinding } from './load-binding.ts'
+import { listBindings, loadBinding, parseBinding } from './load-binding.ts'
 import type { SourceTable } from './source-table.ts'
 
 const reference = await loadBinding('reference')
@@ -135,3 +135,23 @@ test('identifiers and literals of a binding are quoted', () => {
   expect(views[0]?.sql).toContain('from "Ops"."order""s" hq_export_row')
   expect(views[0]?.sql).toContain(`r."Status" in ('it''s')`)
 })
+
+/** As jsonb gives an object back: shorter keys first. */
+function asStored(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(asStored)
+  if (typeof value !== 'object' || value === null) return value
+  const entries = Object.entries(value).sort(([a], [b]) => a.length - b.length || (a < b ? -1 : 1))
+  return Object.fromEntries(entries.map(([key, inner]) => [key, asStored(inner)]))
+}
+
+test.each(await listBindings())(
+  'a binding that was read back from the database, or whose file has another order, is the same: %s',
+  async (name) => {
+    const binding = await loadBinding(name)
+    const { fingerprint } = generate(binding, sourcesOf(binding))
+    const stored = parseBinding(name, asStored(binding))
+    expect(generate(stored, sourcesOf(stored)).fingerprint).toBe(fingerprint)
+    const reversed = parseBinding(name, { ...binding, datasets: binding.datasets.toReversed() })
+    expect(generate(reversed, sourcesOf(reversed)).fingerprint).toBe(fingerprint)
+  },
+)

@@ -1,8 +1,9 @@
 import { readdir, readFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
+import { datasetByName } from '@hq-export/contract'
 import { dxMigrations } from '../migrations.ts'
 import { BindingError } from './binding-error.ts'
-import { type Binding, bindingSchema } from './binding-schema.ts'
+import { type Binding, type BoundDataset, bindingSchema } from './binding-schema.ts'
 
 const BINDINGS_FOLDER = join(dxMigrations.folder, 'bindings')
 
@@ -36,10 +37,37 @@ function parseJson(nameOrFile: string, text: string): unknown {
   }
 }
 
+/** Entries by name, by code units. */
+function inNameOrder<Value>(record: Readonly<Record<string, Value>>): Record<string, Value> {
+  return Object.fromEntries(Object.entries(record).sort(([a], [b]) => (a < b ? -1 : 1)))
+}
+
+/**
+ * What is one binding is one text: an object has no order of its keys, and jsonb, which keeps what was bound, gives back another. What is
+ * generated follows the order, and so does its fingerprint.
+ */
+function inOneOrder(binding: Binding): Binding {
+  const datasets = binding.datasets.map((bound) => ({
+    ...bound,
+    columns: inNameOrder(bound.columns),
+    ...(bound.settle && {
+      settle: {
+        ...bound.settle,
+        children: {
+          ...bound.settle.children,
+          columns: inNameOrder(bound.settle.children.columns),
+        },
+      },
+    }),
+  }))
+  const numberOf = ({ dataset }: BoundDataset) => datasetByName(dataset).number
+  return { ...binding, datasets: datasets.sort((a, b) => numberOf(a) - numberOf(b)) }
+}
+
 /** Validates what a binding file holds. @throws {BindingError} with every problem. */
 export function parseBinding(nameOrFile: string, value: unknown): Binding {
   const parsed = bindingSchema.safeParse(value)
-  if (parsed.success) return parsed.data
+  if (parsed.success) return inOneOrder(parsed.data)
   throw new BindingError(
     nameOrFile,
     parsed.error.issues.map(({ path, message }) => `${path.join('.') || 'binding'}: ${message}`),

@@ -1,40 +1,5 @@
+import { inspectFunctions } from '../binding/inspect-functions.ts'
 import { type Check, fail, ok } from './finding.ts'
-
-const FUNCTIONS = /* sql */ `
-select pg_catalog.format('hq_export.%I', p.proname) as name, o.rolname as owner, p.prosecdef as is_definer,
-       exists (
-         select from pg_catalog.unnest(p.proconfig) setting
-         where setting = 'search_path=pg_catalog, pg_temp'
-       ) as is_pinned,
-       p.proacl is null or exists (
-         select from pg_catalog.aclexplode(p.proacl) a where a.grantee = 0 and a.privilege_type = 'EXECUTE'
-       ) as is_public
-from pg_catalog.pg_proc p join pg_catalog.pg_roles o on o.oid = p.proowner
-where p.pronamespace = 'hq_export'::pg_catalog.regnamespace and p.prorettype = 'pg_catalog.trigger'::pg_catalog.regtype
-order by p.proname`
-
-interface CaptureFunction {
-  name: string
-  owner: string
-  is_definer: boolean
-  is_pinned: boolean
-  is_public: boolean
-}
-
-function faults(found: CaptureFunction, owner: string | undefined): string[] {
-  return [
-    ...(owner !== undefined && found.owner !== owner
-      ? [`belongs to ${found.owner}, its table to ${owner}: it may not see every row`]
-      : []),
-    ...(found.is_definer
-      ? []
-      : ['is not SECURITY DEFINER: writers would need rights on the outbox']),
-    ...(found.is_pinned
-      ? []
-      : ['has no pinned search_path: a writer could make it run its own code']),
-    ...(found.is_public ? ['may be executed by everybody'] : []),
-  ]
-}
 
 /** Capture functions run as the owner of their table, with a pinned search path, and nobody else may call them. */
 export const definers: Check = {
@@ -42,18 +7,8 @@ export const definers: Check = {
   async examine({ login, bound }) {
     const state = await bound()
     if (state?.sql === undefined) return []
-    const { rows } = await login.query<CaptureFunction>(FUNCTIONS)
-    const owners = new Map(
-      state.sql.functions.map(({ name, table }) => [
-        name.replaceAll('"', ''),
-        state.sources.get(table)?.owner,
-      ]),
-    )
-    const findings = rows.flatMap((found) =>
-      faults(found, owners.get(found.name.replaceAll('"', ''))).map((fault) =>
-        fail(`${found.name} ${fault}`, `run: ${state.bindCommand}`),
-      ),
-    )
-    return findings.length > 0 ? findings : ok(`${rows.length} functions`)
+    const { count, faults } = await inspectFunctions(login, state.sql, state.sources)
+    if (faults.length === 0) return ok(`${count} functions`)
+    return faults.map((fault) => fail(fault, `run: ${state.bindCommand}`))
   },
 }

@@ -1,5 +1,19 @@
-import { checkExpressions } from '../binding/check-expressions.ts'
-import { type Check, fail, ok } from './finding.ts'
+import { checkExpressions, type ExpressionProblem } from '../binding/check-expressions.ts'
+import { type Check, type Finding, fail, ok } from './finding.ts'
+
+function findingOf({ kind, text, todo }: ExpressionProblem): Finding {
+  switch (kind) {
+    case 'refused':
+      return fail(
+        `${text}; captures of this dataset fail`,
+        'correct the binding, run: npm run relay -- bind FILE, then: npm run relay -- dead-letters replay --reason capture_failed',
+      )
+    case 'unnamed':
+      return fail(text, `${todo}, then run: npm run relay -- bind FILE`)
+    case 'heir':
+      return fail(text, todo)
+  }
+}
 
 /**
  * Every expression of the binding is valid on the tables as they are now. A column that was renamed or dropped since makes
@@ -14,11 +28,8 @@ export const expressions: Check = {
     const present = binding.datasets.filter(({ table }) => sources.has(table))
     const problems = await checkExpressions(login, { ...binding, datasets: present })
     if (problems.length === 0) return ok('every expression is valid')
-    return problems.map((problem) =>
-      fail(
-        `${problem}; captures of this dataset fail`,
-        'correct the binding, run: npm run relay -- bind FILE, then: npm run relay -- dead-letters replay --reason capture_failed',
-      ),
-    )
+    // One table is one cause, however many expressions it shows in.
+    const causes = Map.groupBy(problems, ({ kind, text, todo }) => (kind === 'heir' ? todo : text))
+    return [...causes.values()].map(([problem]) => findingOf(problem as ExpressionProblem))
   },
 }

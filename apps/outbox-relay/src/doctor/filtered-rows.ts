@@ -5,7 +5,8 @@ import { type Check, ok } from './finding.ts'
 /** How many rows were written that the binding's filters leave out: no fault, but nobody else says it. */
 export const filteredRows: Check = {
   name: 'filtered-rows',
-  async examine({ relay }) {
+  async examine({ relay, bound }) {
+    if ((await bound()) === undefined) return []
     const counts = (await readSettling(await relay())).filter(
       ({ filtered_rows }) => filtered_rows > 0,
     )

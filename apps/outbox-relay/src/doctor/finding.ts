@@ -45,6 +45,8 @@ export interface Examination {
 /** One thing that can be wrong with a source. */
 export interface Check {
   readonly name: string
+  /** Where it fails there is nothing that later checks could look at: the examination ends. */
+  readonly isDecisive?: boolean
   readonly examine: (examination: Examination) => Promise<Finding | readonly Finding[]>
 }
 

@@ -5,6 +5,7 @@ import { type Check, fail, ok } from './finding.ts'
 /** The schema is the one that this build was written for. */
 export const migrations: Check = {
   name: 'migrations',
+  isDecisive: true,
   async examine({ login }) {
     try {
       await dxMigrations.assertApplied(login)

@@ -7,6 +7,9 @@ select current_user as role, pg_catalog.current_setting('transaction_isolation')
        pg_catalog.has_function_privilege('pg_catalog.pg_control_system()', 'execute') as may_read_identity,
        pg_catalog.pg_current_wal_flush_lsn() is not null as has_flush_lsn`
 
+/** Object not in prerequisite state: a standby has no flush position of its own. */
+const IN_RECOVERY = '55000'
+
 interface Session {
   role: string
   isolation: string
@@ -26,8 +29,10 @@ export const relaySession: Check = {
     } catch (error) {
       const { code, message } = error as { code?: string; message?: string }
       return fail(
-        `the relay's session cannot be opened: ${code ?? ''} ${message}`,
-        'see login-role and direct-connection; a pooler that refuses the startup parameter "options" must be bypassed',
+        `the relay's session cannot be opened: ${code ?? 'error'}: ${message}`,
+        code === IN_RECOVERY
+          ? 'see primary'
+          : 'see login-role and direct-connection; a pooler that refuses the startup parameter "options" must be bypassed',
       )
     }
     if (session === undefined) throw new Error('a session has settings')

@@ -1,5 +1,6 @@
 import pg from 'pg'
 import { connect } from '../connect.ts'
+import { whyNotConnected } from '../why-not-connected.ts'
 import { examineBound } from './examine-bound.ts'
 import {
   type BoundState,
@@ -55,7 +56,11 @@ export async function runDoctor(
     lost = error
   })
   try {
-    await login.connect()
+    try {
+      await login.connect()
+    } catch (error) {
+      throw await whyNotConnected(error, databaseUrl)
+    }
     await login.query('set search_path = pg_catalog, pg_temp')
     const examination: Examination = {
       login,
@@ -70,9 +75,9 @@ export async function runDoctor(
     }
     const findings: NamedFinding[] = []
     for (const check of checks) {
-      for (const finding of await examine(check, examination)) {
-        findings.push({ check: check.name, ...finding })
-      }
+      const found = await examine(check, examination)
+      findings.push(...found.map((finding) => ({ check: check.name, ...finding })))
+      if (check.isDecisive && found.some(({ state }) => state === 'fail')) break
     }
     if (lost !== undefined) throw lost
     return findings
