@@ -95,3 +95,8 @@ begin
   end if;
   return null;
 end $$;
+
+-- ---------------------------------------------------------------------------------------------------------------
+-- Rows that a restore brought get transaction ids of the server that they are on: row by row, so that no writer waits.
+grant update (xid, seq) on hq_export.outbox_0, hq_export.outbox_1, hq_export.outbox_2 to hq_export_relay;
+grant update (xid) on hq_export.settle_0, hq_export.settle_1 to hq_export_relay;
