@@ -1,5 +1,6 @@
 import pg from 'pg'
 import { dxMigrations } from '../migrations.ts'
+import { noteRecentRows } from './begin-settling.ts'
 import { BindingError } from './binding-error.ts'
 import type { Binding } from './binding-schema.ts'
 import { completeHistories, readBoundBefore } from './bound-before.ts'
@@ -39,17 +40,19 @@ async function bindOn(
   const sql = generate(binding, sources)
   const complete = completeHistories(binding, await readBoundBefore(client))
   if (isInstalled(neededSql(sql, complete), await readInstalled(client)))
-    return summary(binding, sql, false)
+    return summary(binding, sql, await noteRecentRows(client, binding))
   const refused = await checkExpressions(client, binding)
   if (refused.length > 0) throw new BindingError(binding.name, refused)
   await refuseVirtualColumns(client, binding, sources)
   await patiently(options, (locking) => install(client, { binding, sources, sql, ...locking }))
+  await noteRecentRows(client, binding)
   return summary(binding, sql, true)
 }
 
 /**
  * Installs a binding on data-engine-x: projection views, capture triggers, and the record of both. Idempotent: where exactly
- * this is installed, nothing is touched. An upgrade replaces everything in one transaction, never without triggers.
+ * this is installed, nothing is touched. An upgrade replaces everything in one transaction, never without triggers. What grows with the tables
+ * comes in a second one, which locks nothing that writers need; where that was interrupted, the next call makes up for it.
  * @param databaseUrl data-engine-x, as a role that may create triggers on the bound tables.
  * @param nameOrFile a binding that ships (`reference`), or the path of a JSON file.
  * @throws {BindingError} with every problem of the binding; nothing is installed then.
