@@ -368,7 +368,9 @@ test('I5: whether a dataset has rows is not searched for long while writers wait
   await insertPerson(client, await insertOrg(client))
   // As slow as a table in which no row is under contract.
   const file = await bindingFile(
-    changing(PERSONS, { filter: `case when pg_sleep(20) is null then true else r.department = 'none' end` }),
+    changing(PERSONS, {
+      filter: `case when pg_sleep(20) is null then true else r.department = 'none' end`,
+    }),
   )
   const beganAt = performance.now()
   await bind(database.url, file)

@@ -14,7 +14,7 @@ import {
 } from './outbox/doorbell.ts'
 import type { Heartbeat } from './outbox/heartbeat.ts'
 import { noteLosses } from './outbox/note-losses.ts'
-import { ROTATION_PERIOD_MS, rotate } from './outbox/rotate.ts'
+import { isLarge, ROTATION_PERIOD_MS, rotate, TURNS_TO_EMPTY } from './outbox/rotate.ts'
 import { takeTick } from './outbox/tick.ts'
 import { Settler } from './settle/settler.ts'
 import { openWindowTrace } from './tracing/window-trace.ts'
@@ -68,6 +68,8 @@ export async function pushChanges(context: PushContext): Promise<void> {
   let ack = await readAck(client, epoch)
   let from = ack.acked
   let rotatedAt = performance.now()
+  // Heartbeats alone turn nothing: at rest no table is truncated, which a standby would have to replay.
+  let turnsDue = 0
   const ringable = await canRing(client)
   const settler = new Settler(client, context.delivery.log)
   let hasSettled = false
@@ -92,13 +94,15 @@ export async function pushChanges(context: PushContext): Promise<void> {
       from = to
     }
     trace.end()
+    const isChanged = rows > (hasBeaten ? 1 : 0)
+    if (isChanged) turnsDue = TURNS_TO_EMPTY
     if (performance.now() - rotatedAt >= timing.rotationPeriodMs) {
       rotatedAt = performance.now()
-      await rotate(client, ack)
+      if ((turnsDue > 0 || (await isLarge(client))) && (await rotate(client, ack))) turnsDue--
       await compactAcks(client)
       await noteLosses(client)
     }
-    return rows > (hasBeaten ? 1 : 0)
+    return isChanged
   }
 
   /**
