@@ -12,6 +12,7 @@ import { isInstalled, readInstalled } from './installed.ts'
 import { loadBinding } from './load-binding.ts'
 import { type Patience, patiently } from './patience.ts'
 import { refuseVirtualColumns } from './refuse-virtual-columns.ts'
+import { findTemporaryFileLimit } from './temporary-files.ts'
 
 /** What `bind` found or did. */
 export interface BindSummary {
@@ -21,10 +22,23 @@ export interface BindSummary {
   readonly datasets: readonly string[]
   /** False when exactly this was installed already. */
   readonly changed: boolean
+  /** What the server limits for writers of bound tables, and what to do about it. */
+  readonly remarks: readonly string[]
 }
 
-function summary(binding: Binding, sql: GeneratedSql, changed: boolean): BindSummary {
-  return { binding: binding.name, datasets: sql.views.map(({ name }) => name), changed }
+async function summary(
+  client: pg.ClientBase,
+  binding: Binding,
+  sql: GeneratedSql,
+  changed: boolean,
+): Promise<BindSummary> {
+  const limit = await findTemporaryFileLimit(client)
+  return {
+    binding: binding.name,
+    datasets: sql.views.map(({ name }) => name),
+    changed,
+    remarks: limit === undefined ? [] : [`${limit.found}; ${limit.todo}`],
+  }
 }
 
 async function bindOn(
@@ -40,13 +54,13 @@ async function bindOn(
   const sql = generate(binding, sources)
   const complete = completeHistories(binding, await readBoundBefore(client))
   if (isInstalled(neededSql(sql, complete), await readInstalled(client)))
-    return summary(binding, sql, await noteRecentRows(client, binding))
+    return summary(client, binding, sql, await noteRecentRows(client, binding))
   const refused = await checkExpressions(client, binding)
   if (refused.length > 0) throw new BindingError(binding.name, refused)
   await refuseVirtualColumns(client, binding, sources)
   await patiently(options, (locking) => install(client, { binding, sources, sql, ...locking }))
   await noteRecentRows(client, binding)
-  return summary(binding, sql, true)
+  return summary(client, binding, sql, true)
 }
 
 /**

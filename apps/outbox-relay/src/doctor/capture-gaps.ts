@@ -37,7 +37,7 @@ export const captureGaps: Check = {
       ...gaps.map((gap) =>
         warn(
           `${gap.dataset}: ${gap.gaps} statements were not captured, the last at ${gap.last}`,
-          'backfill the dataset, then delete its rows from hq_export.capture_gap',
+          'once the transactions of that time have ended, backfill the dataset, then delete its rows from hq_export.capture_gap',
         ),
       ),
     ]

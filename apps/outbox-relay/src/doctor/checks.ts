@@ -21,6 +21,8 @@ import { primary } from './primary.ts'
 import { relaySession } from './relay-session.ts'
 import { settleList } from './settle-list.ts'
 import { sources } from './sources.ts'
+import { standbys } from './standbys.ts'
+import { temporaryFiles } from './temporary-files.ts'
 import { triggers } from './triggers.ts'
 import { virtualColumns } from './virtual-columns.ts'
 
@@ -35,6 +37,8 @@ export const CHECKS: readonly Check[] = [
   durability,
   doorbell,
   notificationQueue,
+  temporaryFiles,
+  standbys,
   sources,
   expressions,
   generatedSql,
