@@ -362,6 +362,25 @@ test('rows outside the filter are not exported; leaving it is a delete, entering
   expect(view).toEqual([{ record_version: '7' }])
 })
 
+test('I5: whether a dataset has rows is not searched for long while writers wait; what is not known counts as rows', async () => {
+  await using database = await unboundDatabase()
+  const client = await database.connect()
+  await insertPerson(client, await insertOrg(client))
+  // As slow as a table in which no row is under contract.
+  const file = await bindingFile(
+    changing(PERSONS, {
+      filter: `case when pg_sleep(20) is null then true else r.department = 'none' end`,
+    }),
+  )
+  const beganAt = performance.now()
+  await bind(database.url, file)
+  expect(performance.now() - beganAt).toBeLessThan(20_000)
+  const { rows } = await client.query(
+    'select dataset from hq_export.binding where history_complete_at is not null',
+  )
+  expect(rows).toEqual([{ dataset: COMPANIES }])
+})
+
 test('bind names the command that helps when the database was not migrated', async () => {
   await using database = await createEmptyDxDatabase()
   await expect(bind(database.url, 'reference')).rejects.toThrow(/npm run relay -- migrate/)

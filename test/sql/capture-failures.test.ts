@@ -1,4 +1,5 @@
 import { DATASETS } from '@hq-export/contract'
+import { noteLosses } from '@hq-export/outbox-relay/outbox/note-losses.ts'
 import type pg from 'pg'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { createDxDatabase, type TestDatabase } from '../support/databases.ts'
@@ -28,6 +29,13 @@ beforeEach(async () => {
 afterEach(async () => {
   await database[Symbol.asyncDispose]()
 })
+
+async function lost(): Promise<number> {
+  const { rows } = await writer.query<{ lost: number }>(
+    `select pg_sequence_last_value('hq_export.lost')::int as lost`,
+  )
+  return rows[0]?.lost ?? Number.NaN
+}
 
 test('I5: after a column was renamed the write commits, and the raw row stands in the outbox with 42703', async () => {
   const entityId = await insertCompany(writer, orgId)
@@ -97,9 +105,42 @@ test('I5: without any outbox the write still commits, and the server log says wh
   await writer.query('drop table hq_export.outbox_0')
   await insertCompany(writer, orgId)
   expect(warnings).toHaveLength(1)
-  expect(warnings[0]).toMatch(/INSERT of entities\.company_entities was not captured/)
+  expect(warnings[0]).toMatch(
+    /INSERT of entities\.company_entities was not captured: SQLSTATE 42P01$/,
+  )
   const { rows } = await writer.query('select count(*)::int as n from entities.company_entities')
   expect(rows).toEqual([{ n: 1 }])
+  expect(await lost()).toBe(1)
+  await noteLosses(writer)
+  const { rows: gaps } = await writer.query(
+    'select dataset, operation from hq_export.capture_gap order by dataset',
+  )
+  expect(gaps).toEqual(
+    DATASETS.map(({ number }) => ({ dataset: number, operation: 'lost' })).toSorted(
+      (a, b) => a.dataset - b.dataset,
+    ),
+  )
+  expect(await lost()).toBe(0)
+})
+
+test('I1: what could not even be counted is counted by the next capture of its session, unless it was rolled back', async () => {
+  const rename = (from: string, to: string) =>
+    writer.query(
+      `alter table hq_export.outbox_0${from} rename to outbox_0${to}; alter sequence hq_export.lost${from} rename to lost${to}`,
+    )
+  await rename('', '_away')
+  await writer.query('begin')
+  await insertCompany(writer, orgId)
+  await writer.query('rollback')
+  await rename('_away', '')
+  await insertCompany(writer, orgId)
+  expect(await lost()).toBe(0)
+  await rename('', '_away')
+  await insertCompany(writer, orgId)
+  await rename('_away', '')
+  await insertCompany(writer, orgId)
+  await insertCompany(writer, orgId)
+  expect(await lost()).toBe(1)
 })
 
 test('I5: a doorbell that fails undoes neither the write nor its capture', async () => {

@@ -81,13 +81,14 @@ test('I1: rows of a source whose relay had never acked are written anew all the 
     'third',
   ])
   const { rows } = await writer.query<{ body: string }>(
-    'select body from hq_export.outbox_1 order by seq',
+    `select body from (select seq, body from hq_export.outbox_0 union all select seq, body from hq_export.outbox_1
+       union all select seq, body from hq_export.outbox_2) o order by seq`,
   )
   expect(rows.map(({ body }) => JSON.parse(body).event_id)).toEqual(['first', 'second', 'third'])
   await relay.end()
 })
 
-test('I5: rows restored from elsewhere wait while somebody holds the outbox, and the writers do not wait for them', async () => {
+test('I5: rows restored from elsewhere are taken over beside a dump and an open writer, and nobody waits', async () => {
   await using database = await createDxDatabase()
   const relay = await connect(database.url, 'test', () => {})
   const writer = await database.connect()
@@ -96,16 +97,63 @@ test('I5: rows restored from elsewhere wait while somebody holds the outbox, and
   const dump = await database.connect()
   await dump.query('begin isolation level repeatable read')
   await dump.query('lock table hq_export.outbox_0 in access share mode')
-  const establishing = establishEpoch(relay)
+  await writer.query('begin')
   await insertOutboxRows(writer, ['written meanwhile'])
-  await expect(establishing).rejects.toMatchObject({ code: '55P03' })
-  await dump.query('commit')
   const { epoch } = await establishEpoch(relay)
+  await writer.query('commit')
+  await dump.query('commit')
   const { acked } = await readAck(relay, epoch)
   expect(await readKeys(relay, { from: acked, to: await takeTick(relay) })).toEqual([
     'restored',
     'written meanwhile',
   ])
+  await relay.end()
+})
+
+test('I1, I5: much that was restored is taken over in small transactions: under a time-out, again after a crash, beside writers', async () => {
+  const RESTORED = 100_000
+  await using database = await createDxDatabase()
+  const name = new URL(database.url).pathname.slice(1)
+  const owner = await database.connect()
+  await owner.query(`insert into hq_export.outbox_1 (xid, dataset, key, body)
+    select (999999000 + n / 100)::text::xid8, 2, n::text, '{"event_id":"' || n || '"}' from generate_series(1, ${RESTORED}) n`)
+  // Before PostgreSQL 17 there is none.
+  await owner.query(`do $$ begin
+    if current_setting('transaction_timeout', true) is not null then
+      alter database ${name} set transaction_timeout = '1s';
+    end if;
+  end $$`)
+  const relay = await connect(database.url, 'test', () => {})
+  const writer = await database.connect()
+  await writer.query("set lock_timeout = '100ms'")
+  let isOver = false
+  let written = 0
+  const writing = (async () => {
+    for (; !isOver; written++) await insertOutboxRows(writer, [`new ${written}`], 1)
+  })()
+
+  let updates = 0
+  const dying = new Proxy(relay, {
+    get: (client, property) =>
+      property !== 'query'
+        ? Reflect.get(client, property)
+        : (...args: [string]) => {
+            if (String(args[0]).startsWith('\nupdate') && ++updates > 3) throw new Error('killed')
+            return client.query(...args)
+          },
+  })
+  await expect(establishEpoch(dying)).rejects.toThrow('killed')
+  const { epoch } = await establishEpoch(relay)
+  isOver = true
+  await writing
+  expect(updates).toBeGreaterThan(3)
+  expect(written).toBeGreaterThan(0)
+  const { acked } = await readAck(relay, epoch)
+  const window = { from: acked, to: await takeTick(relay) }
+  const limits = { maxRows: 20_000, maxBytes: 10_000_000 }
+  const keys = await readKeys(relay, window, limits)
+  expect(keys).toHaveLength(RESTORED + written)
+  expect(new Set(keys).size).toBe(RESTORED + written)
   await relay.end()
 })
 

@@ -7,7 +7,10 @@ import { takeTick } from '@hq-export/outbox-relay/outbox/tick.ts'
 import type pg from 'pg'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { createDxDatabase, type TestDatabase } from '../support/databases.ts'
+import { startInProcessRelay } from '../support/in-process-relay.ts'
 import { insertOutboxRows, readKeys } from '../support/outbox.ts'
+import { acceptAll, ScriptedGateway } from '../support/scripted-gateway.ts'
+import { waitFor } from '../support/wait-for.ts'
 
 let database: TestDatabase
 let relay: pg.Client
@@ -113,6 +116,75 @@ test('a writer that picked its table before two rotations is still read', async 
   expect(await readKeys(relay, { from, to: await takeTick(relay) })).toEqual(['slow'])
 })
 
+/** A truncated table has another file. */
+async function files(): Promise<string[]> {
+  const { rows } = await writer.query<{ file: string }>(
+    `select t::text || pg_relation_filenode(t) as file
+     from unnest(array['outbox_0', 'outbox_1', 'outbox_2', 'ack', 'settle_0', 'settle_1']) n, lateral (select ('hq_export.' || n)::regclass as t) t
+     order by 1`,
+  )
+  return rows.map(({ file }) => file)
+}
+
+test('at rest, with heartbeats alone, nothing is truncated; a burst costs the turns that empty it', async () => {
+  await using gateway = await ScriptedGateway.start()
+  let heartbeats = 0
+  gateway.answer((batch) => {
+    if (batch.envelope.dataset === 'dx_heartbeat_v1') heartbeats++
+    return acceptAll(batch)
+  })
+  const moreHeartbeats = async () => {
+    const before = heartbeats
+    await waitFor('heartbeats', () => heartbeats >= before + 10)
+  }
+  await using _relay = await startInProcessRelay({
+    databaseUrl: database.url,
+    ingestUrl: gateway.url,
+    heartbeatMs: 10,
+    timing: { rotationPeriodMs: 5, renewalMs: 10 },
+  })
+  const atRest = await files()
+  await moreHeartbeats()
+  expect(await files()).toEqual(atRest)
+  await insertOutboxRows(writer, ['a', 'b', 'c'], (await currentTable()) as 0 | 1 | 2)
+  const changed = new Set<string>()
+  await waitFor('the burst to be gone', async () => {
+    for (const file of await files()) if (!atRest.includes(file)) changed.add(file)
+    const { rows } = await writer.query<{ left: number }>(
+      `select (select count(*) from hq_export.outbox_0 where dataset <> 0) + (select count(*) from hq_export.outbox_1 where dataset <> 0)
+         + (select count(*) from hq_export.outbox_2 where dataset <> 0) as left`,
+    )
+    return Number(rows[0]?.left) === 0
+  })
+  await moreHeartbeats()
+  const after = await files()
+  for (const file of after) if (!atRest.includes(file)) changed.add(file)
+  expect(changed.size).toBeLessThanOrEqual(3)
+  await moreHeartbeats()
+  expect(await files()).toEqual(after)
+})
+
+test('I1: a row of a transaction that was open at the ack keeps its table, whatever is settled around it', async () => {
+  await insertOutboxRows(writer, ['open'], 1)
+  const open = await database.connect()
+  await open.query('begin')
+  await open.query('select pg_current_xact_id()')
+  await insertOutboxRows(
+    writer,
+    Array.from({ length: 500 }, (_, n) => String(n)),
+    1,
+  )
+  const before = await ackEverything()
+  await insertOutboxRows(open, ['late'], 2)
+  await open.query('commit')
+  // Rows that the snapshot shows around a transaction that it does not.
+  expect(await rotate(relay, before)).toBe(true)
+  expect(await rowCounts()).toEqual([0, 0, 1])
+  expect(await rotate(relay, before)).toBe(false)
+  expect(await rotate(relay, await ackEverything())).toBe(true)
+  expect(await rowCounts()).toEqual([0, 0, 0])
+})
+
 test('an ack of a relay that was overtaken is refused', async () => {
   const stale = await readAck(relay, epoch)
   const newer = await ackEverything()
@@ -127,7 +199,7 @@ test('the table of acks is emptied but for the newest', async () => {
     [epoch, last.acked],
   )
   const newest = await ackEverything()
-  await compactAcks(relay)
+  await compactAcks(relay, 0)
   expect(await readAck(relay, epoch)).toEqual(newest)
   const { rows } = await relay.query<{ count: number }>('select count(*)::int from hq_export.ack')
   expect(rows[0]?.count).toBe(1)
@@ -141,7 +213,7 @@ test('acks are compacted where the right to make temporary tables was revoked', 
     [epoch],
   )
   const newest = await ackEverything()
-  await compactAcks(relay)
+  await compactAcks(relay, 0)
   expect(await readAck(relay, epoch)).toEqual(newest)
   const { rows } = await relay.query<{ count: number }>('select count(*)::int from hq_export.ack')
   expect(rows[0]?.count).toBe(1)
@@ -156,10 +228,10 @@ test('acks that a dump reads are left for a later period', async () => {
   const dump = await database.connect()
   await dump.query('begin isolation level repeatable read')
   await dump.query('lock table hq_export.ack in access share mode')
-  await compactAcks(relay)
+  await compactAcks(relay, 0)
   expect(await readAck(relay, epoch)).toEqual(newest)
   await dump.query('commit')
-  await compactAcks(relay)
+  await compactAcks(relay, 0)
   expect(await readAck(relay, epoch)).toEqual(newest)
   const { rows } = await relay.query<{ count: number }>('select count(*)::int from hq_export.ack')
   expect(rows[0]?.count).toBe(1)

@@ -5,6 +5,8 @@ import { bind } from '@hq-export/outbox-relay/binding/bind.ts'
 import { readBinding } from '@hq-export/outbox-relay/binding/read-binding.ts'
 import { connect } from '@hq-export/outbox-relay/connect.ts'
 import { planReplay } from '@hq-export/outbox-relay/dead-letter/plan-replay.ts'
+import { runDoctor } from '@hq-export/outbox-relay/doctor/run-doctor.ts'
+import { settleList } from '@hq-export/outbox-relay/doctor/settle-list.ts'
 import { createLog } from '@hq-export/outbox-relay/log.ts'
 import { adoptSettleList } from '@hq-export/outbox-relay/settle/adopt-settle-list.ts'
 import { rotateSettleList } from '@hq-export/outbox-relay/settle/rotate-settle-list.ts'
@@ -349,4 +351,39 @@ test('binding puts runs of the last moments on the list, once, and older ones in
   )
   expect(await bind(fresh.url, changed)).toMatchObject({ changed: true })
   expect(await listed()).toEqual([recent])
+})
+
+test('I5: while bind puts runs of the last moments on the list nobody waits for it; interrupted, it is named and made up for', async () => {
+  await using fresh = await createLiveDatabase()
+  const client = await fresh.connect()
+  const org = await insertLiveOrg(client)
+  const recent = await insertLiveRun(client, org)
+  const binding = await writeLiveBinding(join(folder, 'interrupted.json'), 60)
+  const holder = await fresh.connect()
+  await holder.query('begin; lock table hq_export.settle_0 in share mode')
+  const binding1 = bind(fresh.url, binding).catch((error: unknown) => error)
+  const { pid } = await waitFor('bind to wait for the list', async () => {
+    const { rows } = await client.query<{ pid: number }>(
+      `select pid from pg_stat_activity
+       where datname = current_database() and application_name = 'hq-export bind' and wait_event_type = 'Lock'`,
+    )
+    return rows[0]
+  })
+  await client.query("set lock_timeout = '100ms'")
+  await insertAttempts(client, recent, [{}])
+  await client.query('update ops.operation_runs set status = status')
+  await client.query('select pg_cancel_backend($1)', [pid])
+  expect(await binding1).toBeInstanceOf(Error)
+  await holder.query('commit')
+  const examined = async () => (await runDoctor(fresh.url, [settleList]))[0]
+  expect(await examined()).toMatchObject({
+    state: 'warn',
+    found: expect.stringContaining('bind was interrupted'),
+    todo: expect.stringContaining('bind'),
+  })
+  expect(await bind(fresh.url, binding)).toMatchObject({ changed: true })
+  const { rows } = await client.query('select key from hq_export.settle')
+  expect(rows).toEqual([{ key: recent }])
+  expect(await examined()).toMatchObject({ state: 'ok' })
+  expect(await bind(fresh.url, binding)).toMatchObject({ changed: false })
 })

@@ -21,6 +21,8 @@ const SESSION_SETTINGS: Readonly<Record<string, string>> = {
   enable_bitmapscan: 'off',
   enable_sort: 'off',
   jit: 'off',
+  // On disk here is enough: what the relay remembers, a failover undoes together with all that came after it. A standby that is away holds nothing up.
+  synchronous_commit: 'local',
   idle_in_transaction_session_timeout: '60s',
   idle_session_timeout: '0',
   statement_timeout: '0',

@@ -101,8 +101,9 @@ program
   .action(async (binding: string) => {
     const url = loadDatabaseUrl(env)
     await withDatabase(async () => {})
-    const { datasets, changed } = await bind(url, binding)
+    const { datasets, changed, remarks } = await bind(url, binding)
     say(changed ? `bound ${datasets.join(', ')}` : 'already bound; nothing changed')
+    for (const remark of remarks) say(remark)
   })
 
 program.command('run').description('work until SIGTERM or SIGINT').action(run)

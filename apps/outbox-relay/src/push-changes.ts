@@ -10,10 +10,12 @@ import {
   DOORBELL_EXPIRY_MS,
   DOORBELL_RENEWAL_MS,
   disarm,
+  look,
   openWriters,
 } from './outbox/doorbell.ts'
 import type { Heartbeat } from './outbox/heartbeat.ts'
-import { ROTATION_PERIOD_MS, rotate } from './outbox/rotate.ts'
+import { noteLosses } from './outbox/note-losses.ts'
+import { isLarge, ROTATION_PERIOD_MS, rotate, TURNS_TO_EMPTY } from './outbox/rotate.ts'
 import { takeTick } from './outbox/tick.ts'
 import { Settler } from './settle/settler.ts'
 import { openWindowTrace } from './tracing/window-trace.ts'
@@ -25,6 +27,8 @@ export interface PushTiming {
   readonly pollMs: number
   /** Look at the writers that may not have rung this often, while there are any. */
   readonly writerPollMs: number
+  /** A sleeping relay looks this often for captures that must not ring. */
+  readonly lookMs: number
   /** Renewal of the doorbell, and with it the safety poll of a sleeping relay. */
   readonly renewalMs: number
   /** How long the doorbell stays armed without renewal. */
@@ -36,6 +40,7 @@ export interface PushTiming {
 export const PUSH_TIMING: PushTiming = {
   pollMs: 50,
   writerPollMs: 10,
+  lookMs: 25,
   renewalMs: DOORBELL_RENEWAL_MS,
   expiryMs: DOORBELL_EXPIRY_MS,
   rotationPeriodMs: ROTATION_PERIOD_MS,
@@ -64,6 +69,8 @@ export async function pushChanges(context: PushContext): Promise<void> {
   let ack = await readAck(client, epoch)
   let from = ack.acked
   let rotatedAt = performance.now()
+  // Heartbeats alone turn nothing: at rest no table is truncated, which a standby would have to replay.
+  let turnsDue = 0
   const ringable = await canRing(client)
   const settler = new Settler(client, context.delivery.log)
   let hasSettled = false
@@ -88,42 +95,70 @@ export async function pushChanges(context: PushContext): Promise<void> {
       from = to
     }
     trace.end()
+    const isChanged = rows > (hasBeaten ? 1 : 0)
+    if (isChanged) turnsDue = TURNS_TO_EMPTY
     if (performance.now() - rotatedAt >= timing.rotationPeriodMs) {
       rotatedAt = performance.now()
       await assertSeesAll(client)
-      await rotate(client, ack)
+      if ((turnsDue > 0 || (await isLarge(client))) && (await rotate(client, ack))) turnsDue--
       await compactAcks(client)
+      await noteLosses(client)
     }
-    return rows > (hasBeaten ? 1 : 0)
+    return isChanged
   }
 
   /**
    * Sleeps until something may have been committed. The order makes it safe: arm, then look who was already writing (they may have
-   * read "awake" and will not ring), then push until exactly these have ended. Everyone later reads the armed flag.
+   * read "awake" and will not ring), then push when one of these has ended. Everyone later reads the armed flag, and rings or counts up what
+   * every look sees; who counted may still be open, and is waited for like the first.
    */
   async function sleep(): Promise<void> {
     await arm(client, timing.expiryMs)
     let armedAt = performance.now()
     let hasSlept = false
     try {
-      let unrung: ReadonlySet<string> = await openWriters(client)
+      let { unrung } = await look(client)
+      let writers: ReadonlySet<string> = await openWriters(client)
+
+      /** Rests for `ms`, or until a look finds something; false if nobody who does not ring was seen. */
+      async function rest(ms: number): Promise<boolean> {
+        const endsAt = performance.now() + ms
+        for (let left = ms; left > 0 && !stopping.aborted; left = endsAt - performance.now()) {
+          await waker.wait(Math.min(left, writers.size > 0 ? timing.writerPollMs : timing.lookMs))
+          if (waker.hasRung) return false
+          const seen = await look(client)
+          if (seen.hasLosses) await noteLosses(client)
+          if (seen.unrung !== unrung) {
+            unrung = seen.unrung
+            writers = writers.union(await openWriters(client))
+            return true
+          }
+          if (writers.size > 0) {
+            const open = writers.intersection(await openWriters(client))
+            const hasEnded = open.size < writers.size
+            writers = open
+            if (hasEnded) return true
+          }
+        }
+        return writers.size > 0
+      }
+
       while (!stopping.aborted) {
         if (await push(true)) {
           // The safety poll found what should have rung: LISTEN may be dead without an error. Poll until it proves itself.
           if (hasSlept && !hasSettled) waker.doubt()
           return
         }
-        hasSlept = unrung.size === 0 && waker.isListening
-        if (hasSlept) await waker.wait(Math.min(timing.renewalMs, settler.waitMs))
-        else await waker.wait(unrung.size > 0 ? timing.writerPollMs : timing.pollMs)
+        const restMs = waker.isListening ? timing.renewalMs : timing.pollMs
+        const hasSeen = await rest(Math.min(restMs, settler.waitMs))
         if (waker.hasRung) return
-        if (unrung.size > 0) unrung = unrung.intersection(await openWriters(client))
+        hasSlept = !hasSeen && waker.isListening
         const armedForMs = performance.now() - armedAt
         if (armedForMs >= timing.renewalMs) {
           await arm(client, timing.expiryMs)
           armedAt = performance.now()
           // It ran out before it was renewed (the relay was stopped, the server slow): as if armed for the first time.
-          if (armedForMs >= timing.expiryMs) unrung = await openWriters(client)
+          if (armedForMs >= timing.expiryMs) writers = writers.union(await openWriters(client))
         }
       }
     } finally {

@@ -1,10 +1,12 @@
-import { datasetByName } from '@hq-export/contract'
 import pg from 'pg'
-import type { Binding } from './binding-schema.ts'
+import type { Binding, BoundDataset } from './binding-schema.ts'
+import { readBoundBefore } from './bound-before.ts'
 import { delaySql } from './joins.ts'
 import { projectionOf } from './projection.ts'
 import { microsecondsSql } from './settle-capture.ts'
 import { tableSql } from './table-sql.ts'
+
+type Settle = NonNullable<BoundDataset['settle']>
 
 // Never lower: what was closed stays closed.
 const RAISE_HORIZON = `
@@ -18,33 +20,65 @@ select pg_catalog.clock_timestamp(), '1:1:' where not exists (select from hq_exp
 
 /**
  * Begins to settle datasets that did not before, in the transaction that installs and under its locks: nobody is writing rows or
- * children. Older rows are complete from now on; those of the last moments go to the settle list, for their children may still come. The scan for
- * them is the only work under the locks that grows with the table.
+ * children. Older rows are complete from now on; those of the last moments are left to {@link noteRecentRows}.
  * @param settlesAlready datasets that settle under the binding that is replaced.
+ * @returns the datasets that begin.
  */
 export async function beginSettling(
   client: pg.ClientBase,
-  binding: Binding,
+  { datasets }: Binding,
   settlesAlready: readonly string[],
-): Promise<void> {
-  const begins = binding.datasets.filter(
+): Promise<Set<string>> {
+  const begins = datasets.filter(
     ({ settle, dataset }) => settle !== undefined && !settlesAlready.includes(dataset),
   )
-  if (begins.length === 0) return
-  await client.query(RAISE_HORIZON)
-  await client.query(FIRST_MARK)
-  for (const bound of begins) {
-    const { settle } = bound
-    if (settle === undefined) continue
-    const { key, filters } = projectionOf(bound, 'null')
-    const createdAt = `r.${pg.escapeIdentifier(settle.createdAt)}`
-    const conditions = [
-      `${createdAt} > pg_catalog.clock_timestamp() - ${delaySql(settle)}`,
-      ...filters,
-    ]
-    await client.query(`insert into hq_export.settle_0 (due_at, dataset, key)
-select greatest(pg_catalog.clock_timestamp(), ${createdAt}) + ${delaySql(settle)}, ${datasetByName(bound.dataset).number}, ${key}
-from ${tableSql(bound.table)} r
-where ${conditions.join(' and ')}`)
+  if (begins.length > 0) {
+    await client.query(RAISE_HORIZON)
+    await client.query(FIRST_MARK)
   }
+  return new Set(begins.map(({ dataset }) => dataset))
+}
+
+// Whoever has written a row since has noted it in the same transaction, so this statement sees both or neither.
+function noteStatement(bound: BoundDataset, settle: Settle, table: number): string {
+  const { dataset, key, filters } = projectionOf(bound, 'null')
+  const createdAt = `r.${pg.escapeIdentifier(settle.createdAt)}`
+  const conditions = [
+    `${createdAt} > $1::timestamptz - ${delaySql(settle)}`,
+    `not exists (select from hq_export.settle p where p.dataset = ${dataset.number} and p.key = ${key})`,
+    ...filters,
+  ]
+  return `insert into hq_export.settle_${table} (due_at, dataset, key)
+select greatest(pg_catalog.clock_timestamp(), ${createdAt}) + ${delaySql(settle)}, ${dataset.number}, ${key}
+from ${tableSql(bound.table)} r
+where ${conditions.join(' and ')}`
+}
+
+const CURRENT = `select pg_catalog.pg_sequence_last_value('hq_export.current_settle')::int as current`
+const NOTED = `update hq_export.binding set noting_since = null where dataset = $1`
+
+/**
+ * Puts rows that were written shortly before their dataset was bound on the settle list, for their children may still come. After the installation,
+ * whose triggers note every later row: the scan grows with the table and must hold up no writer. What is interrupted is done by the next `bind`.
+ * @returns true if there was something to do.
+ */
+export async function noteRecentRows(client: pg.ClientBase, binding: Binding): Promise<boolean> {
+  const waiting = (await readBoundBefore(client)).filter(({ notingSince }) => notingSince !== null)
+  for (const { dataset, notingSince } of waiting) {
+    const bound = binding.datasets.find((candidate) => candidate.dataset === dataset)
+    await client.query('begin isolation level read committed')
+    try {
+      if (bound?.settle !== undefined) {
+        const { rows } = await client.query<{ current: number }>(CURRENT)
+        const note = noteStatement(bound, bound.settle, rows[0]?.current ?? 0)
+        await client.query(note, [notingSince])
+      }
+      await client.query(NOTED, [dataset])
+      await client.query('commit')
+    } catch (error) {
+      await client.query('rollback')
+      throw error
+    }
+  }
+  return waiting.length > 0
 }

@@ -1,5 +1,6 @@
 import pg from 'pg'
 import { dxMigrations } from '../migrations.ts'
+import { noteRecentRows } from './begin-settling.ts'
 import { BindingError } from './binding-error.ts'
 import type { Binding } from './binding-schema.ts'
 import { completeHistories, readBoundBefore } from './bound-before.ts'
@@ -12,6 +13,7 @@ import { isInstalled, readInstalled } from './installed.ts'
 import { loadBinding } from './load-binding.ts'
 import { type Patience, patiently } from './patience.ts'
 import { refuseVirtualColumns } from './refuse-virtual-columns.ts'
+import { findTemporaryFileLimit } from './temporary-files.ts'
 
 /** What `bind` found or did. */
 export interface BindSummary {
@@ -21,10 +23,23 @@ export interface BindSummary {
   readonly datasets: readonly string[]
   /** False when exactly this was installed already. */
   readonly changed: boolean
+  /** What the server limits for writers of bound tables, and what to do about it. */
+  readonly remarks: readonly string[]
 }
 
-function summary(binding: Binding, sql: GeneratedSql, changed: boolean): BindSummary {
-  return { binding: binding.name, datasets: sql.views.map(({ name }) => name), changed }
+async function summary(
+  client: pg.ClientBase,
+  binding: Binding,
+  sql: GeneratedSql,
+  changed: boolean,
+): Promise<BindSummary> {
+  const limit = await findTemporaryFileLimit(client)
+  return {
+    binding: binding.name,
+    datasets: sql.views.map(({ name }) => name),
+    changed,
+    remarks: limit === undefined ? [] : [`${limit.found}; ${limit.todo}`],
+  }
 }
 
 async function bindOn(
@@ -43,7 +58,7 @@ async function bindOn(
     isInstalled(neededSql(sql, complete), await readInstalled(client)) &&
     (await inspectFunctions(client, sql, sources)).faults.length === 0
   )
-    return summary(binding, sql, false)
+    return summary(client, binding, sql, await noteRecentRows(client, binding))
   const refused = await checkExpressions(client, binding)
   if (refused.length > 0)
     throw new BindingError(
@@ -52,12 +67,14 @@ async function bindOn(
     )
   await refuseVirtualColumns(client, binding, sources)
   await patiently(options, (locking) => install(client, { binding, sources, sql, ...locking }))
-  return summary(binding, sql, true)
+  await noteRecentRows(client, binding)
+  return summary(client, binding, sql, true)
 }
 
 /**
  * Installs a binding on data-engine-x: projection views, capture triggers, and the record of both. Idempotent: where exactly
- * this is installed, nothing is touched. An upgrade replaces everything in one transaction, never without triggers.
+ * this is installed, nothing is touched. An upgrade replaces everything in one transaction, never without triggers. What grows with the tables
+ * comes in a second one, which locks nothing that writers need; where that was interrupted, the next call makes up for it.
  * @param databaseUrl data-engine-x, as a role that may create triggers on the bound tables.
  * @param nameOrFile a binding that ships (`reference`), or the path of a JSON file.
  * @throws {BindingError} with every problem of the binding; nothing is installed then.

@@ -11,12 +11,15 @@ export interface BoundBefore {
   readonly capturedSince: string
   /** Since when every version of its entities is exported; null while triggers keep those that are replaced. */
   readonly historyCompleteAt: string | null
+  /** When it began to settle, while rows from shortly before are not on the settle list yet. */
+  readonly notingSince: string | null
 }
 
 const BOUND_BEFORE = /* sql */ `
 select b.dataset, b.source_table as "table", pg_catalog.jsonb_exists(b.definition, 'settle') as settles,
        pg_catalog.jsonb_exists(b.definition, 'snapshot') as "hasSnapshots",
-       b.captured_since::text as "capturedSince", b.history_complete_at::text as "historyCompleteAt"
+       b.captured_since::text as "capturedSince", b.history_complete_at::text as "historyCompleteAt",
+       b.noting_since::text as "notingSince"
 from hq_export.binding b`
 
 /** Reads what is bound now. */

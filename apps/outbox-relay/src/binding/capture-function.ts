@@ -78,8 +78,9 @@ function disabledGuard(number: number, event: CaptureEvent, rows: RawRows): stri
  * A trigger function around `capture`, a plpgsql statement list.
  *
  * A capture never fails the write: on any error the raw rows go to the outbox with the SQLSTATE, and if that
- * fails too a bare marker that rows are missing. Only when not even the outbox can be written is there
- * nothing left but a warning in the server's log.
+ * fails too a bare marker that rows are missing. Where not even that can be written, the server's locks or memory have run out, or the outbox is
+ * gone: what is left may need neither a transaction id nor a catalog. It counts a sequence, which the relay turns into a gap; if that fails, the
+ * session remembers it in a setting, until its next capture (see hq_export.ring). The warning in the server's log names no value.
  *
  * Order inside: insert first, then ring (see hq_export.ring). A failed capture rings like any other; a doorbell that fails costs
  * no row.
@@ -126,9 +127,14 @@ exception when others then
     ${insertRaw(dataset, isDeleted, rows)}
   exception when others then
     begin
-      insert into hq_export.outbox_0 (dataset, deleted, sqlstate) values (${number}, ${isDeleted}, v_sqlstate);
+      ${insertIntoCurrent((table) => `insert into ${table} (dataset, deleted, sqlstate) values (${number}, ${isDeleted}, v_sqlstate)`)}
     exception when others then
-      raise warning 'hq_export: % of % was not captured: % (%)', tg_op, tg_relid::regclass, sqlerrm, sqlstate;
+      begin
+        perform nextval('hq_export.lost');
+      exception when others then
+        perform set_config('hq_export.lost', 'on', false);
+      end;
+      raise warning 'hq_export: % of %.% was not captured: SQLSTATE %', tg_op, tg_table_schema, tg_table_name, v_sqlstate;
     end;
   end;
   begin

@@ -21,7 +21,7 @@ function captureGrants(owner: string): string[] {
     `grant select, insert on hq_export.late_child, hq_export.assigned_sequence, hq_export.captured_from to ${role}`,
     `grant select on hq_export.settle, hq_export.settled, hq_export.binding to ${role}`,
     `grant usage on sequence hq_export.outbox_seq, hq_export.apart_sequence, hq_export.filtered_1, hq_export.filtered_2, hq_export.filtered_3,
-      hq_export.filtered_4 to ${role}`,
+      hq_export.filtered_4, hq_export.unrung, hq_export.lost to ${role}`,
     `grant select on sequence hq_export.current_outbox, hq_export.doorbell, hq_export.current_settle,
       hq_export.settle_horizon to ${role}`,
     `grant execute on function hq_export.ring(), hq_export.current_traceparent(),

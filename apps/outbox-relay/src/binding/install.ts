@@ -74,10 +74,28 @@ async function beginHistories(
   for (const bound of datasets) {
     if (bound.snapshot === undefined || keptOf(before, bound)?.hasSnapshots) continue
     await client.query(FORGET_FIRST_CHANGES, [datasetByName(bound.dataset).number])
+    if (await isEmpty(client, bound.dataset)) complete.add(bound.dataset)
+  }
+}
+
+/** Writers wait meanwhile. What takes longer, because no row or none of the first is under contract, counts as not empty. */
+const LOOK_MS = 50
+const QUERY_CANCELED = '57014'
+
+async function isEmpty(client: pg.ClientBase, dataset: string): Promise<boolean> {
+  await client.query('savepoint looking')
+  try {
+    await client.query(`set local statement_timeout = ${LOOK_MS}`)
     const { rows } = await client.query<{ found: boolean }>(
-      `select exists (select from ${viewName(bound.dataset)}) as found`,
+      `select exists (select from ${viewName(dataset)}) as found`,
     )
-    if (rows[0]?.found === false) complete.add(bound.dataset)
+    return rows[0]?.found === false
+  } catch (error) {
+    if ((error as pg.DatabaseError).code !== QUERY_CANCELED) throw error
+    return false
+  } finally {
+    // The time-out with it.
+    await client.query('rollback to savepoint looking')
   }
 }
 
@@ -86,6 +104,7 @@ async function recordBinding(
   installation: Installation,
   before: readonly BoundBefore[],
   complete: ReadonlySet<string>,
+  begun: ReadonlySet<string>,
 ): Promise<void> {
   const { binding, sql } = installation
   const snapshotSources = binding.datasets.filter(({ snapshot }) => snapshot !== undefined)
@@ -107,8 +126,9 @@ async function recordBinding(
   for (const [dataset, table, definition] of rows) {
     const kept = keptOf(before, { dataset, table })
     await client.query(
-      `insert into hq_export.binding (number, dataset, name, source_table, fingerprint, definition, captured_since, history_complete_at)
-       select $1, $2, $3, $4, $5, $6, coalesce($7::timestamptz, now), case when $8 then coalesce($9::timestamptz, now) end
+      `insert into hq_export.binding (number, dataset, name, source_table, fingerprint, definition, captured_since, history_complete_at, noting_since)
+       select $1, $2, $3, $4, $5, $6, coalesce($7::timestamptz, now), case when $8 then coalesce($9::timestamptz, now) end,
+         case when $10 then now else $11::timestamptz end
        from pg_catalog.clock_timestamp() now`,
       [
         datasetByName(dataset).number,
@@ -120,6 +140,8 @@ async function recordBinding(
         kept?.capturedSince ?? null,
         complete.has(dataset),
         kept?.historyCompleteAt ?? null,
+        begun.has(dataset),
+        kept?.notingSince ?? null,
       ],
     )
   }
@@ -175,12 +197,12 @@ export async function install(client: pg.ClientBase, installation: Installation)
       await client.query(`drop function ${name}()`)
     for (const grant of grants.after) await client.query(grant)
     const settling = before.filter(({ settles }) => settles)
-    await beginSettling(
+    const begun = await beginSettling(
       client,
       binding,
       settling.map(({ dataset }) => dataset),
     )
-    await recordBinding(client, installation, before, complete)
+    await recordBinding(client, installation, before, complete, begun)
     await client.query('commit')
   } catch (error) {
     await client.query('rollback')

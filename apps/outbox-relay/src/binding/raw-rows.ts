@@ -19,6 +19,9 @@ export function rawNumber({ number }: Dataset, { kind }: RawRows): number {
   return kind === 'versions' ? SNAPSHOTS : number
 }
 
+/** Table that fires, quoted. Not `tg_relid::regclass`: that looks into the catalog, under a lock. */
+const TABLE = `quote_ident(tg_table_schema) || '.' || quote_ident(tg_table_name)`
+
 /** JSON text of a version that could not be projected: its dataset, its exported version (null where that is not known), its row. */
 function rawVersion(dataset: string, version: string, row: string): string {
   return `json_build_object('dataset', '${dataset}', 'version', ${version}, 'row', row_to_json(${row}))::text`
@@ -43,13 +46,13 @@ export function insertRaw(dataset: Dataset, isDeleted: boolean, rows: RawRows): 
         ${current}) using v_sqlstate, row_to_json(${rows.record})::text;`
     case 'table':
       return `execute format('${insert} select ${values}, row_to_json(r)::text from only %s r',
-        ${current}, tg_relid::regclass) using v_sqlstate;`
+        ${current}, ${TABLE}) using v_sqlstate;`
     case 'versions':
       return rows.of === 'old'
         ? `execute format('${insert} values (${values}, $2)',
         ${current}) using v_sqlstate, ${rawVersion(name, `${VERSION}::text`, 'old')};`
         : `execute format($raw$${insert} select ${values}, ${rawVersion(name, 'null', 'r')} from only %s r$raw$,
-        ${current}, tg_relid::regclass) using v_sqlstate;`
+        ${current}, ${TABLE}) using v_sqlstate;`
     case 'none':
       return `insert into hq_export.capture_gap (dataset, operation) values (${number}, 'late');`
   }

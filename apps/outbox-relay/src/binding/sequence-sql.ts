@@ -26,10 +26,39 @@ export function sequenceSql(
   ))`
 }
 
-/** Groups of one statement that are guarded; each takes a place in the server's lock table. */
-const MAX_GUARDED_GROUPS = 64
+/** Groups that one transaction locks one by one; each takes two places in the server's lock table. */
+const MAX_GUARDED_GROUPS = 16
+/** Beyond that it locks shares of all groups, by their hash: at most so many, a power of two. */
+const SHARES = 32
+/** Setting of the transaction: hashes of the groups that it has locked. A session may write what it likes there; only its own numbers depend on it. */
+const GUARDED = 'hq_export.guarded_groups'
+const GROUP_LOCKS = `hashtext('hq_export.sequence')`
+const SHARE_LOCKS = `hashtext('hq_export.sequences')`
 /** Start of hq_export.apart_sequence. */
 const FIRST_APART = 1_000_000_000
+
+/**
+ * plpgsql that finds out in which groups of its statement this transaction is alone, as `v_alone`: hashes of groups, cut to `v_bits`.
+ *
+ * It takes an advisory lock for each group and, shared, the one of the share to which the group belongs. After a few groups it takes the locks of
+ * shares for itself instead, and is then alone in all of their groups: a transaction never takes more places in the lock table than these, however
+ * many groups it adds to. Nobody ever waits.
+ */
+function findAlone(hash: string): string {
+  const share = `& ${SHARES - 1}`
+  return `    v_groups := array(select distinct ${hash} from n r limit ${MAX_GUARDED_GROUPS + 1});
+    v_guarded := array(select unnest(string_to_array(current_setting('${GUARDED}', true), ',')) union select unnest(v_groups)::text);
+    if cardinality(v_guarded) <= ${MAX_GUARDED_GROUPS} then
+      perform set_config('${GUARDED}', array_to_string(v_guarded, ','), true);
+      v_alone := array(select g from unnest(v_groups) g
+        where pg_try_advisory_xact_lock_shared(${SHARE_LOCKS}, g ${share}) and pg_try_advisory_xact_lock(${GROUP_LOCKS}, g));
+    else
+      v_bits := ${SHARES - 1};
+      v_alone := array(select s.share from (select distinct ${hash} ${share} as share from n r) s
+        where pg_try_advisory_xact_lock(${SHARE_LOCKS}, s.share));
+    end if;
+`
+}
 
 /**
  * Statements of an insert's capture, before it reads the rows: where a group had rows before this statement, the new ones take the
@@ -45,21 +74,24 @@ export function assignSequences(bound: BoundDataset): string {
   const { number } = datasetByName(bound.dataset)
   const table = tableSql(bound.table)
   const partition = columnsOf('r', sequence.partitionBy)
+  const hash = `hashtext(row(${partition})::text)`
   const sameGroup = (alias: string): string =>
     `(${columnsOf('t', sequence.partitionBy)}) = (${columnsOf(alias, sequence.partitionBy)})`
   return `  declare
-    v_is_alone boolean;
+    v_groups integer[];
+    v_guarded text[];
+    v_bits integer := -1;
+    v_alone integer[];
   begin
-    select coalesce(bool_and(pg_try_advisory_xact_lock(hashtext('hq_export.sequence'), hashtext(g.name))), true) into v_is_alone
-    from (select distinct row(${partition})::text as name from n r limit ${MAX_GUARDED_GROUPS}) g;
-    insert into hq_export.assigned_sequence (dataset, key, sequence)
+${findAlone(hash)}    insert into hq_export.assigned_sequence (dataset, key, sequence)
     select ${number}, x.key, case
-      when v_is_alone and coalesce(m.highest < ${FIRST_APART}, true)
+      when x.is_alone and coalesce(m.highest < ${FIRST_APART}, true)
       then x.place + greatest(x.total - x.added, m.highest) else nextval('hq_export.apart_sequence') end
     from (
       select ${keyOf(bound, 'r')} as key, ${partition}, count(*) over (partition by ${partition}) as added,
         row_number() over (partition by ${partition} order by ${columnsOf('r', sequence.orderBy)}) as place,
-        (select count(*) from ${table} t where ${sameGroup('r')}) as total
+        (select count(*) from ${table} t where ${sameGroup('r')}) as total,
+        ${hash} & v_bits = any (v_alone) as is_alone
       from n r
     ) x
     cross join lateral (
@@ -67,7 +99,7 @@ export function assignSequences(bound: BoundDataset): string {
       join hq_export.assigned_sequence q on q.dataset = ${number} and q.key = ${keyOf(bound, 't')}
       where x.total > x.added and ${sameGroup('x')}
     ) m
-    where x.total > x.added or not v_is_alone;
+    where x.total > x.added or not x.is_alone;
   end;
 `
 }

@@ -24,6 +24,8 @@ import { relaySession } from './relay-session.ts'
 import { server } from './server.ts'
 import { settleList } from './settle-list.ts'
 import { sources } from './sources.ts'
+import { standbys } from './standbys.ts'
+import { temporaryFiles } from './temporary-files.ts'
 import { triggers } from './triggers.ts'
 import { virtualColumns } from './virtual-columns.ts'
 
@@ -41,6 +43,8 @@ export const CHECKS: readonly Check[] = [
   durability,
   doorbell,
   notificationQueue,
+  temporaryFiles,
+  standbys,
   sources,
   expressions,
   generatedSql,

@@ -1,13 +1,22 @@
+import { readBoundBefore } from '../binding/bound-before.ts'
 import { readSettling } from '../status/read-settling.ts'
 import { type Check, fail, ok, warn } from './finding.ts'
 
 const WARN_SECONDS = 60
 const FAIL_SECONDS = 900
 
-/** Rows of the settle list leave when they are due. */
+/** Rows that settle are on the settle list, and leave it when they are due. */
 export const settleList: Check = {
   name: 'settle-list',
-  async examine({ relay }) {
+  async examine({ login, relay, bound }) {
+    const unnoted = (await readBoundBefore(login)).filter(({ notingSince }) => notingSince !== null)
+    if (unnoted.length > 0) {
+      const names = unnoted.map(({ dataset }) => dataset).join(', ')
+      return warn(
+        `${names}: bind was interrupted before rows of the last moments before it were on the list: they are not exported`,
+        `run, as the role that binds: ${(await bound())?.bindCommand}`,
+      )
+    }
     const settling = await readSettling(await relay())
     const rows = settling.reduce((sum, { settling_rows }) => sum + settling_rows, 0)
     const overdue = Math.max(0, ...settling.map(({ overdue_s }) => overdue_s ?? 0))

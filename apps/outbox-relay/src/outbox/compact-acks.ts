@@ -16,15 +16,18 @@ begin
   insert into hq_export.ack select v_newest.*;
 end $$`
 
-const COUNT = /* sql */ `select count(*)::int as count from (select from hq_export.ack limit 1000) a`
+const SIZE = /* sql */ `select pg_catalog.pg_relation_size('hq_export.ack')::int as bytes`
 
-/** Rows of `hq_export.ack` that are left alone. */
-const KEPT_ACKS = 1000
+/** Size of `hq_export.ack` that is left alone: a hundred thousand acks, of which heartbeats alone make three thousand a day. */
+const KEPT_BYTES = 8 * 1024 * 1024
 
-/** Empties the table of acks, but for the newest, once it has grown. */
-export async function compactAcks(client: pg.ClientBase): Promise<void> {
-  const { rows } = await client.query<{ count: number }>(COUNT)
-  if ((rows[0]?.count ?? 0) < KEPT_ACKS) return
+/** Empties the table of acks, but for the newest, once it has grown beyond `keptBytes`. */
+export async function compactAcks(
+  client: pg.ClientBase,
+  keptBytes: number = KEPT_BYTES,
+): Promise<void> {
+  const { rows } = await client.query<{ bytes: number }>(SIZE)
+  if ((rows[0]?.bytes ?? 0) <= keptBytes) return
   try {
     await client.query(COMPACT)
   } catch (error) {

@@ -24,6 +24,11 @@ where l.locktype = 'relation' and l.mode = 'RowExclusiveLock' and l.granted
   and l.relation in ('hq_export.outbox_0'::regclass, 'hq_export.outbox_1'::regclass, 'hq_export.outbox_2'::regclass,
                      'hq_export.settle_0'::regclass, 'hq_export.settle_1'::regclass)`
 
+// Two sequences, read without MVCC: no row of the outbox, no snapshot that is kept, nothing that could wait.
+const LOOK = /* sql */ `
+select pg_catalog.pg_sequence_last_value('hq_export.unrung')::text as unrung,
+       pg_catalog.pg_sequence_last_value('hq_export.lost') > 0 as "hasLosses"`
+
 const CAN_RING = /* sql */ `
 select pg_catalog.current_setting('max_prepared_transactions') = '0' as can_ring`
 
@@ -47,6 +52,21 @@ export async function disarm(client: pg.ClientBase): Promise<void> {
 export async function openWriters(client: pg.ClientBase): Promise<ReadonlySet<string>> {
   const { rows } = await client.query<{ writer: string }>({ name: 'open-writers', text: WRITERS })
   return new Set(rows.map(({ writer }) => writer))
+}
+
+/** What a look at the sequences tells. */
+export interface Look {
+  /** Captures so far that found the relay asleep and did not ring, see `hq_export.ring`. */
+  readonly unrung: string
+  /** True where captures failed without a trace in the outbox. */
+  readonly hasLosses: boolean
+}
+
+/** Looks for what nobody rang for; costs next to nothing. */
+export async function look(client: pg.ClientBase): Promise<Look> {
+  const { rows } = await client.query<Look>({ name: 'doorbell-look', text: LOOK })
+  if (rows[0] === undefined) throw new Error('a sequence has a value')
+  return rows[0]
 }
 
 /** False where triggers never ring, because NOTIFY would make PREPARE TRANSACTION fail: poll instead. */

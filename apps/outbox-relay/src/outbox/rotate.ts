@@ -1,10 +1,14 @@
 import type pg from 'pg'
 import type { Ack } from './ack.ts'
 
-/** How often the outbox may turn: TRUNCATE stalls a standby's replay behind its readers. */
+/** How often the outbox may turn: TRUNCATE stalls a standby's replay behind its readers, or cancels them. */
 export const ROTATION_PERIOD_MS = 30_000
 
 const TABLE_COUNT = 3
+/** Turns that empty every table. */
+export const TURNS_TO_EMPTY = TABLE_COUNT
+/** Bytes that may stay where nothing but heartbeats is written: some weeks of them. */
+const RESTING_BYTES = 8 * 1024 * 1024
 
 // SQLSTATE 55P03: somebody (pg_dump, a prepared transaction, a writer) holds the table. The next period tries again.
 const LOCK_NOT_AVAILABLE = '55P03'
@@ -15,16 +19,23 @@ select pg_catalog.pg_sequence_last_value('hq_export.current_outbox')::int as cur
        exists (select from hq_export.outbox_1) as used_1,
        exists (select from hq_export.outbox_2) as used_2`
 
+const SIZE = /* sql */ `
+select pg_catalog.sum(pg_catalog.pg_total_relation_size(t))::float8 as bytes
+from pg_catalog.unnest(array['hq_export.outbox_0', 'hq_export.outbox_1', 'hq_export.outbox_2']::pg_catalog.regclass[]) t`
+
 const SWITCH = /* sql */ `select pg_catalog.setval('hq_export.current_outbox', $1)`
 
 function truncateStatements(table: number) {
   return {
     lock: /* sql */ `lock table hq_export.outbox_${table} in access exclusive mode nowait`,
-    // Under the lock nobody can be writing, so what a new statement sees is all there is; a row that is hidden from it is an error (SEES_ALL).
+    // Under the lock nobody can be writing, so what a new statement sees is all there is, and a row that is hidden from it is an error (SEES_ALL). What is not visible in a snapshot began after it or was
+    // open then: look-ups in the index, which take no longer for a large table.
     unsettled: /* sql */ `
-      select exists (
-        select from hq_export.outbox_${table} where not pg_catalog.pg_visible_in_snapshot(xid, $1::pg_snapshot)
-      ) as found`,
+      select exists (select from hq_export.outbox_${table} where xid >= pg_catalog.pg_snapshot_xmax($1::pg_snapshot))
+        or exists (
+          select from pg_catalog.pg_snapshot_xip($1::pg_snapshot) x
+          cross join lateral (select from hq_export.outbox_${table} o where o.xid = x limit 1) o
+        ) as found`,
     truncate: /* sql */ `truncate hq_export.outbox_${table}`,
   }
 }
@@ -73,4 +84,10 @@ export async function rotate(client: pg.ClientBase, ack: Ack): Promise<boolean> 
   if (used[oldest] && !(await truncateIfSettled(client, oldest, ack))) return false
   await client.query(SWITCH, [oldest])
   return true
+}
+
+/** True where the outbox is worth turning, although nothing but heartbeats was written lately. */
+export async function isLarge(client: pg.ClientBase): Promise<boolean> {
+  const { rows } = await client.query<{ bytes: number }>(SIZE)
+  return (rows[0]?.bytes ?? 0) > RESTING_BYTES
 }

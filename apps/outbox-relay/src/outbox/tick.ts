@@ -7,11 +7,11 @@ const TAKE_TICK = /* sql */ `
 select pg_catalog.pg_current_snapshot()::text as snapshot,
        pg_catalog.pg_current_wal_insert_lsn() <= pg_catalog.pg_current_wal_flush_lsn() as durable`
 
-// Commits something that is nothing. With synchronous_commit = on this returns when the WAL up to here is on disk, and
-// with it every commit that the tick's snapshot shows, also the ones made with synchronous_commit = off.
+// Commits something that is nothing. With synchronous_commit = local this returns when the WAL up to here is on disk, and
+// with it every commit that the tick's snapshot shows, also the ones made with synchronous_commit = off. A standby is not waited for.
 const FORCE_FLUSH = /* sql */ `
 begin;
-set local synchronous_commit = on;
+set local synchronous_commit = local;
 select pg_catalog.pg_logical_emit_message(true, 'hq_export', '');
 commit;`
 

@@ -9,8 +9,9 @@ select pg_catalog.pg_sequence_last_value('hq_export.current_settle')::int as cur
 
 /**
  * Turns the two tables of the settle list: empties the one that writers do not fill, then lets them fill it. Truncated only if every
- * key in it is settled by the newest mark, proven under ACCESS EXCLUSIVE that is not waited for: a writer that read the old number, or a
- * reader of the view, holds a lock and ends the attempt.
+ * key in it is settled by the newest mark, proven under SHARE: whoever writes there read the old number, an instant ago. Captures read the list too, and must
+ * not wait for the proof, which takes as long as the table is large; so ACCESS EXCLUSIVE comes after it. Neither lock is waited for: a writer, or a
+ * reader of the view, holds one and ends the attempt.
  *
  * TRUNCATE is seen by old snapshots too. A transaction that has read a view holds a lock that stops it; one that reads a view for the
  * first time under a snapshot of minutes ago may find a row whose key was pending then. Views are read in READ COMMITTED.
@@ -23,7 +24,7 @@ export async function rotateSettleList(client: pg.ClientBase): Promise<boolean> 
   await client.query('begin')
   try {
     await client.query('set local synchronous_commit = local')
-    await client.query(`lock table hq_export.settle_${other} in access exclusive mode nowait`)
+    await client.query(`lock table hq_export.settle_${other} in share mode nowait`)
     const { rows: unsettled } = await client.query<{ found: boolean }>(
       `select exists (
          select from hq_export.settle_${other} p
@@ -31,7 +32,10 @@ export async function rotateSettleList(client: pg.ClientBase): Promise<boolean> 
        ) as found`,
     )
     const isSettled = unsettled[0]?.found === false
-    if (isSettled) await client.query(`truncate hq_export.settle_${other}`)
+    if (isSettled) {
+      await client.query(`lock table hq_export.settle_${other} in access exclusive mode nowait`)
+      await client.query(`truncate hq_export.settle_${other}`)
+    }
     await client.query('commit')
     if (isSettled)
       await client.query(`select pg_catalog.setval('hq_export.current_settle', $1)`, [other])

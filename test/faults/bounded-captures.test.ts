@@ -1,0 +1,142 @@
+import type { EmbeddedCluster } from '@hq-export/demo/embedded-cluster.ts'
+import { bind } from '@hq-export/outbox-relay/binding/bind.ts'
+import { dxMigrations } from '@hq-export/outbox-relay/migrations.ts'
+import { noteLosses } from '@hq-export/outbox-relay/outbox/note-losses.ts'
+import pg from 'pg'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { createOwnDatabase, type TestDatabase } from '../support/databases.ts'
+import { installLiveShape } from '../support/live-shape/install-live-shape.ts'
+import { insertAttempts, insertLiveOrg, insertLiveRun } from '../support/live-shape/live-rows.ts'
+import { startOwnServer } from '../support/own-server.ts'
+import { waitFor } from '../support/wait-for.ts'
+
+/** A small lock table, which is soon full. */
+const SETTINGS = { max_connections: '20' }
+
+let server: { readonly cluster: EmbeddedCluster } & AsyncDisposable
+let database: TestDatabase
+let writer: pg.Client
+let orgId: string
+
+beforeAll(async () => {
+  server = await startOwnServer('dx-bounded', SETTINGS)
+  database = await createOwnDatabase(server.cluster.url(), async (url) => {
+    const owner = new pg.Client({ connectionString: url })
+    await owner.connect()
+    await installLiveShape(owner)
+    await owner.end()
+    await dxMigrations.apply(url)
+    await bind(url, 'data-engine-x')
+  })
+  writer = await database.connect()
+  orgId = await insertLiveOrg(writer)
+})
+
+afterAll(async () => {
+  await database[Symbol.asyncDispose]()
+  await server[Symbol.asyncDispose]()
+})
+
+const RUN_BY_RUN = `
+do $$
+begin
+  for i in 1..%N loop
+    insert into ops.operation_runs (run_id, org_id, role, auth_method, operation_id, entity_type, status, input_payload)
+    values (md5('%P' || i)::uuid, '%O', 'org_admin', 'api_key', 'company.enrich.profile', 'company', 'found', '{}');
+    insert into ops.operation_attempts (run_id, provider, action, status) values (md5('%P' || i)::uuid, 'prospeo', 'enrich', 'found');
+  end loop;
+end $$`
+
+async function insertRunByRun(client: pg.Client, prefix: string, runs: number): Promise<void> {
+  await client.query(
+    RUN_BY_RUN.replaceAll('%N', String(runs)).replaceAll('%P', prefix).replaceAll('%O', orgId),
+  )
+}
+
+async function captured(): Promise<{ sqlstate: string | null; rows: number }[]> {
+  const { rows } = await writer.query<{ sqlstate: string | null; rows: number }>(
+    `select sqlstate, count(*)::int as rows from hq_export.outbox_0 where dataset = 2 group by 1 order by 1`,
+  )
+  return rows
+}
+
+test('I5: one transaction that adds attempts to 3,000 runs takes a few locks, and captures every one', async () => {
+  const other = await database.connect()
+  await writer.query('truncate hq_export.outbox_0')
+  await writer.query('begin')
+  await insertRunByRun(writer, 'many', 3000)
+  const { rows } = await other.query<{ locks: number }>(
+    `select count(*)::int as locks from pg_locks where locktype = 'advisory'`,
+  )
+  expect(rows[0]?.locks).toBeLessThan(70)
+  const runId = await insertLiveRun(other, orgId)
+  await insertAttempts(other, runId, [{}])
+  await writer.query('commit')
+  expect(await captured()).toEqual([{ sqlstate: null, rows: 3001 }])
+})
+
+async function lost(): Promise<number> {
+  const { rows } = await writer.query<{ lost: number }>(
+    `select pg_sequence_last_value('hq_export.lost')::int as lost`,
+  )
+  return rows[0]?.lost ?? Number.NaN
+}
+
+/** Fills the server's lock table from another session, as an application does that takes advisory locks without bound. */
+async function exhaustLocks(): Promise<pg.Client> {
+  const greedy = await database.connect()
+  await greedy.query(`
+    do $$ begin
+      for i in 1..1000000 loop perform pg_advisory_lock(7, i); end loop;
+    exception when out_of_memory then null;
+    end $$`)
+  return greedy
+}
+
+test('I1, I5: with the lock table of the server full, what commits is captured or known to be missing', async () => {
+  await writer.query('truncate hq_export.outbox_0')
+  const runId = await insertLiveRun(writer, orgId)
+  await writer.query('begin')
+  await insertAttempts(writer, runId, [{}])
+  const greedy = await exhaustLocks()
+  await insertAttempts(writer, runId, [{}])
+  await insertAttempts(writer, runId, [{}])
+  await writer.query('commit')
+  await greedy.end()
+  await waitFor('the locks to be free', async () => {
+    const { rows } = await writer.query("select from pg_locks where locktype = 'advisory'")
+    return rows.length === 0
+  })
+  const attempts = await writer.query('select from ops.operation_attempts where run_id = $1', [
+    runId,
+  ])
+  expect(attempts.rowCount).toBe(3)
+  const rows = (await captured()).reduce((sum, found) => sum + found.rows, 0)
+  expect(rows + (await lost())).toBe(3)
+  await noteLosses(writer)
+  const { rows: gaps } = await writer.query(
+    'select distinct operation, role = session_user as "isOurs" from hq_export.capture_gap',
+  )
+  expect(gaps).toEqual(rows === 3 ? [] : [{ operation: 'lost', isOurs: true }])
+  expect(await lost()).toBe(0)
+})
+
+/** Milliseconds for `total` inserts, so many in one message of the client. */
+async function insertMs(total: number, perMessage: number): Promise<number> {
+  const insert = `insert into entities.company_entities (org_id, entity_id, canonical_name) values ('${orgId}', gen_random_uuid(), 'Acme');\n`
+  const begin = performance.now()
+  await writer.query('begin')
+  for (let done = 0; done < total; done += perMessage) await writer.query(insert.repeat(perMessage))
+  await writer.query('rollback')
+  return performance.now() - begin
+}
+
+test('I5: a statement costs the same, however many stand in one message', async () => {
+  await insertMs(100, 10)
+  const ratios = []
+  for (let round = 0; round < 3; round++) {
+    const few = await insertMs(2000, 10)
+    ratios.push((await insertMs(2000, 2000)) / few)
+  }
+  expect(Math.min(...ratios)).toBeLessThan(2)
+})
