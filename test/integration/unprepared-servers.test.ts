@@ -128,8 +128,6 @@ describe('what cannot be connected to', () => {
       const runs = [
         runApp('outbox-relay', ['status'], env),
         runApp('outbox-relay', ['doctor'], env),
-        runApp('outbox-relay', ['migrate'], env),
-        runApp('hq-ingest', ['migrate'], env),
         runApp('hq-ingest', ['status'], env),
         runApp('hq-ingest', ['quarantine', 'list'], env),
       ]
