@@ -153,6 +153,27 @@ test('a row that stands under the snapshot_id of another org’s version gives w
   expect(await stands()).toEqual([{ org_id: FOREIGN, payload: '{"amount": 1.10}' }])
 })
 
+test('owners and others that come at the same moment: every owner’s row stands, and every other is kept', async () => {
+  const truths = Array.from({ length: 40 }, () => snapshot({ org_id: FOREIGN }))
+  const squats = truths.map(({ snapshot_id }) => snapshot({ org_id: OWN, snapshot_id }))
+  const batches = [truths, squats, truths.toReversed(), squats.toReversed()]
+  const senders = [other, {}, other, {}]
+  const answers = await Promise.all(
+    batches.map((rows, turn) =>
+      deliver(gateway.url, buildEnvelope(SNAPSHOTS, rows), { ...senders[turn], id: randomUUID() }),
+    ),
+  )
+  for (const turn of [0, 2]) expect(answers[turn]?.counts.quarantined).toBe(0)
+  expect(await rowsOf(`select org_id, count(*)::int from hq.${SNAPSHOTS} group by 1`)).toEqual([
+    { org_id: FOREIGN, count: 40 },
+  ])
+  expect(
+    await rowsOf(
+      'select org_id, count(distinct key)::int as keys from ingest.quarantine group by 1',
+    ),
+  ).toEqual([{ org_id: OWN, keys: 40 }])
+})
+
 test('keys of one source that write for different orgs take no ids and no answers from one another', async () => {
   const id = 'batch-1'
   const first = buildEnvelope(RUNS, [buildRow(RUNS, { org_id: OWN })])

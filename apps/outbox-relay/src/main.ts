@@ -1,6 +1,9 @@
 import '@hq-export/program/keep-heap-small.ts'
 
-import { UnusableDatabaseError } from '@hq-export/program/explain-connect-error.ts'
+import {
+  explainConnectError,
+  UnusableDatabaseError,
+} from '@hq-export/program/explain-connect-error.ts'
 import { MigrationStateError } from '@hq-export/program/migrations.ts'
 import { onReaderGone } from '@hq-export/program/on-reader-gone.ts'
 import { ConfigError } from '@hq-export/program/settings.ts'
@@ -20,6 +23,7 @@ import { dxMigrations } from './migrations.ts'
 import { printFindings, printJson, printStatus } from './print.ts'
 import { runRelay } from './run-relay.ts'
 import { readStatus } from './status.ts'
+import { DATA_ENGINE_X } from './why-not-connected.ts'
 
 /** Exit status (design 3): good, found something wrong, could not tell or bad usage. */
 const GOOD = 0
@@ -173,7 +177,10 @@ try {
       error instanceof UnusableDatabaseError
     const { code, message } = error as { code?: string; message?: string }
     const hint = code === 'EADDRINUSE' ? '; set RELAY_METRICS_PORT' : ''
-    const text = isExpected ? message : `${code ?? 'error'}: ${message}${hint}`
+    // Of migrate, which connects by itself. Of a statement two codes say something else.
+    const isOfStatement = code === '42501' || code === '22023' || code === 'EADDRINUSE'
+    const why = isExpected || isOfStatement ? undefined : explainConnectError(error, DATA_ENGINE_X)
+    const text = why ?? (isExpected ? message : `${code ?? 'error'}: ${message}${hint}`)
     process.stderr.write(`relay: ${text}\n`)
     process.exitCode = UNKNOWN
   }

@@ -3,7 +3,7 @@ import type { GeneratedSql } from './generate.ts'
 import type { SourceTable } from './source-table.ts'
 
 const FUNCTIONS = /* sql */ `
-select pg_catalog.format('hq_export.%I', p.proname) as name, o.rolname as owner, p.prosecdef as is_definer,
+select 'hq_export.' || p.proname as name, o.rolname as owner, p.prosecdef as is_definer,
        exists (
          select from pg_catalog.unnest(p.proconfig) setting
          where setting = 'search_path=pg_catalog, pg_temp'
@@ -55,12 +55,11 @@ export async function inspectFunctions(
   const owners = new Map(
     sql.functions.map(({ name, table }) => [name.replaceAll('"', ''), sources.get(table)?.owner]),
   )
+  const generated = rows.filter(({ name }) => owners.has(name))
   return {
-    count: rows.length,
-    faults: rows.flatMap((found) =>
-      faults(found, owners.get(found.name.replaceAll('"', ''))).map(
-        (fault) => `${found.name} ${fault}`,
-      ),
+    count: generated.length,
+    faults: generated.flatMap((found) =>
+      faults(found, owners.get(found.name)).map((fault) => `${found.name} ${fault}`),
     ),
   }
 }
