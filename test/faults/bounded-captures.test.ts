@@ -75,6 +75,70 @@ test('I5: one transaction that adds attempts to 3,000 runs takes a few locks, an
   expect(await captured()).toEqual([{ sqlstate: null, rows: 3001 }])
 })
 
+test('I5: a transaction takes few transaction ids of its own, however many statements and rows it writes, and captures all of it', async () => {
+  await writer.query('truncate hq_export.outbox_0')
+  await writer.query('begin')
+  const { rows: first } = await writer.query<{ xid: string }>(
+    'select pg_current_xact_id()::text as xid',
+  )
+  await insertRunByRun(writer, 'ids', 100)
+  const each = (sql: string) =>
+    writer.query(`do $$ begin for i in 1..100 loop ${sql}; end loop; end $$`)
+  await each(`insert into entities.company_entities (org_id, entity_id, canonical_name)
+    values ('${orgId}', md5('company' || i)::uuid, 'Acme')`)
+  const where = `where org_id = '${orgId}' and entity_id = md5('company' || i)::uuid`
+  await each(
+    `update entities.company_entities set canonical_name = 'Newer', record_version = 2 ${where}`,
+  )
+  // Without a new version: each row raises its base.
+  await writer.query(
+    `update entities.company_entities set canonical_name = 'Silent' where org_id = '${orgId}'`,
+  )
+  await each(`update entities.company_entities set canonical_name = 'Silent ' || i ${where}`)
+  await each(`delete from entities.company_entities ${where}`)
+  await writer.query('commit')
+  const { rows: last } = await writer.query<{ xid: string }>(
+    'select pg_snapshot_xmax(pg_current_snapshot())::text as xid',
+  )
+  expect(Number(last[0]?.xid) - Number(first[0]?.xid)).toBeLessThan(64)
+  const { rows } = await writer.query(
+    `select dataset, version::int, deleted, sqlstate, count(*)::int as rows from hq_export.outbox_0
+     where dataset in (2, 3) group by 1, 2, 3, 4 order by 1, 2`,
+  )
+  const company = { dataset: 3, deleted: false, sqlstate: null, rows: 100 }
+  expect(rows).toEqual([
+    { dataset: 2, version: null, deleted: false, sqlstate: null, rows: 100 },
+    { ...company, version: 1 },
+    { ...company, version: 2 },
+    { ...company, version: 3 },
+    { ...company, version: 4 },
+    { ...company, version: 5, deleted: true },
+  ])
+  const { rows: settling } = await writer.query(
+    "select count(distinct key)::int as keys from hq_export.settle where key in (select md5('ids' || i)::uuid::text from generate_series(1, 100) i)",
+  )
+  expect(settling).toEqual([{ keys: 100 }])
+})
+
+test('I4, I5: what cannot be projected late in a long transaction is kept raw, and the rest of it is captured', async () => {
+  await writer.query('truncate hq_export.outbox_0')
+  await writer.query('begin')
+  await insertRunByRun(writer, 'late', 60)
+  await writer.query(
+    'alter table ops.operation_attempts rename column provider_status to status_of_provider',
+  )
+  await insertAttempts(writer, await insertLiveRun(writer, orgId), [{}])
+  await writer.query(
+    'alter table ops.operation_attempts rename column status_of_provider to provider_status',
+  )
+  await insertAttempts(writer, await insertLiveRun(writer, orgId), [{}])
+  await writer.query('commit')
+  expect(await captured()).toEqual([
+    { sqlstate: '42703', rows: 1 },
+    { sqlstate: null, rows: 61 },
+  ])
+})
+
 async function lost(): Promise<number> {
   const { rows } = await writer.query<{ lost: number }>(
     `select pg_sequence_last_value('hq_export.lost')::int as lost`,

@@ -224,7 +224,7 @@ export async function stressDoorbell(
   ])
   const orgId = await insertOrg(application)
   const restoreSpeed = slowDownRelay(random)
-  const watch = new SleepWatch(DOORBELL_ONLY.lookMs)
+  const watch = new SleepWatch(DOORBELL_ONLY.restingLookMs)
   await using _relay = await startInProcessRelay({
     databaseUrl: database.url,
     ingestUrl: gateway.url,

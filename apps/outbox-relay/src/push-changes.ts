@@ -27,8 +27,10 @@ export interface PushTiming {
   readonly pollMs: number
   /** Look at the writers that may not have rung this often, while there are any. */
   readonly writerPollMs: number
-  /** A sleeping relay looks this often for captures that must not ring. */
+  /** A sleeping relay looks this often for captures that must not ring, where there were some lately. */
   readonly lookMs: number
+  /** And this often where there were none. */
+  readonly restingLookMs: number
   /** Renewal of the doorbell, and with it the safety poll of a sleeping relay. */
   readonly renewalMs: number
   /** How long the doorbell stays armed without renewal. */
@@ -36,11 +38,15 @@ export interface PushTiming {
   readonly rotationPeriodMs: number
 }
 
+/** Whoever did not ring is likely to be back within this time. */
+const UNRUNG_MEMORY_MS = 60_000
+
 /** What a relay runs with; only tests have reasons for anything else. */
 export const PUSH_TIMING: PushTiming = {
   pollMs: 50,
   writerPollMs: 10,
   lookMs: 25,
+  restingLookMs: 100,
   renewalMs: DOORBELL_RENEWAL_MS,
   expiryMs: DOORBELL_EXPIRY_MS,
   rotationPeriodMs: ROTATION_PERIOD_MS,
@@ -71,6 +77,7 @@ export async function pushChanges(context: PushContext): Promise<void> {
   let rotatedAt = performance.now()
   // Heartbeats alone turn nothing: at rest no table is truncated, which a standby would have to replay.
   let turnsDue = 0
+  let unrungSeenAt = Number.NEGATIVE_INFINITY
   const ringable = await canRing(client)
   const settler = new Settler(client, context.delivery.log)
   let hasSettled = false
@@ -123,13 +130,16 @@ export async function pushChanges(context: PushContext): Promise<void> {
       /** Rests for `ms`, or until a look finds something; false if nobody who does not ring was seen. */
       async function rest(ms: number): Promise<boolean> {
         const endsAt = performance.now() + ms
+        const isQuick = performance.now() - unrungSeenAt < UNRUNG_MEMORY_MS
+        const lookMs = isQuick ? timing.lookMs : timing.restingLookMs
         for (let left = ms; left > 0 && !stopping.aborted; left = endsAt - performance.now()) {
-          await waker.wait(Math.min(left, writers.size > 0 ? timing.writerPollMs : timing.lookMs))
+          await waker.wait(Math.min(left, writers.size > 0 ? timing.writerPollMs : lookMs))
           if (waker.hasRung) return false
           const seen = await look(client)
           if (seen.hasLosses) await noteLosses(client)
           if (seen.unrung !== unrung) {
             unrung = seen.unrung
+            unrungSeenAt = performance.now()
             writers = writers.union(await openWriters(client))
             return true
           }

@@ -2,10 +2,18 @@ import { type Dataset, datasetByName } from '@hq-export/contract'
 import pg from 'pg'
 import type { BoundDataset } from './binding-schema.ts'
 import { QUERY_QUOTE } from './binding-values.ts'
+import { boundedBump, boundedKeys, boundedRows } from './bounded-capture.ts'
 import { captureFunction, type GeneratedFunction, insertIntoCurrent } from './capture-function.ts'
 import { captureDeleted, captureRows, insertDeleted, RING } from './capture-statement.ts'
 import { joinsSql } from './joins.ts'
-import { captureReinserted, captureWritten, REMEMBER_NESTED, remember } from './overtaken-rows.ts'
+import {
+  boundedDeleted,
+  boundedWritten,
+  captureReinserted,
+  captureWritten,
+  REMEMBER_NESTED,
+  remember,
+} from './overtaken-rows.ts'
 import { onPartitionedEnd, onPartitionedUpdate } from './partitioned-events.ts'
 import { projectionOf, terminalSql } from './projection.ts'
 import { onEmpty, onReplace } from './replaced-versions.ts'
@@ -17,6 +25,7 @@ import { using, withBases } from './version-bases.ts'
 const { escapeIdentifier } = pg
 function onInsert(bound: BoundDataset): GeneratedFunction {
   const { settle } = bound
+  const after = countFiltered(bound)
   // The bell follows its insert: FOUND is of the statement before it.
   const capture =
     settle === undefined
@@ -26,7 +35,11 @@ function onInsert(bound: BoundDataset): GeneratedFunction {
     bound,
     event: 'insert',
     rows: { kind: 'transition', table: 'n' },
-    capture: `${capture}${countFiltered(bound)}`,
+    capture: `${capture}${after}`,
+    bounded:
+      settle === undefined
+        ? boundedWritten(bound, 'insert', `${after}\n`)
+        : boundedKeys(bound, settle, `${after}\n`),
   })
 }
 
@@ -45,6 +58,7 @@ function onUpdate(bound: BoundDataset): GeneratedFunction {
     event: 'update',
     rows: { kind: 'transition', table: 'n' },
     capture: captureWritten(bound, 'update'),
+    bounded: boundedWritten(bound, 'update'),
   })
 }
 
@@ -55,6 +69,7 @@ function onEnd(bound: BoundDataset): GeneratedFunction {
     event: 'update',
     rows: { kind: 'record', record: 'new' },
     capture: `${captureRows(bound, '(select new.*) r')}\n${RING}`,
+    bounded: boundedRows(bound, 'current', '(select new.*) r'),
   })
 }
 
@@ -65,6 +80,7 @@ function onDelete(bound: BoundDataset): GeneratedFunction {
     rows: { kind: 'transition', table: 'o' },
     capture: `${REMEMBER_NESTED}${remember('deleted')}${captureDeleted(bound, 'o r')}\n${RING}
 ${captureReinserted(bound)}`,
+    bounded: boundedDeleted(bound),
   })
 }
 
@@ -128,6 +144,7 @@ function onBump(bound: BoundDataset): GeneratedFunction {
     capture: `${REMEMBER_NESTED}${remember('bumped')}  insert into hq_export.version_base as b (dataset, key, base)
   select ${number}, ${key}, ${missing} from (select new.*) r
   on conflict (dataset, key) do update set base = hq_export.exported_version(b.base, excluded.base);`,
+    bounded: boundedBump(number, `${REMEMBER_NESTED}${remember('bumped')}`, key, missing),
   })
 }
 

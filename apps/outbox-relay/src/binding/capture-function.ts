@@ -2,6 +2,7 @@ import { datasetByName } from '@hq-export/contract'
 import pg from 'pg'
 import type { BoundDataset } from './binding-schema.ts'
 import { BODY_QUOTE } from './binding-values.ts'
+import { type BoundedCapture, boundedPath, noteCapture } from './bounded-capture.ts'
 import { readsOtherRows } from './joins.ts'
 import { insertRaw, type RawRows, rawNumber, VERSION } from './raw-rows.ts'
 import { BASES } from './version-bases.ts'
@@ -90,12 +91,15 @@ export function captureFunction(options: {
   readonly event: CaptureEvent
   readonly rows: RawRows
   readonly capture: string
+  /** The same without a transaction id of its own, for the later captures of a transaction. */
+  readonly bounded?: BoundedCapture
   /** Planner settings beside the ones that every capture has. */
   readonly settings?: readonly string[]
 }): GeneratedFunction {
-  const { bound, event, rows, capture } = options
+  const { bound, event, rows, capture, bounded } = options
   const dataset = datasetByName(bound.dataset)
   const { name } = dataset
+  const noted = bounded === undefined ? { before: '', after: '' } : noteCapture(bounded)
   const number = rawNumber(dataset, rows)
   const isDeleted = event === 'delete' || event === 'truncate' || event === 'leave'
   // A capture whose plan was made for few rows must not scan version_base, or what it joins, for each of many.
@@ -107,6 +111,7 @@ export function captureFunction(options: {
     'v_sqlstate text',
     ...(bound.version === undefined ? [] : [`${BASES} jsonb`, 'v_overtaken boolean']),
     ...(rows.kind === 'versions' ? [`${VERSION} bigint`] : []),
+    ...(bounded?.variables ?? []),
   ]
   return {
     name: functionName(name, event),
@@ -118,8 +123,9 @@ export function captureFunction(options: {
 as ${BODY_QUOTE}
 declare
   ${variables.map((variable) => `${variable};`).join('\n  ')}
-begin${disabledGuard(number, event, rows)}
-${capture}
+begin${bounded === undefined ? '' : boundedPath(bounded, returnSql(event))}
+begin${disabledGuard(number, event, rows)}${noted.before}
+${capture}${noted.after}
   ${returnSql(event)}
 exception when others then
   v_sqlstate := sqlstate;
@@ -143,6 +149,7 @@ exception when others then
     null; -- what was kept waits for the relay's poll
   end;
   ${returnSql(event)}
+end;
 end ${BODY_QUOTE}`,
   }
 }

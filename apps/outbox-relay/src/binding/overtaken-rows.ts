@@ -1,8 +1,10 @@
 import pg from 'pg'
 import type { BoundDataset } from './binding-schema.ts'
 import { QUERY_QUOTE } from './binding-values.ts'
+import { type BoundedCapture, boundedRows } from './bounded-capture.ts'
 import { captureRows, insertRows, RING } from './capture-statement.ts'
 import { projectionOf } from './projection.ts'
+import { findNumbering } from './sequence-sql.ts'
 import { tableSql } from './table-sql.ts'
 import { using, withBases } from './version-bases.ts'
 
@@ -83,4 +85,31 @@ export function captureReinserted(bound: BoundDataset): string {
   return `${findOvertaken(bound, 'delete')}  if ${OVERTAKEN} then
 ${captureNow(bound, 'o')}
   end if;`
+}
+
+/** {@link captureWritten} of few rows, none of which may be out of date, or is to be numbered: for the later captures of a transaction. */
+export function boundedWritten(
+  bound: BoundDataset,
+  event: 'insert' | 'update',
+  after = '',
+): BoundedCapture {
+  if (bound.version === undefined) {
+    const numbering = event === 'insert' ? findNumbering(bound) : undefined
+    return boundedRows(bound, 'current', 'n r', { table: 'n', after, ...numbering })
+  }
+  return boundedRows(bound, 'current', 'n r', {
+    table: 'n',
+    before: `${REMEMBER_NESTED}${findOvertaken(bound, event)}`,
+    condition: `not ${OVERTAKEN}`,
+    after,
+  })
+}
+
+/** Captures few deleted rows, none of which was inserted again. */
+export function boundedDeleted(bound: BoundDataset): BoundedCapture {
+  return boundedRows(bound, 'deleted', 'o r', {
+    table: 'o',
+    before: `${REMEMBER_NESTED}${remember('deleted')}${findOvertaken(bound, 'delete')}`,
+    condition: `not ${OVERTAKEN}`,
+  })
 }

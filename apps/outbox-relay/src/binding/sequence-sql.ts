@@ -60,6 +60,44 @@ function findAlone(hash: string): string {
 `
 }
 
+const VARIABLES = `    v_groups integer[];
+    v_guarded text[];
+    v_bits integer := -1;
+    v_alone integer[];
+`
+
+/** New rows with the number of those in their group, all and new ones, and whether this transaction is alone there. */
+function newRows(bound: BoundDataset, sequence: NonNullable<BoundDataset['sequence']>): string {
+  const partition = columnsOf('r', sequence.partitionBy)
+  return `(
+      select ${keyOf(bound, 'r')} as key, ${partition}, count(*) over (partition by ${partition}) as added,
+        row_number() over (partition by ${partition} order by ${columnsOf('r', sequence.orderBy)}) as place,
+        (select count(*) from ${tableSql(bound.table)} t
+         where (${columnsOf('t', sequence.partitionBy)}) = (${partition})) as total,
+        hashtext(row(${partition})::text) & v_bits = any (v_alone) as is_alone
+      from n r
+    ) x`
+}
+
+/** Rows of {@link newRows} that get a number; the others are counted. */
+const IS_NUMBERED = '(x.total > x.added or not x.is_alone)'
+
+/** What `assignSequences` would find out, without writing: the rows may be captured as they are where none is to be numbered. */
+export function findNumbering(
+  bound: BoundDataset,
+): { readonly before: string; readonly condition: string } | undefined {
+  const { sequence } = bound
+  if (sequence === undefined) return undefined
+  return {
+    before: `  declare
+${VARIABLES}  begin
+${findAlone(`hashtext(row(${columnsOf('r', sequence.partitionBy)})::text)`)}    v_is_numbered := exists (select from ${newRows(bound, sequence)} where ${IS_NUMBERED});
+  end;
+`,
+    condition: 'not v_is_numbered',
+  }
+}
+
 /**
  * Statements of an insert's capture, before it reads the rows: where a group had rows before this statement, the new ones take the
  * numbers after those. By time and id they might fall between them, and would change numbers that were exported.
@@ -73,33 +111,19 @@ export function assignSequences(bound: BoundDataset): string {
   if (sequence === undefined) return ''
   const { number } = datasetByName(bound.dataset)
   const table = tableSql(bound.table)
-  const partition = columnsOf('r', sequence.partitionBy)
-  const hash = `hashtext(row(${partition})::text)`
-  const sameGroup = (alias: string): string =>
-    `(${columnsOf('t', sequence.partitionBy)}) = (${columnsOf(alias, sequence.partitionBy)})`
   return `  declare
-    v_groups integer[];
-    v_guarded text[];
-    v_bits integer := -1;
-    v_alone integer[];
-  begin
-${findAlone(hash)}    insert into hq_export.assigned_sequence (dataset, key, sequence)
+${VARIABLES}  begin
+${findAlone(`hashtext(row(${columnsOf('r', sequence.partitionBy)})::text)`)}    insert into hq_export.assigned_sequence (dataset, key, sequence)
     select ${number}, x.key, case
       when x.is_alone and coalesce(m.highest < ${FIRST_APART}, true)
       then x.place + greatest(x.total - x.added, m.highest) else nextval('hq_export.apart_sequence') end
-    from (
-      select ${keyOf(bound, 'r')} as key, ${partition}, count(*) over (partition by ${partition}) as added,
-        row_number() over (partition by ${partition} order by ${columnsOf('r', sequence.orderBy)}) as place,
-        (select count(*) from ${table} t where ${sameGroup('r')}) as total,
-        ${hash} & v_bits = any (v_alone) as is_alone
-      from n r
-    ) x
+    from ${newRows(bound, sequence)}
     cross join lateral (
       select max(q.sequence) as highest from ${table} t
       join hq_export.assigned_sequence q on q.dataset = ${number} and q.key = ${keyOf(bound, 't')}
-      where x.total > x.added and ${sameGroup('x')}
+      where x.total > x.added and (${columnsOf('t', sequence.partitionBy)}) = (${columnsOf('x', sequence.partitionBy)})
     ) m
-    where x.total > x.added or not x.is_alone;
+    where ${IS_NUMBERED};
   end;
 `
 }

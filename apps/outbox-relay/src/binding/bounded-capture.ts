@@ -1,0 +1,207 @@
+import { datasetByName } from '@hq-export/contract'
+import pg from 'pg'
+import type { BoundDataset } from './binding-schema.ts'
+import { type CaptureKind, captureSelect, OUTBOX_COLUMNS, outboxSelect } from './capture-select.ts'
+import { delaySql, joinsSql } from './joins.ts'
+import { projectionOf } from './projection.ts'
+
+/*
+ * The exception block of a capture is a subtransaction, and one that writes takes a transaction id of its own (decision 0004). So that a
+ * transaction takes only a few of them, its later captures do in the block what the data can make fail: they compute the rows, and write nothing. What was
+ * computed is written after the block, in the writer's own transaction. Only where that cannot fail for a reason that is ours: into a table that
+ * this transaction has written to before, in such a block, and whose lock it therefore holds, so that nobody can have changed it since.
+ * Everywhere else a capture goes on as the first ones do.
+ */
+
+/** A capture in two steps; see above. */
+export interface BoundedCapture {
+  readonly variables: readonly string[]
+  /** SQL of the letter that stands for the tables which it writes now. */
+  readonly tables: string
+  /** plpgsql that computes the rows, writes nothing, and sets {@link IS_CHECKED} where they can be written. */
+  readonly check: string
+  /** plpgsql that writes what was computed. */
+  readonly write: string
+}
+
+/** Captures of one transaction that may take a transaction id each: below the 64 that PostgreSQL keeps in shared memory. */
+const MAX_PROTECTED = 48
+/** Rows of one statement that are kept in memory; a larger one takes an id of its own. */
+const MAX_ROWS = 100
+/** Setting of the transaction: a letter for each capture that wrote, undone with it. What a session writes there decides only how its own captures are made. */
+const CAPTURES = 'hq_export.captures'
+const IS_CHECKED = 'v_is_checked'
+const FEW_ROWS = (table: 'n' | 'o'): string =>
+  `(select count(*) <= ${MAX_ROWS} from (select from ${table} limit ${MAX_ROWS + 1}) c)`
+
+const VARIABLES = [
+  `v_captures text := coalesce(current_setting('${CAPTURES}', true), '')`,
+  'v_tables text',
+  `${IS_CHECKED} boolean := false`,
+  'v_table bigint',
+]
+
+/**
+ * plpgsql that captures outside of any writing subtransaction and returns, where a transaction has made {@link MAX_PROTECTED} captures; else it does nothing.
+ *
+ * Only in READ COMMITTED: above it a base that another transaction has raised since the snapshot makes the write fail (40001). Not where the emergency switch
+ * has any value.
+ * @param leave plpgsql that returns from the trigger.
+ */
+export function boundedPath({ tables, check, write }: BoundedCapture, leave: string): string {
+  return `
+  if length(v_captures) >= ${MAX_PROTECTED} and current_setting('transaction_isolation') = 'read committed'
+     and coalesce(current_setting('hq_export.disabled', true), '') = ''
+  then
+    begin
+      if strpos(v_captures, ${tables}) > 0 then
+${check}
+      end if;
+    exception when others then
+      ${IS_CHECKED} := false;
+    end;
+    if ${IS_CHECKED} then
+${write}
+      begin
+        perform hq_export.ring();
+      exception when others then
+        null; -- what was written waits for the relay's poll
+      end;
+      ${leave}
+    end if;
+  end if;`
+}
+
+/** plpgsql before a capture in its block, and after it: notes the tables that it has written, unless they have changed meanwhile. */
+export function noteCapture({ tables }: BoundedCapture): { before: string; after: string } {
+  return {
+    before: `
+  v_tables := ${tables};`,
+    after: `
+  if (length(v_captures) < ${MAX_PROTECTED} or strpos(v_captures, v_tables) = 0) and ${tables} = v_tables then
+    perform set_config('${CAPTURES}', v_captures || v_tables, true);
+  end if;`,
+  }
+}
+
+/** SQL of a letter for the table that writers fill now. */
+const currentOf = (name: 'outbox' | 'settle', letters: string): string =>
+  `substr('${letters}', pg_sequence_last_value('hq_export.current_${name}')::int + 1, 1)`
+
+const OUTBOX_VARIABLES = [
+  ...VARIABLES,
+  'v_datasets smallint[]',
+  'v_versions bigint[]',
+  'v_deleted boolean[]',
+  'v_keys text[]',
+  'v_bodies text[]',
+  'v_traceparent text',
+  'v_is_numbered boolean',
+]
+const OUTBOX_ROWS = `unnest(v_datasets, v_versions, v_deleted, v_keys, v_bodies) u (dataset, version, deleted, key, body)`
+
+/** What narrows a {@link boundedRows}. */
+interface RowsOptions {
+  /** Transition table, where the rows come from one. */
+  readonly table?: 'n' | 'o'
+  /** plpgsql before the rows are computed. */
+  readonly before?: string
+  /** SQL of a further condition under which the rows may be written like this. */
+  readonly condition?: string
+  /** plpgsql after the rows are computed, such as a count. */
+  readonly after?: string
+}
+
+/** Captures rows of `from` (aliased `r`), as `captureRows` and `captureDeleted` do. */
+export function boundedRows(
+  bound: BoundDataset,
+  kind: CaptureKind,
+  from: string,
+  { table, before = '', condition, after = '' }: RowsOptions = {},
+): BoundedCapture {
+  const { number } = datasetByName(bound.dataset)
+  const rows = outboxSelect(bound, kind, `(${captureSelect(bound, kind, from)})`)
+  const conditions = [
+    ...(table === undefined ? [] : [FEW_ROWS(table)]),
+    ...(condition === undefined ? [] : [condition]),
+  ]
+  // A key that is back from a delete is to be revived: that is left to the other way.
+  const isRevived =
+    bound.version === undefined || kind === 'deleted'
+      ? 'false'
+      : `exists (select from hq_export.version_base b where b.dataset = ${number} and b.deleted_at is not null and b.key = any (v_keys))`
+  const raise =
+    kind === 'deleted'
+      ? `      insert into hq_export.version_base as b (dataset, key, base, deleted_at)
+      select ${number}, u.key, max(u.version), clock_timestamp() from ${OUTBOX_ROWS} where u.deleted group by u.key
+      on conflict (dataset, key) do update set base = greatest(b.base, excluded.base), deleted_at = excluded.deleted_at;
+`
+      : ''
+  const inserts = [0, 1, 2].map(
+    (outbox) => `when ${outbox} then
+      insert into hq_export.outbox_${outbox} (${OUTBOX_COLUMNS})
+      select u.dataset, u.version, u.deleted, u.key, v_traceparent, u.body from ${OUTBOX_ROWS};`,
+  )
+  return {
+    variables: OUTBOX_VARIABLES,
+    tables: currentOf('outbox', kind === 'deleted' ? 'xyz' : '012'),
+    check: `${before}      if ${conditions.length === 0 ? 'true' : conditions.join(' and ')} then
+      v_table := pg_sequence_last_value('hq_export.current_outbox');
+      select array_agg(c.dataset::smallint), array_agg(c.version::bigint), array_agg(c.deleted), array_agg(c.key), array_agg(c.body), max(c.traceparent)
+      into v_datasets, v_versions, v_deleted, v_keys, v_bodies, v_traceparent
+      from (${rows}) c (${OUTBOX_COLUMNS});
+${after}      ${IS_CHECKED} := not ${isRevived};
+      end if;`,
+    write: `${raise}      case v_table ${inserts.join('\n      ')}
+      end case;`,
+  }
+}
+
+/** Notes keys in the settle list, as `noteKeys` does. @param after plpgsql after the keys are computed. */
+export function boundedKeys(
+  bound: BoundDataset,
+  settle: NonNullable<BoundDataset['settle']>,
+  after: string,
+): BoundedCapture {
+  const { dataset, key, filters } = projectionOf(bound, 'null')
+  const where = filters.length === 0 ? '' : ` where ${filters.join(' and ')}`
+  const due = `greatest(clock_timestamp(), r.${pg.escapeIdentifier(settle.createdAt)}) + ${delaySql(settle)}`
+  const inserts = [0, 1].map(
+    (number) => `when ${number} then
+      insert into hq_export.settle_${number} (due_at, dataset, key, traceparent)
+      select u.due_at, ${dataset.number}, u.key, v_traceparent from unnest(v_due, v_keys) u (due_at, key);`,
+  )
+  return {
+    tables: currentOf('settle', 'ab'),
+    variables: [...VARIABLES, 'v_due timestamptz[]', 'v_keys text[]', 'v_traceparent text'],
+    check: `      if ${FEW_ROWS('n')} then
+      v_table := pg_sequence_last_value('hq_export.current_settle');
+      select array_agg(${due}), array_agg(${key}), hq_export.current_traceparent() into v_due, v_keys, v_traceparent
+      from n r${joinsSql({ ...bound, settle: undefined })}${where};
+${after}      ${IS_CHECKED} := true;
+      end if;`,
+    write: `      case v_table ${inserts.join('\n      ')}
+      end case;`,
+  }
+}
+
+/**
+ * Raises the base of a key, as the trigger for silent updates does: once per row, so that a statement over many rows would take as many ids.
+ * @param key SQL over `r` of the key.
+ * @param missing SQL over `old` and `new` of what to add.
+ */
+export function boundedBump(
+  number: number,
+  before: string,
+  key: string,
+  missing: string,
+): BoundedCapture {
+  return {
+    variables: [...VARIABLES, 'v_key text', 'v_missing bigint'],
+    tables: `'v'`,
+    check: `${before}      select ${key}, ${missing} into v_key, v_missing from (select new.*) r;
+      ${IS_CHECKED} := true;`,
+    write: `      insert into hq_export.version_base as b (dataset, key, base) values (${number}, v_key, v_missing)
+      on conflict (dataset, key) do update set base = hq_export.exported_version(b.base, excluded.base);`,
+  }
+}
