@@ -6,6 +6,7 @@ import { addKey, lockKeys } from '@hq-export/hq-ingest/keys/add-key.ts'
 import { createHmacMaterial } from '@hq-export/hq-ingest/keys/key-material.ts'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { createHqDatabase, type TestDatabase } from '../support/databases.ts'
+import { threadMs } from '../support/thread-ms.ts'
 import { waitFor } from '../support/wait-for.ts'
 import {
   buildEnvelope,
@@ -131,22 +132,16 @@ describe('a body that names no key beside 300 of them', () => {
     })
   })
 
-  /** Milliseconds of processor time of this thread: a busy machine adds nothing to it. */
-  function spentMs(): number {
-    const { user, system } = process.threadCpuUsage()
-    return (user + system) / 1_000
-  }
-
   /** The longest work in which nothing else was done, while `work` was under way. */
   async function longestStallMs(work: () => Promise<unknown>): Promise<number> {
     let isDone = false
     let longestMs = 0
     const watching = (async () => {
-      let lastMs = spentMs()
+      let lastMs = threadMs()
       while (!isDone) {
         await nextTurn()
-        longestMs = Math.max(longestMs, spentMs() - lastMs)
-        lastMs = spentMs()
+        longestMs = Math.max(longestMs, threadMs() - lastMs)
+        lastMs = threadMs()
       }
     })()
     await work()

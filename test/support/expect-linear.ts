@@ -1,23 +1,25 @@
 import { expect } from 'vitest'
+import { threadMs } from './thread-ms.ts'
 
-/** Microseconds of processor time that a busy machine, the compiler and the collector may add to any measurement. */
-const NOISE_US = 60_000
-const TRIES = 3
+/** Milliseconds that the compiler and the collector may add to any measurement. */
+const NOISE_MS = 60
+const CHARS_PER_MS = 5_000
+const TRIES = 2
 
-/** The least processor time of a few runs, in microseconds. */
+/** The least processor time of a few runs, in milliseconds. */
 function costOf(work: () => unknown): number {
   let best = Number.POSITIVE_INFINITY
   for (let i = 0; i < TRIES; i++) {
-    const before = process.cpuUsage()
+    const beganMs = threadMs()
     work()
-    best = Math.min(best, process.cpuUsage(before).user)
+    best = Math.min(best, threadMs() - beganMs)
   }
   return best
 }
 
 /**
  * Asserts that `read` takes time in proportion to its text, and little of it: four times the text may cost eight times as much, and a
- * character half a microsecond. What grows with the square costs 16 times as much, and what looks at each character a thousand times
+ * character a fifth of a microsecond. What grows with the square costs 16 times as much, and what looks at each character a hundred times
  * breaks the other bound.
  * @param build makes a text of about as many characters.
  */
@@ -28,7 +30,7 @@ export function expectLinear(
   chars = 250_000,
 ): void {
   const [short, long] = [build(chars), build(4 * chars)]
-  const [shortUs, longUs] = [costOf(() => read(short)), costOf(() => read(long))]
-  expect({ name, longUs }).toSatisfy(() => longUs <= NOISE_US + 8 * shortUs)
-  expect({ name, longUs }).toSatisfy(() => longUs <= NOISE_US + long.length / 2)
+  const [shortMs, longMs] = [costOf(() => read(short)), costOf(() => read(long))]
+  expect({ name, longMs }).toSatisfy(() => longMs <= NOISE_MS + 8 * shortMs)
+  expect({ name, longMs }).toSatisfy(() => longMs <= NOISE_MS + long.length / CHARS_PER_MS)
 }

@@ -1,6 +1,7 @@
+import { SHOWN_CHARS, shownText } from '@hq-export/program/shown-text.ts'
 import type { ListedDeadLetter } from './dead-letter/list-dead-letters.ts'
 import type { ReplaySummary } from './dead-letter/replay-dead-letters.ts'
-import { SHOWN_CHARS, type ShownDeadLetter } from './dead-letter/show-dead-letter.ts'
+import type { ShownDeadLetter } from './dead-letter/show-dead-letter.ts'
 import type { NamedFinding } from './doctor/finding.ts'
 import type { RelaySession } from './status/read-sessions.ts'
 import type { DatasetStatus, RelayStatus } from './status.ts'
@@ -10,20 +11,9 @@ export function printJson(data: unknown): string {
   return JSON.stringify(data)
 }
 
-/** Characters that a terminal obeys instead of showing them, or that turn the direction of what follows. */
-const CONTROL_PATTERN = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu
-
-/** Text of others as it can be shown: what is no character to look at, as an escape. */
-function shown(text: string): string {
-  return text.replace(
-    CONTROL_PATTERN,
-    (character) => `\\u{${character.codePointAt(0)?.toString(16)}}`,
-  )
-}
-
 /** Columns of text, as wide as their widest cell. */
 export function table(cells: readonly (readonly string[])[]): string {
-  const rows = cells.map((row) => row.map(shown))
+  const rows = cells.map((row) => row.map(shownText))
   const widths = (rows[0] ?? []).map((_, column) =>
     rows.reduce((widest, row) => Math.max(widest, row[column]?.length ?? 0), 0),
   )

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import type { Column } from './dataset.ts'
+import { isJsonText } from './json-text.ts'
 
 /*
  * How each type travels (design 4, fixed): int4, boolean and text as JSON has them, everything that a
@@ -63,7 +64,11 @@ function isCalendarDay(text: string): boolean {
   return day <= new Date(Date.UTC(year, month, 0)).getUTCDate()
 }
 
+/** Characters of a text that is cheaper to parse, whatever it holds. */
+const MAX_PARSED_CHARS = 32 * 1024
+
 function isJson(text: string): boolean {
+  if (text.length > MAX_PARSED_CHARS) return isJsonText(text)
   try {
     JSON.parse(text)
     return true

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { expectLinear } from '../../../../test/support/expect-linear.ts'
+import { threadMs } from '../../../../test/support/thread-ms.ts'
 import { findSecrets } from '../secrets/find-secrets.ts'
 import { mayHoldSecret } from '../secrets/may-hold-secret.ts'
 import { redactRow } from '../secrets/redact-row.ts'
@@ -215,7 +216,7 @@ describe('a batch as large as it may be stops the event loop for no longer than 
     ['beginnings of a web token', fullOf('-eyJ', 4)],
     ['JSON that never closes', fullOf('[', 4, 'metadata_json').slice(0, 2)],
     ['5,000 suspicious rows', fullOf('\\u0041', 5_000)],
-    ['a million columns', withMembers(4, 250_000)],
+    ['half a million columns', withMembers(2, 250_000)],
     [
       '100,000 containers',
       Array.from({ length: 4_000 }, () =>
@@ -227,10 +228,10 @@ describe('a batch as large as it may be stops the event loop for no longer than 
     const body = bodyOf(rowTexts)
     expect(body.length).toBeLessThan(16 * MIB)
     let longestMs = 0
-    let lastMs = performance.now()
+    let lastMs = threadMs()
     const note = () => {
-      longestMs = Math.max(longestMs, performance.now() - lastMs)
-      lastMs = performance.now()
+      longestMs = Math.max(longestMs, threadMs() - lastMs)
+      lastMs = threadMs()
     }
     const batch = decode(body, 5_000)
     note()

@@ -1,12 +1,14 @@
+import { SHOWN_CHARS, shownText } from '@hq-export/program/shown-text.ts'
 import type { EntryPage } from './list-entries.ts'
 import type { ReplaySummary } from './replay-entries.ts'
 import type { SelectedCount } from './selection.ts'
 import type { ShownEntry } from './show-entry.ts'
 
 /** Columns of text, as wide as their widest cell. */
-function table(rows: readonly (readonly string[])[]): string {
+function table(cells: readonly (readonly string[])[]): string {
+  const rows = cells.map((row) => row.map(shownText))
   const widths = (rows[0] ?? []).map((_, column) =>
-    Math.max(...rows.map((row) => row[column]?.length ?? 0)),
+    rows.reduce((widest, row) => Math.max(widest, row[column]?.length ?? 0), 0),
   )
   return rows
     .map((row) =>
@@ -39,9 +41,11 @@ export function printPage({ entries, next }: EntryPage): string {
 
 /** One entry for people; its row only where it was read. */
 export function printEntry({ row, rowBytes, ...facts }: ShownEntry): string {
+  const isCut = row !== undefined && Buffer.byteLength(row) < rowBytes
   return table([
     ...Object.entries(facts).map(([name, value]) => [name, value === null ? '-' : String(value)]),
     ['row', row ?? `${rowBytes} bytes, hidden; see --values`],
+    ...(isCut ? [['', `the first ${SHOWN_CHARS} characters of ${rowBytes} bytes`]] : []),
   ])
 }
 

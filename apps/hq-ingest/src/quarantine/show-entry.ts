@@ -1,10 +1,11 @@
+import { SHOWN_CHARS } from '@hq-export/program/shown-text.ts'
 import type pg from 'pg'
 
 /** Everything that is kept of one entry. */
 export interface ShownEntry {
   readonly id: string
   readonly rowBytes: number
-  /** The row as it was sent, but for secrets; only there if it was asked for. */
+  /** The row as it was sent, but for secrets, at most its first {@link SHOWN_CHARS}; only there if it was asked for. */
   readonly row?: string
   readonly [column: string]: string | number | boolean | null | undefined
 }
@@ -17,7 +18,7 @@ const SHOW = `
     q.seen_count as "seenCount", q.resolution, q.resolved_by as "resolvedBy",
     pg_catalog.to_json(q.resolved_at) #>> '{}' as "resolvedAt", q.resolution_note as "resolutionNote",
     pg_catalog.encode(q.row_sha256, 'hex') as "rowSha256", pg_catalog.octet_length(q.row_text) as "rowBytes",
-    case when $2 then q.row_text end as row
+    case when $2 then pg_catalog."left"(q.row_text, ${SHOWN_CHARS}) end as row
   from ingest.quarantine as q
   where q.id = $1::bigint`
 

@@ -1,3 +1,4 @@
+import { SHOWN_CHARS } from '@hq-export/program/shown-text.ts'
 import type pg from 'pg'
 
 /** Everything that is kept of one dead letter. */
@@ -24,9 +25,6 @@ export interface ShownDeadLetter {
   /** The row as it was refused, at most the first {@link SHOWN_CHARS} of it; only there if it was asked for. */
   readonly body?: string | null
 }
-
-/** Characters of a body that are shown. */
-export const SHOWN_CHARS: number = 64 * 1024
 
 const SHOW = /* sql */ `
 select id::text as id, dataset, key, reason, detail, attempts, deleted,

@@ -1,5 +1,5 @@
 import type pg from 'pg'
-import { isOversizedSql } from './row-size.ts'
+import { MAX_BODY_BYTES, MAX_KEY_BYTES } from './row-size.ts'
 import type { Snapshot } from './snapshot.ts'
 
 /** The three outbox tables, by number. */
@@ -35,8 +35,8 @@ export interface PageCut {
   /** True if a limit ended the page, so that more of the range may follow. */
   readonly isCut: boolean
   readonly failedCount: number
-  /** Rows that are too large to be read, failed ones included; they count no bytes and supersede nothing. */
-  readonly oversizedCount: number
+  /** False where no row of it is too large to be read. */
+  readonly mayHoldOversized: boolean
   /** Rows of snapshot datasets as `hash version seq`, separated by commas; null if there are none. */
   readonly versions: string | null
 }
@@ -46,33 +46,28 @@ export interface PageCut {
 const CUT_PAGE = OUTBOX_TABLES.map(
   (table) => /* sql */ `
 with cut as materialized (
-  select xid, seq, dataset, key, version, sqlstate, is_oversized, bytes
+  select xid, seq, dataset, key, version, sqlstate, bytes
   from (
-    select xid, seq, dataset, key, version, sqlstate, is_oversized, bytes,
+    select xid, seq, dataset, key, version, sqlstate, bytes,
            pg_catalog.sum(bytes) over (order by xid desc, seq desc) - bytes as bytes_before
     from (
-      select xid, seq, dataset, key, version, sqlstate, ${isOversizedSql('size')} as is_oversized,
-             case when ${isOversizedSql('size')} then 0 else size end as bytes
-      from (
-        select xid, seq, dataset, key, version, sqlstate, traceparent,
-               coalesce(pg_catalog.octet_length(body), 0) as size
-        from hq_export.outbox_${table}
-        where (xid, seq) < ($1::xid8, $2::bigint) and xid >= $3::xid8
-          and pg_catalog.pg_visible_in_snapshot(xid, $4::pg_snapshot)
-        order by xid desc, seq desc limit $5
-      ) candidates
-    ) judged
+      select xid, seq, dataset, key, version, sqlstate, coalesce(pg_catalog.octet_length(body), 0) as bytes
+      from hq_export.outbox_${table}
+      where (xid, seq) < ($1::xid8, $2::bigint) and xid >= $3::xid8
+        and pg_catalog.pg_visible_in_snapshot(xid, $4::pg_snapshot)
+      order by xid desc, seq desc limit $5
+    ) candidates
   ) sized
   where bytes_before < $6
 )
 select count(*)::int as row_count, pg_catalog.sum(bytes)::float8 as byte_count,
        (select c.xid::text from cut c order by c.xid, c.seq limit 1) as xid,
        (select c.seq::text from cut c order by c.xid, c.seq limit 1) as seq,
-       (count(sqlstate) filter (where not is_oversized))::int as failed_count,
-       (count(*) filter (where is_oversized))::int as oversized_count,
+       pg_catalog.max(bytes) as max_bytes, pg_catalog.max(pg_catalog.octet_length(key)) as max_key_bytes,
+       count(sqlstate)::int as failed_count,
        pg_catalog.string_agg(
          pg_catalog.hashtextextended(key, dataset)::text || ' ' || version::text || ' ' || seq::text, ','
-       ) filter (where version is not null and sqlstate is null and not is_oversized) as versions
+       ) filter (where version is not null and sqlstate is null) as versions
 from cut`,
 )
 
@@ -84,10 +79,11 @@ export function cutPageStatement(table: OutboxTable): string {
 interface CutRow {
   row_count: number
   byte_count: number
+  max_bytes: number
+  max_key_bytes: number | null
   xid: string | null
   seq: string | null
   failed_count: number
-  oversized_count: number
   versions: string | null
 }
 
@@ -110,7 +106,7 @@ export async function cutPage(
     last: { xid: cut.xid, seq: cut.seq },
     isCut: cut.row_count === limits.maxRows || cut.byte_count >= limits.maxBytes,
     failedCount: cut.failed_count,
-    oversizedCount: cut.oversized_count,
+    mayHoldOversized: cut.max_bytes > MAX_BODY_BYTES || (cut.max_key_bytes ?? 0) > MAX_KEY_BYTES,
     versions: cut.versions,
   }
 }

@@ -3,7 +3,7 @@ import { OUTBOX_TABLES, type PageCut, type PageRange } from './cut-page.ts'
 import type { Inversion } from './newest-versions.ts'
 import type { OutboxRow } from './outbox-row.ts'
 import type { OutrunRow } from './outrun-row.ts'
-import { isOversizedSql, labelSql } from './row-size.ts'
+import { isOversizedSql, shortKeySql } from './row-size.ts'
 
 /** Rows of one dataset as they go on the wire: elements of the envelope's `rows`, separated by commas. */
 export interface WireRows {
@@ -50,8 +50,8 @@ where (o.xid, o.seq) >= ($1::xid8, $2::bigint) and (o.xid, o.seq) < ($3::xid8, $
 
 const READ_OVERSIZED = OUTBOX_TABLES.map(
   (table) => /* sql */ `
-select dataset, ${labelSql('key')} as key, xid::text as xid, seq::text as seq,
-       pg_catalog.to_json(captured_at) #>> '{}' as captured_at, deleted, ${labelSql('traceparent')} as traceparent, sqlstate,
+select dataset, ${shortKeySql()} as key, xid::text as xid, seq::text as seq,
+       pg_catalog.to_json(captured_at) #>> '{}' as captured_at, deleted, traceparent, sqlstate,
        null as body, bytes
 from (
   select *, coalesce(pg_catalog.octet_length(body), 0) as bytes

@@ -1,5 +1,11 @@
 import type pg from 'pg'
-import { cutPage, OUTBOX_TABLES, type PageLimits, type PageRange } from './cut-page.ts'
+import {
+  cutPage,
+  OUTBOX_TABLES,
+  type PageCut,
+  type PageLimits,
+  type PageRange,
+} from './cut-page.ts'
 import { type ComparedVersions, NewestVersions } from './newest-versions.ts'
 import type { OutboxRow } from './outbox-row.ts'
 import type { OutrunRow } from './outrun-row.ts'
@@ -55,6 +61,20 @@ async function findRanges(client: pg.ClientBase, window: Window): Promise<PageRa
   ])
 }
 
+/** What the versions of a page say; a row that is too large to travel supersedes nothing. */
+function compareVersions(
+  newest: NewestVersions,
+  { versions }: PageCut,
+  oversized: readonly OversizedRow[],
+): ComparedVersions {
+  if (versions === null) return NO_VERSIONS
+  if (oversized.length === 0) return newest.compare(versions)
+  const tooLarge = new Set(oversized.map(({ seq }) => seq))
+  const entries = versions.split(',')
+  const rest = entries.filter((entry) => !tooLarge.has(entry.slice(entry.lastIndexOf(' ') + 1)))
+  return rest.length === 0 ? NO_VERSIONS : newest.compare(rest.join(','))
+}
+
 async function* readRange(
   client: pg.ClientBase,
   start: PageRange,
@@ -64,10 +84,9 @@ async function* readRange(
   for (let range = start; ; ) {
     const cut = await cutPage(client, range, limits)
     if (cut === undefined) return
-    const { superseded, inversions } =
-      cut.versions === null ? NO_VERSIONS : newest.compare(cut.versions)
-    const oversized = cut.oversizedCount === 0 ? [] : await readOversizedRows(client, range, cut)
+    const oversized = cut.mayHoldOversized ? await readOversizedRows(client, range, cut) : []
     const tooLarge = oversized.map(({ seq }) => seq)
+    const { superseded, inversions } = compareVersions(newest, cut, oversized)
     const skipped = [...superseded, ...tooLarge]
     const isAllSkipped = skipped.length === cut.rowCount
     const wireRows = isAllSkipped ? [] : await readPage(client, range, cut, skipped)

@@ -15,18 +15,18 @@ export const MAX_BODY_BYTES: number = LIMITS.maxRowBytes
  */
 export const MAX_RAW_BYTES: number = LIMITS.maxDecodedBytes
 
-/** Bytes of a key or a trace context, which are texts of a few dozen. An index has no room for one that is much larger. */
-const MAX_LABEL_BYTES = 1024
+/** Bytes of a key, which is a text of a few dozen. An index has no room for one that is much larger. */
+export const MAX_KEY_BYTES = 1024
 
 /** SQL: true for a row of an outbox table that is too large to be fetched. @param bytes SQL of the size of its body, or 0. */
 export function isOversizedSql(bytes: string): string {
-  return `coalesce(${bytes} > case when sqlstate is null then ${MAX_BODY_BYTES} else ${MAX_RAW_BYTES} end
-    or pg_catalog.octet_length(key) > ${MAX_LABEL_BYTES} or pg_catalog.octet_length(traceparent) > ${MAX_LABEL_BYTES}, false)`
+  return `(${bytes} > case when sqlstate is null then ${MAX_BODY_BYTES} else ${MAX_RAW_BYTES} end
+    or coalesce(pg_catalog.octet_length(key), 0) > ${MAX_KEY_BYTES})`
 }
 
-/** SQL: the beginning of a key or trace context, whole unless it is oversized. */
-export function labelSql(column: string): string {
-  return `pg_catalog."left"(${column}, ${MAX_LABEL_BYTES / 4})`
+/** SQL: the beginning of a key, whole unless it is oversized. */
+export function shortKeySql(): string {
+  return `pg_catalog."left"(key, ${MAX_KEY_BYTES / 4})`
 }
 
 /** Why a row of so many bytes goes nowhere. */
