@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import type { Server } from 'node:http'
 import { setTimeout as delay } from 'node:timers/promises'
 import { getRequestListener } from '@hono/node-server'
+import { describeError } from '@hq-export/program/describe-error.ts'
 import { MigrationStateError } from '@hq-export/program/migrations.ts'
 import type pg from 'pg'
 import type { Logger } from 'pino'
@@ -189,7 +190,7 @@ export class IngestServer {
     const { log, onFailure } = this.#options
     this.#retryLook().catch((error: unknown) => {
       if (this.#stopping.signal.aborted) return
-      log.error({ err: error }, 'the gateway cannot run')
+      log.error({ reason: describeError(error) }, 'the gateway cannot run')
       if (error instanceof MigrationStateError) onFailure?.(error)
     })
   }

@@ -1,5 +1,6 @@
 import '@hq-export/program/keep-heap-small.ts'
 
+import { describeError } from '@hq-export/program/describe-error.ts'
 import { MigrationStateError } from '@hq-export/program/migrations.ts'
 import { onReaderGone } from '@hq-export/program/on-reader-gone.ts'
 import { ConfigError } from '@hq-export/program/settings.ts'
@@ -62,8 +63,10 @@ function explain(error: unknown): string {
     const { address, port } = error as { address?: string; port?: number }
     return `${address}:${port} is taken by another process; set INGEST_HOST, INGEST_PORT or CONSOLE_PORT`
   }
-  if (error instanceof AggregateError) return error.errors.map(String).join('\n')
-  return error instanceof Error ? (error.stack ?? error.message) : String(error)
+  if (error instanceof AggregateError) return error.errors.map(describeError).join('\n')
+  const stack = error instanceof Error ? (error.stack ?? '') : ''
+  const frames = stack.split('\n').filter((line) => line.startsWith('    at '))
+  return [describeError(error), ...frames].join('\n')
 }
 
 const program = new Command('ingest')

@@ -1,5 +1,6 @@
 import '@hq-export/program/keep-heap-small.ts'
 
+import { describeError } from '@hq-export/program/describe-error.ts'
 import { MigrationStateError } from '@hq-export/program/migrations.ts'
 import { onReaderGone } from '@hq-export/program/on-reader-gone.ts'
 import { ConfigError } from '@hq-export/program/settings.ts'
@@ -167,7 +168,7 @@ try {
     const isExpected = error instanceof ConfigError || error instanceof MigrationStateError
     const { code, message } = error as { code?: string; message?: string }
     const hint = code === 'EADDRINUSE' ? '; set RELAY_METRICS_PORT' : ''
-    const text = isExpected ? message : `${code ?? 'error'}: ${message}${hint}`
+    const text = isExpected ? message : `${code ?? 'error'}: ${describeError(error)}${hint}`
     process.stderr.write(`relay: ${text}\n`)
     process.exitCode = UNKNOWN
   }

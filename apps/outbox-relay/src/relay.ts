@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
+import { describeError } from '@hq-export/program/describe-error.ts'
 import { MigrationStateError } from '@hq-export/program/migrations.ts'
 import { Pool } from 'undici'
 import { Backfiller } from './backfill/backfiller.ts'
@@ -148,9 +149,9 @@ export class Relay {
         if (this.#stopping.signal.aborted) break
         failures++
         const pauseMs = Math.max(100, backoffMs(failures, undefined))
-        const { code, message } = error as { code?: string; message?: string }
+        const { code } = error as { code?: string }
         this.#log.warn(
-          { code, reason: message, pauseMs },
+          { code, reason: describeError(error), pauseMs },
           'data-engine-x cannot be used now; trying again',
         )
         this.#state = 'connecting'
@@ -297,7 +298,7 @@ export class Relay {
   async #release(releases: readonly (() => Promise<unknown> | undefined)[]): Promise<void> {
     for (const release of releases) {
       await Promise.resolve(release()).catch((error: unknown) => {
-        this.#log.debug({ reason: String(error) }, 'closing what was lost')
+        this.#log.debug({ reason: describeError(error) }, 'closing what was lost')
       })
     }
   }

@@ -8,7 +8,7 @@ import {
 import type { IngestKey } from '../ingest-key.ts'
 import { mayHoldSecret } from '../secrets/may-hold-secret.ts'
 import { redactRow } from '../secrets/redact-row.ts'
-import { type AcceptedRow, pointerTo, type RefusedRow } from './batch-row.ts'
+import { type AcceptedRow, pointerTo, type RefusedRow, tellable } from './batch-row.ts'
 import type { DatasetRules } from './dataset-rules.ts'
 import type { DecodedBatch } from './decode.ts'
 import { findUnrepresentable, isSuspicious } from './find-unrepresentable.ts'
@@ -82,7 +82,7 @@ function findSecret({ mayHoldSecrets, rowTexts }: Validation, index: number): Fa
   const redacted = redactRow(rowTexts.text, rowTexts.spanAt(index))
   if (redacted === undefined) return undefined
   const { column, rules, text: storedText } = redacted
-  const where = column ?? 'the name of a column'
+  const where = column === null ? 'the name of a column' : tellable(column)
   const detail = `${where} holds a credential: ${rules.join(', ')}`
   return { code: 'secret_detected', column, detail, storedText }
 }
@@ -117,7 +117,7 @@ function findUnstorable(
       findUnrepresentable(value) ??
       (typeof inside === 'string' ? findUnrepresentable(inside) : undefined)
     if (code !== undefined)
-      return { code, column: name, detail: `${name} holds text that cannot be stored` }
+      return { code, column: name, detail: `${tellable(name)} holds text that cannot be stored` }
   }
   return undefined
 }
@@ -146,7 +146,10 @@ function findFault(
   if (early !== undefined) return early
   if (!rules.isValid(row)) {
     const result = rules.schema.safeParse(row)
-    if (!result.success) return rowProblem(result.error, row)
+    if (!result.success) {
+      const problem = rowProblem(result.error, row)
+      return { ...problem, detail: tellable(problem.detail) }
+    }
   }
   if (!mayWrite(rules, key, row)) {
     return { code: 'org_not_allowed', column: 'org_id', detail: 'the key may not write this org' }

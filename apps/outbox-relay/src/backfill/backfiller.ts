@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
+import { describeError } from '@hq-export/program/describe-error.ts'
 import type pg from 'pg'
 import { insertDeadLetters } from '../dead-letter/insert-dead-letters.ts'
 import { resendConflicts } from '../dead-letter/resend-conflicts.ts'
@@ -144,9 +145,12 @@ export class Backfiller {
       try {
         pauseMs = await withSession(this.#context, lookAndExecute)
       } catch (error) {
-        const { code, message } = error as { code?: string; message?: string }
+        const { code } = error as { code?: string }
         if (!stopping.aborted) {
-          log.warn({ code, reason: message }, 'a backfill cannot go on now; trying again')
+          log.warn(
+            { code, reason: describeError(error) },
+            'a backfill cannot go on now; trying again',
+          )
         }
       }
       await delay(pauseMs, undefined, { signal: stopping }).catch(() => {})

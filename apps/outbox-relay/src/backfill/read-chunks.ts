@@ -1,5 +1,6 @@
 import { datasetByName } from '@hq-export/contract'
-import pg from 'pg'
+import { isRowFault, isStatementFault } from '@hq-export/program/row-fault.ts'
+import type pg from 'pg'
 import type { DeadLetter } from '../dead-letter/dead-letter.ts'
 import type { WireRows } from '../outbox/read-page.ts'
 import { takeTick } from '../outbox/tick.ts'
@@ -36,19 +37,12 @@ interface ChunkRow {
   text: string
 }
 
-/** SQLSTATE classes by which an expression of the binding refuses this row: cardinality, data, limits, raised. Others are nobody's row. */
-const ROW_FAULT_CLASSES = new Set(['21', '22', '54', 'P0'])
-
-function isRowFault(error: unknown): error is pg.DatabaseError {
-  return error instanceof pg.DatabaseError && ROW_FAULT_CLASSES.has((error.code ?? '').slice(0, 2))
-}
-
 /** The only row of a chunk, which cannot be projected: a dead letter, so that the others go on. */
 async function failedRow(
   client: pg.ClientBase,
   pass: Pass,
   key: readonly string[],
-  { code }: pg.DatabaseError,
+  code: string,
 ): Promise<DeadLetter> {
   const { rows } = await client.query<{ xid: string; at: string }>(
     `select pg_catalog.pg_snapshot_xmax(pg_catalog.pg_current_snapshot())::text as xid,
@@ -67,7 +61,7 @@ async function failedRow(
       capturedAt: rows[0]?.at ?? '',
       deleted: pass.kind === 'deletes',
       traceparent: null,
-      sqlstate: code ?? null,
+      sqlstate: code,
       body: null,
     },
   }
@@ -91,6 +85,8 @@ export class ChunkReader {
   #after: readonly string[] | null
   #scan: number | undefined
   #isDone = false
+  /** Rows were read since one was left out by a fault that may be the statement's. */
+  #hasRead = false
 
   /**
    * @param after key to begin behind; null for the beginning.
@@ -124,7 +120,14 @@ export class ChunkReader {
         return chunk
       } catch (error) {
         if (!isRowFault(error)) throw error
-        if (maxScan === 1) return this.#skip(error)
+        if (maxScan === 1) {
+          // A column or a right that is missing is missing for every row; a statement that read others is not wrong.
+          if (isStatementFault(error)) {
+            if (!this.#hasRead) throw error
+            this.#hasRead = false
+          }
+          return this.#skip(error.code)
+        }
         // One row of these refuses: it is alone after a few halvings.
         hasFailed = true
         maxScan = Math.ceil(maxScan / 2)
@@ -143,6 +146,7 @@ export class ChunkReader {
     if (first === undefined) throw new Error('a chunk has an extent')
     const { scanned, matched, last } = first
     this.#isDone = !first.is_cut && scanned < maxScan
+    this.#hasRead ||= scanned > 0
     if (last === null) return undefined
     this.#after = last
     this.#scan = nextScan(first, maxRows)
@@ -152,7 +156,7 @@ export class ChunkReader {
     return { wireRows, failed: [], scanned, matched, last }
   }
 
-  async #skip(error: pg.DatabaseError): Promise<Chunk | undefined> {
+  async #skip(code: string): Promise<Chunk | undefined> {
     const { text, values } = nextKeyStatement(this.#relation, this.#selection, this.#after)
     const { rows } = await this.#client.query<{ key: string[] }>(text, [...values])
     const key = rows[0]?.key
@@ -160,7 +164,7 @@ export class ChunkReader {
     if (key === undefined) return this.next(1)
     this.#after = key
     this.#scan = 2
-    const failed = await failedRow(this.#client, this.#pass, key, error)
+    const failed = await failedRow(this.#client, this.#pass, key, code)
     return { wireRows: [], failed: [failed], scanned: 1, matched: 1, last: key }
   }
 }
