@@ -10,11 +10,13 @@ import { insertDeadLetters } from './dead-letter/insert-dead-letters.ts'
 import { projectRawRows } from './dead-letter/project-raw-rows.ts'
 import { resendConflicts } from './dead-letter/resend-conflicts.ts'
 import { sendOutrun } from './dead-letter/send-outrun.ts'
+import { askReady } from './delivery/ask-ready.ts'
 import { backoffMs } from './delivery/backoff.ts'
 import { BatchSizer } from './delivery/batch-sizer.ts'
 import { MAX_IN_FLIGHT } from './delivery/deliver-window.ts'
 import { type DeliveryContext, DeliveryStoppedError } from './delivery/delivery-context.ts'
 import { Gate, type GateState } from './delivery/gate.ts'
+import { Restraint } from './delivery/restraint.ts'
 import { keepLead, LEAD_SESSION, LED_SESSION, STANDBY_RETRY_MS, tryLead } from './lead.ts'
 import type { Logger } from './log.ts'
 import { NO_METRICS, type RelayMetrics } from './metrics/relay-metrics.ts'
@@ -85,6 +87,7 @@ export class Relay {
   #haltReason: string | undefined
   // Outlives a session: what HQ was found to take does not change with a connection of ours.
   readonly #sizer = new BatchSizer()
+  readonly #restraint = new Restraint()
   readonly #heartbeat: Heartbeat
   #settledRows = 0
   #settledBatches = 0
@@ -177,7 +180,7 @@ export class Relay {
       headersTimeout: REQUEST_TIMEOUT_MS,
       bodyTimeout: REQUEST_TIMEOUT_MS,
     })
-    const gate = new Gate(MAX_IN_FLIGHT)
+    const gate = new Gate(MAX_IN_FLIGHT, () => askReady(pool, this.#aborting.signal))
     const { metrics = NO_METRICS, timing } = this.#options
     // Whatever ends the session ends a wait for the doorbell, too.
     const wakeOnStop = () => waker.ring()
@@ -222,7 +225,7 @@ export class Relay {
             'inserts raced with deletes of their keys; sent again above them',
           )
         },
-        acceptedBatches: () => this.#settledBatches,
+        restraint: this.#restraint,
         onAccepted: (rowCount) => {
           this.#settledRows += rowCount
           this.#settledBatches++

@@ -11,6 +11,7 @@ import type { OutboxRow } from '../outbox/outbox-row.ts'
 import type { OutrunRow } from '../outbox/outrun-row.ts'
 import type { BatchSizer } from './batch-sizer.ts'
 import type { Gate, GateRank } from './gate.ts'
+import type { Restraint } from './restraint.ts'
 
 /** The relay is stopping; the batch is unsettled and will be sent again. */
 export class DeliveryStoppedError extends Error {
@@ -43,8 +44,8 @@ export interface DeliveryContext {
   readonly findOutrun: (batch: Batch, answer: BatchAnswer) => Promise<OutrunRow[]>
   /** Sends the entities of such rows again, as they are. */
   readonly sendOutrun: (outrun: readonly OutrunRow[]) => Promise<void>
-  /** Batches that HQ has accepted so far, of all windows. */
-  readonly acceptedBatches: () => number
+  /** What HQ has accepted so far, of all windows, and how far a refusal may be blamed on a row. */
+  readonly restraint: Restraint
   /** Called with the rows of every batch that HQ accepted, and what became of them. */
   readonly onAccepted: (rowCount: number, counts: Counts) => void
   /** Called with the reason when delivery halts, and with undefined when it goes on. */
