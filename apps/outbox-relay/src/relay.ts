@@ -5,6 +5,7 @@ import { Pool } from 'undici'
 import { Backfiller } from './backfill/backfiller.ts'
 import type { RelayConfig } from './config.ts'
 import { connect } from './connect.ts'
+import { NOT_IN_TIME } from './dead-letter/dead-letter.ts'
 import { findOutrun } from './dead-letter/find-outrun.ts'
 import { insertDeadLetters } from './dead-letter/insert-dead-letters.ts'
 import { projectRawRows } from './dead-letter/project-raw-rows.ts'
@@ -16,6 +17,7 @@ import { BatchSizer } from './delivery/batch-sizer.ts'
 import { MAX_IN_FLIGHT } from './delivery/deliver-window.ts'
 import { type DeliveryContext, DeliveryStoppedError } from './delivery/delivery-context.ts'
 import { Gate, type GateState } from './delivery/gate.ts'
+import { ParkedRows } from './delivery/parked-rows.ts'
 import { Restraint } from './delivery/restraint.ts'
 import { keepLead, LEAD_SESSION, LED_SESSION, STANDBY_RETRY_MS, tryLead } from './lead.ts'
 import type { Logger } from './log.ts'
@@ -188,6 +190,7 @@ export class Relay {
     let client: Awaited<ReturnType<typeof connect>> | undefined
     let stopPings = () => {}
     let backfiller: Backfiller | undefined
+    let parkedRows: ParkedRows | undefined
     try {
       await dxMigrations.assertApplied(leader)
       await this.#assertPrimary(leader)
@@ -215,6 +218,7 @@ export class Relay {
         keepDeadLetters: async (letters) => {
           await insertDeadLetters(sessionClient, letters)
           metrics.deadLettered(letters)
+          if (letters.some(({ reason }) => reason === NOT_IN_TIME)) parkedRows?.wake()
         },
         resendConflicts: (letters) => side.run((beside) => resendConflicts(beside, letters)),
         findOutrun: (batch, answer) => findOutrun(sessionClient, batch, answer),
@@ -246,6 +250,8 @@ export class Relay {
         stopping,
       })
       backfiller.start()
+      parkedRows = new ParkedRows(side, delivery)
+      parkedRows.start()
       const onTick = () => {
         this.#lastTickAtMs = Date.now()
       }
@@ -266,6 +272,7 @@ export class Relay {
       gate.close()
       await this.#release([
         () => backfiller?.stop(),
+        () => parkedRows?.ended(),
         () => waker.stop(),
         () => pool.close(),
         () => client?.end(),
