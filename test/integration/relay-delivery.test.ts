@@ -431,6 +431,47 @@ test('a row that was left for later and is refused then has the reason of HQ', a
   expect(rows).toEqual([{ resolved_at: null, retry_at: null }])
 })
 
+test('I4: what a refused version superseded is sent, down to the newest that HQ takes; a failed one supersedes nothing', async () => {
+  const sentBy = (entity: string) =>
+    gateway.received.flatMap(({ envelope }) =>
+      envelope.rows
+        .filter(({ row }) => row.entity_id === entity)
+        .map(({ row }) => row.record_version),
+    )
+  gateway.answer((batch) => {
+    const rows = batch.envelope.rows.flatMap(({ row }, index) =>
+      Number(row.record_version) > 2
+        ? [{ index, key: null, outcome: 'quarantined', code: 'secret_detected' } as const]
+        : [],
+    )
+    const received = batch.envelope.rows.length
+    const counts = {
+      ...emptyCounts(received),
+      quarantined: rows.length,
+      inserted: received - rows.length,
+    }
+    const status = rows.length > 0 ? 'partial' : 'applied'
+    return { status: 200, body: { batch: batch.headers['webhook-id'], status, counts, rows } }
+  })
+  // Versions 1 to 5 of one entity and 1 to 2 of another in one window, and a capture that failed above all of them.
+  await writer.query(
+    `insert into hq_export.outbox_0 (dataset, key, version, body)
+     select 3, 'o/' || e, v, format('{"org_id":"o","entity_id":"%s","record_version":"%s"}', e, v)
+     from (values ('bad', 5), ('good', 2)) as k(e, last), generate_series(1, last) v`,
+  )
+  await writer.query(
+    `insert into hq_export.outbox_0 (dataset, key, version, sqlstate) values (3, 'o/good', 9, 'P0001')`,
+  )
+  relay.start()
+  await waitFor('version 2', () => sentBy('bad').includes('2'))
+  expect(sentBy('bad')).toEqual(['5', '4', '3', '2'])
+  expect(sentBy('good')).toEqual(['2'])
+  expect(await deadLetters()).toMatchObject([
+    ...['o/bad', 'o/bad', 'o/bad'].map((key) => ({ key, reason: 'secret_detected' })),
+    { key: 'o/good', reason: 'capture_failed' },
+  ])
+})
+
 test('I1: an answer that contradicts itself is no ack', async () => {
   gateway.answer((batch) => {
     const { body } = acceptAll(batch) as { body: BatchAnswer }

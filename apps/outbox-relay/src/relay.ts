@@ -11,6 +11,7 @@ import { insertDeadLetters } from './dead-letter/insert-dead-letters.ts'
 import { projectRawRows } from './dead-letter/project-raw-rows.ts'
 import { resendConflicts } from './dead-letter/resend-conflicts.ts'
 import { sendOutrun } from './dead-letter/send-outrun.ts'
+import { sendSuperseded } from './dead-letter/send-superseded.ts'
 import { askReady } from './delivery/ask-ready.ts'
 import { backoffMs } from './delivery/backoff.ts'
 import { BatchSizer } from './delivery/batch-sizer.ts'
@@ -228,6 +229,10 @@ export class Relay {
             { sent },
             'inserts raced with deletes of their keys; sent again above them',
           )
+        },
+        sendSuperseded: async (refused, supersedes) => {
+          const sent = await side.run((beside) => sendSuperseded(beside, refused, supersedes))
+          if (sent > 0) this.#log.info({ sent }, 'sent what refused versions had superseded')
         },
         restraint: this.#restraint,
         onAccepted: (rowCount) => {

@@ -30,7 +30,13 @@ export interface BackfillerContext {
 /** The part of a delivery that is a backfill's own. */
 type Settlement = Pick<
   DeliveryContext,
-  'projectRawRows' | 'keepDeadLetters' | 'resendConflicts' | 'findOutrun' | 'sendOutrun' | 'onHalt'
+  | 'projectRawRows'
+  | 'keepDeadLetters'
+  | 'resendConflicts'
+  | 'findOutrun'
+  | 'sendOutrun'
+  | 'sendSuperseded'
+  | 'onHalt'
 >
 
 /** How the rows of a backfill are settled, on its session. */
@@ -43,6 +49,8 @@ function settlement(client: pg.ClientBase, inTurn: InTurn): Settlement {
     // Views show every row above the delete of its key, and as a whole: nothing to mend.
     findOutrun: async () => [],
     sendOutrun: async () => {},
+    // A view shows one version of a key.
+    sendSuperseded: async () => {},
     projectRawRows: async (rows) => rows,
     // A run takes note of it by itself; live changes have nothing to do with it.
     onHalt: () => {},

@@ -5,6 +5,7 @@ import type { Compression } from '../batch/compress.ts'
 import type { Origin } from '../batch/seal-batch.ts'
 import type { DeadLetter } from '../dead-letter/dead-letter.ts'
 import type { ResentConflicts } from '../dead-letter/resend-conflicts.ts'
+import type { RefusedVersion } from '../dead-letter/send-superseded.ts'
 import type { Logger } from '../log.ts'
 import type { RelayMetrics } from '../metrics/relay-metrics.ts'
 import type { OutboxRow } from '../outbox/outbox-row.ts'
@@ -44,6 +45,11 @@ export interface DeliveryContext {
   readonly findOutrun: (batch: Batch, answer: BatchAnswer) => Promise<OutrunRow[]>
   /** Sends the entities of such rows again, as they are. */
   readonly sendOutrun: (outrun: readonly OutrunRow[]) => Promise<void>
+  /** Sends what refused versions made stay behind; `supersedes` says of the hash of a key whether they did. */
+  readonly sendSuperseded: (
+    refused: readonly RefusedVersion[],
+    supersedes: (hash: string) => boolean,
+  ) => Promise<void>
   /** What HQ has accepted so far, of all windows, and how far a refusal may be blamed on a row. */
   readonly restraint: Restraint
   /** Called with the rows of every batch that HQ accepted, and what became of them. */

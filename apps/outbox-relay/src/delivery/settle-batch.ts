@@ -1,4 +1,4 @@
-import type { BatchAnswer } from '@hq-export/contract'
+import { type BatchAnswer, HEARTBEAT_DATASET } from '@hq-export/contract'
 import { inStep } from '@hq-export/tracing/span.ts'
 import type { Batch } from '../batch/batch.ts'
 import { rowsAt } from '../batch/open-batch.ts'
@@ -74,6 +74,8 @@ export async function settleLoneRow(
   delivery: DeliveryContext,
 ): Promise<void> {
   traceGivenUp(batch, reason)
+  // It only measures the way, and the next one is on its own.
+  if (batch.dataset.name === HEARTBEAT_DATASET) return
   const letters = deadLetters(batch, [{ index: 0, reason, detail }])
   await inStep('keep dead letters', () => delivery.keepDeadLetters(letters))
   delivery.log.warn(
