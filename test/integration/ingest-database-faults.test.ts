@@ -89,19 +89,19 @@ describe.each([
 test.each([
   { sqlstate: '53100', name: 'a full disk' },
   { sqlstate: '53200', name: 'no memory' },
-  { sqlstate: '55P03', name: 'a lock that is not to be had' },
-  { sqlstate: '57014', name: 'a statement that takes too long' },
+  { sqlstate: '55P03', name: 'a lock that is not to be had', code: 'not_in_time' },
+  { sqlstate: '57014', name: 'a statement that takes too long', code: 'not_in_time' },
   { sqlstate: '57P01', name: 'a shutdown' },
   { sqlstate: '58030', name: 'an I/O error' },
   { sqlstate: '25006', name: 'a server that is read-only' },
 ])(
-  '$name ($sqlstate) is 503 database_unavailable at once, never the fault of a row',
-  async ({ sqlstate }) => {
+  '$name ($sqlstate) is 503 at once, never the fault of a row',
+  async ({ sqlstate, code = 'database_unavailable' }) => {
     await failWith(sqlstate, 1)
     const batch = buildEnvelope(RUNS, [buildRow(RUNS), buildRow(RUNS)])
     const refused = await send(gateway.url, batch)
     expect(refused.headers.get('retry-after')).toBe('1')
-    expect(await problemOf(refused)).toMatchObject({ status: 503, code: 'database_unavailable' })
+    expect(await problemOf(refused)).toMatchObject({ status: 503, code })
     expect(await stored()).toEqual({ rows: 0, batches: 0, quarantined: 0 })
     expect((await deliver(gateway.url, batch)).counts.inserted).toBe(2)
   },
@@ -110,6 +110,13 @@ test.each([
 test.each([
   { sqlstate: '22003', name: 'a value that is out of range' },
   { sqlstate: '23514', name: 'a check that is violated' },
+  { sqlstate: 'P0001', name: 'what a trigger of HQ raises' },
+  { sqlstate: 'HQ001', name: 'a state that somebody made up' },
+  { sqlstate: '21000', name: 'a sub-select that finds two rows' },
+  { sqlstate: '0A000', name: 'something that is not supported' },
+  { sqlstate: '39004', name: 'a function of another language' },
+  { sqlstate: '42501', name: 'a right that is missing for this row' },
+  { sqlstate: '55000', name: 'a state that is not the required one' },
 ])('$name ($sqlstate) costs its own row and no other', async ({ sqlstate }) => {
   // The COPY of both rows, and the careful insert of both, fail; then the first row alone; the second is good.
   await failWith(sqlstate, 3)
@@ -120,3 +127,18 @@ test.each([
   ])
   expect(await stored()).toEqual({ rows: 1, batches: 1, quarantined: 1 })
 })
+
+test.each(['42501', '42P01', '42703', '55000'])(
+  'what is missing for every row (%s) is 503 database_unavailable, never the fault of a row',
+  async (sqlstate) => {
+    await failWith(sqlstate, 100_000)
+    const rows = Array.from({ length: 40 }, () => buildRow(RUNS))
+    for (const batch of [buildEnvelope(RUNS, rows), buildEnvelope(RUNS, [buildRow(RUNS)])]) {
+      expect(await problemOf(await send(gateway.url, batch))).toMatchObject({
+        status: 503,
+        code: 'database_unavailable',
+      })
+    }
+    expect(await stored()).toEqual({ rows: 0, batches: 0, quarantined: 0 })
+  },
+)

@@ -199,6 +199,47 @@ test('a column whose name and value are U+0000 costs its own row and no other', 
   expect(answer.rows[0]).toMatchObject({ code: 'unrepresentable_nul', pointer: '/rows/0/row' })
 })
 
+/** A credential, made when the test runs, so that no scanner takes this file for a leak. */
+const SECRET = [
+  'ghp',
+  Array.from({ length: 36 }, (_, n) => 'A7bQ2xLm9Z'[(n * 7) % 10]).join(''),
+].join('_')
+
+test('I4: whatever the name of a column whose value is a credential: it costs its own row and no other, and stays unseen', async () => {
+  const piece = fc.constantFrom(...'\0/~"\\\n\u2028é', '\ud800', '\udc00', 'a b ', SECRET)
+  const hostile = fc.array(piece, { maxLength: 4 }).map((pieces) => pieces.join(''))
+  const name = fc.oneof(
+    { weight: 9, arbitrary: hostile },
+    {
+      weight: 1,
+      arbitrary: fc.constantFrom(
+        'x'.repeat(900_000),
+        '\0'.repeat(100_000),
+        '🙂'.repeat(150),
+        `a${'🙂'.repeat(150)}`,
+      ),
+    },
+  )
+  const value = fc.oneof(fc.constant(SECRET), fc.constant(`\0${SECRET}`), hostile)
+  const extra = fc.dictionary(name, value, { minKeys: 1, maxKeys: 2, noNullPrototype: true })
+  await fc.assert(
+    fc.asyncProperty(fc.constantFrom(...names), extra, async (dataset, members) => {
+      const [bad, good] = [{ ...buildRow(dataset), ...members }, buildRow(dataset)]
+      const body = JSON.stringify(buildEnvelope(dataset, [bad, good]))
+      const response = await post(gateway.url, body)
+      await check(response.clone())
+      expect(response.status).toBe(200)
+      expect(await response.text()).not.toContain(SECRET)
+    }),
+    { seed: SEED, numRuns: 150 },
+  )
+  const { rows } = await client.query(
+    `select count(*)::int4 as clear from ingest.quarantine q where q::text like '%' || $1 || '%'`,
+    [SECRET],
+  )
+  expect(rows).toEqual([{ clear: 0 }])
+})
+
 test('whatever the headers are: refused, or the batch is taken whole', async () => {
   const header = fc.constantFrom(
     'webhook-id',

@@ -1,4 +1,12 @@
-import { emptyCounts, parseSigningKey, parseVerificationKey, verify } from '@hq-export/contract'
+import {
+  type BatchAnswer,
+  emptyCounts,
+  PROBLEMS,
+  parseSigningKey,
+  parseVerificationKey,
+  problemType,
+  verify,
+} from '@hq-export/contract'
 import { createLog } from '@hq-export/outbox-relay/log.ts'
 import { Relay, type WorkConfig } from '@hq-export/outbox-relay/relay.ts'
 import type pg from 'pg'
@@ -8,7 +16,12 @@ import { createDxDatabase, type TestDatabase } from '../support/databases.ts'
 import { insertOutboxRows } from '../support/outbox.ts'
 import { createSecret } from '../support/pipeline.ts'
 import { insertCompany, insertOrg } from '../support/reference-rows.ts'
-import { acceptAll, type ReceivedBatch, ScriptedGateway } from '../support/scripted-gateway.ts'
+import {
+  acceptAll,
+  type ReceivedBatch,
+  type ScriptedAnswer,
+  ScriptedGateway,
+} from '../support/scripted-gateway.ts'
 import { waitFor } from '../support/wait-for.ts'
 
 let database: TestDatabase
@@ -43,6 +56,22 @@ afterEach(async () => {
 
 function settledRows(count: number): Promise<boolean> {
   return waitFor(`${count} settled rows`, () => relay.progress.settledRows === count)
+}
+
+const EVENTS = 'dx_operation_events_v1'
+
+const notInTime: ScriptedAnswer = {
+  status: 503,
+  body: {
+    type: problemType('not_in_time'),
+    title: PROBLEMS.not_in_time.title,
+    status: 503,
+    code: 'not_in_time',
+  },
+}
+
+function keysOf(name: string, count: number): string[] {
+  return Array.from({ length: count }, (_, index) => `${name}-${index}`)
 }
 
 async function deadLetters() {
@@ -246,7 +275,217 @@ test('I5: an outage never turns good rows into dead letters, however it looks', 
   relay.start()
   await settledRows(2)
   expect(await deadLetters()).toEqual([])
-  expect(new Set(gateway.received.map(({ headers }) => headers['webhook-id'])).size).toBe(1)
+  const batches = gateway.received.filter(({ envelope }) => envelope.dataset === EVENTS)
+  expect(new Set(batches.map(({ headers }) => headers['webhook-id'])).size).toBe(1)
+})
+
+test('I5: a few quick 502 of a rolling deploy, with /readyz green, make no dead letter', async () => {
+  let attempts = 0
+  gateway.answer((batch) => (++attempts <= 7 ? { status: 502 } : acceptAll(batch)))
+  await insertOutboxRows(writer, ['a', 'b'])
+  relay.start()
+  await settledRows(2)
+  expect(await deadLetters()).toEqual([])
+})
+
+test('I5: a gateway that answers 500 to every POST, with /readyz green, makes no dead letter, and all arrives when it is mended', async () => {
+  let isBroken = true
+  gateway.answer((batch) => (isBroken ? { status: 500 } : acceptAll(batch)))
+  await insertOutboxRows(writer, keysOf('row', 50))
+  relay.start()
+  await waitFor('many attempts', () => gateway.received.length >= 6)
+  // One batch, and whether anything else is accepted: nothing is cut.
+  expect(gateway.received.map(({ envelope }) => envelope.rows.length)).not.toContain(25)
+  isBroken = false
+  await settledRows(50)
+  expect(await deadLetters()).toEqual([])
+})
+
+test('I5: where heartbeats alone are accepted a few rows are given up, then none: delivery halts and says so', async () => {
+  let isBroken = true
+  gateway.answer((batch) =>
+    isBroken && batch.envelope.dataset === EVENTS ? { status: 500 } : acceptAll(batch),
+  )
+  await insertOutboxRows(writer, keysOf('row', 20))
+  relay.start()
+  await waitFor('the relay to halt', () => relay.progress.state === 'halted')
+  expect(relay.progress.haltReason).toContain('one after the other')
+  expect(await deadLetters()).toHaveLength(3)
+  await relay.stop()
+  isBroken = false
+  relay = new Relay(config(), createLog('silent'))
+  relay.start()
+  await settledRows(20)
+  expect(await deadLetters()).toHaveLength(3)
+})
+
+test('I4: a poison row alone in a quiet system is a dead letter, because a heartbeat is accepted', async () => {
+  gateway.isReady = false
+  gateway.answer((batch) => (batch.bytes.includes('"poison"') ? 'reset' : acceptAll(batch)))
+  await insertOutboxRows(writer, ['poison'])
+  relay.start()
+  await waitFor('the dead letter', async () => (await deadLetters()).length === 1)
+  expect(await deadLetters()).toEqual([{ key: 'poison', reason: 'unanswered' }])
+  const asked = gateway.received.filter(({ envelope }) => envelope.dataset === 'dx_heartbeat_v1')
+  expect(new Set(asked.map(({ headers }) => headers['webhook-id'])).size).toBe(3)
+  await insertOutboxRows(writer, ['good'])
+  await settledRows(1)
+})
+
+test('I4: many poison rows among good ones are all found', async () => {
+  gateway.answer((batch) => (batch.bytes.includes('poison') ? { status: 500 } : acceptAll(batch)))
+  await insertOutboxRows(writer, [
+    ...keysOf('good', 3),
+    ...keysOf('poison', 5),
+    ...keysOf('fine', 3),
+  ])
+  relay.start()
+  await settledRows(6)
+  await waitFor('the dead letters', async () => (await deadLetters()).length === 5)
+})
+
+test.each([
+  { name: 'its 403 page', answer: { status: 403, body: '<html>blocked</html>' } },
+  { name: 'a redirect', answer: { status: 302, headers: { location: '/blocked' } } },
+  { name: 'a page with status 200', answer: { status: 200, body: '<html>blocked</html>' } },
+  { name: 'a 400', answer: { status: 400 } },
+])(
+  'I4: somebody in between refuses the text of one row by $name: it alone is a dead letter',
+  async ({ answer }) => {
+    gateway.answer((batch) => (batch.bytes.includes('<script>') ? answer : acceptAll(batch)))
+    await insertOutboxRows(writer, ['a', 'b', '<script>', 'c', 'd'])
+    relay.start()
+    await settledRows(4)
+    await waitFor('the dead letter', async () => (await deadLetters()).length === 1)
+    expect(await deadLetters()).toEqual([{ key: '<script>', reason: 'blocked' }])
+  },
+)
+
+test('I4: a batch that is too much for the time HQ has is cut, and all of it arrives', async () => {
+  gateway.answer((batch) => (batch.envelope.rows.length > 4 ? notInTime : acceptAll(batch)))
+  await insertOutboxRows(writer, keysOf('row', 30))
+  relay.start()
+  await settledRows(30)
+  expect(await deadLetters()).toEqual([])
+})
+
+test('I4: a batch that HQ cannot write while it writes others is cut, whatever 503 says so', async () => {
+  gateway.answer((batch) => (batch.envelope.rows.length > 4 ? { status: 503 } : acceptAll(batch)))
+  await insertOutboxRows(writer, keysOf('row', 10))
+  relay.start()
+  await settledRows(10)
+  expect(await deadLetters()).toEqual([])
+})
+
+test('I4: a row that somebody holds locked in HQ holds nobody up, and arrives by itself when it is free', async () => {
+  let isLocked = true
+  gateway.answer((batch) =>
+    isLocked && batch.bytes.includes('"locked"') ? notInTime : acceptAll(batch),
+  )
+  await insertOutboxRows(writer, ['a', 'locked', 'b'])
+  relay.start()
+  await settledRows(2)
+  await waitFor('the dead letter', async () => (await deadLetters()).length === 1)
+  expect(await deadLetters()).toEqual([{ key: 'locked', reason: 'not_in_time' }])
+  // In later windows: this one is acked.
+  await insertOutboxRows(writer, ['c'])
+  await settledRows(3)
+  isLocked = false
+  await settledRows(4)
+  const letter = await waitFor('the letter to be settled', async () => {
+    const { rows } = await writer.query(
+      `select resolution, retry_at, attempts from hq_export.dead_letter where resolved_at is not null`,
+    )
+    return rows[0]
+  })
+  expect(letter).toMatchObject({ resolution: 'replayed', retry_at: null })
+  const held = gateway.received.filter(({ bytes }) => bytes.includes('"locked"'))
+  const last = held.at(-1)
+  expect(last?.envelope.rows).toHaveLength(1)
+  // The row as it was captured, under the id that its batch had.
+  expect(
+    held.filter(({ bytes }) => bytes.equals(last?.bytes ?? Buffer.alloc(0))).length,
+  ).toBeGreaterThan(1)
+})
+
+test('a row that was left for later and is refused then has the reason of HQ', async () => {
+  let answer: ScriptedAnswer = notInTime
+  gateway.answer(() => answer)
+  await insertOutboxRows(writer, ['a'])
+  relay.start()
+  await waitFor('the dead letter', async () => (await deadLetters()).length === 1)
+  gateway.answer((batch) => {
+    answer = {
+      status: 200,
+      body: {
+        batch: batch.headers['webhook-id'],
+        status: 'partial',
+        counts: { ...emptyCounts(1), quarantined: 1 },
+        rows: [{ index: 0, key: 'a', outcome: 'quarantined', code: 'invalid_value' }],
+      },
+    }
+    return answer
+  })
+  await waitFor('the reason', async () => (await deadLetters())[0]?.reason === 'invalid_value')
+  const { rows } = await writer.query('select resolved_at, retry_at from hq_export.dead_letter')
+  expect(rows).toEqual([{ resolved_at: null, retry_at: null }])
+})
+
+test('I4: what a refused version superseded is sent, down to the newest that HQ takes; a failed one supersedes nothing', async () => {
+  const sentBy = (entity: string) =>
+    gateway.received.flatMap(({ envelope }) =>
+      envelope.rows
+        .filter(({ row }) => row.entity_id === entity)
+        .map(({ row }) => row.record_version),
+    )
+  gateway.answer((batch) => {
+    const rows = batch.envelope.rows.flatMap(({ row }, index) =>
+      Number(row.record_version) > 2
+        ? [{ index, key: null, outcome: 'quarantined', code: 'secret_detected' } as const]
+        : [],
+    )
+    const received = batch.envelope.rows.length
+    const counts = {
+      ...emptyCounts(received),
+      quarantined: rows.length,
+      inserted: received - rows.length,
+    }
+    const status = rows.length > 0 ? 'partial' : 'applied'
+    return { status: 200, body: { batch: batch.headers['webhook-id'], status, counts, rows } }
+  })
+  // Versions 1 to 5 of one entity and 1 to 2 of another in one window, and a capture that failed above all of them.
+  await writer.query(
+    `insert into hq_export.outbox_0 (dataset, key, version, body)
+     select 3, 'o/' || e, v, format('{"org_id":"o","entity_id":"%s","record_version":"%s"}', e, v)
+     from (values ('bad', 5), ('good', 2)) as k(e, last), generate_series(1, last) v`,
+  )
+  await writer.query(
+    `insert into hq_export.outbox_0 (dataset, key, version, sqlstate) values (3, 'o/good', 9, 'P0001')`,
+  )
+  relay.start()
+  await waitFor('version 2', () => sentBy('bad').includes('2'))
+  expect(sentBy('bad')).toEqual(['5', '4', '3', '2'])
+  expect(sentBy('good')).toEqual(['2'])
+  expect(await deadLetters()).toMatchObject([
+    ...['o/bad', 'o/bad', 'o/bad'].map((key) => ({ key, reason: 'secret_detected' })),
+    { key: 'o/good', reason: 'capture_failed' },
+  ])
+})
+
+test('I1: an answer that contradicts itself is no ack', async () => {
+  gateway.answer((batch) => {
+    const { body } = acceptAll(batch) as { body: BatchAnswer }
+    return { status: 200, body: { ...body, counts: { ...body.counts, inserted: 1 } } }
+  })
+  await insertOutboxRows(writer, ['a', 'b'])
+  relay.start()
+  await waitFor('the relay to halt', () => relay.progress.state === 'halted')
+  expect(relay.progress.haltReason).toContain('does not decide every row')
+  await relay.stop()
+  gateway.answer(acceptAll)
+  relay = new Relay(config(), createLog('silent'))
+  relay.start()
+  await settledRows(2)
 })
 
 test('I5: an HQ in trouble gets one request at a time, however many batches wait', async () => {

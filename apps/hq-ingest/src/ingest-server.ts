@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import type { Server } from 'node:http'
 import { setTimeout as delay } from 'node:timers/promises'
 import { getRequestListener } from '@hono/node-server'
+import { describeError } from '@hq-export/program/describe-error.ts'
 import { explainConnectError } from '@hq-export/program/explain-connect-error.ts'
 import { HiddenRowsError } from '@hq-export/program/hidden-rows-error.ts'
 import { MigrationStateError } from '@hq-export/program/migrations.ts'
@@ -195,7 +196,7 @@ export class IngestServer {
     const { log, onFailure } = this.#options
     this.#retryLook().catch((error: unknown) => {
       if (this.#stopping.signal.aborted) return
-      log.error({ err: error }, 'the gateway cannot run')
+      log.error({ reason: describeError(error) }, 'the gateway cannot run')
       if (error instanceof MigrationStateError) onFailure?.(error)
     })
   }

@@ -1,5 +1,6 @@
 import '@hq-export/program/keep-heap-small.ts'
 
+import { describeError } from '@hq-export/program/describe-error.ts'
 import { explainConnectError } from '@hq-export/program/explain-connect-error.ts'
 import { HiddenRowsError } from '@hq-export/program/hidden-rows-error.ts'
 import { MigrationStateError } from '@hq-export/program/migrations.ts'
@@ -73,8 +74,10 @@ function explain(error: unknown): string {
   // Of a statement these two say something else.
   const why = code === '42501' || code === '22023' ? undefined : explainConnectError(error, HQ)
   if (why !== undefined) return why
-  if (error instanceof AggregateError) return error.errors.map(String).join('\n')
-  return error instanceof Error ? (error.stack ?? error.message) : String(error)
+  if (error instanceof AggregateError) return error.errors.map(describeError).join('\n')
+  const stack = error instanceof Error ? (error.stack ?? '') : ''
+  const frames = stack.split('\n').filter((line) => line.startsWith('    at '))
+  return [describeError(error), ...frames].join('\n')
 }
 
 const program = new Command('ingest')

@@ -1,3 +1,4 @@
+import { describeError } from '@hq-export/program/describe-error.ts'
 import { EXPOSITION_CONTENT_TYPE, type Metrics } from '@hq-export/telemetry/meter.ts'
 import { Hono } from 'hono'
 import type { Logger } from 'pino'
@@ -9,7 +10,7 @@ export function createPrivateApp(metrics: Metrics, log: Logger): Hono {
     try {
       return context.body(await metrics.scrape(), 200, { 'content-type': EXPOSITION_CONTENT_TYPE })
     } catch (error) {
-      log.error({ reason: (error as Error).message }, 'metrics cannot be collected')
+      log.error({ reason: describeError(error) }, 'metrics cannot be collected')
       return context.json({ error: 'metrics cannot be collected' }, 500)
     }
   })

@@ -4,6 +4,9 @@ import { CallerGoneError } from './batch/read-body.ts'
 import { DatabaseUnavailableError } from './db/database-failure.ts'
 import { Refusal } from './refusal.ts'
 
+/** What ends when its time is over: a wait for a lock, usually of a row that somebody holds, and a statement with too much to do. */
+const NOT_IN_TIME: ReadonlySet<string> = new Set(['55P03', '57014'])
+
 /** Where a defect is; its message stays away from the log, because parsers quote what they were given. */
 function framesOf(error: unknown): string[] {
   const stack = error instanceof Error ? (error.stack ?? '') : ''
@@ -23,6 +26,10 @@ export function toRefusal(error: unknown, requestId: string, log: Logger): Refus
   if (error instanceof DatabaseUnavailableError) {
     // PostgreSQL's message may quote a value; its SQLSTATE cannot.
     const { sqlstate } = error
+    if (sqlstate !== undefined && NOT_IN_TIME.has(sqlstate)) {
+      log.warn({ sqlstate, requestId }, 'a batch could not be written in time')
+      return new Refusal('not_in_time')
+    }
     log.error({ sqlstate, reason: errorType(error.cause), requestId }, 'HQ cannot be written')
     return new Refusal('database_unavailable')
   }

@@ -1,5 +1,6 @@
 import '@hq-export/program/keep-heap-small.ts'
 
+import { describeError } from '@hq-export/program/describe-error.ts'
 import {
   explainConnectError,
   UnusableDatabaseError,
@@ -180,7 +181,8 @@ try {
     // Of migrate, which connects by itself. Of a statement two codes say something else.
     const isOfStatement = code === '42501' || code === '22023' || code === 'EADDRINUSE'
     const why = isExpected || isOfStatement ? undefined : explainConnectError(error, DATA_ENGINE_X)
-    const text = why ?? (isExpected ? message : `${code ?? 'error'}: ${message}${hint}`)
+    const text =
+      why ?? (isExpected ? message : `${code ?? 'error'}: ${describeError(error)}${hint}`)
     process.stderr.write(`relay: ${text}\n`)
     process.exitCode = UNKNOWN
   }

@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import { createServer, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { LIVE_PATH, READY_PATH } from '@hq-export/contract'
+import { describeError } from '@hq-export/program/describe-error.ts'
 import { EXPOSITION_CONTENT_TYPE, type Metrics } from '@hq-export/telemetry/meter.ts'
 import type { Logger } from './log.ts'
 import type { RelayProgress } from './relay.ts'
@@ -36,7 +37,7 @@ export class PrivateServer {
           metrics.scrape().then(
             (text) => response.setHeader('content-type', EXPOSITION_CONTENT_TYPE).end(text),
             (error: Error) => {
-              log.error({ reason: error.message }, 'metrics cannot be collected')
+              log.error({ reason: describeError(error) }, 'metrics cannot be collected')
               answer(response, 500, { error: 'metrics cannot be collected' })
             },
           )

@@ -1,19 +1,25 @@
 import { setTimeout as delay } from 'node:timers/promises'
+import { describeError } from '@hq-export/program/describe-error.ts'
 import { MigrationStateError } from '@hq-export/program/migrations.ts'
 import { Pool } from 'undici'
 import { Backfiller } from './backfill/backfiller.ts'
 import type { RelayConfig } from './config.ts'
 import { connect } from './connect.ts'
+import { NOT_IN_TIME } from './dead-letter/dead-letter.ts'
 import { findOutrun } from './dead-letter/find-outrun.ts'
 import { insertDeadLetters } from './dead-letter/insert-dead-letters.ts'
 import { projectRawRows } from './dead-letter/project-raw-rows.ts'
 import { resendConflicts } from './dead-letter/resend-conflicts.ts'
 import { sendOutrun } from './dead-letter/send-outrun.ts'
+import { sendSuperseded } from './dead-letter/send-superseded.ts'
+import { askReady } from './delivery/ask-ready.ts'
 import { backoffMs } from './delivery/backoff.ts'
 import { BatchSizer } from './delivery/batch-sizer.ts'
 import { MAX_IN_FLIGHT } from './delivery/deliver-window.ts'
 import { type DeliveryContext, DeliveryStoppedError } from './delivery/delivery-context.ts'
 import { Gate, type GateState } from './delivery/gate.ts'
+import { ParkedRows } from './delivery/parked-rows.ts'
+import { Restraint } from './delivery/restraint.ts'
 import { assertSeesAll } from './hidden-tables.ts'
 import {
   keepLead,
@@ -93,6 +99,7 @@ export class Relay {
   #haltReason: string | undefined
   // Outlives a session: what HQ was found to take does not change with a connection of ours.
   readonly #sizer = new BatchSizer()
+  readonly #restraint = new Restraint()
   readonly #heartbeat: Heartbeat
   #settledRows = 0
   #settledBatches = 0
@@ -157,9 +164,9 @@ export class Relay {
         if (this.#stopping.signal.aborted) break
         failures++
         const pauseMs = Math.max(100, backoffMs(failures, undefined))
-        const { code, message } = error as { code?: string; message?: string }
+        const { code } = error as { code?: string }
         this.#log.warn(
-          { code, reason: message, pauseMs },
+          { code, reason: describeError(error), pauseMs },
           'data-engine-x cannot be used now; trying again',
         )
         this.#state = 'connecting'
@@ -185,7 +192,7 @@ export class Relay {
       headersTimeout: REQUEST_TIMEOUT_MS,
       bodyTimeout: REQUEST_TIMEOUT_MS,
     })
-    const gate = new Gate(MAX_IN_FLIGHT)
+    const gate = new Gate(MAX_IN_FLIGHT, () => askReady(pool, this.#aborting.signal))
     const { metrics = NO_METRICS, timing } = this.#options
     // Whatever ends the session ends a wait for the doorbell, too.
     const wakeOnStop = () => waker.ring()
@@ -193,6 +200,7 @@ export class Relay {
     let client: Awaited<ReturnType<typeof connect>> | undefined
     let stopPings = () => {}
     let backfiller: Backfiller | undefined
+    let parkedRows: ParkedRows | undefined
     try {
       await dxMigrations.assertApplied(leader)
       await this.#assertPrimary(leader)
@@ -222,6 +230,7 @@ export class Relay {
         keepDeadLetters: async (letters) => {
           await insertDeadLetters(sessionClient, letters)
           metrics.deadLettered(letters)
+          if (letters.some(({ reason }) => reason === NOT_IN_TIME)) parkedRows?.wake()
         },
         resendConflicts: (letters) => side.run((beside) => resendConflicts(beside, letters)),
         findOutrun: (batch, answer) => findOutrun(sessionClient, batch, answer),
@@ -232,7 +241,11 @@ export class Relay {
             'inserts raced with deletes of their keys; sent again above them',
           )
         },
-        acceptedBatches: () => this.#settledBatches,
+        sendSuperseded: async (refused, supersedes) => {
+          const sent = await side.run((beside) => sendSuperseded(beside, refused, supersedes))
+          if (sent > 0) this.#log.info({ sent }, 'sent what refused versions had superseded')
+        },
+        restraint: this.#restraint,
         onAccepted: (rowCount) => {
           this.#settledRows += rowCount
           this.#settledBatches++
@@ -254,6 +267,8 @@ export class Relay {
         stopping,
       })
       backfiller.start()
+      parkedRows = new ParkedRows(side, delivery)
+      parkedRows.start()
       const onTick = () => {
         this.#lastTickAtMs = Date.now()
       }
@@ -274,6 +289,7 @@ export class Relay {
       gate.close()
       await this.#release([
         () => backfiller?.stop(),
+        () => parkedRows?.ended(),
         () => waker.stop(),
         () => pool.close(),
         () => client?.end(),
@@ -312,7 +328,7 @@ export class Relay {
   async #release(releases: readonly (() => Promise<unknown> | undefined)[]): Promise<void> {
     for (const release of releases) {
       await Promise.resolve(release()).catch((error: unknown) => {
-        this.#log.debug({ reason: String(error) }, 'closing what was lost')
+        this.#log.debug({ reason: describeError(error) }, 'closing what was lost')
       })
     }
   }

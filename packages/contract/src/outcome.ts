@@ -37,7 +37,7 @@ export const ROW_CODES = [
   'append_only_violation',
   /** The uniqueness guard holds another row. */
   'uniqueness_violation',
-  /** HQ's database refused the value (SQLSTATE class 22, 23 or 54) after validation had passed it. */
+  /** HQ's database refused the value after validation had passed it. */
   'database_rejected',
 ] as const
 export type RowCode = (typeof ROW_CODES)[number]

@@ -5,7 +5,8 @@ import { PROBLEMS_PATH } from './headers.ts'
  * Every refusal of a whole request (design 5): code, status, and what the producer does about it. Gateway and
  * relay read the same table, so they cannot disagree.
  *
- * `retry`: the same batch again, later. `split`: the batch in halves. `halt`: the fault is the producer's
+ * `retry`: the same batch again, later. `split`: the batch in halves; a row
+ * that is alone is too large (`too_large`), or goes again later (`not_in_time`). `halt`: the fault is the producer's
  * or the operator's, not the row's, so nothing is dead-lettered and delivery pauses.
  */
 export const PROBLEMS = {
@@ -33,6 +34,7 @@ export const PROBLEMS = {
   internal_error: { status: 500, reaction: 'retry', title: 'Internal error' },
   at_capacity: { status: 503, reaction: 'retry', title: 'The gateway is at its capacity' },
   draining: { status: 503, reaction: 'retry', title: 'The gateway is shutting down' },
+  not_in_time: { status: 503, reaction: 'split', title: 'HQ could not write the batch in time' },
   database_unavailable: { status: 503, reaction: 'retry', title: 'HQ cannot be written' },
 } as const satisfies Record<
   string,

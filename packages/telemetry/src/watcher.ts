@@ -71,7 +71,7 @@ export class Watcher<Session, Reading> {
       }
     } finally {
       await close(session).catch((error: Error) => {
-        log.debug({ reason: error.message }, 'closing what was lost')
+        log.debug({ reason: error.name }, 'closing what was lost')
       })
     }
   }

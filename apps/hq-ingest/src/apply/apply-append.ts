@@ -1,7 +1,7 @@
 import type { Dataset } from '@hq-export/contract'
+import { isRowFault } from '@hq-export/program/row-fault.ts'
 import type pg from 'pg'
 import { type AcceptedRow, type RefusedRow, refuse } from '../batch/batch-row.ts'
-import { isRowFault } from '../db/database-failure.ts'
 import { type Applied, addApplied, nothingApplied, type Origin, unchanged } from './applied.ts'
 import { type Comparison, compareRows, describeDifference } from './compare-rows.ts'
 import { copyRows } from './copy-rows.ts'

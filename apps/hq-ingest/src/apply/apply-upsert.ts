@@ -134,14 +134,12 @@ export async function applyUpsert(
     const applied = await isolate(client, winners, (part) =>
       applyDistinct(client, dataset, part, origin),
     )
-    const rejected = new Set(
-      applied.refused.filter(({ code }) => code === 'database_rejected').map(({ index }) => index),
-    )
+    const refused = new Set(applied.refused.map(({ index }) => index))
     const next = new Map<string, AcceptedRow[]>()
     for (const winner of winners) {
       const rest = groups.get(winner.key)?.slice(0, -1) ?? []
-      // A row that HQ could not store supersedes nothing.
-      const left = rejected.has(winner.index) ? rest : settleRest(dataset, rest, winner, applied)
+      // A row that HQ has not taken supersedes nothing.
+      const left = refused.has(winner.index) ? rest : settleRest(dataset, rest, winner, applied)
       if (left.length > 0) next.set(winner.key, left)
     }
     addApplied(total, applied)

@@ -32,11 +32,26 @@ export interface RefusedRow {
   readonly storedText?: string | undefined
 }
 
-/** JSON pointer to a row, or to a column of it. */
+/** UTF-16 units of a name or a reason that are told; the names of the contract have less than 30. */
+const MAX_TOLD_UNITS = 100
+// Of a name without any use: control characters, U+0000 among them, and half a surrogate pair.
+const UNTELLABLE_PATTERN = /\p{Cc}|\p{Cs}/gu
+
+/**
+ * Text that a caller chose, a column's name above all, as it can be told in an answer and stored by PostgreSQL, whatever it is:
+ * U+FFFD stands for what cannot, and what is too long is cut.
+ */
+export function tellable(text: string): string {
+  const isLong = text.length > MAX_TOLD_UNITS
+  const told = isLong ? `${text.slice(0, MAX_TOLD_UNITS)}…` : text
+  return told.replace(UNTELLABLE_PATTERN, '\ufffd')
+}
+
+/** JSON pointer to a row, or to a column of it as {@link tellable} has its name. */
 export function pointerTo(index: number, column?: string | null): string {
   const row = `/rows/${index}/row`
   if (column == null) return row
-  return `${row}/${column.replaceAll('~', '~0').replaceAll('/', '~1')}`
+  return `${row}/${tellable(column).replaceAll('~', '~0').replaceAll('/', '~1')}`
 }
 
 /** Refuses a row that had been accepted until then. */

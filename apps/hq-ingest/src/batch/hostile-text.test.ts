@@ -254,7 +254,7 @@ test('an answer repeats no name of a column that is longer than names are', asyn
     const body = `{"source":"s","dataset":"d","schema_version":"v1","rows":[{"row":${row},"xid":"7","captured_at":"2026-02-16T09:30:00Z"}]}`
     const batch = decode(Buffer.from(body), 1)
     const { refused } = await validate(batch, rules, { orgs: undefined }, 4 * MIB)
-    expect(refused).toMatchObject([{ pointer: '/rows/0/row' }])
+    expect(refused[0]?.pointer.length).toBeLessThan(200)
     expect(refused[0]?.detail.length).toBeLessThan(200)
   }
 })

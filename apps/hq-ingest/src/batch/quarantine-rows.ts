@@ -1,5 +1,8 @@
+import { hash } from 'node:crypto'
 import { UUID_PATTERN } from '@hq-export/contract'
+import { isRowFault } from '@hq-export/program/row-fault.ts'
 import type pg from 'pg'
+import { underSavepoint } from '../apply/isolate.ts'
 import type { RefusedRow } from './batch-row.ts'
 import type { DecodedBatch } from './decode.ts'
 import type { LedgerEntry } from './ledger.ts'
@@ -32,7 +35,82 @@ function orgOf(row: Readonly<Record<string, unknown>>): string | null {
   return typeof org === 'string' && UUID_PATTERN.test(org) ? org : null
 }
 
-/** Keeps refused rows with the reason and their exact text, in the transaction that writes the others. */
+/** What is kept of one refused row. */
+interface Entry {
+  readonly row_index: number
+  readonly key: string | null
+  readonly org_id: string | null
+  readonly org_allowed: boolean
+  readonly code: string
+  readonly pointer: string
+  readonly detail: string
+  readonly row_text: string
+  readonly deleted: boolean
+  readonly traceparent: string | null
+  readonly xid: string
+  readonly captured_at: string
+}
+
+function entryOf({ rowTexts, envelope }: DecodedBatch, row: RefusedRow): Entry {
+  const { index, key, code, pointer, orgAllowed, storedText } = row
+  const envelopeRow = envelope.rows[index]
+  if (envelopeRow === undefined) throw new Error(`the batch has no row ${index}`)
+  return {
+    row_index: index,
+    key,
+    org_id: orgOf(envelopeRow.row),
+    org_allowed: orgAllowed,
+    code,
+    pointer,
+    detail: row.operatorDetail ?? row.detail,
+    row_text: storedText ?? rowTexts.at(index),
+    deleted: envelopeRow.deleted ?? false,
+    traceparent: envelopeRow.traceparent ?? null,
+    xid: envelopeRow.xid,
+    captured_at: envelopeRow.captured_at,
+  }
+}
+
+/** An entry that PostgreSQL has refused, without anything that the caller chose: the reason, and the hash of the text. */
+function withoutText(entry: Entry, sqlstate: string): Entry {
+  const { row_index: index, row_text: text, code } = entry
+  return {
+    ...entry,
+    key: null,
+    pointer: `/rows/${index}/row`,
+    detail: `${code}; PostgreSQL refuses to keep the row itself with SQLSTATE ${sqlstate}`,
+    row_text: JSON.stringify({ refused: { sha256: hash('sha256', text, 'hex') } }),
+    traceparent: null,
+  }
+}
+
+/** Keeps entries, all at once; where PostgreSQL refuses one, that one without its text. */
+async function keep(
+  client: pg.PoolClient,
+  entries: readonly Entry[],
+  beside: readonly unknown[],
+): Promise<void> {
+  const write = (part: readonly Entry[]) =>
+    underSavepoint(client, () => client.query(QUARANTINE, [JSON.stringify(part), ...beside]))
+  try {
+    await write(entries)
+  } catch (error) {
+    if (!isRowFault(error)) throw error
+    const [first] = entries
+    if (first !== undefined && entries.length === 1) {
+      await write([withoutText(first, error.code)])
+      return
+    }
+    const middle = entries.length >> 1
+    await keep(client, entries.slice(0, middle), beside)
+    await keep(client, entries.slice(middle), beside)
+  }
+}
+
+/**
+ * Keeps refused rows with the reason and their exact text, in the transaction that writes the others. Whatever a row holds, keeping it
+ * does not fail: the batch gets its decision.
+ */
 export async function quarantineRows(
   client: pg.PoolClient,
   entry: LedgerEntry,
@@ -40,33 +118,10 @@ export async function quarantineRows(
   refused: readonly RefusedRow[],
 ): Promise<void> {
   if (refused.length === 0) return
-  const { rowTexts, envelope } = batch
-  const entries = refused.map((row) => {
-    const { index, key, code, pointer, orgAllowed, storedText } = row
-    const envelopeRow = envelope.rows[index]
-    if (envelopeRow === undefined) throw new Error(`the batch has no row ${index}`)
-    return {
-      row_index: index,
-      key,
-      org_id: orgOf(envelopeRow.row),
-      org_allowed: orgAllowed,
-      code,
-      pointer,
-      detail: row.operatorDetail ?? row.detail,
-      row_text: storedText ?? rowTexts.at(index),
-      deleted: envelopeRow.deleted ?? false,
-      traceparent: envelopeRow.traceparent ?? null,
-      xid: envelopeRow.xid,
-      captured_at: envelopeRow.captured_at,
-    }
-  })
-  const { source, dataset, schema_version: schemaVersion } = envelope
-  await client.query(QUARANTINE, [
-    JSON.stringify(entries),
-    source,
-    dataset,
-    schemaVersion,
-    entry.batch,
-    entry.trace?.traceId ?? null,
-  ])
+  const { source, dataset, schema_version: schemaVersion } = batch.envelope
+  await keep(
+    client,
+    refused.map((row) => entryOf(batch, row)),
+    [source, dataset, schemaVersion, entry.batch, entry.trace?.traceId ?? null],
+  )
 }

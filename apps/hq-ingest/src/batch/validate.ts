@@ -9,7 +9,7 @@ import {
 import type { IngestKey } from '../ingest-key.ts'
 import { mayHoldSecret } from '../secrets/may-hold-secret.ts'
 import { redactRow } from '../secrets/redact-row.ts'
-import { type AcceptedRow, pointerTo, type RefusedRow } from './batch-row.ts'
+import { type AcceptedRow, pointerTo, type RefusedRow, tellable } from './batch-row.ts'
 import type { DatasetRules } from './dataset-rules.ts'
 import type { DecodedBatch } from './decode.ts'
 import { findUnrepresentable, isSuspicious } from './find-unrepresentable.ts'
@@ -39,14 +39,6 @@ interface Validation {
   readonly maxRowBytes: number | undefined
   /** The body is nested deeper than a row may be. */
   readonly deep: boolean
-}
-
-/** As long as a name in PostgreSQL can be; a column of ours has none that is longer, and answers repeat no text of a caller at any length. */
-const MAX_TOLD_NAME = 63
-
-/** The name of a column as an answer may tell it; null where it is too long for one. */
-function told(column: string | null): string | null {
-  return column !== null && column.length <= MAX_TOLD_NAME ? column : null
 }
 
 /** Canonical primary key; null if a part of it is no uuid, which every key of the contract is. */
@@ -90,9 +82,8 @@ function findSecret({ mayHoldSecrets, rowTexts }: Validation, index: number): Fa
   if (!mayHoldSecret(rowText) && !isSuspicious(rowText)) return undefined
   const redacted = redactRow(rowTexts.text, rowTexts.spanAt(index))
   if (redacted === undefined) return undefined
-  const { rules, text: storedText } = redacted
-  const column = told(redacted.column)
-  const where = column ?? 'the row'
+  const { column, rules, text: storedText } = redacted
+  const where = column === null ? 'the name of a column' : tellable(column)
   const detail = `${where} holds a credential: ${rules.join(', ')}`
   return { code: 'secret_detected', column, detail, storedText }
 }
@@ -126,10 +117,8 @@ function findUnstorable(
     const code =
       findUnrepresentable(value) ??
       (typeof inside === 'string' ? findUnrepresentable(inside) : undefined)
-    if (code !== undefined) {
-      const column = told(name)
-      return { code, column, detail: `${column ?? 'a column'} holds text that cannot be stored` }
-    }
+    if (code !== undefined)
+      return { code, column: name, detail: `${tellable(name)} holds text that cannot be stored` }
   }
   return undefined
 }
@@ -158,7 +147,10 @@ function findFault(
   if (early !== undefined) return early
   if (!rules.isValid(row)) {
     const result = rules.schema.safeParse(row)
-    if (!result.success) return rowProblem(result.error, row)
+    if (!result.success) {
+      const problem = rowProblem(result.error, row)
+      return { ...problem, detail: tellable(problem.detail) }
+    }
   }
   if (!mayWrite(rules, key, row)) {
     return { code: 'org_not_allowed', column: 'org_id', detail: 'the key may not write this org' }

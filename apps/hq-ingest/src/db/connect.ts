@@ -16,7 +16,8 @@ const SESSION_SETTINGS: Readonly<Record<string, string>> = {
   // An answer of 200 promises that the rows survive a crash.
   synchronous_commit: 'on',
   statement_timeout: '30s',
-  lock_timeout: '10s',
+  // Whoever sent the batch cuts it until the locked row is alone, and sends that one later: others wait no longer than this.
+  lock_timeout: '1s',
   idle_in_transaction_session_timeout: '30s',
   // Every statement reaches every table by its key, row by row.
   enable_seqscan: 'off',

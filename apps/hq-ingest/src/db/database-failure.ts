@@ -12,14 +12,6 @@ export class DatabaseUnavailableError extends Error {
   }
 }
 
-/**
- * True where PostgreSQL refused a value: data exceptions (22), integrity violations (23), and program limits (54)
- * such as JSON nested deeper than its stack. Everything else is not the row's fault.
- */
-export function isRowFault(error: unknown): error is pg.DatabaseError {
-  return error instanceof pg.DatabaseError && /^(?:22|23|54)/.test(error.code ?? '')
-}
-
 /** True for a serialization failure or a deadlock: the transaction as a whole may be run again at once. */
 export function isTransient(error: unknown): boolean {
   return error instanceof pg.DatabaseError && (error.code === '40001' || error.code === '40P01')

@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
+import { describeError } from '@hq-export/program/describe-error.ts'
 import type pg from 'pg'
 import { insertDeadLetters } from '../dead-letter/insert-dead-letters.ts'
 import { resendConflicts } from '../dead-letter/resend-conflicts.ts'
@@ -30,7 +31,13 @@ export interface BackfillerContext {
 /** The part of a delivery that is a backfill's own. */
 type Settlement = Pick<
   DeliveryContext,
-  'projectRawRows' | 'keepDeadLetters' | 'resendConflicts' | 'findOutrun' | 'sendOutrun' | 'onHalt'
+  | 'projectRawRows'
+  | 'keepDeadLetters'
+  | 'resendConflicts'
+  | 'findOutrun'
+  | 'sendOutrun'
+  | 'sendSuperseded'
+  | 'onHalt'
 >
 
 /** How the rows of a backfill are settled, on its session. */
@@ -43,6 +50,8 @@ function settlement(client: pg.ClientBase, inTurn: InTurn): Settlement {
     // Views show every row above the delete of its key, and as a whole: nothing to mend.
     findOutrun: async () => [],
     sendOutrun: async () => {},
+    // A view shows one version of a key.
+    sendSuperseded: async () => {},
     projectRawRows: async (rows) => rows,
     // A run takes note of it by itself; live changes have nothing to do with it.
     onHalt: () => {},
@@ -147,9 +156,12 @@ export class Backfiller {
       try {
         pauseMs = await withSession(this.#context, lookAndExecute)
       } catch (error) {
-        const { code, message } = error as { code?: string; message?: string }
+        const { code } = error as { code?: string }
         if (!stopping.aborted) {
-          log.warn({ code, reason: message }, 'a backfill cannot go on now; trying again')
+          log.warn(
+            { code, reason: describeError(error) },
+            'a backfill cannot go on now; trying again',
+          )
         }
       }
       await delay(pauseMs, undefined, { signal: stopping }).catch(() => {})

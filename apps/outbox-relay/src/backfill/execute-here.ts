@@ -1,9 +1,11 @@
 import { Pool } from 'undici'
 import type { RelayConfig } from '../config.ts'
 import { connect } from '../connect.ts'
+import { askReady } from '../delivery/ask-ready.ts'
 import { BatchSizer } from '../delivery/batch-sizer.ts'
 import { MAX_IN_FLIGHT } from '../delivery/deliver-window.ts'
 import { Gate } from '../delivery/gate.ts'
+import { Restraint } from '../delivery/restraint.ts'
 import { SEES_ALL } from '../hidden-tables.ts'
 import type { Logger } from '../log.ts'
 import { NO_METRICS } from '../metrics/relay-metrics.ts'
@@ -40,14 +42,13 @@ export async function executeHere(
     headersTimeout: REQUEST_TIMEOUT_MS,
     bodyTimeout: REQUEST_TIMEOUT_MS,
   })
-  const gate = new Gate(MAX_IN_FLIGHT)
   const aborting = new AbortController()
+  const gate = new Gate(MAX_IN_FLIGHT, () => askReady(pool, aborting.signal))
   let grace: NodeJS.Timeout | undefined
   const onStop = () => {
     grace = setTimeout(() => aborting.abort(), STOP_GRACE_MS)
   }
   stopping.addEventListener('abort', onStop, { once: true })
-  let acceptedBatches = 0
   try {
     const client = await connect(databaseUrl, 'command', () => {}, SEES_ALL)
     const { epoch } = await establishEpoch(client).finally(() => client.end())
@@ -67,10 +68,8 @@ export async function executeHere(
         metrics: NO_METRICS,
         stopping,
         aborting: aborting.signal,
-        acceptedBatches: () => acceptedBatches,
-        onAccepted: () => {
-          acceptedBatches++
-        },
+        restraint: new Restraint(),
+        onAccepted: () => {},
       },
     })
   } finally {

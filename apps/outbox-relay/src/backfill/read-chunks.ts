@@ -1,5 +1,6 @@
 import { datasetByName, datasetByNumber } from '@hq-export/contract'
-import pg from 'pg'
+import { isRowFault, isStatementFault } from '@hq-export/program/row-fault.ts'
+import type pg from 'pg'
 import type { DeadLetter } from '../dead-letter/dead-letter.ts'
 import type { WireRows } from '../outbox/read-page.ts'
 import { tooLargeDetail } from '../outbox/row-size.ts'
@@ -38,13 +39,6 @@ interface ChunkRow {
   text: string | null
   key: string[] | null
   bytes: number | null
-}
-
-/** SQLSTATE classes by which an expression of the binding refuses this row: cardinality, data, limits, raised. Others are nobody's row. */
-const ROW_FAULT_CLASSES = new Set(['21', '22', '54', 'P0'])
-
-function isRowFault(error: unknown): error is pg.DatabaseError {
-  return error instanceof pg.DatabaseError && ROW_FAULT_CLASSES.has((error.code ?? '').slice(0, 2))
 }
 
 /** A row that goes no further, without its body: a dead letter, so that the others go on. */
@@ -94,6 +88,8 @@ export class ChunkReader {
   #after: readonly string[] | null
   #scan: number | undefined
   #isDone = false
+  /** Rows were read since one was left out by a fault that may be the statement's. */
+  #hasRead = false
 
   /**
    * @param after key to begin behind; null for the beginning.
@@ -127,7 +123,14 @@ export class ChunkReader {
         return chunk
       } catch (error) {
         if (!isRowFault(error)) throw error
-        if (maxScan === 1) return this.#skip(error)
+        if (maxScan === 1) {
+          // A column or a right that is missing is missing for every row; a statement that read others is not wrong.
+          if (isStatementFault(error)) {
+            if (!this.#hasRead) throw error
+            this.#hasRead = false
+          }
+          return this.#skip(error.code)
+        }
         // One row of these refuses: it is alone after a few halvings.
         hasFailed = true
         maxScan = Math.ceil(maxScan / 2)
@@ -146,6 +149,7 @@ export class ChunkReader {
     if (first === undefined) throw new Error('a chunk has an extent')
     const { scanned, matched, last } = first
     this.#isDone = !first.is_cut && scanned < maxScan
+    this.#hasRead ||= scanned > 0
     if (last === null) return undefined
     this.#after = last
     this.#scan = nextScan(first, maxRows)
@@ -167,7 +171,7 @@ export class ChunkReader {
     return { wireRows, failed, scanned, matched, last }
   }
 
-  async #skip(error: pg.DatabaseError): Promise<Chunk | undefined> {
+  async #skip(code: string): Promise<Chunk | undefined> {
     const { text, values } = nextKeyStatement(this.#relation, this.#selection, this.#after)
     const { rows } = await this.#client.query<{ key: string[] }>(text, [...values])
     const key = rows[0]?.key
@@ -175,7 +179,6 @@ export class ChunkReader {
     if (key === undefined) return this.next(1)
     this.#after = key
     this.#scan = 2
-    const { code = null } = error
     const failed = await letterOf(this.#client, this.#pass, key, {
       dataset: this.#pass.dataset,
       reason: 'projection_failed',

@@ -2,11 +2,17 @@ import { datasetByName } from '@hq-export/contract'
 import { SNAPSHOTS_DATASET } from '../binding/binding-schema.ts'
 import type { OutboxRow } from '../outbox/outbox-row.ts'
 
+/** Reason of a letter whose row HQ could not write in time, say because somebody holds it locked: the relay tries again by itself. */
+export const NOT_IN_TIME = 'not_in_time'
+
 /** A row that goes no further until an operator decides, with the reason. */
 export interface DeadLetter {
   readonly dataset: string
   readonly row: OutboxRow
-  /** Code of HQ's answer, `capture_failed`, or `too_large`. */
+  /**
+   * Code of HQ's answer; `capture_failed`; `too_large`; `unanswered`, no request that carries it is answered; `blocked`, somebody between us
+   * and HQ refuses it; or {@link NOT_IN_TIME}.
+   */
   readonly reason: string
   /** The rule that was broken, in words; never a value. */
   readonly detail: string | null

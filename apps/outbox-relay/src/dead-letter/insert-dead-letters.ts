@@ -1,6 +1,10 @@
 import { createHash } from 'node:crypto'
 import type pg from 'pg'
-import type { DeadLetter } from './dead-letter.ts'
+import { type DeadLetter, NOT_IN_TIME } from './dead-letter.ts'
+
+/** After a second, two, four and so on, and five minutes at last. */
+const retryAt = (failures: string): string =>
+  `pg_catalog.clock_timestamp() + pg_catalog.make_interval(secs => least(300, pg_catalog.power(2, least(${failures}, 9))))`
 
 // One row of the source refused twice, by whichever batch, is one dead letter with two attempts. Sorted, so that two relays
 // that settle overlapping windows take the row locks in the same order. Committed before the ack of its window.
@@ -9,16 +13,18 @@ import type { DeadLetter } from './dead-letter.ts'
 // before is only the same row once more, as it comes in a new life of the server, and the operator's word stands.
 const INSERT = /* sql */ `
 insert into hq_export.dead_letter as d
-  (dataset, key, reason, detail, batch, traceparent, body, deleted, xid, captured_at, fingerprint)
+  (dataset, key, reason, detail, batch, traceparent, body, deleted, xid, captured_at, fingerprint, retry_at)
 select distinct on (n.dataset, n.fingerprint)
        n.dataset, n.key, n.reason, n.detail, n.batch, n.traceparent, n.body, n.deleted, n.xid::xid8, n.captured_at,
-       pg_catalog.decode(n.fingerprint, 'hex')
+       pg_catalog.decode(n.fingerprint, 'hex'),
+       case when n.reason = '${NOT_IN_TIME}' then ${retryAt('0')} end
 from pg_catalog.json_to_recordset($1::json) as n
   (dataset text, key text, reason text, detail text, batch text, traceparent text, body text, deleted boolean,
    xid text, captured_at timestamptz, fingerprint text)
 order by n.dataset, n.fingerprint
 on conflict (dataset, fingerprint) do update
 set attempts = d.attempts + 1, last_failed_at = pg_catalog.clock_timestamp(),
+    retry_at = case when excluded.reason = '${NOT_IN_TIME}' then ${retryAt('d.attempts')} end,
     reason = excluded.reason, detail = excluded.detail, batch = excluded.batch, deleted = d.deleted or excluded.deleted,
     resolved_at = case when excluded.captured_at >= d.resolved_at then null else d.resolved_at end,
     resolution = case when excluded.captured_at >= d.resolved_at then null else d.resolution end

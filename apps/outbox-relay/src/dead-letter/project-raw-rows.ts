@@ -1,4 +1,5 @@
 import { datasetByName, datasetByNumber } from '@hq-export/contract'
+import { isRowFault, isStatementFault } from '@hq-export/program/row-fault.ts'
 import pg from 'pg'
 import { type Binding, type BoundDataset, SNAPSHOTS_DATASET } from '../binding/binding-schema.ts'
 import { readsOtherRows } from '../binding/joins.ts'
@@ -17,10 +18,8 @@ interface RawGroup {
   readonly rows: OutboxRow[]
 }
 
-/** SQLSTATE classes that say that a row, and perhaps only this one, cannot be projected. */
-const VALUE_FAULT_CLASSES = new Set(['21', '22', '23', '54'])
-/** Class of a statement that is wrong for every row: a column or a right is missing. */
-const STATEMENT_FAULT_CLASS = '42'
+/** Statements that fail in a row, and not by a value, until no other row of a group is tried by itself. */
+const MAX_STATEMENT_FAULTS = 16
 const LOCK_NOT_AVAILABLE = '55P03'
 
 // The row's own trace context, for the rows that its projection inserts.
@@ -31,12 +30,11 @@ const BOUND_WAIT = /* sql */ `set local lock_timeout = '1s'`
 const LOOK_UP = /* sql */ `set local enable_hashjoin = off; set local enable_mergejoin = off; set local enable_material = off`
 const REVIVE = /* sql */ `update hq_export.version_base set deleted_at = null where dataset = $1 and key = $2`
 
-/** Whom to blame for an error of a projection. */
-function faultOf(error: unknown): 'rows' | 'statement' | 'nobody' {
-  const code = error instanceof pg.DatabaseError ? (error.code ?? '') : ''
-  if (VALUE_FAULT_CLASSES.has(code.slice(0, 2))) return 'rows'
-  if (code.startsWith(STATEMENT_FAULT_CLASS) || code === LOCK_NOT_AVAILABLE) return 'statement'
-  return 'nobody'
+/** Whom to blame for an error of a projection; a writer that holds the key is none of the rows' business, and not waited for. */
+function faultOf(error: unknown): 'row' | 'statement' | 'writer' | 'nobody' {
+  if (isRowFault(error)) return isStatementFault(error) ? 'statement' : 'row'
+  const isLocked = error instanceof pg.DatabaseError && error.code === LOCK_NOT_AVAILABLE
+  return isLocked ? 'writer' : 'nobody'
 }
 
 /** True where the rows are made of what the raw rows hold; else they are read from the source, by their keys. */
@@ -120,25 +118,39 @@ async function projectVersion(
   }
 }
 
-/** Rows of the group that cannot be projected, found by halves. */
-async function projectGroup(client: pg.ClientBase, group: RawGroup): Promise<OutboxRow[]> {
+/** Statement faults of a group since one of its statements passed. */
+interface Streak {
+  faults: number
+}
+
+/** Rows of the group that cannot be projected, found by halves. Where every statement is wrong, most of them are not tried. */
+async function projectGroup(
+  client: pg.ClientBase,
+  group: RawGroup,
+  streak: Streak = { faults: 0 },
+): Promise<OutboxRow[]> {
   const { rows } = group
+  if (streak.faults >= MAX_STATEMENT_FAULTS) return rows
   const isAlone = rows.length === 1
   // Deletes lock the base of their key: one at a time, so that no writer can deadlock with us.
   if (!group.deleted || isAlone) {
     try {
-      if (await projectTogether(client, group)) return []
+      if (await projectTogether(client, group)) {
+        streak.faults = 0
+        return []
+      }
     } catch (error) {
       const fault = faultOf(error)
       if (fault === 'nobody') throw error
-      if (fault === 'statement') return rows
+      if (fault === 'writer') return rows
+      if (fault === 'statement') streak.faults++
     }
     if (isAlone) return rows
   }
   const middle = rows.length >> 1
   return [
-    ...(await projectGroup(client, { ...group, rows: rows.slice(0, middle) })),
-    ...(await projectGroup(client, { ...group, rows: rows.slice(middle) })),
+    ...(await projectGroup(client, { ...group, rows: rows.slice(0, middle) }, streak)),
+    ...(await projectGroup(client, { ...group, rows: rows.slice(middle) }, streak)),
   ]
 }
 

@@ -1,4 +1,5 @@
-import pg from 'pg'
+import { isRowFault } from '@hq-export/program/row-fault.ts'
+import type pg from 'pg'
 import type { Binding } from '../binding/binding-schema.ts'
 import { MAX_RAW_BYTES } from '../outbox/row-size.ts'
 import { ring } from './insert-export-row.ts'
@@ -22,16 +23,13 @@ set resolved_at = pg_catalog.now(), resolution = $2, replay_count = d.replay_cou
     resent_xid = case when $3 > 0 then pg_catalog.pg_current_xact_id() else d.resent_xid end
 where d.id = $1::bigint`
 
-/** SQLSTATE classes by which PostgreSQL refuses this row or this binding, and not us: data, constraints, syntax and rights, limits. */
-const ROW_FAULT_CLASSES = new Set(['21', '22', '23', '42', '54'])
-
 /** Why a row cannot be sent, without a value of it; undefined where the error says nothing of the row. */
 export function whyNot(error: unknown): string | undefined {
   if (error instanceof NotReplayableError) return error.message
-  const code = error instanceof pg.DatabaseError ? error.code : undefined
-  if (code === undefined || !ROW_FAULT_CLASSES.has(code.slice(0, 2))) return undefined
   // The message may quote a value.
-  return `PostgreSQL refuses to project the row: SQLSTATE ${code}; see relay -- doctor`
+  return isRowFault(error)
+    ? `PostgreSQL refuses to project the row: SQLSTATE ${error.code}; see relay -- doctor`
+    : undefined
 }
 
 /**

@@ -27,7 +27,16 @@ describe('Retry-After', () => {
     ['0', 0],
     ['Sun, 01 Mar 2026 12:00:30 GMT', 30_000],
     ['Sun, 01 Mar 2026 11:00:00 GMT', 0],
+    ['86400', 300_000],
+    ['99999999', 300_000],
+    ['9'.repeat(400), 300_000],
+    ['Fri, 31 Dec 9999 23:59:59 GMT', 300_000],
+    ['Sun, 32 Mar 2026 12:00:30 GMT', undefined],
+    ['-5', undefined],
+    ['1e9', undefined],
+    ['0x10', undefined],
     ['soon', undefined],
+    ['', undefined],
     [undefined, undefined],
   ])('%s is %s ms', (value, expected) => {
     expect(parseRetryAfter(value, now)).toBe(expected)

@@ -2,109 +2,144 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { freeMemory } from '@hq-export/program/free-memory.ts'
 import { inStep } from '@hq-export/tracing/span.ts'
 import type { Batch } from '../batch/batch.ts'
-import { compress, type WireBody } from '../batch/compress.ts'
+import { compress } from '../batch/compress.ts'
 import { halvesOf } from '../batch/open-batch.ts'
 import { sealBatch } from '../batch/seal-batch.ts'
+import { NOT_IN_TIME } from '../dead-letter/dead-letter.ts'
 import { traceBatch, traceWait } from '../tracing/batch-trace.ts'
 import { traceArrival } from '../tracing/trace-arrival.ts'
-import { traceSend } from '../tracing/trace-send.ts'
-import { askReady } from './ask-ready.ts'
+import { attemptBatch, attemptHeartbeat, HALT_PAUSE_MS, unlessStopped } from './attempt.ts'
 import { backoffMs } from './backoff.ts'
-import type { AttemptOutcome } from './classify.ts'
-import { type DeliveryContext, DeliveryStoppedError } from './delivery-context.ts'
-import type { HqSignal } from './gate.ts'
-import { postBatch } from './post-batch.ts'
-import { settleBatch, settleLoneRow } from './settle-batch.ts'
-import { Suspicion } from './suspicion.ts'
+import type { AttemptOutcome, Blame } from './classify.ts'
+import type { DeliveryContext } from './delivery-context.ts'
+import { type LoneReason, settleBatch, settleLoneRow } from './settle-batch.ts'
+import { Suspicion, type Verdict } from './suspicion.ts'
 
-/** Pause between attempts while the fault is ours: long, because only an operator can end it. */
-const HALT_PAUSE_MS = 15_000
+/** An attempt that did not end in a decision of HQ. */
+type Failure = Exclude<AttemptOutcome, { kind: 'accepted' }>
 
-/** Waits for something that ends early, by rejecting, when the relay stops. */
-async function unlessStopped<T>(waiting: Promise<T>): Promise<T> {
-  try {
-    return await waiting
-  } catch (cause) {
-    throw new DeliveryStoppedError('stopped before an attempt', { cause })
-  }
+/** A batch until it is settled. */
+interface Trial {
+  readonly batch: Batch
+  readonly delivery: DeliveryContext
+  readonly suspicion: Suspicion
+  /** Batches of the dataset that HQ had accepted when the rows were first tried. */
+  readonly acceptedBefore: number
 }
 
-function signalOf(outcome: AttemptOutcome): HqSignal {
-  switch (outcome.kind) {
-    case 'accepted':
-    case 'split':
-      return { kind: 'up' }
-    case 'retry':
-      return { kind: 'down', retryAfterMs: outcome.retryAfterMs }
-    case 'halt':
-      return { kind: 'halted', pauseMs: HALT_PAUSE_MS }
-    default:
-      return outcome satisfies never
-  }
-}
-
-/** One attempt, when the gate allows it. */
-async function attempt(
-  batch: Batch,
-  body: WireBody,
-  number: number,
-  delivery: DeliveryContext,
-): Promise<AttemptOutcome> {
-  const { pool, keys, gate, rank, sizer, metrics, stopping, aborting } = delivery
-  const askedAt = performance.now()
-  await unlessStopped(traceWait('wait for HQ', gate.enter(stopping, rank)))
-  let signal: HqSignal = { kind: 'up' }
-  try {
-    return await traceSend(batch, number, async (traceparent) => {
-      const post = { batchId: batch.id, rowCount: batch.rowCount, body, traceparent }
-      const begin = performance.now()
-      const outcome = await postBatch(pool, keys, post, Date.now(), aborting)
-      signal = signalOf(outcome)
-      const tookMs = performance.now() - begin
-      metrics.attempted(batch, outcome, tookMs / 1000)
-      if (outcome.kind === 'accepted') sizer.note(batch.rowCount, tookMs)
-      return outcome
-    })
-  } finally {
-    gate.leave(signal, rank, performance.now() - askedAt)
-  }
-}
-
-function report(
-  outcome: Extract<AttemptOutcome, { kind: 'retry' | 'halt' }>,
-  batch: Batch,
-  number: number,
-  { log, onHalt }: DeliveryContext,
-): void {
-  const { reason } = outcome
+function report(failure: Failure, { batch, delivery }: Trial, number: number): void {
+  const { reason } = failure
   const facts = { dataset: batch.dataset.name, batch: batch.id, attempt: number, reason }
-  if (outcome.kind === 'halt') {
-    onHalt(reason)
-    log.error(facts, 'delivery halted: check HQ_INGEST_URL, HQ_SIGNING_SECRET, clock')
+  if (failure.kind === 'halt') {
+    delivery.onHalt(reason)
+    delivery.log.error(facts, 'delivery halted: check HQ_INGEST_URL, HQ_SIGNING_SECRET, clock')
   } else {
-    log.warn(facts, 'HQ did not take the batch; trying again')
+    delivery.log.warn(facts, 'HQ did not take the batch; trying again')
   }
 }
 
-/** Delivers the rows of a batch in two, or gives up on its only row. */
-async function deliverInHalves(
-  batch: Batch,
-  reason: 'too_large' | 'unanswered',
-  detail: string,
-  delivery: DeliveryContext,
-): Promise<void> {
-  if (batch.rowCount === 1) return settleLoneRow(batch, reason, detail, delivery)
-  for (const half of halvesOf(batch)) {
-    await deliverBatch(sealBatch(half, delivery.origin), delivery)
+async function pause(ms: number, { stopping }: DeliveryContext): Promise<void> {
+  await unlessStopped(traceWait('back off', delay(ms, undefined, { signal: stopping })))
+}
+
+function blameOf(failure: Failure): Blame {
+  if (failure.kind === 'retry') return failure.blame
+  return failure.kind === 'halt' ? 'hq' : 'refused'
+}
+
+/** Whether HQ has accepted something since the attempt that just failed; if nothing came by itself, it is asked to. */
+async function isProven(trial: Trial, number: number): Promise<boolean> {
+  const { batch, delivery } = trial
+  const { accepted } = delivery.restraint
+  await pause(backoffMs(number, undefined), delivery)
+  if (delivery.restraint.accepted > accepted) return true
+  const answer = await attemptHeartbeat(batch, delivery)
+  if (answer.kind === 'accepted') return true
+  // Everything is refused, so it is not for the sake of this batch.
+  const isHalt = answer.kind === 'halt' || answer.kind === 'refused'
+  if (isHalt) report({ kind: 'halt', reason: answer.reason }, trial, number)
+  return false
+}
+
+/** Finds out whether the batch itself is to blame, and what follows. */
+async function judge(trial: Trial, failure: Failure, number: number): Promise<Verdict> {
+  const { batch, delivery, suspicion } = trial
+  const isAlone = batch.rowCount === 1
+  if (failure.kind === 'split') {
+    if (failure.cause === 'not_in_time') {
+      // HQ itself says that it is not everything; but somebody may hold the whole table.
+      const mayCut = delivery.restraint.noteNotInTime(batch.dataset.name)
+      if (mayCut) return isAlone ? 'park' : 'cut'
+      await pause(backoffMs(number, undefined), delivery)
+      return 'again'
+    }
+    if (!isAlone) return 'cut'
+    if (failure.cause === 'too_large') return 'give_up'
   }
+  const blame = blameOf(failure)
+  if (!suspicion.note(blame)) {
+    // Whoever was told to wait waits at the gate, as everybody does.
+    if (failure.kind !== 'halt') await pause(backoffMs(number, undefined), delivery)
+    return 'again'
+  }
+  if (await isProven(trial, number)) return suspicion.prove(blame)
+  suspicion.clear()
+  return 'again'
+}
+
+function loneReason(failure: Failure): LoneReason {
+  if (failure.kind === 'split') return 'too_large'
+  return failure.kind === 'refused' ? 'blocked' : 'unanswered'
+}
+
+/**
+ * Gives up on the only row of a batch, if that many may be given up.
+ * @returns false where it may not: an outage that lets heartbeats pass looks like this, too. Somebody has to look.
+ */
+async function giveUp(trial: Trial, failure: Failure): Promise<boolean> {
+  const { batch, delivery, acceptedBefore } = trial
+  const { restraint, log } = delivery
+  const { name } = batch.dataset
+  const isCertain = failure.kind === 'split' && failure.cause === 'too_large'
+  if (!isCertain && !restraint.mayGiveUp(name, acceptedBefore)) {
+    const reason = `rows of ${name} fail one after the other and none is accepted: ${failure.reason}`
+    delivery.onHalt(reason)
+    log.error(
+      { dataset: name, batch: batch.id, reason: failure.reason },
+      'delivery halted: rows fail one after the other, so none is given up any more',
+    )
+    await pause(HALT_PAUSE_MS, delivery)
+    return false
+  }
+  if (!isCertain) restraint.noteGivenUp(name)
+  const size = failure.kind === 'split' ? `: ${batch.body.length} bytes` : ''
+  await settleLoneRow(batch, loneReason(failure), `${failure.reason}${size}`, delivery)
+  return true
+}
+
+/** Delivers the rows of a batch in two. Where a row is waited for in HQ, no half waits for the other. */
+async function deliverHalves(
+  { batch, delivery, acceptedBefore }: Trial,
+  failure: Failure,
+): Promise<void> {
+  const halves = halvesOf(batch).map((half) => sealBatch(half, delivery.origin))
+  const deliver = (half: Batch) =>
+    traceBatch(half, () => deliverUntilSettled(half, delivery, acceptedBefore))
+  if (failure.kind !== 'split' || failure.cause !== 'not_in_time') {
+    for (const half of halves) await deliver(half)
+    return
+  }
+  const ends = await Promise.allSettled(halves.map(deliver))
+  for (const end of ends) if (end.status === 'rejected') throw end.reason
 }
 
 /**
  * Delivers a batch until HQ has decided every row of it: resolves when the batch is settled, however long HQ is away. Its body is
  * gone then.
  *
- * A batch that HQ finds too large is cut in two. So is one that keeps killing its requests while HQ serves others, until the
- * row that does it is alone and a dead letter.
+ * A batch that HQ finds too large is cut in two. So is one that fails or is refused, by whomever, while HQ accepts others, until the row
+ * that does it is alone: it becomes a dead letter, or, where HQ only cannot write it now, one that is tried again by itself. What
+ * HQ accepts is the proof, its readiness is none.
  * @throws {DeliveryStoppedError} when the relay stops first; nothing is lost, the window is not acked.
  */
 export async function deliverBatch(batch: Batch, delivery: DeliveryContext): Promise<void> {
@@ -113,40 +148,43 @@ export async function deliverBatch(batch: Batch, delivery: DeliveryContext): Pro
   if (delivery.compression !== 'none') freeMemory(batch.body)
 }
 
-async function deliverUntilSettled(batch: Batch, delivery: DeliveryContext): Promise<void> {
+/** @param cutSince of a piece: batches of its dataset that HQ had accepted when the whole was first tried. */
+async function deliverUntilSettled(
+  batch: Batch,
+  delivery: DeliveryContext,
+  cutSince?: number,
+): Promise<void> {
+  const { restraint, onHalt } = delivery
+  const { name } = batch.dataset
+  const trial: Trial = {
+    batch,
+    delivery,
+    suspicion: new Suspicion(batch.rowCount, cutSince !== undefined),
+    acceptedBefore: cutSince ?? restraint.acceptedOf(name),
+  }
   const body = await inStep('compress', () => compress(batch.body, delivery.compression))
-  const suspicion = new Suspicion()
   for (let number = 1; ; number++) {
-    const outcome = await attempt(batch, body, number, delivery)
-    switch (outcome.kind) {
-      case 'accepted':
-        delivery.onHalt(undefined)
-        traceArrival(batch, outcome.answer)
-        return settleBatch(batch, outcome.answer, delivery)
-      case 'split': {
-        const detail = `${outcome.reason}: ${batch.body.length} bytes`
-        return deliverInHalves(batch, 'too_large', detail, delivery)
-      }
-      case 'halt':
-        report(outcome, batch, number, delivery)
+    const outcome = await attemptBatch(batch, body, number, delivery)
+    if (outcome.kind === 'accepted') {
+      restraint.noteAccepted(name)
+      onHalt(undefined)
+      traceArrival(batch, outcome.answer)
+      return settleBatch(batch, outcome.answer, delivery)
+    }
+    report(outcome, trial, number)
+    const verdict = await judge(trial, outcome, number)
+    switch (verdict) {
+      case 'again':
         break
-      case 'retry': {
-        report(outcome, batch, number, delivery)
-        const accepted = delivery.acceptedBatches()
-        suspicion.note(outcome, accepted)
-        const isReady = () => askReady(delivery.pool, delivery.aborting)
-        if (await suspicion.isConfirmed(accepted, isReady)) {
-          delivery.gate.proveUp()
-          return deliverInHalves(batch, 'unanswered', outcome.reason, delivery)
-        }
-        const pause = delay(backoffMs(number, outcome.retryAfterMs), undefined, {
-          signal: delivery.stopping,
-        })
-        await unlessStopped(traceWait('back off', pause))
+      case 'cut':
+        return deliverHalves(trial, outcome)
+      case 'park':
+        return settleLoneRow(batch, NOT_IN_TIME, outcome.reason, delivery)
+      case 'give_up':
+        if (await giveUp(trial, outcome)) return
         break
-      }
       default:
-        return outcome satisfies never
+        return verdict satisfies never
     }
   }
 }

@@ -3,6 +3,8 @@ import type pg from 'pg'
 import { RowPacker } from '../batch/pack-rows.ts'
 import { type PackedRows, sealBatch } from '../batch/seal-batch.ts'
 import type { DeadLetter } from '../dead-letter/dead-letter.ts'
+import { type RefusedVersion, refusedVersions } from '../dead-letter/send-superseded.ts'
+import { NewestVersions } from '../outbox/newest-versions.ts'
 import type { OutboxRow } from '../outbox/outbox-row.ts'
 import type { OversizedRow } from '../outbox/read-page.ts'
 import { readWindow } from '../outbox/read-window.ts'
@@ -72,13 +74,22 @@ export async function deliverWindow(
   const packer = new RowPacker({ maxRows, maxUnits: MAX_BATCH_UNITS })
   const pageLimits = { maxRows, maxBytes: MAX_PAGE_BYTES }
   const inFlight = new InFlight(MAX_IN_FLIGHT)
+  const newest = new NewestVersions()
+  const refused: RefusedVersion[] = []
+  const collecting: DeliveryContext = {
+    ...delivery,
+    async keepDeadLetters(letters) {
+      await delivery.keepDeadLetters(letters)
+      for (const version of refusedVersions(letters)) refused.push(version)
+    },
+  }
   let rowCount = 0
   async function send(packed: PackedRows): Promise<void> {
     const batch = sealBatch(packed, delivery.origin)
-    await inFlight.add(() => deliverBatch(batch, delivery))
+    await inFlight.add(() => deliverBatch(batch, collecting))
   }
   try {
-    for await (const page of tracePages(readWindow(client, window, pageLimits))) {
+    for await (const page of tracePages(readWindow(client, window, pageLimits, newest))) {
       rowCount += page.rowCount
       if (page.outrun.length > 0) await delivery.sendOutrun(page.outrun)
       if (page.oversized.length > 0) await settleOversized(page.oversized, delivery)
@@ -91,6 +102,10 @@ export async function deliverWindow(
     for (const packed of packer.flush()) await send(packed)
   } finally {
     await inFlight.drain()
+  }
+  // Only now is it known of every version whether it stayed behind; the ack waits for it.
+  if (refused.length > 0) {
+    await delivery.sendSuperseded(refused, (hash) => newest.supersedes(hash))
   }
   return rowCount
 }

@@ -5,12 +5,14 @@ import type { Compression } from '../batch/compress.ts'
 import type { Origin } from '../batch/seal-batch.ts'
 import type { DeadLetter } from '../dead-letter/dead-letter.ts'
 import type { ResentConflicts } from '../dead-letter/resend-conflicts.ts'
+import type { RefusedVersion } from '../dead-letter/send-superseded.ts'
 import type { Logger } from '../log.ts'
 import type { RelayMetrics } from '../metrics/relay-metrics.ts'
 import type { OutboxRow } from '../outbox/outbox-row.ts'
 import type { OutrunRow } from '../outbox/outrun-row.ts'
 import type { BatchSizer } from './batch-sizer.ts'
 import type { Gate, GateRank } from './gate.ts'
+import type { Restraint } from './restraint.ts'
 
 /** The relay is stopping; the batch is unsettled and will be sent again. */
 export class DeliveryStoppedError extends Error {
@@ -43,8 +45,13 @@ export interface DeliveryContext {
   readonly findOutrun: (batch: Batch, answer: BatchAnswer) => Promise<OutrunRow[]>
   /** Sends the entities of such rows again, as they are. */
   readonly sendOutrun: (outrun: readonly OutrunRow[]) => Promise<void>
-  /** Batches that HQ has accepted so far, of all windows. */
-  readonly acceptedBatches: () => number
+  /** Sends what refused versions made stay behind; `supersedes` says of the hash of a key whether they did. */
+  readonly sendSuperseded: (
+    refused: readonly RefusedVersion[],
+    supersedes: (hash: string) => boolean,
+  ) => Promise<void>
+  /** What HQ has accepted so far, of all windows, and how far a refusal may be blamed on a row. */
+  readonly restraint: Restraint
   /** Called with the rows of every batch that HQ accepted, and what became of them. */
   readonly onAccepted: (rowCount: number, counts: Counts) => void
   /** Called with the reason when delivery halts, and with undefined when it goes on. */

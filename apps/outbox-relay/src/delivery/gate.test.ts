@@ -64,8 +64,61 @@ describe('the gate', () => {
     expect(gate.active).toBe(1)
   })
 
+  test('is shut for five minutes at most, whatever HQ asks for, and sets no timer that overflows', async () => {
+    const gate = new Gate(4)
+    await gate.enter(running)
+    gate.leave({ kind: 'down', retryAfterMs: 99_999_999_000 })
+    expect(await enters(gate)).toBe(false)
+    await vi.advanceTimersByTimeAsync(299_999)
+    expect(gate.active).toBe(0)
+    expect(vi.getTimerCount()).toBe(1)
+    await vi.advanceTimersByTimeAsync(1)
+    expect(gate.active).toBe(1)
+  })
+
+  test('a clock that is set back keeps nobody waiting', async () => {
+    const gate = new Gate(4)
+    await gate.enter(running)
+    gate.leave({ kind: 'down', retryAfterMs: 2000 })
+    expect(await enters(gate)).toBe(false)
+    vi.setSystemTime(Date.now() - 3_600_000)
+    await vi.advanceTimersByTimeAsync(2000)
+    expect(gate.active).toBe(1)
+  })
+
+  test('an HQ that was not ready and is again is tried before its time is over', async () => {
+    const said = [false, false, true]
+    let asked = 0
+    const gate = new Gate(4, async () => said[asked++] ?? true)
+    await gate.enter(running)
+    gate.leave({ kind: 'down', retryAfterMs: 240_000 })
+    expect(await enters(gate)).toBe(false)
+    await vi.advanceTimersByTimeAsync(44_999)
+    expect([asked, gate.active]).toEqual([2, 0])
+    await vi.advanceTimersByTimeAsync(1)
+    expect([asked, gate.active]).toEqual([3, 1])
+  })
+
+  test('an HQ that is ready all along, as one that throttles, gets the rest it asked for', async () => {
+    const gate = new Gate(4, async () => true)
+    await gate.enter(running)
+    gate.leave({ kind: 'down', retryAfterMs: 60_000 })
+    expect(await enters(gate)).toBe(false)
+    await vi.advanceTimersByTimeAsync(59_999)
+    expect(gate.active).toBe(0)
+    await vi.advanceTimersByTimeAsync(1)
+    expect(gate.active).toBe(1)
+  })
+
+  test('learns nothing from a refusal that may be the batch’s own', async () => {
+    const gate = new Gate(4)
+    await gate.enter(running)
+    gate.leave({ kind: 'unclear' })
+    expect([await enters(gate), gate.limit]).toEqual([true, 4])
+  })
+
   test('after failures in a row lets one probe in at a time, after a growing pause', async () => {
-    const gate = new Gate(4, () => 0.999)
+    const gate = new Gate(4, undefined, () => 0.999)
     await fail(gate, 4)
     for (let batch = 0; batch < 3; batch++) expect(await enters(gate)).toBe(false)
     await vi.advanceTimersByTimeAsync(800)
@@ -78,7 +131,7 @@ describe('the gate', () => {
   })
 
   test('a probe that succeeds lets the others in again', async () => {
-    const gate = new Gate(4, () => 0)
+    const gate = new Gate(4, undefined, () => 0)
     await fail(gate, 8)
     expect([await enters(gate), await enters(gate)]).toEqual([true, false])
     gate.leave(UP)

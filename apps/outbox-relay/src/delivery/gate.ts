@@ -1,6 +1,8 @@
 import { BackfillShare } from './backfill-share.ts'
-import { backoffMs } from './backoff.ts'
+import { backoffMs, MAX_WAIT_MS } from './backoff.ts'
 
+/** How often HQ is asked whether it is ready, while it asked to be left alone for longer. */
+const ASK_PERIOD_MS = 15_000
 /** Consecutive failures without any success after which attempts are made one at a time. */
 const OPEN_AFTER_FAILURES = 4
 
@@ -10,6 +12,8 @@ export type HqSignal =
   | { readonly kind: 'up' }
   /** HQ could not or would not: refused, timed out, throttled. */
   | { readonly kind: 'down'; readonly retryAfterMs?: number | undefined }
+  /** It is not known yet whether the batch or HQ is to blame. */
+  | { readonly kind: 'unclear' }
   /** Somebody has to mend something before any attempt can succeed. */
   | { readonly kind: 'halted'; readonly pauseMs: number }
 
@@ -32,7 +36,8 @@ export type GateRank = 'live' | 'backfill'
  * Closed, it lets as many attempts at once as HQ has shown to take: one more after each round of successes, half as many after a
  * failure (AIMD, as TCP does). After several failures in a row it opens: then a single attempt probes, after a growing
  * pause that is never shorter than `Retry-After`, and its success closes the gate again. An HQ in trouble so gets one
- * request at a time, however many batches wait.
+ * request at a time, however many batches wait. No pause is longer than five minutes, whatever HQ asked for, and one ends when an HQ that
+ * was not ready meanwhile is ready again. Pauses run on a clock that nobody sets.
  *
  * A backfill's attempt is let in only while no live one waits, and one place stays free for the next live one (where there is more than
  * one); how many places a backfill may take of the rest follows from how fast live attempts are, see {@link BackfillShare}.
@@ -40,21 +45,36 @@ export type GateRank = 'live' | 'backfill'
 export class Gate {
   readonly #maxLimit: number
   readonly #random: () => number
+  readonly #isReady: (() => Promise<boolean>) | undefined
+  readonly #now: () => number
   readonly #waiters: Readonly<Record<GateRank, (() => void)[]>> = { live: [], backfill: [] }
   readonly #share: BackfillShare
   #limit: number
   #active = 0
   #failures = 0
-  #closedUntil = 0
+  #closedUntil = Number.NEGATIVE_INFINITY
   #isOpen = false
+  #isClosed = false
+  #wasUnready = false
   #timer: NodeJS.Timeout | undefined
 
-  /** @param maxLimit attempts at once at most, and to begin with. */
-  constructor(maxLimit: number, random: () => number = Math.random) {
+  /**
+   * @param maxLimit attempts at once at most, and to begin with.
+   * @param isReady asks HQ whether it can work; never rejects.
+   * @param now a monotonic clock, in milliseconds.
+   */
+  constructor(
+    maxLimit: number,
+    isReady?: () => Promise<boolean>,
+    random: () => number = Math.random,
+    now: () => number = () => performance.now(),
+  ) {
     this.#maxLimit = maxLimit
     this.#limit = maxLimit
     this.#share = new BackfillShare(Math.max(1, maxLimit - 1))
     this.#random = random
+    this.#isReady = isReady
+    this.#now = now
   }
 
   /** Attempts allowed at once now; 1 while only a probe is. */
@@ -97,12 +117,14 @@ export class Gate {
   proveUp(): void {
     this.#failures = 0
     this.#isOpen = false
-    this.#closedUntil = 0
+    this.#closedUntil = Number.NEGATIVE_INFINITY
+    this.#wasUnready = false
     this.#admit()
   }
 
   /** Forgets its timer; whoever waits is to be ended by its signal. */
   close(): void {
+    this.#isClosed = true
     clearTimeout(this.#timer)
     this.#timer = undefined
   }
@@ -113,7 +135,7 @@ export class Gate {
    */
   leave(signal: HqSignal, rank: GateRank = 'live', elapsedMs = 0): void {
     this.#active--
-    this.#share.note(rank, elapsedMs, Date.now())
+    this.#share.note(rank, elapsedMs, this.#now())
     switch (signal.kind) {
       case 'up':
         this.proveUp()
@@ -129,6 +151,8 @@ export class Gate {
             : (signal.retryAfterMs ?? 0),
         )
         break
+      case 'unclear':
+        break
       case 'halted':
         // What HQ refuses of a backfill, it may take of live changes: they find out for themselves.
         if (rank === 'backfill') break
@@ -143,7 +167,7 @@ export class Gate {
   }
 
   #pause(ms: number): void {
-    this.#closedUntil = Math.max(this.#closedUntil, Date.now() + ms)
+    this.#closedUntil = Math.max(this.#closedUntil, this.#now() + Math.min(ms, MAX_WAIT_MS))
   }
 
   /** True if a backfill may take a place: what is left beside live attempts and the place kept for the next one. */
@@ -151,15 +175,32 @@ export class Gate {
     return this.#active < Math.max(1, Math.min(this.limit - 1, this.#share.attempts))
   }
 
+  /** In the middle of a long pause: one that HQ asked for while it was away need not be waited for when it is back. */
+  async #askReady(): Promise<void> {
+    const isReady = await this.#isReady?.()
+    if (isReady === false) this.#wasUnready = true
+    else if (isReady && this.#wasUnready) this.#closedUntil = Number.NEGATIVE_INFINITY
+  }
+
+  async #onTimer(): Promise<void> {
+    if (this.#closedUntil > this.#now()) await this.#askReady()
+    this.#timer = undefined
+    if (!this.#isClosed) this.#admit()
+  }
+
   #admit(): void {
-    const waitMs = this.#closedUntil - Date.now()
+    const waitMs = this.#closedUntil - this.#now()
     if (waitMs > 0) {
-      this.#timer ??= setTimeout(() => {
-        this.#timer = undefined
-        this.#admit()
-      }, waitMs)
+      const isWaited = this.#waiters.live.length + this.#waiters.backfill.length > 0
+      if (isWaited) {
+        this.#timer ??= setTimeout(
+          () => this.#onTimer(),
+          Math.min(Math.ceil(waitMs), ASK_PERIOD_MS),
+        )
+      }
       return
     }
+    this.#wasUnready = false
     while (this.#active < this.limit) {
       const waiter =
         this.#waiters.live.shift() ?? (this.#hasRoom() ? this.#waiters.backfill.shift() : undefined)

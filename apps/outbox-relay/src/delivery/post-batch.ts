@@ -37,7 +37,13 @@ const SUSPECT_CODES = new Set([
   'UND_ERR_SOCKET',
   'UND_ERR_HEADERS_TIMEOUT',
   'UND_ERR_BODY_TIMEOUT',
+  'UND_ERR_RES_EXCEEDED_MAX_SIZE',
 ])
+
+function isSuspect(code: string): boolean {
+  // HPE_: an answer that is no HTTP.
+  return SUSPECT_CODES.has(code) || code.startsWith('HPE_')
+}
 
 async function readAnswer(body: AsyncIterable<Buffer>): Promise<string> {
   const chunks: Buffer[] = []
@@ -96,6 +102,6 @@ export async function postBatch(
     const code = errorType(error)
     return TLS_CODE_PATTERN.test(code)
       ? { kind: 'halt', reason: code }
-      : { kind: 'retry', reason: code, isSuspect: SUSPECT_CODES.has(code) }
+      : { kind: 'retry', reason: code, blame: isSuspect(code) ? 'kills' : 'hq' }
   }
 }

@@ -1,8 +1,8 @@
-import type { BatchAnswer } from '@hq-export/contract'
+import { type BatchAnswer, HEARTBEAT_DATASET } from '@hq-export/contract'
 import { inStep } from '@hq-export/tracing/span.ts'
 import type { Batch } from '../batch/batch.ts'
 import { rowsAt } from '../batch/open-batch.ts'
-import { type DeadLetter, isVersionConflict } from '../dead-letter/dead-letter.ts'
+import { type DeadLetter, isVersionConflict, NOT_IN_TIME } from '../dead-letter/dead-letter.ts'
 import { traceGivenUp } from '../tracing/trace-arrival.ts'
 import type { DeliveryContext } from './delivery-context.ts'
 
@@ -75,18 +75,25 @@ export async function settleBatch(
   delivery.onAccepted(batch.rowCount, answer.counts)
 }
 
-/** A row that is alone in its batch and still cannot be delivered. */
+/** Why a row that is alone in its batch is not delivered: the reason of its dead letter. */
+export type LoneReason = 'too_large' | 'unanswered' | 'blocked' | typeof NOT_IN_TIME
+
+/** A row that is alone in its batch and still cannot be delivered, or not now. */
 export async function settleLoneRow(
   batch: Batch,
-  reason: 'too_large' | 'unanswered',
+  reason: LoneReason,
   detail: string,
   delivery: DeliveryContext,
 ): Promise<void> {
   traceGivenUp(batch, reason)
+  // It only measures the way, and the next one is on its own.
+  if (batch.dataset.name === HEARTBEAT_DATASET) return
   const letters = deadLetters(batch, [{ index: 0, reason, detail }])
   await inStep('keep dead letters', () => delivery.keepDeadLetters(letters))
   delivery.log.warn(
     { dataset: batch.dataset.name, batch: batch.id, reason },
-    'a row cannot be delivered; kept as dead letter',
+    reason === NOT_IN_TIME
+      ? 'HQ cannot take a row now; kept as dead letter, and tried again from time to time'
+      : 'a row cannot be delivered; kept as dead letter',
   )
 }

@@ -1,31 +1,34 @@
 import { expect, test } from 'vitest'
-import type { AttemptOutcome } from './classify.ts'
+import type { Blame } from './classify.ts'
 import { Suspicion } from './suspicion.ts'
 
-const reset: AttemptOutcome = { kind: 'retry', reason: 'ECONNRESET', isSuspect: true }
-const busy: AttemptOutcome = { kind: 'retry', reason: '503', isSuspect: false }
-const ready = async () => true
-const notReady = async () => false
-
-function after(outcomes: readonly AttemptOutcome[]): Suspicion {
-  const suspicion = new Suspicion()
-  for (const outcome of outcomes) suspicion.note(outcome, 10)
-  return suspicion
+function failures(suspicion: Suspicion, ...blames: Blame[]): boolean[] {
+  return blames.map((blame) => suspicion.note(blame))
 }
 
-test('three suspect ends and another batch that succeeded confirm it', async () => {
-  expect(await after([reset, reset, reset]).isConfirmed(11, notReady)).toBe(true)
+test('proof is wanted from the third failure on, and never where only HQ is to blame', () => {
+  expect(failures(new Suspicion(9, false), 'kills', 'hq', 'slow', 'kills')).toEqual([
+    false,
+    false,
+    false,
+    true,
+  ])
+  expect(failures(new Suspicion(1, true), 'hq', 'hq', 'hq', 'hq')).not.toContain(true)
 })
 
-test('three suspect ends and an HQ that says it is ready confirm it', async () => {
-  expect(await after([reset, busy, reset, reset]).isConfirmed(10, ready)).toBe(true)
+test('of a piece, and of what was refused outright, from the first on', () => {
+  expect(failures(new Suspicion(9, true), 'kills')).toEqual([true])
+  expect(failures(new Suspicion(9, false), 'refused')).toEqual([true])
 })
 
-test('an outage, which looks the same to every batch, does not', async () => {
-  expect(await after([reset, reset, reset, reset]).isConfirmed(10, notReady)).toBe(false)
+test('proven once, several rows are cut, and one that is only slow is left for later', () => {
+  expect(new Suspicion(2, false).prove('kills')).toBe('cut')
+  expect(new Suspicion(1, false).prove('slow')).toBe('park')
 })
 
-test('two suspect ends do not, nor any number of refusals', async () => {
-  expect(await after([reset, reset]).isConfirmed(11, ready)).toBe(false)
-  expect(await after([busy, busy, busy, busy]).isConfirmed(11, ready)).toBe(false)
+test('a row alone is given up when three failures in a row were proven; an outage between begins anew', () => {
+  const suspicion = new Suspicion(1, true)
+  expect([suspicion.prove('kills'), suspicion.prove('refused')]).toEqual(['again', 'again'])
+  suspicion.clear()
+  expect([1, 2, 3].map(() => suspicion.prove('kills'))).toEqual(['again', 'again', 'give_up'])
 })

@@ -1,33 +1,56 @@
-import type { AttemptOutcome } from './classify.ts'
+import type { Blame } from './classify.ts'
 
-/** Suspect ends of attempts after which a batch is cut in two. */
-const SUSPECT_ATTEMPTS = 3
+/** Failures of a batch after which HQ is asked whether it serves others: fewer happen to every batch. */
+const ASK_AFTER = 3
+/** Failures of a row alone, with the proof that HQ serves others after each of them, until it is given up. */
+const GIVE_UP_AFTER = 3
+
+/** What is to be done with a batch of which others are not to blame. */
+export type Verdict =
+  /** Nothing is proven yet. */
+  | 'again'
+  /** Into halves. */
+  | 'cut'
+  /** Its only row is a dead letter. */
+  | 'give_up'
+  /** Its only row is left for later. */
+  | 'park'
 
 /**
- * Whether a batch kills its own requests: some row of it makes HQ, or something on the way, fail without an answer. Three
- * suspect ends are not enough, an outage looks the same; there must be proof that HQ serves others meanwhile.
+ * Whether a batch is refused for its own sake: some row of it makes HQ, or something on the way, fail or refuse. An outage looks the
+ * same to this batch, so after a failure there must be proof that HQ accepts others; for a row alone after each of several in a row.
  */
 export class Suspicion {
-  #suspectEnds = 0
-  #acceptedBefore = 0
+  readonly #isAlone: boolean
+  readonly #askAfter: number
+  #failures = 0
+  #proven = 0
 
-  /**
-   * Takes note of how an attempt ended.
-   * @param accepted batches that HQ has accepted so far, of all batches.
-   */
-  note(outcome: AttemptOutcome, accepted: number): void {
-    if (outcome.kind !== 'retry' || !outcome.isSuspect) return
-    if (this.#suspectEnds === 0) this.#acceptedBefore = accepted
-    this.#suspectEnds++
+  /** @param isPiece cut from a batch that was found to be refused for its own sake. */
+  constructor(rowCount: number, isPiece: boolean) {
+    this.#isAlone = rowCount === 1
+    this.#askAfter = isPiece ? 1 : ASK_AFTER
   }
 
-  /**
-   * True if the batch is to be cut in two.
-   * @param accepted as in {@link note}.
-   * @param isReady asks HQ whether it can work; asked only if no other batch has proven it.
-   */
-  async isConfirmed(accepted: number, isReady: () => Promise<boolean>): Promise<boolean> {
-    if (this.#suspectEnds < SUSPECT_ATTEMPTS) return false
-    return accepted > this.#acceptedBefore || (await isReady())
+  /** Takes note of a failure. @returns true if proof is wanted now. */
+  note(blame: Blame): boolean {
+    if (blame === 'hq') return false
+    this.#failures++
+    // Whoever refuses outright refuses again.
+    return blame === 'refused' || this.#failures >= this.#askAfter
+  }
+
+  /** HQ has accepted others since the last failure. */
+  prove(blame: Blame): Verdict {
+    this.#proven++
+    if (!this.#isAlone) return 'cut'
+    if (blame === 'slow') return 'park'
+    return this.#proven >= GIVE_UP_AFTER ? 'give_up' : 'again'
+  }
+
+  /** HQ does not accept others either. */
+  clear(): void {
+    this.#failures = 0
+    this.#proven = 0
   }
 }

@@ -1,3 +1,4 @@
+import { describeError } from '@hq-export/program/describe-error.ts'
 import pg from 'pg'
 import { connect } from '../connect.ts'
 import { whyNotConnected } from '../why-not-connected.ts'
@@ -25,10 +26,9 @@ async function examine(check: Check, examination: Examination): Promise<readonly
   try {
     return [await check.examine(examination)].flat()
   } catch (error) {
-    const { code, message } = error as { code?: string; message?: string }
     return [
       unknown(
-        `could not look: ${code ?? 'error'} ${message}`,
+        `could not look: ${describeError(error)}`,
         'mend what failed above; the role that binds may look at everything',
       ),
     ]

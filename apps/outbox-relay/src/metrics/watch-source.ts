@@ -1,3 +1,4 @@
+import { describeError } from '@hq-export/program/describe-error.ts'
 import { Watcher } from '@hq-export/telemetry/watcher.ts'
 import type pg from 'pg'
 import { connect } from '../connect.ts'
@@ -37,7 +38,7 @@ export class SourceWatcher extends Watcher<pg.Client, SourceReading> {
         connect(
           databaseUrl,
           'observe',
-          (error) => log.debug({ reason: error.message }, 'the observing session was lost'),
+          (error) => log.debug({ reason: describeError(error) }, 'the observing session was lost'),
           { ...SEES_ALL, statement_timeout: STATEMENT_TIMEOUT },
         ),
       async read(client) {
@@ -46,8 +47,11 @@ export class SourceWatcher extends Watcher<pg.Client, SourceReading> {
         return { status, heartbeatAgeS: rows[0]?.age_s ?? undefined, readAt: performance.now() }
       },
       close: (client) => client.end(),
-      onFailure: ({ code, message }) =>
-        log.warn({ code, reason: message }, 'data-engine-x cannot be observed; trying again'),
+      onFailure: (error) =>
+        log.warn(
+          { code: error.code, reason: describeError(error) },
+          'data-engine-x cannot be observed; trying again',
+        ),
       log,
       periodMs,
       maxShare: MAX_SHARE,

@@ -31,8 +31,14 @@ function doubled(values: BigInt64Array<ArrayBuffer>): BigInt64Array<ArrayBuffer>
 export class NewestVersions {
   /** Place of each key, by its hash, in the two arrays. */
   readonly #places = new Map<string, number>()
+  readonly #superseding = new Set<string>()
   #versions = new BigInt64Array(256)
   #seqs = new BigInt64Array(256)
+
+  /** True if an older version of the key with this hash was named as superseded. */
+  supersedes(hash: string): boolean {
+    return this.#superseding.has(hash)
+  }
 
   /**
    * Takes the versions of a page, newest rows first.
@@ -60,8 +66,10 @@ export class NewestVersions {
       if (isSuperseded !== seq < newestSeq) {
         inversions.push({ seq: seqText, version: String(isSuperseded ? version : newest) })
       }
-      if (isSuperseded) superseded.push(seqText)
-      else this.#set(place, version, seq)
+      if (isSuperseded) {
+        superseded.push(seqText)
+        this.#superseding.add(key)
+      } else this.#set(place, version, seq)
     }
     return { superseded, inversions }
   }

@@ -103,13 +103,14 @@ async function* readRange(
  * Streams a window in pages, newest rows first, each read by statements in autocommit: no transaction and no cursor is
  * open while a page is being delivered, so nothing blocks a rotation or holds back vacuum. The pages are the same
  * however often they are read, as long as the limits are.
+ * @param newest learns which versions stay behind.
  */
 export async function* readWindow(
   client: pg.ClientBase,
   window: Window,
   limits: PageLimits,
+  newest: NewestVersions = new NewestVersions(),
 ): AsyncGenerator<Page> {
-  const newest = new NewestVersions()
   for (const range of await findRanges(client, window)) {
     yield* readRange(client, range, limits, newest)
   }

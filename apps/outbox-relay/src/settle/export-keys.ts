@@ -1,4 +1,5 @@
 import { type Dataset, datasetByName } from '@hq-export/contract'
+import { isRowFault, isStatementFault } from '@hq-export/program/row-fault.ts'
 import pg from 'pg'
 import { viewName } from '../binding/view-sql.ts'
 import { wireBodySql } from '../binding/wire-body.ts'
@@ -8,6 +9,8 @@ import type { SettlingDataset } from './settling-datasets.ts'
 // One exporter at a time, and the lock is not waited for: the other one does the same work.
 const LOCK_MARKS = /* sql */ `lock table hq_export.settled in share row exclusive mode nowait`
 const LOCK_NOT_AVAILABLE = '55P03'
+/** Keys that fail in a row, and not by a value, until the others are not tried any more. */
+const MAX_STATEMENT_FAULTS = 16
 
 const ADD_MARK = /* sql */ `
 insert into hq_export.settled (due_before, seen)
@@ -42,7 +45,12 @@ where p.dataset = ${dataset.number} and ${IS_SETTLED}
   and (p.due_at <= before.due_before and pg_catalog.pg_visible_in_snapshot(p.xid, before.seen)) is not true`
 }
 
-/** A row that the view cannot compute goes out as a failed capture: the others must not wait for it. */
+// A row that the view cannot compute goes out as a failed capture.
+const insertFailed = (outbox: number) => /* sql */ `
+insert into hq_export.outbox_${outbox} (dataset, key, sqlstate)
+select $1, k, $3 from pg_catalog.unnest($2::text[]) k`
+
+/** Each key by itself: those that the view can compute must not wait for one that it cannot. */
 async function exportOneByOne(
   client: pg.ClientBase,
   outbox: number,
@@ -51,29 +59,28 @@ async function exportOneByOne(
 ): Promise<number> {
   const { rows } = await client.query<{ key: string }>(keysStatement(dataset), [mark])
   let exported = 0
-  for (const { key } of rows) {
+  let statementFaults = 0
+  for (const [position, { key }] of rows.entries()) {
     await client.query('savepoint one_key')
     try {
       const { rowCount } = await client.query(exportStatement(outbox, dataset, true), [mark, key])
       exported += rowCount ?? 0
+      statementFaults = 0
     } catch (error) {
-      const { code } = error as pg.DatabaseError
       if (!isRowFault(error)) throw error
       await client.query('rollback to savepoint one_key')
-      await client.query(
-        `insert into hq_export.outbox_${outbox} (dataset, key, sqlstate) values ($1, $2, $3)`,
-        [dataset.number, key, code],
-      )
-      exported++
+      if (isStatementFault(error)) statementFaults++
+      // A column or a right is missing, for every key: no use in asking thousands of times.
+      const isHopeless = statementFaults === MAX_STATEMENT_FAULTS
+      const failed = rows.slice(position, isHopeless ? undefined : position + 1)
+      const keys = failed.map((row) => row.key)
+      await client.query(insertFailed(outbox), [dataset.number, keys, error.code])
+      exported += keys.length
+      if (isHopeless) return exported
     }
     await client.query('release savepoint one_key')
   }
   return exported
-}
-
-/** Data exceptions, and what user-defined functions raise: the fault of a value. Everything else is the binding's or the server's. */
-function isRowFault(error: unknown): boolean {
-  return error instanceof pg.DatabaseError && /^(22|23|P0)/.test(error.code ?? '')
 }
 
 async function exportDataset(

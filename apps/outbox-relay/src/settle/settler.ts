@@ -1,3 +1,4 @@
+import { describeError } from '@hq-export/program/describe-error.ts'
 import pg from 'pg'
 import type { Logger } from '../log.ts'
 import { adoptSettleList } from './adopt-settle-list.ts'
@@ -69,7 +70,7 @@ export class Settler {
       this.#isFaulty = true
       this.#pause(FAULT_PAUSE_MS)
       this.#log.error(
-        { code: error.code, reason: error.message },
+        { code: error.code, reason: describeError(error) },
         'rows that are due cannot be exported; trying again. See: npm run relay -- doctor',
       )
       return false

@@ -1,0 +1,117 @@
+import { randomInt } from 'node:crypto'
+import { carriedDataset } from '@hq-export/contract'
+import type { Batch } from '../batch/batch.ts'
+import { compress, type WireBody } from '../batch/compress.ts'
+import { rowsAt } from '../batch/open-batch.ts'
+import { sealBatch } from '../batch/seal-batch.ts'
+import { traceWait } from '../tracing/batch-trace.ts'
+import { traceSend } from '../tracing/trace-send.ts'
+import type { AttemptOutcome } from './classify.ts'
+import { type DeliveryContext, DeliveryStoppedError } from './delivery-context.ts'
+import type { HqSignal } from './gate.ts'
+import { postBatch } from './post-batch.ts'
+
+/** Pause between attempts while the fault is ours: long, because only an operator can end it. */
+export const HALT_PAUSE_MS = 15_000
+const MAX_XID = 2 ** 48 - 1
+const HEARTBEAT_NUMBER = 0
+
+/** Waits for something that ends early, by rejecting, when the relay stops. */
+export async function unlessStopped<T>(waiting: Promise<T>): Promise<T> {
+  try {
+    return await waiting
+  } catch (cause) {
+    throw new DeliveryStoppedError('stopped before an attempt', { cause })
+  }
+}
+
+const HALTED: HqSignal = { kind: 'halted', pauseMs: HALT_PAUSE_MS }
+
+function signalOf(outcome: AttemptOutcome): HqSignal {
+  switch (outcome.kind) {
+    case 'accepted':
+    case 'split':
+      return { kind: 'up' }
+    case 'retry':
+      return { kind: 'down', retryAfterMs: outcome.retryAfterMs }
+    case 'refused':
+      return { kind: 'unclear' }
+    case 'halt':
+      return HALTED
+    default:
+      return outcome satisfies never
+  }
+}
+
+/** One POST, when the gate allows it. */
+async function throughGate(
+  delivery: DeliveryContext,
+  post: () => Promise<AttemptOutcome>,
+  readSignal: (outcome: AttemptOutcome) => HqSignal,
+): Promise<AttemptOutcome> {
+  const { gate, rank, stopping } = delivery
+  const askedAt = performance.now()
+  await unlessStopped(traceWait('wait for HQ', gate.enter(stopping, rank)))
+  let signal: HqSignal = { kind: 'up' }
+  try {
+    const outcome = await post()
+    signal = readSignal(outcome)
+    return outcome
+  } finally {
+    gate.leave(signal, rank, performance.now() - askedAt)
+  }
+}
+
+async function measured(
+  batch: Batch,
+  body: WireBody,
+  traceparent: string | undefined,
+  { pool, keys, sizer, metrics, aborting }: DeliveryContext,
+): Promise<AttemptOutcome> {
+  const post = { batchId: batch.id, rowCount: batch.rowCount, body, traceparent }
+  const begin = performance.now()
+  const outcome = await postBatch(pool, keys, post, Date.now(), aborting)
+  const tookMs = performance.now() - begin
+  metrics.attempted(batch, outcome, tookMs / 1000)
+  const isSlow = outcome.kind === 'split' && outcome.cause === 'not_in_time'
+  if (outcome.kind === 'accepted' || isSlow) sizer.note(batch.rowCount, tookMs)
+  return outcome
+}
+
+/** One attempt to deliver a batch. */
+export function attemptBatch(
+  batch: Batch,
+  body: WireBody,
+  number: number,
+  delivery: DeliveryContext,
+): Promise<AttemptOutcome> {
+  return throughGate(
+    delivery,
+    () => traceSend(batch, number, (traceparent) => measured(batch, body, traceparent, delivery)),
+    // Where HQ was in trouble before, this is more of it, and asked as seldom.
+    (outcome) =>
+      outcome.kind === 'refused' && delivery.gate.state.isOpen ? HALTED : signalOf(outcome),
+  )
+}
+
+/**
+ * Asks HQ to accept a heartbeat, signed and posted like any batch: the proof that it, and everything on the way, serves others than
+ * `failed`. Readiness is none: it says nothing of a POST. Its time is that of a captured row, which no clock of ours has made.
+ */
+export async function attemptHeartbeat(
+  failed: Batch,
+  delivery: DeliveryContext,
+): Promise<AttemptOutcome> {
+  const [row] = rowsAt(failed, [0])
+  // The number is only there to make it a batch that HQ has not seen, so that it is written and not remembered.
+  const beside = { xid: String(randomInt(1, MAX_XID)), captured_at: row?.capturedAt }
+  const text = JSON.stringify({ row: { source_ts: row?.capturedAt }, ...beside })
+  const dataset = carriedDataset(HEARTBEAT_NUMBER)
+  const batch = sealBatch({ dataset, rowCount: 1, texts: [text] }, delivery.origin)
+  const body = await compress(batch.body, delivery.compression)
+  return throughGate(
+    delivery,
+    () => measured(batch, body, undefined, delivery),
+    (outcome) => (outcome.kind === 'refused' ? HALTED : signalOf(outcome)),
+  )
+}

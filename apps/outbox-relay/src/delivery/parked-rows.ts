@@ -1,0 +1,107 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import { datasetByName } from '@hq-export/contract'
+import { describeError } from '@hq-export/program/describe-error.ts'
+import { compress } from '../batch/compress.ts'
+import { sealBatch } from '../batch/seal-batch.ts'
+import { NOT_IN_TIME } from '../dead-letter/dead-letter.ts'
+import {
+  closeLetter,
+  type DueLetter,
+  readDueLetters,
+  untilDue,
+} from '../dead-letter/due-letters.ts'
+import { findOutrun } from '../dead-letter/find-outrun.ts'
+import { insertDeadLetters } from '../dead-letter/insert-dead-letters.ts'
+import type { SideSession } from '../side-session.ts'
+import { attemptBatch } from './attempt.ts'
+import { type DeliveryContext, DeliveryStoppedError } from './delivery-context.ts'
+import { settleBatch, settleLoneRow } from './settle-batch.ts'
+
+/** How often a relay looks for rows that another process, a backfill, has left for later. */
+const LOOK_MS = 60_000
+/** Look again after a fault. */
+const FAULT_PAUSE_MS = 1_000
+/** Not sooner than this after the last look, whatever the clocks say. */
+const MIN_PAUSE_MS = 50
+const MAX_LETTERS = 20
+
+/**
+ * Tries rows again that HQ could not write in time, each in a batch of its own beside the windows, so that they hold up nobody: the dead letter
+ * is closed when HQ takes the row, gets HQ's reason when it refuses it, and is tried again after a longer pause otherwise.
+ */
+export class ParkedRows {
+  readonly #side: SideSession
+  readonly #delivery: DeliveryContext
+  #waking = new AbortController()
+  #running: Promise<void> | undefined
+
+  /** @param side for transactions of its own. */
+  constructor(side: SideSession, delivery: DeliveryContext) {
+    this.#side = side
+    this.#delivery = {
+      ...delivery,
+      // Live changes go first, and find out for themselves what halts.
+      rank: 'backfill',
+      onHalt: () => {},
+      keepDeadLetters: async (letters) => {
+        await side.run((client) => insertDeadLetters(client, letters))
+      },
+      findOutrun: (batch, answer) => side.run((client) => findOutrun(client, batch, answer)),
+    }
+  }
+
+  /** Begins; a second call changes nothing. */
+  start(): void {
+    this.#running ??= this.#run()
+  }
+
+  /** A row was left for later. */
+  wake(): void {
+    this.#waking.abort()
+  }
+
+  /** Resolves when it has ended, which it does when the delivery's `stopping` is aborted. */
+  async ended(): Promise<void> {
+    await this.#running
+  }
+
+  async #run(): Promise<void> {
+    const { stopping, log } = this.#delivery
+    while (!stopping.aborted) {
+      this.#waking = new AbortController()
+      let pauseMs = FAULT_PAUSE_MS
+      try {
+        pauseMs = await this.#retry()
+      } catch (error) {
+        if (error instanceof DeliveryStoppedError || stopping.aborted) return
+        log.warn({ reason: describeError(error) }, 'dead letters cannot be tried again now')
+      }
+      const signal = AbortSignal.any([stopping, this.#waking.signal])
+      await delay(pauseMs, undefined, { signal }).catch(() => {})
+    }
+  }
+
+  /** Tries what is due. @returns how long nothing is. */
+  async #retry(): Promise<number> {
+    const due = await this.#side.run((client) => readDueLetters(client, MAX_LETTERS))
+    for (const letter of due) await this.#retryOne(letter)
+    const ms = await this.#side.run(untilDue)
+    return Math.min(LOOK_MS, Math.max(MIN_PAUSE_MS, ms ?? LOOK_MS))
+  }
+
+  async #retryOne({ id, dataset, text }: DueLetter): Promise<void> {
+    const delivery = this.#delivery
+    const packed = { dataset: datasetByName(dataset), rowCount: 1, texts: [text] }
+    const batch = sealBatch(packed, delivery.origin)
+    const body = await compress(batch.body, delivery.compression)
+    const outcome = await attemptBatch(batch, body, 1, delivery)
+    if (outcome.kind !== 'accepted') {
+      await settleLoneRow(batch, NOT_IN_TIME, outcome.reason, delivery)
+      return
+    }
+    await settleBatch(batch, outcome.answer, delivery)
+    // What HQ has refused is the same letter, with its reason.
+    if (outcome.answer.counts.quarantined > 0) return
+    await this.#side.run((client) => closeLetter(client, id))
+  }
+}
