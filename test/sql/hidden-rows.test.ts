@@ -232,7 +232,7 @@ test('I7: a table of HQ whose rows are hidden from the writer is named: no key c
   const { secret } = await addStoredKey(hq.url)
   await using gateway = await startGateway(hq.url, {
     masterKeys: [MASTER_KEY],
-    keyTiming: { refreshMs: 20, staleAfterMs: 300 },
+    keyTiming: { refreshMs: 20, staleAfterMs: 1_000 },
   })
   const batch = buildEnvelope(RUNS, [buildRow(RUNS, { run_id: 'none' })])
   const first = await deliver(gateway.url, batch, { secret })

@@ -21,6 +21,8 @@ export interface ClusterOptions {
   readonly name: string
   /** `postgresql.conf` settings on top of the defaults. */
   readonly settings?: Readonly<Record<string, string>>
+  /** Installation to run, a folder that has a folder `bin`; by default the one that comes with the packages. */
+  readonly installed?: string
 }
 
 function configuration(settings: Readonly<Record<string, string>>): string {
@@ -63,7 +65,7 @@ export class EmbeddedCluster {
     let cluster: EmbeddedCluster | undefined
     try {
       const user = serverUser()
-      const binaries = await postgresBinaries(scratch, user)
+      const binaries = await postgresBinaries(scratch, user, options.installed)
       cluster = new EmbeddedCluster(options.name, scratch, binaries, user)
       await cluster.#initialise(options.settings ?? {})
       await cluster.#startOnFreePort()

@@ -64,12 +64,14 @@ async function isReachableByOthers(path: string): Promise<boolean> {
 /**
  * Finds the embedded binaries. A checkout below a private folder (`/root`) cannot be read by the server's
  * user, so the binaries are then copied into `scratch`, which must be readable.
+ * @param installed folder of another installation to use instead, one that has a folder `bin`.
  */
 export async function postgresBinaries(
   scratch: string,
   user: ServerUser | undefined,
+  installed?: string,
 ): Promise<PostgresBinaries> {
-  let folder = await nativeFolder()
+  let folder = installed ?? (await nativeFolder())
   if (user !== undefined && !(await isReachableByOthers(folder))) {
     const copy = join(scratch, 'postgresql')
     await cp(folder, copy, { recursive: true, verbatimSymlinks: true })

@@ -331,3 +331,13 @@ export const audit = ingest.table(
     index('audit_subject_idx').on(t.subject, t.id),
   ],
 )
+
+/** What gateways hold one at a time; only the writer may read it. */
+export const advisoryLock = ingest.table(
+  'advisory_lock',
+  {
+    key: bigint({ mode: 'bigint' }).notNull(),
+    name: text().notNull(),
+  },
+  (t) => [primaryKey({ name: 'advisory_lock_pkey', columns: [t.name] })],
+)
