@@ -3,6 +3,7 @@ import type { Server } from 'node:http'
 import { setTimeout as delay } from 'node:timers/promises'
 import { getRequestListener } from '@hono/node-server'
 import { MigrationStateError } from '@hq-export/program/migrations.ts'
+import { SessionSettingsError } from '@hq-export/program/session.ts'
 import type pg from 'pg'
 import type { Logger } from 'pino'
 import { Admission } from './admission/admission.ts'
@@ -44,8 +45,13 @@ export interface IngestServerOptions {
   readonly drainDelayMs?: number
   /** How long a stop then waits for requests under way before it cuts them off. */
   readonly drainTimeoutMs?: number
-  /** Called once if HQ, unreachable at start, turns out to have the wrong migrations. */
-  readonly onFailure?: (error: MigrationStateError) => void
+  /** Called once if HQ, unreachable at start, turns out to have the wrong migrations, or settings of ours do not arrive there. */
+  readonly onFailure?: (error: MigrationStateError | SessionSettingsError) => void
+}
+
+/** No retry mends it. */
+function isForOperator(error: unknown): error is MigrationStateError | SessionSettingsError {
+  return error instanceof MigrationStateError || error instanceof SessionSettingsError
 }
 
 const DEFAULT_LEDGER_DAYS = 30
@@ -101,7 +107,8 @@ export class IngestServer {
    * Listens, then looks at HQ. Where HQ cannot be reached the server runs all the same, answers 503, and
    * recovers by itself.
    * @returns the base URL.
-   * @throws {MigrationStateError} where HQ answers and has other migrations; or the error of listening.
+   * @throws {MigrationStateError} where HQ answers and has other migrations; {@link SessionSettingsError} where settings of ours do not
+   * arrive; or the error of listening.
    */
   start(): Promise<string> {
     this.#started ??= this.#start()
@@ -175,7 +182,7 @@ export class IngestServer {
       }
       await this.#keys.start()
     } catch (error) {
-      if (error instanceof MigrationStateError) throw error
+      if (isForOperator(error)) throw error
       const code = error instanceof Error && 'code' in error ? error.code : undefined
       this.#options.log.warn({ code }, 'HQ cannot be reached, trying again')
       return false
@@ -190,7 +197,7 @@ export class IngestServer {
     this.#retryLook().catch((error: unknown) => {
       if (this.#stopping.signal.aborted) return
       log.error({ err: error }, 'the gateway cannot run')
-      if (error instanceof MigrationStateError) onFailure?.(error)
+      if (isForOperator(error)) onFailure?.(error)
     })
   }
 

@@ -2,6 +2,7 @@ import '@hq-export/program/keep-heap-small.ts'
 
 import { MigrationStateError } from '@hq-export/program/migrations.ts'
 import { onReaderGone } from '@hq-export/program/on-reader-gone.ts'
+import { SessionSettingsError } from '@hq-export/program/session.ts'
 import { ConfigError } from '@hq-export/program/settings.ts'
 import { startTracing } from '@hq-export/tracing/start-tracing.ts'
 import { Command } from 'commander'
@@ -16,6 +17,9 @@ import { serve } from './serve.ts'
 const EXIT_CANNOT_TELL = 2
 /** The output says what is wrong. */
 const EXIT_FOUND_WRONG = 1
+
+/** Faults whose text was written for the operator. */
+const EXPECTED = [ConfigError, MigrationStateError, SessionSettingsError]
 
 /** False while something that is not worth waiting for keeps the process: a collector that does not answer. */
 let hasEnded = true
@@ -57,7 +61,7 @@ async function runServe(): Promise<void> {
 
 function explain(error: unknown): string {
   // What these say was written for the operator; anything else may be a defect, so it keeps its stack.
-  if (error instanceof ConfigError || error instanceof MigrationStateError) return error.message
+  if (EXPECTED.some((kind) => error instanceof kind)) return (error as Error).message
   if ((error as { code?: unknown }).code === 'EADDRINUSE') {
     const { address, port } = error as { address?: string; port?: number }
     return `${address}:${port} is taken by another process; set INGEST_HOST, INGEST_PORT or CONSOLE_PORT`

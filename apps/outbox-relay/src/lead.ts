@@ -19,7 +19,7 @@ const PING = /* sql */ `select`
  * relay any more: a process that is stopped keeps its socket, and no keepalive of the kernel's notices.
  */
 export const LEAD_SESSION: Readonly<Record<string, string>> = {
-  idle_session_timeout: `${LEAD_TIMEOUT_MS}ms`,
+  idle_session_timeout: `${LEAD_TIMEOUT_MS / 1000}s`,
 }
 
 /**
@@ -27,7 +27,7 @@ export const LEAD_SESSION: Readonly<Record<string, string>> = {
  * not outlive the lead by a minute.
  */
 export const LED_SESSION: Readonly<Record<string, string>> = {
-  idle_in_transaction_session_timeout: `${LEAD_TIMEOUT_MS}ms`,
+  idle_in_transaction_session_timeout: `${LEAD_TIMEOUT_MS / 1000}s`,
 }
 
 /** Takes the lead if it is free; held until this session ends. */

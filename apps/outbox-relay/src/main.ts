@@ -2,6 +2,7 @@ import '@hq-export/program/keep-heap-small.ts'
 
 import { MigrationStateError } from '@hq-export/program/migrations.ts'
 import { onReaderGone } from '@hq-export/program/on-reader-gone.ts'
+import { SessionSettingsError } from '@hq-export/program/session.ts'
 import { ConfigError } from '@hq-export/program/settings.ts'
 import { startTracing } from '@hq-export/tracing/start-tracing.ts'
 import { Command, CommanderError } from 'commander'
@@ -26,6 +27,9 @@ const UNKNOWN = 2
 
 /** How often a backfill that is over tries to lock bound tables: about ten seconds in all. `bind` has more patience. */
 const CLOSING_ATTEMPTS = 5
+
+/** Faults whose text was written for the operator. */
+const EXPECTED = [ConfigError, MigrationStateError, SessionSettingsError]
 
 const env = process.env
 
@@ -164,7 +168,7 @@ try {
   if (error instanceof CommanderError) {
     process.exitCode = error.exitCode === 0 ? GOOD : UNKNOWN
   } else {
-    const isExpected = error instanceof ConfigError || error instanceof MigrationStateError
+    const isExpected = EXPECTED.some((kind) => error instanceof kind)
     const { code, message } = error as { code?: string; message?: string }
     const hint = code === 'EADDRINUSE' ? '; set RELAY_METRICS_PORT' : ''
     const text = isExpected ? message : `${code ?? 'error'}: ${message}${hint}`

@@ -1,6 +1,8 @@
 import { readdir } from 'node:fs/promises'
-import pg from 'pg'
+import type pg from 'pg'
+import { COMMON_SETTINGS, openSession, sessionConfig } from './session.ts'
 
+const SEARCH_PATH = ['pg_catalog', 'pg_temp']
 const MIGRATIONS_TABLE = 'migration'
 const MIGRATION_FILE_PATTERN = /^\d{4}_[a-z0-9_]+\.sql$/
 
@@ -50,18 +52,19 @@ export class Migrations {
   async apply(databaseUrl: string): Promise<string[]> {
     // Programs that work only look which migrations there are; they do without the library and its memory.
     const { runner } = await import('node-pg-migrate')
-    const client = new pg.Client({
-      connectionString: databaseUrl,
-      application_name: 'hq-export migrate',
-    })
-    await client.connect()
+    const client = await openSession(
+      sessionConfig(databaseUrl, 'hq-export migrate'),
+      COMMON_SETTINGS,
+      () => {},
+    )
     try {
       const applied = await runner({
         dbClient: client,
         dir: this.folder,
         ignorePattern: '(?!\\d{4}_.*\\.sql$).*',
         direction: 'up',
-        schema: 'public',
+        // The library sets the search path to it.
+        schema: SEARCH_PATH,
         migrationsSchema: this.#database.schema,
         createMigrationsSchema: true,
         migrationsTable: MIGRATIONS_TABLE,

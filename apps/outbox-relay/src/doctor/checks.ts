@@ -8,6 +8,7 @@ import { durability } from './durability.ts'
 import { expressions } from './expressions.ts'
 import { filteredRows } from './filtered-rows.ts'
 import type { Check } from './finding.ts'
+import { foreignCode } from './foreign-code.ts'
 import { generatedSql } from './generated-sql.ts'
 import { histories } from './histories.ts'
 import { isolation } from './isolation.ts'
@@ -40,6 +41,7 @@ export const CHECKS: readonly Check[] = [
   generatedSql,
   triggers,
   definers,
+  foreignCode,
   virtualColumns,
   captureGaps,
   histories,
