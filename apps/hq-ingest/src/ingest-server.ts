@@ -11,6 +11,7 @@ import { EventLoopDelay } from './admission/event-loop-delay.ts'
 import { DEFAULT_GATEWAY_LIMITS, type GatewayLimits } from './admission/gateway-limits.ts'
 import { answerUnreadable } from './answer-problem.ts'
 import { connectPlain, createPool, createProbePool } from './db/connect.ts'
+import { findForeignCode } from './db/foreign-code.ts'
 import { createGateway } from './gateway.ts'
 import { createHttpServer } from './http-server.ts'
 import type { IngestKey } from './ingest-key.ts'
@@ -177,6 +178,12 @@ export class IngestServer {
       const client = await connectPlain(this.#options.databaseUrl)
       try {
         await hqMigrations.assertApplied(client)
+        const found = await findForeignCode(client)
+        if (found.length > 0)
+          this.#options.log.warn(
+            { found },
+            'code that is not ours runs in HQ; see ingest -- status',
+          )
       } finally {
         await client.end()
       }

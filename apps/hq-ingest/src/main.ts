@@ -40,6 +40,7 @@ async function runStatus(options: { json?: boolean }): Promise<void> {
   const { printStatus, readStatus } = await import('./status/status.ts')
   const status = await readStatus(loadDatabaseUrl(process.env))
   print(options.json ? JSON.stringify(status) : printStatus(status))
+  if (status.foreignCode !== undefined) process.exitCode = EXIT_FOUND_WRONG
 }
 
 async function runServe(): Promise<void> {

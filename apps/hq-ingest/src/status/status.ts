@@ -2,6 +2,7 @@ import { DATASETS } from '@hq-export/contract'
 import { count, desc, isNull, max, sql } from 'drizzle-orm'
 import { drizzle, type NodePgDatabase } from 'drizzle-orm/node-postgres'
 import { connectPlain } from '../db/connect.ts'
+import { findForeignCode } from '../db/foreign-code.ts'
 import { batch, heartbeat, quarantine } from '../db/schema.ts'
 import { hqMigrations } from '../migrations.ts'
 
@@ -21,6 +22,8 @@ export interface Status {
     readonly code: string
     readonly rows: number
   }[]
+  /** Objects of ours that run code which is neither PostgreSQL's nor ours, a sentence each; absent where there is none. */
+  readonly foreignCode?: readonly string[]
 }
 
 const instantText = (column: Parameters<typeof max>[0]) =>
@@ -48,6 +51,7 @@ export async function readStatus(databaseUrl: string): Promise<Status> {
   const client = await connectPlain(databaseUrl)
   try {
     await hqMigrations.assertApplied(client)
+    const foreignCode = await findForeignCode(client)
     const db = drizzle(client)
     return {
       tables: await readTables(db),
@@ -70,6 +74,7 @@ export async function readStatus(databaseUrl: string): Promise<Status> {
         .where(isNull(quarantine.resolvedAt))
         .groupBy(quarantine.dataset, quarantine.code)
         .orderBy(desc(count()), quarantine.dataset, quarantine.code),
+      ...(foreignCode.length === 0 ? {} : { foreignCode }),
     }
   } finally {
     await client.end()
@@ -82,6 +87,7 @@ function section(title: string, lines: readonly string[]): string[] {
 
 /** The status for a terminal. */
 export function printStatus(status: Status): string {
+  const { foreignCode = [] } = status
   return [
     ...section(
       'datasets (estimated rows)',
@@ -101,5 +107,8 @@ export function printStatus(status: Status): string {
       'quarantine (open)',
       status.quarantine.map(({ dataset, code, rows }) => `${dataset}  ${code}  ${rows}`),
     ),
+    ...(foreignCode.length === 0
+      ? []
+      : section('code that is not ours and runs in HQ: drop what it is', foreignCode)),
   ].join('\n')
 }
