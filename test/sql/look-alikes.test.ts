@@ -150,9 +150,8 @@ test('nothing that looks like what our SQL names is ever called, at install or a
   await listDeadLetters(session, { limit: 10 })
   await session.end()
   const findings = await runDoctor(pipeline.dxDatabase.url, CHECKS)
-  expect(findings.filter(({ state }) => state === 'fail' || state === 'unknown')).toEqual([
-    expect.objectContaining({ check: 'dead-letters' }),
-  ])
+  const broken = findings.filter(({ state }) => state === 'fail' || state === 'unknown')
+  expect(broken).toEqual([])
   expect(await readHqStatus(pipeline.hqDatabase.url)).not.toHaveProperty('foreignCode')
   const outputs = await Promise.all([
     relay('dead-letters', 'replay', '--all'),
