@@ -16,20 +16,25 @@ function isNamed(binding: Binding | undefined, { schema, name }: ForeignDependen
   return text.toLowerCase().includes(`${schema}.${name}`.toLowerCase())
 }
 
-/**
- * Finds objects of ours that run code which is neither PostgreSQL's, nor ours, nor named by the binding.
- * @returns a sentence each.
- */
+/** An object of ours and what is wrong with it. */
+export interface ForeignCode {
+  /** As `function hq_export.exported_version(bigint,bigint)`. */
+  readonly object: string
+  /** As `runs operator public.+(numeric,bigint)`. */
+  readonly fault: string
+}
+
+/** Finds objects of ours that run code which is neither PostgreSQL's, nor ours, nor named by the binding. */
 export async function findForeignCode(
   client: pg.ClientBase,
   binding: Binding | undefined,
-): Promise<string[]> {
+): Promise<ForeignCode[]> {
   const foreign = await findForeignDependencies(client, SCHEMAS)
   const unpinned = await findUnpinnedFunctions(client, SCHEMAS)
   return [
     ...foreign
       .filter((dependency) => !isNamed(binding, dependency))
-      .map(({ object, reference }) => `${object} runs ${reference}`),
-    ...unpinned.map((name) => `function ${name} has no pinned search_path`),
+      .map(({ object, reference }) => ({ object, fault: `runs ${reference}` })),
+    ...unpinned.map((name) => ({ object: `function ${name}`, fault: 'has no pinned search_path' })),
   ]
 }

@@ -188,7 +188,11 @@ export async function install(client: pg.ClientBase, installation: Installation)
     )
     await recordBinding(client, installation, before, complete)
     const foreign = await findForeignCode(client, binding)
-    if (foreign.length > 0) throw new BindingError(binding.name, foreign)
+    if (foreign.length > 0)
+      throw new BindingError(
+        binding.name,
+        foreign.map(({ object, fault }) => `${object} ${fault}`),
+      )
     await client.query('commit')
   } catch (error) {
     await client.query('rollback')

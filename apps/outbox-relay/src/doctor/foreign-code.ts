@@ -1,24 +1,34 @@
-import { findForeignCode } from '../binding/foreign-code.ts'
-import { type Check, fail, ok } from './finding.ts'
+import { type ForeignCode, findForeignCode } from '../binding/foreign-code.ts'
+import { type Check, type Examination, fail, ok } from './finding.ts'
 import { migrations } from './migrations.ts'
 
-/** What `bind` creates anew; the rest is the migrations'. */
-const OF_BIND = /^(?:rule|view|trigger|function hq_export\.(?:row|capture)_)/
+/** What `bind` creates anew. */
+const OF_BIND = /^(?:rule |view |trigger "?hq_export_|function hq_export\."?(?:row|capture)_)/
+
+async function remedyOf({ object, fault }: ForeignCode, examination: Examination): Promise<string> {
+  const bindCommand = (await examination.bound())?.bindCommand ?? 'npm run relay -- bind NAME'
+  if (OF_BIND.test(object)) return `run: ${bindCommand}`
+  if (fault.endsWith('search_path'))
+    return `run: alter ${object} set search_path = pg_catalog, pg_temp`
+  // Somebody else's on a table of ours.
+  if (/^(?:trigger|policy) /.test(object)) return `run: drop ${object}`
+  const lacks = [await migrations.examine(examination)].flat().some(({ state }) => state !== 'ok')
+  return lacks
+    ? 'run: npm run relay -- migrate'
+    : `it is not as we created it: apply uninstall.sql, then run: npm run relay -- migrate, and: ${bindCommand}`
+}
 
 /** Nothing of ours runs an operator, a function or a cast that is neither PostgreSQL's, nor ours, nor named by the binding. */
 export const foreignCode: Check = {
   name: 'foreign-code',
   async examine(examination) {
-    const state = await examination.bound()
-    const found = await findForeignCode(examination.login, state?.binding)
+    const { login, bound } = examination
+    const found = await findForeignCode(login, (await bound())?.binding)
     if (found.length === 0) return ok('everything installed depends on PostgreSQL and on us alone')
-    const lacks = [await migrations.examine(examination)].flat().some((one) => one.state !== 'ok')
-    const bind = state?.bindCommand ?? 'npm run relay -- bind NAME'
-    const migrate = lacks
-      ? 'run: npm run relay -- migrate'
-      : `somebody has replaced it: apply uninstall.sql, then run: npm run relay -- migrate, and: ${bind}`
-    return found.map((sentence) =>
-      fail(sentence, OF_BIND.test(sentence) ? `run: ${bind}` : migrate),
+    return Promise.all(
+      found.map(async (code) =>
+        fail(`${code.object} ${code.fault}`, await remedyOf(code, examination)),
+      ),
     )
   },
 }
