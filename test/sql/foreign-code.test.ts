@@ -7,7 +7,8 @@ import { sources } from '@hq-export/outbox-relay/doctor/sources.ts'
 import { dxMigrations } from '@hq-export/outbox-relay/migrations.ts'
 import pg from 'pg'
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
-import { createDxDatabase, createHqDatabase } from '../support/databases.ts'
+import { createDxDatabase, createEmptyDxDatabase, createHqDatabase } from '../support/databases.ts'
+import { createLiveDatabase } from '../support/live-shape/live-databases.ts'
 
 const STRANGER = `stranger_${randomBytes(4).toString('hex')}`
 
@@ -136,6 +137,31 @@ test('a type of somebody else, or a cast of a type, that would run in captures i
   )
   await client.query('alter type public.mood owner to current_user')
   expect(await troubles(database.url)).toEqual([])
+})
+
+test('uuid5 keeps to the functions of the extension, whatever stands under their names later', async () => {
+  await using database = await createLiveDatabase()
+  const client = await database.connect()
+  await client.query('alter extension "uuid-ossp" set schema public')
+  await bind(database.url, 'data-engine-x')
+  const expected = await client.query(`select hq_export.uuid5('a') as id`)
+  await client.query(`
+    create schema elsewhere;
+    alter extension "uuid-ossp" set schema elsewhere;
+    create function public.uuid_ns_url() returns uuid language sql as 'select pg_catalog.gen_random_uuid()'`)
+  expect((await client.query(`select hq_export.uuid5('a') as id`)).rows).toEqual(expected.rows)
+  expect(await troubles(database.url)).toEqual([])
+})
+
+test('migrate refuses a schema that somebody else made first', async () => {
+  await using database = await createEmptyDxDatabase()
+  const client = await database.connect()
+  await client.query(`create schema hq_export authorization ${STRANGER}`)
+  await expect(dxMigrations.apply(database.url)).rejects.toThrow(
+    new RegExp(`^schema hq_export of data-engine-x belongs to ${STRANGER}, who could run code as `),
+  )
+  await client.query('alter schema hq_export owner to current_user')
+  expect(await dxMigrations.apply(database.url)).not.toEqual([])
 })
 
 test('what HQ runs that is neither its own nor ours is in the status', async () => {

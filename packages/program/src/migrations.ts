@@ -4,6 +4,15 @@ import { COMMON_SETTINGS, openSession, sessionConfig } from './session.ts'
 
 const SEARCH_PATH = ['pg_catalog', 'pg_temp']
 const MIGRATIONS_TABLE = 'migration'
+// A superuser is a member of every role; that says nothing about the role.
+const STRANGE_OWNER = /* sql */ `
+select o.rolname as owner, me.rolname as user
+from pg_catalog.pg_namespace n
+join pg_catalog.pg_roles o on o.oid = n.nspowner
+join pg_catalog.pg_roles me on me.rolname = current_user
+where n.nspname = $1 and not o.rolsuper and o.oid <> me.oid
+  and (me.rolsuper or not pg_catalog.pg_has_role(me.oid, o.oid, 'member'))`
+
 const MIGRATION_FILE_PATTERN = /^\d{4}_[a-z0-9_]+\.sql$/
 
 /** A database that a program migrates. */
@@ -58,6 +67,7 @@ export class Migrations {
       () => {},
     )
     try {
+      await this.#assertOwnSchema(client)
       const applied = await runner({
         dbClient: client,
         dir: this.folder,
@@ -95,6 +105,17 @@ export class Migrations {
         `${name} has ${unknown.join(', ')}, which this build does not know; run the newer build`,
       )
     }
+  }
+
+  /** Whoever owns a schema may put into it what we would then run; somebody without rights may have been there first. */
+  async #assertOwnSchema(client: pg.ClientBase): Promise<void> {
+    const { name, schema } = this.#database
+    const { rows } = await client.query<{ owner: string; user: string }>(STRANGE_OWNER, [schema])
+    const [found] = rows
+    if (found === undefined) return
+    throw new MigrationStateError(
+      `schema ${schema} of ${name} belongs to ${found.owner}, who could run code as ${found.user}; drop it, or: alter schema ${schema} owner to ${found.user}`,
+    )
   }
 
   async #listApplied(client: pg.ClientBase | pg.Pool): Promise<string[]> {
