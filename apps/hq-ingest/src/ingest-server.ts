@@ -6,6 +6,7 @@ import { describeError } from '@hq-export/program/describe-error.ts'
 import { explainConnectError } from '@hq-export/program/explain-connect-error.ts'
 import { HiddenRowsError } from '@hq-export/program/hidden-rows-error.ts'
 import { MigrationStateError } from '@hq-export/program/migrations.ts'
+import { SessionSettingsError } from '@hq-export/program/session.ts'
 import type pg from 'pg'
 import type { Logger } from 'pino'
 import { Admission } from './admission/admission.ts'
@@ -13,6 +14,7 @@ import { EventLoopDelay } from './admission/event-loop-delay.ts'
 import { DEFAULT_GATEWAY_LIMITS, type GatewayLimits } from './admission/gateway-limits.ts'
 import { answerUnreadable } from './answer-problem.ts'
 import { connectPlain, createPool, createProbePool, HQ } from './db/connect.ts'
+import { findForeignCode } from './db/foreign-code.ts'
 import { assertSeesAll } from './db/hidden-tables.ts'
 import { createGateway } from './gateway.ts'
 import { createHttpServer } from './http-server.ts'
@@ -48,8 +50,13 @@ export interface IngestServerOptions {
   readonly drainDelayMs?: number
   /** How long a stop then waits for requests under way before it cuts them off. */
   readonly drainTimeoutMs?: number
-  /** Called once if HQ, unreachable at start, turns out to have the wrong migrations. */
-  readonly onFailure?: (error: MigrationStateError) => void
+  /** Called once if HQ, unreachable at start, turns out to have the wrong migrations, or settings of ours do not arrive there. */
+  readonly onFailure?: (error: MigrationStateError | SessionSettingsError) => void
+}
+
+/** No retry mends it. */
+function isForOperator(error: unknown): error is MigrationStateError | SessionSettingsError {
+  return error instanceof MigrationStateError || error instanceof SessionSettingsError
 }
 
 const DEFAULT_LEDGER_DAYS = 30
@@ -105,7 +112,8 @@ export class IngestServer {
    * Listens, then looks at HQ. Where HQ cannot be reached the server runs all the same, answers 503, and
    * recovers by itself.
    * @returns the base URL.
-   * @throws {MigrationStateError} where HQ answers and has other migrations; or the error of listening.
+   * @throws {MigrationStateError} where HQ answers and has other migrations; {@link SessionSettingsError} where settings of ours do not
+   * arrive; or the error of listening.
    */
   start(): Promise<string> {
     this.#started ??= this.#start()
@@ -174,13 +182,19 @@ export class IngestServer {
       const client = await connectPlain(this.#options.databaseUrl)
       try {
         await hqMigrations.assertApplied(client)
+        const found = await findForeignCode(client)
+        if (found.length > 0)
+          this.#options.log.warn(
+            { found },
+            'code that is not ours runs in HQ; see ingest -- status',
+          )
       } finally {
         await client.end()
       }
       if (this.#pool !== undefined) await assertSeesAll(this.#pool)
       await this.#keys.start()
     } catch (error) {
-      if (error instanceof MigrationStateError) throw error
+      if (isForOperator(error)) throw error
       const code = error instanceof Error && 'code' in error ? error.code : undefined
       const reason =
         error instanceof HiddenRowsError ? error.message : explainConnectError(error, HQ)
@@ -197,7 +211,7 @@ export class IngestServer {
     this.#retryLook().catch((error: unknown) => {
       if (this.#stopping.signal.aborted) return
       log.error({ reason: describeError(error) }, 'the gateway cannot run')
-      if (error instanceof MigrationStateError) onFailure?.(error)
+      if (isForOperator(error)) onFailure?.(error)
     })
   }
 

@@ -5,6 +5,7 @@ import { explainConnectError } from '@hq-export/program/explain-connect-error.ts
 import { HiddenRowsError } from '@hq-export/program/hidden-rows-error.ts'
 import { MigrationStateError } from '@hq-export/program/migrations.ts'
 import { onReaderGone } from '@hq-export/program/on-reader-gone.ts'
+import { SessionSettingsError } from '@hq-export/program/session.ts'
 import { ConfigError } from '@hq-export/program/settings.ts'
 import { startTracing } from '@hq-export/tracing/start-tracing.ts'
 import { Command } from 'commander'
@@ -20,6 +21,9 @@ import { serve } from './serve.ts'
 const EXIT_CANNOT_TELL = 2
 /** The output says what is wrong. */
 const EXIT_FOUND_WRONG = 1
+
+/** Faults whose text was written for the operator. */
+const EXPECTED = [ConfigError, HiddenRowsError, MigrationStateError, SessionSettingsError]
 
 /** False while something that is not worth waiting for keeps the process: a collector that does not answer. */
 let hasEnded = true
@@ -40,6 +44,7 @@ async function runStatus(options: { json?: boolean }): Promise<void> {
   const { printStatus, readStatus } = await import('./status/status.ts')
   const status = await readStatus(loadDatabaseUrl(process.env))
   print(options.json ? JSON.stringify(status) : printStatus(status))
+  if (status.foreignCode !== undefined) process.exitCode = EXIT_FOUND_WRONG
 }
 
 async function runServe(): Promise<void> {
@@ -61,11 +66,7 @@ async function runServe(): Promise<void> {
 
 function explain(error: unknown): string {
   // What these say was written for the operator; anything else may be a defect, so it keeps its stack.
-  const isForOperator =
-    error instanceof ConfigError ||
-    error instanceof MigrationStateError ||
-    error instanceof HiddenRowsError
-  if (isForOperator) return error.message
+  if (EXPECTED.some((kind) => error instanceof kind)) return (error as Error).message
   const { code } = error as { code?: unknown }
   if (code === 'EADDRINUSE') {
     const { address, port } = error as { address?: string; port?: number }

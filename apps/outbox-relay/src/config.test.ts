@@ -57,6 +57,22 @@ describe('settings', () => {
     expect(text).toContain('received <set>')
   })
 
+  test.each([
+    'https://hq.example/ingest',
+    'https://hq.example/?org=1',
+    'https://hq.example/#top',
+    'https://relay:hunter2@hq.example/',
+    'ftp://hq.example/',
+  ])('HQ_INGEST_URL %s is refused in one sentence', (url) => {
+    expect(problemsOf({ ...good, HQ_INGEST_URL: url })).toEqual([
+      "HQ_INGEST_URL must be the gateway's http:// or https:// URL without a path, such as https://hq.example; the relay adds the paths; received <set>",
+    ])
+  })
+
+  test.each(['https://hq.example', 'http://[::1]:8080/'])('HQ_INGEST_URL %s is taken', (url) => {
+    expect(loadConfig({ ...good, HQ_INGEST_URL: url }).ingestUrl).toBe(url)
+  })
+
   test('an empty variable counts as a missing one', () => {
     expect(problemsOf({ ...good, HQ_INGEST_URL: ' ' })).toEqual([
       'HQ_INGEST_URL must be set; received nothing',

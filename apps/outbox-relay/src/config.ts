@@ -8,6 +8,7 @@ import {
   databaseUrlSetting,
   type Environment,
   httpUrlSetting,
+  originSetting,
   parseSettings,
   portSetting,
 } from '@hq-export/program/settings.ts'
@@ -28,7 +29,13 @@ export interface RelayConfig {
   readonly alertWebhookUrl: string | undefined
 }
 
-const SECRET_VARIABLES = new Set(['ALERT_WEBHOOK_URL', 'DX_DATABASE_URL', 'HQ_SIGNING_SECRET'])
+const SECRET_VARIABLES = new Set([
+  'ALERT_WEBHOOK_URL',
+  'DX_DATABASE_URL',
+  // Somebody may put a password into it.
+  'HQ_INGEST_URL',
+  'HQ_SIGNING_SECRET',
+])
 
 const signingSecretSchema = z.string('must be set').superRefine((text, context) => {
   for (const key of text.split(/\s+/)) {
@@ -45,7 +52,9 @@ const SETTINGS = {
   DX_DATABASE_URL: databaseUrlSetting(
     'must be a postgres:// URL of a direct connection, not of a transaction pooler',
   ),
-  HQ_INGEST_URL: httpUrlSetting("must be the gateway's http:// or https:// base URL"),
+  HQ_INGEST_URL: originSetting(
+    "must be the gateway's http:// or https:// URL without a path, such as https://hq.example; the relay adds the paths",
+  ),
   HQ_SIGNING_SECRET: signingSecretSchema,
   RELAY_SOURCE: z
     .string()

@@ -27,7 +27,7 @@ const PING = /* sql */ `select from hq_export.advisory_lock where name = 'lead' 
  */
 export const LEAD_SESSION: Readonly<Record<string, string>> = {
   ...SEES_ALL,
-  idle_session_timeout: `${LEAD_TIMEOUT_MS}ms`,
+  idle_session_timeout: `${LEAD_TIMEOUT_MS / 1000}s`,
 }
 
 /**
@@ -36,7 +36,7 @@ export const LEAD_SESSION: Readonly<Record<string, string>> = {
  */
 export const LED_SESSION: Readonly<Record<string, string>> = {
   ...SEES_ALL,
-  idle_in_transaction_session_timeout: `${LEAD_TIMEOUT_MS}ms`,
+  idle_in_transaction_session_timeout: `${LEAD_TIMEOUT_MS / 1000}s`,
 }
 
 /** Takes the lead unless a relay has it; held until this session ends. Whoever else holds the lock is passed over. */

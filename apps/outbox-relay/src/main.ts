@@ -7,6 +7,7 @@ import {
 } from '@hq-export/program/explain-connect-error.ts'
 import { MigrationStateError } from '@hq-export/program/migrations.ts'
 import { onReaderGone } from '@hq-export/program/on-reader-gone.ts'
+import { SessionSettingsError } from '@hq-export/program/session.ts'
 import { ConfigError } from '@hq-export/program/settings.ts'
 import { startTracing } from '@hq-export/tracing/start-tracing.ts'
 import { Command, CommanderError } from 'commander'
@@ -33,6 +34,9 @@ const UNKNOWN = 2
 
 /** How often a backfill that is over tries to lock bound tables: about ten seconds in all. `bind` has more patience. */
 const CLOSING_ATTEMPTS = 5
+
+/** Faults whose text was written for the operator. */
+const EXPECTED = [ConfigError, MigrationStateError, SessionSettingsError, UnusableDatabaseError]
 
 const env = process.env
 
@@ -172,10 +176,7 @@ try {
   if (error instanceof CommanderError) {
     process.exitCode = error.exitCode === 0 ? GOOD : UNKNOWN
   } else {
-    const isExpected =
-      error instanceof ConfigError ||
-      error instanceof MigrationStateError ||
-      error instanceof UnusableDatabaseError
+    const isExpected = EXPECTED.some((kind) => error instanceof kind)
     const { code, message } = error as { code?: string; message?: string }
     const hint = code === 'EADDRINUSE' ? '; set RELAY_METRICS_PORT' : ''
     // Of migrate, which connects by itself. Of a statement two codes say something else.

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { describeError } from '@hq-export/program/describe-error.ts'
 import { MigrationStateError } from '@hq-export/program/migrations.ts'
+import { SessionSettingsError } from '@hq-export/program/session.ts'
 import { Pool } from 'undici'
 import { Backfiller } from './backfill/backfiller.ts'
 import type { RelayConfig } from './config.ts'
@@ -134,7 +135,7 @@ export class Relay {
 
   /**
    * Resolves when the relay has ended: after {@link stop}, or by rejecting with a fault that no retry mends (wrong
-   * migrations).
+   * migrations, settings that do not arrive).
    */
   async ended(): Promise<void> {
     await this.#running
@@ -160,7 +161,8 @@ export class Relay {
           failures = 0
         })
       } catch (error) {
-        if (error instanceof MigrationStateError) throw error
+        if (error instanceof MigrationStateError || error instanceof SessionSettingsError)
+          throw error
         if (this.#stopping.signal.aborted) break
         failures++
         const pauseMs = Math.max(100, backoffMs(failures, undefined))

@@ -3,7 +3,7 @@ import {
   type NamedDatabase,
   UnusableDatabaseError,
 } from '@hq-export/program/explain-connect-error.ts'
-import pg from 'pg'
+import { COMMON_SETTINGS, openSession, sessionConfig } from '@hq-export/program/session.ts'
 import { dxMigrations } from './migrations.ts'
 
 /** data-engine-x as the operator knows it. */
@@ -23,14 +23,12 @@ select exists (select from pg_catalog.pg_roles where rolname = 'hq_export_relay'
  * @returns undefined where the role is there.
  */
 async function whyRoleIsMissing(databaseUrl: string): Promise<Error | undefined> {
-  const client = new pg.Client({
-    connectionString: databaseUrl,
-    application_name: 'outbox-relay command',
-    connectionTimeoutMillis: 10_000,
-  })
   // The query that a lost session breaks reports it.
-  client.on('error', () => {})
-  await client.connect()
+  const client = await openSession(
+    { ...sessionConfig(databaseUrl, 'outbox-relay command'), connectionTimeoutMillis: 10_000 },
+    COMMON_SETTINGS,
+    () => {},
+  )
   try {
     if ((await client.query<{ found: boolean }>(ROLE_EXISTS)).rows[0]?.found) return undefined
     await dxMigrations.assertApplied(client)

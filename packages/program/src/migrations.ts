@@ -1,16 +1,28 @@
 import { readdir, readFile } from 'node:fs/promises'
 import type { MigrationBuilder } from 'node-pg-migrate'
-import pg from 'pg'
+import type pg from 'pg'
 import { type InstallRights, readInstallRights } from './missing-rights.ts'
+import { COMMON_SETTINGS, openSession, sessionConfig } from './session.ts'
 import { readServer, unsupportedServer } from './supported-server.ts'
 import { unhideTables } from './unhide-tables.ts'
 
+const SEARCH_PATH = ['pg_catalog', 'pg_temp']
 const MIGRATIONS_TABLE = 'migration'
 /** As the library would create it. */
 const MIGRATIONS_COLUMNS =
   'id serial primary key, name varchar(255) not null, run_on timestamp not null'
 /** Two who create the same schema or table at once: one of them is told so. */
 const CREATED_MEANWHILE = ['23505', '42P06', '42P07']
+
+// A superuser is a member of every role; that says nothing about the role.
+const STRANGE_OWNER = /* sql */ `
+select o.rolname as owner, me.rolname as user
+from pg_catalog.pg_namespace n
+join pg_catalog.pg_roles o on o.oid = n.nspowner
+join pg_catalog.pg_roles me on me.rolname = current_user
+where n.nspname = $1 and not o.rolsuper and o.oid <> me.oid
+  and (me.rolsuper or not pg_catalog.pg_has_role(me.oid, o.oid, 'member'))`
+
 const MIGRATION_FILE_PATTERN = /^\d{4}_[a-z0-9_]+\.sql$/
 
 /** A schema of ours. */
@@ -81,6 +93,7 @@ export class Migrations {
     const client = await this.#connect(databaseUrl)
     try {
       await this.#assertSupported(client)
+      await this.#assertOwnSchema(client)
       const isNew = (await this.#listApplied(client)).length === 0
       const rights = isNew ? await readInstallRights(client, this.#database) : undefined
       if (rights !== undefined && rights.missing.length > 0) {
@@ -117,13 +130,20 @@ export class Migrations {
     }
   }
 
-  async #connect(databaseUrl: string): Promise<pg.Client> {
-    const client = new pg.Client({
-      connectionString: databaseUrl,
-      application_name: 'hq-export migrate',
-    })
-    await client.connect()
-    return client
+  /** Whoever owns a schema may put into it what we would then run; somebody without rights may have been there first. */
+  async #assertOwnSchema(client: pg.ClientBase): Promise<void> {
+    const { name, schemas } = this.#database
+    const schema = schemas[0].name
+    const { rows } = await client.query<{ owner: string; user: string }>(STRANGE_OWNER, [schema])
+    const [found] = rows
+    if (found === undefined) return
+    throw new MigrationStateError(
+      `schema ${schema} of ${name} belongs to ${found.owner}, who could run code as ${found.user}; drop it, or: alter schema ${schema} owner to ${found.user}`,
+    )
+  }
+
+  #connect(databaseUrl: string): Promise<pg.Client> {
+    return openSession(sessionConfig(databaseUrl, 'hq-export migrate'), COMMON_SETTINGS, () => {})
   }
 
   async #assertSupported(client: pg.ClientBase | pg.Pool): Promise<void> {
@@ -188,7 +208,8 @@ export class Migrations {
       dir: this.folder,
       ignorePattern: '(?!\\d{4}_.*\\.sql$).*',
       direction: 'up',
-      schema: 'public',
+      // The library sets the search path to it.
+      schema: SEARCH_PATH,
       migrationsSchema: schema,
       migrationsTable: MIGRATIONS_TABLE,
       migrationLoaderStrategies: [

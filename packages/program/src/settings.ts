@@ -32,6 +32,18 @@ export function httpUrlSetting(rule = 'must be an http:// or https:// URL') {
   return z.string('must be set').refine((text) => hasProtocol(text, ['http:', 'https:']), rule)
 }
 
+/**
+ * URL of a server that we talk to by paths of our own. A path, a query or a name in it would be ignored, or refused only when it is used.
+ * @param rule what it must be, for who set another one.
+ */
+export function originSetting(rule: string) {
+  return z.string('must be set').refine((text) => {
+    if (!hasProtocol(text, ['http:', 'https:'])) return false
+    const { pathname, search, hash, username, password } = new URL(text)
+    return pathname === '/' && `${search}${hash}${username}${password}` === ''
+  }, rule)
+}
+
 /** Port to listen at; 0 asks the system for a free one. */
 export function portSetting(fallback: number) {
   const rule = `must be a port, 0 to ${MAX_PORT}`

@@ -1,4 +1,11 @@
 import type { NamedDatabase } from '@hq-export/program/explain-connect-error.ts'
+import {
+  COMMON_SETTINGS,
+  confirmSettings,
+  openSession,
+  type SessionSettings,
+  sessionConfig,
+} from '@hq-export/program/session.ts'
 import pg from 'pg'
 
 /** HQ as the operator knows it. */
@@ -8,17 +15,17 @@ export const HQ: NamedDatabase = {
   role: 'hq_ingest_writer',
 }
 
-/** Runs of every session of the gateway; what a database or role sets by default must not change them. */
-const SESSION_SETTINGS: Readonly<Record<string, string>> = {
+/** Of every session that writes, beside what every session of ours has. */
+const WRITER_SETTINGS: SessionSettings = {
+  ...COMMON_SETTINGS,
   role: 'hq_ingest_writer',
-  timezone: 'UTC',
-  default_transaction_isolation: 'read committed',
   // An answer of 200 promises that the rows survive a crash.
   synchronous_commit: 'on',
   statement_timeout: '30s',
   // Whoever sent the batch cuts it until the locked row is alone, and sends that one later: others wait no longer than this.
   lock_timeout: '1s',
   idle_in_transaction_session_timeout: '30s',
+  idle_session_timeout: '0',
   // Every statement reaches every table by its key, row by row.
   enable_seqscan: 'off',
   enable_hashjoin: 'off',
@@ -29,17 +36,17 @@ const SESSION_SETTINGS: Readonly<Record<string, string>> = {
   plan_cache_mode: 'force_custom_plan',
 }
 
+const APPLICATION_NAME = 'hq-ingest'
 const CONNECT_TIMEOUT_MS = 5_000
 const PROBE_TIMEOUT_MS = 2_000
 
-function withSessionSettings(databaseUrl: string): string {
-  const url = new URL(databaseUrl)
-  const settings = Object.entries(SESSION_SETTINGS).map(
-    ([name, value]) => `-c ${name}=${value.replaceAll(' ', '\\ ')}`,
-  )
-  const given = url.searchParams.get('options')
-  url.searchParams.set('options', [given, ...settings].filter(Boolean).join(' '))
-  return url.href
+/** A pool's sessions are read back once, when they are opened. */
+function writerPool(databaseUrl: string, applicationName: string, options: pg.PoolConfig): pg.Pool {
+  return new pg.Pool({
+    ...sessionConfig(databaseUrl, applicationName, WRITER_SETTINGS),
+    ...options,
+    onConnect: (client) => confirmSettings(client, WRITER_SETTINGS),
+  })
 }
 
 /** A pool whose sessions run as the writer role. Connects on first use. `timeouts` are those of the client side. */
@@ -48,9 +55,7 @@ export function createPool(
   maxConnections: number,
   timeouts: Pick<pg.PoolConfig, 'query_timeout' | 'connectionTimeoutMillis'> = {},
 ): pg.Pool {
-  return new pg.Pool({
-    connectionString: withSessionSettings(databaseUrl),
-    application_name: 'hq-ingest',
+  return writerPool(databaseUrl, APPLICATION_NAME, {
     max: maxConnections,
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
     keepAlive: true,
@@ -63,29 +68,31 @@ export function createPool(
  * as if it had been answered.
  */
 export function createProbePool(databaseUrl: string): pg.Pool {
-  return new pg.Pool({
-    connectionString: withSessionSettings(databaseUrl),
-    application_name: 'hq-ingest readiness',
+  return writerPool(databaseUrl, `${APPLICATION_NAME} readiness`, {
     max: 1,
     connectionTimeoutMillis: PROBE_TIMEOUT_MS,
     query_timeout: PROBE_TIMEOUT_MS,
   })
 }
 
-/** One session as the writer role, for work beside the requests. */
-export async function connectWriter(databaseUrl: string): Promise<pg.Client> {
-  return connectPlain(withSessionSettings(databaseUrl))
+// The awaited query reports a lost connection; without a listener it would also end the process.
+function open(databaseUrl: string, settings: SessionSettings): Promise<pg.Client> {
+  const config = sessionConfig(databaseUrl, APPLICATION_NAME, settings)
+  return openSession({ ...config, connectionTimeoutMillis: CONNECT_TIMEOUT_MS }, settings, () => {})
 }
 
-/** Connects as the URL says, without the writer role, which a database that is not migrated lacks. */
-export async function connectPlain(databaseUrl: string): Promise<pg.Client> {
-  const client = new pg.Client({
-    connectionString: databaseUrl,
-    application_name: 'hq-ingest',
-    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
-  })
-  // The awaited query reports a lost connection; without a listener it would also end the process.
-  client.on('error', () => {})
-  await client.connect()
-  return client
+/**
+ * One session as the writer role, for work beside the requests.
+ * @throws {SessionSettingsError} when it lacks a setting that we rely on.
+ */
+export function connectWriter(databaseUrl: string): Promise<pg.Client> {
+  return open(databaseUrl, WRITER_SETTINGS)
+}
+
+/**
+ * Connects as who the URL says, without the writer role, which a database that is not migrated lacks.
+ * @throws {SessionSettingsError} when it lacks a setting that we rely on.
+ */
+export function connectPlain(databaseUrl: string): Promise<pg.Client> {
+  return open(databaseUrl, COMMON_SETTINGS)
 }

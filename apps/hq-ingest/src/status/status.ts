@@ -2,6 +2,7 @@ import { DATASETS } from '@hq-export/contract'
 import { count, desc, isNull, max, sql } from 'drizzle-orm'
 import { drizzle, type NodePgDatabase } from 'drizzle-orm/node-postgres'
 import { connectPlain } from '../db/connect.ts'
+import { findForeignCode } from '../db/foreign-code.ts'
 import { assertSeesAll } from '../db/hidden-tables.ts'
 import { batch, heartbeat, quarantine } from '../db/schema.ts'
 import { hqMigrations } from '../migrations.ts'
@@ -22,6 +23,8 @@ export interface Status {
     readonly code: string
     readonly rows: number
   }[]
+  /** Objects of ours that run code which is neither PostgreSQL's nor ours, a sentence each; absent where there is none. */
+  readonly foreignCode?: readonly string[]
 }
 
 const instantText = (column: Parameters<typeof max>[0]) =>
@@ -50,6 +53,7 @@ export async function readStatus(databaseUrl: string): Promise<Status> {
   try {
     await hqMigrations.assertApplied(client)
     await assertSeesAll(client)
+    const foreignCode = await findForeignCode(client)
     const db = drizzle(client)
     return {
       tables: await readTables(db),
@@ -72,6 +76,7 @@ export async function readStatus(databaseUrl: string): Promise<Status> {
         .where(isNull(quarantine.resolvedAt))
         .groupBy(quarantine.dataset, quarantine.code)
         .orderBy(desc(count()), quarantine.dataset, quarantine.code),
+      ...(foreignCode.length === 0 ? {} : { foreignCode }),
     }
   } finally {
     await client.end()
@@ -84,6 +89,7 @@ function section(title: string, lines: readonly string[]): string[] {
 
 /** The status for a terminal. */
 export function printStatus(status: Status): string {
+  const { foreignCode = [] } = status
   return [
     ...section(
       'datasets (estimated rows)',
@@ -103,5 +109,8 @@ export function printStatus(status: Status): string {
       'quarantine (open)',
       status.quarantine.map(({ dataset, code, rows }) => `${dataset}  ${code}  ${rows}`),
     ),
+    ...(foreignCode.length === 0
+      ? []
+      : section('code that is not ours and runs in HQ: drop what it is', foreignCode)),
   ].join('\n')
 }

@@ -1,10 +1,12 @@
-import pg from 'pg'
+import type pg from 'pg'
+import { connectLogin } from '../connect.ts'
 import { dxMigrations } from '../migrations.ts'
 import { noteRecentRows } from './begin-settling.ts'
 import { BindingError } from './binding-error.ts'
 import type { Binding } from './binding-schema.ts'
 import { completeHistories, readBoundBefore } from './bound-before.ts'
 import { checkExpressions } from './check-expressions.ts'
+import { findForeignCode } from './foreign-code.ts'
 import { type GeneratedSql, generate, neededSql } from './generate.ts'
 import { inspectFunctions } from './inspect-functions.ts'
 import { inspectSources } from './inspect-sources.ts'
@@ -47,17 +49,16 @@ async function bindOn(
   binding: Binding,
   options: Patience,
 ): Promise<BindSummary> {
-  // Expressions mean here what they will mean inside the triggers.
-  await client.query('set search_path = pg_catalog, pg_temp')
   await dxMigrations.assertApplied(client)
   const { sources, problems } = await inspectSources(client, binding)
   if (problems.length > 0) throw new BindingError(binding.name, problems)
   const sql = generate(binding, sources)
   const complete = completeHistories(binding, await readBoundBefore(client))
-  if (
+  const isCurrent =
     isInstalled(neededSql(sql, complete), await readInstalled(client)) &&
     (await inspectFunctions(client, sql, sources)).faults.length === 0
-  )
+  // What runs somebody else's code is installed anew, and refused where that does not help.
+  if (isCurrent && (await findForeignCode(client, binding)).length === 0)
     return summary(client, binding, sql, await noteRecentRows(client, binding))
   const refused = await checkExpressions(client, binding)
   if (refused.length > 0)
@@ -86,11 +87,8 @@ export async function bind(
   options: Patience = {},
 ): Promise<BindSummary> {
   const binding = await loadBinding(nameOrFile)
-  const client = new pg.Client({
-    connectionString: databaseUrl,
-    application_name: 'hq-export bind',
-  })
-  await client.connect()
+  // Expressions mean on it what they will mean inside the triggers.
+  const client = await connectLogin(databaseUrl, 'hq-export bind')
   try {
     return await bindOn(client, binding, options)
   } finally {

@@ -1,4 +1,5 @@
 import pg from 'pg'
+import { connectLogin } from '../connect.ts'
 import { LOCK_BINDING } from './lock-binding.ts'
 import { lockRelations } from './lock-relations.ts'
 import { type AttemptLocking, isBusy, type Patience, patiently } from './patience.ts'
@@ -90,13 +91,8 @@ export async function closeHistories(
 ): Promise<HistoryClosing> {
   const datasets = await unclosedHistories(client)
   if (datasets.length === 0) return { kind: 'nothing' }
-  const login = new pg.Client({
-    connectionString: databaseUrl,
-    application_name: 'hq-export close history',
-  })
-  await login.connect()
+  const login = await connectLogin(databaseUrl, 'hq-export close history')
   try {
-    await login.query('set search_path = pg_catalog, pg_temp')
     await patiently(patience, (locking) => dropNeedless(login, locking))
     return { kind: 'closed', datasets }
   } catch (error) {

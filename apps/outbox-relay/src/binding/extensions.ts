@@ -34,7 +34,8 @@ export async function inspectExtensions(
 
 /**
  * Creates hq_export.uuid5(text) on the extension where it stands. Security definer, so that neither the tables' owners nor the relay
- * need a right on the extension's schema; null for null.
+ * need a right on the extension's schema; null for null. Bound to the extension's functions and not to their names, which anybody may take in
+ * `public` once the extension has moved elsewhere.
  * @param owners roles that capture.
  */
 export async function createExtensionFunctions(
@@ -49,7 +50,7 @@ export async function createExtensionFunctions(
   await client.query(`create or replace function hq_export.uuid5(p_name text) returns uuid
   language sql immutable strict parallel safe security definer
   set search_path = pg_catalog, pg_temp
-as $$ select ${name}.uuid_generate_v5(${name}.uuid_ns_url(), p_name) $$`)
+  return ${name}.uuid_generate_v5(${name}.uuid_ns_url(), p_name)`)
   await client.query('revoke all on function hq_export.uuid5(text) from public')
   const roles = ['hq_export_relay', ...owners].map(pg.escapeIdentifier)
   await client.query(`grant execute on function hq_export.uuid5(text) to ${roles.join(', ')}`)

@@ -2,6 +2,7 @@ import pg from 'pg'
 import type { Binding, BoundDataset } from './binding-schema.ts'
 import { inspectExtensions } from './extensions.ts'
 import { inspectReads } from './inspect-reads.ts'
+import { inspectTypes } from './inspect-types.ts'
 import type { SourceColumn, SourceTable } from './source-table.ts'
 import { tableSql } from './table-sql.ts'
 
@@ -25,7 +26,8 @@ interface RelationRow {
 }
 
 /*
- * The table and every partition below it. `is_seen_whole`: row level security would empty what the owner of the
+ * The table and every partition below it. A type of PostgreSQL's is named with its schema unless its name is part of SQL's grammar: a row function is
+ * resolved under the path of whoever reads the view. `is_seen_whole`: row level security would empty what the owner of the
  * bound table reads (design 4, Capture), silently, unless it owns the relation too and is not forced, or bypasses it.
  */
 const RELATIONS = `
@@ -41,8 +43,11 @@ select n.nspname as schema, c.relname as name, c.relkind as kind, o.rolname as o
   not c.relrowsecurity or o.rolsuper or o.rolbypassrls
     or (c.relowner = o.oid and not c.relforcerowsecurity) as is_seen_whole,
   (select coalesce(json_agg(json_build_object('name', a.attname, 'notNull', a.attnotnull,
-     'type', pg_catalog.format_type(a.atttypid, -1), 'isVirtual', a.attgenerated = 'v') order by a.attnum), '[]')
+     'type', case when pg_catalog.format_type(e.oid, null) = pg_catalog.quote_ident(e.typname) and e.typname <> 'interval'
+       then 'pg_catalog.' else '' end || pg_catalog.format_type(a.atttypid, -1), 'isVirtual', a.attgenerated = 'v') order by a.attnum), '[]')
    from pg_catalog.pg_attribute a
+   join pg_catalog.pg_type t on t.oid = a.atttypid
+   join pg_catalog.pg_type e on e.oid = case when t.typcategory = 'A' and t.typelem <> 0 then t.typelem else t.oid end
    where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped) as columns,
   (select coalesce(json_agg((
      select json_agg(a.attname)
@@ -132,6 +137,7 @@ export async function inspectSources(client: pg.ClientBase, binding: Binding): P
       })),
     })
     problems.push(...(await inspectReads(client, bound, root.owner)))
+    problems.push(...(await inspectTypes(client, bound, root.owner)))
   }
   problems.push(...ownerProblems(binding, sources))
   problems.push(...(await inspectExtensions(client, binding)))

@@ -1,10 +1,12 @@
 import { datasetByName } from '@hq-export/contract'
 import pg from 'pg'
 import { beginSettling } from './begin-settling.ts'
+import { BindingError } from './binding-error.ts'
 import { type Binding, SNAPSHOTS_DATASET } from './binding-schema.ts'
 import { type BoundBefore, completeHistories, keptOf, readBoundBefore } from './bound-before.ts'
 import type { GeneratedFunction } from './capture-function.ts'
 import { createExtensionFunctions } from './extensions.ts'
+import { findForeignCode } from './foreign-code.ts'
 import { type GeneratedSql, neededSql } from './generate.ts'
 import { grantsFor } from './grants.ts'
 import { raiseAboveHistory } from './history-sql.ts'
@@ -152,6 +154,7 @@ async function recordBinding(
  *
  * Locks: views, functions and grants first, which block nobody; then SHARE ROW EXCLUSIVE on every bound
  * table, held for the milliseconds that the triggers take.
+ * @throws {BindingError} when an object of ours would run code that is neither PostgreSQL's, nor ours, nor named by the binding.
  * @throws pg.DatabaseError 55P03 when a table was not to be had in time; nothing is installed then.
  */
 export async function install(client: pg.ClientBase, installation: Installation): Promise<void> {
@@ -203,6 +206,12 @@ export async function install(client: pg.ClientBase, installation: Installation)
       settling.map(({ dataset }) => dataset),
     )
     await recordBinding(client, installation, before, complete, begun)
+    const foreign = await findForeignCode(client, binding)
+    if (foreign.length > 0)
+      throw new BindingError(
+        binding.name,
+        foreign.map(({ object, fault }) => `${object} ${fault}`),
+      )
     await client.query('commit')
   } catch (error) {
     await client.query('rollback')

@@ -2,13 +2,14 @@ import type pg from 'pg'
 import type { Binding } from './binding-schema.ts'
 import { parseBinding } from './load-binding.ts'
 
+// hq_export.uuid5 goes with the extension where that is dropped with everything on it; expressions that need it stay.
 // Snapshots are derived from the entity datasets and have no definition of their own.
-const READ_BINDING = /* sql */ `
+const READ_BINDING = /* sql */ String.raw`
 select name, pg_catalog.json_agg(definition order by number) as datasets,
   exists (
     select from pg_catalog.pg_proc
     where pronamespace = 'hq_export'::pg_catalog.regnamespace and proname = 'uuid5'
-  ) as derives_uuids
+  ) or pg_catalog.bool_or(definition::text ~ 'hq_export\.(?:uuid5|entity_id)\M') as derives_uuids
 from hq_export.binding
 where not pg_catalog.jsonb_exists(definition, 'derivedFrom')
 group by name`

@@ -9,6 +9,7 @@ import { durability } from './durability.ts'
 import { expressions } from './expressions.ts'
 import { filteredRows } from './filtered-rows.ts'
 import type { Check } from './finding.ts'
+import { foreignCode } from './foreign-code.ts'
 import { generatedSql } from './generated-sql.ts'
 import { hiddenRows } from './hidden-rows.ts'
 import { histories } from './histories.ts'
@@ -50,6 +51,7 @@ export const CHECKS: readonly Check[] = [
   generatedSql,
   triggers,
   definers,
+  foreignCode,
   virtualColumns,
   captureGaps,
   histories,

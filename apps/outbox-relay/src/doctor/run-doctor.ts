@@ -1,7 +1,7 @@
 import { describeError } from '@hq-export/program/describe-error.ts'
-import pg from 'pg'
-import { connect } from '../connect.ts'
-import { whyNotConnected } from '../why-not-connected.ts'
+import { READING_SETTINGS } from '@hq-export/program/session.ts'
+import type pg from 'pg'
+import { connect, connectLogin } from '../connect.ts'
 import { examineBound } from './examine-bound.ts'
 import {
   type BoundState,
@@ -44,30 +44,18 @@ export async function runDoctor(
   databaseUrl: string,
   checks: readonly Check[],
 ): Promise<NamedFinding[]> {
-  // Neither a role nor a setting of ours: what it takes to set them is what is examined.
-  const login = new pg.Client({
-    connectionString: databaseUrl,
-    application_name: 'outbox-relay doctor',
-    connectionTimeoutMillis: 10_000,
-  })
-  const sessions: pg.Client[] = [login]
   let lost: Error | undefined
-  login.on('error', (error) => {
+  // Neither the relay's role nor settings that say what the database has as default: these are what is examined.
+  const onLost = (error: Error) => {
     lost = error
-  })
+  }
+  const login = await connectLogin(databaseUrl, 'outbox-relay doctor', onLost, READING_SETTINGS)
+  const sessions: pg.Client[] = [login]
   try {
-    try {
-      await login.connect()
-    } catch (error) {
-      throw await whyNotConnected(error, databaseUrl)
-    }
-    await login.query('set search_path = pg_catalog, pg_temp')
     const examination: Examination = {
       login,
       relay: once(async () => {
-        const client = await connect(databaseUrl, 'doctor', (error) => {
-          lost = error
-        })
+        const client = await connect(databaseUrl, 'doctor', onLost)
         sessions.push(client)
         return client
       }),
