@@ -20,6 +20,8 @@ export async function connect(
   // waits for; without a listener the event alone would end the process, and leave everything behind that it started.
   client.on('error', () => {})
   await client.connect()
+  // Whatever the database prefers: nothing that somebody put into `public` is found instead of PostgreSQL's own.
+  await client.query('set search_path = pg_catalog, pg_temp')
   return client
 }
 
