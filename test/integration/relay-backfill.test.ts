@@ -282,7 +282,8 @@ describe('what cannot arrive, and what is gone', () => {
     await beforeCapture(async (dx) => {
       const orgId = await insertOrg(dx)
       for (let n = 0; n < 40; n++) {
-        await insertCompany(dx, orgId, { canonical_name: n === 17 ? 'not a number' : String(n) })
+        const canonicalName = n === 17 ? 'not a number' : n === 20 ? 'a right' : String(n)
+        await insertCompany(dx, orgId, { canonical_name: canonicalName })
       }
     })
     // As a binding could have it: an expression that fails on one row's values.
@@ -291,20 +292,27 @@ describe('what cannot arrive, and what is gone', () => {
     )
     const sql = view.rows[0]?.sql.replace(
       /r?\.?employee_count( AS employee_count)?/,
-      'r.canonical_name::integer AS employee_count',
+      'public.number_of(r.canonical_name) AS employee_count',
     )
+    await pipeline.dx.query(`
+      create function public.number_of(name text) returns integer language plpgsql stable as $$
+      begin
+        if name = 'a right' then raise insufficient_privilege; end if;
+        return name::integer;
+      end $$`)
     await pipeline.dx.query(`create or replace view hq_export.${COMPANIES} as ${sql}`)
     for (const attempts of [1, 2]) {
       const { exitCode, result } = await backfill('--dataset', COMPANIES)
-      expect({ exitCode, refused: result.refused }).toEqual({ exitCode: 1, refused: 1 })
+      expect({ exitCode, refused: result.refused }).toEqual({ exitCode: 1, refused: 2 })
       const letters = await pipeline.dx.query(
-        'select reason, detail, attempts, body from hq_export.dead_letter',
+        'select reason, detail, attempts, body from hq_export.dead_letter d order by d.detail',
       )
       expect(letters.rows).toEqual([
         { reason: 'projection_failed', detail: 'SQLSTATE 22P02', attempts, body: null },
+        { reason: 'projection_failed', detail: 'SQLSTATE 42501', attempts, body: null },
       ])
     }
-    expect(await hqKeys(COMPANIES, 'entity_id')).toHaveLength(39)
+    expect(await hqKeys(COMPANIES, 'entity_id')).toHaveLength(38)
   })
 
   test('a view that cannot be read fails the backfill with the reason, and it goes on once mended', async () => {

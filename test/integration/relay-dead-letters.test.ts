@@ -293,6 +293,45 @@ describe('captures that failed', () => {
     expect(await openLetters(0)).toEqual([])
   })
 
+  test('I4: whatever a function raises for one row, under whichever SQLSTATE, costs its own row and no other', async () => {
+    const states = ['0A000', '21000', '39004', '42501', '55000', 'HQ001', 'P0001']
+    const view = `hq_export.${COMPANIES}`
+    const { rows } = await pipeline.dx.query<{ sql: string }>(
+      `select pg_get_viewdef('${view}') as sql`,
+    )
+    const [{ sql } = { sql: '' }] = rows
+    await pipeline.dx.query(`
+      create function public.checked(name text) returns integer language plpgsql stable as $$
+      begin
+        if name like 'bad %' then raise exception 'told %', name using errcode = substr(name, 5); end if;
+        return 1;
+      end $$`)
+    const raising = sql.replace(
+      /r?\.?employee_count( AS employee_count)?/,
+      'public.checked(r.canonical_name) AS employee_count',
+    )
+    await pipeline.dx.query(`create or replace view ${view} as ${raising}`)
+    try {
+      const good: string[] = []
+      await whileCaptureFails(async () => {
+        for (const state of states) {
+          await insertCompany(pipeline.dx, orgId, { canonical_name: `bad ${state}` })
+          good.push(await insertCompany(pipeline.dx, orgId, { canonical_name: 'good' }))
+        }
+      })
+      await openLetters(states.length)
+      for (const id of good) expect(await readHq(COMPANIES, 'entity_id', id)).toHaveLength(1)
+      const { not_replayable } = await replay()
+      expect(not_replayable.map(({ why }) => /SQLSTATE (\w+)/.exec(why)?.[1]).toSorted()).toEqual(
+        states,
+      )
+      expect(JSON.stringify(not_replayable)).not.toContain('told')
+    } finally {
+      await pipeline.dx.query(`create or replace view ${view} as ${sql}`)
+    }
+    expect(await replay()).toMatchObject({ sent: states.length, not_replayable: [] })
+  })
+
   test('a raw row is found in the source by its key, and sent as it is there now', async () => {
     const column = (from: string, to: string) =>
       pipeline.dx.query(`alter table entities.company_entities rename column ${from} to ${to}`)

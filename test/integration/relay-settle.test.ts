@@ -1,17 +1,32 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { parseSigningKey } from '@hq-export/contract'
+import { connect } from '@hq-export/outbox-relay/connect.ts'
+import { replayDeadLetters } from '@hq-export/outbox-relay/dead-letter/replay-dead-letters.ts'
+import { selectDeadLetters } from '@hq-export/outbox-relay/dead-letter/selection.ts'
+import { Relay } from '@hq-export/outbox-relay/relay.ts'
+import { createLogger } from '@hq-export/telemetry/logger.ts'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { TestDatabase } from '../support/databases.ts'
 import { DOORBELL_ONLY, startInProcessRelay } from '../support/in-process-relay.ts'
 import { createLiveDatabase, writeLiveBinding } from '../support/live-shape/live-databases.ts'
 import { insertAttempts, insertLiveOrg, insertLiveRun } from '../support/live-shape/live-rows.ts'
+import { createSecret } from '../support/pipeline.ts'
 import { acceptAll, ScriptedGateway } from '../support/scripted-gateway.ts'
 import { waitFor } from '../support/wait-for.ts'
 
 const RUNS = 'dx_operation_runs_v1'
 const SESSIONS = 4
 const RUNS_PER_SESSION = 25
+
+/** What a log was told. */
+class Capture {
+  text = ''
+  write(line: string): void {
+    this.text += line
+  }
+}
 
 let folder: string
 let database: TestDatabase
@@ -65,7 +80,22 @@ test('every run leaves when it is due, once, with no poll to help it', async () 
   expect(arrived.toSorted()).toEqual(written.toSorted())
 })
 
-test('a view that a changed table broke stops runs, and neither events nor entities; mended, all go out', async () => {
+async function letters(): Promise<{ key: string; reason: string; detail: string }[]> {
+  const application = await database.connect()
+  const { rows } = await application.query(
+    'select key, reason, detail from hq_export.dead_letter where resolved_at is null order by detail',
+  )
+  await application.end()
+  return rows
+}
+
+async function replayAll(): Promise<void> {
+  const operator = await connect(database.url, 'command', () => {})
+  await replayDeadLetters(operator, await selectDeadLetters(operator, {}), false)
+  await operator.end()
+}
+
+test('I4: a view that a changed table broke costs the runs that were due, as dead letters, and neither events nor entities; mended, a replay sends them', async () => {
   await using _relay = await startInProcessRelay({
     databaseUrl: database.url,
     ingestUrl: gateway.url,
@@ -74,27 +104,66 @@ test('a view that a changed table broke stops runs, and neither events nor entit
   const orgId = await insertLiveOrg(application)
   await application.query('revoke select on hq_export.dx_operation_runs_v1 from hq_export_relay')
   const runId = await insertLiveRun(application, orgId)
-  const eventArrives = async (): Promise<void> => {
-    const [eventId] = await insertAttempts(application, runId, [{}])
-    await waitFor('the event', () =>
-      gateway.received.some(({ envelope }) =>
-        envelope.rows.some(({ row }) => row.event_id === eventId),
-      ),
-    )
-  }
-  await eventArrives()
-  await waitFor('the relay to have closed the run', async () => {
-    const { rowCount } = await application.query(
-      `select from hq_export.settle where key = $1
-       and extract(epoch from due_at) * 1000000 <= pg_sequence_last_value('hq_export.settle_horizon')`,
-      [runId],
-    )
-    return rowCount === 1
-  })
-  // In a later window than the step that failed.
-  await eventArrives()
-  expect(arrived).not.toContain(runId)
+  const [eventId] = await insertAttempts(application, runId, [{}])
+  await waitFor('the event', () =>
+    gateway.received.some(({ envelope }) =>
+      envelope.rows.some(({ row }) => row.event_id === eventId),
+    ),
+  )
+  await waitFor('the dead letter', async () => (await letters()).length === 1)
+  expect(await letters()).toEqual([
+    { key: runId, reason: 'capture_failed', detail: 'gap: SQLSTATE 42501' },
+  ])
   await application.query('grant select on hq_export.dx_operation_runs_v1 to hq_export_relay')
-  await waitFor('the run', () => arrived.includes(runId))
+  const nextId = await insertLiveRun(application, orgId)
+  await replayAll()
+  await waitFor('both runs', () => [runId, nextId].every((id) => arrived.includes(id)))
   expect(arrived.filter((id) => id === runId)).toHaveLength(1)
+})
+
+test('I4: whatever a function raises for a run, under whichever SQLSTATE, costs this run alone, and its text is nowhere', async () => {
+  const states = ['0A000', '21000', '39004', '42501', 'HQ001', 'P0001']
+  const application = await database.connect()
+  await application.query(`
+    create function public.checked(name text) returns text language plpgsql as $$
+    begin
+      if name like 'bad %' then raise exception 'told %', name using errcode = substr(name, 5); end if;
+      return name;
+    end $$`)
+  const view = `hq_export.${RUNS}`
+  const { rows } = await application.query(`select pg_get_viewdef('${view}') as sql`)
+  const sql = rows[0].sql.replace(
+    'r.operation_id,',
+    'public.checked(r.operation_id) as operation_id,',
+  )
+  await application.query(`create or replace view ${view} as ${sql}`)
+  const log = new Capture()
+  const relay = new Relay(
+    {
+      databaseUrl: database.url,
+      ingestUrl: gateway.url,
+      signingKeys: [parseSigningKey(createSecret())],
+      source: 'data-engine-x',
+      compression: 'none',
+    },
+    createLogger('relay', 'debug', log),
+  )
+  relay.start()
+  try {
+    const orgId = await insertLiveOrg(application)
+    const good: string[] = []
+    for (const state of states) {
+      await insertLiveRun(application, orgId, { operation_id: `bad ${state}` })
+      good.push(await insertLiveRun(application, orgId))
+    }
+    await waitFor('the good runs', () => good.every((id) => arrived.includes(id)))
+    await waitFor('the dead letters', async () => (await letters()).length === states.length)
+    expect((await letters()).map(({ detail }) => detail)).toEqual(
+      states.map((state) => `gap: SQLSTATE ${state}`),
+    )
+  } finally {
+    await relay.stop()
+  }
+  expect(log.text).toContain('working')
+  expect(log.text).not.toContain('told')
 })

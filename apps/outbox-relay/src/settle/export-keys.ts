@@ -25,11 +25,17 @@ function exportStatement(outbox: number, dataset: Dataset, oneKey: boolean): str
   const body = wireBodySql(
     dataset.columns.map(({ name, type }) => ({ name, type, sql: column(name) })),
   )
+  const match = `${column(key)} = k.key::uuid`
+  const view = `${viewName(dataset.name)} v`
+  // Alone, it computes no other row on the way, which it would where an expression of the view is volatile and keeps it from being merged.
+  const rows = oneKey
+    ? `cross join lateral (select * from ${view} where ${match} offset 0) v`
+    : `join ${view} on ${match}`
   return /* sql */ `
 insert into hq_export.outbox_${outbox} (dataset, key, traceparent, body)
 select ${dataset.number}, k.key, k.traceparent, ${body}
 from (${keysStatement(dataset)}${oneKey ? ' and p.key = $2' : ''} offset 0) k
-join ${viewName(dataset.name)} v on ${column(key)} = k.key::uuid`
+${rows}`
 }
 
 /** Keys that mark `$1` settles and the one before it did not; one row per key. */
