@@ -25,11 +25,10 @@ export const READING_SETTINGS: SessionSettings = {
   quote_all_identifiers: 'off',
 }
 
-/** What every session relies on that changes something. */
+/** What every session relies on that changes something. Not default_transaction_read_only: hosts turn it on when a disk is full, and mean it. */
 export const COMMON_SETTINGS: SessionSettings = {
   ...READING_SETTINGS,
   default_transaction_isolation: 'read committed',
-  default_transaction_read_only: 'off',
 }
 
 /** Parameters of a database URL that the driver sends as settings, after `options`. */
