@@ -14,7 +14,6 @@ import { createSecret } from '../support/pipeline.ts'
 const HOSTILE: Readonly<Record<string, string>> = {
   search_path: 'public, pg_catalog',
   default_transaction_isolation: 'serializable',
-  default_transaction_read_only: 'on',
   row_security: 'off',
   timezone: 'Asia/Kathmandu',
   datestyle: 'German, DMY',
@@ -53,6 +52,8 @@ beforeAll(async () => {
       await admin.query(`alter database ${name} set ${setting} = ${quoted}`)
       await admin.query(`alter role "${username}" in database ${name} set ${setting} = ${quoted}`)
     }
+    if (database === dx)
+      await admin.query(`alter database ${name} set default_transaction_read_only = on`)
   }
 })
 
@@ -89,7 +90,6 @@ async function settingsOf(client: pg.ClientBase): Promise<Record<string, string>
 const COMMON = {
   search_path: 'pg_catalog, pg_temp',
   default_transaction_isolation: 'read committed',
-  default_transaction_read_only: 'off',
   row_security: 'on',
   timezone: 'UTC',
   datestyle: 'ISO, MDY',
@@ -103,6 +103,7 @@ const COMMON = {
 const RELAY = {
   ...COMMON,
   role: 'hq_export_relay',
+  default_transaction_read_only: 'off',
   statement_timeout: '0',
   lock_timeout: '0',
   idle_in_transaction_session_timeout: '1min',
@@ -164,7 +165,7 @@ test.each([
 
 test('commands do what they do whatever the URL and PG* variables of the environment say', async () => {
   const hostile = {
-    PGOPTIONS: '-c search_path=public -c statement_timeout=1 -c default_transaction_read_only=on',
+    PGOPTIONS: '-c search_path=public -c statement_timeout=1',
     PGAPPNAME: 'mine',
     DX_DATABASE_URL: withParameters(dx.url),
     HQ_DATABASE_URL: withParameters(hq.url),

@@ -1,15 +1,25 @@
 import { randomBytes } from 'node:crypto'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { readStatus } from '@hq-export/hq-ingest/status/status.ts'
 import { bind } from '@hq-export/outbox-relay/binding/bind.ts'
+import { isNamed } from '@hq-export/outbox-relay/binding/foreign-code.ts'
+import { loadBinding } from '@hq-export/outbox-relay/binding/load-binding.ts'
 import { foreignCode } from '@hq-export/outbox-relay/doctor/foreign-code.ts'
 import { runDoctor } from '@hq-export/outbox-relay/doctor/run-doctor.ts'
 import { sources } from '@hq-export/outbox-relay/doctor/sources.ts'
 import { dxMigrations } from '@hq-export/outbox-relay/migrations.ts'
+import type { ForeignDependency } from '@hq-export/program/foreign-dependencies.ts'
 import pg from 'pg'
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
 import { createDxDatabase, createEmptyDxDatabase, createHqDatabase } from '../support/databases.ts'
 import { createLiveDatabase } from '../support/live-shape/live-databases.ts'
 
+const REFERENCE = join(
+  import.meta.dirname,
+  '../../migrations/data-engine-x/bindings/reference.json',
+)
 const STRANGER = `stranger_${randomBytes(4).toString('hex')}`
 
 async function onServer(sql: string): Promise<void> {
@@ -19,8 +29,15 @@ async function onServer(sql: string): Promise<void> {
   await client.end()
 }
 
-beforeAll(() => onServer(`create role ${STRANGER}`))
-afterAll(() => onServer(`drop role ${STRANGER}`))
+let folder: string
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'hq-export-foreign-'))
+  await onServer(`create role ${STRANGER}`)
+})
+afterAll(async () => {
+  await rm(folder, { recursive: true })
+  await onServer(`drop role ${STRANGER}`)
+})
 
 const PLANTED_SUM = `
   grant create on schema public to ${STRANGER};
@@ -136,6 +153,31 @@ test('a type of somebody else, or a cast of a type, that would run in captures i
     ),
   )
   await client.query('alter type public.mood owner to current_user')
+  expect(await troubles(database.url)).toEqual([])
+})
+
+test('a function that the binding names with its schema is what the binding wants', async () => {
+  await using database = await createDxDatabase()
+  const client = await database.connect()
+  await client.query(
+    `create function public."Loud"(text) returns text language sql immutable as 'select pg_catalog.upper($1)'`,
+  )
+  const { datasets } = JSON.parse(await readFile(REFERENCE, 'utf8'))
+  const columns = { canonical_name: 'public."Loud"(r.canonical_name)' }
+  const named = datasets.map((bound: { dataset: string; columns?: object }) =>
+    bound.dataset === 'dx_company_entities_v1'
+      ? { ...bound, columns: { ...bound.columns, ...columns } }
+      : bound,
+  )
+  const file = join(folder, 'loud.json')
+  await writeFile(file, JSON.stringify({ name: 'loud', datasets: named }))
+  expect(await bind(database.url, file)).toMatchObject({ changed: true })
+  expect(await bind(database.url, file)).toMatchObject({ changed: false })
+  const shout: ForeignDependency = { object: '', schema: 'public', name: 'Loud', reference: '' }
+  const binding = await loadBinding(file)
+  expect(isNamed(binding, shout)).toBe(true)
+  expect(isNamed(binding, { ...shout, name: 'Lou' })).toBe(false)
+  expect(isNamed(binding, { ...shout, schema: 'blic' })).toBe(false)
   expect(await troubles(database.url)).toEqual([])
 })
 

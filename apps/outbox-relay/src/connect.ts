@@ -20,6 +20,7 @@ const RELAY_ROLE = 'hq_export_relay'
 const SESSION_SETTINGS: SessionSettings = {
   ...COMMON_SETTINGS,
   role: RELAY_ROLE,
+  default_transaction_read_only: 'off',
   enable_seqscan: 'off',
   enable_bitmapscan: 'off',
   enable_sort: 'off',

@@ -25,11 +25,10 @@ export const READING_SETTINGS: SessionSettings = {
   quote_all_identifiers: 'off',
 }
 
-/** What every session relies on that changes something. */
+/** What every session relies on that changes something. Not default_transaction_read_only: hosts turn it on when a disk is full, and mean it. */
 export const COMMON_SETTINGS: SessionSettings = {
   ...READING_SETTINGS,
   default_transaction_isolation: 'read committed',
-  default_transaction_read_only: 'off',
 }
 
 /** Parameters of a database URL that the driver sends as settings, after `options`. */
@@ -102,8 +101,8 @@ from pg_catalog.unnest($1::pg_catalog.text[]) s (name)`
 const ANSWER_TIMEOUT_MS = 10_000
 
 /** The driver knows a limit per statement, its types do not. */
-function quickly(text: string, values: unknown[] = []): pg.QueryConfig {
-  return { text, values, query_timeout: ANSWER_TIMEOUT_MS } as pg.QueryConfig
+function within(limitMs: number, text: string, values: unknown[] = []): pg.QueryConfig {
+  return { text, values, query_timeout: limitMs } as pg.QueryConfig
 }
 
 /** Depend on the kind of socket: a Unix socket has none of them, and reads as 0. */
@@ -113,18 +112,20 @@ function isOfSocket(name: string): boolean {
 
 /**
  * Completes and reads back the settings of a session that was opened as {@link sessionConfig} says.
+ * @param answerTimeoutMs how long each of two statements may take.
  * @throws {SessionSettingsError} naming each setting that did not arrive, what it is and what it should be.
  */
 export async function confirmSettings(
   client: pg.ClientBase,
-  settings: SessionSettings = COMMON_SETTINGS,
+  settings: SessionSettings,
+  answerTimeoutMs: number = ANSWER_TIMEOUT_MS,
 ): Promise<void> {
-  await client.query(quickly(NO_TRANSACTION_TIMEOUT))
+  await client.query(within(answerTimeoutMs, NO_TRANSACTION_TIMEOUT))
   const expected = Object.entries({ ...settings, client_encoding: 'UTF8' }).filter(
     ([name]) => !isOfSocket(name),
   )
   const { rows } = await client.query<{ name: string; value: string | null }>(
-    quickly(READ_BACK, [expected.map(([name]) => name)]),
+    within(answerTimeoutMs, READ_BACK, [expected.map(([name]) => name)]),
   )
   const found = new Map(rows.map(({ name, value }) => [name, value]))
   const wrong = expected.flatMap(([name, value]) => {

@@ -42,10 +42,11 @@ const PROBE_TIMEOUT_MS = 2_000
 
 /** A pool's sessions are read back once, when they are opened. */
 function writerPool(databaseUrl: string, applicationName: string, options: pg.PoolConfig): pg.Pool {
+  const answerTimeoutMs = options.query_timeout ?? options.connectionTimeoutMillis
   return new pg.Pool({
     ...sessionConfig(databaseUrl, applicationName, WRITER_SETTINGS),
     ...options,
-    onConnect: (client) => confirmSettings(client, WRITER_SETTINGS),
+    onConnect: (client) => confirmSettings(client, WRITER_SETTINGS, answerTimeoutMs),
   })
 }
 

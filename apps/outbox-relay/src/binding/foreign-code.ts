@@ -9,11 +9,16 @@ import type { Binding } from './binding-schema.ts'
 const SCHEMAS = ['hq_export']
 
 /** True where the SQL of the binding names it with its schema: then whoever wrote the binding wanted it. */
-function isNamed(binding: Binding | undefined, { schema, name }: ForeignDependency): boolean {
+export function isNamed(
+  binding: Binding | undefined,
+  { schema, name }: ForeignDependency,
+): boolean {
   if (binding === undefined) return false
   // Written with or without quotation marks, and with what JSON makes of those.
-  const text = JSON.stringify(binding.datasets).replaceAll(/\\?"|\s/g, '')
-  return text.toLowerCase().includes(`${schema}.${name}`.toLowerCase())
+  const text = JSON.stringify(binding.datasets).replaceAll(/\\?"/g, '')
+  const [inSchema, called] = [schema, name].map((part) => RegExp.escape(part))
+  // As a whole: `public.f` is not named by `public.find`.
+  return new RegExp(`(?<![\\w$])${inSchema}\\s*\\.\\s*${called}(?![\\w$])`, 'i').test(text)
 }
 
 /** An object of ours and what is wrong with it. */
