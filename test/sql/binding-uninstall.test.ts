@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { EmbeddedCluster } from '@hq-export/demo/embedded-cluster.ts'
+import type { EmbeddedCluster } from '@hq-export/demo/embedded-cluster.ts'
 import { bind } from '@hq-export/outbox-relay/binding/bind.ts'
 import { dxMigrations } from '@hq-export/outbox-relay/migrations.ts'
 import pg from 'pg'
@@ -8,6 +8,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { createDxDatabase, installReferenceSchema } from '../support/databases.ts'
 import { installLiveShape } from '../support/live-shape/install-live-shape.ts'
 import { insertAttempts, insertLiveOrg, insertLiveRun } from '../support/live-shape/live-rows.ts'
+import { startOwnServer } from '../support/own-server.ts'
 import { insertCompany, insertOrg } from '../support/reference-rows.ts'
 
 let uninstall: string
@@ -19,7 +20,7 @@ beforeAll(async () => {
     'utf8',
   )
   // A server of its own: roles belong to the server, and the role must go with the last database.
-  cluster = await EmbeddedCluster.start({ name: 'uninstall', settings: { fsync: 'off' } })
+  cluster = (await startOwnServer('uninstall')).cluster
 })
 
 afterAll(async () => {

@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto'
-import { EmbeddedCluster } from '@hq-export/demo/embedded-cluster.ts'
 import { hqMigrations } from '@hq-export/hq-ingest/migrations.ts'
 import { MigrationStateError } from '@hq-export/program/migrations.ts'
 import pg from 'pg'
 import { expect, inject, onTestFinished, test } from 'vitest'
 import { buildEnvelope, buildRow, deliver, startGateway } from '../integration/ingest-client.ts'
+import { startOwnServer } from '../support/own-server.ts'
 
 /** An empty database of its own, owned by `owner` where one is given. */
 async function createEmptyHqDatabase(owner?: string): Promise<string> {
@@ -68,8 +68,8 @@ test('an ordinary owner of the database that may run as the writer can migrate i
 })
 
 test('on a new server an owner with CREATEROLE, no superuser, migrates two databases at the same moment', async () => {
-  const cluster = await EmbeddedCluster.start({ name: 'owner', settings: { fsync: 'off' } })
-  onTestFinished(() => cluster.remove())
+  await using server = await startOwnServer('owner')
+  const { cluster } = server
   const admin = new pg.Client({ connectionString: cluster.url() })
   await admin.connect()
   await admin.query(`create role boss login createrole password 'boss'`)

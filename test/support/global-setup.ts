@@ -10,6 +10,8 @@ declare module 'vitest' {
     dxServerUrl: string
     /** Admin URL of the server that stands for HQ. */
     hqServerUrl: string
+    /** Installation of the servers that a test starts for itself; '' for the one that comes with the packages. */
+    postgresFolder: string
     /** Prefix of every database of this run. */
     runId: string
   }
@@ -34,10 +36,13 @@ async function dropDatabasesOfRun(serverUrl: string, runId: string): Promise<voi
   }
 }
 
-/** Two servers for the whole run: embedded, or the ones that `TEST_*_DATABASE_URL` name. */
+/**
+ * Two servers for the whole run: embedded, or the ones that `TEST_*_DATABASE_URL` name. What a test crashes or configures it starts for itself, from
+ * the folder of `TEST_POSTGRES_FOLDER`, one that has a folder `bin`.
+ */
 export async function setup(project: TestProject): Promise<() => Promise<void>> {
   // biome-ignore lint/style/noProcessEnv: the test run's entry point, as main.ts is the apps'
-  const { TEST_DX_DATABASE_URL, TEST_HQ_DATABASE_URL } = process.env
+  const { TEST_DX_DATABASE_URL, TEST_HQ_DATABASE_URL, TEST_POSTGRES_FOLDER = '' } = process.env
   const runId = `t${randomBytes(4).toString('hex')}_`
   const clusters: EmbeddedCluster[] = []
 
@@ -54,6 +59,7 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
   await filling
   project.provide('dxServerUrl', dxServerUrl)
   project.provide('hqServerUrl', hqServerUrl)
+  project.provide('postgresFolder', TEST_POSTGRES_FOLDER)
   project.provide('runId', runId)
 
   return async () => {

@@ -62,6 +62,7 @@ test(
     passes(['test/sql', 'test/integration'], {
       TEST_DX_DATABASE_URL: dx.url(),
       TEST_HQ_DATABASE_URL: hq.url(),
+      TEST_POSTGRES_FOLDER: OLDEST,
     }),
   PATIENCE_MS,
 )

@@ -13,6 +13,7 @@ const MIGRATIONS_COLUMNS =
   'id serial primary key, name varchar(255) not null, run_on timestamp not null'
 /** Two who create the same schema or table at once: one of them is told so. */
 const CREATED_MEANWHILE = ['23505', '42P06', '42P07']
+const CREATE_ATTEMPTS = 5
 
 // A superuser is a member of every role; that says nothing about the role.
 const STRANGE_OWNER = /* sql */ `
@@ -166,7 +167,7 @@ export class Migrations {
   /** The schema needs a right on the database to be created, and none where it is there: CREATE IF NOT EXISTS asks for it all the same. */
   async #ensureTable(client: pg.ClientBase): Promise<void> {
     const [{ name: schema }] = this.#database.schemas
-    while (!(await this.#exists(client))) {
+    for (let attempt = 1; !(await this.#exists(client)); attempt++) {
       try {
         const { rowCount } = await client.query(
           'select from pg_catalog.pg_namespace where nspname = $1',
@@ -175,7 +176,8 @@ export class Migrations {
         if (rowCount === 0) await client.query(`create schema ${schema}`)
         await client.query(`create table ${this.#table} (${MIGRATIONS_COLUMNS})`)
       } catch (error) {
-        if (!CREATED_MEANWHILE.includes((error as pg.DatabaseError).code ?? '')) throw error
+        const isRace = CREATED_MEANWHILE.includes((error as pg.DatabaseError).code ?? '')
+        if (!isRace || attempt === CREATE_ATTEMPTS) throw error
       }
     }
   }

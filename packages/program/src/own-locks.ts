@@ -23,7 +23,7 @@ export interface Stranger {
   readonly login: string | null
 }
 
-/** SQL: true where `pg_locks l` is a granted session or transaction lock on this bigint, in this database. */
+/** SQL: true where `pg_locks l` is an advisory lock on this bigint, in this database, held or waited for. */
 function isLockOn(key: string): string {
   return `l.locktype = 'advisory'
   and l.database = (select oid from pg_catalog.pg_database where datname = pg_catalog.current_database())

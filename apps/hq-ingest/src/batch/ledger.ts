@@ -38,10 +38,12 @@ const CLAIMS = 'batch'
 // Held until the end of the transaction. The non-blocking form: a repeated delivery gets its 409 at once and parks no
 // connection behind the first one.
 const CLAIM = `
-  select l.key::text as seed, c.key::text as key, pg_catalog.pg_try_advisory_xact_lock(c.key) as claimed
-  from ingest.advisory_lock l
-  cross join lateral pg_catalog.hashtextextended(pg_catalog.concat($1::text, ' ', $2::text), l.key) as c (key)
-  where l.name = '${CLAIMS}'`
+  select l.key::text as seed, pg_catalog.pg_try_advisory_xact_lock(
+    pg_catalog.hashtextextended(pg_catalog.concat($1::text, ' ', $2::text), l.key)) as claimed
+  from ingest.advisory_lock l where l.name = '${CLAIMS}'`
+
+const CLAIM_KEY = `
+  select pg_catalog.hashtextextended(pg_catalog.concat($1::text, ' ', $2::text), $3::bigint)::text as key`
 
 // One index probe in every partition that is kept. The lock makes it exact: no unique constraint spans partitions.
 const FIND = 'select fingerprint, answer from ingest.batch where source = $1 and batch = $2'
@@ -53,7 +55,6 @@ const RECORD = `
 
 interface Claim {
   readonly seed: string
-  readonly key: string
   readonly claimed: boolean
 }
 
@@ -67,6 +68,17 @@ async function tryClaim(client: pg.PoolClient, source: string, batch: string): P
   return rows[0]
 }
 
+/** True where the id is claimed by a session that is no gateway's. */
+async function isStrangers(
+  client: pg.PoolClient,
+  source: string,
+  batch: string,
+  seed: string,
+): Promise<boolean> {
+  const { rows } = await client.query<{ key: string }>(CLAIM_KEY, [source, batch, seed])
+  return rows[0] !== undefined && (await gatewayLocks.isHeldByStranger(client, rows[0].key))
+}
+
 /**
  * Claims a batch id for this transaction and says what is known of it. Claim and look are two statements: a look with
  * the claim's snapshot could miss what the previous holder committed just before.
@@ -76,7 +88,7 @@ export async function claimBatch(
   { source, batch, fingerprint }: LedgerEntry,
 ): Promise<LedgerState> {
   let claim = await tryClaim(client, source, batch)
-  if (!claim.claimed && (await gatewayLocks.isHeldByStranger(client, claim.key))) {
+  if (!claim.claimed && (await isStrangers(client, source, batch, claim.seed))) {
     // Commits with the batch; whoever else finds the stranger waits for that. A batch that is under way under the old seed may come again meanwhile
     // and be applied beside itself, which changes nothing (I3).
     await gatewayLocks.renew(client, CLAIMS, claim.seed)
