@@ -37,7 +37,6 @@ const HAS_FEW_ROWS = `coalesce(cardinality(v_keys), 0) <= ${MAX_ROWS}`
 
 const VARIABLES = [
   `v_captures text := coalesce(current_setting('${CAPTURES}', true), '')`,
-  'v_tables text',
   `${IS_CHECKED} boolean := false`,
   'v_table bigint',
 ]
@@ -73,16 +72,12 @@ ${write}
   end if;`
 }
 
-/** plpgsql before a capture in its block, and after it: notes the tables that it has written, unless they have changed meanwhile. */
-export function noteCapture({ tables }: BoundedCapture): { before: string; after: string } {
-  return {
-    before: `
-  v_tables := ${tables};`,
-    after: `
-  if (length(v_captures) < ${MAX_PROTECTED} or strpos(v_captures, v_tables) = 0) and ${tables} = v_tables then
-    v_captures := set_config('${CAPTURES}', v_captures || v_tables, true);
-  end if;`,
-  }
+/** plpgsql at the end of a capture in its block: notes the tables that it has written. (Where they turned just now, it takes the lock of the next at its first write.) */
+export function noteCapture({ tables }: BoundedCapture): string {
+  return `
+  if length(v_captures) < ${MAX_PROTECTED} or strpos(v_captures, ${tables}) = 0 then
+    v_captures := set_config('${CAPTURES}', v_captures || ${tables}, true);
+  end if;`
 }
 
 /** SQL of a letter for the table that writers fill now. */
