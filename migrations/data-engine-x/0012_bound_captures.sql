@@ -82,8 +82,11 @@ begin
     else
       v_query := current_query();
       -- Most writers set none: a plain search costs a fraction of the pattern.
-      v_traceparent := case when strpos(v_query, 'traceparent=''') > 0
-        then substring(right(v_query, 400) from 'traceparent=''([0-9a-f-]{55})''') end;
+      if strpos(v_query, 'traceparent=''') > 0 then
+        v_traceparent := substring(right(v_query, 400) from 'traceparent=''([0-9a-f-]{55})''');
+      elsif octet_length(v_query) <= 2000 then
+        return null;
+      end if;
       if octet_length(v_query) > 2000 then
         perform set_config('hq_export.found_traceparent',
           concat(extract(epoch from statement_timestamp()), '|', v_traceparent), true);

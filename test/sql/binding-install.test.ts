@@ -102,6 +102,7 @@ test('binding twice changes nothing and takes no lock on a bound table', async (
       'dx_entity_snapshots_v1',
     ],
     changed: false,
+    remarks: [],
   })
   expect(await catalog(client)).toEqual(before)
 })

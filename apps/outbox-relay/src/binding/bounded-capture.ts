@@ -31,12 +31,12 @@ const MAX_ROWS = 100
 /** Setting of the transaction: a letter for each capture that wrote, undone with it. What a session writes there decides only how its own captures are made. */
 const CAPTURES = 'hq_export.captures'
 const IS_CHECKED = 'v_is_checked'
-const FEW_ROWS = (table: 'n' | 'o'): string =>
-  `(select count(*) <= ${MAX_ROWS} from (select from ${table} limit ${MAX_ROWS + 1}) c)`
+/** One more than may be kept tells that there are too many. */
+const LIMIT = `limit ${MAX_ROWS + 1}`
+const HAS_FEW_ROWS = `coalesce(cardinality(v_keys), 0) <= ${MAX_ROWS}`
 
 const VARIABLES = [
   `v_captures text := coalesce(current_setting('${CAPTURES}', true), '')`,
-  'v_tables text',
   `${IS_CHECKED} boolean := false`,
   'v_table bigint',
 ]
@@ -72,21 +72,20 @@ ${write}
   end if;`
 }
 
-/** plpgsql before a capture in its block, and after it: notes the tables that it has written, unless they have changed meanwhile. */
-export function noteCapture({ tables }: BoundedCapture): { before: string; after: string } {
-  return {
-    before: `
-  v_tables := ${tables};`,
-    after: `
-  if (length(v_captures) < ${MAX_PROTECTED} or strpos(v_captures, v_tables) = 0) and ${tables} = v_tables then
-    perform set_config('${CAPTURES}', v_captures || v_tables, true);
-  end if;`,
-  }
+/** plpgsql at the end of a capture in its block: notes the tables that it has written. (Where they turned just now, it takes the lock of the next at its first write.) */
+export function noteCapture({ tables }: BoundedCapture): string {
+  return `
+  if length(v_captures) < ${MAX_PROTECTED} or strpos(v_captures, ${tables}) = 0 then
+    v_captures := set_config('${CAPTURES}', v_captures || ${tables}, true);
+  end if;`
 }
 
 /** SQL of a letter for the table that writers fill now. */
 const currentOf = (name: 'outbox' | 'settle', letters: string): string =>
   `substr('${letters}', pg_sequence_last_value('hq_export.current_${name}')::int + 1, 1)`
+
+/** The relay may hold a base for a moment: whose wait can fail does not wait outside of the block. */
+const MAY_WAIT = `current_setting('lock_timeout') = '0'`
 
 const OUTBOX_VARIABLES = [
   ...VARIABLES,
@@ -102,8 +101,6 @@ const OUTBOX_ROWS = `unnest(v_datasets, v_versions, v_deleted, v_keys, v_bodies)
 
 /** What narrows a {@link boundedRows}. */
 interface RowsOptions {
-  /** Transition table, where the rows come from one. */
-  readonly table?: 'n' | 'o'
   /** plpgsql before the rows are computed. */
   readonly before?: string
   /** SQL of a further condition under which the rows may be written like this. */
@@ -117,18 +114,18 @@ export function boundedRows(
   bound: BoundDataset,
   kind: CaptureKind,
   from: string,
-  { table, before = '', condition, after = '' }: RowsOptions = {},
+  { before = '', condition, after = '' }: RowsOptions = {},
 ): BoundedCapture {
   const { number } = datasetByName(bound.dataset)
   const rows = outboxSelect(bound, kind, `(${captureSelect(bound, kind, from)})`)
   const conditions = [
-    ...(table === undefined ? [] : [FEW_ROWS(table)]),
+    ...(kind === 'deleted' ? [MAY_WAIT] : []),
     ...(condition === undefined ? [] : [condition]),
   ]
   // A key that is back from a delete is to be revived: that is left to the other way.
   const isRevived =
     bound.version === undefined || kind === 'deleted'
-      ? 'false'
+      ? undefined
       : `exists (select from hq_export.version_base b where b.dataset = ${number} and b.deleted_at is not null and b.key = any (v_keys))`
   const raise =
     kind === 'deleted'
@@ -149,9 +146,9 @@ export function boundedRows(
       v_table := pg_sequence_last_value('hq_export.current_outbox');
       select array_agg(c.dataset::smallint), array_agg(c.version::bigint), array_agg(c.deleted), array_agg(c.key), array_agg(c.body), max(c.traceparent)
       into v_datasets, v_versions, v_deleted, v_keys, v_bodies, v_traceparent
-      from (${rows}) c (${OUTBOX_COLUMNS});
-${after}      ${IS_CHECKED} := not ${isRevived};
-      end if;`,
+      from (${rows} ${LIMIT}) c (${OUTBOX_COLUMNS});
+      ${IS_CHECKED} := ${HAS_FEW_ROWS}${isRevived === undefined ? '' : ` and not ${isRevived}`};
+${after === '' ? '' : `      if ${IS_CHECKED} then\n${after}      end if;\n`}      end if;`,
     write: `${raise}      case v_table ${inserts.join('\n      ')}
       end case;`,
   }
@@ -174,12 +171,12 @@ export function boundedKeys(
   return {
     tables: currentOf('settle', 'ab'),
     variables: [...VARIABLES, 'v_due timestamptz[]', 'v_keys text[]', 'v_traceparent text'],
-    check: `      if ${FEW_ROWS('n')} then
-      v_table := pg_sequence_last_value('hq_export.current_settle');
-      select array_agg(${due}), array_agg(${key}), hq_export.current_traceparent() into v_due, v_keys, v_traceparent
-      from n r${joinsSql({ ...bound, settle: undefined })}${where};
-${after}      ${IS_CHECKED} := true;
-      end if;`,
+    check: `      v_table := pg_sequence_last_value('hq_export.current_settle');
+      select array_agg(c.due_at), array_agg(c.key), hq_export.current_traceparent() into v_due, v_keys, v_traceparent
+      from (select ${due}, ${key} from n r${joinsSql({ ...bound, settle: undefined })}${where} ${LIMIT}) c (due_at, key);
+      ${IS_CHECKED} := ${HAS_FEW_ROWS};
+      if ${IS_CHECKED} then
+${after}      end if;`,
     write: `      case v_table ${inserts.join('\n      ')}
       end case;`,
   }
@@ -200,7 +197,7 @@ export function boundedBump(
     variables: [...VARIABLES, 'v_key text', 'v_missing bigint'],
     tables: `'v'`,
     check: `${before}      select ${key}, ${missing} into v_key, v_missing from (select new.*) r;
-      ${IS_CHECKED} := true;`,
+      ${IS_CHECKED} := ${MAY_WAIT};`,
     write: `      insert into hq_export.version_base as b (dataset, key, base) values (${number}, v_key, v_missing)
       on conflict (dataset, key) do update set base = hq_export.exported_version(b.base, excluded.base);`,
   }

@@ -99,7 +99,7 @@ export function captureFunction(options: {
   const { bound, event, rows, capture, bounded } = options
   const dataset = datasetByName(bound.dataset)
   const { name } = dataset
-  const noted = bounded === undefined ? { before: '', after: '' } : noteCapture(bounded)
+  const noted = bounded === undefined ? '' : noteCapture(bounded)
   const number = rawNumber(dataset, rows)
   const isDeleted = event === 'delete' || event === 'truncate' || event === 'leave'
   // A capture whose plan was made for few rows must not scan version_base, or what it joins, for each of many.
@@ -124,8 +124,8 @@ as ${BODY_QUOTE}
 declare
   ${variables.map((variable) => `${variable};`).join('\n  ')}
 begin${bounded === undefined ? '' : boundedPath(bounded, returnSql(event))}
-begin${disabledGuard(number, event, rows)}${noted.before}
-${capture}${noted.after}
+begin${disabledGuard(number, event, rows)}
+${capture}${noted}
   ${returnSql(event)}
 exception when others then
   v_sqlstate := sqlstate;

@@ -95,10 +95,9 @@ export function boundedWritten(
 ): BoundedCapture {
   if (bound.version === undefined) {
     const numbering = event === 'insert' ? findNumbering(bound) : undefined
-    return boundedRows(bound, 'current', 'n r', { table: 'n', after, ...numbering })
+    return boundedRows(bound, 'current', 'n r', { after, ...numbering })
   }
   return boundedRows(bound, 'current', 'n r', {
-    table: 'n',
     before: `${REMEMBER_NESTED}${findOvertaken(bound, event)}`,
     condition: `not ${OVERTAKEN}`,
     after,
@@ -108,7 +107,6 @@ export function boundedWritten(
 /** Captures few deleted rows, none of which was inserted again. */
 export function boundedDeleted(bound: BoundDataset): BoundedCapture {
   return boundedRows(bound, 'deleted', 'o r', {
-    table: 'o',
     before: `${REMEMBER_NESTED}${remember('deleted')}${findOvertaken(bound, 'delete')}`,
     condition: `not ${OVERTAKEN}`,
   })

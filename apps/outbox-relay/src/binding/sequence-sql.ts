@@ -49,7 +49,7 @@ function findAlone(hash: string): string {
   return `    v_groups := array(select distinct ${hash} from n r limit ${MAX_GUARDED_GROUPS + 1});
     v_guarded := array(select unnest(string_to_array(current_setting('${GUARDED}', true), ',')) union select unnest(v_groups)::text);
     if cardinality(v_guarded) <= ${MAX_GUARDED_GROUPS} then
-      perform set_config('${GUARDED}', array_to_string(v_guarded, ','), true);
+      v_setting := set_config('${GUARDED}', array_to_string(v_guarded, ','), true);
       v_alone := array(select g from unnest(v_groups) g
         where pg_try_advisory_xact_lock_shared(${SHARE_LOCKS}, g ${share}) and pg_try_advisory_xact_lock(${GROUP_LOCKS}, g));
     else
@@ -62,6 +62,7 @@ function findAlone(hash: string): string {
 
 const VARIABLES = `    v_groups integer[];
     v_guarded text[];
+    v_setting text;
     v_bits integer := -1;
     v_alone integer[];
 `
