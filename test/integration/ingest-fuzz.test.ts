@@ -240,6 +240,31 @@ test('I4: whatever the name of a column whose value is a credential: it costs it
   expect(rows).toEqual([{ clear: 0 }])
 })
 
+test('I4: a row that cannot even be kept as it is gets its decision, and stops no other', async () => {
+  await client.query(`
+    create function public.refuse() returns trigger language plpgsql as $$
+    begin
+      if new.row_text like '%unkeepable%' then raise exception 'told'; end if;
+      return new;
+    end $$;
+    create trigger refuse before insert on ingest.quarantine for each row execute function public.refuse()`)
+  const rows = ['unkeepable', 'kept', 'good'].map((name) =>
+    buildRow('dx_operation_runs_v1', name === 'good' ? {} : { duration_ms: name }),
+  )
+  const body = JSON.stringify(buildEnvelope('dx_operation_runs_v1', rows))
+  const response = await post(gateway.url, body)
+  await check(response.clone())
+  expect((await answerOf(response)).counts).toMatchObject({ inserted: 1, quarantined: 2 })
+  const { rows: entries } = await client.query(
+    `select row_index, key, detail, row_text like '%sha256%' as "isHash" from ingest.quarantine q order by q.id desc limit 2`,
+  )
+  expect(entries.toSorted((a, b) => a.row_index - b.row_index)).toMatchObject([
+    { key: null, detail: expect.stringContaining('SQLSTATE P0001'), isHash: true },
+    { key: expect.any(String), isHash: false },
+  ])
+  await client.query('drop trigger refuse on ingest.quarantine')
+})
+
 test('whatever the headers are: refused, or the batch is taken whole', async () => {
   const header = fc.constantFrom(
     'webhook-id',

@@ -247,6 +247,25 @@ describe('a version that HQ holds with other content', () => {
   })
 })
 
+test('I4: a row that somebody holds locked in HQ is left for later; an unrelated one arrives meanwhile, and it follows by itself', async () => {
+  const held = await insertCompany(pipeline.dx, orgId)
+  await readHq(COMPANIES, 'entity_id', held)
+  const holder = await pipeline.hqDatabase.connect()
+  await holder.query('begin')
+  await holder.query(`select from hq.${COMPANIES} where entity_id = $1 for update`, [held])
+  await pipeline.dx.query(
+    `update entities.company_entities set canonical_name = 'new', record_version = 2 where entity_id = $1`,
+    [held],
+  )
+  const other = await insertCompany(pipeline.dx, orgId)
+  expect(await readHq(COMPANIES, 'entity_id', other)).toHaveLength(1)
+  expect(await openLetters(1)).toMatchObject([{ reason: 'not_in_time' }])
+  await holder.query('rollback')
+  await holder.end()
+  await openLetters(0)
+  expect(await readHq(COMPANIES, 'entity_id', held)).toMatchObject([{ canonical_name: 'new' }])
+})
+
 describe('captures that failed', () => {
   const rename = (table: string, to: string) =>
     pipeline.dx.query(`alter table hq_export.${table} rename to ${to}`)

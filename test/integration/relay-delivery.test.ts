@@ -229,7 +229,15 @@ test('I4: the rows that HQ refused are dead letters with its reasons, the others
           superseded: 0,
           quarantined: 1,
         },
-        rows: [{ index: 1, key: 'b', outcome: 'quarantined', code: 'invalid_value', detail: 'no' }],
+        rows: [
+          {
+            index: 1,
+            key: 'b',
+            outcome: 'quarantined',
+            code: 'invalid_value',
+            detail: 'no\0\ud800',
+          },
+        ],
       },
     }
   })

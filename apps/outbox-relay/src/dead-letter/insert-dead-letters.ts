@@ -44,6 +44,13 @@ function fingerprintOf(letter: DeadLetter): string {
   return hash.update(body ?? (seq === null ? '' : `${xid}/${seq}`)).digest('hex')
 }
 
+const MAX_REASON_UNITS = 2_000
+
+/** What HQ, or whoever answers for it, says of a row, as PostgreSQL can store it. */
+function storable(text: string): string {
+  return text.slice(0, MAX_REASON_UNITS).replace(/\p{Cc}|\p{Cs}/gu, '\ufffd')
+}
+
 /** Keeps rows that were refused for good, each row once. Safe to repeat: a resend of the window counts an attempt. */
 export async function insertDeadLetters(
   client: pg.ClientBase,
@@ -52,8 +59,8 @@ export async function insertDeadLetters(
   const records = letters.map((letter) => ({
     dataset: letter.dataset,
     key: letter.row.key,
-    reason: letter.reason,
-    detail: letter.detail,
+    reason: storable(letter.reason),
+    detail: letter.detail === null ? null : storable(letter.detail),
     batch: letter.batch,
     traceparent: letter.row.traceparent,
     body: letter.row.body,

@@ -34,4 +34,5 @@ test('thousands of keys are told apart', () => {
   newest.compare(keys.map((key) => `${key} 2 ${9000 - key}`).join(','))
   const { superseded } = newest.compare(keys.map((key) => `${key} 1 ${5000 - key}`).join(','))
   expect(superseded).toHaveLength(3000)
+  expect([newest.supersedes('2999'), newest.supersedes('3000')]).toEqual([true, false])
 })

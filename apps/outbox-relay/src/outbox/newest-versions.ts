@@ -31,13 +31,13 @@ function doubled(values: BigInt64Array<ArrayBuffer>): BigInt64Array<ArrayBuffer>
 export class NewestVersions {
   /** Place of each key, by its hash, in the two arrays. */
   readonly #places = new Map<string, number>()
-  readonly #superseding = new Set<string>()
+  readonly #superseding = new Set<number>()
   #versions = new BigInt64Array(256)
   #seqs = new BigInt64Array(256)
 
   /** True if an older version of the key with this hash was named as superseded. */
   supersedes(hash: string): boolean {
-    return this.#superseding.has(hash)
+    return this.#superseding.has(this.#places.get(hash) ?? -1)
   }
 
   /**
@@ -68,7 +68,7 @@ export class NewestVersions {
       }
       if (isSuperseded) {
         superseded.push(seqText)
-        this.#superseding.add(key)
+        this.#superseding.add(place)
       } else this.#set(place, version, seq)
     }
     return { superseded, inversions }
