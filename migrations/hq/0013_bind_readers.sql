@@ -19,26 +19,9 @@ begin
   end if;
 exception when duplicate_object or unique_violation then
   null; -- another database of this server was migrated at the same moment
-when insufficient_privilege then
-  raise exception using errcode = 'insufficient_privilege', message =
-    'a role with CREATEROLE must run once: create role hq_org_reader nologin; grant hq_reader to hq_org_reader';
 end $$;
 
-do $$
-begin
-  -- By a read of pg_roles, which sees a role that the other migration has just created.
-  if exists (
-    select from pg_catalog.pg_roles as r
-    where r.rolname = 'hq_org_reader' and not pg_catalog.pg_has_role(r.oid, 'hq_reader', 'usage')
-  ) then
-    grant hq_reader to hq_org_reader;
-  end if;
-exception when unique_violation then
-  null;
-when insufficient_privilege then
-  raise exception using errcode = 'insufficient_privilege', message =
-    'a role that may administer hq_reader must run once: grant hq_reader to hq_org_reader';
-end $$;
+grant usage on schema hq to hq_org_reader;
 
 create table ingest.reader_org (
   role   pg_catalog.regrole not null,
@@ -72,12 +55,22 @@ create function hq.visible_org() returns pg_catalog.uuid
 comment on function hq.visible_org() is 'the org whose rows this session sees: that of its login, or, for members of hq_reader alone, that of hq.org_id';
 alter function hq.visible_org() owner to hq_ingest_writer;
 revoke all on function hq.visible_org() from public;
-grant execute on function hq.visible_org() to hq_reader;
+grant execute on function hq.visible_org() to hq_reader, hq_org_reader;
 
-alter policy dx_operation_runs_v1_org on hq.dx_operation_runs_v1 using (org_id operator(pg_catalog.=) (select hq.visible_org()));
-alter policy dx_operation_events_v1_org on hq.dx_operation_events_v1 using (org_id operator(pg_catalog.=) (select hq.visible_org()));
-alter policy dx_company_entities_v1_org on hq.dx_company_entities_v1 using (org_id operator(pg_catalog.=) (select hq.visible_org()));
-alter policy dx_person_entities_v1_org on hq.dx_person_entities_v1 using (org_id operator(pg_catalog.=) (select hq.visible_org()));
-alter policy dx_entity_snapshots_v1_org on hq.dx_entity_snapshots_v1 using (org_id operator(pg_catalog.=) (select hq.visible_org()));
+alter policy dx_operation_runs_v1_org on hq.dx_operation_runs_v1 to hq_reader, hq_org_reader
+  using (org_id operator(pg_catalog.=) (select hq.visible_org()));
+grant select on hq.dx_operation_runs_v1 to hq_org_reader;
+alter policy dx_operation_events_v1_org on hq.dx_operation_events_v1 to hq_reader, hq_org_reader
+  using (org_id operator(pg_catalog.=) (select hq.visible_org()));
+grant select on hq.dx_operation_events_v1 to hq_org_reader;
+alter policy dx_company_entities_v1_org on hq.dx_company_entities_v1 to hq_reader, hq_org_reader
+  using (org_id operator(pg_catalog.=) (select hq.visible_org()));
+grant select on hq.dx_company_entities_v1 to hq_org_reader;
+alter policy dx_person_entities_v1_org on hq.dx_person_entities_v1 to hq_reader, hq_org_reader
+  using (org_id operator(pg_catalog.=) (select hq.visible_org()));
+grant select on hq.dx_person_entities_v1 to hq_org_reader;
+alter policy dx_entity_snapshots_v1_org on hq.dx_entity_snapshots_v1 to hq_reader, hq_org_reader
+  using (org_id operator(pg_catalog.=) (select hq.visible_org()));
+grant select on hq.dx_entity_snapshots_v1 to hq_org_reader;
 
 comment on column ingest.batch.batch is 'webhook-id, chosen by the source; of a key that is limited to orgs, a dot and the start of the SHA-256 of these follow';

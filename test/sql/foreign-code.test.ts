@@ -58,7 +58,7 @@ test('an operator that an earlier build bound into a function is named by doctor
     create or replace function hq_export.exported_version(p_version bigint, p_base bigint) returns bigint
       language sql immutable parallel safe
       return case when p_base is null then p_version else p_version::numeric + p_base end;
-    delete from hq_export.migration where name >= '0010'`)
+    delete from hq_export.migration where name = '0010_bind_functions_again'`)
   expect(await troubles(database.url)).toEqual([
     {
       check: 'foreign-code',
@@ -69,7 +69,9 @@ test('an operator that an earlier build bound into a function is named by doctor
       todo: 'run: npm run relay -- migrate',
     },
   ])
-  await dxMigrations.apply(database.url)
+  // By itself: later migrations have been applied already.
+  const healing = join(dxMigrations.folder, '0010_bind_functions_again.sql')
+  await client.query(`set search_path = pg_catalog, pg_temp; ${await readFile(healing, 'utf8')}`)
   expect(await troubles(database.url)).toEqual([])
 })
 

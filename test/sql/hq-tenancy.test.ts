@@ -242,16 +242,16 @@ test('a reader sees nothing of the machinery', async () => {
   }
 })
 
-test('every table of hq has row level security, and nobody but the writer and the reader a grant', async () => {
+test('every table of hq has row level security, and nobody but the writer and the readers a grant', async () => {
   const { rows } = await admin.query(
     `select c.relname::text as name, c.relrowsecurity as secured,
        array(select distinct coalesce(nullif(grantee, 0)::regrole::text, 'public')
              from aclexplode(c.relacl) order by 1) as grantees,
-       array(select privilege_type from aclexplode(c.relacl)
-             where grantee = 'hq_reader'::regrole order by 1) as reads
+       array(select distinct privilege_type from aclexplode(c.relacl)
+             where grantee in ('hq_reader'::regrole, 'hq_org_reader'::regrole) order by 1) as reads
      from pg_class c where relnamespace = 'hq'::regnamespace and relkind in ('r', 'p', 'v', 'm', 'f') order by 1`,
   )
-  const grantees = ['hq_ingest_writer', 'hq_reader']
+  const grantees = ['hq_ingest_writer', 'hq_org_reader', 'hq_reader']
   expect(rows).toEqual(
     [...NAMES].sort().map((name) => ({ name, secured: true, grantees, reads: ['SELECT'] })),
   )
@@ -315,12 +315,14 @@ describe('a login whose org is bound', () => {
 
   test('sees that org, whatever its session sets or becomes', async () => {
     await bind(OWN)
+    await admin.query(`grant hq_reader to ${bound}`)
     for (const attempt of ATTEMPTS) {
       await reader.query(attempt)
       for (const name of NAMES) {
         expect(await orgsOf(`select org_id from hq.${name}`), attempt).toEqual([OWN])
       }
     }
+    await admin.query(`revoke hq_reader from ${bound}`)
   })
 
   test('sees it even if it was granted hq_reader, and under another name', async () => {

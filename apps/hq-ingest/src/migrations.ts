@@ -9,6 +9,7 @@ export const hqMigrations = new Migrations({
   roles: [
     { name: 'hq_ingest_writer', isActedAs: true },
     { name: 'hq_reader', isActedAs: false },
+    { name: 'hq_org_reader', isActedAs: false },
   ],
   command: 'npm run ingest -- migrate',
 })

@@ -4,9 +4,16 @@ import type pg from 'pg'
 
 const TABLES = [
   ...DATASETS.map(({ name }) => `hq.${name}`),
-  ...['batch', 'quarantine', 'heartbeat', 'key', 'key_use', 'audit', 'advisory_lock'].map(
-    (name) => `ingest.${name}`,
-  ),
+  ...[
+    'batch',
+    'quarantine',
+    'heartbeat',
+    'key',
+    'key_use',
+    'audit',
+    'advisory_lock',
+    'reader_org',
+  ].map((name) => `ingest.${name}`),
 ]
 
 // Their owner is no subject of row level security, unless it is forced or the table has another owner.
