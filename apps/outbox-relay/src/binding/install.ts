@@ -177,12 +177,7 @@ export async function install(client: pg.ClientBase, installation: Installation)
     for (const name of obsoleteFunctions(sql, functions))
       await client.query(`drop function ${name}()`)
     for (const grant of grants.after) await client.query(grant)
-    const settling = before.filter(({ settles }) => settles)
-    await beginSettling(
-      client,
-      binding,
-      settling.map(({ dataset }) => dataset),
-    )
+    await beginSettling(client, binding, before)
     await recordBinding(client, installation, before, complete)
     await client.query('commit')
   } catch (error) {
