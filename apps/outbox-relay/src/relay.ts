@@ -53,6 +53,8 @@ export interface RelayProgress {
   readonly gate: GateState | undefined
   /** `source_ts` of the newest heartbeat that HQ has committed. */
   readonly heartbeat: string | undefined
+  /** When that one was written, as `performance.now()`. */
+  readonly heartbeatWrittenAt: number | undefined
 }
 
 /** What a relay can do without, or takes from elsewhere in tests. */
@@ -108,6 +110,7 @@ export class Relay {
       lastSettledAtMs: this.#lastSettledAtMs,
       gate: this.#gate?.state,
       heartbeat: this.#heartbeat.echoed,
+      heartbeatWrittenAt: this.#heartbeat.echoedWrittenAt,
     }
   }
 

@@ -1,5 +1,6 @@
 import { backfills } from './backfills.ts'
 import { captureGaps } from './capture-gaps.ts'
+import { clock } from './clock.ts'
 import { deadLetters } from './dead-letters.ts'
 import { definers } from './definers.ts'
 import { directConnection } from './direct-connection.ts'
@@ -31,6 +32,7 @@ export const CHECKS: readonly Check[] = [
   loginRole,
   migrations,
   relaySession,
+  clock(),
   isolation,
   durability,
   doorbell,
