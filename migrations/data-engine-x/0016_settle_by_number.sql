@@ -33,8 +33,9 @@ comment on column hq_export.settled.due_before is 'server''s clock when the mark
 
 -- True for a row that the transaction at hand has written, in a subtransaction too. Asked of rows that the statement sees: whatever is
 -- beyond its snapshot is then its own, and so is what has not ended. The 32 bits of xmin are completed next to the own id.
+-- Costly to the planner, so that it is asked last.
 create function hq_export.written_here(p_xmin xid) returns boolean
-  language plpgsql stable
+  language plpgsql stable cost 10000
   set search_path = pg_catalog, pg_temp
 as $$
 declare

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { copyFile, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { connect } from '@hq-export/outbox-relay/connect.ts'
@@ -7,10 +7,13 @@ import { discardDeadLetters } from '@hq-export/outbox-relay/dead-letter/discard-
 import { insertDeadLetters } from '@hq-export/outbox-relay/dead-letter/insert-dead-letters.ts'
 import { clock } from '@hq-export/outbox-relay/doctor/clock.ts'
 import { runDoctor } from '@hq-export/outbox-relay/doctor/run-doctor.ts'
+import { dxMigrations } from '@hq-export/outbox-relay/migrations.ts'
+import { IS_SETTLED } from '@hq-export/outbox-relay/settle/read-pending.ts'
 import { readStatus } from '@hq-export/outbox-relay/status.ts'
+import { Migrations } from '@hq-export/program/migrations.ts'
 import type pg from 'pg'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import type { TestDatabase } from '../support/databases.ts'
+import { createEmptyDxDatabase, type TestDatabase } from '../support/databases.ts'
 import { createLiveDatabase, writeLiveBinding } from '../support/live-shape/live-databases.ts'
 import { insertLiveOrg, insertLiveRun } from '../support/live-shape/live-rows.ts'
 
@@ -102,4 +105,43 @@ test('doctor names clocks that disagree and what is dated in the future, and no 
     settling_rows: 1,
     overdue_s: null,
   })
+})
+
+test('the migration to numbers keeps what waits in the settle list, and nothing that is exported', async () => {
+  await using old = await createEmptyDxDatabase()
+  for (const name of await dxMigrations.list())
+    if (name < '0016')
+      await copyFile(join(dxMigrations.folder, `${name}.sql`), join(folder, `${name}.sql`))
+  const before = { name: 'old', folder, schema: 'hq_export', command: '' }
+  await new Migrations(before).apply(old.url)
+  const client = await old.connect()
+  const role = `owner_${randomUUID().replaceAll('-', '')}`
+  await client.query(
+    `create role ${role}; grant insert on hq_export.settle_0 to ${role}; grant usage on schema hq_export to ${role}`,
+  )
+  const note = (table: number, key: string, due: string) =>
+    client.query(
+      `insert into hq_export.settle_${table} (due_at, dataset, key) values ($1, 1, $2)`,
+      [due, key],
+    )
+  await note(0, 'exported', '2026-01-01')
+  await note(1, 'dated ahead', 'infinity')
+  await client.query(
+    `insert into hq_export.settled (due_before, seen) values ('2026-01-02', pg_current_snapshot())`,
+  )
+  await note(0, 'not seen', '2026-01-01')
+  await dxMigrations.apply(old.url)
+  const { rows } = await client.query(
+    `select p.key, ${IS_SETTLED} as settled
+     from hq_export.settle p cross join (select * from hq_export.settled order by id desc limit 1) m order by p.key`,
+  )
+  expect(rows).toEqual([
+    { key: 'dated ahead', settled: false },
+    { key: 'not seen', settled: false },
+  ])
+  // A capture of before notes keys as it did.
+  await client.query(`set role ${role}`)
+  await note(0, 'of an old capture', '2026-01-01')
+  await client.query('reset role')
+  await client.query(`drop owned by ${role}; drop role ${role}`)
 })

@@ -41,7 +41,10 @@ export async function retainLedger(
       const partition = partitionAt(now, offset)
       if (await createPartition(client, partition)) created.push(partition.name)
     }
-    return { created, dropped: await dropPartitions(client, Math.min(now, ownNow), keepDays, MAX_DROPS) }
+    return {
+      created,
+      dropped: await dropPartitions(client, Math.min(now, ownNow), keepDays, MAX_DROPS),
+    }
   } finally {
     await client.query(UNLOCK)
   }
