@@ -1,5 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { type BatchAnswer, DATASETS, type DatasetName } from '@hq-export/contract'
+import { HqWatcher } from '@hq-export/hq-ingest/metrics/watch-hq.ts'
+import { createLogger } from '@hq-export/telemetry/logger.ts'
 import type pg from 'pg'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { createHqDatabase, type TestDatabase } from '../support/databases.ts'
@@ -552,6 +554,20 @@ test('a heartbeat from the future, or of another life of the source, makes no la
   // Another life counts its transactions anew.
   expect(await beat(LATER, ['700', '2026-01-01T00:00:00Z'])).toMatchObject({ updated: 1 })
   expect(await received()).toMatchObject({ xid: '700', epoch: LATER })
+})
+
+test('a clock of HQ that was set back makes no heartbeat young, and a source that is ahead is named', async () => {
+  await client.query(
+    `insert into ingest.heartbeat (source, batch, received_at, source_ts)
+     values ('stopped', 'b', now() + interval '1 hour', now() + interval '3 hours')`,
+  )
+  const watcher = new HqWatcher(hq.url, createLogger('test', 'silent'), 20)
+  watcher.start()
+  const stopped = () => watcher.reading?.heartbeats.find(({ source }) => source === 'stopped')
+  await waitFor('its age to grow', () => (stopped()?.age_s ?? 0) > 0.05)
+  expect(stopped()?.ahead_s).toBeCloseTo(7200, 0)
+  await watcher.stop()
+  await client.query(`delete from ingest.heartbeat where source = 'stopped'`)
 })
 
 test('rows of one large org are reached by their key, also before PostgreSQL has statistics', async () => {
