@@ -102,7 +102,7 @@ test('a heartbeat makes the whole way and comes back on the clock of the source'
   const metrics = startMetrics('test')
   const watcher = new SourceWatcher(
     pipeline.dxDatabase.url,
-    () => relay.progress.heartbeat,
+    () => relay.progress.heartbeatWrittenAt,
     createLog('silent'),
   )
   observeSource(metrics.meter, () => watcher.reading)

@@ -1,5 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { type BatchAnswer, DATASETS, type DatasetName } from '@hq-export/contract'
+import { HqWatcher } from '@hq-export/hq-ingest/metrics/watch-hq.ts'
+import { createLogger } from '@hq-export/telemetry/logger.ts'
 import type pg from 'pg'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { createHqDatabase, type TestDatabase } from '../support/databases.ts'
@@ -515,8 +517,57 @@ test('the newest heartbeat of a source is kept', async () => {
   expect(
     await one(`select source, (source_ts at time zone 'UTC')::text as ts from ingest.heartbeat`),
   ).toEqual({ source: 'data-engine-x', ts: '2026-01-01 00:00:03.5' })
+  expect((await beat('2026-01-01T00:00:03.5Z')).counts).toMatchObject({ stale: 1 })
   const bad = await beat('yesterday')
   expect(listed(bad)).toEqual(['0 quarantined invalid_value'])
+})
+
+test('a heartbeat from the future, or of another life of the source, makes no later one stale', async () => {
+  const EARLIER = '7000000000000000001.00000000-0000-4000-8000-000000000001'
+  const LATER = '7000000000000000001.00000000-0000-4000-8000-000000000002'
+  const beat = async (epoch: string, ...rows: readonly (readonly [xid: string, ts: string])[]) => {
+    const envelope = buildEnvelope(
+      'dx_heartbeat_v1',
+      rows.map(([xid, source_ts]) => ({ ...envelopeRow({ source_ts }), xid })),
+    )
+    const { counts } = await deliver(gateway.url, { ...envelope, epoch }, { id: randomUUID() })
+    return counts
+  }
+  const received = () =>
+    one(
+      'select source_ts::text as ts, xid::text as xid, epoch, received_at::text from ingest.heartbeat',
+    )
+  await beat(EARLIER, ['5000', '2126-01-01T00:00:00Z'])
+  const first = await received()
+  // The clock of the source was set back.
+  expect(await beat(EARLIER, ['5001', '2026-01-01T00:00:00Z'])).toMatchObject({ updated: 1 })
+  const second = await received()
+  expect(second).toMatchObject({ xid: '5001', ts: expect.stringMatching(/^2026/) })
+  expect(second.received_at).not.toBe(first.received_at)
+  // Repeated, late, and both at once: no sign of life.
+  expect(await beat(EARLIER, ['5001', '2026-01-01T00:00:00Z'])).toMatchObject({ stale: 1 })
+  expect(await beat(EARLIER, ['5000', '2126-01-01T00:00:00Z'])).toMatchObject({ stale: 1 })
+  expect(
+    await beat(EARLIER, ['4999', '2127-01-01T00:00:00Z'], ['5001', '2026-01-01T00:00:00Z']),
+  ).toMatchObject({ stale: 1, superseded: 1 })
+  expect(await received()).toEqual(second)
+  // Another life counts its transactions anew.
+  expect(await beat(LATER, ['700', '2026-01-01T00:00:00Z'])).toMatchObject({ updated: 1 })
+  expect(await received()).toMatchObject({ xid: '700', epoch: LATER })
+})
+
+test('a clock of HQ that was set back makes no heartbeat young, and a source that is ahead is named', async () => {
+  await client.query(
+    `insert into ingest.heartbeat (source, batch, received_at, source_ts)
+     values ('stopped', 'b', now() + interval '1 hour', now() + interval '3 hours')`,
+  )
+  const watcher = new HqWatcher(hq.url, createLogger('test', 'silent'), 20)
+  watcher.start()
+  const stopped = () => watcher.reading?.heartbeats.find(({ source }) => source === 'stopped')
+  await waitFor('its age to grow', () => (stopped()?.age_s ?? 0) > 0.05)
+  expect(stopped()?.ahead_s).toBeCloseTo(7200, 0)
+  await watcher.stop()
+  await client.query(`delete from ingest.heartbeat where source = 'stopped'`)
 })
 
 test('rows of one large org are reached by their key, also before PostgreSQL has statistics', async () => {

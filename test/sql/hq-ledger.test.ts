@@ -90,6 +90,16 @@ test('months are created ahead, and dropped once their last batch is older than 
   })
 })
 
+test('a clock of HQ that was set ahead drops no month', async () => {
+  await using hq = await createHqDatabase()
+  const client = await writer(hq)
+  await fillPast(client)
+  const [stepped, own] = [at('2001-12-15T00:00:00Z'), at('2001-03-31T12:00:00Z')]
+  expect((await retainLedger(client, stepped, 60, own))?.dropped).toEqual([])
+  expect((await retainLedger(client, own, 60, stepped))?.dropped).toEqual([])
+  expect(await partitionsOf(client)).toContain('batch_2001_01')
+})
+
 test('two gateways keep the ledger at the same moment, and one of them does', async () => {
   await using hq = await createHqDatabase()
   const [one, two] = [await writer(hq), await writer(hq)]

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -20,6 +21,8 @@ import { waitFor } from '../support/wait-for.ts'
 import { capturing, ofDataset } from './capture-rows.ts'
 
 const RUNS = 'dx_operation_runs_v1'
+/** Of runs and attempts: what the application writes there is its own. */
+const ODD_TIMES = ['2126-01-01', 'infinity', '-infinity', '0044-03-15 BC', '1970-01-01']
 const HOUR_AGO = new Date(Date.now() - 3_600_000).toISOString()
 
 let folder: string
@@ -154,13 +157,104 @@ test.each(['read committed', 'repeatable read'])(
   },
 )
 
-test('attempts after the delay count nowhere and are noted nowhere', async () => {
-  const runId = await insertLiveRun(app, orgId, { created_at: HOUR_AGO })
+test('attempts that come after the export count nowhere, whatever they say of their time', async () => {
+  const runId = await insertLiveRun(app, orgId)
   const [exported] = await exporting()
   const before = await lateChildren()
   await insertAttempts(app, runId, [{}])
-  expect(await lateChildren()).toBe(before)
+  await insertAttempts(
+    app,
+    runId,
+    ODD_TIMES.map((created_at) => ({ created_at })),
+  )
+  expect(await lateChildren()).toBe(before + 1 + ODD_TIMES.length)
   expect(await viewed(runId)).toEqual(exported?.row)
+})
+
+test('a run leaves and is shown with every attempt that came before, whatever they say of their time', async () => {
+  for (const created_at of ODD_TIMES) {
+    const runId = await insertLiveRun(app, orgId, { created_at, status: 'found' })
+    await insertAttempts(
+      app,
+      runId,
+      ODD_TIMES.map((time) => ({ created_at: time, duration_ms: null })),
+    )
+    expect(await viewed(runId)).toBeUndefined()
+    const [exported, ...others] = await exporting()
+    expect(others).toEqual([])
+    expect(exported).toMatchObject({ key: runId, sqlstate: null })
+    expect(exported?.row).toMatchObject({ attempt_count: ODD_TIMES.length })
+    expect(await viewed(runId)).toEqual(exported?.row)
+  }
+  await rotateSettleList(relay)
+  await rotateSettleList(relay)
+  expect((await app.query('select from hq_export.settle')).rowCount).toBe(0)
+})
+
+test('how long a run waits is told by a clock that does not step, and anew after a restart', async () => {
+  await using patient = await createLiveDatabase(
+    await writeLiveBinding(join(folder, 'patient.json'), 60),
+  )
+  const writer = await patient.connect()
+  const session = await connect(patient.url, 'push', () => {})
+  let now = 0
+  const start = async () => {
+    const started = new Settler(session, createLog('silent'), undefined, () => now)
+    await started.step(true)
+    return started
+  }
+  const exported = async (settling: Settler) =>
+    ofDataset(await capturing(writer, () => settling.step(true)), RUNS).map(({ row }) => [
+      row.run_id,
+      row.attempt_count,
+    ])
+  const org = await insertLiveOrg(writer)
+  const first = await start()
+  // The same to the code as a clock of the server that was an hour ahead, or behind, when these were written.
+  const runs = [
+    await insertLiveRun(writer, org, { created_at: new Date(Date.now() + 3_600_000) }),
+    await insertLiveRun(writer, org, { created_at: HOUR_AGO }),
+  ]
+  await writer.query(
+    `update hq_export.settle_0 set due_at = due_at + case key when $1 then 1 else -1 end * interval '1 hour'`,
+    [runs[0]],
+  )
+  expect(await exported(first)).toEqual([])
+  now = 59_999
+  expect(await exported(first)).toEqual([])
+  for (const runId of runs) await insertAttempts(writer, runId, [{}])
+  const second = await start()
+  now = 119_998
+  expect(await exported(second)).toEqual([])
+  now = 119_999
+  const rows = await exported(second)
+  expect(rows.toSorted()).toEqual(runs.map((runId) => [runId, 1]).toSorted())
+  await session.end()
+})
+
+test('attempts of the transaction that writes their run count, in every order and however long it takes', async () => {
+  const writer = await database.connect()
+  const runId = randomUUID()
+  await writer.query('begin')
+  await writer.query('savepoint inner_one')
+  // The outer insert notes its attempt before the run's key is on the list.
+  await writer.query(
+    `with run as (
+       insert into ops.operation_runs (run_id, org_id, role, auth_method, operation_id, entity_type, status, input_payload)
+       values ($1, $2, 'org_admin', 'api_key', 'company.enrich.profile', 'company', 'found', '{}')
+     )
+     insert into ops.operation_attempts (id, run_id, provider, action, status)
+     values (gen_random_uuid(), $1, 'a', 'company_enrich', 'found')`,
+    [runId, orgId],
+  )
+  await writer.query('release savepoint inner_one')
+  // Everything noted until now is closed meanwhile.
+  await insertLiveRun(app, orgId)
+  expect(await exporting()).toEqual([])
+  await insertAttempts(writer, runId, [{}])
+  await writer.query('commit')
+  const keys = (await exporting()).map(({ row }) => [row.run_id, row.attempt_count])
+  expect(keys).toContainEqual([runId, 2])
 })
 
 test('a run of a transaction that commits late goes out after its commit', async () => {
@@ -269,7 +363,6 @@ test('a run that was written while capture was off is in the view for a backfill
   await app.query(`set hq_export.disabled = 'on'`)
   const missed = await insertLiveRun(app, orgId)
   await app.query('reset hq_export.disabled')
-  expect(await viewed(missed)).toBeUndefined()
   const captured = await insertLiveRun(app, orgId)
   expect((await exporting()).map(({ row }) => row.run_id)).toEqual([captured])
   expect(await viewed(missed)).toMatchObject({ run_id: missed })
@@ -386,4 +479,28 @@ test('I5: while bind puts runs of the last moments on the list nobody waits for 
   expect(rows).toEqual([{ key: recent }])
   expect(await examined()).toMatchObject({ state: 'ok' })
   expect(await bind(fresh.url, binding)).toMatchObject({ changed: false })
+})
+
+test('what an older build exported without attempts of a later time stays as it was exported', async () => {
+  await using upgraded = await createLiveDatabase(
+    await writeLiveBinding(join(folder, 'old.json'), 60),
+  )
+  const client = await upgraded.connect()
+  const runId = await insertLiveRun(client, await insertLiveOrg(client), { created_at: HOUR_AGO })
+  await insertAttempts(client, runId, [{ created_at: HOUR_AGO }])
+  await insertAttempts(client, runId, [{}])
+  // As the migration leaves a binding of before.
+  await client.query('truncate hq_export.settle_0')
+  await client.query('update hq_export.binding set counted_by_time = true where dataset = $1', [
+    RUNS,
+  ])
+  const binding = await writeLiveBinding(join(folder, 'new.json'), 60, (datasets) =>
+    datasets.map((bound) => ({ ...bound, filter: bound.filter ?? 'true' })),
+  )
+  await bind(upgraded.url, binding)
+  const { rows } = await client.query(`select attempt_count from hq_export.${RUNS}`)
+  expect(rows).toEqual([{ attempt_count: 1 }])
+  expect((await client.query('select from hq_export.binding where counted_by_time')).rowCount).toBe(
+    0,
+  )
 })

@@ -69,6 +69,8 @@ export interface RelayProgress {
   readonly gate: GateState | undefined
   /** `source_ts` of the newest heartbeat that HQ has committed. */
   readonly heartbeat: string | undefined
+  /** When that one was written, as `performance.now()`. */
+  readonly heartbeatWrittenAt: number | undefined
 }
 
 /** What a relay can do without, or takes from elsewhere in tests. */
@@ -125,6 +127,7 @@ export class Relay {
       lastSettledAtMs: this.#lastSettledAtMs,
       gate: this.#gate?.state,
       heartbeat: this.#heartbeat.echoed,
+      heartbeatWrittenAt: this.#heartbeat.echoedWrittenAt,
     }
   }
 

@@ -23,7 +23,11 @@ export async function runRelay(
   const metrics = startMetrics('outbox-relay')
   const stopObserving = observeEventLoop(metrics.meter)
   const relay = new Relay(config, log, { metrics: createRelayMetrics(metrics.meter) })
-  const watcher = new SourceWatcher(config.databaseUrl, () => relay.progress.heartbeat, log)
+  const watcher = new SourceWatcher(
+    config.databaseUrl,
+    () => relay.progress.heartbeatWrittenAt,
+    log,
+  )
   observeRelay(metrics.meter, () => relay.progress)
   observeSource(metrics.meter, () => watcher.reading)
   const server = new PrivateServer(metrics, () => relay.progress, log)

@@ -61,7 +61,7 @@ from hq_export.ack a order by a.id desc limit 1`
 // Rows below the acked snapshot's xmin are settled, so the index skips what is only retained.
 const WAITING = /* sql */ `
 select dataset, count(*)::int as rows,
-       extract(epoch from pg_catalog.clock_timestamp() - pg_catalog.min(captured_at))::float8 as age
+       greatest(extract(epoch from pg_catalog.clock_timestamp() - pg_catalog.min(captured_at)), 0)::float8 as age
 from (
   select dataset, xid, captured_at from hq_export.outbox_0 where xid >= pg_catalog.pg_snapshot_xmin($1::pg_snapshot)
   union all

@@ -43,7 +43,7 @@ export interface NotifierOptions {
   readonly receiver: string
   readonly read: () => readonly Condition[]
   readonly log: Logger
-  /** Milliseconds since the epoch; default the system's. */
+  /** Milliseconds since the epoch; default a clock that does not step, for it measures how long something holds. */
   readonly now?: () => number
   readonly periodMs?: number
 }
@@ -83,7 +83,7 @@ export class Notifier {
 
   /** One look; returns after whoever had to be told was told, or could not be. */
   async look(): Promise<void> {
-    const { read, now = Date.now } = this.#options
+    const { read, now = steadyNow } = this.#options
     const at = now()
     const current = new Map(read().map((condition) => [fingerprintOf(condition), condition]))
     for (const [fingerprint, condition] of current) {
@@ -152,6 +152,11 @@ export class Notifier {
     }
     return false
   }
+}
+
+/** Milliseconds since the epoch by the system's clock at the start of the process, and from there on without its steps. */
+function steadyNow(): number {
+  return performance.timeOrigin + performance.now()
 }
 
 function isDue({ condition, since, toldAt }: Held, at: number): boolean {

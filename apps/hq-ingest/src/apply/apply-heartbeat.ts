@@ -10,21 +10,23 @@ interface Beat {
 
 /*
  * One row per source: the newest heartbeat. Only the newest of the batch is offered, so the statement touches one row
- * and cannot deadlock. `inserted` is null where the stored one is not older.
+ * and cannot deadlock. The newer of two in one epoch is the one of the later transaction, whatever the source's clock said: that can be
+ * set back. Between epochs there is no order, and what arrives last counts. `inserted` is null where the stored one is not older.
  */
 const BEAT = `
   with newest as (
-    select b.source_ts, (b.n - 1)::int4 as position
-    from pg_catalog.unnest($1::timestamptz[]) with ordinality as b(source_ts, n)
-    order by b.source_ts desc, b.n
+    select b.source_ts, b.xid, (b.n - 1)::int4 as position
+    from rows from (pg_catalog.unnest($1::timestamptz[]), pg_catalog.unnest($5::xid8[])) with ordinality as b(source_ts, xid, n)
+    order by b.xid desc, b.source_ts desc, b.n
     limit 1
   ), written as (
-    insert into ingest.heartbeat as h (source_ts, source, batch, epoch)
-    select source_ts, $2, $3, $4 from newest
+    insert into ingest.heartbeat as h (source_ts, source, batch, epoch, xid)
+    select source_ts, $2, $3, $4, xid from newest
     on conflict (source) do update
       set source_ts = excluded.source_ts, received_at = excluded.received_at,
-        batch = excluded.batch, epoch = excluded.epoch
-      where h.source_ts < excluded.source_ts
+        batch = excluded.batch, epoch = excluded.epoch, xid = excluded.xid
+      where h.xid is null or h.epoch is distinct from excluded.epoch
+        or h.xid < excluded.xid or (h.xid = excluded.xid and h.source_ts < excluded.source_ts)
     returning h.xmax = 0 as inserted
   )
   select position, (select inserted from written) as inserted from newest`
@@ -39,6 +41,7 @@ async function beat(
     origin.source,
     origin.batch,
     origin.epoch ?? null,
+    rows.map(({ xid }) => xid),
   ])
   const [newest] = answers
   if (newest === undefined) throw new Error('the heartbeat answered nothing')

@@ -269,6 +269,7 @@ export const heartbeat = ingest.table(
     source: text().notNull(),
     batch: text().notNull(),
     epoch: text(),
+    xid: xid8(),
   },
   (t) => [primaryKey({ name: 'heartbeat_pkey', columns: [t.source] })],
 )

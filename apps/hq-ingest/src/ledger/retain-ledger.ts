@@ -22,13 +22,16 @@ const LOCK = 'retention'
 
 /**
  * One pass of the ledger's keeper: creates the months ahead, drops the months that have expired.
- * @param now milliseconds since the epoch.
+ * @param now milliseconds since the epoch, by the clock that dates the batches.
+ * @param ownNow the same by the gateway's machine: a month is dropped only where both clocks say so, for either may have been set ahead, and
+ * what is dropped does not come back.
  * @returns undefined where another gateway is at it.
  */
 export async function retainLedger(
   client: pg.ClientBase,
   now: number,
   keepDays: number,
+  ownNow = Date.now(),
 ): Promise<Retained | undefined> {
   const { key } = await gatewayLocks.take(client, LOCK)
   if (key === undefined) return undefined
@@ -39,7 +42,10 @@ export async function retainLedger(
       const partition = partitionAt(now, offset)
       if (await createPartition(client, partition)) created.push(partition.name)
     }
-    return { created, dropped: await dropPartitions(client, now, keepDays, MAX_DROPS) }
+    return {
+      created,
+      dropped: await dropPartitions(client, Math.min(now, ownNow), keepDays, MAX_DROPS),
+    }
   } finally {
     await gatewayLocks.release(client, key)
   }

@@ -15,7 +15,9 @@ from ingest.quarantine where resolved_at is null
 group by dataset`
 
 const HEARTBEATS = /* sql */ `
-select source, extract(epoch from pg_catalog.clock_timestamp() - received_at)::float8 as age_s
+select source, received_at::text as received,
+       extract(epoch from pg_catalog.clock_timestamp() - received_at)::float8 as age_s,
+       greatest(extract(epoch from source_ts - received_at), 0)::float8 as ahead_s
 from ingest.heartbeat`
 
 // Sources whose every live key has an end; the last of these ends counts.
@@ -40,6 +42,8 @@ interface Quarantine {
 interface Beat {
   readonly source: string
   readonly age_s: number
+  /** How far the source's clock was ahead of HQ's when it arrived, at least. */
+  readonly ahead_s: number
 }
 
 /** What HQ said last. */
@@ -50,10 +54,24 @@ export interface HqReading {
   readonly readAt: number
 }
 
-async function read(client: pg.ClientBase): Promise<HqReading> {
+/** When the newest heartbeat of each source was seen first: HQ's clock can be set back, and would make it young. */
+class SeenBeats {
+  readonly #seen = new Map<string, { readonly received: string; readonly at: number }>()
+
+  /** @returns its age in seconds, at least as long as it was seen. */
+  ageOf({ source, received, age_s }: Beat & { readonly received: string }): number {
+    const known = this.#seen.get(source)
+    const now = performance.now()
+    if (known?.received !== received) this.#seen.set(source, { received, at: now })
+    return Math.max(0, age_s, known?.received === received ? (now - known.at) / 1000 : 0)
+  }
+}
+
+async function read(client: pg.ClientBase, seen: SeenBeats): Promise<HqReading> {
   await assertSeesAll(client)
   const quarantine = (await client.query<Quarantine>(QUARANTINE)).rows
-  const heartbeats = (await client.query<Beat>(HEARTBEATS)).rows
+  const beats = (await client.query<Beat & { received: string }>(HEARTBEATS)).rows
+  const heartbeats = beats.map((beat) => ({ ...beat, age_s: seen.ageOf(beat) }))
   const keys = (await client.query<KeyEnd>(KEYS)).rows
   return { quarantine, heartbeats, keys, readAt: performance.now() }
 }
@@ -61,9 +79,10 @@ async function read(client: pg.ClientBase): Promise<HqReading> {
 /** Reads HQ's own state every 15 s on a session of its own, so that a scrape never waits for the database. */
 export class HqWatcher extends Watcher<pg.Client, HqReading> {
   constructor(databaseUrl: string, log: Logger, periodMs: number = PERIOD_MS) {
+    const seen = new SeenBeats()
     super({
       open: () => connectPlain(databaseUrl),
-      read,
+      read: (client) => read(client, seen),
       close: (client) => client.end(),
       onFailure: ({ code }) => log.warn({ code }, 'HQ cannot be observed; trying again'),
       log,
@@ -109,6 +128,16 @@ export class HqWatcher extends Watcher<pg.Client, HqReading> {
         if (reading === undefined) return
         for (const { source, age_s } of reading.heartbeats) {
           result.observe(age_s + sinceReading(reading), { source })
+        }
+      })
+    meter
+      .createObservableGauge('hq.ingest.heartbeat.ahead', {
+        unit: 's',
+        description: 'how far the clock of a source was ahead when its newest heartbeat arrived',
+      })
+      .addCallback((result) => {
+        for (const { source, ahead_s } of this.reading?.heartbeats ?? []) {
+          result.observe(ahead_s, { source })
         }
       })
     meter

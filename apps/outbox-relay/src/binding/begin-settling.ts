@@ -1,18 +1,11 @@
 import pg from 'pg'
 import type { Binding, BoundDataset } from './binding-schema.ts'
-import { readBoundBefore } from './bound-before.ts'
+import { type BoundBefore, readBoundBefore } from './bound-before.ts'
 import { delaySql } from './joins.ts'
 import { projectionOf } from './projection.ts'
-import { microsecondsSql } from './settle-capture.ts'
 import { tableSql } from './table-sql.ts'
 
 type Settle = NonNullable<BoundDataset['settle']>
-
-// Never lower: what was closed stays closed.
-const RAISE_HORIZON = `
-select pg_catalog.setval('hq_export.settle_horizon', greatest(
-  pg_catalog.pg_sequence_last_value('hq_export.settle_horizon'),
-  ${microsecondsSql('pg_catalog.clock_timestamp()')}))`
 
 const FIRST_MARK = `
 insert into hq_export.settled (due_before, seen)
@@ -33,7 +26,6 @@ export async function beginSettling(
     ({ settle, dataset }) => settle !== undefined && !settlesAlready.includes(dataset),
   )
   if (begins.length > 0) {
-    await client.query(RAISE_HORIZON)
     await client.query(FIRST_MARK)
   }
   return new Set(begins.map(({ dataset }) => dataset))
@@ -49,7 +41,7 @@ function noteStatement(bound: BoundDataset, settle: Settle, table: number): stri
     ...filters,
   ]
   return `insert into hq_export.settle_${table} (due_at, dataset, key)
-select greatest(pg_catalog.clock_timestamp(), ${createdAt}) + ${delaySql(settle)}, ${dataset.number}, ${key}
+select pg_catalog.clock_timestamp() + ${delaySql(settle)}, ${dataset.number}, ${key}
 from ${tableSql(bound.table)} r
 where ${conditions.join(' and ')}`
 }
@@ -81,4 +73,27 @@ export async function noteRecentRows(client: pg.ClientBase, binding: Binding): P
     }
   }
   return waiting.length > 0
+}
+
+/**
+ * Children that an older build left out by their time stay left out: their rows were exported without them. Before any lock of a table: the scan
+ * grows with it.
+ */
+export async function keepLateByTime(
+  client: pg.ClientBase,
+  binding: Binding,
+  before: readonly BoundBefore[],
+): Promise<void> {
+  for (const { dataset, table, key, settle } of binding.datasets) {
+    const known = before.find((bound) => bound.dataset === dataset)
+    if (settle === undefined || known?.countedByTime !== true) continue
+    const { children } = settle
+    const childCreated = `c.${pg.escapeIdentifier(children.createdAt)}`
+    await client.query(`insert into hq_export.late_child (dataset, key)
+select ${datasetByName(dataset).number}, c.${pg.escapeIdentifier(children.key)}::text
+from ${tableSql(children.table)} c
+join ${tableSql(table)} r on r.${pg.escapeIdentifier(key[0] ?? '')} = c.${pg.escapeIdentifier(children.parent)}
+where ${childCreated} > r.${pg.escapeIdentifier(settle.createdAt)} + ${delaySql(settle)}
+on conflict do nothing`)
+  }
 }

@@ -6,6 +6,8 @@ export interface BoundBefore {
   readonly dataset: string
   readonly table: string
   readonly settles: boolean
+  /** True where what it exported left out children by their time. */
+  readonly countedByTime: boolean
   readonly hasSnapshots: boolean
   /** Since when every change of it is captured. */
   readonly capturedSince: string
@@ -17,6 +19,7 @@ export interface BoundBefore {
 
 const BOUND_BEFORE = /* sql */ `
 select b.dataset, b.source_table as "table", pg_catalog.jsonb_exists(b.definition, 'settle') as settles,
+       b.counted_by_time as "countedByTime",
        pg_catalog.jsonb_exists(b.definition, 'snapshot') as "hasSnapshots",
        b.captured_since::text as "capturedSince", b.history_complete_at::text as "historyCompleteAt",
        b.noting_since::text as "notingSince"

@@ -1,6 +1,6 @@
 import { datasetByName } from '@hq-export/contract'
 import pg from 'pg'
-import { beginSettling } from './begin-settling.ts'
+import { beginSettling, keepLateByTime } from './begin-settling.ts'
 import { BindingError } from './binding-error.ts'
 import { type Binding, SNAPSHOTS_DATASET } from './binding-schema.ts'
 import { type BoundBefore, completeHistories, keptOf, readBoundBefore } from './bound-before.ts'
@@ -182,6 +182,7 @@ export async function install(client: pg.ClientBase, installation: Installation)
       const raise = raiseAboveHistory(bound)
       if (raise !== undefined && keptOf(before, bound) === undefined) await client.query(raise)
     }
+    await keepLateByTime(client, binding, before)
 
     const obsolete = obsoleteTriggers(allowed, installed)
     await lockRelations(client, {

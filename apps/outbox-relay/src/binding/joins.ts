@@ -23,7 +23,6 @@ function childrenSql(bound: BoundDataset): string | undefined {
   select ${names.join(', ')}
   from ${tableSql(children.table)} c
   where c.${escapeIdentifier(children.parent)} = r.${escapeIdentifier(key)}
-    and c.${escapeIdentifier(children.createdAt)} <= r.${escapeIdentifier(settle.createdAt)} + ${delaySql(settle)}
     and not exists (
       select from hq_export.late_child l
       where l.dataset = ${datasetByName(dataset).number} and l.key = c.${escapeIdentifier(children.key)}::text

@@ -5,9 +5,9 @@ const LONGEST_DELAY_SECONDS = 3600
 
 /** Rows that are complete only once other rows have come: when they are exported, and what is read of the others. */
 export const settle = z.strictObject({
-  /** How long after its creation other rows may complete a row. */
+  /** How long other rows may complete a row after it was written. */
   delaySeconds: z.number().min(0).max(LONGEST_DELAY_SECONDS).default(60),
-  /** Column with the row's creation. */
+  /** Column with the row's creation: which rows are still young when the dataset is bound. */
   createdAt: sourceColumn,
   children: z.strictObject({
     table: sourceTable,
@@ -15,7 +15,7 @@ export const settle = z.strictObject({
     key: sourceColumn,
     /** Column of the child with the key of its row. */
     parent: sourceColumn,
-    /** Column with the child's creation. */
+    /** Column with the child's creation; what counts is when it was written. */
     createdAt: sourceColumn,
     /** Name to SQL aggregate over the children `c` that count; the dataset's expressions use it as `s.<name>`. */
     columns: z.record(z.string(), expression),

@@ -11,20 +11,17 @@ const { escapeIdentifier } = pg
 
 type Settle = NonNullable<BoundDataset['settle']>
 
-/** SQL of a timestamp as the microseconds of hq_export.settle_horizon, exact. */
-export function microsecondsSql(timestamp: string): string {
-  return `(extract(epoch from ${timestamp}) * 1000000)::bigint`
-}
-
-/** Notes rows of `from` (aliased `r`) in the settle list instead of projecting them: what completes them comes later. */
+/**
+ * Notes rows of `from` (aliased `r`) in the settle list instead of projecting them: what completes them comes later. What the rows say
+ * of their time has no part in it, and `due_at` is for who looks: see hq_export.settle_number.
+ */
 export function noteKeys(bound: BoundDataset, settle: Settle, from: string): string {
   const { dataset, key, filters } = projectionOf(bound, 'null')
   const where = filters.length === 0 ? '' : `\nwhere ${filters.join(' and ')}`
-  const due = `greatest(clock_timestamp(), r.${escapeIdentifier(settle.createdAt)}) + ${delaySql(settle)}`
   const branches = [0, 1].map(
     (number) => `when ${number} then
 insert into hq_export.settle_${number} (due_at, dataset, key, traceparent)
-select ${due}, ${dataset.number}, ${key}, (select hq_export.current_traceparent())
+select clock_timestamp() + ${delaySql(settle)}, ${dataset.number}, ${key}, (select hq_export.current_traceparent())
 from ${from}${joinsSql({ ...bound, settle: undefined })}${where};`,
   )
   return `case pg_sequence_last_value('hq_export.current_settle')
@@ -34,16 +31,17 @@ end case;`
 
 /**
  * Notes children that come after what they belong to was closed (see hq_export.settle_horizon), so that the view does not count
- * them either. Created after the horizon, a child belongs to a row that is not closed, or counts by its time for none: the first
- * condition ends it for nearly every child. A writer whose snapshot is older than the row it adds to cannot tell, and counts as late.
+ * them either. What is on no list is closed: it was exported, or was there before the capture. Not late are children of rows
+ * that nobody could close: those of their own transaction, and those that are not committed, which READ COMMITTED does not see. Another
+ * writer whose snapshot is older than the row it adds to cannot tell, and counts as late. While `bind` is still putting the rows of the last
+ * moments on the list, nobody is late: nothing of the dataset was exported before.
  */
 export function onLateChild(bound: BoundDataset, settle: Settle): GeneratedFunction {
   const { number } = datasetByName(bound.dataset)
   const { children } = settle
   const [key = ''] = bound.key
-  const { key: contractKey } = projectionOf(bound, 'null')
-  const childCreated = `c.${escapeIdentifier(children.createdAt)}`
-  const lastToCount = `r.${escapeIdentifier(settle.createdAt)} + ${delaySql(settle)}`
+  const { key: contractKey, filters } = projectionOf(bound, 'null')
+  const isExported = [...filters, 'not hq_export.written_here(r.xmin)'].join(' and ')
   return {
     ...captureFunction({
       bound,
@@ -52,12 +50,13 @@ export function onLateChild(bound: BoundDataset, settle: Settle): GeneratedFunct
       capture: `  insert into hq_export.late_child (dataset, key)
   select ${number}, c.${escapeIdentifier(children.key)}::text
   from (select * from n, pg_sequence_last_value('hq_export.settle_horizon') as hq_export_horizon) c
-  left join ${tableSql(bound.table)} r on r.${escapeIdentifier(key)} = c.${escapeIdentifier(children.parent)}
-  where ${microsecondsSql(childCreated)} <= c.hq_export_horizon
-    and (${childCreated} <= ${lastToCount}) is not false
-    and ${microsecondsSql(`coalesce((
-      select max(p.due_at) from hq_export.settle p where p.dataset = ${number} and p.key = ${contractKey}
-    ), ${lastToCount}, 'epoch')`)} <= c.hq_export_horizon
+  left join ${tableSql(bound.table)} r on r.${escapeIdentifier(key)} = c.${escapeIdentifier(children.parent)}${joinsSql({ ...bound, settle: undefined })}
+  where coalesce((
+      select max(p.number) from hq_export.settle p where p.dataset = ${number} and p.key = ${contractKey}
+    ), 0) <= c.hq_export_horizon
+    and not (select exists (select from hq_export.binding b where b.number = ${number} and b.noting_since is not null))
+    and case when r.${escapeIdentifier(key)} is null then current_setting('transaction_isolation') <> 'read committed'
+      else ${isExported} end
   on conflict do nothing;`,
     }),
     table: children.table,
@@ -69,9 +68,9 @@ export function onPendingDelete(bound: BoundDataset): GeneratedFunction {
   const { dataset, key } = projectionOf(bound, 'null')
   const isPending = `exists (
   select from hq_export.settle p
-  cross join lateral (select m.due_before, m.seen from hq_export.settled m order by m.id desc limit 1) m
+  cross join lateral (select m.number, m.seen from hq_export.settled m order by m.id desc limit 1) m
   where p.dataset = ${dataset.number} and p.key = ${key}
-    and not (p.due_at <= m.due_before and pg_visible_in_snapshot(p.xid, m.seen)))`
+    and not (p.number <= m.number and pg_visible_in_snapshot(p.xid, m.seen)))`
   return captureFunction({
     bound,
     event: 'gone',

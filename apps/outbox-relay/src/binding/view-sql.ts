@@ -3,7 +3,7 @@ import pg from 'pg'
 import type { Binding, BoundDataset } from './binding-schema.ts'
 import { SNAPSHOTS_DATASET } from './binding-schema.ts'
 import { historySelect } from './history-sql.ts'
-import { delaySql, joinsSql } from './joins.ts'
+import { joinsSql } from './joins.ts'
 import {
   type ProjectedColumn,
   projectionOf,
@@ -79,21 +79,20 @@ cross join lateral ${rowFunctionName(bound.dataset)}(${ROW}) r${bound.version ==
 /** Alias of the mark up to which the settle list is exported. */
 const MARK = 'hq_export_mark'
 const LAST_MARK = `
-cross join (select m.due_before, m.seen from hq_export.settled m order by m.id desc limit 1) ${MARK}`
+cross join (select m.number, m.seen from hq_export.settled m order by m.id desc limit 1) ${MARK}`
 
 /**
- * A view shows of a settling dataset what is exported, or was there before the capture: nothing that may still change. The first
- * condition holds for every row whose key is exported, and keeps rows away whose key was never noted (the capture was switched off).
+ * A view shows of a settling dataset what is exported, or was there before the capture, or was never captured: nothing that may still
+ * change.
  */
 function settledConditions(bound: BoundDataset, key: string): string[] {
   const { settle, dataset } = bound
   if (settle === undefined) return []
   return [
-    `r.${escapeIdentifier(settle.createdAt)} + ${delaySql(settle)} <= ${MARK}.due_before`,
     `not exists (
   select from hq_export.settle p
   where p.dataset = ${datasetByName(dataset).number} and p.key = ${key}
-    and not (p.due_at <= ${MARK}.due_before and pg_catalog.pg_visible_in_snapshot(p.xid, ${MARK}.seen)))`,
+    and not (p.number <= ${MARK}.number and pg_catalog.pg_visible_in_snapshot(p.xid, ${MARK}.seen)))`,
   ]
 }
 

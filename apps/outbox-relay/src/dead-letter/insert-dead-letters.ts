@@ -6,11 +6,14 @@ import { type DeadLetter, NOT_IN_TIME } from './dead-letter.ts'
 const retryAt = (failures: string): string =>
   `pg_catalog.clock_timestamp() + pg_catalog.make_interval(secs => least(300, pg_catalog.power(2, least(${failures}, 9))))`
 
+// What was captured after an operator settled the letter opens it again: a replay that was refused, too. What was captured
+// before is only the same row once more, as it comes in a new life of the server, and the operator's word stands. Either the transaction
+// or the time may say that it came after: the clock may have been set back since, and ids mean nothing to another server.
+const IS_LATER = /* sql */ `(excluded.captured_at >= d.resolved_at or (excluded.xid >= d.resolved_xid
+      and d.resolved_system = (pg_catalog.pg_control_system()).system_identifier))`
+
 // One row of the source refused twice, by whichever batch, is one dead letter with two attempts. Sorted, so that two relays
 // that settle overlapping windows take the row locks in the same order. Committed before the ack of its window.
-//
-// What was captured after an operator settled the letter opens it again: a replay that was refused, too. What was captured
-// before is only the same row once more, as it comes in a new life of the server, and the operator's word stands.
 const INSERT = /* sql */ `
 insert into hq_export.dead_letter as d
   (dataset, key, reason, detail, batch, traceparent, body, deleted, xid, captured_at, fingerprint, retry_at)
@@ -26,8 +29,8 @@ on conflict (dataset, fingerprint) do update
 set attempts = d.attempts + 1, last_failed_at = pg_catalog.clock_timestamp(),
     retry_at = case when excluded.reason = '${NOT_IN_TIME}' then ${retryAt('d.attempts')} end,
     reason = excluded.reason, detail = excluded.detail, batch = excluded.batch, deleted = d.deleted or excluded.deleted,
-    resolved_at = case when excluded.captured_at >= d.resolved_at then null else d.resolved_at end,
-    resolution = case when excluded.captured_at >= d.resolved_at then null else d.resolution end
+    resolved_at = case when ${IS_LATER} then null else d.resolved_at end,
+    resolution = case when ${IS_LATER} then null else d.resolution end
 returning d.id::text as id, d.resolved_at is null as "isOpen"`
 
 /** What became of a row that was refused. */

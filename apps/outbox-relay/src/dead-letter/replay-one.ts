@@ -20,7 +20,9 @@ for update`
 const RESOLVE = /* sql */ `
 update hq_export.dead_letter d
 set resolved_at = pg_catalog.now(), resolution = $2, replay_count = d.replay_count + $3, note = coalesce($4, d.note),
-    resent_xid = case when $3 > 0 then pg_catalog.pg_current_xact_id() else d.resent_xid end
+    resent_xid = case when $3 > 0 then pg_catalog.pg_current_xact_id() else d.resent_xid end,
+    resolved_xid = pg_catalog.pg_current_xact_id(),
+    resolved_system = (pg_catalog.pg_control_system()).system_identifier
 where d.id = $1::bigint`
 
 /** Why a row cannot be sent, without a value of it; undefined where the error says nothing of the row. */

@@ -1,6 +1,7 @@
 import { advisoryLocks } from './advisory-locks.ts'
 import { backfills } from './backfills.ts'
 import { captureGaps } from './capture-gaps.ts'
+import { clock } from './clock.ts'
 import { deadLetters } from './dead-letters.ts'
 import { definers } from './definers.ts'
 import { directConnection } from './direct-connection.ts'
@@ -40,6 +41,7 @@ export const CHECKS: readonly Check[] = [
   relaySession,
   hiddenRows,
   advisoryLocks,
+  clock(),
   isolation,
   durability,
   doorbell,

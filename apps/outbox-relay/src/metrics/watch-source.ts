@@ -12,13 +12,10 @@ const PERIOD_MS = 15_000
 const MAX_SHARE = 1 / 20
 const STATEMENT_TIMEOUT = '30s'
 
-const AGE = /* sql */ `
-select extract(epoch from pg_catalog.clock_timestamp() - $1::timestamptz)::float8 as age_s`
-
 /** What data-engine-x said last. */
 export interface SourceReading {
   readonly status: RelayStatus
-  /** Age of the echoed heartbeat on the source's clock, in seconds; undefined where none came back to this process. */
+  /** Age of the echoed heartbeat, in seconds, on a clock that does not step; undefined where none came back to this process. */
   readonly heartbeatAgeS: number | undefined
   /** When it was read, as `performance.now()`. */
   readonly readAt: number
@@ -26,10 +23,10 @@ export interface SourceReading {
 
 /** Reads the state of the export every 15 s on a session of its own, so that a scrape never waits for the database. */
 export class SourceWatcher extends Watcher<pg.Client, SourceReading> {
-  /** @param echoed `source_ts` of the newest heartbeat that came back. */
+  /** @param writtenAt when the newest heartbeat that came back was written, as `performance.now()`. */
   constructor(
     databaseUrl: string,
-    echoed: () => string | undefined,
+    writtenAt: () => number | undefined,
     log: Logger,
     periodMs: number = PERIOD_MS,
   ) {
@@ -43,8 +40,10 @@ export class SourceWatcher extends Watcher<pg.Client, SourceReading> {
         ),
       async read(client) {
         const status = await readStatus(client)
-        const { rows } = await client.query<{ age_s: number | null }>(AGE, [echoed() ?? null])
-        return { status, heartbeatAgeS: rows[0]?.age_s ?? undefined, readAt: performance.now() }
+        const readAt = performance.now()
+        const beatAt = writtenAt()
+        const heartbeatAgeS = beatAt === undefined ? undefined : (readAt - beatAt) / 1000
+        return { status, heartbeatAgeS, readAt }
       },
       close: (client) => client.end(),
       onFailure: (error) =>

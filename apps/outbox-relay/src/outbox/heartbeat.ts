@@ -16,6 +16,11 @@ returning body::json ->> 'source_ts' as source_ts`,
 
 const CURRENT = /* sql */ `select pg_catalog.pg_sequence_last_value('hq_export.current_outbox')::int as current`
 
+interface Beat {
+  readonly sourceTs: string
+  readonly writtenAt: number
+}
+
 /** Writes a heartbeat; returns its `source_ts`, the source's clock as ISO 8601 text with microseconds. */
 async function writeBeat(client: pg.ClientBase): Promise<string> {
   const { rows } = await client.query<{ current: 0 | 1 | 2 }>(CURRENT)
@@ -32,8 +37,8 @@ async function writeBeat(client: pg.ClientBase): Promise<string> {
 export class Heartbeat {
   readonly #periodMs: number
   #dueAt: number
-  #sent: string | undefined
-  #echoed: string | undefined
+  #sent: Beat | undefined
+  #echoed: Beat | undefined
 
   /** @param periodMs between two heartbeats; the first comes after one period. */
   constructor(periodMs: number) {
@@ -43,13 +48,18 @@ export class Heartbeat {
 
   /** `source_ts` of the newest heartbeat that HQ has committed; undefined before the first. */
   get echoed(): string | undefined {
-    return this.#echoed
+    return this.#echoed?.sourceTs
+  }
+
+  /** When that one was written, as `performance.now()`: its age does not step with the source's clock. */
+  get echoedWrittenAt(): number | undefined {
+    return this.#echoed?.writtenAt
   }
 
   /** Writes a heartbeat if it is time for one. True if it did: the next window holds a row that nobody changed. */
   async beat(client: pg.ClientBase): Promise<boolean> {
     if (this.#sent !== undefined || performance.now() < this.#dueAt) return false
-    this.#sent = await writeBeat(client)
+    this.#sent = { writtenAt: performance.now(), sourceTs: await writeBeat(client) }
     return true
   }
 

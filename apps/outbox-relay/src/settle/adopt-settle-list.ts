@@ -9,17 +9,24 @@ import { IS_SETTLED } from './read-pending.ts'
  * the next one goes on. Writers wait for nothing.
  */
 
-// A key that is noted meanwhile is due later than the old mark, and so is pending by it, whatever its id is.
 const IS_FOREIGN = /* sql */ `
 select exists (
   select from (select m.system_identifier from hq_export.settled m order by m.id desc limit 1) m
   where m.system_identifier <> (pg_catalog.pg_control_system()).system_identifier
 ) as found`
 
+// A restore without its sequences would count again from 1, where everything is closed.
+const COUNT_ON = /* sql */ `
+select pg_catalog.setval('hq_export.settle_number', c.closed)
+from (select greatest(pg_catalog.pg_sequence_last_value('hq_export.settle_horizon'),
+  (select max(m.number) from hq_export.settled m)) as closed) c
+where c.closed > coalesce(pg_catalog.pg_sequence_last_value('hq_export.settle_number'), 0)`
+
+// A key that was noted here already, perhaps under a number that counted from 1, is due later than the old mark: it stays.
 const forget = (table: number): string => /* sql */ `
 delete from hq_export.settle_${table} p
-using (select m.due_before, m.seen from hq_export.settled m order by m.id desc limit 1) m
-where p.ctid >= $1::tid and p.ctid < $2::tid and ${IS_SETTLED}`
+using (select m.due_before, m.number, m.seen from hq_export.settled m order by m.id desc limit 1) m
+where p.ctid >= $1::tid and p.ctid < $2::tid and p.due_at <= m.due_before and ${IS_SETTLED}`
 
 const adopt = (table: number): string => /* sql */ `
 update hq_export.settle_${table}
@@ -31,8 +38,8 @@ const MARK = /* sql */ `
 do $$
 begin
   lock table hq_export.settled in share row exclusive mode;
-  insert into hq_export.settled (due_before, seen)
-  select m.due_before, '1:1:' from (select * from hq_export.settled m order by m.id desc limit 1) m
+  insert into hq_export.settled (due_before, number, seen)
+  select m.due_before, m.number, '1:1:' from (select * from hq_export.settled m order by m.id desc limit 1) m
   where m.system_identifier <> (pg_catalog.pg_control_system()).system_identifier;
 end $$`
 
@@ -40,6 +47,7 @@ end $$`
 export async function adoptSettleList(client: pg.ClientBase): Promise<void> {
   const { rows } = await client.query<{ found: boolean }>(IS_FOREIGN)
   if (rows[0]?.found !== true) return
+  await client.query(COUNT_ON)
   for (const table of [0, 1]) {
     for (const statement of [forget(table), adopt(table)]) {
       await forEachBlockRange(client, `hq_export.settle_${table}`, (range) =>

@@ -4,7 +4,7 @@ import type { SettlingDataset } from './settling-datasets.ts'
 // Not transactional: a writer reads it at once, whatever its snapshot. Never lower.
 const RAISE_HORIZON = /* sql */ `
 select pg_catalog.setval('hq_export.settle_horizon', greatest(
-  pg_catalog.pg_sequence_last_value('hq_export.settle_horizon'), (extract(epoch from $1::timestamptz) * 1000000)::bigint))`
+  pg_catalog.pg_sequence_last_value('hq_export.settle_horizon'), $1::bigint))`
 
 // Whoever inserted a child holds this lock until it ends; partitions carry their own. By catalog names: the relay has no right on the
 // application's schemas, which to_regclass would ask for.
@@ -34,7 +34,7 @@ export async function childWriters(
 }
 
 /**
- * Closes every key that is due until `dueBefore`: a child that is written from now on reads the horizon and notes itself as late. Those
+ * Closes every key up to `lastNumber`: a child that is written from now on reads the horizon and notes itself as late. Those
  * who may have read it before hold their lock on the child table, the same order of steps as the doorbell's: raise, then look.
  * @returns the writers to wait for before the keys are exported. A child's time says nothing here: it is that of the transaction's
  * start, and a transaction that began in time may commit much later.
@@ -42,8 +42,8 @@ export async function childWriters(
 export async function closeKeys(
   client: pg.ClientBase,
   datasets: readonly SettlingDataset[],
-  dueBefore: string,
+  lastNumber: string,
 ): Promise<ReadonlySet<string>> {
-  await client.query(RAISE_HORIZON, [dueBefore])
+  await client.query(RAISE_HORIZON, [lastNumber])
   return childWriters(client, datasets)
 }

@@ -13,8 +13,9 @@ const LOCK_NOT_AVAILABLE = '55P03'
 const MAX_STATEMENT_FAULTS = 16
 
 const ADD_MARK = /* sql */ `
-insert into hq_export.settled (due_before, seen)
-select greatest($1::timestamptz, (select m.due_before from hq_export.settled m order by m.id desc limit 1)),
+insert into hq_export.settled (due_before, number, seen)
+select pg_catalog.clock_timestamp(),
+  greatest($1::bigint, (select m.number from hq_export.settled m order by m.id desc limit 1)),
   pg_catalog.pg_current_snapshot()
 returning id::text as id`
 
@@ -45,10 +46,10 @@ select distinct on (p.key) p.key, p.traceparent
 from hq_export.settle p
 join hq_export.settled m on m.id = $1::bigint
 left join lateral (
-  select b.due_before, b.seen from hq_export.settled b where b.id < m.id order by b.id desc limit 1
+  select b.number, b.seen from hq_export.settled b where b.id < m.id order by b.id desc limit 1
 ) before on true
 where p.dataset = ${dataset.number} and ${IS_SETTLED}
-  and (p.due_at <= before.due_before and pg_catalog.pg_visible_in_snapshot(p.xid, before.seen)) is not true`
+  and (p.number <= before.number and pg_catalog.pg_visible_in_snapshot(p.xid, before.seen)) is not true`
 }
 
 // A row that the view cannot compute goes out as a failed capture.
@@ -106,7 +107,7 @@ async function exportDataset(
 }
 
 /**
- * Projects every key that is due until `dueBefore` from its view into the outbox, and marks them, in one transaction: each goes out
+ * Projects every key up to `lastNumber` from its view into the outbox, and marks them, in one transaction: each goes out
  * exactly once, whatever dies. Who could still have added to them has ended before (see `closeKeys`). A key whose row is gone
  * goes nowhere: its delete sent it.
  * @returns rows that went into the outbox, or undefined where another relay is at it.
@@ -114,12 +115,12 @@ async function exportDataset(
 export async function exportKeys(
   client: pg.ClientBase,
   datasets: readonly SettlingDataset[],
-  dueBefore: string,
+  lastNumber: string,
 ): Promise<number | undefined> {
   await client.query('begin isolation level read committed')
   try {
     await client.query(LOCK_MARKS)
-    const { rows } = await client.query<{ id: string }>(ADD_MARK, [dueBefore])
+    const { rows } = await client.query<{ id: string }>(ADD_MARK, [lastNumber])
     const mark = rows[0]?.id
     if (mark === undefined) throw new Error('a mark has an id')
     const current = await client.query<{ number: number }>(

@@ -4,36 +4,39 @@ import type { Logger } from '../log.ts'
 import { adoptSettleList } from './adopt-settle-list.ts'
 import { childWriters, closeKeys } from './close-keys.ts'
 import { exportKeys } from './export-keys.ts'
+import { readHighestNumber } from './read-highest-number.ts'
 import { readPending } from './read-pending.ts'
 import { rotateSettleList } from './rotate-settle-list.ts'
 import { readSettlingDatasets, type SettlingDataset } from './settling-datasets.ts'
+import { Waited } from './waited.ts'
 
-/** Keys of one transaction, but for those due at the same moment. */
+/** Keys of one transaction. */
 const MAX_KEYS = 10_000
 /** Look again, where writers of children are being waited for. */
 const WRITER_POLL_MS = 20
 /** Look again, beside a loop that is never idle. */
 const LOOK_MS = 5_000
-/** A mark goes on when nothing is pending too, for rows whose key was never noted. */
-const MARK_PERIOD_MS = 60_000
 const ROTATION_PERIOD_MS = 60_000
 /** Look again after a fault. */
 const FAULT_PAUSE_MS = 2_000
 
 /** What a closed part of the list waits for. */
 interface Closing {
-  readonly dueBefore: string
+  readonly lastNumber: string
   readonly writers: ReadonlySet<string>
 }
 
 /**
  * Exports what is due of the settle list, step by step beside the relay's loop: it holds up neither a window nor a sleep. What it
- * remembers is only what it is waiting for; all else stands in the database, so a new one goes on where this one ended.
+ * remembers is what it is waiting for, and for how long; all else stands in the database, so a new one goes on where this one
+ * ended, after at most another delay.
  */
 export class Settler {
   readonly #client: pg.ClientBase
   readonly #log: Logger
   readonly #maxKeys: number
+  readonly #now: () => number
+  readonly #waited = new Waited()
   #datasets: readonly SettlingDataset[] | undefined
   #closing: Closing | undefined
   #isFaulty = false
@@ -41,11 +44,20 @@ export class Settler {
   #lookAt = 0
   #rotatedAt = performance.now()
 
-  /** @param maxKeys keys of one step; only tests have reasons for another number. */
-  constructor(client: pg.ClientBase, log: Logger, maxKeys = MAX_KEYS) {
+  /**
+   * @param maxKeys keys of one step; only tests have reasons for another number.
+   * @param now clock in ms that does not step, by which keys wait; tests own theirs.
+   */
+  constructor(
+    client: pg.ClientBase,
+    log: Logger,
+    maxKeys = MAX_KEYS,
+    now = () => performance.now(),
+  ) {
     this.#client = client
     this.#log = log
     this.#maxKeys = maxKeys
+    this.#now = now
   }
 
   /** How long nothing needs to be done, unless the bell rings; `Infinity` where nothing is pending. */
@@ -95,30 +107,31 @@ export class Settler {
       this.#rotatedAt = performance.now()
       await rotateSettleList(this.#client)
     }
-    const pending = await readPending(this.#client, this.#maxKeys)
-    const isDue = pending.dueInMs !== null && pending.dueInMs <= 0
-    if (!isDue && (pending.dueInMs !== null || pending.markAgeMs < MARK_PERIOD_MS)) {
-      this.#pause(pending.dueInMs ?? Infinity)
+    const delayMs = Math.max(...this.#datasets.map((dataset) => dataset.delayMs))
+    const highest = await readHighestNumber(this.#client)
+    this.#waited.look(highest, delayMs, this.#now())
+    const { lastNumber } = await readPending(this.#client, this.#maxKeys, this.#waited.dueNumber)
+    if (lastNumber === null) {
+      this.#pause(this.#waited.waitMs(highest, delayMs, this.#now()))
       return false
     }
-    const { dueBefore } = pending
-    const writers = await closeKeys(this.#client, this.#datasets, dueBefore)
-    return this.#export({ dueBefore, writers })
+    const writers = await closeKeys(this.#client, this.#datasets, lastNumber)
+    return this.#export({ lastNumber, writers })
   }
 
-  async #export({ dueBefore, writers }: Closing): Promise<boolean> {
+  async #export({ lastNumber, writers }: Closing): Promise<boolean> {
     const datasets = this.#datasets ?? []
     const left =
       writers.size === 0
         ? writers
         : writers.intersection(await childWriters(this.#client, datasets))
     if (left.size > 0) {
-      this.#closing = { dueBefore, writers: left }
+      this.#closing = { lastNumber, writers: left }
       this.#pause(WRITER_POLL_MS)
       return false
     }
     this.#closing = undefined
-    const exported = await exportKeys(this.#client, datasets, dueBefore)
+    const exported = await exportKeys(this.#client, datasets, lastNumber)
     // More may be due; where another relay holds the marks, a little later.
     this.#pause(exported === undefined ? WRITER_POLL_MS : 0)
     return (exported ?? 0) > 0

@@ -23,7 +23,7 @@ left join (
   select p.dataset, count(*)::int as rows,
          extract(epoch from pg_catalog.clock_timestamp() - min(p.due_at))::float8 as overdue_s
   from hq_export.settle p
-  left join (select m.due_before, m.seen from hq_export.settled m order by m.id desc limit 1) m on true
+  left join (select m.number, m.seen from hq_export.settled m order by m.id desc limit 1) m on true
   where ${IS_SETTLED} is not true
   group by p.dataset
 ) s on s.dataset = d.number
