@@ -8,6 +8,7 @@ import { type GeneratedSql, generate, neededSql } from './generate.ts'
 import { inspectSources } from './inspect-sources.ts'
 import { install } from './install.ts'
 import { isInstalled, readInstalled } from './installed.ts'
+import { readDifferences } from './known-source.ts'
 import { loadBinding } from './load-binding.ts'
 import { type Patience, patiently } from './patience.ts'
 import { refuseVirtualColumns } from './refuse-virtual-columns.ts'
@@ -38,7 +39,8 @@ async function bindOn(
   if (problems.length > 0) throw new BindingError(binding.name, problems)
   const sql = generate(binding, sources)
   const complete = completeHistories(binding, await readBoundBefore(client))
-  if (isInstalled(neededSql(sql, complete), await readInstalled(client)))
+  const isUntouched = (await readDifferences(client)).length === 0
+  if (isUntouched && isInstalled(neededSql(sql, complete), await readInstalled(client)))
     return summary(binding, sql, false)
   const refused = await checkExpressions(client, binding)
   if (refused.length > 0) throw new BindingError(binding.name, refused)

@@ -12,6 +12,7 @@ import { onEmpty, onReplace } from './replaced-versions.ts'
 import { assignSequences } from './sequence-sql.ts'
 import { noteKeys, onPendingDelete } from './settle-capture.ts'
 import { isPartitioned, type SourceTable } from './source-table.ts'
+import { noteDeleted } from './switched-off.ts'
 import { using, withBases } from './version-bases.ts'
 
 const { escapeIdentifier } = pg
@@ -63,6 +64,7 @@ function onDelete(bound: BoundDataset): GeneratedFunction {
     bound,
     event: 'delete',
     rows: { kind: 'transition', table: 'o' },
+    whileOff: `${noteDeleted(bound, 'o r')};\n`,
     capture: `${REMEMBER_NESTED}${remember('deleted')}${captureDeleted(bound, 'o r')}\n${RING}
 ${captureReinserted(bound)}`,
   })
@@ -74,6 +76,7 @@ function onLeave(bound: BoundDataset): GeneratedFunction {
     bound,
     event: 'leave',
     rows: { kind: 'record', record: 'old' },
+    whileOff: `${leaveGuard(bound)}${noteDeleted(bound, '(select old.*) r')};\n`,
     capture: `${leaveGuard(bound)}${REMEMBER_NESTED}${captureDeleted(bound, '(select old.*) r')}\n${RING}`,
   })
 }
@@ -103,6 +106,7 @@ function onTruncate(bound: BoundDataset): GeneratedFunction {
     bound,
     event: 'truncate',
     rows: { kind: 'table' },
+    whileOff: `execute ${quoted(noteDeleted(bound, rows))};\n`,
     capture: `  if current_setting('transaction_isolation') not in ('read committed', 'read uncommitted') then
     insert into hq_export.capture_gap (dataset, operation) values (${number}, 'truncate');
   end if;

@@ -4,6 +4,7 @@ import type { BoundDataset } from './binding-schema.ts'
 import { BODY_QUOTE } from './binding-values.ts'
 import { readsOtherRows } from './joins.ts'
 import { insertRaw, type RawRows, rawNumber, VERSION } from './raw-rows.ts'
+import { IS_SWITCHED_OFF } from './switched-off.ts'
 import { BASES } from './version-bases.ts'
 
 /** What fires a generated function. */
@@ -56,21 +57,22 @@ function returnSql(event: CaptureEvent): string {
 
 /**
  * The emergency switch, and its audited gap: one per firing, none for a statement that touched no row. Versions go on rising
- * while it is on, so that a backfill closes the gap of every row that exists; deletes are left to reconciliation.
+ * while it is on, so that a backfill closes the gap: of every row that exists, and of every key that is gone.
+ * @param whileOff what is done nevertheless; if it fails, the rows are kept raw like those of any failed capture.
  */
-function disabledGuard(number: number, event: CaptureEvent, rows: RawRows): string {
+function disabledGuard(number: number, event: CaptureEvent, rows: RawRows, whileOff = ''): string {
   if (event === 'bump') return ''
   // The statement trigger of the same change leaves the gap, or that of the insert did.
   if (['leave', 'late', 'gone', 'replaced', 'emptied'].includes(event))
     return `
-  if current_setting('hq_export.disabled', true) = 'on' then
-    ${returnSql(event)}
+  if ${IS_SWITCHED_OFF} then
+    ${whileOff}${returnSql(event)}
   end if;`
   const condition = rows.kind === 'transition' ? ` where exists (select from ${rows.table})` : ''
   return `
-  if current_setting('hq_export.disabled', true) = 'on' then
+  if ${IS_SWITCHED_OFF} then
     insert into hq_export.capture_gap (dataset, operation) select ${number}, '${event}'${condition};
-    return null;
+    ${whileOff}return null;
   end if;`
 }
 
@@ -89,6 +91,8 @@ export function captureFunction(options: {
   readonly event: CaptureEvent
   readonly rows: RawRows
   readonly capture: string
+  /** plpgsql statements for when the emergency switch is on. */
+  readonly whileOff?: string
   /** Planner settings beside the ones that every capture has. */
   readonly settings?: readonly string[]
 }): GeneratedFunction {
@@ -117,7 +121,7 @@ export function captureFunction(options: {
 as ${BODY_QUOTE}
 declare
   ${variables.map((variable) => `${variable};`).join('\n  ')}
-begin${disabledGuard(number, event, rows)}
+begin${disabledGuard(number, event, rows, options.whileOff)}
 ${capture}
   ${returnSql(event)}
 exception when others then

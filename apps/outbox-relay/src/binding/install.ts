@@ -9,6 +9,7 @@ import { type GeneratedSql, neededSql } from './generate.ts'
 import { grantsFor } from './grants.ts'
 import { raiseAboveHistory } from './history-sql.ts'
 import { obsoleteFunctions, obsoleteTriggers, readInstalled } from './installed.ts'
+import { noticeDifferences, recordSource } from './known-source.ts'
 import { lockRelations } from './lock-relations.ts'
 import type { AttemptLocking } from './patience.ts'
 import type { SourceTable } from './source-table.ts'
@@ -168,6 +169,8 @@ export async function install(client: pg.ClientBase, installation: Installation)
       firstWaitMs: installation.lockWaitMs,
       ...(installation.lockFirst === undefined ? {} : { first: installation.lockFirst }),
     })
+    // What may have been missed until now is a gap that no earlier backfill closes.
+    await noticeDifferences(client)
     await beginHistories(client, binding, before, complete)
     const sql = neededSql(installation.sql, complete)
     for (const trigger of sql.triggers) await client.query(trigger.sql)
@@ -184,6 +187,7 @@ export async function install(client: pg.ClientBase, installation: Installation)
       settling.map(({ dataset }) => dataset),
     )
     await recordBinding(client, installation, before, complete)
+    await recordSource(client)
     await client.query('commit')
   } catch (error) {
     await client.query('rollback')

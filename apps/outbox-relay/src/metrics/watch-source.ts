@@ -1,5 +1,6 @@
 import { Watcher } from '@hq-export/telemetry/watcher.ts'
 import type pg from 'pg'
+import { noticeDifferences } from '../binding/known-source.ts'
 import { connect } from '../connect.ts'
 import type { Logger } from '../log.ts'
 import { type RelayStatus, readStatus } from '../status.ts'
@@ -40,6 +41,7 @@ export class SourceWatcher extends Watcher<pg.Client, SourceReading> {
           { statement_timeout: STATEMENT_TIMEOUT },
         ),
       async read(client) {
+        await noticeDifferences(client)
         const status = await readStatus(client)
         const { rows } = await client.query<{ age_s: number | null }>(AGE, [echoed() ?? null])
         return { status, heartbeatAgeS: rows[0]?.age_s ?? undefined, readAt: performance.now() }
