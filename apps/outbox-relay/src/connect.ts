@@ -1,4 +1,5 @@
 import pg from 'pg'
+import { VALUE_SETTINGS } from './binding/value-settings.ts'
 
 /** Role of every session that delivers; it may read the outbox and write our bookkeeping, nothing else. */
 const RELAY_ROLE = 'hq_export_relay'
@@ -8,14 +9,14 @@ const RELAY_ROLE = 'hq_export_relay'
  * READ COMMITTED: under REPEATABLE READ the rotation would prove emptiness in an old snapshot and truncate rows
  * that it cannot see. Index scans only: the outbox has no statistics, and sorting a window of millions to
  * read one page of it costs seconds. Time-outs: the leading session is idle by nature, and a page may take longer than what
- * is right for the application. Keepalives: a relay whose machine vanished must not hold the lead for hours.
+ * is right for the application. Values as text: as captures write them. Keepalives: a relay whose machine vanished must not hold the lead for hours.
  */
 const SESSION_SETTINGS: Readonly<Record<string, string>> = {
   role: RELAY_ROLE,
   default_transaction_isolation: 'read\\ committed',
   default_transaction_read_only: 'off',
   timezone: 'UTC',
-  datestyle: 'ISO',
+  ...VALUE_SETTINGS,
   enable_seqscan: 'off',
   enable_bitmapscan: 'off',
   enable_sort: 'off',

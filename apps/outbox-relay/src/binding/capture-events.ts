@@ -13,6 +13,7 @@ import { assignSequences } from './sequence-sql.ts'
 import { noteKeys, onPendingDelete } from './settle-capture.ts'
 import { isPartitioned, type SourceTable } from './source-table.ts'
 import { noteDeleted } from './switched-off.ts'
+import { rareValueSettings } from './value-settings.ts'
 import { using, withBases } from './version-bases.ts'
 
 const { escapeIdentifier } = pg
@@ -147,8 +148,20 @@ export function hasJustEnded(bound: BoundDataset): string {
   return `${terminalSql(bound, 'new')} and (${terminalSql(bound, 'old')}) is not true`
 }
 
-/** The trigger functions of one dataset. Rows of append datasets are exported when they appear (or end), and never again. */
+/** The trigger functions of one dataset. */
 export function captureFunctions(bound: BoundDataset, source: SourceTable): GeneratedFunction[] {
+  const settings = rareValueSettings(bound, source)
+  return eventFunctions(bound, source).map((generated) => ({
+    ...generated,
+    sql: [
+      generated.sql,
+      ...settings.map((setting) => `alter function ${generated.name}() set ${setting}`),
+    ].join(';\n'),
+  }))
+}
+
+/** Rows of append datasets are exported when they appear (or end), and never again. */
+function eventFunctions(bound: BoundDataset, source: SourceTable): GeneratedFunction[] {
   const { semantics }: Dataset = datasetByName(bound.dataset)
   const isMovable = isPartitioned(source)
   if (semantics === 'append') {
