@@ -8,7 +8,13 @@ import { runApp } from '../support/app-process.ts'
 import { expectEqualSides } from '../support/equal-sides.ts'
 import { startInProcessRelay } from '../support/in-process-relay.ts'
 import { Pipeline } from '../support/pipeline.ts'
-import { insertCompany, insertOrg, insertPerson } from '../support/reference-rows.ts'
+import {
+  insertCompany,
+  insertEvent,
+  insertOrg,
+  insertPerson,
+  insertRun,
+} from '../support/reference-rows.ts'
 import { waitFor } from '../support/wait-for.ts'
 
 let pipeline: Pipeline
@@ -110,4 +116,37 @@ test('I1: a gap that bind finds is recorded before it is mended', async () => {
   expect(await openGaps()).toEqual(['4 trigger gone'])
   await noticeDifferences(dx)
   expect(await openGaps()).toEqual(['4 trigger gone'])
+})
+
+test('I1: sequences that a logical upgrade left unset cost nothing: captures go on, and the relay sets them above the tables', async () => {
+  const { dx, hq } = pipeline
+  await deliver()
+  await dx.query(
+    `insert into hq_export.dead_letter (captured_at, xid, dataset, reason, fingerprint) values (now(), '700', 'x', 'y', '\\x00')`,
+  )
+  const { rows: before } = await dx.query<{ id: string }>('select max(id) as id from hq_export.ack')
+  const entity = await insertCompany(dx, orgId)
+  await dx.query(
+    `do $$ declare s regclass; begin
+       for s in select oid::regclass from pg_class where relkind = 'S' and relnamespace = 'hq_export'::regnamespace
+       loop perform setval(s, seqstart, false) from pg_sequence where seqrelid = s; end loop;
+     end $$`,
+  )
+  await insertPerson(dx, orgId)
+  await dx.query('delete from entities.company_entities where entity_id = $1', [entity])
+  const run = await insertRun(dx, orgId)
+  await insertEvent(dx, orgId, run)
+  const { rows: failed } = await dx.query(
+    'select sqlstate from hq_export.outbox_0 where sqlstate is not null',
+  )
+  expect(failed).toEqual([])
+  await deliver()
+  await expectEqualSides(dx, hq)
+  const { rows: after } = await dx.query(
+    `select (select max(id) from hq_export.ack) > $1::bigint as acked,
+       pg_sequence_last_value('hq_export.dead_letter_id_seq') >= (select max(id) from hq_export.dead_letter) as letters,
+       pg_sequence_last_value('hq_export.outbox_seq') >= (select max(seq) from hq_export.outbox_0) as outbox`,
+    [before[0]?.id],
+  )
+  expect(after).toEqual([{ acked: true, letters: true, outbox: true }])
 })

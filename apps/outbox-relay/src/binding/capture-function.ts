@@ -43,7 +43,7 @@ export function insertIntoCurrent(insert: (table: string) => string): string {
   const branches = OUTBOX_TABLES.map(
     (number) => `when ${number} then\n${insert(`hq_export.outbox_${number}`)};`,
   )
-  return `case pg_sequence_last_value('hq_export.current_outbox')
+  return `case coalesce(pg_sequence_last_value('hq_export.current_outbox'), 0)
 ${branches.join('\n')}
 end case;`
 }

@@ -1,0 +1,62 @@
+import type pg from 'pg'
+
+const OUTBOX_TABLES = [0, 1, 2]
+
+/** SQL that is true where the row at one end of a table's index is above the sequence. Old and new rows stand at different ends. */
+const isAbove = (table: number, order: 'asc' | 'desc'): string =>
+  `(select o.seq from hq_export.outbox_${table} o order by o.xid ${order}, o.seq ${order} limit 1) > m.last`
+
+/** `migrate` calls it, and so does what is below, last. */
+const IS_UNSET = `pg_catalog.pg_sequence_last_value('hq_export.current_outbox') is null`
+
+const ends = OUTBOX_TABLES.flatMap((table) => [isAbove(table, 'asc'), isAbove(table, 'desc')])
+const highestSeq = OUTBOX_TABLES.map(
+  (table) => `(select pg_catalog.max(o.seq) from hq_export.outbox_${table} o)`,
+)
+
+const lastOf = (sequence: string): string =>
+  `coalesce(pg_catalog.pg_sequence_last_value('hq_export.${sequence}'), 0)`
+
+/** What a sequence must not be below, for those that count what a table holds. */
+const FLOORS: Readonly<Record<string, string>> = {
+  // Looked for in the whole outbox only where its ends give reason to, or no relay has mended since the sequences were left unset.
+  outbox_seq: `case when ${IS_UNSET} or ${ends.join(' or ')} then greatest(${highestSeq.join(', ')}) end`,
+  ack_seq: '(select a.id from hq_export.ack a order by a.id desc limit 1)',
+  dead_letter_id_seq: '(select d.id from hq_export.dead_letter d order by d.id desc limit 1)',
+  backfill_id_seq: '(select b.id from hq_export.backfill b order by b.id desc limit 1)',
+  settled_id_seq: '(select s.id from hq_export.settled s order by s.id desc limit 1)',
+  // Children of what is settled are late, whichever server settled it.
+  settle_horizon: `(select (extract(epoch from s.due_before) * 1000000)::bigint
+    from hq_export.settled s order by s.id desc limit 1)`,
+  apart_sequence: `(select pg_catalog.max(q.sequence) from hq_export.assigned_sequence q where q.sequence >= 1000000000)`,
+}
+
+const RAISES = Object.entries(FLOORS).map(
+  ([sequence, floor]) => `
+select '${sequence}' as name, pg_catalog.setval('hq_export.${sequence}', f.floor)
+from (select ${lastOf(sequence)} as last) m cross join lateral (select ${floor} as floor) f
+where f.floor > m.last`,
+)
+
+/** Sequences that say where something stands: never called, they stand at 0. */
+const POSITIONS = ['current_outbox', 'current_settle', 'settle_horizon', 'doorbell'].map(
+  (sequence) => `
+select '${sequence}' as name, pg_catalog.setval('hq_export.${sequence}', 0)
+where pg_catalog.pg_sequence_last_value('hq_export.${sequence}') is null`,
+)
+
+/**
+ * Sets our sequences above what the tables hold: a logical upgrade, or a restore of data alone, leaves them where they began, and then the
+ * newest ack is not the one with the newest id, and ids collide. `setval` is not transactional: whoever captures at that moment goes on above.
+ * Only the relay that leads may call it, before it reads an ack.
+ * @returns names of the sequences that were set.
+ */
+export async function mendSequences(client: pg.ClientBase): Promise<string[]> {
+  const mended: string[] = []
+  // One after the other: what the second of one sequence sees, the first has set.
+  for (const statement of [...RAISES, ...POSITIONS]) {
+    const { rows } = await client.query<{ name: string }>(statement)
+    mended.push(...rows.map(({ name }) => name))
+  }
+  return mended
+}
