@@ -20,7 +20,7 @@ import { NO_METRICS, type RelayMetrics } from './metrics/relay-metrics.ts'
 import { dxMigrations } from './migrations.ts'
 import { establishEpoch } from './outbox/epoch.ts'
 import { HEARTBEAT_PERIOD_MS, Heartbeat } from './outbox/heartbeat.ts'
-import { mendSequences } from './outbox/mend-sequences.ts'
+import { placeSequences, raiseSequences } from './outbox/mend-sequences.ts'
 import { type PushTiming, pushChanges } from './push-changes.ts'
 import { SideSession } from './side-session.ts'
 import { Waker } from './wake.ts'
@@ -191,10 +191,11 @@ export class Relay {
       if (!(await this.#waitForLead(leader, stopping))) return
       stopPings = keepLead(leader, onLost)
       client = await connect(databaseUrl, 'push', onLost, LED_SESSION)
-      const mended = await mendSequences(client)
-      if (mended.length > 0)
-        this.#log.warn({ sequences: mended }, 'sequences were behind their tables; set above them')
-      const { epoch, isNew } = await establishEpoch(client)
+      const { raised, isNumberedTwice } = await raiseSequences(client)
+      if (raised.length > 0)
+        this.#log.warn({ sequences: raised }, 'sequences were behind their tables; set above them')
+      const { epoch, isNew } = await establishEpoch(client, isNumberedTwice)
+      await placeSequences(client)
       if (isNew) this.#log.info({ epoch }, 'new life of the source server; sending what it retains')
       await waker.start()
 

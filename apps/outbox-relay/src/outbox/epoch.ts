@@ -61,8 +61,12 @@ async function hasForeignRows(client: pg.ClientBase): Promise<boolean> {
 /**
  * Names this life of the server, and starts a new one where recovery, promotion or a restore has happened since
  * the last ack: one transaction, before any tick or rotation.
+ * @param isNumberedTwice the outbox may hold two rows of one `seq`: they are numbered anew, and everything retained is sent again.
  */
-export async function establishEpoch(client: pg.ClientBase): Promise<EstablishedEpoch> {
+export async function establishEpoch(
+  client: pg.ClientBase,
+  isNumberedTwice = false,
+): Promise<EstablishedEpoch> {
   await client.query('begin')
   try {
     await client.query('select pg_catalog.pg_advisory_xact_lock($1)', [EPOCH_LOCK])
@@ -78,9 +82,10 @@ export async function establishEpoch(client: pg.ClientBase): Promise<Established
       incarnation = begun.rows[0]?.incarnation ?? null
     }
     const epoch = `${found.system_identifier}.${incarnation}`
-    const isNew = epoch !== last
+    const isNew = isNumberedTwice || epoch !== last
     if (isNew) {
       const restoredElsewhere =
+        isNumberedTwice ||
         (last !== undefined && !last.startsWith(`${found.system_identifier}.`)) ||
         (await hasForeignRows(client))
       if (restoredElsewhere) await client.query(REWRITE_RETAINED)

@@ -6,7 +6,7 @@ const OUTBOX_TABLES = [0, 1, 2]
 const isAbove = (table: number, order: 'asc' | 'desc'): string =>
   `(select o.seq from hq_export.outbox_${table} o order by o.xid ${order}, o.seq ${order} limit 1) > m.last`
 
-/** `migrate` calls it, and so does what is below, last. */
+/** `migrate` has called it, and so has {@link placeSequences}, last. */
 const IS_UNSET = `pg_catalog.pg_sequence_last_value('hq_export.current_outbox') is null`
 
 const ends = OUTBOX_TABLES.flatMap((table) => [isAbove(table, 'asc'), isAbove(table, 'desc')])
@@ -39,24 +39,37 @@ where f.floor > m.last`,
 )
 
 /** Sequences that say where something stands: never called, they stand at 0. */
-const POSITIONS = ['current_outbox', 'current_settle', 'settle_horizon', 'doorbell'].map(
+const POSITIONS = ['current_settle', 'settle_horizon', 'doorbell', 'current_outbox'].map(
   (sequence) => `
 select '${sequence}' as name, pg_catalog.setval('hq_export.${sequence}', 0)
 where pg_catalog.pg_sequence_last_value('hq_export.${sequence}') is null`,
 )
 
+async function setAll(client: pg.ClientBase, statements: readonly string[]): Promise<string[]> {
+  const names: string[] = []
+  // One after the other: what the second of one sequence sees, the first has set.
+  for (const statement of statements) {
+    const { rows } = await client.query<{ name: string }>(statement)
+    names.push(...rows.map(({ name }) => name))
+  }
+  return names
+}
+
 /**
  * Sets our sequences above what the tables hold: a logical upgrade, or a restore of data alone, leaves them where they began, and then the
- * newest ack is not the one with the newest id, and ids collide. `setval` is not transactional: whoever captures at that moment goes on above.
- * Only the relay that leads may call it, before it reads an ack.
- * @returns names of the sequences that were set.
+ * newest ack is not the one with the newest id, ids collide, and two rows of the outbox have one `seq`. `setval` is not transactional: whoever
+ * captures at that moment goes on above. Only the relay that leads may call it, before it reads an ack.
+ * @returns names of the sequences that were set, and whether the outbox may hold a `seq` twice.
  */
-export async function mendSequences(client: pg.ClientBase): Promise<string[]> {
-  const mended: string[] = []
-  // One after the other: what the second of one sequence sees, the first has set.
-  for (const statement of [...RAISES, ...POSITIONS]) {
-    const { rows } = await client.query<{ name: string }>(statement)
-    mended.push(...rows.map(({ name }) => name))
-  }
-  return mended
+export async function raiseSequences(
+  client: pg.ClientBase,
+): Promise<{ readonly raised: readonly string[]; readonly isNumberedTwice: boolean }> {
+  const { rows } = await client.query<{ unset: boolean }>(`select ${IS_UNSET} as unset`)
+  const raised = await setAll(client, RAISES)
+  return { raised, isNumberedTwice: raised.includes('outbox_seq') || rows[0]?.unset === true }
+}
+
+/** Sets the sequences that say where something stands, where they were left unset; after the outbox was numbered anew, which they tell. */
+export async function placeSequences(client: pg.ClientBase): Promise<void> {
+  await setAll(client, POSITIONS)
 }
