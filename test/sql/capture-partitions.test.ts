@@ -3,6 +3,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { bind } from '@hq-export/outbox-relay/binding/bind.ts'
+import { noticeDifferences } from '@hq-export/outbox-relay/binding/known-source.ts'
 import type pg from 'pg'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { createDxDatabase, type TestDatabase } from '../support/databases.ts'
@@ -151,4 +152,26 @@ test('binding again covers a partition that was attached since', async () => {
 
 test('what the new binding does not name is no longer captured', async () => {
   expect(await capturing(writer, () => insertCompany(writer, orgId))).toEqual([])
+})
+
+test('I1: a partition that is detached and dropped, and one that is new, are noticed until bind', async () => {
+  const open = async () => {
+    await noticeDifferences(writer)
+    const { rows } = await writer.query<{ operation: string }>(
+      'select operation from hq_export.capture_gap where closed_at is null order by 1',
+    )
+    await writer.query('delete from hq_export.capture_gap')
+    return rows.map(({ operation }) => operation)
+  }
+  expect(await open()).toEqual([])
+  await writer.query('alter table entities.parted detach partition entities.parted_0')
+  await writer.query('drop table entities.parted_0')
+  expect(await open()).toContain('partition gone')
+  await bind(database.url, bindingFile)
+  await writer.query('delete from hq_export.capture_gap')
+  expect(await open()).toEqual([])
+  await writer.query(
+    'create table entities.parted_2 partition of entities.parted for values with (modulus 2, remainder 0)',
+  )
+  expect(await open()).toContain('partition added')
 })
