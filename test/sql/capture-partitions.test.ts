@@ -154,7 +154,7 @@ test('what the new binding does not name is no longer captured', async () => {
   expect(await capturing(writer, () => insertCompany(writer, orgId))).toEqual([])
 })
 
-test('I1: a partition that is detached and dropped, and one that is new, are noticed until bind', async () => {
+test('I1: a partition that is detached, and one that is attached, are noticed until bind', async () => {
   const open = async () => {
     await noticeDifferences(writer)
     const { rows } = await writer.query<{ operation: string }>(
@@ -163,15 +163,22 @@ test('I1: a partition that is detached and dropped, and one that is new, are not
     await writer.query('delete from hq_export.capture_gap')
     return rows.map(({ operation }) => operation)
   }
+  await bind(database.url, bindingFile)
+  await writer.query('delete from hq_export.capture_gap')
   expect(await open()).toEqual([])
-  await writer.query('alter table entities.parted detach partition entities.parted_0')
-  await writer.query('drop table entities.parted_0')
+  const { rows } = await writer.query<{ name: string; bound: string; root: string }>(
+    `select c.oid::regclass::text as name, pg_get_expr(c.relpartbound, c.oid) as bound, i.inhparent::regclass::text as root
+     from pg_inherits i join pg_class c on c.oid = i.inhrelid
+     where i.inhparent in (select to_regclass(source_table) from hq_export.binding where number = 3) limit 1`,
+  )
+  const [partition] = rows
+  await writer.query(`alter table ${partition?.root} detach partition ${partition?.name}`)
   expect(await open()).toContain('partition gone')
   await bind(database.url, bindingFile)
   await writer.query('delete from hq_export.capture_gap')
   expect(await open()).toEqual([])
   await writer.query(
-    'create table entities.parted_2 partition of entities.parted for values with (modulus 2, remainder 0)',
+    `alter table ${partition?.root} attach partition ${partition?.name} ${partition?.bound}`,
   )
   expect(await open()).toContain('partition added')
 })
