@@ -103,7 +103,7 @@ const DUMPED = [
 /** Copies data and sequences as `pg_dump | psql` would, with triggers off as `--disable-triggers` has them. */
 async function dumpAndRestore(source: pg.Client, target: pg.Client): Promise<void> {
   await source.query('begin isolation level repeatable read')
-  await target.query("set session_replication_role = 'replica'")
+  for (const table of DUMPED) await target.query(`alter table ${table} disable trigger all`)
   for (const table of DUMPED) {
     const columns = await source.query<{ name: string }>(
       `select quote_ident(attname) as name from pg_attribute
@@ -123,7 +123,7 @@ async function dumpAndRestore(source: pg.Client, target: pg.Client): Promise<voi
     await target.query(`select setval('hq_export.${sequence}', $1)`, [rows[0]?.value])
   }
   await source.query('commit')
-  await target.query("set session_replication_role = 'origin'")
+  for (const table of DUMPED) await target.query(`alter table ${table} enable trigger all`)
 }
 
 /** Uses up transaction ids, so that those of a dump lie in the future of the server that restores it. */

@@ -3,6 +3,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { bind } from '@hq-export/outbox-relay/binding/bind.ts'
+import { noticeDifferences } from '@hq-export/outbox-relay/binding/known-source.ts'
 import type pg from 'pg'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { createDxDatabase, type TestDatabase } from '../support/databases.ts'
@@ -151,4 +152,33 @@ test('binding again covers a partition that was attached since', async () => {
 
 test('what the new binding does not name is no longer captured', async () => {
   expect(await capturing(writer, () => insertCompany(writer, orgId))).toEqual([])
+})
+
+test('I1: a partition that is detached, and one that is attached, are noticed until bind', async () => {
+  const open = async () => {
+    await noticeDifferences(writer)
+    const { rows } = await writer.query<{ operation: string }>(
+      'select operation from hq_export.capture_gap where closed_at is null order by 1',
+    )
+    await writer.query('delete from hq_export.capture_gap')
+    return rows.map(({ operation }) => operation)
+  }
+  await bind(database.url, bindingFile)
+  await writer.query('delete from hq_export.capture_gap')
+  expect(await open()).toEqual([])
+  const { rows } = await writer.query<{ name: string; bound: string; root: string }>(
+    `select c.oid::regclass::text as name, pg_get_expr(c.relpartbound, c.oid) as bound, i.inhparent::regclass::text as root
+     from pg_inherits i join pg_class c on c.oid = i.inhrelid
+     where i.inhparent in (select to_regclass(source_table) from hq_export.binding where number = 3) limit 1`,
+  )
+  const [partition] = rows
+  await writer.query(`alter table ${partition?.root} detach partition ${partition?.name}`)
+  expect(await open()).toContain('partition gone')
+  await bind(database.url, bindingFile)
+  await writer.query('delete from hq_export.capture_gap')
+  expect(await open()).toEqual([])
+  await writer.query(
+    `alter table ${partition?.root} attach partition ${partition?.name} ${partition?.bound}`,
+  )
+  expect(await open()).toContain('partition added')
 })

@@ -112,7 +112,13 @@ test('the migration to numbers keeps what waits in the settle list, and nothing 
   for (const name of await dxMigrations.list())
     if (name < '0016')
       await copyFile(join(dxMigrations.folder, `${name}.sql`), join(folder, `${name}.sql`))
-  const before = { name: 'old', folder, schema: 'hq_export', command: '' }
+  const before = {
+    name: 'old',
+    folder,
+    schemas: [{ name: 'hq_export' }] as const,
+    roles: [],
+    command: '',
+  }
   await new Migrations(before).apply(old.url)
   const client = await old.connect()
   const role = `owner_${randomUUID().replaceAll('-', '')}`

@@ -5,6 +5,7 @@ import {
   type SessionSettings,
 } from '@hq-export/program/session.ts'
 import type pg from 'pg'
+import { VALUE_SETTINGS } from './binding/value-settings.ts'
 import { whyNotConnected } from './why-not-connected.ts'
 
 /** Role of every session that delivers; it may read the outbox and write our bookkeeping, nothing else. */
@@ -15,12 +16,13 @@ const RELAY_ROLE = 'hq_export_relay'
  * READ COMMITTED: under REPEATABLE READ the rotation would prove emptiness in an old snapshot and truncate rows
  * that it cannot see. Index scans only: the outbox has no statistics, and sorting a window of millions to
  * read one page of it costs seconds. Time-outs: the leading session is idle by nature, and a page may take longer than what
- * is right for the application. Keepalives: a relay whose machine vanished must not hold the lead for hours.
+ * is right for the application. Values as text: as captures write them. Keepalives: a relay whose machine vanished must not hold the lead for hours.
  */
 const SESSION_SETTINGS: SessionSettings = {
   ...COMMON_SETTINGS,
   role: RELAY_ROLE,
   default_transaction_read_only: 'off',
+  ...VALUE_SETTINGS,
   enable_seqscan: 'off',
   enable_bitmapscan: 'off',
   enable_sort: 'off',

@@ -35,6 +35,7 @@ import { NO_METRICS, type RelayMetrics } from './metrics/relay-metrics.ts'
 import { dxMigrations } from './migrations.ts'
 import { establishEpoch } from './outbox/epoch.ts'
 import { HEARTBEAT_PERIOD_MS, Heartbeat } from './outbox/heartbeat.ts'
+import { placeSequences, raiseSequences } from './outbox/mend-sequences.ts'
 import { type PushTiming, pushChanges } from './push-changes.ts'
 import { SideSession } from './side-session.ts'
 import { Waker } from './wake.ts'
@@ -214,7 +215,11 @@ export class Relay {
       if (lead === undefined) return
       stopPings = keepLead(leader, lead.key, onLost)
       client = await connect(databaseUrl, 'push', onLost, LED_SESSION)
-      const { epoch, isNew } = await establishEpoch(client)
+      const { raised, isNumberedTwice } = await raiseSequences(client)
+      if (raised.length > 0)
+        this.#log.warn({ sequences: raised }, 'sequences were behind their tables; set above them')
+      const { epoch, isNew } = await establishEpoch(client, isNumberedTwice)
+      await placeSequences(client)
       if (isNew) this.#log.info({ epoch }, 'new life of the source server; sending what it retains')
       await waker.start()
 

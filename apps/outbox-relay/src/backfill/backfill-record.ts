@@ -51,12 +51,21 @@ returning b.state`
 
 // With it ends the time in which a replaced version has to be kept: every version that was current when its dataset was bound has been read
 // from the view, unless somebody had replaced it, and then that one exported it. Whatever was bound anew since the request is left alone.
+// Gaps that the request saw are closed: what they left out was committed before it, and has been read.
 const FINISH = /* sql */ `
 with finished as (
   update hq_export.backfill b
   set state = $2, reason = $3, finished_at = pg_catalog.clock_timestamp(), updated_at = pg_catalog.clock_timestamp()
   where b.id = $1::bigint and b.state = 'running'
-  returning b.state, b.requested_at, b.since, b.until, b.org_id, b.progress
+  returning b.state, b.requested_at, b.since, b.until, b.org_id, b.progress, b.requested_in
+), closed as (
+  update hq_export.capture_gap g
+  set closed_at = pg_catalog.clock_timestamp()
+  from finished f
+  cross join lateral pg_catalog.jsonb_to_recordset(f.progress -> 'passes') p (dataset text, kind text)
+  join hq_export.binding d on d.dataset = p.dataset
+  where f.state = 'completed' and f.since is null and f.until is null and f.org_id is null and p.kind = 'rows'
+    and g.dataset = d.number and g.closed_at is null and pg_catalog.pg_visible_in_snapshot(g.xid, f.requested_in)
 )
 update hq_export.binding d
 set history_complete_at = pg_catalog.clock_timestamp()

@@ -1,3 +1,4 @@
+import { datasetByName } from '@hq-export/contract'
 import pg from 'pg'
 import type { Binding, BoundDataset } from './binding-schema.ts'
 import { type BoundBefore, readBoundBefore } from './bound-before.ts'

@@ -12,6 +12,7 @@ import { inspectFunctions } from './inspect-functions.ts'
 import { inspectSources } from './inspect-sources.ts'
 import { install } from './install.ts'
 import { isInstalled, readInstalled } from './installed.ts'
+import { readDifferences } from './known-source.ts'
 import { loadBinding } from './load-binding.ts'
 import { type Patience, patiently } from './patience.ts'
 import { refuseVirtualColumns } from './refuse-virtual-columns.ts'
@@ -55,6 +56,7 @@ async function bindOn(
   const sql = generate(binding, sources)
   const complete = completeHistories(binding, await readBoundBefore(client))
   const isCurrent =
+    (await readDifferences(client)).length === 0 &&
     isInstalled(neededSql(sql, complete), await readInstalled(client)) &&
     (await inspectFunctions(client, sql, sources)).faults.length === 0
   // What runs somebody else's code is installed anew, and refused where that does not help.

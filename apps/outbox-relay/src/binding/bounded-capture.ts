@@ -1,5 +1,4 @@
 import { datasetByName } from '@hq-export/contract'
-import pg from 'pg'
 import type { BoundDataset } from './binding-schema.ts'
 import { type CaptureKind, captureSelect, OUTBOX_COLUMNS, outboxSelect } from './capture-select.ts'
 import { delaySql, joinsSql } from './joins.ts'
@@ -162,7 +161,7 @@ export function boundedKeys(
 ): BoundedCapture {
   const { dataset, key, filters } = projectionOf(bound, 'null')
   const where = filters.length === 0 ? '' : ` where ${filters.join(' and ')}`
-  const due = `greatest(clock_timestamp(), r.${pg.escapeIdentifier(settle.createdAt)}) + ${delaySql(settle)}`
+  const due = `clock_timestamp() + ${delaySql(settle)}`
   const inserts = [0, 1].map(
     (number) => `when ${number} then
       insert into hq_export.settle_${number} (due_at, dataset, key, traceparent)

@@ -20,6 +20,8 @@ import { onEmpty, onReplace } from './replaced-versions.ts'
 import { assignSequences } from './sequence-sql.ts'
 import { noteKeys, onPendingDelete } from './settle-capture.ts'
 import { isPartitioned, type SourceTable } from './source-table.ts'
+import { noteDeleted } from './switched-off.ts'
+import { rareValueSettings } from './value-settings.ts'
 import { using, withBases } from './version-bases.ts'
 
 const { escapeIdentifier } = pg
@@ -78,6 +80,7 @@ function onDelete(bound: BoundDataset): GeneratedFunction {
     bound,
     event: 'delete',
     rows: { kind: 'transition', table: 'o' },
+    whileOff: `${noteDeleted(bound, 'o r')};\n`,
     capture: `${REMEMBER_NESTED}${remember('deleted')}${captureDeleted(bound, 'o r')}\n${RING}
 ${captureReinserted(bound)}`,
     bounded: boundedDeleted(bound),
@@ -90,6 +93,7 @@ function onLeave(bound: BoundDataset): GeneratedFunction {
     bound,
     event: 'leave',
     rows: { kind: 'record', record: 'old' },
+    whileOff: `${leaveGuard(bound)}${noteDeleted(bound, '(select old.*) r')};\n`,
     capture: `${leaveGuard(bound)}${REMEMBER_NESTED}${captureDeleted(bound, '(select old.*) r')}\n${RING}`,
   })
 }
@@ -119,6 +123,7 @@ function onTruncate(bound: BoundDataset): GeneratedFunction {
     bound,
     event: 'truncate',
     rows: { kind: 'table' },
+    whileOff: `execute ${quoted(noteDeleted(bound, rows))};\n`,
     capture: `  if current_setting('transaction_isolation') not in ('read committed', 'read uncommitted') then
     insert into hq_export.capture_gap (dataset, operation) values (${number}, 'truncate');
   end if;
@@ -160,8 +165,20 @@ export function hasJustEnded(bound: BoundDataset): string {
   return `${terminalSql(bound, 'new')} and (${terminalSql(bound, 'old')}) is not true`
 }
 
-/** The trigger functions of one dataset. Rows of append datasets are exported when they appear (or end), and never again. */
+/** The trigger functions of one dataset. */
 export function captureFunctions(bound: BoundDataset, source: SourceTable): GeneratedFunction[] {
+  const settings = rareValueSettings(bound, source)
+  return eventFunctions(bound, source).map((generated) => ({
+    ...generated,
+    sql: [
+      generated.sql,
+      ...settings.map((setting) => `alter function ${generated.name}() set ${setting}`),
+    ].join(';\n'),
+  }))
+}
+
+/** Rows of append datasets are exported when they appear (or end), and never again. */
+function eventFunctions(bound: BoundDataset, source: SourceTable): GeneratedFunction[] {
   const { semantics }: Dataset = datasetByName(bound.dataset)
   const isMovable = isPartitioned(source)
   if (semantics === 'append') {

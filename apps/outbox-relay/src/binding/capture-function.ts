@@ -5,6 +5,8 @@ import { BODY_QUOTE } from './binding-values.ts'
 import { type BoundedCapture, boundedPath, noteCapture } from './bounded-capture.ts'
 import { readsOtherRows } from './joins.ts'
 import { insertRaw, type RawRows, rawNumber, VERSION } from './raw-rows.ts'
+import { IS_SWITCHED_OFF } from './switched-off.ts'
+import { COMMON_VALUE_SETTINGS_SQL } from './value-settings.ts'
 import { BASES } from './version-bases.ts'
 
 /** What fires a generated function. */
@@ -42,7 +44,7 @@ export function insertIntoCurrent(insert: (table: string) => string): string {
   const branches = OUTBOX_TABLES.map(
     (number) => `when ${number} then\n${insert(`hq_export.outbox_${number}`)};`,
   )
-  return `case pg_sequence_last_value('hq_export.current_outbox')
+  return `case coalesce(pg_sequence_last_value('hq_export.current_outbox'), 0)
 ${branches.join('\n')}
 end case;`
 }
@@ -57,21 +59,22 @@ function returnSql(event: CaptureEvent): string {
 
 /**
  * The emergency switch, and its audited gap: one per firing, none for a statement that touched no row. Versions go on rising
- * while it is on, so that a backfill closes the gap of every row that exists; deletes are left to reconciliation.
+ * while it is on, so that a backfill closes the gap: of every row that exists, and of every key that is gone.
+ * @param whileOff what is done nevertheless; if it fails, the rows are kept raw like those of any failed capture.
  */
-function disabledGuard(number: number, event: CaptureEvent, rows: RawRows): string {
+function disabledGuard(number: number, event: CaptureEvent, rows: RawRows, whileOff = ''): string {
   if (event === 'bump') return ''
   // The statement trigger of the same change leaves the gap, or that of the insert did.
   if (['leave', 'late', 'gone', 'replaced', 'emptied'].includes(event))
     return `
-  if current_setting('hq_export.disabled', true) = 'on' then
-    ${returnSql(event)}
+  if ${IS_SWITCHED_OFF} then
+    ${whileOff}${returnSql(event)}
   end if;`
   const condition = rows.kind === 'transition' ? ` where exists (select from ${rows.table})` : ''
   return `
-  if current_setting('hq_export.disabled', true) = 'on' then
+  if ${IS_SWITCHED_OFF} then
     insert into hq_export.capture_gap (dataset, operation) select ${number}, '${event}'${condition};
-    return null;
+    ${whileOff}return null;
   end if;`
 }
 
@@ -93,6 +96,8 @@ export function captureFunction(options: {
   readonly capture: string
   /** The same without a transaction id of its own, for the later captures of a transaction. */
   readonly bounded?: BoundedCapture
+  /** plpgsql statements for when the emergency switch is on. */
+  readonly whileOff?: string
   /** Planner settings beside the ones that every capture has. */
   readonly settings?: readonly string[]
 }): GeneratedFunction {
@@ -104,6 +109,7 @@ export function captureFunction(options: {
   const isDeleted = event === 'delete' || event === 'truncate' || event === 'leave'
   // A capture whose plan was made for few rows must not scan version_base, or what it joins, for each of many.
   const settings = [
+    ...COMMON_VALUE_SETTINGS_SQL,
     ...(bound.version === undefined && !readsOtherRows(bound) ? [] : ['enable_seqscan = off']),
     ...(options.settings ?? []),
   ]
@@ -124,7 +130,7 @@ as ${BODY_QUOTE}
 declare
   ${variables.map((variable) => `${variable};`).join('\n  ')}
 begin${bounded === undefined ? '' : boundedPath(bounded, returnSql(event))}
-begin${disabledGuard(number, event, rows)}
+begin${disabledGuard(number, event, rows, options.whileOff)}
 ${capture}${noted}
   ${returnSql(event)}
 exception when others then

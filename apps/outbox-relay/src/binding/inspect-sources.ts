@@ -22,8 +22,24 @@ interface RelationRow {
   is_readable: boolean
   is_seen_whole: boolean
   columns: (SourceColumn & { notNull: boolean })[]
+  /** `u` where a crash empties it, `t` where it ends with its session. */
+  persistence: string
+  /** A table that is above or below it by inheritance, beside the partitions that are bound with it. */
+  relative: string | null
+  /** A subscription that writes it. */
+  is_subscribed: boolean
   unique_keys: string[][]
+  deferrable_keys: string[][]
 }
+
+const uniqueKeys = (condition: string): string => `(select coalesce(json_agg((
+     select json_agg(a.attname)
+     from pg_catalog.pg_attribute a
+     where a.attrelid = c.oid and a.attnum = any ((i.indkey::int2[])[0:i.indnkeyatts - 1])
+   )), '[]')
+   from pg_catalog.pg_index i
+   where i.indrelid = c.oid and i.indisunique and i.indisvalid and i.indpred is null and i.indexprs is null and ${condition}
+  )`
 
 /*
  * The table and every partition below it. A type of PostgreSQL's is named with its schema unless its name is part of SQL's grammar: a row function is
@@ -49,14 +65,16 @@ select n.nspname as schema, c.relname as name, c.relkind as kind, o.rolname as o
    join pg_catalog.pg_type t on t.oid = a.atttypid
    join pg_catalog.pg_type e on e.oid = case when t.typcategory = 'A' and t.typelem <> 0 then t.typelem else t.oid end
    where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped) as columns,
-  (select coalesce(json_agg((
-     select json_agg(a.attname)
-     from pg_catalog.pg_attribute a
-     where a.attrelid = c.oid and a.attnum = any ((i.indkey::int2[])[0:i.indnkeyatts - 1])
-   )), '[]')
-   from pg_catalog.pg_index i
-   where i.indrelid = c.oid and i.indisunique and i.indisvalid and i.indpred is null and i.indexprs is null
-  ) as unique_keys
+  c.relpersistence as persistence,
+  (select pg_catalog.format('%I.%I', pn.nspname, pc.relname)
+   from pg_catalog.pg_inherits h
+   join pg_catalog.pg_class pc on pc.oid = case when h.inhrelid = c.oid then h.inhparent else h.inhrelid end
+   join pg_catalog.pg_namespace pn on pn.oid = pc.relnamespace
+   where c.oid in (h.inhrelid, h.inhparent) and pc.oid not in (select b.relid from tree b)
+   order by 1 limit 1) as relative,
+  exists (select from pg_catalog.pg_subscription_rel s where s.srrelid = c.oid) as is_subscribed,
+  ${uniqueKeys('i.indimmediate')} as unique_keys,
+  ${uniqueKeys('not i.indimmediate')} as deferrable_keys
 from tree t
 join root r on r.oid = t.oid
 join pg_catalog.pg_class c on c.oid = t.relid
@@ -79,12 +97,42 @@ function columnProblems(bound: BoundDataset, root: RelationRow): string[] {
       problems.push(`${bound.dataset}: ${role} column ${bound.table}.${name} allows NULL`)
   }
   if (problems.length > 0) return problems
-  const isUnique = root.unique_keys.some((columns) =>
-    columns.every((column) => bound.key.includes(column)),
-  )
-  return isUnique
-    ? []
-    : [`${bound.dataset}: ${bound.table} has no unique index on (${bound.key.join(', ')})`]
+  const covers = (columns: readonly string[]): boolean =>
+    columns.every((column) => bound.key.includes(column))
+  if (root.unique_keys.some(covers)) return []
+  const key = bound.key.join(', ')
+  return [
+    root.deferrable_keys.some(covers)
+      ? `${bound.dataset}: the unique constraint of ${bound.table} on (${key}) is deferrable, so two rows may have one key for a while, ` +
+        'and which of them stays no trigger can tell; make it NOT DEFERRABLE'
+      : `${bound.dataset}: ${bound.table} has no unique index on (${key})`,
+  ]
+}
+
+/** Ways by which rows come, go or change that fire no trigger of the bound table. */
+function unseenProblems(
+  bound: BoundDataset,
+  { schema, name, kind, persistence, relative, is_subscribed }: RelationRow,
+): string[] {
+  const relation = `${bound.dataset}: ${schema}.${name}`
+  const problems: string[] = []
+  if (kind === 'f')
+    problems.push(`${relation} is a foreign table; its server changes rows without our triggers`)
+  if (persistence !== 'p')
+    problems.push(
+      `${relation} is ${persistence === 'u' ? 'unlogged, and a crash empties it' : 'temporary, and ends'} without a delete; ` +
+        'make it an ordinary table (alter table ... set logged)',
+    )
+  if (relative !== null)
+    problems.push(
+      `${relation} and ${relative} inherit, and a write through the one changes rows of the other unseen; ` +
+        'take them apart (alter table ... no inherit), or bind the root of the partitions',
+    )
+  if (is_subscribed)
+    problems.push(
+      `${relation} is written by a subscription, which fires no statement trigger; bind it where it is published`,
+    )
+  return problems
 }
 
 function tableProblems(bound: BoundDataset, relations: readonly RelationRow[]): string[] {
@@ -93,6 +141,7 @@ function tableProblems(bound: BoundDataset, relations: readonly RelationRow[]): 
   if (root.kind !== 'r' && root.kind !== 'p')
     return [`${bound.dataset}: ${bound.table} is not a table; triggers cannot see its changes`]
   const problems = columnProblems(bound, root)
+  problems.push(...relations.flatMap((relation) => unseenProblems(bound, relation)))
   for (const { schema, name, owner, is_readable, is_seen_whole } of relations) {
     const definer = `role ${owner}, which owns ${bound.table} and captures for it,`
     if (!is_seen_whole)

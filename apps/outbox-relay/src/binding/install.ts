@@ -11,6 +11,7 @@ import { type GeneratedSql, neededSql } from './generate.ts'
 import { grantsFor } from './grants.ts'
 import { raiseAboveHistory } from './history-sql.ts'
 import { obsoleteFunctions, obsoleteTriggers, readInstalled } from './installed.ts'
+import { noticeDifferences, recordSource } from './known-source.ts'
 import { LOCK_BINDING } from './lock-binding.ts'
 import { lockRelations } from './lock-relations.ts'
 import type { AttemptLocking } from './patience.ts'
@@ -191,6 +192,8 @@ export async function install(client: pg.ClientBase, installation: Installation)
       firstWaitMs: installation.lockWaitMs,
       ...(installation.lockFirst === undefined ? {} : { first: installation.lockFirst }),
     })
+    // What may have been missed until now is a gap that no earlier backfill closes.
+    await noticeDifferences(client)
     await beginHistories(client, binding, before, complete)
     const sql = neededSql(installation.sql, complete)
     for (const trigger of sql.triggers) await client.query(trigger.sql)
@@ -213,6 +216,7 @@ export async function install(client: pg.ClientBase, installation: Installation)
         binding.name,
         foreign.map(({ object, fault }) => `${object} ${fault}`),
       )
+    await recordSource(client)
     await client.query('commit')
   } catch (error) {
     await client.query('rollback')

@@ -6,6 +6,7 @@ export interface InstalledTrigger {
   readonly name: string
   /** Quoted `schema.table`. */
   readonly relation: string
+  /** Always: in a session that replays a replication stream, too. */
   readonly enabled: boolean
 }
 
@@ -39,7 +40,7 @@ order by 1`
 
 // Clones of a row trigger on partitions (tgparentid) come and go with the root's.
 const TRIGGERS = `
-select t.tgname as name, t.tgenabled in ('O', 'A') as enabled,
+select t.tgname as name, t.tgenabled = 'A' as enabled,
   pg_catalog.format('"%s"."%s"', pg_catalog.replace(n.nspname, '"', '""'), pg_catalog.replace(c.relname, '"', '""')) as relation
 from pg_catalog.pg_trigger t
 join pg_catalog.pg_proc p on p.oid = t.tgfoid

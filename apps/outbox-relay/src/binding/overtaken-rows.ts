@@ -62,7 +62,7 @@ function captureNow(bound: BoundDataset, table: 'n' | 'o'): string {
   const rows = `(select c.* from (select distinct ${keys.join(', ')} from ${table}) d
   cross join lateral (select s.* from ${tableSql(bound.table)} s where ${matches} offset 0) c) r`
   const quoted = (sql: string): string => `${QUERY_QUOTE}${sql}${QUERY_QUOTE}`
-  const current = `hq_export.outbox_${QUERY_QUOTE} || pg_sequence_last_value('hq_export.current_outbox') || ${QUERY_QUOTE}`
+  const current = `hq_export.outbox_${QUERY_QUOTE} || coalesce(pg_sequence_last_value('hq_export.current_outbox'), 0) || ${QUERY_QUOTE}`
   const capture = (bases: string | undefined): string =>
     `execute ${quoted(insertRows(bound, current, rows, { bases }))}${using(bases)};`
   return `${withBases(bound, 'current', rows, { dynamic: quoted }, capture)}

@@ -5,6 +5,7 @@ import { captureFunction, type GeneratedFunction } from './capture-function.ts'
 import { captureDeleted, captureRows, RING } from './capture-statement.ts'
 import { captureWritten, remember } from './overtaken-rows.ts'
 import { projectionOf, terminalSql } from './projection.ts'
+import { noteDeleted } from './switched-off.ts'
 
 /*
  * A row that an update moves to another partition fires no row trigger for UPDATE (it is a DELETE and an INSERT to
@@ -41,6 +42,7 @@ export function onPartitionedUpdate(bound: BoundDataset): GeneratedFunction {
     event: 'update',
     rows: { kind: 'transition', table: 'n' },
     settings: JOIN_SETTINGS,
+    whileOff: `${bump(bound)}\n${noteDeleted(bound, 'o r', isGone)};\n`,
     capture: `${bump(bound)}
   if found then
 ${remember('bumped')}  end if;

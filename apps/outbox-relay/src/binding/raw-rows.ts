@@ -36,7 +36,7 @@ export function insertRaw(dataset: Dataset, isDeleted: boolean, rows: RawRows): 
   const number = rawNumber(dataset, rows)
   const insert = `insert into hq_export.outbox_%s (dataset, deleted, sqlstate, traceparent, body)`
   const values = `${number}, ${isDeleted}, $1, hq_export.current_traceparent()`
-  const current = `pg_sequence_last_value('hq_export.current_outbox')`
+  const current = `coalesce(pg_sequence_last_value('hq_export.current_outbox'), 0)`
   switch (rows.kind) {
     case 'transition':
       return `execute format('${insert} select ${values}, row_to_json(r)::text from ${rows.table} r',

@@ -24,7 +24,7 @@ insert into hq_export.settle_${number} (due_at, dataset, key, traceparent)
 select clock_timestamp() + ${delaySql(settle)}, ${dataset.number}, ${key}, (select hq_export.current_traceparent())
 from ${from}${joinsSql({ ...bound, settle: undefined })}${where};`,
   )
-  return `case pg_sequence_last_value('hq_export.current_settle')
+  return `case coalesce(pg_sequence_last_value('hq_export.current_settle'), 0)
 ${branches.join('\n')}
 end case;`
 }
@@ -49,7 +49,7 @@ export function onLateChild(bound: BoundDataset, settle: Settle): GeneratedFunct
       rows: { kind: 'none' },
       capture: `  insert into hq_export.late_child (dataset, key)
   select ${number}, c.${escapeIdentifier(children.key)}::text
-  from (select * from n, pg_sequence_last_value('hq_export.settle_horizon') as hq_export_horizon) c
+  from (select * from n, coalesce(pg_sequence_last_value('hq_export.settle_horizon'), 0) as hq_export_horizon) c
   left join ${tableSql(bound.table)} r on r.${escapeIdentifier(key)} = c.${escapeIdentifier(children.parent)}${joinsSql({ ...bound, settle: undefined })}
   where coalesce((
       select max(p.number) from hq_export.settle p where p.dataset = ${number} and p.key = ${contractKey}

@@ -13,7 +13,7 @@ export interface ExportRow {
   readonly body: string
 }
 
-const CURRENT = /* sql */ `select pg_catalog.pg_sequence_last_value('hq_export.current_outbox')::int as current`
+const CURRENT = /* sql */ `select coalesce(pg_catalog.pg_sequence_last_value('hq_export.current_outbox'), 0)::int as current`
 
 // Whoever read the number of a table that is not current any more inserts there all the same: readers look into all three, and
 // our lock keeps the rotation from emptying it. xid, seq and captured_at are new, so the batch that carries the row is too.

@@ -17,7 +17,9 @@ export const triggers: Check = {
     const tables = Map.groupBy(broken, ({ relation }) => relation)
     return [...tables].map(([relation, names]) => {
       const list = names.map(({ name }) =>
-        enabled.has(`${relation} ${name}`) ? `${name} (disabled)` : `${name} (missing)`,
+        enabled.has(`${relation} ${name}`)
+          ? `${name} (disabled, or not always enabled)`
+          : `${name} (missing)`,
       )
       return fail(
         `${relation}: ${list.join(', ')}; its changes are not captured`,

@@ -58,6 +58,10 @@ export function relayConditions(
       add('HqExportDeadLetters', 'warning', 10, summary, { dataset })
     }
   }
+  if (status.capture_gaps > 0) {
+    const summary = 'changes were made that nobody captured for certain: bind, then backfill'
+    add('HqExportCaptureGap', 'critical', 0, summary)
+  }
   if (status.outbox_bytes > LARGE_OUTBOX_BYTES) {
     const summary = `the outbox in data-engine-x has ${Math.round(status.outbox_bytes / 1e6)} MB`
     add('HqExportOutboxGrowth', 'warning', 20, summary)

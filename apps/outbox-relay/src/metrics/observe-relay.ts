@@ -103,7 +103,7 @@ export function observeSource(meter: Meter, read: () => SourceReading | undefine
   gauge(
     'hq.relay.capture_gap.count',
     '{statement}',
-    'statements not captured for certain',
+    'open gaps: statements and changes of the source not captured for certain',
     (result, { status }) => result.observe(status.capture_gaps),
   )
 }

@@ -1,6 +1,7 @@
 import { describeError } from '@hq-export/program/describe-error.ts'
 import { Watcher } from '@hq-export/telemetry/watcher.ts'
 import type pg from 'pg'
+import { noticeDifferences } from '../binding/known-source.ts'
 import { connect } from '../connect.ts'
 import { SEES_ALL } from '../hidden-tables.ts'
 import type { Logger } from '../log.ts'
@@ -39,6 +40,7 @@ export class SourceWatcher extends Watcher<pg.Client, SourceReading> {
           { ...SEES_ALL, statement_timeout: STATEMENT_TIMEOUT },
         ),
       async read(client) {
+        await noticeDifferences(client)
         const status = await readStatus(client)
         const readAt = performance.now()
         const beatAt = writtenAt()

@@ -33,8 +33,12 @@ export interface EstablishedEpoch {
 /**
  * Names this life of the server, and starts a new one where recovery, promotion or a restore has happened since
  * the last ack: before any tick or rotation.
+ * @param isNumberedTwice the outbox may hold two rows of one `seq`: they are numbered anew, and everything retained is sent again.
  */
-export async function establishEpoch(client: pg.ClientBase): Promise<EstablishedEpoch> {
+export async function establishEpoch(
+  client: pg.ClientBase,
+  isNumberedTwice = false,
+): Promise<EstablishedEpoch> {
   await client.query('begin')
   try {
     await client.query(LOCK_EPOCH)
@@ -50,10 +54,10 @@ export async function establishEpoch(client: pg.ClientBase): Promise<Established
       incarnation = begun.rows[0]?.incarnation ?? null
     }
     const epoch = `${found.system_identifier}.${incarnation}`
-    const isNew = epoch !== last
+    const isNew = isNumberedTwice || epoch !== last
     if (isNew) await client.query(RESET_ACK, [epoch, EMPTY_SNAPSHOT])
     await client.query('commit')
-    await adoptRows(client)
+    await adoptRows(client, isNumberedTwice)
     return { epoch, isNew }
   } catch (error) {
     await client.query('rollback')

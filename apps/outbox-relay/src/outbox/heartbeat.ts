@@ -14,7 +14,7 @@ select 0, pg_catalog.json_build_object('source_ts', source_ts)::text from beat
 returning body::json ->> 'source_ts' as source_ts`,
 )
 
-const CURRENT = /* sql */ `select pg_catalog.pg_sequence_last_value('hq_export.current_outbox')::int as current`
+const CURRENT = /* sql */ `select coalesce(pg_catalog.pg_sequence_last_value('hq_export.current_outbox'), 0)::int as current`
 
 interface Beat {
   readonly sourceTs: string

@@ -14,7 +14,7 @@ const RESTING_BYTES = 8 * 1024 * 1024
 const LOCK_NOT_AVAILABLE = '55P03'
 
 const STATE = /* sql */ `
-select pg_catalog.pg_sequence_last_value('hq_export.current_outbox')::int as current,
+select coalesce(pg_catalog.pg_sequence_last_value('hq_export.current_outbox'), 0)::int as current,
        exists (select from hq_export.outbox_0) as used_0,
        exists (select from hq_export.outbox_1) as used_1,
        exists (select from hq_export.outbox_2) as used_2`

@@ -124,7 +124,7 @@ export async function exportKeys(
     const mark = rows[0]?.id
     if (mark === undefined) throw new Error('a mark has an id')
     const current = await client.query<{ number: number }>(
-      `select pg_catalog.pg_sequence_last_value('hq_export.current_outbox')::int as number`,
+      `select coalesce(pg_catalog.pg_sequence_last_value('hq_export.current_outbox'), 0)::int as number`,
     )
     const outbox = current.rows[0]?.number ?? 0
     let exported = 0

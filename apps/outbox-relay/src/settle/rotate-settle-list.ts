@@ -4,7 +4,7 @@ import { IS_SETTLED } from './read-pending.ts'
 const LOCK_NOT_AVAILABLE = '55P03'
 
 const STATE = /* sql */ `
-select pg_catalog.pg_sequence_last_value('hq_export.current_settle')::int as current,
+select coalesce(pg_catalog.pg_sequence_last_value('hq_export.current_settle'), 0)::int as current,
   exists (select from hq_export.settle_0) as used_0, exists (select from hq_export.settle_1) as used_1`
 
 /**

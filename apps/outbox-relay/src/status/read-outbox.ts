@@ -17,7 +17,7 @@ export interface OutboxStatus {
     readonly can_ring: boolean
   }
   readonly notification_queue_usage: number
-  /** Statements that wrote while hq_export.disabled was on, or that could not be captured as a whole. */
+  /** Statements and changes of the source since whose effect no whole backfill was asked for and completed. */
   readonly capture_gaps: number
 }
 
@@ -32,7 +32,7 @@ const SERVER = /* sql */ `
 select pg_catalog.pg_sequence_last_value('hq_export.doorbell') > extract(epoch from pg_catalog.clock_timestamp()) * 1000 as armed,
        pg_catalog.current_setting('max_prepared_transactions') = '0' as can_ring,
        pg_catalog.pg_notification_queue_usage() as notification_queue_usage,
-       (select count(*)::int from hq_export.capture_gap) as capture_gaps`
+       (select count(*)::int from hq_export.capture_gap where closed_at is null) as capture_gaps`
 
 /** Reads the state of the outbox from catalogs and sequences: no row of it is touched. */
 export async function readOutbox(client: pg.ClientBase): Promise<OutboxStatus> {
