@@ -103,6 +103,7 @@ const COMMON = {
 const RELAY = {
   ...COMMON,
   role: 'hq_export_relay',
+  row_security: 'off',
   default_transaction_read_only: 'off',
   statement_timeout: '0',
   lock_timeout: '0',
@@ -116,7 +117,7 @@ const GATEWAY = {
   application_name: 'hq-ingest',
   synchronous_commit: 'on',
   statement_timeout: '30s',
-  lock_timeout: '10s',
+  lock_timeout: '1s',
   idle_in_transaction_session_timeout: '30s',
   enable_seqscan: 'off',
 }

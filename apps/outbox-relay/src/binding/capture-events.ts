@@ -21,7 +21,7 @@ import { assignSequences } from './sequence-sql.ts'
 import { noteKeys, onPendingDelete } from './settle-capture.ts'
 import { isPartitioned, type SourceTable } from './source-table.ts'
 import { noteDeleted } from './switched-off.ts'
-import { rareValueSettings } from './value-settings.ts'
+import { valueSettings } from './value-settings.ts'
 import { using, withBases } from './version-bases.ts'
 
 const { escapeIdentifier } = pg
@@ -167,7 +167,7 @@ export function hasJustEnded(bound: BoundDataset): string {
 
 /** The trigger functions of one dataset. */
 export function captureFunctions(bound: BoundDataset, source: SourceTable): GeneratedFunction[] {
-  const settings = rareValueSettings(bound, source)
+  const settings = valueSettings(bound, source)
   return eventFunctions(bound, source).map((generated) => ({
     ...generated,
     sql: [

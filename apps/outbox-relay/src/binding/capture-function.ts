@@ -6,7 +6,6 @@ import { type BoundedCapture, boundedPath, noteCapture } from './bounded-capture
 import { readsOtherRows } from './joins.ts'
 import { insertRaw, type RawRows, rawNumber, VERSION } from './raw-rows.ts'
 import { IS_SWITCHED_OFF } from './switched-off.ts'
-import { COMMON_VALUE_SETTINGS_SQL } from './value-settings.ts'
 import { BASES } from './version-bases.ts'
 
 /** What fires a generated function. */
@@ -109,7 +108,6 @@ export function captureFunction(options: {
   const isDeleted = event === 'delete' || event === 'truncate' || event === 'leave'
   // A capture whose plan was made for few rows must not scan version_base, or what it joins, for each of many.
   const settings = [
-    ...COMMON_VALUE_SETTINGS_SQL,
     ...(bound.version === undefined && !readsOtherRows(bound) ? [] : ['enable_seqscan = off']),
     ...(options.settings ?? []),
   ]
