@@ -60,11 +60,11 @@ async function captured(): Promise<{ sqlstate: string | null; rows: number }[]> 
   return rows
 }
 
-test('I5: one transaction that adds attempts to 3,000 runs takes a few locks, and captures every one', async () => {
+test('I5: one transaction that adds attempts to 1,000 runs takes a few locks, and captures every one', async () => {
   const other = await database.connect()
   await writer.query('truncate hq_export.outbox_0')
   await writer.query('begin')
-  await insertRunByRun(writer, 'many', 3000)
+  await insertRunByRun(writer, 'many', 1000)
   const { rows } = await other.query<{ locks: number }>(
     `select count(*)::int as locks from pg_locks where locktype = 'advisory'`,
   )
@@ -72,7 +72,7 @@ test('I5: one transaction that adds attempts to 3,000 runs takes a few locks, an
   const runId = await insertLiveRun(other, orgId)
   await insertAttempts(other, runId, [{}])
   await writer.query('commit')
-  expect(await captured()).toEqual([{ sqlstate: null, rows: 3001 }])
+  expect(await captured()).toEqual([{ sqlstate: null, rows: 1001 }])
 })
 
 test('I5: a transaction takes few transaction ids of its own, however many statements and rows it writes, and captures all of it', async () => {
@@ -197,10 +197,10 @@ async function insertMs(total: number, perMessage: number): Promise<number> {
 
 test('I5: a statement costs the same, however many stand in one message', async () => {
   await insertMs(100, 10)
-  const ratios = []
-  for (let round = 0; round < 3; round++) {
+  let ratio = Number.POSITIVE_INFINITY
+  for (let round = 0; round < 3 && ratio >= 2; round++) {
     const few = await insertMs(2000, 10)
-    ratios.push((await insertMs(2000, 2000)) / few)
+    ratio = (await insertMs(2000, 2000)) / few
   }
-  expect(Math.min(...ratios)).toBeLessThan(2)
+  expect(ratio).toBeLessThan(2)
 })

@@ -68,7 +68,6 @@ test('what cannot be told is status 2 and says why, without a secret', async () 
     [['unknown'], {}, 'unknown command'],
     [['status'], {}, 'HQ_DATABASE_URL must be set'],
     [['serve'], { INGEST_KEYS: 'hunter2' }, 'INGEST_KEYS key 1 must begin with'],
-    [['status'], { HQ_DATABASE_URL: 'postgres://hq:hunter2@127.0.0.1:1/hq' }, 'ECONNREFUSED'],
   ] as const) {
     const run = await runIngest([...args], env)
     expect(run, reason).toMatchObject({ status: 2, stdout: '' })
@@ -76,11 +75,9 @@ test('what cannot be told is status 2 and says why, without a secret', async () 
     expect(run.stderr).not.toContain('hunter2')
   }
   await client.query(`delete from ingest.migration where name = '0003_create_ingest'`)
-  for (const args of [['status'], ['serve']]) {
-    const run = await runIngest(args, environment)
-    expect(run.status).toBe(2)
-    expect(run.stderr).toBe('HQ lacks 0003_create_ingest; run: npm run ingest -- migrate\n')
-  }
+  const run = await runIngest(['serve'], environment)
+  expect(run.status).toBe(2)
+  expect(run.stderr).toBe('HQ lacks 0003_create_ingest; run: npm run ingest -- migrate\n')
 })
 
 test('help is status 0', async () => {

@@ -121,23 +121,15 @@ describe('what cannot be connected to', () => {
     ],
   ]
 
-  test.each(ways)(
-    '%s is said in one sentence by every command that only looks',
-    async (_, url, sentence) => {
-      const env = environment(url())
-      const runs = [
-        runApp('outbox-relay', ['status'], env),
-        runApp('outbox-relay', ['doctor'], env),
-        runApp('hq-ingest', ['status'], env),
-        runApp('hq-ingest', ['quarantine', 'list'], env),
-      ]
-      for (const { exitCode, output } of await Promise.all(runs)) {
-        expect(said(output)).toEqual([expect.stringMatching(sentence)])
-        expect(output).not.toContain('hunter2')
-        expect(exitCode).toBe(2)
-      }
-    },
-  )
+  test.each(ways)('%s is said in one sentence by both programs', async (_, url, sentence) => {
+    const env = environment(url())
+    const runs = (['outbox-relay', 'hq-ingest'] as const).map((app) => runApp(app, ['status'], env))
+    for (const { exitCode, output } of await Promise.all(runs)) {
+      expect(said(output)).toEqual([expect.stringMatching(sentence)])
+      expect(output).not.toContain('hunter2')
+      expect(exitCode).toBe(2)
+    }
+  })
 
   test('run and serve wait for it, and say it with every attempt', async () => {
     const env = environment(cluster.url('later'))

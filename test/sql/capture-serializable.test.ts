@@ -148,12 +148,15 @@ async function refusalsOfMix(database: TestDatabase): Promise<number> {
   return counts.reduce((sum, count) => sum + count)
 }
 
-/** Relations of ours that the open transaction of a session holds a predicate lock on. */
+/**
+ * Relations of ours that the open transaction of a session holds a predicate lock on which unrelated keys may share. One of a single row is
+ * none: PostgreSQL 15 leaves it where ON CONFLICT finds the row, and who writes that row holds its source row as well.
+ */
 async function predicateLocks(session: pg.Client): Promise<string[]> {
   const { rows } = await session.query<{ relation: string }>(
     `select distinct l.relation::regclass::text as relation
      from pg_locks l join pg_class c on c.oid = l.relation
-     where l.mode = 'SIReadLock' and l.pid = pg_backend_pid() and c.relnamespace = 'hq_export'::regnamespace`,
+     where l.mode = 'SIReadLock' and l.locktype <> 'tuple' and l.pid = pg_backend_pid() and c.relnamespace = 'hq_export'::regnamespace`,
   )
   return rows.map(({ relation }) => relation)
 }
@@ -165,7 +168,7 @@ describe('I5: serializable transactions', () => {
       [name, make, 'incomplete'] as const,
     ]),
   )(
-    'the capture of one %s leaves no predicate lock on a relation of ours',
+    'the capture of one %s leaves no predicate lock that unrelated keys share',
     async (_name, make, history) => {
       const [session] = await serializableSessions(history === 'complete' ? captured : unsent, 1)
       if (session === undefined) throw new Error('one session')
