@@ -27,7 +27,7 @@ export function expectLinear(
   name: string,
   build: (chars: number) => string,
   read: (text: string) => unknown,
-  chars = 250_000,
+  chars = 100_000,
 ): void {
   const [short, long] = [build(chars), build(4 * chars)]
   const [shortMs, longMs] = [costOf(() => read(short)), costOf(() => read(long))]
