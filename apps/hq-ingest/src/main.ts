@@ -1,7 +1,7 @@
 import '@hq-export/program/keep-heap-small.ts'
 
 import { describeError } from '@hq-export/program/describe-error.ts'
-import { explainConnectError } from '@hq-export/program/explain-connect-error.ts'
+import { explainDatabaseError } from '@hq-export/program/explain-connect-error.ts'
 import { HiddenRowsError } from '@hq-export/program/hidden-rows-error.ts'
 import { MigrationStateError } from '@hq-export/program/migrations.ts'
 import { onReaderGone } from '@hq-export/program/on-reader-gone.ts'
@@ -72,8 +72,7 @@ function explain(error: unknown): string {
     const { address, port } = error as { address?: string; port?: number }
     return `${address}:${port} is taken by another process; set INGEST_HOST, INGEST_PORT or CONSOLE_PORT`
   }
-  // Of a statement these two say something else.
-  const why = code === '42501' || code === '22023' ? undefined : explainConnectError(error, HQ)
+  const why = explainDatabaseError(error, HQ)
   if (why !== undefined) return why
   if (error instanceof AggregateError) return error.errors.map(describeError).join('\n')
   const stack = error instanceof Error ? (error.stack ?? '') : ''

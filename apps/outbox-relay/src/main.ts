@@ -2,7 +2,7 @@ import '@hq-export/program/keep-heap-small.ts'
 
 import { describeError } from '@hq-export/program/describe-error.ts'
 import {
-  explainConnectError,
+  explainDatabaseError,
   UnusableDatabaseError,
 } from '@hq-export/program/explain-connect-error.ts'
 import { MigrationStateError } from '@hq-export/program/migrations.ts'
@@ -179,9 +179,9 @@ try {
     const isExpected = EXPECTED.some((kind) => error instanceof kind)
     const { code, message } = error as { code?: string; message?: string }
     const hint = code === 'EADDRINUSE' ? '; set RELAY_METRICS_PORT' : ''
-    // Of migrate, which connects by itself. Of a statement two codes say something else.
-    const isOfStatement = code === '42501' || code === '22023' || code === 'EADDRINUSE'
-    const why = isExpected || isOfStatement ? undefined : explainConnectError(error, DATA_ENGINE_X)
+    // Of migrate, which connects by itself; a port that is taken is ours.
+    const why =
+      isExpected || code === 'EADDRINUSE' ? undefined : explainDatabaseError(error, DATA_ENGINE_X)
     const text =
       why ?? (isExpected ? message : `${code ?? 'error'}: ${describeError(error)}${hint}`)
     process.stderr.write(`relay: ${text}\n`)

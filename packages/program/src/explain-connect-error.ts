@@ -54,3 +54,12 @@ export function explainConnectError(
         : undefined
   }
 }
+
+/** Of a statement these say something else than of a session. */
+const AMBIGUOUS_CODES: readonly unknown[] = ['42501', '22023']
+
+/** As {@link explainConnectError}, of an error that may as well be that of a statement. */
+export function explainDatabaseError(error: unknown, database: NamedDatabase): string | undefined {
+  const { code } = error as { code?: unknown }
+  return AMBIGUOUS_CODES.includes(code) ? undefined : explainConnectError(error, database)
+}

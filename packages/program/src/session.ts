@@ -11,7 +11,7 @@ export type SessionSettings = Readonly<Record<string, string>>
  * of ours is named with its schema. array_nulls and standard_conforming_strings: how parameters and literals are read.
  * quote_all_identifiers: how the catalog spells names.
  */
-export const READING_SETTINGS: SessionSettings = {
+export const READING_SETTINGS = {
   search_path: 'pg_catalog, pg_temp',
   row_security: 'on',
   timezone: 'UTC',
@@ -23,7 +23,7 @@ export const READING_SETTINGS: SessionSettings = {
   transform_null_equals: 'off',
   standard_conforming_strings: 'on',
   quote_all_identifiers: 'off',
-}
+} as const satisfies SessionSettings
 
 /** What every session relies on that changes something. Not default_transaction_read_only: hosts turn it on when a disk is full, and mean it. */
 export const COMMON_SETTINGS: SessionSettings = {

@@ -1,6 +1,7 @@
 import { datasetByName } from '@hq-export/contract'
 import type { BoundDataset } from './binding-schema.ts'
 import { type CaptureKind, captureSelect, OUTBOX_COLUMNS, outboxSelect } from './capture-select.ts'
+import { chooseTable } from './choose-table.ts'
 import { delaySql, joinsSql } from './joins.ts'
 import { projectionOf } from './projection.ts'
 
@@ -133,10 +134,11 @@ export function boundedRows(
       on conflict (dataset, key) do update set base = greatest(b.base, excluded.base), deleted_at = excluded.deleted_at;
 `
       : ''
-  const inserts = [0, 1, 2].map(
-    (outbox) => `when ${outbox} then
-      insert into hq_export.outbox_${outbox} (${OUTBOX_COLUMNS})
-      select u.dataset, u.version, u.deleted, u.key, v_traceparent, u.body from ${OUTBOX_ROWS};`,
+  const insert = chooseTable(
+    'outbox',
+    (table) => `insert into ${table} (${OUTBOX_COLUMNS})
+select u.dataset, u.version, u.deleted, u.key, v_traceparent, u.body from ${OUTBOX_ROWS}`,
+    'v_table',
   )
   return {
     variables: OUTBOX_VARIABLES,
@@ -148,8 +150,7 @@ export function boundedRows(
       from (${rows} ${LIMIT}) c (${OUTBOX_COLUMNS});
       ${IS_CHECKED} := ${HAS_FEW_ROWS}${isRevived === undefined ? '' : ` and not ${isRevived}`};
 ${after === '' ? '' : `      if ${IS_CHECKED} then\n${after}      end if;\n`}      end if;`,
-    write: `${raise}      case v_table ${inserts.join('\n      ')}
-      end case;`,
+    write: `${raise}${insert}`,
   }
 }
 
@@ -162,11 +163,6 @@ export function boundedKeys(
   const { dataset, key, filters } = projectionOf(bound, 'null')
   const where = filters.length === 0 ? '' : ` where ${filters.join(' and ')}`
   const due = `clock_timestamp() + ${delaySql(settle)}`
-  const inserts = [0, 1].map(
-    (number) => `when ${number} then
-      insert into hq_export.settle_${number} (due_at, dataset, key, traceparent)
-      select u.due_at, ${dataset.number}, u.key, v_traceparent from unnest(v_due, v_keys) u (due_at, key);`,
-  )
   return {
     tables: currentOf('settle', 'ab'),
     variables: [...VARIABLES, 'v_due timestamptz[]', 'v_keys text[]', 'v_traceparent text'],
@@ -176,8 +172,12 @@ export function boundedKeys(
       ${IS_CHECKED} := ${HAS_FEW_ROWS};
       if ${IS_CHECKED} then
 ${after}      end if;`,
-    write: `      case v_table ${inserts.join('\n      ')}
-      end case;`,
+    write: chooseTable(
+      'settle',
+      (table) => `insert into ${table} (due_at, dataset, key, traceparent)
+select u.due_at, ${dataset.number}, u.key, v_traceparent from unnest(v_due, v_keys) u (due_at, key)`,
+      'v_table',
+    ),
   }
 }
 

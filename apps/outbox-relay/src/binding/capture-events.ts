@@ -3,8 +3,9 @@ import pg from 'pg'
 import type { BoundDataset } from './binding-schema.ts'
 import { QUERY_QUOTE } from './binding-values.ts'
 import { boundedBump, boundedKeys, boundedRows } from './bounded-capture.ts'
-import { captureFunction, type GeneratedFunction, insertIntoCurrent } from './capture-function.ts'
+import { captureFunction, type GeneratedFunction } from './capture-function.ts'
 import { captureDeleted, captureRows, insertDeleted, RING } from './capture-statement.ts'
+import { chooseTable } from './choose-table.ts'
 import { joinsSql } from './joins.ts'
 import {
   boundedDeleted,
@@ -116,7 +117,8 @@ function onTruncate(bound: BoundDataset): GeneratedFunction {
   const rows = `only ${QUERY_QUOTE} || tg_relid::regclass::text || ${QUERY_QUOTE} r`
   const quoted = (sql: string): string => `${QUERY_QUOTE}${sql}${QUERY_QUOTE}`
   const capture = (bases: string | undefined): string =>
-    insertIntoCurrent(
+    chooseTable(
+      'outbox',
       (table) => `execute ${quoted(insertDeleted(bound, table, rows, { bases }))}${using(bases)}`,
     )
   return captureFunction({

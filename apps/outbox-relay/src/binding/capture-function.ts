@@ -3,6 +3,7 @@ import pg from 'pg'
 import type { BoundDataset } from './binding-schema.ts'
 import { BODY_QUOTE } from './binding-values.ts'
 import { type BoundedCapture, boundedPath, noteCapture } from './bounded-capture.ts'
+import { chooseTable } from './choose-table.ts'
 import { readsOtherRows } from './joins.ts'
 import { insertRaw, type RawRows, rawNumber, VERSION } from './raw-rows.ts'
 import { IS_SWITCHED_OFF } from './switched-off.ts'
@@ -31,21 +32,9 @@ export interface GeneratedFunction {
   readonly untilComplete?: string
 }
 
-const OUTBOX_TABLES = [0, 1, 2]
-
 /** `hq_export.capture_<dataset>_<event>`. */
 export function functionName(dataset: string, event: CaptureEvent): string {
   return `hq_export.${pg.escapeIdentifier(`capture_${dataset}_${event}`)}`
-}
-
-/** The same insert for each outbox table, static, and the one that is current chosen at run time. */
-export function insertIntoCurrent(insert: (table: string) => string): string {
-  const branches = OUTBOX_TABLES.map(
-    (number) => `when ${number} then\n${insert(`hq_export.outbox_${number}`)};`,
-  )
-  return `case coalesce(pg_sequence_last_value('hq_export.current_outbox'), 0)
-${branches.join('\n')}
-end case;`
 }
 
 /** BEFORE ROW triggers give back the row that they were given: without it there would be no change. */
@@ -137,7 +126,7 @@ exception when others then
     ${insertRaw(dataset, isDeleted, rows)}
   exception when others then
     begin
-      ${insertIntoCurrent((table) => `insert into ${table} (dataset, deleted, sqlstate) values (${number}, ${isDeleted}, v_sqlstate)`)}
+      ${chooseTable('outbox', (table) => `insert into ${table} (dataset, deleted, sqlstate) values (${number}, ${isDeleted}, v_sqlstate)`)}
     exception when others then
       begin
         perform nextval('hq_export.lost');

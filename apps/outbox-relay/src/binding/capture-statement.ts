@@ -1,12 +1,12 @@
 import { datasetByName } from '@hq-export/contract'
 import type { BoundDataset } from './binding-schema.ts'
-import { insertIntoCurrent } from './capture-function.ts'
 import {
   type CaptureOptions,
   captureSelect,
   OUTBOX_COLUMNS,
   outboxSelect,
 } from './capture-select.ts'
+import { chooseTable } from './choose-table.ts'
 import { withBases } from './version-bases.ts'
 
 /** Insert first, then look whether the relay sleeps; a statement that captured nothing rings nobody. */
@@ -48,7 +48,7 @@ ${outboxSelect(bound, 'current', 'present')}`
 /** Captures rows of `from` (aliased `r`) as they are, see {@link insertRows}. */
 export function captureRows(bound: BoundDataset, from: string, where?: string): string {
   return withBases(bound, 'current', from, { where }, (bases) =>
-    insertIntoCurrent((table) => insertRows(bound, table, from, { where, bases })),
+    chooseTable('outbox', (table) => insertRows(bound, table, from, { where, bases })),
   )
 }
 
@@ -77,6 +77,6 @@ ${outboxSelect(bound, 'deleted', 'gone')}`
 /** Captures rows of `from` as deleted, see {@link insertDeleted}. */
 export function captureDeleted(bound: BoundDataset, from: string, where?: string): string {
   return withBases(bound, 'deleted', from, { where }, (bases) =>
-    insertIntoCurrent((table) => insertDeleted(bound, table, from, { where, bases })),
+    chooseTable('outbox', (table) => insertDeleted(bound, table, from, { where, bases })),
   )
 }

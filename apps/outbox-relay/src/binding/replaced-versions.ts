@@ -2,8 +2,9 @@ import { datasetByName } from '@hq-export/contract'
 import pg from 'pg'
 import { type BoundDataset, SNAPSHOTS_DATASET } from './binding-schema.ts'
 import { QUERY_QUOTE } from './binding-values.ts'
-import { captureFunction, type GeneratedFunction, insertIntoCurrent } from './capture-function.ts'
+import { captureFunction, type GeneratedFunction } from './capture-function.ts'
 import { OUTBOX_COLUMNS } from './capture-select.ts'
+import { chooseTable } from './choose-table.ts'
 import { projectionOf, snapshotIdSql, snapshotProjectionOf } from './projection.ts'
 import { VERSION } from './raw-rows.ts'
 import { baseSql, using, withBases } from './version-bases.ts'
@@ -59,7 +60,8 @@ select version into ${VERSION} from first;`
       rows: { kind: 'versions', of: 'old' },
       capture: `${withBases(bound, 'current', from, {}, noteFirst)}
   if ${VERSION} is not null then
-${insertIntoCurrent(
+${chooseTable(
+  'outbox',
   (table) => `insert into ${table} (${OUTBOX_COLUMNS})
 ${snapshotSelect(bound, `${from}\ncross join lateral (select ${VERSION} as version offset 0) v`)}`,
 )}
@@ -79,7 +81,8 @@ export function onEmpty(bound: BoundDataset): GeneratedFunction {
     const from = `${rows}
 cross join lateral (select ${key} as key offset 0) k
 cross join lateral (select ${versionSql(bound, bases)} as version offset 0) v`
-    return insertIntoCurrent(
+    return chooseTable(
+      'outbox',
       (table) =>
         `execute ${quoted(`insert into ${table} (${OUTBOX_COLUMNS})\n${snapshotSelect(bound, from)}`)}${using(bases)}`,
     )

@@ -3,6 +3,7 @@ import pg from 'pg'
 import type { BoundDataset } from './binding-schema.ts'
 import { captureFunction, type GeneratedFunction } from './capture-function.ts'
 import { captureRows, RING } from './capture-statement.ts'
+import { chooseTable } from './choose-table.ts'
 import { delaySql, joinsSql } from './joins.ts'
 import { projectionOf } from './projection.ts'
 import { tableSql } from './table-sql.ts'
@@ -18,15 +19,12 @@ type Settle = NonNullable<BoundDataset['settle']>
 export function noteKeys(bound: BoundDataset, settle: Settle, from: string): string {
   const { dataset, key, filters } = projectionOf(bound, 'null')
   const where = filters.length === 0 ? '' : `\nwhere ${filters.join(' and ')}`
-  const branches = [0, 1].map(
-    (number) => `when ${number} then
-insert into hq_export.settle_${number} (due_at, dataset, key, traceparent)
+  return chooseTable(
+    'settle',
+    (table) => `insert into ${table} (due_at, dataset, key, traceparent)
 select clock_timestamp() + ${delaySql(settle)}, ${dataset.number}, ${key}, (select hq_export.current_traceparent())
-from ${from}${joinsSql({ ...bound, settle: undefined })}${where};`,
+from ${from}${joinsSql({ ...bound, settle: undefined })}${where}`,
   )
-  return `case coalesce(pg_sequence_last_value('hq_export.current_settle'), 0)
-${branches.join('\n')}
-end case;`
 }
 
 /**

@@ -1,4 +1,5 @@
 import { type Column, type Dataset, datasetByName } from '@hq-export/contract'
+import { READING_SETTINGS } from '@hq-export/program/session.ts'
 import type { BoundDataset } from './binding-schema.ts'
 import type { SourceTable } from './source-table.ts'
 
@@ -8,13 +9,18 @@ import type { SourceTable } from './source-table.ts'
  * four microseconds, so they are set where the columns and expressions of a dataset may depend on them, and nowhere else.
  */
 
+/** What every session of ours has anyway. */
+function pick(...names: (keyof typeof READING_SETTINGS)[]): Readonly<Record<string, string>> {
+  return Object.fromEntries(names.map((name) => [name, READING_SETTINGS[name]]))
+}
+
 /** What tables with anything but plain columns, or expressions with anything but choices among them, depend on. */
-const COMMON_VALUE_SETTINGS = {
-  datestyle: 'ISO, MDY',
-  intervalstyle: 'postgres',
-  bytea_output: 'hex',
-  extra_float_digits: '1',
-} as const
+const COMMON_VALUE_SETTINGS = pick(
+  'datestyle',
+  'intervalstyle',
+  'bytea_output',
+  'extra_float_digits',
+)
 
 const RARE_VALUE_SETTINGS = {
   lc_monetary: 'C',
@@ -23,10 +29,8 @@ const RARE_VALUE_SETTINGS = {
   xmlbinary: 'base64',
   xmloption: 'content',
   default_text_search_config: 'pg_catalog.simple',
-  standard_conforming_strings: 'on',
-  transform_null_equals: 'off',
-  quote_all_identifiers: 'off',
-} as const
+  ...pick('standard_conforming_strings', 'transform_null_equals', 'quote_all_identifiers'),
+}
 
 /** Set in every session of ours that reads projection views. */
 export const VALUE_SETTINGS: Readonly<Record<string, string>> = {

@@ -1,4 +1,5 @@
 import type pg from 'pg'
+import { wireRowSql } from '../outbox/wire-row-sql.ts'
 
 /** A letter whose row is to be tried again now. */
 export interface DueLetter {
@@ -8,13 +9,10 @@ export interface DueLetter {
   readonly text: string
 }
 
-// A time that lies further ahead than any pause was written by a clock that has been set back since. The same text as that of a page, so that
-// the batch has the id it had, and HQ may know it.
+// A time that lies further ahead than any pause was written by a clock that has been set back since.
 const DUE = /* sql */ `
 select d.id::text as id, d.dataset,
-       '{"row":' || d.body || ',"xid":"' || d.xid::text || '","captured_at":' || pg_catalog.to_json(d.captured_at)::text
-       || case when d.traceparent is null then '' else ',"traceparent":"' || d.traceparent || '"' end
-       || case when d.deleted then ',"deleted":true}' else '}' end as text
+       ${wireRowSql('d')} as text
 from hq_export.dead_letter d
 where d.retry_at is not null and d.resolved_at is null and d.body is not null
   and (d.retry_at <= pg_catalog.clock_timestamp() or d.retry_at > pg_catalog.clock_timestamp() + interval '5 minutes')

@@ -1,6 +1,5 @@
 import type pg from 'pg'
-
-const OUTBOX_TABLES = [0, 1, 2]
+import { OUTBOX_TABLES } from './cut-page.ts'
 
 /** SQL that is true where the row at one end of a table's index is above the sequence. Old and new rows stand at different ends. */
 const isAbove = (table: number, order: 'asc' | 'desc'): string =>

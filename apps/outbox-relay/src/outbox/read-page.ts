@@ -4,6 +4,7 @@ import type { Inversion } from './newest-versions.ts'
 import type { OutboxRow } from './outbox-row.ts'
 import type { OutrunRow } from './outrun-row.ts'
 import { isOversizedSql, shortKeySql } from './row-size.ts'
+import { wireRowSql } from './wire-row-sql.ts'
 
 /** Rows of one dataset as they go on the wire: elements of the envelope's `rows`, separated by commas. */
 export interface WireRows {
@@ -25,9 +26,7 @@ const READ_PAGE = OUTBOX_TABLES.map(
   (table) => /* sql */ `
 select dataset, count(*)::int as row_count,
        pg_catalog.string_agg(
-         '{"row":' || body || ',"xid":"' || xid::text || '","captured_at":' || pg_catalog.to_json(captured_at)::text
-         || case when traceparent is null then '' else ',"traceparent":"' || traceparent || '"' end
-         || case when deleted then ',"deleted":true}' else '}' end, ',') as text
+         ${wireRowSql('page')}, ',') as text
 from (
   select *, pg_catalog.row_number() over (order by xid, seq) / ${PIECE_ROWS} as piece
   from hq_export.outbox_${table}
