@@ -117,13 +117,6 @@ async function expectAllArrived(): Promise<void> {
   expect(letters.rows).toEqual([])
 }
 
-async function says(program: AppProcess, text: string): Promise<void> {
-  await waitFor(`"${text}"`, () => {
-    program.assertRunning()
-    return program.lines.some((line) => line.includes(text))
-  })
-}
-
 test('I1, I3: SIGKILL of a backfill at any point loses and doubles nothing: it goes on from its checkpoint', async () => {
   // Nothing settled yet; one pass done and batches of the next under way; somewhere among the chunks of a pass.
   const points = [
@@ -196,7 +189,7 @@ test('while writers insert, update and delete, both sides are equal afterwards, 
 
 test('a live change passes a backfill whose every attempt waits for HQ', async () => {
   const relay = pipeline.startRelay()
-  await says(relay, 'working')
+  await relay.says('working')
   const letGo = await holdUp('dx_operation_events_v1')
   const command = startBackfill('--dataset', 'dx_operation_events_v1')
   await attemptsAreHeldUp()
@@ -217,7 +210,7 @@ test('pause keeps the checkpoint, resume goes on from there, cancel ends it, who
   for (const hasRelay of [false, true]) {
     await pipeline.dx.query('truncate hq_export.backfill')
     const relay = hasRelay ? pipeline.startRelay() : undefined
-    if (relay !== undefined) await says(relay, 'working')
+    if (relay !== undefined) await relay.says('working')
     let letGo = await holdUp('dx_company_entities_v1')
     const command = startBackfill()
     await progressBeyond(EVENTS)
@@ -226,7 +219,7 @@ test('pause keeps the checkpoint, resume goes on from there, cancel ends it, who
     for (let looks = 0; looks < 2; looks++) await progressIsSaved()
     await letGo()
     expect(await command.exited()).toBe(2)
-    if (relay !== undefined) await says(relay, 'the work on a backfill has ended')
+    if (relay !== undefined) await relay.says('the work on a backfill has ended')
     expect(command.lines.join('\n')).toContain('backfill resume')
     const paused = await recorded()
     expect(paused.state).toBe('paused')
@@ -253,10 +246,10 @@ test('Ctrl-C of a command that executes it itself pauses it; of one that follows
   expect((await recorded()).state).toBe('paused')
 
   const relay = pipeline.startRelay()
-  await says(relay, 'working')
+  await relay.says('working')
   letGo = await holdUp('dx_company_entities_v1')
   const following = startBackfill('resume')
-  await says(relay, 'working on a backfill')
+  await relay.says('working on a backfill')
   following.signal('SIGINT')
   expect(await following.exited()).toBe(2)
   expect(following.lines.join('\n')).toContain('goes on in the relay')
@@ -270,11 +263,11 @@ test('I1: a relay that comes takes over from the command, its standby from it wh
   const command = startBackfill()
   await progressBeyond(EVENTS)
   const leader = pipeline.startRelay()
-  await says(leader, 'working on a backfill')
+  await leader.says('working on a backfill')
   const standby = pipeline.startRelay()
-  await says(standby, 'standing by')
+  await standby.says('standing by')
   await leader.kill()
-  await says(standby, 'working on a backfill')
+  await standby.says('working on a backfill')
   command.assertRunning()
   await letGo()
   expect(await command.exited()).toBe(0)

@@ -2,12 +2,11 @@ import { advisoryLocks } from '@hq-export/outbox-relay/doctor/advisory-locks.ts'
 import { runDoctor } from '@hq-export/outbox-relay/doctor/run-doctor.ts'
 import { printStatus } from '@hq-export/outbox-relay/print.ts'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { type AppProcess, runApp } from '../support/app-process.ts'
+import { runApp } from '../support/app-process.ts'
 import { expectEqualSides } from '../support/equal-sides.ts'
 import { Pipeline } from '../support/pipeline.ts'
 import { insertCompany, insertOrg } from '../support/reference-rows.ts'
 import { LIBRARY_LOCK, Stranger } from '../support/stranger.ts'
-import { waitFor } from '../support/wait-for.ts'
 
 /** From the death of a leader until a row is in HQ that was committed after it. */
 const TAKEOVER_BOUND_MS = 5_000
@@ -40,23 +39,6 @@ afterAll(async () => {
   await pipeline[Symbol.asyncDispose]()
 })
 
-async function says(relay: AppProcess, text: string): Promise<string> {
-  return waitFor(`a relay to say '${text}'`, () => {
-    relay.assertRunning()
-    return relay.lines.find((line) => line.includes(text))
-  })
-}
-
-async function arrives(entityId: string): Promise<void> {
-  await waitFor('the row in HQ', async () => {
-    const { rowCount } = await pipeline.hq.query(
-      'select from hq.dx_company_entities_v1 where entity_id = $1',
-      [entityId],
-    )
-    return rowCount === 1
-  })
-}
-
 async function leadKey(): Promise<string> {
   const { rows } = await pipeline.dx.query<{ key: string }>(
     `select key::text as key from hq_export.advisory_lock where name = 'lead'`,
@@ -77,10 +59,10 @@ test('a login without rights that holds the locks of a relay and of migrations d
   expect(await runApp('outbox-relay', ['bind', 'reference'], env)).toMatchObject({ exitCode: 0 })
 
   await using leader = pipeline.startRelay()
-  expect(await says(leader, 'no relay of ours')).toContain(String(stranger.pid))
-  await arrives(await insertCompany(pipeline.dx, orgId))
+  expect(await leader.says('no relay of ours')).toContain(String(stranger.pid))
+  await pipeline.arrives(await insertCompany(pipeline.dx, orgId))
   await using standby = pipeline.startRelay()
-  await says(standby, 'standing by')
+  await standby.says('standing by')
 
   // It waits for what the leader holds, and gets it when the leader dies.
   await stranger.queueFor(await leadKey())
@@ -92,9 +74,9 @@ test('a login without rights that holds the locks of a relay and of migrations d
   expect(printStatus(status)).toContain('at the lock "lead", and no relay')
   await leader.kill()
   const killedAt = performance.now()
-  await arrives(await insertCompany(pipeline.dx, orgId))
+  await pipeline.arrives(await insertCompany(pipeline.dx, orgId))
   expect(performance.now() - killedAt).toBeLessThan(TAKEOVER_BOUND_MS)
-  await says(standby, 'no relay of ours')
+  await standby.says('no relay of ours')
   await standby.terminate()
   await pipeline.settled()
   await expectEqualSides(pipeline.dx, pipeline.hq)
@@ -114,8 +96,8 @@ test('a login without rights that holds the lock of backfills does not keep one 
 
 test('a leader whose key was replaced gives way', async () => {
   await using leader = pipeline.startRelay()
-  await says(leader, '"working"')
+  await leader.says('"working"')
   await pipeline.dx.query(`update hq_export.advisory_lock set key = key + 1 where name = 'lead'`)
-  await says(leader, 'under a new key')
-  await arrives(await insertCompany(pipeline.dx, orgId))
+  await leader.says('under a new key')
+  await pipeline.arrives(await insertCompany(pipeline.dx, orgId))
 })

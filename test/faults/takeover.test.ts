@@ -36,26 +36,9 @@ beforeEach(async () => {
 
 afterEach(() => pipeline[Symbol.asyncDispose]())
 
-function says(relay: AppProcess, text: string): Promise<boolean> {
-  return waitFor(`the relay to say "${text}"`, () => {
-    relay.assertRunning()
-    return relay.lines.some((line) => line.includes(text))
-  })
-}
-
 /** Traffic all the while, and not as much as there can be. */
 function startWriters(sessions: number): Promise<Writers> {
   return Writers.start({ database: pipeline.dxDatabase, orgId, sessions, pauseMs: WRITE_PAUSE_MS })
-}
-
-async function arrives(entityId: string): Promise<void> {
-  await waitFor('the row in HQ', async () => {
-    const { rowCount } = await pipeline.hq.query(
-      'select from hq.dx_company_entities_v1 where entity_id = $1',
-      [entityId],
-    )
-    return rowCount === 1
-  })
 }
 
 /** Keys for {@link rewriteEntities}. */
@@ -93,17 +76,17 @@ async function expectNothingLostOrDoubled(): Promise<void> {
 
 test('I1: SIGKILL of the leading relay moves its work to the one that stands by within 5 seconds', async () => {
   let leader = pipeline.startRelay()
-  await says(leader, 'working')
+  await leader.says('working')
   await using writers = await startWriters(1)
   const tookMs: number[] = []
   for (let round = 0; round < ROUNDS; round++) {
     const standby = pipeline.startRelay()
-    await says(standby, 'standing by')
+    await standby.says('standing by')
     await leader.kill()
     const killedAt = performance.now()
-    await arrives(await insertCompany(pipeline.dx, orgId))
+    await pipeline.arrives(await insertCompany(pipeline.dx, orgId))
     tookMs.push(performance.now() - killedAt)
-    await says(standby, 'working')
+    await standby.says('working')
     leader = standby
   }
   expect(Math.min(...tookMs)).toBeLessThan(TAKEOVER_BOUND_MS)
@@ -113,9 +96,9 @@ test('I1: SIGKILL of the leading relay moves its work to the one that stands by 
 
 test('I1: a leader that loses only the session of its lock gives way, and nothing is lost or doubled', async () => {
   const first = pipeline.startRelay()
-  await says(first, 'working')
+  await first.says('working')
   const second = pipeline.startRelay()
-  await says(second, 'standing by')
+  await second.says('standing by')
   await insertEntities(pipeline.dx)
   await using writers = await startWriters(2)
   for (let round = 0; round < ROUNDS; round++) {
@@ -127,7 +110,7 @@ test('I1: a leader that loses only the session of its lock gives way, and nothin
     })
     await pipeline.dx.query('select pg_terminate_backend($1)', [rows[0]?.pid])
     await rewriteEntities(pipeline.dx)
-    await arrives(await insertCompany(pipeline.dx, orgId))
+    await pipeline.arrives(await insertCompany(pipeline.dx, orgId))
   }
   await writers.stop()
   await expectNothingLostOrDoubled()
@@ -150,10 +133,10 @@ function countOf(relay: AppProcess, text: string): number {
 async function takeOverFromStopped(leader: AppProcess, standby: AppProcess): Promise<number> {
   const standbys = countOf(leader, 'standing by')
   const losses = countOf(standby, 'cannot be used')
-  await arrives(await insertCompany(pipeline.dx, orgId))
+  await pipeline.arrives(await insertCompany(pipeline.dx, orgId))
   leader.signal('SIGSTOP')
   const stoppedAt = performance.now()
-  await arrives(await insertCompany(pipeline.dx, orgId))
+  await pipeline.arrives(await insertCompany(pipeline.dx, orgId))
   const tookMs = performance.now() - stoppedAt
   leader.signal('SIGCONT')
   await waitFor('the woken relay to stand by', () => countOf(leader, 'standing by') > standbys)
@@ -164,9 +147,9 @@ async function takeOverFromStopped(leader: AppProcess, standby: AppProcess): Pro
 
 test('I1: a leader that is stopped gives way within 10 seconds; woken, it stands by, and nothing is lost or doubled', async () => {
   const leader = pipeline.startRelay()
-  await says(leader, 'working')
+  await leader.says('working')
   const standby = pipeline.startRelay()
-  await says(standby, 'standing by')
+  await standby.says('standing by')
   await using writers = await startWriters(1)
   let tookMs = await takeOverFromStopped(leader, standby)
   // A busy machine makes it longer and never shorter: too long a second time is too long.
@@ -187,7 +170,7 @@ async function batchesOfKeys(): Promise<number[]> {
 
 test('I3: two relays that work at once lose and double nothing', async () => {
   const leader = pipeline.startRelay()
-  await says(leader, 'working')
+  await leader.says('working')
   await using usurper = await startInProcessRelay({
     databaseUrl: pipeline.dxDatabase.url,
     ingestUrl: pipeline.gatewayUrl,
@@ -201,7 +184,7 @@ test('I3: two relays that work at once lose and double nothing', async () => {
     await rewriteEntities(pipeline.dx)
     // Whoever of the two is awake disarms the doorbell of the other, who would sleep on until its safety poll.
     await pipeline.dx.query(`notify ${DOORBELL_CHANNEL}`)
-    await arrives(await insertCompany(pipeline.dx, orgId))
+    await pipeline.arrives(await insertCompany(pipeline.dx, orgId))
   }
   await waitFor('batches in HQ from each of the two', async () => {
     leader.assertRunning()

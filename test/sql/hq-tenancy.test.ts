@@ -25,6 +25,17 @@ let role: string
 let told: string[]
 let reader: pg.Client
 
+/** A role of its own that logs in and is a member of `group`, and the URL by which it does. */
+async function createLogin(group: string): Promise<{ role: string; url: string }> {
+  const name = `${inject('runId')}${group}_${randomBytes(4).toString('hex')}`
+  const password = randomBytes(12).toString('hex')
+  await admin.query(`create role ${name} login password '${password}' in role ${group}`)
+  const url = new URL(hq.url)
+  url.username = name
+  url.password = password
+  return { role: name, url: url.href }
+}
+
 beforeAll(async () => {
   hq = await createHqDatabase()
   admin = await hq.connect()
@@ -34,13 +45,7 @@ beforeAll(async () => {
     await deliver(gateway.url, buildEnvelope(name, rows))
   }
   await admin.query('analyze')
-  role = `${inject('runId')}reader_${randomBytes(4).toString('hex')}`
-  const password = randomBytes(12).toString('hex')
-  await admin.query(`create role ${role} login password '${password}' in role hq_reader`)
-  const url = new URL(hq.url)
-  url.username = role
-  url.password = password
-  loginUrl = url.href
+  ;({ role, url: loginUrl } = await createLogin('hq_reader'))
 })
 
 afterAll(async () => {
@@ -277,13 +282,7 @@ describe('a login whose org is bound', () => {
   let boundUrl: string
 
   beforeAll(async () => {
-    bound = `${inject('runId')}bound_${randomBytes(4).toString('hex')}`
-    const password = randomBytes(12).toString('hex')
-    await admin.query(`create role ${bound} login password '${password}' in role hq_org_reader`)
-    const url = new URL(hq.url)
-    url.username = bound
-    url.password = password
-    boundUrl = url.href
+    ;({ role: bound, url: boundUrl } = await createLogin('hq_org_reader'))
   })
 
   afterAll(async () => {

@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { COMPILE_CACHE } from './compile-cache.ts'
+import { waitFor } from './wait-for.ts'
 
 const ROOT = join(import.meta.dirname, '..', '..')
 const KEPT_LINES = 200
@@ -88,6 +89,14 @@ export class AppProcess implements AsyncDisposable {
   /** Fails with the output when the process has ended although it should run. */
   assertRunning(): void {
     if (this.hasExited) throw new Error(`${this.#name} has ended:\n${this.lines.join('\n')}`)
+  }
+
+  /** Waits until it says this, while it runs. @returns the line. */
+  says(text: string): Promise<string> {
+    return waitFor(`${this.#name} to say "${text}"`, () => {
+      this.assertRunning()
+      return this.lines.find((line) => line.includes(text))
+    })
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

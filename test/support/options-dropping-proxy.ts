@@ -1,6 +1,4 @@
-import { once } from 'node:events'
-import type { AddressInfo } from 'node:net'
-import { connect, createServer, type Server, type Socket } from 'node:net'
+import { TcpProxy } from './tcp-proxy.ts'
 
 /** The startup message without its parameter `options`, as a pooler passes it on. */
 function withoutOptions(startup: Buffer): Buffer {
@@ -17,49 +15,16 @@ function withoutOptions(startup: Buffer): Buffer {
   return message
 }
 
-/** Stands between a program and its database, and drops the startup parameter `options`. */
-export class OptionsDroppingProxy implements AsyncDisposable {
-  readonly #server: Server
-  readonly #sockets = new Set<Socket>()
-  readonly #target: URL
-
-  private constructor(targetUrl: string) {
-    this.#target = new URL(targetUrl)
-    this.#server = createServer((inside) => {
-      const outside = connect(Number(this.#target.port), this.#target.hostname)
-      for (const socket of [inside, outside]) {
-        this.#sockets.add(socket)
-        socket.on('error', () => {})
-        socket.on('close', () => {
-          this.#sockets.delete(socket)
-          inside.destroy()
-          outside.destroy()
-        })
-      }
+/** Drops the startup parameter `options`. */
+export class OptionsDroppingProxy extends TcpProxy {
+  static start(targetUrl: string): Promise<OptionsDroppingProxy> {
+    const proxy = new OptionsDroppingProxy(targetUrl, (inside, outside) => {
       inside.once('data', (startup: Buffer) => {
         outside.write(withoutOptions(startup))
         inside.pipe(outside)
       })
       outside.pipe(inside)
     })
-  }
-
-  static async start(targetUrl: string): Promise<OptionsDroppingProxy> {
-    const proxy = new OptionsDroppingProxy(targetUrl)
-    proxy.#server.listen(0, '127.0.0.1')
-    await once(proxy.#server, 'listening')
-    return proxy
-  }
-
-  /** Connection URL through the proxy. */
-  get url(): string {
-    const url = new URL(this.#target)
-    url.port = String((this.#server.address() as AddressInfo).port)
-    return url.href
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    for (const socket of this.#sockets) socket.destroy()
-    await new Promise((resolve) => this.#server.close(resolve))
+    return proxy.listen()
   }
 }

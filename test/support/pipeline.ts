@@ -124,6 +124,17 @@ export class Pipeline implements AsyncDisposable {
     })
   }
 
+  /** Waits until HQ has a company. */
+  async arrives(entityId: string): Promise<void> {
+    await waitFor('the row in HQ', async () => {
+      const { rowCount } = await this.hq.query(
+        'select from hq.dx_company_entities_v1 where entity_id = $1',
+        [entityId],
+      )
+      return rowCount === 1
+    })
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     for (const process of this.#processes.reverse()) await process[Symbol.asyncDispose]()
     await Promise.all([

@@ -29,6 +29,15 @@ async function fail(gate: Gate, times: number): Promise<void> {
   }
 }
 
+/** A gate that HQ, in trouble, has shut for so long. */
+async function shutGate(retryAfterMs: number, askReady?: () => Promise<boolean>): Promise<Gate> {
+  const gate = new Gate(4, askReady)
+  await gate.enter(running)
+  gate.leave({ kind: 'down', retryAfterMs })
+  expect(await enters(gate)).toBe(false)
+  return gate
+}
+
 describe('the gate', () => {
   test('lets as many in at once as its limit, and the next when one leaves', async () => {
     const gate = new Gate(2)
@@ -54,10 +63,7 @@ describe('the gate', () => {
   })
 
   test('is shut for as long as Retry-After says, for every batch', async () => {
-    const gate = new Gate(4)
-    await gate.enter(running)
-    gate.leave({ kind: 'down', retryAfterMs: 3000 })
-    expect(await enters(gate)).toBe(false)
+    const gate = await shutGate(3000)
     await vi.advanceTimersByTimeAsync(2999)
     expect(gate.active).toBe(0)
     await vi.advanceTimersByTimeAsync(1)
@@ -65,10 +71,7 @@ describe('the gate', () => {
   })
 
   test('is shut for five minutes at most, whatever HQ asks for, and sets no timer that overflows', async () => {
-    const gate = new Gate(4)
-    await gate.enter(running)
-    gate.leave({ kind: 'down', retryAfterMs: 99_999_999_000 })
-    expect(await enters(gate)).toBe(false)
+    const gate = await shutGate(99_999_999_000)
     await vi.advanceTimersByTimeAsync(299_999)
     expect(gate.active).toBe(0)
     expect(vi.getTimerCount()).toBe(1)
@@ -77,10 +80,7 @@ describe('the gate', () => {
   })
 
   test('a clock that is set back keeps nobody waiting', async () => {
-    const gate = new Gate(4)
-    await gate.enter(running)
-    gate.leave({ kind: 'down', retryAfterMs: 2000 })
-    expect(await enters(gate)).toBe(false)
+    const gate = await shutGate(2000)
     vi.setSystemTime(Date.now() - 3_600_000)
     await vi.advanceTimersByTimeAsync(2000)
     expect(gate.active).toBe(1)
@@ -89,10 +89,7 @@ describe('the gate', () => {
   test('an HQ that was not ready and is again is tried before its time is over', async () => {
     const said = [false, false, true]
     let asked = 0
-    const gate = new Gate(4, async () => said[asked++] ?? true)
-    await gate.enter(running)
-    gate.leave({ kind: 'down', retryAfterMs: 240_000 })
-    expect(await enters(gate)).toBe(false)
+    const gate = await shutGate(240_000, async () => said[asked++] ?? true)
     await vi.advanceTimersByTimeAsync(44_999)
     expect([asked, gate.active]).toEqual([2, 0])
     await vi.advanceTimersByTimeAsync(1)
@@ -100,10 +97,7 @@ describe('the gate', () => {
   })
 
   test('an HQ that is ready all along, as one that throttles, gets the rest it asked for', async () => {
-    const gate = new Gate(4, async () => true)
-    await gate.enter(running)
-    gate.leave({ kind: 'down', retryAfterMs: 60_000 })
-    expect(await enters(gate)).toBe(false)
+    const gate = await shutGate(60_000, async () => true)
     await vi.advanceTimersByTimeAsync(59_999)
     expect(gate.active).toBe(0)
     await vi.advanceTimersByTimeAsync(1)
