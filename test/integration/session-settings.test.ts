@@ -114,6 +114,7 @@ const RELAY = {
 const GATEWAY = {
   ...COMMON,
   role: 'hq_ingest_writer',
+  row_security: 'off',
   application_name: 'hq-ingest',
   synchronous_commit: 'on',
   statement_timeout: '30s',

@@ -18,6 +18,7 @@ export async function transactAsWriter<T>(
     await hqMigrations.assertApplied(client)
     await client.query('begin isolation level read committed')
     await client.query(`set local role hq_ingest_writer`)
+    await client.query(`set local row_security = off`)
     await assertSeesAll(client)
     await client.query(`set local lock_timeout = '10s'`)
     await client.query(`set local synchronous_commit = on`)
