@@ -1,6 +1,12 @@
 import { datasetByName } from '@hq-export/contract'
 import type { BoundDataset } from './binding-schema.ts'
-import { type CaptureKind, captureSelect, OUTBOX_COLUMNS, outboxSelect } from './capture-select.ts'
+import {
+  type CaptureKind,
+  captureSelect,
+  OUTBOX_COLUMNS,
+  outboxSelect,
+  TRACEPARENT,
+} from './capture-select.ts'
 import { chooseTable } from './choose-table.ts'
 import { delaySql, joinsSql } from './joins.ts'
 import { projectionOf } from './projection.ts'
@@ -30,16 +36,14 @@ const MAX_PROTECTED = 48
 const MAX_ROWS = 100
 /** Setting of the transaction: a letter for each capture that wrote, undone with it. What a session writes there decides only how its own captures are made. */
 const CAPTURES = 'hq_export.captures'
+/** Asked where it is needed: an expression of plpgsql costs a microsecond in a new transaction, whatever it does. */
+const CAPTURED = `coalesce(current_setting('${CAPTURES}', true), '')`
 const IS_CHECKED = 'v_is_checked'
 /** One more than may be kept tells that there are too many. */
 const LIMIT = `limit ${MAX_ROWS + 1}`
 const HAS_FEW_ROWS = `coalesce(cardinality(v_keys), 0) <= ${MAX_ROWS}`
 
-const VARIABLES = [
-  `v_captures text := coalesce(current_setting('${CAPTURES}', true), '')`,
-  `${IS_CHECKED} boolean := false`,
-  'v_table bigint',
-]
+const VARIABLES = ['v_captures text', `${IS_CHECKED} boolean`, 'v_table bigint']
 
 /**
  * plpgsql that captures outside of any writing subtransaction and returns, where a transaction has made {@link MAX_PROTECTED} captures; else it does nothing.
@@ -50,11 +54,11 @@ const VARIABLES = [
  */
 export function boundedPath({ tables, check, write }: BoundedCapture, leave: string): string {
   return `
-  if length(v_captures) >= ${MAX_PROTECTED} and current_setting('transaction_isolation') = 'read committed'
+  if length(${CAPTURED}) >= ${MAX_PROTECTED} and current_setting('transaction_isolation') = 'read committed'
      and coalesce(current_setting('hq_export.disabled', true), '') = ''
   then
     begin
-      if strpos(v_captures, ${tables}) > 0 then
+      if strpos(${CAPTURED}, ${tables}) > 0 then
 ${check}
       end if;
     exception when others then
@@ -75,9 +79,8 @@ ${write}
 /** plpgsql at the end of a capture in its block: notes the tables that it has written. (Where they turned just now, it takes the lock of the next at its first write.) */
 export function noteCapture({ tables }: BoundedCapture): string {
   return `
-  if length(v_captures) < ${MAX_PROTECTED} or strpos(v_captures, ${tables}) = 0 then
-    v_captures := set_config('${CAPTURES}', v_captures || ${tables}, true);
-  end if;`
+  v_captures := case when length(${CAPTURED}) < ${MAX_PROTECTED} or strpos(${CAPTURED}, ${tables}) = 0
+    then set_config('${CAPTURES}', ${CAPTURED} || ${tables}, true) end;`
 }
 
 /** SQL of a letter for the table that writers fill now. */
@@ -167,7 +170,7 @@ export function boundedKeys(
     tables: currentOf('settle', 'ab'),
     variables: [...VARIABLES, 'v_due timestamptz[]', 'v_keys text[]', 'v_traceparent text'],
     check: `      v_table := pg_sequence_last_value('hq_export.current_settle');
-      select array_agg(c.due_at), array_agg(c.key), hq_export.current_traceparent() into v_due, v_keys, v_traceparent
+      select array_agg(c.due_at), array_agg(c.key), ${TRACEPARENT} into v_due, v_keys, v_traceparent
       from (select ${due}, ${key} from n r${joinsSql({ ...bound, settle: undefined })}${where} ${LIMIT}) c (due_at, key);
       ${IS_CHECKED} := ${HAS_FEW_ROWS};
       if ${IS_CHECKED} then

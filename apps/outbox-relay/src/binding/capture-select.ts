@@ -9,6 +9,10 @@ import { wireBodySql } from './wire-body.ts'
 /** What happened to the rows that a capture reads. */
 export type CaptureKind = 'current' | 'deleted'
 
+/** SQL of the trace context. An uncorrelated subquery is run once per firing, and not at all when there is no row. */
+export const TRACEPARENT =
+  '(select case when hq_export.has_traceparent() then hq_export.current_traceparent() end)'
+
 /** What narrows or speeds up a capture. */
 export interface CaptureOptions {
   /** Condition beside the binding's own. */
@@ -68,15 +72,13 @@ cross join lateral (select ${version} as version offset 0) v${snapshotFrom}${whe
 /** From rows `p` of {@link captureSelect} to rows of the outbox: the entity's, and its snapshot's. */
 export function outboxSelect(bound: BoundDataset, kind: CaptureKind, p: string): string {
   const { number } = datasetByName(bound.dataset)
-  // An uncorrelated subquery is run once per firing, and not at all when there is no row.
-  const traceparent = '(select hq_export.current_traceparent())'
   if (bound.snapshot === undefined) {
     const version = bound.version === undefined ? 'null' : 'p.version'
-    return `select ${number}, ${version}, ${kind === 'deleted'}, p.key, ${traceparent}, p.body
+    return `select ${number}, ${version}, ${kind === 'deleted'}, p.key, ${TRACEPARENT}, p.body
 from ${p} p`
   }
   // Every exported version yields its snapshot row, a delete's version too; that row itself is never deleted.
-  return `select x.dataset, x.version, x.deleted, x.key, ${traceparent}, x.body
+  return `select x.dataset, x.version, x.deleted, x.key, ${TRACEPARENT}, x.body
 from ${p} p
 cross join lateral (values
   (${number}, p.version, ${kind === 'deleted'}, p.key, p.body),

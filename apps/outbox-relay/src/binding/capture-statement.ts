@@ -10,7 +10,8 @@ import { chooseTable } from './choose-table.ts'
 import { withBases } from './version-bases.ts'
 
 /** Insert first, then look whether the relay sleeps; a statement that captured nothing rings nobody. */
-export const RING = 'if found then perform hq_export.ring(); end if;'
+export const RING =
+  'if found and hq_export.is_relay_asleep() then perform hq_export.ring(); end if;'
 
 /** One insert that captures rows of `from` (aliased `r`) as they are, and notes of keys that were deleted that they exist again. */
 export function insertRows(

@@ -24,7 +24,7 @@ function captureGrants(owner: string): string[] {
       hq_export.filtered_4, hq_export.unrung, hq_export.lost to ${role}`,
     `grant select on sequence hq_export.current_outbox, hq_export.doorbell, hq_export.current_settle,
       hq_export.settle_horizon to ${role}`,
-    `grant execute on function hq_export.ring(), hq_export.current_traceparent(), hq_export.written_here(xid),
+    `grant execute on function hq_export.ring(), hq_export.is_relay_asleep(), hq_export.has_traceparent(), hq_export.current_traceparent(), hq_export.written_here(xid),
       hq_export.exported_version(bigint, bigint), hq_export.snapshot_id(uuid, text, uuid, bigint),
       hq_export.allowed_payload(jsonb, text[]), hq_export.first_text(text[], jsonb[]),
       hq_export.entity_id(text, uuid, jsonb[]) to ${role}`,

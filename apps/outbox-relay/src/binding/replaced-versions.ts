@@ -3,7 +3,7 @@ import pg from 'pg'
 import { type BoundDataset, SNAPSHOTS_DATASET } from './binding-schema.ts'
 import { QUERY_QUOTE } from './binding-values.ts'
 import { captureFunction, type GeneratedFunction } from './capture-function.ts'
-import { OUTBOX_COLUMNS } from './capture-select.ts'
+import { OUTBOX_COLUMNS, TRACEPARENT } from './capture-select.ts'
 import { chooseTable } from './choose-table.ts'
 import { projectionOf, snapshotIdSql, snapshotProjectionOf } from './projection.ts'
 import { VERSION } from './raw-rows.ts'
@@ -28,7 +28,7 @@ export function snapshotSelect(bound: BoundDataset, from: string): string {
   const snapshot = snapshotProjectionOf(bound, projection, sql) ?? []
   const where = projection.filters.length === 0 ? '' : `\nwhere ${projection.filters.join(' and ')}`
   return `select ${datasetByName(SNAPSHOTS_DATASET).number}, null::bigint, false, s.snapshot_id::text,
-  (select hq_export.current_traceparent()), ${wireBodySql(snapshot)}
+  ${TRACEPARENT}, ${wireBodySql(snapshot)}
 from ${from}
 cross join lateral (select ${snapshotIdSql(projection, 'v.version')} as snapshot_id offset 0) s${where}`
 }

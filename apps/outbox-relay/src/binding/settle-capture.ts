@@ -2,6 +2,7 @@ import { datasetByName } from '@hq-export/contract'
 import pg from 'pg'
 import type { BoundDataset } from './binding-schema.ts'
 import { captureFunction, type GeneratedFunction } from './capture-function.ts'
+import { TRACEPARENT } from './capture-select.ts'
 import { captureRows, RING } from './capture-statement.ts'
 import { chooseTable } from './choose-table.ts'
 import { delaySql, joinsSql } from './joins.ts'
@@ -22,7 +23,7 @@ export function noteKeys(bound: BoundDataset, settle: Settle, from: string): str
   return chooseTable(
     'settle',
     (table) => `insert into ${table} (due_at, dataset, key, traceparent)
-select clock_timestamp() + ${delaySql(settle)}, ${dataset.number}, ${key}, (select hq_export.current_traceparent())
+select clock_timestamp() + ${delaySql(settle)}, ${dataset.number}, ${key}, ${TRACEPARENT}
 from ${from}${joinsSql({ ...bound, settle: undefined })}${where}`,
   )
 }

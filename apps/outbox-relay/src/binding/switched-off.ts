@@ -11,7 +11,8 @@ const NOT_OFF = ['', 'off', 'of', 'false', 'fals', 'fal', 'fa', 'f', 'no', 'n', 
  */
 export function switchesOff(value: string): string {
   const values = NOT_OFF.map((text) => `'${text}'`).join(', ')
-  return `lower(btrim(coalesce(${value}, ''))) not in (${values})`
+  // Most sessions have none: a comparison costs a fraction of the rest.
+  return `(coalesce(${value}, '') <> '' and lower(btrim(${value})) not in (${values}))`
 }
 
 /** SQL that is true in a session whose changes are not captured. */
