@@ -1,0 +1,149 @@
+create function hq_export."row_dx_operation_events_v1"(r "ops"."operation_events")
+returns table ("event_id" pg_catalog.uuid, "run_id" pg_catalog.uuid, "org_id" pg_catalog.uuid, "company_id" pg_catalog.uuid, "entity_id" pg_catalog.uuid, "occurred_at" timestamp with time zone, "event_sequence" integer, "http_status" integer, "event_type" pg_catalog.text, "entity_type" pg_catalog.text, "provider" pg_catalog.text, "raw_request_ref" pg_catalog.text, "raw_response_ref" pg_catalog.text, "payload_hash" pg_catalog.text, "error_code" pg_catalog.text, "error_message" pg_catalog.text, "metadata_json" pg_catalog.jsonb)
+language sql stable parallel safe
+as $capture$select (r)."event_id"::pg_catalog.uuid, (r)."run_id"::pg_catalog.uuid, (r)."org_id"::pg_catalog.uuid, (r)."company_id"::pg_catalog.uuid, (r)."entity_id"::pg_catalog.uuid, (r)."occurred_at"::timestamp with time zone, (r)."event_sequence"::integer, (r)."http_status"::integer, (r)."event_type"::pg_catalog.text, (r)."entity_type"::pg_catalog.text, (r)."provider"::pg_catalog.text, (r)."raw_request_ref"::pg_catalog.text, (r)."raw_response_ref"::pg_catalog.text, (r)."payload_hash"::pg_catalog.text, (r)."error_code"::pg_catalog.text, (r)."error_message"::pg_catalog.text, (r)."metadata_json"::pg_catalog.jsonb$capture$;
+
+create view hq_export."dx_operation_events_v1" as
+select
+  'v1'::text as "export_schema_version",
+  (r."event_id")::uuid as "event_id",
+  (r."run_id")::uuid as "run_id",
+  (r."event_type")::text as "event_type",
+  (r."event_sequence")::int4 as "event_sequence",
+  (r."occurred_at")::timestamptz as "occurred_at",
+  (r."org_id")::uuid as "org_id",
+  (r."company_id")::uuid as "company_id",
+  (r."entity_type")::text as "entity_type",
+  (r."entity_id")::uuid as "entity_id",
+  (r."provider")::text as "provider",
+  (r."http_status")::int4 as "http_status",
+  (r."raw_request_ref")::text as "raw_request_ref",
+  (r."raw_response_ref")::text as "raw_response_ref",
+  (r."payload_hash")::text as "payload_hash",
+  (r."error_code")::text as "error_code",
+  (r."error_message")::text as "error_message",
+  (r."metadata_json")::jsonb as "metadata_json"
+from "ops"."operation_events" hq_export_row
+cross join lateral hq_export."row_dx_operation_events_v1"(hq_export_row) r;
+
+create or replace function hq_export."capture_dx_operation_events_v1_insert"() returns trigger
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp
+  set timezone = 'UTC'
+as $capture$
+declare
+  v_sqlstate text;
+  v_captures text;
+  v_is_checked boolean;
+  v_table bigint;
+  v_datasets smallint[];
+  v_versions bigint[];
+  v_deleted boolean[];
+  v_keys text[];
+  v_bodies text[];
+  v_traceparent text;
+  v_is_numbered boolean;
+begin
+  if length(coalesce(current_setting('hq_export.captures', true), '')) >= 48 and current_setting('transaction_isolation') = 'read committed'
+     and coalesce(current_setting('hq_export.disabled', true), '') = ''
+  then
+    begin
+      if strpos(coalesce(current_setting('hq_export.captures', true), ''), substr('012', pg_sequence_last_value('hq_export.current_outbox')::int + 1, 1)) > 0 then
+      if true then
+      v_table := pg_sequence_last_value('hq_export.current_outbox');
+      select array_agg(c.dataset::smallint), array_agg(c.version::bigint), array_agg(c.deleted), array_agg(c.key), array_agg(c.body), max(c.traceparent)
+      into v_datasets, v_versions, v_deleted, v_keys, v_bodies, v_traceparent
+      from (select 2, null, false, p.key, (select case when hq_export.has_traceparent() then hq_export.current_traceparent() end), p.body
+from (select (r."event_id")::uuid::text as key, (select pg_catalog.row_to_json(w) from (select 'v1'::text as "export_schema_version", ((r."event_id")::uuid)::text as "event_id", ((r."run_id")::uuid)::text as "run_id", (r."event_type")::text as "event_type", (r."event_sequence")::int4 as "event_sequence", (r."occurred_at")::timestamptz as "occurred_at", ((r."org_id")::uuid)::text as "org_id", ((r."company_id")::uuid)::text as "company_id", (r."entity_type")::text as "entity_type", ((r."entity_id")::uuid)::text as "entity_id", (r."provider")::text as "provider", (r."http_status")::int4 as "http_status", (r."raw_request_ref")::text as "raw_request_ref", (r."raw_response_ref")::text as "raw_response_ref", (r."payload_hash")::text as "payload_hash", (r."error_code")::text as "error_code", (r."error_message")::text as "error_message", ((r."metadata_json")::jsonb)::text as "metadata_json") w)::text as body
+from n r) p limit 101) c (dataset, version, deleted, key, traceparent, body);
+      v_is_checked := coalesce(cardinality(v_keys), 0) <= 100;
+      if v_is_checked then
+
+      end if;
+      end if;
+      end if;
+    exception when others then
+      v_is_checked := false;
+    end;
+    if v_is_checked then
+case v_table
+when 0 then
+insert into hq_export.outbox_0 (dataset, version, deleted, key, traceparent, body)
+select u.dataset, u.version, u.deleted, u.key, v_traceparent, u.body from unnest(v_datasets, v_versions, v_deleted, v_keys, v_bodies) u (dataset, version, deleted, key, body);
+when 1 then
+insert into hq_export.outbox_1 (dataset, version, deleted, key, traceparent, body)
+select u.dataset, u.version, u.deleted, u.key, v_traceparent, u.body from unnest(v_datasets, v_versions, v_deleted, v_keys, v_bodies) u (dataset, version, deleted, key, body);
+when 2 then
+insert into hq_export.outbox_2 (dataset, version, deleted, key, traceparent, body)
+select u.dataset, u.version, u.deleted, u.key, v_traceparent, u.body from unnest(v_datasets, v_versions, v_deleted, v_keys, v_bodies) u (dataset, version, deleted, key, body);
+end case;
+      begin
+        perform hq_export.ring();
+      exception when others then
+        null; -- what was written waits for the relay's poll
+      end;
+      return null;
+    end if;
+  end if;
+begin
+  if (coalesce(current_setting('hq_export.disabled', true), '') <> '' and lower(btrim(current_setting('hq_export.disabled', true))) not in ('', 'off', 'of', 'false', 'fals', 'fal', 'fa', 'f', 'no', 'n', '0')) then
+    insert into hq_export.capture_gap (dataset, operation) select 2, 'insert' where exists (select from n);
+    return null;
+  end if;
+case coalesce(pg_sequence_last_value('hq_export.current_outbox'), 0)
+when 0 then
+insert into hq_export.outbox_0 (dataset, version, deleted, key, traceparent, body)
+select 2, null, false, p.key, (select case when hq_export.has_traceparent() then hq_export.current_traceparent() end), p.body
+from (select (r."event_id")::uuid::text as key, (select pg_catalog.row_to_json(w) from (select 'v1'::text as "export_schema_version", ((r."event_id")::uuid)::text as "event_id", ((r."run_id")::uuid)::text as "run_id", (r."event_type")::text as "event_type", (r."event_sequence")::int4 as "event_sequence", (r."occurred_at")::timestamptz as "occurred_at", ((r."org_id")::uuid)::text as "org_id", ((r."company_id")::uuid)::text as "company_id", (r."entity_type")::text as "entity_type", ((r."entity_id")::uuid)::text as "entity_id", (r."provider")::text as "provider", (r."http_status")::int4 as "http_status", (r."raw_request_ref")::text as "raw_request_ref", (r."raw_response_ref")::text as "raw_response_ref", (r."payload_hash")::text as "payload_hash", (r."error_code")::text as "error_code", (r."error_message")::text as "error_message", ((r."metadata_json")::jsonb)::text as "metadata_json") w)::text as body
+from n r) p;
+when 1 then
+insert into hq_export.outbox_1 (dataset, version, deleted, key, traceparent, body)
+select 2, null, false, p.key, (select case when hq_export.has_traceparent() then hq_export.current_traceparent() end), p.body
+from (select (r."event_id")::uuid::text as key, (select pg_catalog.row_to_json(w) from (select 'v1'::text as "export_schema_version", ((r."event_id")::uuid)::text as "event_id", ((r."run_id")::uuid)::text as "run_id", (r."event_type")::text as "event_type", (r."event_sequence")::int4 as "event_sequence", (r."occurred_at")::timestamptz as "occurred_at", ((r."org_id")::uuid)::text as "org_id", ((r."company_id")::uuid)::text as "company_id", (r."entity_type")::text as "entity_type", ((r."entity_id")::uuid)::text as "entity_id", (r."provider")::text as "provider", (r."http_status")::int4 as "http_status", (r."raw_request_ref")::text as "raw_request_ref", (r."raw_response_ref")::text as "raw_response_ref", (r."payload_hash")::text as "payload_hash", (r."error_code")::text as "error_code", (r."error_message")::text as "error_message", ((r."metadata_json")::jsonb)::text as "metadata_json") w)::text as body
+from n r) p;
+when 2 then
+insert into hq_export.outbox_2 (dataset, version, deleted, key, traceparent, body)
+select 2, null, false, p.key, (select case when hq_export.has_traceparent() then hq_export.current_traceparent() end), p.body
+from (select (r."event_id")::uuid::text as key, (select pg_catalog.row_to_json(w) from (select 'v1'::text as "export_schema_version", ((r."event_id")::uuid)::text as "event_id", ((r."run_id")::uuid)::text as "run_id", (r."event_type")::text as "event_type", (r."event_sequence")::int4 as "event_sequence", (r."occurred_at")::timestamptz as "occurred_at", ((r."org_id")::uuid)::text as "org_id", ((r."company_id")::uuid)::text as "company_id", (r."entity_type")::text as "entity_type", ((r."entity_id")::uuid)::text as "entity_id", (r."provider")::text as "provider", (r."http_status")::int4 as "http_status", (r."raw_request_ref")::text as "raw_request_ref", (r."raw_response_ref")::text as "raw_response_ref", (r."payload_hash")::text as "payload_hash", (r."error_code")::text as "error_code", (r."error_message")::text as "error_message", ((r."metadata_json")::jsonb)::text as "metadata_json") w)::text as body
+from n r) p;
+end case;
+if found and hq_export.is_relay_asleep() then perform hq_export.ring(); end if;
+  v_captures := case when length(coalesce(current_setting('hq_export.captures', true), '')) < 48 or strpos(coalesce(current_setting('hq_export.captures', true), ''), substr('012', pg_sequence_last_value('hq_export.current_outbox')::int + 1, 1)) = 0
+    then set_config('hq_export.captures', coalesce(current_setting('hq_export.captures', true), '') || substr('012', pg_sequence_last_value('hq_export.current_outbox')::int + 1, 1), true) end;
+  return null;
+exception when others then
+  v_sqlstate := sqlstate;
+  begin
+    execute format('insert into hq_export.outbox_%s (dataset, deleted, sqlstate, traceparent, body) select 2, false, $1, hq_export.current_traceparent(), row_to_json(r)::text from n r',
+        coalesce(pg_sequence_last_value('hq_export.current_outbox'), 0)) using v_sqlstate;
+  exception when others then
+    begin
+      case coalesce(pg_sequence_last_value('hq_export.current_outbox'), 0)
+when 0 then
+insert into hq_export.outbox_0 (dataset, deleted, sqlstate) values (2, false, v_sqlstate);
+when 1 then
+insert into hq_export.outbox_1 (dataset, deleted, sqlstate) values (2, false, v_sqlstate);
+when 2 then
+insert into hq_export.outbox_2 (dataset, deleted, sqlstate) values (2, false, v_sqlstate);
+end case;
+    exception when others then
+      begin
+        perform nextval('hq_export.lost');
+      exception when others then
+        perform set_config('hq_export.lost', 'on', false);
+      end;
+      raise warning 'hq_export: % of %.% was not captured: SQLSTATE %', tg_op, tg_table_schema, tg_table_name, v_sqlstate;
+    end;
+  end;
+  begin
+    perform hq_export.ring();
+  exception when others then
+    null; -- what was kept waits for the relay's poll
+  end;
+  return null;
+end;
+end $capture$;
+
+create or replace trigger "hq_export_2_insert" after insert on "ops"."operation_events"
+referencing new table as n for each statement execute function hq_export."capture_dx_operation_events_v1_insert"();
+alter table "ops"."operation_events" enable always trigger "hq_export_2_insert";
