@@ -15,7 +15,10 @@ export default defineConfig({
         test: {
           name: 'pipeline',
           include: ['test/**/*.test.ts'],
-          globalSetup: ['test/support/scratch-in-memory.ts', 'test/support/global-setup.ts'],
+          globalSetup: [
+            'test/support/servers/scratch-in-memory.ts',
+            'test/support/servers/global-setup.ts',
+          ],
         },
       },
       {

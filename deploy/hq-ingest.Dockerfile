@@ -8,14 +8,13 @@ COPY apps/demo/package.json apps/demo/
 COPY apps/hq-ingest/package.json apps/hq-ingest/
 COPY apps/outbox-relay/package.json apps/outbox-relay/
 COPY packages/contract/package.json packages/contract/
-COPY packages/program/package.json packages/program/
-COPY packages/telemetry/package.json packages/telemetry/
-COPY packages/tracing/package.json packages/tracing/
+COPY packages/embedded-postgres/package.json packages/embedded-postgres/
+COPY packages/observability/package.json packages/observability/
+COPY packages/runtime/package.json packages/runtime/
 RUN npx --yes pnpm@12 install --frozen-lockfile --prod --filter "@hq-export/hq-ingest..."
 COPY packages/contract packages/contract
-COPY packages/program packages/program
-COPY packages/telemetry packages/telemetry
-COPY packages/tracing packages/tracing
+COPY packages/observability packages/observability
+COPY packages/runtime packages/runtime
 COPY apps/hq-ingest apps/hq-ingest
 COPY migrations/hq migrations/hq
 ENV NODE_ENV=production

@@ -1,7 +1,7 @@
-import { type CpuPerRow, programCpuMs, serverCpuMs } from './cpu-time.ts'
-import { median } from './median.ts'
-import type { Pipeline } from './pipeline.ts'
-import type { BenchServers } from './servers.ts'
+import { type CpuPerRow, programCpuMs, serverCpuMs } from './measure/cpu-time.ts'
+import { median } from './measure/median.ts'
+import type { Pipeline } from './programs/pipeline.ts'
+import type { BenchServers } from './programs/servers.ts'
 
 /** Ours captures and delivers, the anchor does neither; `capture alone` shows which part of the cost is whose. */
 export type CaptureSide = 'ours' | 'anchor' | 'capture alone'

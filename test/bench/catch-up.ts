@@ -1,7 +1,7 @@
 import type pg from 'pg'
-import { isAcked, markEnd } from './outbox.ts'
-import type { Pipeline } from './pipeline.ts'
-import { pollUntil } from './poll-until.ts'
+import { pollUntil } from './measure/poll-until.ts'
+import { isAcked, markEnd } from './programs/outbox.ts'
+import type { Pipeline } from './programs/pipeline.ts'
 
 const TIMEOUT_MS = 300_000
 const POLL_MS = 10

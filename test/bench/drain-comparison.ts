@@ -1,6 +1,6 @@
-import type { CpuPerRow } from './cpu-time.ts'
 import type { DrainRound, OurRound } from './drain-ours.ts'
-import { median } from './median.ts'
+import type { CpuPerRow } from './measure/cpu-time.ts'
+import { median } from './measure/median.ts'
 import type { BenchOptions, Measure } from './scenario.ts'
 
 /** Both sides of a drain; the anchor may be ours, too, under another condition. */

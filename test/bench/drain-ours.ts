@@ -1,9 +1,15 @@
-import { type CpuPerRow, cpuPerRow, programCpuMs, readCpu, serverCpuMs } from './cpu-time.ts'
 import { waitUntilDrained } from './drain.ts'
-import { isAcked, markEnd } from './outbox.ts'
-import { type Pipeline, startPipeline } from './pipeline.ts'
+import {
+  type CpuPerRow,
+  cpuPerRow,
+  programCpuMs,
+  readCpu,
+  serverCpuMs,
+} from './measure/cpu-time.ts'
+import { isAcked, markEnd } from './programs/outbox.ts'
+import { type Pipeline, startPipeline } from './programs/pipeline.ts'
+import type { BenchServers } from './programs/servers.ts'
 import type { BenchOptions } from './scenario.ts'
-import type { BenchServers } from './servers.ts'
 
 /** How one drain went, whoever did it. */
 export interface DrainRound {

@@ -1,4 +1,4 @@
-import { pollUntil } from './poll-until.ts'
+import { pollUntil } from './measure/poll-until.ts'
 
 const POLL_MS = 25
 /** Without a row for this long, a drain has come to a stop. */

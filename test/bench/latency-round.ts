@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto'
-import { Arrivals, installArrivals } from './arrivals.ts'
 import type { PacedResult, PacedTask } from './drivers/write-paced.ts'
-import { percentile } from './percentile.ts'
-import { pollUntil } from './poll-until.ts'
-import { runDriver } from './run-driver.ts'
+import { Arrivals, installArrivals } from './measure/arrivals.ts'
+import { percentile } from './measure/percentile.ts'
+import { pollUntil } from './measure/poll-until.ts'
+import { runDriver } from './programs/run-driver.ts'
+import type { BenchServers } from './programs/servers.ts'
 import type { BenchOptions } from './scenario.ts'
-import type { BenchServers } from './servers.ts'
 
 /** The pace of every round. */
 export const COMMITS_PER_S = 200

@@ -1,13 +1,13 @@
 import { mkdir } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
-import { describeMachine, describeVersions } from './machine.ts'
-import { printJson, printMeasurement } from './print-measurement.ts'
-import { listProfiles, printProfiles } from './profile-summary.ts'
+import { describeMachine, describeVersions } from './measure/machine.ts'
+import { printJson, printMeasurement } from './measure/print-measurement.ts'
+import { listProfiles, printProfiles } from './measure/profile-summary.ts'
 import { type BenchOptions, type BenchSize, type Scenario, WrongResultError } from './scenario.ts'
 import { SCENARIOS } from './scenarios.ts'
 
-/** Exit status (design 3): good, found something wrong, could not tell or bad usage. */
+/** Exit status: good, found something wrong, could not tell or bad usage. */
 const WRONG = 1
 const UNKNOWN = 2
 

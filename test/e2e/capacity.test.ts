@@ -1,10 +1,10 @@
-import { createSilentLogger } from '@hq-export/hq-ingest/log.ts'
+import { createSilentLogger } from '@hq-export/hq-ingest/process/log.ts'
 import { expect, test } from 'vitest'
-import { ingestKey, startGateway } from '../integration/ingest-client.ts'
-import { createDxDatabase, createHqDatabase } from '../support/databases.ts'
-import { startInProcessRelay } from '../support/in-process-relay.ts'
-import { createSecret } from '../support/pipeline.ts'
+import { startInProcessRelay } from '../support/programs/in-process-relay.ts'
+import { ingestKey, startGateway } from '../support/programs/ingest-client.ts'
+import { createSecret } from '../support/programs/pipeline.ts'
 import { insertOrg } from '../support/reference-rows.ts'
+import { createDxDatabase, createHqDatabase } from '../support/servers/databases.ts'
 import { waitFor } from '../support/wait-for.ts'
 
 const ROWS = 4_000

@@ -1,14 +1,14 @@
 import { compareDatabases } from '@hq-export/demo/compare/compare-databases.ts'
-import { judge } from '@hq-export/demo/compare/verdict.ts'
+import { judge } from '@hq-export/demo/compare/comparison-report.ts'
 import { installHistory } from '@hq-export/demo/history/install-history.ts'
-import { installReferenceSchema } from '@hq-export/demo/install-reference-schema.ts'
+import { installReferenceSchema } from '@hq-export/demo/databases/install-reference-schema.ts'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import {
   createDxDatabase,
   createEmptyDxDatabase,
   createHqDatabase,
   type TestDatabase,
-} from '../support/databases.ts'
+} from '../support/servers/databases.ts'
 
 const RUN = '11111111-1111-1111-1111-111111111111'
 const SOURCE = 'data-engine-x'

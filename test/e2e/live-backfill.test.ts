@@ -1,10 +1,10 @@
-import { bind } from '@hq-export/outbox-relay/binding/bind.ts'
+import { bind } from '@hq-export/outbox-relay/binding/install/bind.ts'
 import { expect, test } from 'vitest'
-import { runApp } from '../support/app-process.ts'
 import { expectEqualSides } from '../support/equal-sides.ts'
 import { fillLiveShape } from '../support/live-shape/fill-live-shape.ts'
 import { createLiveDatabase, LIVE_BINDING } from '../support/live-shape/live-databases.ts'
-import { Pipeline } from '../support/pipeline.ts'
+import { runApp } from '../support/programs/app-process.ts'
+import { Pipeline } from '../support/programs/pipeline.ts'
 
 test('a live database that was there before us arrives as a whole, with the versions of its history, and twice changes nothing', async () => {
   const dxDatabase = await createLiveDatabase()

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { datasetByName } from '@hq-export/contract'
 import { compareDatabases } from '@hq-export/demo/compare/compare-databases.ts'
 import { installHistory } from '@hq-export/demo/history/install-history.ts'
-import { dxMigrations } from '@hq-export/outbox-relay/migrations.ts'
+import { dxMigrations } from '@hq-export/outbox-relay/session/migrations.ts'
 import type pg from 'pg'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { allSettled } from '../support/live-shape/all-settled.ts'
@@ -20,7 +20,7 @@ import {
   insertTenantCompany,
   updateLiveEntity,
 } from '../support/live-shape/live-rows.ts'
-import { Pipeline } from '../support/pipeline.ts'
+import { Pipeline } from '../support/programs/pipeline.ts'
 
 const SETTLE_SECONDS = 1
 

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { DATASETS } from '@hq-export/contract'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { Pipeline } from '../support/pipeline.ts'
+import { Pipeline } from '../support/programs/pipeline.ts'
 import {
   insertCompany,
   insertEvent,

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { Pipeline } from '../support/pipeline.ts'
+import { Pipeline } from '../support/programs/pipeline.ts'
 import { insertCompany, insertOrg } from '../support/reference-rows.ts'
 
 test('I7: a row of an org that the key may not write is quarantined, and nothing of it reaches hq', async () => {

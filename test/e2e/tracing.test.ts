@@ -1,8 +1,8 @@
-import { DOORBELL_CHANNEL } from '@hq-export/outbox-relay/outbox/doorbell.ts'
+import { DOORBELL_CHANNEL } from '@hq-export/outbox-relay/doorbell/doorbell.ts'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { ExportedSpan } from '../support/otlp/decode-spans.ts'
 import { OtlpReceiver } from '../support/otlp/receiver.ts'
-import { Pipeline } from '../support/pipeline.ts'
+import { Pipeline } from '../support/programs/pipeline.ts'
 import { insertCompany, insertOrg, insertRun } from '../support/reference-rows.ts'
 import { waitFor } from '../support/wait-for.ts'
 

@@ -1,8 +1,8 @@
 import type pg from 'pg'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { expectEqualSides } from '../support/equal-sides.ts'
-import { startInProcessRelay } from '../support/in-process-relay.ts'
-import { Pipeline } from '../support/pipeline.ts'
+import { startInProcessRelay } from '../support/programs/in-process-relay.ts'
+import { Pipeline } from '../support/programs/pipeline.ts'
 import { insertCompany, insertOrg } from '../support/reference-rows.ts'
 
 const COMPANIES = 'hq.dx_company_entities_v1'

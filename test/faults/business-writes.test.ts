@@ -1,9 +1,8 @@
 import { randomBytes } from 'node:crypto'
 import type pg from 'pg'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { createDxDatabase } from '../support/databases.ts'
 import { expectEqualSides } from '../support/equal-sides.ts'
-import { Pipeline } from '../support/pipeline.ts'
+import { Pipeline } from '../support/programs/pipeline.ts'
 import {
   insertCompany,
   insertEvent,
@@ -11,6 +10,7 @@ import {
   insertPerson,
   insertRun,
 } from '../support/reference-rows.ts'
+import { createDxDatabase } from '../support/servers/databases.ts'
 import { waitFor } from '../support/wait-for.ts'
 import { Writers } from '../support/writers.ts'
 

@@ -1,9 +1,9 @@
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import { type AddressInfo, createServer as createTcpServer } from 'node:net'
-import { freePort } from '@hq-export/demo/free-port.ts'
+import { freePort } from '@hq-export/embedded-postgres/free-port.ts'
 import { expect, test } from 'vitest'
-import { Pipeline } from '../support/pipeline.ts'
+import { Pipeline } from '../support/programs/pipeline.ts'
 import { insertOrg, insertRun } from '../support/reference-rows.ts'
 import { waitFor } from '../support/wait-for.ts'
 

@@ -1,11 +1,11 @@
-import type { EmbeddedCluster } from '@hq-export/demo/embedded-cluster.ts'
+import type { EmbeddedCluster } from '@hq-export/embedded-postgres/embedded-cluster.ts'
 import type pg from 'pg'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { createOwnDatabase, prepareDx, type TestDatabase } from '../support/databases.ts'
-import { DOORBELL_ONLY, startInProcessRelay } from '../support/in-process-relay.ts'
-import { startOwnServer } from '../support/own-server.ts'
+import { acceptAll, ScriptedGateway } from '../support/network/scripted-gateway.ts'
+import { DOORBELL_ONLY, startInProcessRelay } from '../support/programs/in-process-relay.ts'
 import { insertCompany, insertOrg } from '../support/reference-rows.ts'
-import { acceptAll, ScriptedGateway } from '../support/scripted-gateway.ts'
+import { createOwnDatabase, prepareDx, type TestDatabase } from '../support/servers/databases.ts'
+import { startOwnServer } from '../support/servers/own-server.ts'
 import { waitFor } from '../support/wait-for.ts'
 
 let server: { readonly cluster: EmbeddedCluster } & AsyncDisposable

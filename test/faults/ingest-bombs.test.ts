@@ -4,9 +4,15 @@ import { buffer } from 'node:stream/consumers'
 import { constants, createGzip, createZstdCompress, zstdCompressSync } from 'node:zlib'
 import { LIMITS } from '@hq-export/contract'
 import { expect, test } from 'vitest'
-import { buildEnvelope, buildRow, deliver, post, problemOf } from '../integration/ingest-client.ts'
-import { spawnGateway } from '../integration/ingest-process.ts'
-import { createHqDatabase } from '../support/databases.ts'
+import {
+  buildEnvelope,
+  buildRow,
+  deliver,
+  post,
+  problemOf,
+} from '../support/programs/ingest-client.ts'
+import { spawnGateway } from '../support/programs/ingest-process.ts'
+import { createHqDatabase } from '../support/servers/databases.ts'
 
 const RUNS = 'dx_operation_runs_v1'
 const MIB = 1024 * 1024

@@ -5,8 +5,8 @@ import {
   expectEveryCompanyOnce,
   insertCompanies,
   killRepeatedly,
-} from '../support/kill-repeatedly.ts'
-import { Pipeline } from '../support/pipeline.ts'
+} from '../support/programs/kill-repeatedly.ts'
+import { Pipeline } from '../support/programs/pipeline.ts'
 import { insertOrg } from '../support/reference-rows.ts'
 import { waitFor } from '../support/wait-for.ts'
 

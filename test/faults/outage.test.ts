@@ -1,9 +1,9 @@
-import { hqMigrations } from '@hq-export/hq-ingest/migrations.ts'
+import { hqMigrations } from '@hq-export/hq-ingest/db/migrations.ts'
 import { expect, test } from 'vitest'
-import { createOwnDatabase, prepareDx } from '../support/databases.ts'
-import { startOwnServer } from '../support/own-server.ts'
-import { Pipeline } from '../support/pipeline.ts'
+import { Pipeline } from '../support/programs/pipeline.ts'
 import { insertCompany, insertOrg } from '../support/reference-rows.ts'
+import { createOwnDatabase, prepareDx } from '../support/servers/databases.ts'
+import { startOwnServer } from '../support/servers/own-server.ts'
 import { waitFor } from '../support/wait-for.ts'
 
 async function entitiesInHq(pipeline: Pipeline): Promise<string[]> {

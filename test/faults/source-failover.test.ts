@@ -2,10 +2,8 @@ import { pipeline as pipe } from 'node:stream/promises'
 import type pg from 'pg'
 import { from as copyFrom, to as copyTo } from 'pg-copy-streams'
 import { expect, test } from 'vitest'
-import { createDxDatabase, createOwnDatabase, prepareDx } from '../support/databases.ts'
 import { expectEqualSides } from '../support/equal-sides.ts'
-import { startOwnServer } from '../support/own-server.ts'
-import { Pipeline } from '../support/pipeline.ts'
+import { Pipeline } from '../support/programs/pipeline.ts'
 import {
   insertCompany,
   insertEvent,
@@ -13,7 +11,9 @@ import {
   insertPerson,
   insertRun,
 } from '../support/reference-rows.ts'
-import { StandbyCluster } from '../support/standby-cluster.ts'
+import { createDxDatabase, createOwnDatabase, prepareDx } from '../support/servers/databases.ts'
+import { startOwnServer } from '../support/servers/own-server.ts'
+import { StandbyCluster } from '../support/servers/standby-cluster.ts'
 import { waitFor } from '../support/wait-for.ts'
 
 /** A bit of everything: rows of every dataset, a newer version, a delete. */

@@ -8,14 +8,14 @@ import { join } from 'node:path'
 import {
   SETTING_NAMES as INGEST_SETTINGS,
   loadConfig as loadIngestConfig,
-} from '@hq-export/hq-ingest/config.ts'
+} from '@hq-export/hq-ingest/process/config.ts'
 import {
   loadConfig as loadRelayConfig,
   SETTING_NAMES as RELAY_SETTINGS,
-} from '@hq-export/outbox-relay/config.ts'
+} from '@hq-export/outbox-relay/process/config.ts'
 import { expect, test } from 'vitest'
 import { parse } from 'yaml'
-import { createSecret } from '../support/pipeline.ts'
+import { createSecret } from '../support/programs/pipeline.ts'
 
 const ROOT = join(import.meta.dirname, '..', '..')
 const DEPLOY = join(ROOT, 'deploy')

@@ -1,14 +1,18 @@
 import { connectPlain, connectWriter, createPool } from '@hq-export/hq-ingest/db/connect.ts'
-import { bind } from '@hq-export/outbox-relay/binding/bind.ts'
-import { connect, connectLogin } from '@hq-export/outbox-relay/connect.ts'
-import { LEAD_SESSION, LED_SESSION } from '@hq-export/outbox-relay/lead.ts'
-import { SessionSettingsError } from '@hq-export/program/session.ts'
+import { bind } from '@hq-export/outbox-relay/binding/install/bind.ts'
+import { connect, connectLogin } from '@hq-export/outbox-relay/session/connect.ts'
+import { LEAD_SESSION, LED_SESSION } from '@hq-export/outbox-relay/session/lead.ts'
+import { SessionSettingsError } from '@hq-export/runtime/postgres/session.ts'
 import type pg from 'pg'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { runApp } from '../support/app-process.ts'
-import { createDxDatabase, createHqDatabase, type TestDatabase } from '../support/databases.ts'
-import { OptionsDroppingProxy } from '../support/options-dropping-proxy.ts'
-import { createSecret } from '../support/pipeline.ts'
+import { OptionsDroppingProxy } from '../support/network/options-dropping-proxy.ts'
+import { runApp } from '../support/programs/app-process.ts'
+import { createSecret } from '../support/programs/pipeline.ts'
+import {
+  createDxDatabase,
+  createHqDatabase,
+  type TestDatabase,
+} from '../support/servers/databases.ts'
 
 /** Everything that an operator's URL, a role or a database may have set, and that our statements rely on. */
 const HOSTILE: Readonly<Record<string, string>> = {

@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto'
-import type { EmbeddedCluster } from '@hq-export/demo/embedded-cluster.ts'
+import type { EmbeddedCluster } from '@hq-export/embedded-postgres/embedded-cluster.ts'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { AppProcess, runApp } from '../support/app-process.ts'
-import { startOwnServer } from '../support/own-server.ts'
-import { createSecret } from '../support/pipeline.ts'
+import { AppProcess, runApp } from '../support/programs/app-process.ts'
+import { createSecret } from '../support/programs/pipeline.ts'
+import { startOwnServer } from '../support/servers/own-server.ts'
 import { waitFor } from '../support/wait-for.ts'
 
 /* A server of its own: the shared one has the roles of other databases. */

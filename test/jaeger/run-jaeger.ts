@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { access, constants } from 'node:fs/promises'
 import { delimiter, join } from 'node:path'
-import { freePort } from '@hq-export/demo/free-port.ts'
+import { freePort } from '@hq-export/embedded-postgres/free-port.ts'
 import { waitFor } from '../support/wait-for.ts'
 import { buildJaeger } from './build-jaeger.ts'
 

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
-import { createDxDatabase } from '../support/databases.ts'
 import { stressDoorbell } from '../support/doorbell-stress.ts'
 import { randomSeed } from '../support/random.ts'
+import { createDxDatabase } from '../support/servers/databases.ts'
 
 const RUNS = 10
 const RUN_MS = 60_000

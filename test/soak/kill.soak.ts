@@ -1,5 +1,5 @@
 import { test } from 'vitest'
-import { killRepeatedly } from '../support/kill-repeatedly.ts'
+import { killRepeatedly } from '../support/programs/kill-repeatedly.ts'
 
 const KILLS = 40
 

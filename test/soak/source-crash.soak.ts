@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { crashSource } from '../support/crash-source.ts'
+import { crashSource } from '../support/servers/crash-source.ts'
 
 const CRASHES = 100
 

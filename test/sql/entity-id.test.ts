@@ -1,13 +1,13 @@
 import { createHash, randomUUID } from 'node:crypto'
-import { bind } from '@hq-export/outbox-relay/binding/bind.ts'
-import { BindingError } from '@hq-export/outbox-relay/binding/binding-error.ts'
+import { bind } from '@hq-export/outbox-relay/binding/install/bind.ts'
+import { BindingError } from '@hq-export/outbox-relay/binding/load-binding.ts'
 import { CHECKS } from '@hq-export/outbox-relay/doctor/checks.ts'
 import { runDoctor } from '@hq-export/outbox-relay/doctor/run-doctor.ts'
 import type pg from 'pg'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import type { TestDatabase } from '../support/databases.ts'
 import { createLiveDatabase } from '../support/live-shape/live-databases.ts'
 import { seededRandom } from '../support/random.ts'
+import type { TestDatabase } from '../support/servers/databases.ts'
 
 type Payload = Readonly<Record<string, unknown>> | null
 

@@ -3,18 +3,22 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { readStatus } from '@hq-export/hq-ingest/status/status.ts'
-import { bind } from '@hq-export/outbox-relay/binding/bind.ts'
-import { isNamed } from '@hq-export/outbox-relay/binding/foreign-code.ts'
+import { isNamed } from '@hq-export/outbox-relay/binding/inspect/foreign-code.ts'
+import { bind } from '@hq-export/outbox-relay/binding/install/bind.ts'
 import { loadBinding } from '@hq-export/outbox-relay/binding/load-binding.ts'
-import { foreignCode } from '@hq-export/outbox-relay/doctor/foreign-code.ts'
+import { foreignCode } from '@hq-export/outbox-relay/doctor/checks/foreign-code.ts'
+import { sources } from '@hq-export/outbox-relay/doctor/checks/sources.ts'
 import { runDoctor } from '@hq-export/outbox-relay/doctor/run-doctor.ts'
-import { sources } from '@hq-export/outbox-relay/doctor/sources.ts'
-import { dxMigrations } from '@hq-export/outbox-relay/migrations.ts'
-import type { ForeignDependency } from '@hq-export/program/foreign-dependencies.ts'
+import { dxMigrations } from '@hq-export/outbox-relay/session/migrations.ts'
+import type { ForeignDependency } from '@hq-export/runtime/postgres/foreign-dependencies.ts'
 import pg from 'pg'
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
-import { createDxDatabase, createEmptyDxDatabase, createHqDatabase } from '../support/databases.ts'
 import { createLiveDatabase } from '../support/live-shape/live-databases.ts'
+import {
+  createDxDatabase,
+  createEmptyDxDatabase,
+  createHqDatabase,
+} from '../support/servers/databases.ts'
 
 const REFERENCE = join(
   import.meta.dirname,

@@ -1,20 +1,22 @@
 import { connectWriter } from '@hq-export/hq-ingest/db/connect.ts'
 import { assertSeesAll as assertHqSeesAll } from '@hq-export/hq-ingest/db/hidden-tables.ts'
-import { hqMigrations } from '@hq-export/hq-ingest/migrations.ts'
-import { bind } from '@hq-export/outbox-relay/binding/bind.ts'
-import { connect } from '@hq-export/outbox-relay/connect.ts'
+import { hqMigrations } from '@hq-export/hq-ingest/db/migrations.ts'
+import { bind } from '@hq-export/outbox-relay/binding/install/bind.ts'
+import { hiddenRows } from '@hq-export/outbox-relay/doctor/checks/hidden-rows.ts'
 import { CHECKS } from '@hq-export/outbox-relay/doctor/checks.ts'
-import { hiddenRows } from '@hq-export/outbox-relay/doctor/hidden-rows.ts'
 import { runDoctor } from '@hq-export/outbox-relay/doctor/run-doctor.ts'
-import { assertSeesAll } from '@hq-export/outbox-relay/hidden-tables.ts'
-import { LED_SESSION } from '@hq-export/outbox-relay/lead.ts'
-import { dxMigrations } from '@hq-export/outbox-relay/migrations.ts'
 import { compactAcks } from '@hq-export/outbox-relay/outbox/compact-acks.ts'
 import { establishEpoch } from '@hq-export/outbox-relay/outbox/epoch.ts'
 import { rotate } from '@hq-export/outbox-relay/outbox/rotate.ts'
+import { connect } from '@hq-export/outbox-relay/session/connect.ts'
+import { assertSeesAll } from '@hq-export/outbox-relay/session/hidden-tables.ts'
+import { LED_SESSION } from '@hq-export/outbox-relay/session/lead.ts'
+import { dxMigrations } from '@hq-export/outbox-relay/session/migrations.ts'
 import { rotateSettleList } from '@hq-export/outbox-relay/settle/rotate-settle-list.ts'
 import pg from 'pg'
 import { expect, inject, onTestFinished, test } from 'vitest'
+import { runApp } from '../support/programs/app-process.ts'
+import { startInProcessRelay } from '../support/programs/in-process-relay.ts'
 import {
   answerOf,
   buildEnvelope,
@@ -22,18 +24,16 @@ import {
   deliver,
   send,
   startGateway,
-} from '../integration/ingest-client.ts'
-import { addStoredKey, MASTER_KEY, MASTER_KEY_TEXT } from '../integration/stored-keys.ts'
-import { runApp } from '../support/app-process.ts'
+} from '../support/programs/ingest-client.ts'
+import { Pipeline } from '../support/programs/pipeline.ts'
+import { addStoredKey, MASTER_KEY, MASTER_KEY_TEXT } from '../support/programs/stored-keys.ts'
+import { insertCompany, insertOrg } from '../support/reference-rows.ts'
 import {
   createDxDatabase,
   createEmptyDxDatabase,
   createHqDatabase,
   installReferenceSchema,
-} from '../support/databases.ts'
-import { startInProcessRelay } from '../support/in-process-relay.ts'
-import { Pipeline } from '../support/pipeline.ts'
-import { insertCompany, insertOrg } from '../support/reference-rows.ts'
+} from '../support/servers/databases.ts'
 import { waitFor } from '../support/wait-for.ts'
 
 const RUNS = 'dx_operation_runs_v1'

@@ -1,19 +1,24 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { EmbeddedCluster } from '@hq-export/demo/embedded-cluster.ts'
-import { installReferenceSchema } from '@hq-export/demo/install-reference-schema.ts'
-import { hqMigrations } from '@hq-export/hq-ingest/migrations.ts'
-import { bind } from '@hq-export/outbox-relay/binding/bind.ts'
+import { installReferenceSchema } from '@hq-export/demo/databases/install-reference-schema.ts'
+import type { EmbeddedCluster } from '@hq-export/embedded-postgres/embedded-cluster.ts'
+import { hqMigrations } from '@hq-export/hq-ingest/db/migrations.ts'
+import { bind } from '@hq-export/outbox-relay/binding/install/bind.ts'
 import { CHECKS } from '@hq-export/outbox-relay/doctor/checks.ts'
 import { runDoctor } from '@hq-export/outbox-relay/doctor/run-doctor.ts'
-import { dxMigrations } from '@hq-export/outbox-relay/migrations.ts'
-import { MigrationStateError, type Migrations } from '@hq-export/program/migrations.ts'
+import { dxMigrations } from '@hq-export/outbox-relay/session/migrations.ts'
+import { MigrationStateError, type Migrations } from '@hq-export/runtime/postgres/migrations.ts'
 import pg from 'pg'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { buildEnvelope, buildRow, deliver, startGateway } from '../integration/ingest-client.ts'
-import { startInProcessRelay } from '../support/in-process-relay.ts'
-import { startOwnServer } from '../support/own-server.ts'
+import { startInProcessRelay } from '../support/programs/in-process-relay.ts'
+import {
+  buildEnvelope,
+  buildRow,
+  deliver,
+  startGateway,
+} from '../support/programs/ingest-client.ts'
 import { insertCompany, insertOrg } from '../support/reference-rows.ts'
+import { startOwnServer } from '../support/servers/own-server.ts'
 
 /** A server of its own: roles belong to the server, and here nobody has created ours. */
 let cluster: EmbeddedCluster

@@ -1,23 +1,18 @@
 import { randomBytes } from 'node:crypto'
-import { hqMigrations } from '@hq-export/hq-ingest/migrations.ts'
+import { hqMigrations } from '@hq-export/hq-ingest/db/migrations.ts'
 import { readStatus as readHqStatus } from '@hq-export/hq-ingest/status/status.ts'
-import { bind } from '@hq-export/outbox-relay/binding/bind.ts'
-import { connect } from '@hq-export/outbox-relay/connect.ts'
+import { bind } from '@hq-export/outbox-relay/binding/install/bind.ts'
 import { listDeadLetters } from '@hq-export/outbox-relay/dead-letter/list-dead-letters.ts'
 import { CHECKS } from '@hq-export/outbox-relay/doctor/checks.ts'
 import { runDoctor } from '@hq-export/outbox-relay/doctor/run-doctor.ts'
-import { dxMigrations } from '@hq-export/outbox-relay/migrations.ts'
-import { readStatus } from '@hq-export/outbox-relay/status.ts'
+import { connect } from '@hq-export/outbox-relay/session/connect.ts'
+import { dxMigrations } from '@hq-export/outbox-relay/session/migrations.ts'
+import { readStatus } from '@hq-export/outbox-relay/status/status.ts'
 import pg from 'pg'
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
-import { runApp } from '../support/app-process.ts'
-import {
-  createEmptyDxDatabase,
-  installReferenceSchema,
-  type TestDatabase,
-} from '../support/databases.ts'
 import { countLookAlikeCalls, plantLookAlikes } from '../support/look-alikes.ts'
-import { Pipeline } from '../support/pipeline.ts'
+import { runApp } from '../support/programs/app-process.ts'
+import { Pipeline } from '../support/programs/pipeline.ts'
 import {
   insertCompany,
   insertEvent,
@@ -25,6 +20,11 @@ import {
   insertPerson,
   insertRun,
 } from '../support/reference-rows.ts'
+import {
+  createEmptyDxDatabase,
+  installReferenceSchema,
+  type TestDatabase,
+} from '../support/servers/databases.ts'
 import { waitFor } from '../support/wait-for.ts'
 
 const INTRUDER = `intruder_${randomBytes(4).toString('hex')}`

@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { runProgram } from '@hq-export/demo/run-program.ts'
+import { runProgram } from '@hq-export/embedded-postgres/run-program.ts'
 
 const ROOT = join(import.meta.dirname, '..', '..')
 

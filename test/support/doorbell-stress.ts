@@ -1,13 +1,13 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
-import { Waker } from '@hq-export/outbox-relay/wake.ts'
+import { Waker } from '@hq-export/outbox-relay/doorbell/notify-listener.ts'
 import pg from 'pg'
 import { vi } from 'vitest'
-import type { TestDatabase } from './databases.ts'
-import { DOORBELL_ONLY, startInProcessRelay } from './in-process-relay.ts'
+import { acceptAll, ScriptedGateway } from './network/scripted-gateway.ts'
+import { DOORBELL_ONLY, startInProcessRelay } from './programs/in-process-relay.ts'
 import { seededRandom } from './random.ts'
 import { insertOrg } from './reference-rows.ts'
-import { acceptAll, ScriptedGateway } from './scripted-gateway.ts'
+import type { TestDatabase } from './servers/databases.ts'
 import { waitFor } from './wait-for.ts'
 
 const WRITERS = 4

@@ -1,6 +1,5 @@
 import type { EnvelopeRow } from '@hq-export/contract'
-import { readWindow } from '@hq-export/outbox-relay/outbox/read-window.ts'
-import type { Window } from '@hq-export/outbox-relay/outbox/window.ts'
+import { readWindow, type Window } from '@hq-export/outbox-relay/outbox/read-window.ts'
 import type pg from 'pg'
 
 const EVENTS = 2

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type pg from 'pg'
-import type { TestDatabase } from './databases.ts'
 import { insertCompany } from './reference-rows.ts'
+import type { TestDatabase } from './servers/databases.ts'
 
 /** Application sessions that write companies one by one, as fast as they can or with a pause between, until they are stopped or their server goes. */
 export class Writers implements AsyncDisposable {

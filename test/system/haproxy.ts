@@ -1,7 +1,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { freePort } from '@hq-export/demo/free-port.ts'
+import { freePort } from '@hq-export/embedded-postgres/free-port.ts'
 import { waitFor } from '../support/wait-for.ts'
 import { requireProgram, SystemProgram } from './system-program.ts'
 

@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import { expect, test } from 'vitest'
-import { answerOf, buildEnvelope, buildRow, send } from '../integration/ingest-client.ts'
-import { spawnGateway } from '../integration/ingest-process.ts'
-import { createHqDatabase } from '../support/databases.ts'
+import { answerOf, buildEnvelope, buildRow, send } from '../support/programs/ingest-client.ts'
+import { spawnGateway } from '../support/programs/ingest-process.ts'
+import { createHqDatabase } from '../support/servers/databases.ts'
 import { waitFor } from '../support/wait-for.ts'
 import { startHaproxy } from './haproxy.ts'
 

@@ -2,9 +2,15 @@ import { randomUUID } from 'node:crypto'
 import type { BatchAnswer, Envelope } from '@hq-export/contract'
 import type pg from 'pg'
 import { expect } from 'vitest'
-import { answerOf, buildEnvelope, buildRow, problemOf, send } from '../integration/ingest-client.ts'
-import { spawnGateway } from '../integration/ingest-process.ts'
-import { createHqDatabase } from '../support/databases.ts'
+import {
+  answerOf,
+  buildEnvelope,
+  buildRow,
+  problemOf,
+  send,
+} from '../support/programs/ingest-client.ts'
+import { spawnGateway } from '../support/programs/ingest-process.ts'
+import { createHqDatabase } from '../support/servers/databases.ts'
 import { startHaproxy } from './haproxy.ts'
 
 const COMPANIES = 'dx_company_entities_v1'

@@ -1,13 +1,13 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
-import { EmbeddedCluster } from '@hq-export/demo/embedded-cluster.ts'
+import { EmbeddedCluster } from '@hq-export/embedded-postgres/embedded-cluster.ts'
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
 import { PATH, requireProgram } from './system-program.ts'
 
 const ROOT = join(import.meta.dirname, '..', '..')
 const OLDEST = '/usr/lib/postgresql/15'
-// As test/support/global-setup.ts has it.
+// As test/support/servers/global-setup.ts has it.
 const SETTINGS = { fsync: 'off', max_connections: '200' }
 /** For what hangs: the suites take about 3 minutes, a mixed run less than one. */
 const PATIENCE_MS = 480_000
@@ -15,10 +15,10 @@ const PATIENCE_MS = 480_000
 /** The way of a change from both bindings to HQ, what examines it, and what applies it. */
 const WHOLE_WAY = [
   'test/e2e/push.test.ts',
-  'test/sql/binding-install.test.ts',
-  'test/sql/live-binding.test.ts',
-  'test/integration/relay-doctor.test.ts',
-  'test/integration/ingest-apply.test.ts',
+  'test/sql/binding/install.test.ts',
+  'test/sql/binding/live-binding.test.ts',
+  'test/integration/relay/doctor.test.ts',
+  'test/integration/gateway/apply.test.ts',
 ]
 
 let dx: EmbeddedCluster

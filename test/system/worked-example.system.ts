@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { spawnGateway } from '../integration/ingest-process.ts'
-import { createHqDatabase, type TestDatabase } from '../support/databases.ts'
+import { spawnGateway } from '../support/programs/ingest-process.ts'
+import { createHqDatabase, type TestDatabase } from '../support/servers/databases.ts'
 import { PATH, requireProgram } from './system-program.ts'
 
 const PROTOCOL = join(import.meta.dirname, '..', '..', 'docs', 'PROTOCOL.md')

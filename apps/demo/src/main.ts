@@ -1,10 +1,10 @@
 import { randomInt } from 'node:crypto'
-import { startTracing } from '@hq-export/tracing/start-tracing.ts'
+import { startTracing } from '@hq-export/observability/start-tracing.ts'
 import { CommanderError } from 'commander'
 import { APPLICATION, runDemo } from './demo.ts'
 import { type DemoOptions, parseOptions } from './options.ts'
 
-/** Exit status (design 3): good, found something wrong, could not tell or bad usage. */
+/** Exit status: good, found something wrong, could not tell or bad usage. */
 const STATUS = { good: 0, wrong: 1, unknown: 2 } as const
 /** 128 + SIGINT, as shells have it. */
 const STATUS_OF_ABORT = 130

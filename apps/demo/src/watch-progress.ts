@@ -3,7 +3,7 @@ import type pg from 'pg'
 import type { DemoContext } from './demo-context.ts'
 import { formatProgress } from './progress-line.ts'
 import { readProgress } from './read-progress.ts'
-import type { Tally } from './workload/tally.ts'
+import type { Tally } from './workload/population/tally.ts'
 
 const LINE_PERIOD_MS = 1_000
 

@@ -19,17 +19,17 @@ import {
 import { Hono } from 'hono'
 import type { Logger } from 'pino'
 import { describeLimits } from './admission/gateway-limits.ts'
-import { answerProblem } from './answer-problem.ts'
-import { assertHost } from './assert-host.ts'
 import { type ReceivedBatch, type Receiving, receiveBatch } from './batch/receive-batch.ts'
 import { DatabaseUnavailableError } from './db/database-failure.ts'
-import { describeProblem } from './describe-problem.ts'
+import { assertHost } from './http/assert-host.ts'
+import { describeProblem } from './http/describe-problem.ts'
+import { answerProblem } from './http/problem-response.ts'
+import { SECURE_HEADERS } from './http/secure-headers.ts'
 import { measureRequest } from './metrics/measure-request.ts'
 import { openApiText } from './openapi/openapi.ts'
 import type { Readiness } from './ready.ts'
-import { Refusal } from './refusal.ts'
-import { SECURE_HEADERS } from './secure-headers.ts'
-import { traceRequest } from './trace-request.ts'
+import { Refusal } from './refusal/refusal.ts'
+import { traceRequest } from './tracing/trace-request.ts'
 
 export interface GatewayOptions extends Receiving {
   readonly readiness: Readiness

@@ -1,20 +1,20 @@
-import '@hq-export/program/keep-heap-small.ts'
+import '@hq-export/runtime/keep-heap-small.ts'
 
-import { describeError } from '@hq-export/program/describe-error.ts'
-import { explainDatabaseError } from '@hq-export/program/explain-connect-error.ts'
-import { HiddenRowsError } from '@hq-export/program/hidden-rows-error.ts'
-import { MigrationStateError } from '@hq-export/program/migrations.ts'
-import { onReaderGone } from '@hq-export/program/on-reader-gone.ts'
-import { SessionSettingsError } from '@hq-export/program/session.ts'
-import { ConfigError } from '@hq-export/program/settings.ts'
-import { startTracing } from '@hq-export/tracing/start-tracing.ts'
+import { startTracing } from '@hq-export/observability/start-tracing.ts'
+import { describeError } from '@hq-export/runtime/describe-error.ts'
+import { onReaderGone } from '@hq-export/runtime/exit-on-epipe.ts'
+import { explainDatabaseError } from '@hq-export/runtime/postgres/explain-connect-error.ts'
+import { HiddenRowsError } from '@hq-export/runtime/postgres/hidden-rows-error.ts'
+import { MigrationStateError } from '@hq-export/runtime/postgres/migrations.ts'
+import { SessionSettingsError } from '@hq-export/runtime/postgres/session.ts'
+import { ConfigError } from '@hq-export/runtime/settings.ts'
 import { Command } from 'commander'
-import { loadConfig, loadDatabaseUrl } from './config.ts'
 import { HQ } from './db/connect.ts'
-import { addKeyCommands } from './keys/commands.ts'
-import { createLogger } from './log.ts'
-import { hqMigrations } from './migrations.ts'
-import { addQuarantineCommands } from './quarantine/commands.ts'
+import { hqMigrations } from './db/migrations.ts'
+import { addKeyCommands } from './keys/cli/commands.ts'
+import { loadConfig, loadDatabaseUrl } from './process/config.ts'
+import { createLogger } from './process/log.ts'
+import { addQuarantineCommands } from './quarantine/cli/commands.ts'
 import { serve } from './serve.ts'
 
 /** Nothing could be said: bad usage, settings that are not usable, a database that does not answer. */
@@ -53,7 +53,7 @@ async function runServe(): Promise<void> {
   const stopTracing = await startTracing(process.env, {
     serviceName: 'hq-ingest',
     onTrouble: (reason) => log.warn({ reason }, 'traces cannot be exported; batches are taken'),
-    instrument: async () => (await import('./trace-postgres.ts')).tracePostgres(),
+    instrument: async () => (await import('./tracing/trace-postgres.ts')).tracePostgres(),
   })
   const stopping = new AbortController()
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stopping.abort())

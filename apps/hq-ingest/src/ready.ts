@@ -3,7 +3,7 @@ import type pg from 'pg'
 import type { Admission } from './admission/admission.ts'
 import { DatabaseUnavailableError } from './db/database-failure.ts'
 import { assertSeesAll } from './db/hidden-tables.ts'
-import { Refusal } from './refusal.ts'
+import { Refusal } from './refusal/refusal.ts'
 
 /** Everything that a batch writes. */
 const WRITTEN_TABLES = [

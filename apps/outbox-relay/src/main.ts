@@ -1,33 +1,35 @@
-import '@hq-export/program/keep-heap-small.ts'
+import '@hq-export/runtime/keep-heap-small.ts'
 
-import { describeError } from '@hq-export/program/describe-error.ts'
+import { startTracing } from '@hq-export/observability/start-tracing.ts'
+import { describeError } from '@hq-export/runtime/describe-error.ts'
+import { onReaderGone } from '@hq-export/runtime/exit-on-epipe.ts'
 import {
   explainDatabaseError,
   UnusableDatabaseError,
-} from '@hq-export/program/explain-connect-error.ts'
-import { MigrationStateError } from '@hq-export/program/migrations.ts'
-import { onReaderGone } from '@hq-export/program/on-reader-gone.ts'
-import { SessionSettingsError } from '@hq-export/program/session.ts'
-import { ConfigError } from '@hq-export/program/settings.ts'
-import { startTracing } from '@hq-export/tracing/start-tracing.ts'
+} from '@hq-export/runtime/postgres/explain-connect-error.ts'
+import { MigrationStateError } from '@hq-export/runtime/postgres/migrations.ts'
+import { SessionSettingsError } from '@hq-export/runtime/postgres/session.ts'
+import { ConfigError } from '@hq-export/runtime/settings.ts'
+import { printJson } from '@hq-export/runtime/table.ts'
 import { Command, CommanderError } from 'commander'
-import { addBackfillCommands } from './backfill/commands.ts'
-import { bind } from './binding/bind.ts'
-import { closeHistories } from './binding/close-histories.ts'
-import { loadConfig, loadDatabaseUrl } from './config.ts'
-import { connect } from './connect.ts'
-import { addDeadLetterCommands } from './dead-letter/commands.ts'
+import { addBackfillCommands } from './backfill/cli/commands.ts'
+import { bind } from './binding/install/bind.ts'
+import { closeHistories } from './binding/install/drop-history-triggers.ts'
+import { addDeadLetterCommands } from './dead-letter/cli/commands.ts'
 import { CHECKS } from './doctor/checks.ts'
+import { printFindings } from './doctor/print-findings.ts'
 import { runDoctor } from './doctor/run-doctor.ts'
-import { SEES_ALL } from './hidden-tables.ts'
-import { createErrorLog, createLog } from './log.ts'
-import { dxMigrations } from './migrations.ts'
-import { printFindings, printJson, printStatus } from './print.ts'
+import { loadConfig, loadDatabaseUrl } from './process/config.ts'
+import { createErrorLog, createLog } from './process/log.ts'
 import { runRelay } from './run-relay.ts'
-import { readStatus } from './status.ts'
-import { DATA_ENGINE_X } from './why-not-connected.ts'
+import { connect } from './session/connect.ts'
+import { SEES_ALL } from './session/hidden-tables.ts'
+import { dxMigrations } from './session/migrations.ts'
+import { DATA_ENGINE_X } from './session/why-not-connected.ts'
+import { printStatus } from './status/print-status.ts'
+import { readStatus } from './status/status.ts'
 
-/** Exit status (design 3): good, found something wrong, could not tell or bad usage. */
+/** Exit status: good, found something wrong, could not tell or bad usage. */
 const GOOD = 0
 const WRONG = 1
 const UNKNOWN = 2

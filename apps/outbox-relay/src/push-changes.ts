@@ -1,9 +1,6 @@
 import type pg from 'pg'
 import { deliverWindow } from './delivery/deliver-window.ts'
 import type { DeliveryContext } from './delivery/delivery-context.ts'
-import { assertSeesAll } from './hidden-tables.ts'
-import { readAck, writeAck } from './outbox/ack.ts'
-import { compactAcks } from './outbox/compact-acks.ts'
 import {
   arm,
   canRing,
@@ -12,14 +9,17 @@ import {
   disarm,
   look,
   openWriters,
-} from './outbox/doorbell.ts'
+} from './doorbell/doorbell.ts'
+import { noteLosses } from './doorbell/note-losses.ts'
+import type { Waker } from './doorbell/notify-listener.ts'
+import { readAck, writeAck } from './outbox/ack.ts'
+import { compactAcks } from './outbox/compact-acks.ts'
 import type { Heartbeat } from './outbox/heartbeat.ts'
-import { noteLosses } from './outbox/note-losses.ts'
 import { isLarge, ROTATION_PERIOD_MS, rotate, TURNS_TO_EMPTY } from './outbox/rotate.ts'
 import { takeTick } from './outbox/tick.ts'
+import { assertSeesAll } from './session/hidden-tables.ts'
 import { Settler } from './settle/settler.ts'
 import { openWindowTrace } from './tracing/window-trace.ts'
-import type { Waker } from './wake.ts'
 
 /** How often the loop does what nobody asks it to, in milliseconds. */
 export interface PushTiming {

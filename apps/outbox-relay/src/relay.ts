@@ -1,27 +1,37 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { describeError } from '@hq-export/program/describe-error.ts'
-import { MigrationStateError } from '@hq-export/program/migrations.ts'
-import { SessionSettingsError } from '@hq-export/program/session.ts'
+import { describeError } from '@hq-export/runtime/describe-error.ts'
+import { MigrationStateError } from '@hq-export/runtime/postgres/migrations.ts'
+import { SessionSettingsError } from '@hq-export/runtime/postgres/session.ts'
 import { Pool } from 'undici'
 import { Backfiller } from './backfill/backfiller.ts'
-import type { RelayConfig } from './config.ts'
-import { connect } from './connect.ts'
+import { DeliveryStoppedError } from './batch/delivery-stopped.ts'
+import { warnUnbound } from './binding/warn-unbound.ts'
 import { NOT_IN_TIME } from './dead-letter/dead-letter.ts'
-import { findOutrun } from './dead-letter/find-outrun.ts'
 import { insertDeadLetters } from './dead-letter/insert-dead-letters.ts'
-import { projectRawRows } from './dead-letter/project-raw-rows.ts'
 import { resendConflicts } from './dead-letter/resend-conflicts.ts'
-import { sendOutrun } from './dead-letter/send-outrun.ts'
 import { sendSuperseded } from './dead-letter/send-superseded.ts'
-import { askReady } from './delivery/ask-ready.ts'
-import { backoffMs } from './delivery/backoff.ts'
-import { BatchSizer } from './delivery/batch-sizer.ts'
 import { MAX_IN_FLIGHT } from './delivery/deliver-window.ts'
-import { type DeliveryContext, DeliveryStoppedError } from './delivery/delivery-context.ts'
-import { Gate, type GateState } from './delivery/gate.ts'
+import type { DeliveryContext } from './delivery/delivery-context.ts'
+import { NO_METRICS, type RelayMetrics } from './delivery/delivery-metrics.ts'
 import { ParkedRows } from './delivery/parked-rows.ts'
-import { Restraint } from './delivery/restraint.ts'
-import { assertSeesAll } from './hidden-tables.ts'
+import { Waker } from './doorbell/notify-listener.ts'
+import { backoffMs } from './flow-control/backoff.ts'
+import { BatchSizer } from './flow-control/batch-sizer.ts'
+import { Gate } from './flow-control/circuit-breaker.ts'
+import { Restraint } from './flow-control/restraint.ts'
+import { askReady } from './http/check-ready.ts'
+import type { RelayProgress, RelayState } from './observe/relay-progress.ts'
+import { establishEpoch } from './outbox/epoch.ts'
+import { HEARTBEAT_PERIOD_MS, Heartbeat } from './outbox/heartbeat.ts'
+import { placeSequences, raiseSequences } from './outbox/mend-sequences.ts'
+import type { RelayConfig } from './process/config.ts'
+import type { Logger } from './process/log.ts'
+import { type PushTiming, pushChanges } from './push-changes.ts'
+import { findOutrun } from './reexport/find-delete-races.ts'
+import { projectRawRows } from './reexport/project-raw-rows.ts'
+import { sendOutrun } from './reexport/repair-delete-races.ts'
+import { connect } from './session/connect.ts'
+import { assertSeesAll } from './session/hidden-tables.ts'
 import {
   keepLead,
   LEAD_SESSION,
@@ -29,17 +39,9 @@ import {
   STANDBY_RETRY_MS,
   STRANGERS_NOTICE,
   tryLead,
-} from './lead.ts'
-import type { Logger } from './log.ts'
-import { NO_METRICS, type RelayMetrics } from './metrics/relay-metrics.ts'
-import { dxMigrations } from './migrations.ts'
-import { establishEpoch } from './outbox/epoch.ts'
-import { HEARTBEAT_PERIOD_MS, Heartbeat } from './outbox/heartbeat.ts'
-import { placeSequences, raiseSequences } from './outbox/mend-sequences.ts'
-import { type PushTiming, pushChanges } from './push-changes.ts'
-import { SideSession } from './side-session.ts'
-import { Waker } from './wake.ts'
-import { warnUnbound } from './warn-unbound.ts'
+} from './session/lead.ts'
+import { dxMigrations } from './session/migrations.ts'
+import { SideSession } from './session/repair-session.ts'
 
 /** How long a stopping relay lets attempts under way finish before it cuts them off. */
 const STOP_GRACE_MS = 20_000
@@ -48,31 +50,6 @@ const REQUEST_TIMEOUT_MS = 60_000
 
 /** Settings of the work itself. */
 export type WorkConfig = Omit<RelayConfig, 'metricsPort' | 'logLevel' | 'alertWebhookUrl'>
-
-/** What a relay is doing: for logs, tests and the operator. */
-export type RelayState = 'stopped' | 'connecting' | 'standby' | 'working' | 'halted'
-
-/** What a relay has delivered since it was created. */
-export interface RelayProgress {
-  readonly state: RelayState
-  readonly haltReason: string | undefined
-  /** Rows that HQ decided, refused ones included. */
-  readonly settledRows: number
-  readonly settledBatches: number
-  /**
-   * When the loop last took a tick, in epoch ms: no more than seconds ago in a relay that works, rows or none, unless HQ keeps it
-   * waiting, which shows in `gate`.
-   */
-  readonly lastTickAtMs: number | undefined
-  /** When HQ last decided a batch, in epoch ms. */
-  readonly lastSettledAtMs: number | undefined
-  /** How attempts go; undefined in a relay that does not work. */
-  readonly gate: GateState | undefined
-  /** `source_ts` of the newest heartbeat that HQ has committed. */
-  readonly heartbeat: string | undefined
-  /** When that one was written, as `performance.now()`. */
-  readonly heartbeatWrittenAt: number | undefined
-}
 
 /** What a relay can do without, or takes from elsewhere in tests. */
 export interface RelayOptions {

@@ -5,7 +5,7 @@ export {
   type Dataset,
   ENTITY_TYPES,
   type Semantics,
-} from './dataset.ts'
+} from './datasets/dataset.ts'
 export {
   type CarriedDataset,
   carriedDataset,
@@ -17,14 +17,14 @@ export {
   HEARTBEAT_DATASET,
   isDatasetName,
   SCHEMA_VERSION,
-} from './datasets.ts'
+} from './datasets/datasets.ts'
 export {
   type Envelope,
   type EnvelopeRow,
   envelopeSchema,
   parseEnvelope,
   SOURCE_PATTERN,
-} from './envelope.ts'
+} from './wire/envelope.ts'
 export {
   BATCH_CONTENT_TYPE,
   BATCHES_PATH,
@@ -48,9 +48,8 @@ export {
   WEBHOOK_ID_PATTERN,
   WEBHOOK_SIGNATURE,
   WEBHOOK_TIMESTAMP,
-} from './headers.ts'
-export { KEY_ID_PATTERN, keyIdOf } from './key-id.ts'
-export { LIMITS } from './limits.ts'
+} from './wire/headers.ts'
+export { LIMITS } from './wire/limits.ts'
 export {
   type BatchAnswer,
   batchAnswerSchema,
@@ -61,27 +60,35 @@ export {
   ROW_CODES,
   type RowCode,
   type RowResult,
-} from './outcome.ts'
+} from './wire/outcome.ts'
 export {
   PROBLEMS,
   type Problem,
   type ProblemCode,
   problemSchema,
   problemType,
-} from './problem.ts'
-export { type RowProblem, rowProblem } from './row-problem.ts'
-export { gatewayRowCheck, gatewayRowSchema, producerRowSchema, type WireRow } from './row-schema.ts'
-export { type LocatedRow, locateMembers, locateRows, type Span } from './row-text.ts'
-export { type SignedContent, sign } from './sign.ts'
+} from './wire/problem.ts'
+export { type RowProblem, rowProblem } from './wire/row-problem.ts'
+export {
+  gatewayRowCheck,
+  gatewayRowSchema,
+  producerRowSchema,
+  type WireRow,
+} from './rows/row-schema.ts'
+export { type LocatedRow, locateMembers, locateRows, type Span } from './rows/row-text.ts'
+export {
+  TIMESTAMP_PATTERN,
+  UUID_PATTERN,
+} from './rows/wire-value.ts'
+export { KEY_ID_PATTERN, keyIdOf } from './signature/key-id.ts'
+export { type SignedContent, sign } from './signature/sign.ts'
 export {
   KeyFormatError,
   parseSigningKey,
   parseVerificationKey,
   type SigningKey,
   type VerificationKey,
-} from './signing-key.ts'
-export { snapshotIdOf } from './snapshot-id.ts'
-export { parseTraceparent, TRACEPARENT_PATTERN, type TraceParent } from './traceparent.ts'
+} from './signature/signing-key.ts'
 export {
   type Claim,
   type ClaimResult,
@@ -93,8 +100,6 @@ export {
   type VerifyInput,
   type VerifyResult,
   verify,
-} from './verify.ts'
-export {
-  TIMESTAMP_PATTERN,
-  UUID_PATTERN,
-} from './wire-value.ts'
+} from './signature/verify.ts'
+export { snapshotIdOf } from './rows/snapshot-id.ts'
+export { parseTraceparent, TRACEPARENT_PATTERN, type TraceParent } from './wire/traceparent.ts'

@@ -1,5 +1,5 @@
 import { readFileSync, writeFileSync } from 'node:fs'
-import { runCommandLine } from './command-line.ts'
+import { runCommandLine } from './cli/command-line.ts'
 
 const documentUrl = new URL('../../../docs/EXPORT_CONTRACT_V1.md', import.meta.url)
 

@@ -1,5 +1,5 @@
 import pg from 'pg'
-import { idOf, insertEvent, numberedEvent } from '../random-event.ts'
+import { idOf, insertEvent, numberedEvent } from '../workload/random-event.ts'
 
 /** What to write: as data-engine-x does, every statement a transaction of its own. */
 export interface MixTask {

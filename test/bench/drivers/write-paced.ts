@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import pg from 'pg'
-import { eventValues, insertEvent } from '../random-event.ts'
+import { eventValues, insertEvent } from '../workload/random-event.ts'
 
 /** Events to write at a pace, each in a transaction of its own. */
 export interface PacedTask {

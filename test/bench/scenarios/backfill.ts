@@ -1,17 +1,22 @@
-import { assertCount } from '../assert-count.ts'
-import { cpuPerRow, readCpu } from '../cpu-time.ts'
 import { compareDrains, drainMeasures, drainNotes, memoryMeasures } from '../drain-comparison.ts'
-import { drainEvents, EVENTS_DATASET, type EventsRound, emptyEvents } from '../drain-events.ts'
 import { type OurRound, pipelineClocks } from '../drain-ours.ts'
-import { install } from '../install.ts'
 import { type LatencyRound, measureLatency } from '../latency-round.ts'
-import { median } from '../median.ts'
-import { insertEvents, insertRuns } from '../operation-events.ts'
-import { neutralEnvironment, startPipeline } from '../pipeline.ts'
-import { pollUntil } from '../poll-until.ts'
-import { Program } from '../program.ts'
+import { assertCount } from '../measure/assert-count.ts'
+import { cpuPerRow, readCpu } from '../measure/cpu-time.ts'
+import { median } from '../measure/median.ts'
+import { pollUntil } from '../measure/poll-until.ts'
+import { install } from '../programs/install.ts'
+import { neutralEnvironment, startPipeline } from '../programs/pipeline.ts'
+import { Program } from '../programs/program.ts'
+import { type BenchServers, settleServers, startServers } from '../programs/servers.ts'
 import type { BenchOptions, Measurement, Scenario } from '../scenario.ts'
-import { type BenchServers, settleServers, startServers } from '../servers.ts'
+import {
+  drainEvents,
+  EVENTS_DATASET,
+  type EventsRound,
+  emptyEvents,
+} from '../workload/drain-events.ts'
+import { insertEvents, insertRuns } from '../workload/operation-events.ts'
 
 /** Live changes while the backfill runs. */
 const LIVE_COMMITS_PER_S = 50

@@ -1,5 +1,4 @@
-import { installReferenceSchema } from '@hq-export/demo/install-reference-schema.ts'
-import { assertCount } from '../assert-count.ts'
+import { installReferenceSchema } from '@hq-export/demo/databases/install-reference-schema.ts'
 import {
   type CaptureRound,
   type CaptureSide,
@@ -8,17 +7,18 @@ import {
   describeCapture,
 } from '../capture-rounds.ts'
 import { catchUp } from '../catch-up.ts'
-import { fillCompanies } from '../company-entities.ts'
-import { cpuPerRow, readCpu } from '../cpu-time.ts'
 import type { MixResult, MixTask } from '../drivers/write-mix.ts'
-import { install } from '../install.ts'
-import { median } from '../median.ts'
-import { EVENTS_PER_RUN, insertRuns } from '../operation-events.ts'
-import { averageBodyBytes, emptyOutbox } from '../outbox.ts'
-import { type Pipeline, startPipeline } from '../pipeline.ts'
-import { runDriver } from '../run-driver.ts'
+import { assertCount } from '../measure/assert-count.ts'
+import { cpuPerRow, readCpu } from '../measure/cpu-time.ts'
+import { median } from '../measure/median.ts'
+import { install } from '../programs/install.ts'
+import { averageBodyBytes, emptyOutbox } from '../programs/outbox.ts'
+import { type Pipeline, startPipeline } from '../programs/pipeline.ts'
+import { runDriver } from '../programs/run-driver.ts'
+import { openSession, settleServers, startServers } from '../programs/servers.ts'
 import type { BenchOptions, Measurement, Scenario } from '../scenario.ts'
-import { openSession, settleServers, startServers } from '../servers.ts'
+import { fillCompanies } from '../workload/company-entities.ts'
+import { EVENTS_PER_RUN, insertRuns } from '../workload/operation-events.ts'
 
 const DATASETS = [
   'dx_operation_events_v1',

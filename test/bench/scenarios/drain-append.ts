@@ -1,14 +1,19 @@
-import { assertCount } from '../assert-count.ts'
 import { compareDrains, drainMeasures, drainNotes, NATIVE_NOTE } from '../drain-comparison.ts'
-import { drainEvents, EVENTS_DATASET, type EventsRound, emptyEvents } from '../drain-events.ts'
-import { drainNative, NATIVE } from '../drain-native.ts'
 import type { DrainRound } from '../drain-ours.ts'
-import { install } from '../install.ts'
-import { NativeReplication } from '../native-replication.ts'
-import { insertPlainEvents, insertRuns, lastEventId } from '../operation-events.ts'
+import { assertCount } from '../measure/assert-count.ts'
+import { drainNative, NATIVE } from '../native/drain-native.ts'
+import { NativeReplication } from '../native/native-replication.ts'
+import { install } from '../programs/install.ts'
+import { settleServers, startServers } from '../programs/servers.ts'
 import type { BenchOptions, Measurement, Scenario } from '../scenario.ts'
-import { settleServers, startServers } from '../servers.ts'
-import { describeCommits } from '../write-in-commits.ts'
+import {
+  drainEvents,
+  EVENTS_DATASET,
+  type EventsRound,
+  emptyEvents,
+} from '../workload/drain-events.ts'
+import { insertPlainEvents, insertRuns, lastEventId } from '../workload/operation-events.ts'
+import { describeCommits } from '../workload/write-in-commits.ts'
 
 async function run(options: BenchOptions): Promise<Measurement> {
   const { rows } = options

@@ -1,5 +1,5 @@
-import { measureVersions } from '../drain-versions.ts'
 import type { Scenario } from '../scenario.ts'
+import { measureVersions } from '../workload/drain-versions.ts'
 
 const VERSIONS = 2
 

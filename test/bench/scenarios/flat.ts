@@ -1,12 +1,12 @@
 import { compareDrains, drainMeasures, drainNotes, memoryMeasures } from '../drain-comparison.ts'
-import { drainEvents, EVENTS_DATASET } from '../drain-events.ts'
-import { install } from '../install.ts'
-import { insertRuns } from '../operation-events.ts'
-import { outboxSize } from '../outbox.ts'
-import { pollUntil } from '../poll-until.ts'
+import { pollUntil } from '../measure/poll-until.ts'
+import { install } from '../programs/install.ts'
+import { outboxSize } from '../programs/outbox.ts'
+import { startServers } from '../programs/servers.ts'
 import type { BenchOptions, Measurement, Scenario } from '../scenario.ts'
-import { startServers } from '../servers.ts'
-import { describeCommits } from '../write-in-commits.ts'
+import { drainEvents, EVENTS_DATASET } from '../workload/drain-events.ts'
+import { insertRuns } from '../workload/operation-events.ts'
+import { describeCommits } from '../workload/write-in-commits.ts'
 
 /** The anchor has this part of the rows. */
 const FEWER = 10

@@ -1,11 +1,11 @@
 import pg from 'pg'
 import { compareDrains, drainMeasures, drainNotes } from '../drain-comparison.ts'
-import { drainEvents, EVENTS_DATASET, type EventsRound } from '../drain-events.ts'
-import { install } from '../install.ts'
-import { insertRuns } from '../operation-events.ts'
+import { install } from '../programs/install.ts'
+import { startServers } from '../programs/servers.ts'
 import type { BenchOptions, Measurement, Scenario } from '../scenario.ts'
-import { startServers } from '../servers.ts'
-import { describeCommits } from '../write-in-commits.ts'
+import { drainEvents, EVENTS_DATASET, type EventsRound } from '../workload/drain-events.ts'
+import { insertRuns } from '../workload/operation-events.ts'
+import { describeCommits } from '../workload/write-in-commits.ts'
 
 /** A session that looks at a snapshot from before the rows, in a transaction with an id, as long as it lives. */
 async function holdSnapshot(url: string): Promise<AsyncDisposable> {

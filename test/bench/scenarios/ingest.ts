@@ -1,7 +1,8 @@
-import { assertCount } from '../assert-count.ts'
-import { enrichCompanies, fillCompanies, fillHqCompanies } from '../company-entities.ts'
-import { programCpuMs } from '../cpu-time.ts'
-import { EVENTS_DATASET, emptyEvents } from '../drain-events.ts'
+import { assertCount } from '../measure/assert-count.ts'
+import { programCpuMs } from '../measure/cpu-time.ts'
+import { median } from '../measure/median.ts'
+import { PeakMemory } from '../measure/peak-memory.ts'
+import { timedRate } from '../measure/timed-rate.ts'
 import {
   COMPANIES_DATASET,
   copyEvents,
@@ -9,18 +10,17 @@ import {
   readJsonTexts,
   upsertCompanies,
   upsertTexts,
-} from '../ingest-anchors.ts'
-import { install } from '../install.ts'
-import { median } from '../median.ts'
-import { insertEvents, insertRuns } from '../operation-events.ts'
-import { assertWaiting, emptyOutbox } from '../outbox.ts'
-import { PeakMemory } from '../peak-memory.ts'
-import { startGateway } from '../pipeline.ts'
-import { IN_FLIGHT, postBatches } from '../post-batches.ts'
+} from '../native/ingest-anchors.ts'
+import { install } from '../programs/install.ts'
+import { assertWaiting, emptyOutbox } from '../programs/outbox.ts'
+import { startGateway } from '../programs/pipeline.ts'
+import { type BenchServers, settleServers, startServers } from '../programs/servers.ts'
 import type { BenchOptions, Measurement, Scenario } from '../scenario.ts'
-import { type BenchServers, settleServers, startServers } from '../servers.ts'
-import { timedRate } from '../timed-rate.ts'
-import { packOutbox, ROWS_PER_BATCH, type WireBatch } from '../wire-batches.ts'
+import { enrichCompanies, fillCompanies, fillHqCompanies } from '../workload/company-entities.ts'
+import { EVENTS_DATASET, emptyEvents } from '../workload/drain-events.ts'
+import { insertEvents, insertRuns } from '../workload/operation-events.ts'
+import { IN_FLIGHT, postBatches } from '../workload/post-batches.ts'
+import { packOutbox, ROWS_PER_BATCH, type WireBatch } from '../workload/wire-batches.ts'
 
 interface Round {
   readonly rowsPerSecond: number

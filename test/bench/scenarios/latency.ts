@@ -1,14 +1,14 @@
 import type pg from 'pg'
-import { EVENTS_DATASET, emptyEvents } from '../drain-events.ts'
-import { NATIVE } from '../drain-native.ts'
-import { install } from '../install.ts'
 import { COMMITS_PER_S, type LatencyRound, measureLatency } from '../latency-round.ts'
-import { median } from '../median.ts'
-import { NativeReplication } from '../native-replication.ts'
-import { averageBodyBytes } from '../outbox.ts'
-import { startPipeline } from '../pipeline.ts'
+import { median } from '../measure/median.ts'
+import { NATIVE } from '../native/drain-native.ts'
+import { NativeReplication } from '../native/native-replication.ts'
+import { install } from '../programs/install.ts'
+import { averageBodyBytes } from '../programs/outbox.ts'
+import { startPipeline } from '../programs/pipeline.ts'
+import { settleServers, startServers } from '../programs/servers.ts'
 import type { BenchOptions, Measurement, Scenario } from '../scenario.ts'
-import { settleServers, startServers } from '../servers.ts'
+import { EVENTS_DATASET, emptyEvents } from '../workload/drain-events.ts'
 
 /** Until the pipeline sleeps for the first time, and caches are warm. */
 const WARM_UP_S = 2

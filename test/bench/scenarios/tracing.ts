@@ -1,8 +1,8 @@
 import { describeCpu, memoryMeasures } from '../drain-comparison.ts'
-import { drainEvents, EVENTS_DATASET, type EventsRound } from '../drain-events.ts'
-import { install } from '../install.ts'
-import { median } from '../median.ts'
-import { insertRuns, insertTracedEvents } from '../operation-events.ts'
+import { median } from '../measure/median.ts'
+import { install } from '../programs/install.ts'
+import { startServers } from '../programs/servers.ts'
+import { TraceSink } from '../programs/trace-sink.ts'
 import {
   type BenchOptions,
   type Measure,
@@ -10,9 +10,9 @@ import {
   type Scenario,
   WrongResultError,
 } from '../scenario.ts'
-import { startServers } from '../servers.ts'
-import { TraceSink } from '../trace-sink.ts'
-import { describeCommits } from '../write-in-commits.ts'
+import { drainEvents, EVENTS_DATASET, type EventsRound } from '../workload/drain-events.ts'
+import { insertRuns, insertTracedEvents } from '../workload/operation-events.ts'
+import { describeCommits } from '../workload/write-in-commits.ts'
 
 /** Rows of one transaction, and so of one trace: a batch then comes from more traces than it may lead to. */
 const ROWS_PER_TRACE = 10

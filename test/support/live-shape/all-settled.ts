@@ -1,4 +1,4 @@
-import type { Pipeline } from '../pipeline.ts'
+import type { Pipeline } from '../programs/pipeline.ts'
 import { waitFor } from '../wait-for.ts'
 
 /** Waits until no run is left on the settle list and nothing waits in the outbox: everything committed so far is decided. */

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { dxMigrations } from '@hq-export/outbox-relay/migrations.ts'
+import { dxMigrations } from '@hq-export/outbox-relay/session/migrations.ts'
 import type pg from 'pg'
 
 /** Creates the tables of the live data-engine-x in an empty database; whoever `client` is owns them. */

@@ -1,8 +1,8 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { bind } from '@hq-export/outbox-relay/binding/bind.ts'
-import { dxMigrations } from '@hq-export/outbox-relay/migrations.ts'
-import { createEmptyDxDatabase, type TestDatabase } from '../databases.ts'
+import { bind } from '@hq-export/outbox-relay/binding/install/bind.ts'
+import { dxMigrations } from '@hq-export/outbox-relay/session/migrations.ts'
+import { createEmptyDxDatabase, type TestDatabase } from '../servers/databases.ts'
 import { installLiveShape } from './install-live-shape.ts'
 
 /** The shipped binding for the live data-engine-x. */

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type pg from 'pg'
-import type { TestDatabase } from '../databases.ts'
+import type { TestDatabase } from '../servers/databases.ts'
 import {
   insertAttempts,
   insertLiveCompany,

@@ -1,4 +1,4 @@
-import { runProgram } from '../run-program.ts'
+import { runProgram } from '@hq-export/embedded-postgres/run-program.ts'
 import { GATEWAY_SCRIPT, RELAY_SCRIPT } from './app-scripts.ts'
 import { childEnvironment } from './child-environment.ts'
 

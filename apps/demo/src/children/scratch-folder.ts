@@ -1,7 +1,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { OWNER_FILE } from '../sweep-abandoned-clusters.ts'
+import { OWNER_FILE } from '@hq-export/embedded-postgres/sweep-abandoned-clusters.ts'
 
 /** Start of the name of every folder with the logs and process ids of a demo's apps. */
 export const APPS_PREFIX = 'hq-export-demo-'

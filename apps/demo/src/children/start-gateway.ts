@@ -1,14 +1,14 @@
 import { randomBytes } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
 import { READY_PATH } from '@hq-export/contract'
-import { freePort } from '../free-port.ts'
+import { freePort } from '@hq-export/embedded-postgres/free-port.ts'
 import type { AppContext } from './app-context.ts'
 import { GATEWAY_SCRIPT } from './app-scripts.ts'
 import { ChildApp } from './child-app.ts'
 import { childEnvironment } from './child-environment.ts'
 import { listeningUrl } from './listening-url.ts'
 
-/** Defaults of the gateway (design 3); other free ports are taken where one of them is in use. */
+/** Defaults of the gateway; other free ports are taken where one of them is in use. */
 const INGEST_PORT = 8080
 const CONSOLE_PORT = 8081
 /** Starts on ports that another process may take between probing and listening. */

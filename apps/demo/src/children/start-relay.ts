@@ -1,4 +1,4 @@
-import { freePort } from '../free-port.ts'
+import { freePort } from '@hq-export/embedded-postgres/free-port.ts'
 import type { AppContext } from './app-context.ts'
 import { RELAY_SCRIPT } from './app-scripts.ts'
 import { ChildApp } from './child-app.ts'

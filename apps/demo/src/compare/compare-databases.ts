@@ -1,6 +1,6 @@
 import { DATASETS, type Dataset, type DatasetName } from '@hq-export/contract'
 import pg from 'pg'
-import { withClient } from '../connect.ts'
+import { withClient } from '../databases/connect.ts'
 import { type Comparison, mergeRows } from './merge-rows.ts'
 import { prepareSession, type RowSource, readRows } from './read-rows.ts'
 

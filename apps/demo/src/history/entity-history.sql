@@ -1,6 +1,6 @@
 -- The demo's own record of every version of every entity, to hold HQ against. The source shows only the current version
 -- of an entity, HQ keeps them all, so somebody else must remember the rest. It shares no code with the capture: one
--- plain row trigger per table that counts versions by the rules of docs/ARCHITECTURE.md (design 4, Versions):
+-- plain row trigger per table that counts versions by the rules of docs/ARCHITECTURE.md:
 --
 --   insert      goes on from the version of the delete before it, else from 0
 --   update      rises as record_version rises; by 1 where the application changed something and left record_version alone;

@@ -1,14 +1,14 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type pg from 'pg'
-import { connect } from '../connect.ts'
+import { connect } from '../databases/connect.ts'
+import { commitLate } from './behaviours/commit-late.ts'
+import { foundTenants } from './behaviours/create-tenants.ts'
+import { traceOperation } from './population/trace-operation.ts'
 import { pickBehaviour } from './behaviours.ts'
-import { commitLate } from './commit-late.ts'
-import { foundTenants } from './found-tenants.ts'
-import { createPace } from './pace.ts'
-import { createRandom } from './random.ts'
-import { createTally, type Tally } from './tally.ts'
-import { traceOperation } from './trace-operation.ts'
-import type { Behaviour, Writer } from './transact.ts'
+import { createPace } from './random/pace.ts'
+import { createRandom } from './random/random.ts'
+import { createTally, type Tally } from './population/tally.ts'
+import type { Behaviour, Writer } from './population/transact.ts'
 
 /** Connections that write at the same time, beside the one that commits late. */
 const WRITERS = 5

@@ -1,5 +1,5 @@
-import { Refusal } from '../refusal.ts'
-import { atCapacity } from './at-capacity.ts'
+import { atCapacity } from '../refusal/at-capacity.ts'
+import { Refusal } from '../refusal/refusal.ts'
 import { Bulkhead } from './bulkhead.ts'
 import { Connections } from './connections.ts'
 import { type GatewayLimits, maxActivePerKey } from './gateway-limits.ts'

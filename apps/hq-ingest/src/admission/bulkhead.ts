@@ -1,4 +1,4 @@
-import { atCapacity } from './at-capacity.ts'
+import { atCapacity } from '../refusal/at-capacity.ts'
 
 export interface BulkheadLimits {
   /** Of one key at once. */

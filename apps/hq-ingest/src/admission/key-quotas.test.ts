@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { Refusal } from '../refusal.ts'
+import { Refusal } from '../refusal/refusal.ts'
 import { KeyQuotas } from './key-quotas.ts'
 
 const noJitter = () => 0

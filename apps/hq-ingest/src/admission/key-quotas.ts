@@ -1,4 +1,4 @@
-import { Refusal } from '../refusal.ts'
+import { Refusal } from '../refusal/refusal.ts'
 import { TokenBucket } from './token-bucket.ts'
 
 /** What a key may send per minute; without a member there is no limit of its kind. */

@@ -1,4 +1,4 @@
-import { atCapacity } from './at-capacity.ts'
+import { atCapacity } from '../refusal/at-capacity.ts'
 
 /** A request's share of the budget; given back when disposed of. */
 export interface RequestShare extends Disposable {

@@ -1,5 +1,5 @@
-import { Refusal } from '../refusal.ts'
-import { atCapacity } from './at-capacity.ts'
+import { atCapacity } from '../refusal/at-capacity.ts'
+import { Refusal } from '../refusal/refusal.ts'
 
 export interface StrangerLimits {
   /** Requests at once. */

@@ -1,4 +1,4 @@
-import { Refusal } from '../refusal.ts'
+import { Refusal } from '../refusal/refusal.ts'
 import { TokenBucket } from './token-bucket.ts'
 
 /** Passes over a body that every request has: a producer that names its key needs one, and a second while it rotates. */

@@ -1,5 +1,5 @@
 import type { RowResult } from '@hq-export/contract'
-import type { AcceptedRow, RefusedRow } from '../batch/batch-row.ts'
+import type { AcceptedRow, RefusedRow } from './batch-row.ts'
 
 /** What came of the rows that were offered to HQ; every one of them is counted or listed once. */
 export interface Applied {

@@ -1,6 +1,6 @@
 import type pg from 'pg'
-import type { AcceptedRow } from '../batch/batch-row.ts'
 import { type Applied, nothingApplied, type Origin, unchanged } from './applied.ts'
+import type { AcceptedRow } from './batch-row.ts'
 import { isolate } from './isolate.ts'
 
 interface Beat {
@@ -55,7 +55,7 @@ async function beat(
   return applied
 }
 
-/** Records the newest heartbeat of a source (design 5, reserved dataset). */
+/** Records the newest heartbeat of a source. */
 export function applyHeartbeat(
   client: pg.PoolClient,
   rows: readonly AcceptedRow[],

@@ -1,11 +1,11 @@
 import { datasetByName, HEARTBEAT_DATASET } from '@hq-export/contract'
-import { inStep } from '@hq-export/tracing/span.ts'
+import { inStep } from '@hq-export/observability/span.ts'
 import type pg from 'pg'
-import type { AcceptedRow } from '../batch/batch-row.ts'
 import { type Applied, nothingApplied, type Origin } from './applied.ts'
 import { applyAppend } from './apply-append.ts'
 import { applyHeartbeat } from './apply-heartbeat.ts'
 import { applyUpsert } from './apply-upsert.ts'
+import type { AcceptedRow } from './batch-row.ts'
 
 /** By key, which is the order in which locks are taken; within a key as sent. */
 function inKeyOrder(rows: readonly AcceptedRow[]): AcceptedRow[] {

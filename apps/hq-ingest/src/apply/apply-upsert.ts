@@ -1,7 +1,7 @@
 import type { Dataset } from '@hq-export/contract'
 import type pg from 'pg'
-import { type AcceptedRow, refuse } from '../batch/batch-row.ts'
 import { type Applied, addApplied, nothingApplied, type Origin, unchanged } from './applied.ts'
+import { type AcceptedRow, refuse } from './batch-row.ts'
 import { compareRows, describeDifference } from './compare-rows.ts'
 import { isolate } from './isolate.ts'
 import { upsertRows, type VersionedDataset } from './upsert-rows.ts'

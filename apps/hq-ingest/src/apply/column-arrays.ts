@@ -1,5 +1,5 @@
 import type { Column, Dataset } from '@hq-export/contract'
-import type { AcceptedRow } from '../batch/batch-row.ts'
+import type { AcceptedRow } from './batch-row.ts'
 
 /*
  * Rows travel into a statement as one array per column, in PostgreSQL's text form ("Arrays", Input and Output Syntax). One

@@ -1,12 +1,12 @@
 import { finished } from 'node:stream/promises'
 import type { Dataset } from '@hq-export/contract'
-import { freeMemory } from '@hq-export/program/free-memory.ts'
-import { joinTexts } from '@hq-export/program/join-texts.ts'
+import { freeMemory } from '@hq-export/runtime/free-memory.ts'
+import { joinTexts } from '@hq-export/runtime/join-texts.ts'
 import type pg from 'pg'
 import { from as copyFrom } from 'pg-copy-streams'
-import type { AcceptedRow } from '../batch/batch-row.ts'
-import { traceCopy } from '../trace-copy.ts'
+import { traceCopy } from '../tracing/trace-copy.ts'
 import type { Origin } from './applied.ts'
+import type { AcceptedRow } from './batch-row.ts'
 import { perDataset } from './per-dataset.ts'
 
 /*

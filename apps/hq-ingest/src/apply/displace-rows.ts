@@ -1,6 +1,6 @@
 import { type Column, datasetByName, snapshotIdOf } from '@hq-export/contract'
 import type pg from 'pg'
-import type { AcceptedRow } from '../batch/batch-row.ts'
+import type { AcceptedRow } from './batch-row.ts'
 
 const SNAPSHOTS = datasetByName('dx_entity_snapshots_v1')
 

@@ -1,8 +1,7 @@
-import { isRowFault, isStatementFault } from '@hq-export/program/row-fault.ts'
+import { isRowFault, isStatementFault } from '@hq-export/runtime/postgres/row-fault.ts'
 import type pg from 'pg'
-import type { AcceptedRow } from '../batch/batch-row.ts'
-import { refuse } from '../batch/batch-row.ts'
 import { type Applied, addApplied, nothingApplied } from './applied.ts'
+import { type AcceptedRow, refuse } from './batch-row.ts'
 
 /** Runs `work` under a savepoint; an error undoes it and leaves the transaction usable. */
 export async function underSavepoint<T>(client: pg.PoolClient, work: () => Promise<T>): Promise<T> {

@@ -1,7 +1,7 @@
 import type { Dataset } from '@hq-export/contract'
 import type pg from 'pg'
-import type { AcceptedRow } from '../batch/batch-row.ts'
 import type { Origin } from './applied.ts'
+import type { AcceptedRow } from './batch-row.ts'
 import { arraysFrom, columnArrays, keyMatch, parametersOf, qualified } from './column-arrays.ts'
 import { perDataset } from './per-dataset.ts'
 

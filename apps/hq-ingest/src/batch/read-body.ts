@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { expectsContinue } from '../expects-continue.ts'
-import { Refusal } from '../refusal.ts'
+import { expectsContinue } from '../http/expects-continue.ts'
+import { CallerGoneError } from '../refusal/caller-gone.ts'
+import { Refusal } from '../refusal/refusal.ts'
 
 export interface BodyLimits {
   /** Bytes on the wire. */
@@ -13,11 +14,6 @@ export interface BodyLimits {
   readonly onArrived: (bytes: number) => void
   /** Ends the reading; its reason is what the reading ends with. */
   readonly signal: AbortSignal
-}
-
-/** The caller went away before the body was complete; there is nobody to answer. */
-export class CallerGoneError extends Error {
-  override readonly name = 'CallerGoneError'
 }
 
 function tooLarge(maxBytes: number): Refusal {

@@ -1,25 +1,25 @@
 import { hash } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { LIMITS, parseTraceparent, TRACEPARENT, type TraceParent } from '@hq-export/contract'
-import { freeMemory } from '@hq-export/program/free-memory.ts'
-import { inStep } from '@hq-export/tracing/span.ts'
+import { inStep } from '@hq-export/observability/span.ts'
+import { freeMemory } from '@hq-export/runtime/free-memory.ts'
 import type pg from 'pg'
 import type { Admission } from '../admission/admission.ts'
 import type { RateLimitHeaders } from '../admission/key-quotas.ts'
 import type { RequestShare } from '../admission/request-budget.ts'
-import type { IngestKey } from '../ingest-key.ts'
+import { decode } from '../decode/decode.ts'
+import { decompress } from '../decode/decompress.ts'
+import { type BatchHead, readHead } from '../http/read-head.ts'
+import type { IngestKey } from '../keys/ingest-key.ts'
 import type { KeyRing } from '../keys/key-ring.ts'
 import type { IngestMetrics } from '../metrics/ingest-metrics.ts'
-import { Refusal } from '../refusal.ts'
-import { traceBatch } from '../trace-batch.ts'
-import { findDatasetRules } from './dataset-rules.ts'
-import { decode } from './decode.ts'
-import { decompress } from './decompress.ts'
-import { ledgerId } from './ledger-id.ts'
+import { Refusal } from '../refusal/refusal.ts'
+import { ledgerId } from '../store/ledger-id.ts'
+import { type StoredBatch, storeBatch } from '../store/store-batch.ts'
+import { findDatasetRules } from '../validate/dataset-rules.ts'
+import { validate } from '../validate/validate.ts'
 import { assertDeclared, readBody } from './read-body.ts'
-import { type BatchHead, readHead } from './read-head.ts'
-import { type StoredBatch, storeBatch } from './store-batch.ts'
-import { validate } from './validate.ts'
+import { traceBatch } from './trace-batch.ts'
 import { assertMayWrite, assertOwnSource, readSuspect, verifyBatch } from './verify-batch.ts'
 
 /** What receiving a batch needs. */
@@ -146,7 +146,7 @@ async function readVerified(
 }
 
 /**
- * The way of a batch, in order (design 6): admit, read, verify, decompress, decode, validate, store. Nothing is
+ * The way of a batch, in order: admit, read, verify, decompress, decode, validate, store. Nothing is
  * decompressed or parsed that was not signed; nothing is written before all of it is read. Before the signature is known to be good a
  * request is one of the strangers, who have a room of their own. From then on its key pays.
  * @throws {Refusal} of whichever step refuses the request.

@@ -10,10 +10,10 @@ import {
   type VerifyFailure,
 } from '@hq-export/contract'
 import type { VerificationBudget } from '../admission/verification-budget.ts'
-import type { IngestKey } from '../ingest-key.ts'
+import type { BatchHead } from '../http/read-head.ts'
+import type { IngestKey } from '../keys/ingest-key.ts'
 import type { KeyRing } from '../keys/key-ring.ts'
-import { Refusal } from '../refusal.ts'
-import type { BatchHead } from './read-head.ts'
+import { Refusal } from '../refusal/refusal.ts'
 
 /** Why a caller was not believed; for the operator's log, the caller sees one uniform 401. */
 export type DistrustReason = VerifyFailure | 'foreign_source'

@@ -1,11 +1,11 @@
-import type { NamedDatabase } from '@hq-export/program/explain-connect-error.ts'
+import type { NamedDatabase } from '@hq-export/runtime/postgres/explain-connect-error.ts'
 import {
   COMMON_SETTINGS,
   confirmSettings,
   openSession,
   type SessionSettings,
   sessionConfig,
-} from '@hq-export/program/session.ts'
+} from '@hq-export/runtime/postgres/session.ts'
 import pg from 'pg'
 
 /** HQ as the operator knows it. */

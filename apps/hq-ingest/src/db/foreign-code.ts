@@ -1,7 +1,7 @@
 import {
   findForeignDependencies,
   findUnpinnedFunctions,
-} from '@hq-export/program/foreign-dependencies.ts'
+} from '@hq-export/runtime/postgres/foreign-dependencies.ts'
 import type pg from 'pg'
 
 const SCHEMAS = ['hq', 'ingest']

@@ -1,5 +1,5 @@
 import { DATASETS } from '@hq-export/contract'
-import { HiddenRowsError } from '@hq-export/program/hidden-rows-error.ts'
+import { HiddenRowsError } from '@hq-export/runtime/postgres/hidden-rows-error.ts'
 import type pg from 'pg'
 
 const TABLES = [

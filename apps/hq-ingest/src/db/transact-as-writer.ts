@@ -1,7 +1,7 @@
 import type pg from 'pg'
-import { hqMigrations } from '../migrations.ts'
 import { connectPlain } from './connect.ts'
 import { assertSeesAll } from './hidden-tables.ts'
+import { hqMigrations } from './migrations.ts'
 
 /**
  * Runs the one transaction of a command, as the writer role and over a connection of its own; `session_user` stays who

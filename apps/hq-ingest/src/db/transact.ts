@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import pg from 'pg'
-import { atCapacity } from '../admission/at-capacity.ts'
+import { atCapacity } from '../refusal/at-capacity.ts'
 import { DatabaseUnavailableError, isPoolExhausted, isTransient } from './database-failure.ts'
 
 const MAX_ATTEMPTS = 4

@@ -1,5 +1,5 @@
 import type pg from 'pg'
-import { recordAudit } from '../record-audit.ts'
+import { recordAudit } from '../db/record-audit.ts'
 import type { KeyMaterial } from './key-material.ts'
 import { isLive, listKeys } from './list-keys.ts'
 

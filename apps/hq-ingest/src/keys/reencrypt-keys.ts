@@ -1,5 +1,5 @@
 import type pg from 'pg'
-import { recordAudit } from '../record-audit.ts'
+import { recordAudit } from '../db/record-audit.ts'
 import type { MasterKey } from './master-key.ts'
 import { openSecret, sealSecret } from './seal-secret.ts'
 

@@ -1,5 +1,5 @@
 import type pg from 'pg'
-import { recordAudit } from '../record-audit.ts'
+import { recordAudit } from '../db/record-audit.ts'
 import { type ListedKey, listKeys } from './list-keys.ts'
 
 /** What became of a key that was to be revoked. */

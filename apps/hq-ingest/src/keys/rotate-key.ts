@@ -1,5 +1,5 @@
 import type pg from 'pg'
-import { recordAudit } from '../record-audit.ts'
+import { recordAudit } from '../db/record-audit.ts'
 import { type Addition, addKey } from './add-key.ts'
 import type { KeyMaterial } from './key-material.ts'
 import { type ListedKey, listKeys } from './list-keys.ts'

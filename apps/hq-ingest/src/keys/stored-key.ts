@@ -4,7 +4,7 @@ import {
   parseVerificationKey,
   type VerificationKey,
 } from '@hq-export/contract'
-import type { IngestKey } from '../ingest-key.ts'
+import type { IngestKey } from './ingest-key.ts'
 import type { MasterKey } from './master-key.ts'
 import { type OpenedSecret, openSecret } from './seal-secret.ts'
 

@@ -1,5 +1,5 @@
 import type pg from 'pg'
-import type { IngestKey } from '../ingest-key.ts'
+import type { IngestKey } from './ingest-key.ts'
 import { recordUse } from './record-use.ts'
 
 interface Use {

@@ -1,4 +1,4 @@
-import type { Condition } from '@hq-export/telemetry/notifier.ts'
+import type { Condition } from '@hq-export/observability/notifier.ts'
 import type { HqReading } from './watch-hq.ts'
 
 const MINUTE_MS = 60_000

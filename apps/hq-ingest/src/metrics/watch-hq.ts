@@ -1,4 +1,4 @@
-import { Watcher } from '@hq-export/telemetry/watcher.ts'
+import { Watcher } from '@hq-export/observability/watcher.ts'
 import type { Meter } from '@opentelemetry/api'
 import type pg from 'pg'
 import type { Logger } from 'pino'

@@ -10,7 +10,7 @@ import {
   WEBHOOK_SIGNATURE,
 } from '@hq-export/contract'
 import { DEFAULT_GATEWAY_LIMITS, describeLimits } from '../admission/gateway-limits.ts'
-import { describeProblem } from '../describe-problem.ts'
+import { describeProblem } from '../http/describe-problem.ts'
 import { batchOperation } from './batch-operation.ts'
 import { problemResponses } from './problem-responses.ts'
 import { componentSchemas } from './schemas.ts'

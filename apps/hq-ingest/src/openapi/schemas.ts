@@ -12,7 +12,7 @@ import {
 } from '@hq-export/contract'
 import { z } from 'zod'
 import { DEFAULT_GATEWAY_LIMITS, describeLimits } from '../admission/gateway-limits.ts'
-import { findDatasetRules } from '../batch/dataset-rules.ts'
+import { findDatasetRules } from '../validate/dataset-rules.ts'
 
 export type JsonSchema = z.core.JSONSchema.JSONSchema
 

@@ -1,6 +1,6 @@
 import type pg from 'pg'
+import { recordAudit } from '../db/record-audit.ts'
 import { transact } from '../db/transact.ts'
-import { recordAudit } from '../record-audit.ts'
 import { conditionOf, type Selection } from './selection.ts'
 
 /** Who resolves entries, and which. */

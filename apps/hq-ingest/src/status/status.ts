@@ -4,8 +4,8 @@ import { drizzle, type NodePgDatabase } from 'drizzle-orm/node-postgres'
 import { connectPlain } from '../db/connect.ts'
 import { findForeignCode } from '../db/foreign-code.ts'
 import { assertSeesAll } from '../db/hidden-tables.ts'
+import { hqMigrations } from '../db/migrations.ts'
 import { batch, heartbeat, quarantine } from '../db/schema.ts'
-import { hqMigrations } from '../migrations.ts'
 
 /** What HQ holds; instants in ISO 8601, UTC. */
 export interface Status {

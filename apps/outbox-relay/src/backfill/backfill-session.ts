@@ -1,6 +1,6 @@
 import type pg from 'pg'
-import { connect } from '../connect.ts'
-import { LEAD_SESSION } from '../lead.ts'
+import { connect } from '../session/connect.ts'
+import { LEAD_SESSION } from '../session/lead.ts'
 
 /*
  * A chunk is a range of a key, and whatever its view joins is looked up row by row. Every other join reads the other side as a whole, for

@@ -1,5 +1,5 @@
 import pg from 'pg'
-import { wireBodySql } from '../binding/wire-body.ts'
+import { wireBodySql } from '../binding/projection/wire-body.ts'
 import { MAX_BODY_BYTES } from '../outbox/row-size.ts'
 import type { PassOutput, PassRelation } from './pass-relation.ts'
 import type { RowSelection } from './selection.ts'

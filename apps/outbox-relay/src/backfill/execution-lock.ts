@@ -1,6 +1,6 @@
-import type { Taking } from '@hq-export/program/own-locks.ts'
+import type { Taking } from '@hq-export/runtime/postgres/own-locks.ts'
 import type pg from 'pg'
-import { relayLocks } from '../lead.ts'
+import { relayLocks } from '../session/lead.ts'
 
 /** One process at a time executes backfills: the relay that leads, or a command where none does. */
 const EXECUTION = 'backfill'

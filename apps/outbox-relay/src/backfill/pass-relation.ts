@@ -7,8 +7,8 @@ import {
 } from '@hq-export/contract'
 import pg from 'pg'
 import { SNAPSHOTS_DATASET } from '../binding/binding-schema.ts'
-import type { ProjectedColumn } from '../binding/projection.ts'
-import { viewName } from '../binding/view-sql.ts'
+import type { ProjectedColumn } from '../binding/projection/projection.ts'
+import { viewName } from '../binding/projection/view-sql.ts'
 import type { Pass } from './pass.ts'
 
 const { escapeIdentifier, escapeLiteral } = pg

@@ -1,6 +1,5 @@
 import { type Dataset, datasetByName } from '@hq-export/contract'
-import type { Binding, BoundDataset } from '../binding/binding-schema.ts'
-import { SNAPSHOTS_DATASET } from '../binding/binding-schema.ts'
+import { type Binding, type BoundDataset, SNAPSHOTS_DATASET } from '../binding/binding-schema.ts'
 import type { BackfillSelection } from './selection.ts'
 
 /**

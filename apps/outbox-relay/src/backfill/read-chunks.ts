@@ -1,5 +1,5 @@
 import { datasetByName, datasetByNumber } from '@hq-export/contract'
-import { isRowFault, isStatementFault } from '@hq-export/program/row-fault.ts'
+import { isRowFault, isStatementFault } from '@hq-export/runtime/postgres/row-fault.ts'
 import type pg from 'pg'
 import type { DeadLetter } from '../dead-letter/dead-letter.ts'
 import type { WireRows } from '../outbox/read-page.ts'

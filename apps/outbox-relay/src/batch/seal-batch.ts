@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto'
 import { type CarriedDataset, SCHEMA_VERSION } from '@hq-export/contract'
-import { joinTexts } from '@hq-export/program/join-texts.ts'
+import { joinTexts } from '@hq-export/runtime/join-texts.ts'
 import type { Batch } from './batch.ts'
 
 /** What every batch of a relay says about where it comes from. */
@@ -17,7 +17,7 @@ export interface PackedRows {
 }
 
 /**
- * Makes the batch of these rows (design 5): its bytes, and the id that follows from them. The rows go in as the source wrote
+ * Makes the batch of these rows: its bytes, and the id that follows from them. The rows go in as the source wrote
  * them: parsing them here would damage numbers.
  */
 export function sealBatch({ dataset, rowCount, texts }: PackedRows, origin: Origin): Batch {

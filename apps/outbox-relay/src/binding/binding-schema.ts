@@ -63,7 +63,7 @@ const boundDataset = z
     }
   })
 
-/** What a binding file holds (design 4, Binding): data only, nothing executable but SQL expressions. */
+/** What a binding file holds: data only, nothing executable but SQL expressions. */
 export const bindingSchema = z
   .strictObject({
     $schema: z.string().optional(),

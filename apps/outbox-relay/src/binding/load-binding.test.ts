@@ -1,6 +1,5 @@
 import { expect, test } from 'vitest'
-import { BindingError } from './binding-error.ts'
-import { listBindings, loadBinding, parseBinding } from './load-binding.ts'
+import { BindingError, listBindings, loadBinding, parseBinding } from './load-binding.ts'
 
 const EVENTS = { dataset: 'dx_operation_events_v1', table: 'ops.events', key: ['id'] }
 const PERSONS = {

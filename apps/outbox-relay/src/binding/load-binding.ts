@@ -1,8 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { datasetByName } from '@hq-export/contract'
-import { dxMigrations } from '../migrations.ts'
-import { BindingError } from './binding-error.ts'
+import { dxMigrations } from '../session/migrations.ts'
 import { type Binding, type BoundDataset, bindingSchema } from './binding-schema.ts'
 
 const BINDINGS_FOLDER = join(dxMigrations.folder, 'bindings')
@@ -81,4 +80,16 @@ export function parseBinding(nameOrFile: string, value: unknown): Binding {
  */
 export async function loadBinding(nameOrFile: string): Promise<Binding> {
   return parseBinding(nameOrFile, parseJson(nameOrFile, await readBinding(nameOrFile)))
+}
+
+/** A binding that cannot be installed, with everything that is wrong with it. */
+export class BindingError extends Error {
+  override readonly name = 'BindingError'
+  /** One sentence per problem, each naming its dataset, table or column. */
+  readonly problems: readonly string[]
+
+  constructor(binding: string, problems: readonly string[]) {
+    super(`binding ${binding} cannot be installed:\n${problems.map((p) => `- ${p}`).join('\n')}`)
+    this.problems = problems
+  }
 }

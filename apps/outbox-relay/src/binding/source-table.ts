@@ -1,3 +1,4 @@
+import pg from 'pg'
 /** A table that carries triggers: the bound table itself, or a partition below it. */
 export interface SourceRelation {
   /** Quoted `schema.table`. */
@@ -30,4 +31,9 @@ export interface SourceTable {
 /** True where an update can move a row to another partition, unseen by row triggers. */
 export function isPartitioned({ relations }: SourceTable): boolean {
   return relations.some(({ hasStorage }) => !hasStorage)
+}
+
+/** `schema.table` of a binding as SQL. */
+export function tableSql(table: string): string {
+  return table.split('.').map(pg.escapeIdentifier).join('.')
 }

@@ -1,63 +1,15 @@
 import { type Dataset, datasetByName } from '@hq-export/contract'
 import type pg from 'pg'
 import { type Binding, type BoundDataset, SNAPSHOTS_DATASET } from '../binding/binding-schema.ts'
-import { readsOtherRows } from '../binding/joins.ts'
+import { readsOtherRows } from '../binding/projection/joins.ts'
+import { keyOfRawRow } from '../reexport/insert-raw-row.ts'
+import { pastVersion } from '../reexport/past-version.ts'
+import { rawSource } from '../reexport/raw-source.ts'
+import { readRawVersion } from '../reexport/raw-version.ts'
+import { readCapturedBody } from '../reexport/read-captured-body.ts'
+import { readSourceRow } from '../reexport/read-source-row.ts'
+import type { Plan, ReplayableLetter, ReplayPlan } from '../reexport/replay-plan.ts'
 import { isVersionConflict } from './dead-letter.ts'
-import { keyOfRawRow } from './insert-raw-row.ts'
-import { type PastVersion, pastVersion } from './past-version.ts'
-import { type RawSource, rawSource } from './raw-source.ts'
-import { type RawVersion, readRawVersion } from './raw-version.ts'
-import { readCapturedBody } from './read-captured-body.ts'
-import { readSourceRow, type SourceRow } from './read-source-row.ts'
-
-/** What a replay needs to know of a dead letter. */
-export interface ReplayableLetter {
-  readonly id: string
-  readonly dataset: string
-  readonly key: string | null
-  readonly reason: string
-  readonly deleted: boolean
-  readonly traceparent: string | null
-  readonly body: string | null
-  /** Transaction that captured the row. */
-  readonly xid: string
-}
-
-/** One kind of {@link ReplayPlan}. */
-export type Plan<Kind extends ReplayPlan['kind']> = Extract<ReplayPlan, { kind: Kind }>
-
-/** What a replay of one dead letter does. */
-export type ReplayPlan =
-  /** The source has the row: as it is now. */
-  | { readonly kind: 'current'; readonly dataset: Dataset; readonly row: SourceRow }
-  /** The source has it no more, and what HQ was sent is all there is to say of it. */
-  | {
-      readonly kind: 'stored'
-      readonly dataset: Dataset
-      readonly key: string
-      readonly body: string
-      /** As the last state of an entity that is gone. */
-      readonly deleted: boolean
-    }
-  /** A version of an entity, as its snapshot, that HQ holds with other content; and with it the entity: as it is now, or as deleted. */
-  | {
-      readonly kind: 'version'
-      readonly snapshot: PastVersion
-      readonly entity: Plan<'current'> | Plan<'stored'>
-    }
-  /** The source has it no more, and it was never projected: by the trigger's own SQL, from the raw row. */
-  | {
-      readonly kind: 'raw'
-      readonly bound: BoundDataset
-      readonly source: RawSource
-      readonly raw: string
-    }
-  /** A version that was replaced before it was exported, and never projected: by the trigger's own SQL. */
-  | { readonly kind: 'raw-version'; readonly version: RawVersion }
-  /** The entity was deleted since, and its delete is a row of its own. */
-  | { readonly kind: 'gone' }
-  /** Nothing can be sent; `why` says what helps, and holds no value. */
-  | { readonly kind: 'refused'; readonly why: string }
 
 const refused = (why: string): ReplayPlan => ({ kind: 'refused', why })
 

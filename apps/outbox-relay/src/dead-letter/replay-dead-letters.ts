@@ -1,6 +1,7 @@
 import type pg from 'pg'
 import { readBinding } from '../binding/read-binding.ts'
-import { replayOne, whyNot } from './replay-one.ts'
+import { whyNot } from '../reexport/not-replayable-error.ts'
+import { replayOne } from './replay-one.ts'
 import type { SelectedDeadLetter } from './selection.ts'
 
 /** What a replay did, or with `dry_run` would do. */

@@ -1,11 +1,10 @@
-import { isRowFault } from '@hq-export/program/row-fault.ts'
 import type pg from 'pg'
 import type { Binding } from '../binding/binding-schema.ts'
 import { MAX_RAW_BYTES } from '../outbox/row-size.ts'
-import { ring } from './insert-export-row.ts'
-import { NotReplayableError } from './not-replayable-error.ts'
-import { planReplay, type ReplayableLetter, type ReplayPlan } from './plan-replay.ts'
-import { sendAgain } from './send-again.ts'
+import { ring } from '../reexport/insert-export-row.ts'
+import type { ReplayableLetter, ReplayPlan } from '../reexport/replay-plan.ts'
+import { sendAgain } from '../reexport/send-again.ts'
+import { planReplay } from './plan-replay.ts'
 
 // A body that was kept before its size was tested, and is beyond all use, counts as none.
 // The relay that refuses the same row at this moment waits for us or we for it, one letter long.
@@ -24,15 +23,6 @@ set resolved_at = pg_catalog.now(), resolution = $2, replay_count = d.replay_cou
     resolved_xid = pg_catalog.pg_current_xact_id(),
     resolved_system = (pg_catalog.pg_control_system()).system_identifier
 where d.id = $1::bigint`
-
-/** Why a row cannot be sent, without a value of it; undefined where the error says nothing of the row. */
-export function whyNot(error: unknown): string | undefined {
-  if (error instanceof NotReplayableError) return error.message
-  // The message may quote a value.
-  return isRowFault(error)
-    ? `PostgreSQL refuses to project the row: SQLSTATE ${error.code}; see relay -- doctor`
-    : undefined
-}
 
 /**
  * Sends the row of one letter again and settles the letter, in the open transaction; or only says what it would do.

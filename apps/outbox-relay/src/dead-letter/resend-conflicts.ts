@@ -1,9 +1,10 @@
 import pg from 'pg'
 import type { Binding } from '../binding/binding-schema.ts'
 import { readBinding } from '../binding/read-binding.ts'
+import { whyNot } from '../reexport/not-replayable-error.ts'
 import type { DeadLetter } from './dead-letter.ts'
 import { insertDeadLetters } from './insert-dead-letters.ts'
-import { replayOne, whyNot } from './replay-one.ts'
+import { replayOne } from './replay-one.ts'
 
 /** What became of rows whose version HQ holds with other content. */
 export interface ResentConflicts {

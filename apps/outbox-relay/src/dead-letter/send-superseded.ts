@@ -1,8 +1,8 @@
 import { type Dataset, datasetByName, isDatasetName } from '@hq-export/contract'
 import type pg from 'pg'
 import { OUTBOX_TABLES } from '../outbox/cut-page.ts'
+import { currentOutbox, ring } from '../reexport/insert-export-row.ts'
 import { type DeadLetter, NOT_IN_TIME } from './dead-letter.ts'
-import { currentOutbox, ring } from './insert-export-row.ts'
 
 /** A version of an entity that goes no further. */
 export interface RefusedVersion {

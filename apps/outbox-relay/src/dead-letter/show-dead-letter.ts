@@ -1,4 +1,4 @@
-import { SHOWN_CHARS } from '@hq-export/program/shown-text.ts'
+import { SHOWN_CHARS } from '@hq-export/runtime/shown-text.ts'
 import type pg from 'pg'
 
 /** Everything that is kept of one dead letter. */

@@ -1,15 +1,16 @@
 import { randomInt } from 'node:crypto'
 import { carriedDataset } from '@hq-export/contract'
+import type { AttemptOutcome } from '../batch/attempt-outcome.ts'
 import type { Batch } from '../batch/batch.ts'
 import { compress, type WireBody } from '../batch/compress.ts'
+import { DeliveryStoppedError } from '../batch/delivery-stopped.ts'
 import { rowsAt } from '../batch/open-batch.ts'
 import { sealBatch } from '../batch/seal-batch.ts'
+import type { HqSignal } from '../flow-control/circuit-breaker.ts'
+import { postBatch } from '../http/post-batch.ts'
 import { traceWait } from '../tracing/batch-trace.ts'
 import { traceSend } from '../tracing/trace-send.ts'
-import type { AttemptOutcome } from './classify.ts'
-import { type DeliveryContext, DeliveryStoppedError } from './delivery-context.ts'
-import type { HqSignal } from './gate.ts'
-import { postBatch } from './post-batch.ts'
+import type { DeliveryContext } from './delivery-context.ts'
 
 /** Pause between attempts while the fault is ours: long, because only an operator can end it. */
 export const HALT_PAUSE_MS = 15_000

@@ -4,16 +4,15 @@ import { RowPacker } from '../batch/pack-rows.ts'
 import { type PackedRows, sealBatch } from '../batch/seal-batch.ts'
 import type { DeadLetter } from '../dead-letter/dead-letter.ts'
 import { type RefusedVersion, refusedVersions } from '../dead-letter/send-superseded.ts'
+import { InFlight } from '../flow-control/in-flight.ts'
 import { NewestVersions } from '../outbox/newest-versions.ts'
 import type { OutboxRow } from '../outbox/outbox-row.ts'
 import type { OversizedRow } from '../outbox/read-page.ts'
-import { readWindow } from '../outbox/read-window.ts'
+import { readWindow, type Window } from '../outbox/read-window.ts'
 import { tooLargeDetail } from '../outbox/row-size.ts'
-import type { Window } from '../outbox/window.ts'
 import { tracePages } from '../tracing/trace-pages.ts'
 import { deliverBatch } from './deliver-batch.ts'
 import type { DeliveryContext } from './delivery-context.ts'
-import { InFlight } from './in-flight.ts'
 
 /** Bytes of one read; one row may exceed them alone, by what HQ takes of a row. Together with the batches in flight it bounds the relay's memory. */
 const MAX_PAGE_BYTES = 2 * 1024 * 1024

@@ -6,18 +6,13 @@ import type { Origin } from '../batch/seal-batch.ts'
 import type { DeadLetter } from '../dead-letter/dead-letter.ts'
 import type { ResentConflicts } from '../dead-letter/resend-conflicts.ts'
 import type { RefusedVersion } from '../dead-letter/send-superseded.ts'
-import type { Logger } from '../log.ts'
-import type { RelayMetrics } from '../metrics/relay-metrics.ts'
+import type { BatchSizer } from '../flow-control/batch-sizer.ts'
+import type { Gate, GateRank } from '../flow-control/circuit-breaker.ts'
+import type { Restraint } from '../flow-control/restraint.ts'
+import type { OutrunRow } from '../outbox/delete-race.ts'
 import type { OutboxRow } from '../outbox/outbox-row.ts'
-import type { OutrunRow } from '../outbox/outrun-row.ts'
-import type { BatchSizer } from './batch-sizer.ts'
-import type { Gate, GateRank } from './gate.ts'
-import type { Restraint } from './restraint.ts'
-
-/** The relay is stopping; the batch is unsettled and will be sent again. */
-export class DeliveryStoppedError extends Error {
-  override readonly name = 'DeliveryStoppedError'
-}
+import type { Logger } from '../process/log.ts'
+import type { RelayMetrics } from './delivery-metrics.ts'
 
 /** What a delivery needs; all of it lives as long as the relay's session. */
 export interface DeliveryContext {

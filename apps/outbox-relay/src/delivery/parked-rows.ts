@@ -1,7 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { datasetByName } from '@hq-export/contract'
-import { describeError } from '@hq-export/program/describe-error.ts'
+import { describeError } from '@hq-export/runtime/describe-error.ts'
 import { compress } from '../batch/compress.ts'
+import { DeliveryStoppedError } from '../batch/delivery-stopped.ts'
 import { sealBatch } from '../batch/seal-batch.ts'
 import { NOT_IN_TIME } from '../dead-letter/dead-letter.ts'
 import {
@@ -10,12 +11,12 @@ import {
   readDueLetters,
   untilDue,
 } from '../dead-letter/due-letters.ts'
-import { findOutrun } from '../dead-letter/find-outrun.ts'
 import { insertDeadLetters } from '../dead-letter/insert-dead-letters.ts'
-import type { SideSession } from '../side-session.ts'
+import { findOutrun } from '../reexport/find-delete-races.ts'
+import type { SideSession } from '../session/repair-session.ts'
+import { settleBatch, settleLoneRow } from './acknowledge-batch.ts'
 import { attemptBatch } from './attempt.ts'
-import { type DeliveryContext, DeliveryStoppedError } from './delivery-context.ts'
-import { settleBatch, settleLoneRow } from './settle-batch.ts'
+import type { DeliveryContext } from './delivery-context.ts'
 
 /** How often a relay looks for rows that another process, a backfill, has left for later. */
 const LOOK_MS = 60_000

@@ -1,8 +1,8 @@
-import { describeError } from '@hq-export/program/describe-error.ts'
-import { READING_SETTINGS } from '@hq-export/program/session.ts'
+import { describeError } from '@hq-export/runtime/describe-error.ts'
+import { READING_SETTINGS } from '@hq-export/runtime/postgres/session.ts'
 import type pg from 'pg'
-import { connect, connectLogin } from '../connect.ts'
-import { examineBound } from './examine-bound.ts'
+import { connect, connectLogin } from '../session/connect.ts'
+import { examineBound } from './checks/check-context.ts'
 import {
   type BoundState,
   type Check,
@@ -10,7 +10,7 @@ import {
   type Finding,
   type NamedFinding,
   unknown,
-} from './finding.ts'
+} from './checks/finding.ts'
 
 /** Asked once, however many checks want it; a failure is everybody's. */
 function once<T>(ask: () => Promise<T>): () => Promise<T> {

@@ -1,5 +1,5 @@
 import type pg from 'pg'
-import type { Snapshot } from './snapshot.ts'
+import type { Snapshot } from './tick.ts'
 
 /** "Everything visible in `acked` is settled." */
 export interface Ack {

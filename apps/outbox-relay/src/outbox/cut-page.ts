@@ -1,6 +1,6 @@
 import type pg from 'pg'
 import { MAX_BODY_BYTES, MAX_KEY_BYTES } from './row-size.ts'
-import type { Snapshot } from './snapshot.ts'
+import type { Snapshot } from './tick.ts'
 
 /** The three outbox tables, by number. */
 export const OUTBOX_TABLES = [0, 1, 2] as const

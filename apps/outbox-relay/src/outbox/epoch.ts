@@ -1,6 +1,6 @@
 import type pg from 'pg'
 import { adoptRows } from './adopt-rows.ts'
-import { EMPTY_SNAPSHOT } from './snapshot.ts'
+import { EMPTY_SNAPSHOT } from './tick.ts'
 
 /*
  * Epoch = <system_identifier>.<incarnation>. The incarnation stands in an UNLOGGED table, which recovery empties. Recovery is

@@ -1,8 +1,8 @@
 import type pg from 'pg'
 import { OUTBOX_TABLES, type PageCut, type PageRange } from './cut-page.ts'
+import type { OutrunRow } from './delete-race.ts'
 import type { Inversion } from './newest-versions.ts'
 import type { OutboxRow } from './outbox-row.ts'
-import type { OutrunRow } from './outrun-row.ts'
 import { isOversizedSql, shortKeySql } from './row-size.ts'
 import { wireRowSql } from './wire-row-sql.ts'
 

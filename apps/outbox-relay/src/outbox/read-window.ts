@@ -6,9 +6,9 @@ import {
   type PageLimits,
   type PageRange,
 } from './cut-page.ts'
+import type { OutrunRow } from './delete-race.ts'
 import { type ComparedVersions, NewestVersions } from './newest-versions.ts'
 import type { OutboxRow } from './outbox-row.ts'
-import type { OutrunRow } from './outrun-row.ts'
 import {
   type OversizedRow,
   readFailedRows,
@@ -17,7 +17,7 @@ import {
   readPage,
   type WireRows,
 } from './read-page.ts'
-import type { Window } from './window.ts'
+import type { Snapshot } from './tick.ts'
 
 const MAX_INT8 = '9223372036854775807'
 
@@ -114,4 +114,14 @@ export async function* readWindow(
   for (const range of await findRanges(client, window)) {
     yield* readRange(client, range, limits, newest)
   }
+}
+
+/**
+ * What committed between two snapshots: visible in `to`, not in `from`.
+ * Rows with xid >= xmax(from) are by definition invisible in `from`, so a range of the index finds them. The
+ * rest are transactions that were open in `from` and have committed since: few, named one by one.
+ */
+export interface Window {
+  readonly from: Snapshot
+  readonly to: Snapshot
 }

@@ -1,5 +1,13 @@
 import type pg from 'pg'
-import type { Snapshot } from './snapshot.ts'
+
+/**
+ * A `pg_snapshot` as text, `xmin:xmax:xip,...`. Kept as text: the numbers are 64 bits wide and only
+ * PostgreSQL computes with them.
+ */
+export type Snapshot = string
+
+/** The snapshot in which nothing is visible: a window from here takes everything that is retained. */
+export const EMPTY_SNAPSHOT: Snapshot = '1:1:'
 
 // Left to right: the snapshot first, then how far WAL was written, then how far it is on disk. Every commit that the snapshot
 // shows had written its commit record before, so it is durable where the third covers the second.
@@ -17,7 +25,7 @@ commit;`
 
 /**
  * Cuts a window's upper end: a snapshot of which everything visible is on disk. What is not could be undone by a
- * crash after HQ had it, and its xid and seq be given to another row (research/outbox.md 4.8).
+ * crash after HQ had it, and its xid and seq be given to another row.
  */
 export async function takeTick(client: pg.ClientBase): Promise<Snapshot> {
   const tick = (

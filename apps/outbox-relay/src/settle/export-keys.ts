@@ -1,8 +1,8 @@
 import { type Dataset, datasetByName } from '@hq-export/contract'
-import { isRowFault, isStatementFault } from '@hq-export/program/row-fault.ts'
+import { isRowFault, isStatementFault } from '@hq-export/runtime/postgres/row-fault.ts'
 import pg from 'pg'
-import { viewName } from '../binding/view-sql.ts'
-import { wireBodySql } from '../binding/wire-body.ts'
+import { viewName } from '../binding/projection/view-sql.ts'
+import { wireBodySql } from '../binding/projection/wire-body.ts'
 import { IS_SETTLED } from './read-pending.ts'
 import type { SettlingDataset } from './settling-datasets.ts'
 

@@ -1,6 +1,6 @@
-import { describeError } from '@hq-export/program/describe-error.ts'
+import { describeError } from '@hq-export/runtime/describe-error.ts'
 import pg from 'pg'
-import type { Logger } from '../log.ts'
+import type { Logger } from '../process/log.ts'
 import { adoptSettleList } from './adopt-settle-list.ts'
 import { childWriters, closeKeys } from './close-keys.ts'
 import { exportKeys } from './export-keys.ts'

@@ -1,5 +1,5 @@
 import type pg from 'pg'
-import { leaderLockCondition, readLeadKey } from '../lead.ts'
+import { leaderLockCondition, readLeadKey } from '../session/lead.ts'
 
 /** A relay's leading session, or one that would like to be. Null where the login role may not see it. */
 export interface RelaySession {

@@ -1,4 +1,4 @@
-import { type Origin, Origins } from '@hq-export/tracing/origins.ts'
+import { type Origin, Origins } from '@hq-export/observability/origins.ts'
 import type { Batch } from '../batch/batch.ts'
 
 /** An origin of rows that wait in the outbox since `capturedAt`, ISO 8601 in UTC; its span is the one that wrote the first of them. */

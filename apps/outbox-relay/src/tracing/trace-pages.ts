@@ -1,4 +1,4 @@
-import { nowMs } from '@hq-export/tracing/clock.ts'
+import { nowMs } from '@hq-export/observability/clock.ts'
 import { activeWindow } from './window-trace.ts'
 
 /** Passes pages on, and shows each that has rows as a span of the window's trace. */

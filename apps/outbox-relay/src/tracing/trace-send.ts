@@ -1,11 +1,11 @@
 import { TRACEPARENT } from '@hq-export/contract'
-import { batchAttributes } from '@hq-export/tracing/attributes.ts'
-import { nowMs } from '@hq-export/tracing/clock.ts'
-import { failSpan, inSpan } from '@hq-export/tracing/span.ts'
-import { isTracing } from '@hq-export/tracing/start-tracing.ts'
+import { batchAttributes } from '@hq-export/observability/attributes.ts'
+import { nowMs } from '@hq-export/observability/clock.ts'
+import { failSpan, inSpan } from '@hq-export/observability/span.ts'
+import { isTracing } from '@hq-export/observability/start-tracing.ts'
 import { context, propagation, type Span, SpanKind, trace } from '@opentelemetry/api'
+import type { AttemptOutcome } from '../batch/attempt-outcome.ts'
 import type { Batch } from '../batch/batch.ts'
-import type { AttemptOutcome } from '../delivery/classify.ts'
 import { activeBatch } from './batch-trace.ts'
 
 function noteOutcome(span: Span, outcome: AttemptOutcome): void {

@@ -1,7 +1,7 @@
-import { nowMs } from '@hq-export/tracing/clock.ts'
-import { errorType } from '@hq-export/tracing/error-type.ts'
-import { endSpan, failSpan, startSpan } from '@hq-export/tracing/span.ts'
-import { isTracing } from '@hq-export/tracing/start-tracing.ts'
+import { nowMs } from '@hq-export/observability/clock.ts'
+import { errorType } from '@hq-export/observability/error-type.ts'
+import { endSpan, failSpan, startSpan } from '@hq-export/observability/span.ts'
+import { isTracing } from '@hq-export/observability/start-tracing.ts'
 import {
   type Attributes,
   type Context,
@@ -13,7 +13,7 @@ import {
   type SpanOptions,
   trace,
 } from '@opentelemetry/api'
-import { DeliveryStoppedError } from '../delivery/delivery-context.ts'
+import { DeliveryStoppedError } from '../batch/delivery-stopped.ts'
 
 const WINDOW = createContextKey('hq_export.window')
 /** Batches of one trace. A window of millions of rows is several traces, each one that a person can read and a sampler can skip. */

@@ -1,4 +1,4 @@
-import { type Dataset, DEFAULT_CADENCE, SCHEMA_VERSION_COLUMN } from '../dataset.ts'
+import { type Dataset, DEFAULT_CADENCE, SCHEMA_VERSION_COLUMN } from './dataset.ts'
 
 /** Contract, Dataset 3: current canonical state of a company. */
 export const companyEntities = {

@@ -1,4 +1,4 @@
-import { type Dataset, DEFAULT_CADENCE, ENTITY_TYPES, SCHEMA_VERSION_COLUMN } from '../dataset.ts'
+import { type Dataset, DEFAULT_CADENCE, ENTITY_TYPES, SCHEMA_VERSION_COLUMN } from './dataset.ts'
 
 /** Contract, Dataset 5: every version of every entity, for time travel. */
 export const entitySnapshots = {

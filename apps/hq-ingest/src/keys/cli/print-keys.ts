@@ -1,0 +1,42 @@
+import type { ListedKey } from '../list-keys.ts'
+
+const COLUMNS: Readonly<Record<string, (key: ListedKey) => string | null>> = {
+  id: ({ id }) => id,
+  source: ({ source }) => source,
+  state: ({ state }) => state,
+  kind: ({ kind }) => kind,
+  'last used': ({ lastUsedAt }) => lastUsedAt?.replace(/\.\d+/, '') ?? 'never',
+  from: ({ notBefore }) => notBefore,
+  until: ({ notAfter, revokedAt }) => revokedAt ?? notAfter,
+  orgs: ({ orgs, state }) => (state === 'environment' ? null : (orgs?.join(',') ?? 'every')),
+  datasets: ({ datasets, state }) =>
+    state === 'environment' ? null : (datasets?.join(',') ?? 'every'),
+  'per minute': ({ requestsPerMinute, bytesPerMinute }) =>
+    [
+      requestsPerMinute !== null && `${requestsPerMinute} requests`,
+      bytesPerMinute !== null && `${bytesPerMinute} bytes`,
+    ]
+      .filter(Boolean)
+      .join(', ') || null,
+  label: ({ label }) => label,
+}
+
+/** Keys for people, as a table. */
+export function printKeys(keys: readonly ListedKey[]): string {
+  if (keys.length === 0) return 'no keys'
+  const lines = [
+    Object.keys(COLUMNS),
+    ...keys.map((key) => Object.values(COLUMNS).map((cell) => cell(key) ?? '-')),
+  ]
+  const widths = Object.keys(COLUMNS).map((_, column) =>
+    Math.max(...lines.map((line) => line[column]?.length ?? 0)),
+  )
+  return lines
+    .map((line) =>
+      line
+        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+        .join('  ')
+        .trimEnd(),
+    )
+    .join('\n')
+}

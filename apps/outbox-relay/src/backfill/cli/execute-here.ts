@@ -1,0 +1,81 @@
+import { Pool } from 'undici'
+import { MAX_IN_FLIGHT } from '../../delivery/deliver-window.ts'
+import { NO_METRICS } from '../../delivery/delivery-metrics.ts'
+import { BatchSizer } from '../../flow-control/batch-sizer.ts'
+import { Gate } from '../../flow-control/circuit-breaker.ts'
+import { Restraint } from '../../flow-control/restraint.ts'
+import { askReady } from '../../http/check-ready.ts'
+import { establishEpoch } from '../../outbox/epoch.ts'
+import type { RelayConfig } from '../../process/config.ts'
+import type { Logger } from '../../process/log.ts'
+import { connect } from '../../session/connect.ts'
+import { SEES_ALL } from '../../session/hidden-tables.ts'
+import { executeBackfills } from '../backfiller.ts'
+import type { BackfillEnd } from '../run-backfill.ts'
+
+/** As in the relay: an attempt without an answer for this long is given up and made again. */
+const REQUEST_TIMEOUT_MS = 60_000
+/** How long attempts under way may take once the work is to stop. */
+const STOP_GRACE_MS = 2_000
+
+/** What a command needs to execute a backfill by itself. */
+export interface ExecuteHereContext {
+  readonly config: RelayConfig
+  readonly log: Logger
+  readonly stopping: AbortSignal
+}
+
+/**
+ * Executes recorded backfills in this process, up to `lastId`, with all attempts that HQ takes: no live change goes through this gate.
+ *
+ * It names the life of the server as a relay does. If that is a new one, everything retained is sent again by the next relay.
+ * @returns undefined where another process executes them already; else how the last one ended.
+ */
+export async function executeHere(
+  context: ExecuteHereContext,
+  lastId: string,
+): Promise<BackfillEnd | 'none' | undefined> {
+  const { config, log, stopping } = context
+  const { databaseUrl, ingestUrl, source, signingKeys, compression } = config
+  const pool = new Pool(ingestUrl, {
+    connections: MAX_IN_FLIGHT + 1,
+    headersTimeout: REQUEST_TIMEOUT_MS,
+    bodyTimeout: REQUEST_TIMEOUT_MS,
+  })
+  const aborting = new AbortController()
+  const gate = new Gate(MAX_IN_FLIGHT, () => askReady(pool, aborting.signal))
+  let grace: NodeJS.Timeout | undefined
+  const onStop = () => {
+    grace = setTimeout(() => aborting.abort(), STOP_GRACE_MS)
+  }
+  stopping.addEventListener('abort', onStop, { once: true })
+  try {
+    const client = await connect(databaseUrl, 'command', () => {}, SEES_ALL)
+    const { epoch } = await establishEpoch(client).finally(() => client.end())
+    return await executeBackfills({
+      databaseUrl,
+      log,
+      stopping,
+      lastId,
+      delivery: {
+        pool,
+        gate,
+        sizer: new BatchSizer(),
+        keys: signingKeys,
+        compression,
+        origin: { source, epoch },
+        log,
+        metrics: NO_METRICS,
+        stopping,
+        aborting: aborting.signal,
+        restraint: new Restraint(),
+        onAccepted: () => {},
+      },
+    })
+  } finally {
+    stopping.removeEventListener('abort', onStop)
+    clearTimeout(grace)
+    gate.close()
+    await pool.close()
+  }
+}

@@ -1,0 +1,200 @@
+import { type Dataset, datasetByName } from '@hq-export/contract'
+import pg from 'pg'
+import type { BoundDataset } from '../binding-schema.ts'
+import { QUERY_QUOTE } from '../binding-values.ts'
+import { chooseTable } from '../projection/choose-table.ts'
+import { joinsSql } from '../projection/joins.ts'
+import { projectionOf, terminalSql } from '../projection/projection.ts'
+import { assignSequences } from '../projection/sequence-sql.ts'
+import { isPartitioned, type SourceTable } from '../source-table.ts'
+import { boundedBump, boundedKeys, boundedRows } from './bounded-capture.ts'
+import { captureFunction, type GeneratedFunction } from './capture-function.ts'
+import { captureDeleted, captureRows, insertDeleted, RING } from './capture-statement.ts'
+import { valueSettings } from './function-settings.ts'
+import { onPartitionedEnd, onPartitionedUpdate } from './partitioned-events.ts'
+import { onEmpty, onReplace } from './prior-versions.ts'
+import {
+  boundedDeleted,
+  boundedWritten,
+  captureReinserted,
+  captureWritten,
+  REMEMBER_NESTED,
+  remember,
+} from './reread-rows.ts'
+import { noteKeys, onPendingDelete } from './settle-capture.ts'
+import { noteDeleted } from './switched-off.ts'
+import { using, withBases } from './version-bases.ts'
+
+const { escapeIdentifier } = pg
+function onInsert(bound: BoundDataset): GeneratedFunction {
+  const { settle } = bound
+  const after = countFiltered(bound)
+  // The bell follows its insert: FOUND is of the statement before it.
+  const capture =
+    settle === undefined
+      ? `${assignSequences(bound)}${captureWritten(bound, 'insert')}`
+      : `${noteKeys(bound, settle, 'n r')}\n${RING}`
+  return captureFunction({
+    bound,
+    event: 'insert',
+    rows: { kind: 'transition', table: 'n' },
+    capture: `${capture}${after}`,
+    bounded:
+      settle === undefined
+        ? boundedWritten(bound, 'insert', `${after}\n`)
+        : boundedKeys(bound, settle, `${after}\n`),
+  })
+}
+
+/** Counts inserted rows that the filter leaves out; nothing else is heard of them. */
+function countFiltered(bound: BoundDataset): string {
+  if (bound.filter === undefined) return ''
+  const { number } = datasetByName(bound.dataset)
+  return `
+  perform nextval('hq_export.filtered_${number}') from n r${joinsSql(bound)} where (${bound.filter}) is not true;`
+}
+
+/** The old rows are not read: a join of old and new is planned once, for the few rows of its first firing. */
+function onUpdate(bound: BoundDataset): GeneratedFunction {
+  return captureFunction({
+    bound,
+    event: 'update',
+    rows: { kind: 'transition', table: 'n' },
+    capture: captureWritten(bound, 'update'),
+    bounded: boundedWritten(bound, 'update'),
+  })
+}
+
+/** Rows that have ended now and had not before. */
+function onEnd(bound: BoundDataset): GeneratedFunction {
+  return captureFunction({
+    bound,
+    event: 'update',
+    rows: { kind: 'record', record: 'new' },
+    capture: `${captureRows(bound, '(select new.*) r')}\n${RING}`,
+    bounded: boundedRows(bound, 'current', '(select new.*) r'),
+  })
+}
+
+function onDelete(bound: BoundDataset): GeneratedFunction {
+  return captureFunction({
+    bound,
+    event: 'delete',
+    rows: { kind: 'transition', table: 'o' },
+    whileOff: `${noteDeleted(bound, 'o r')};\n`,
+    capture: `${REMEMBER_NESTED}${remember('deleted')}${captureDeleted(bound, 'o r')}\n${RING}
+${captureReinserted(bound)}`,
+    bounded: boundedDeleted(bound),
+  })
+}
+
+/** A row left the dataset by an update: its key changed, or the filter no longer holds. For HQ it is deleted. */
+function onLeave(bound: BoundDataset): GeneratedFunction {
+  return captureFunction({
+    bound,
+    event: 'leave',
+    rows: { kind: 'record', record: 'old' },
+    whileOff: `${leaveGuard(bound)}${noteDeleted(bound, '(select old.*) r')};\n`,
+    capture: `${leaveGuard(bound)}${REMEMBER_NESTED}${captureDeleted(bound, '(select old.*) r')}\n${RING}`,
+  })
+}
+
+/** A filter is SQL over `r` and cannot stand in WHEN, so with one the function itself looks whether the row left. */
+function leaveGuard(bound: BoundDataset): string {
+  if (bound.filter === undefined) return ''
+  return `  if not (${keyChanged(bound)}) and (select ${bound.filter} from (select new.*) r) then
+    return null;
+  end if;
+`
+}
+
+/**
+ * TRUNCATE has no transition table, and it reaches partitions one by one: each captures its own rows. The rows are read under the
+ * transaction's snapshot; above READ COMMITTED it may be older than rows that TRUNCATE removes, which is a gap.
+ */
+function onTruncate(bound: BoundDataset): GeneratedFunction {
+  const { number } = datasetByName(bound.dataset)
+  const rows = `only ${QUERY_QUOTE} || tg_relid::regclass::text || ${QUERY_QUOTE} r`
+  const quoted = (sql: string): string => `${QUERY_QUOTE}${sql}${QUERY_QUOTE}`
+  const capture = (bases: string | undefined): string =>
+    chooseTable(
+      'outbox',
+      (table) => `execute ${quoted(insertDeleted(bound, table, rows, { bases }))}${using(bases)}`,
+    )
+  return captureFunction({
+    bound,
+    event: 'truncate',
+    rows: { kind: 'table' },
+    whileOff: `execute ${quoted(noteDeleted(bound, rows))};\n`,
+    capture: `  if current_setting('transaction_isolation') not in ('read committed', 'read uncommitted') then
+    insert into hq_export.capture_gap (dataset, operation) values (${number}, 'truncate');
+  end if;
+${withBases(bound, 'deleted', rows, { dynamic: quoted }, capture)}
+perform hq_export.ring();`,
+  })
+}
+
+/**
+ * Raises the base of a key whose row changed while its record_version did not rise, so that the exported version does. A row
+ * trigger, because only it sees old and new together; it runs before the statement's capture, which then reads the base.
+ */
+function onBump(bound: BoundDataset): GeneratedFunction {
+  const { number } = datasetByName(bound.dataset)
+  const version = escapeIdentifier(bound.version ?? '')
+  const { key } = projectionOf(bound, 'null')
+  // numeric: the difference of two int8 need not be one.
+  const missing = `least(old.${version}::numeric - new.${version} + 1, 9223372036854775807)::bigint`
+  return captureFunction({
+    bound,
+    event: 'bump',
+    rows: { kind: 'record', record: 'new' },
+    capture: `${REMEMBER_NESTED}${remember('bumped')}  insert into hq_export.version_base as b (dataset, key, base)
+  select ${number}, ${key}, ${missing} from (select new.*) r
+  on conflict (dataset, key) do update set base = hq_export.exported_version(b.base, excluded.base);`,
+    bounded: boundedBump(number, `${REMEMBER_NESTED}${remember('bumped')}`, key, missing),
+  })
+}
+
+/** SQL over `old` and `new`: the update gave the row another key. */
+export function keyChanged({ key }: BoundDataset): string {
+  const list = (row: string): string =>
+    key.map((column) => `${row}.${escapeIdentifier(column)}`).join(', ')
+  return `(${list('new')}) is distinct from (${list('old')})`
+}
+
+/** SQL over `old` and `new`: the row has ended now and had not before. */
+export function hasJustEnded(bound: BoundDataset): string {
+  return `${terminalSql(bound, 'new')} and (${terminalSql(bound, 'old')}) is not true`
+}
+
+/** The trigger functions of one dataset. */
+export function captureFunctions(bound: BoundDataset, source: SourceTable): GeneratedFunction[] {
+  const settings = valueSettings(bound, source)
+  return eventFunctions(bound, source).map((generated) => ({
+    ...generated,
+    sql: [
+      generated.sql,
+      ...settings.map((setting) => `alter function ${generated.name}() set ${setting}`),
+    ].join(';\n'),
+  }))
+}
+
+/** Rows of append datasets are exported when they appear (or end), and never again. */
+function eventFunctions(bound: BoundDataset, source: SourceTable): GeneratedFunction[] {
+  const { semantics }: Dataset = datasetByName(bound.dataset)
+  const isMovable = isPartitioned(source)
+  if (semantics === 'append') {
+    if (bound.settle !== undefined) return [onInsert(bound), onPendingDelete(bound)]
+    if (bound.terminal === undefined) return [onInsert(bound)]
+    return [onInsert(bound), isMovable ? onPartitionedEnd(bound) : onEnd(bound)]
+  }
+  return [
+    onInsert(bound),
+    ...(isMovable
+      ? [onPartitionedUpdate(bound)]
+      : [onUpdate(bound), onLeave(bound), onBump(bound)]),
+    onDelete(bound),
+    onTruncate(bound),
+    ...(bound.snapshot === undefined ? [] : [onReplace(bound), onEmpty(bound)]),
+  ]
+}

@@ -1,0 +1,120 @@
+import { type Dataset, datasetByName } from '@hq-export/contract'
+import pg from 'pg'
+import type { BoundDataset } from '../binding-schema.ts'
+import { isPartitioned, type SourceRelation, type SourceTable } from '../source-table.ts'
+import { hasJustEnded, keyChanged } from './capture-events.ts'
+import { type CaptureEvent, functionName } from './capture-function.ts'
+
+/** A generated trigger. */
+export interface GeneratedTrigger {
+  readonly name: string
+  /** Quoted `schema.table` that carries it. */
+  readonly relation: string
+  readonly sql: string
+  /** Dataset whose history it completes; it is needed no longer once that is complete. */
+  readonly untilComplete?: string
+}
+
+/** Start of every trigger name of ours; the dataset's number follows, because one table may feed several datasets. */
+const TRIGGER_PREFIX = 'hq_export_'
+
+function trigger(
+  bound: BoundDataset,
+  relation: SourceRelation,
+  event: CaptureEvent,
+  clauses: string,
+): GeneratedTrigger {
+  const { number } = datasetByName(bound.dataset)
+  const name = `${TRIGGER_PREFIX}${number}_${event}`
+  const [when, ...rest] = clauses.split('\n')
+  return {
+    name,
+    relation: relation.sql,
+    // ALWAYS: a session with session_replication_role = replica changes rows like any other.
+    sql: `create or replace trigger ${pg.escapeIdentifier(name)} ${when} on ${relation.sql}
+${rest.join('\n')} execute function ${functionName(bound.dataset, event)}();
+alter table ${relation.sql} enable always trigger ${pg.escapeIdentifier(name)}`,
+  }
+}
+
+/**
+ * Statement triggers of one relation. A statement aimed at a partition fires the partition's statement triggers and not the root's
+ * (and the other way round), so each has them all and exactly one of them fires. TRUNCATE fires both, so only
+ * relations that hold rows have that one.
+ */
+function statementTriggers(
+  bound: BoundDataset,
+  relation: SourceRelation,
+  isMovable: boolean,
+): GeneratedTrigger[] {
+  const { semantics }: Dataset = datasetByName(bound.dataset)
+  const on = (event: 'insert' | 'update' | 'delete', tables: string): GeneratedTrigger =>
+    trigger(bound, relation, event, `after ${event}\nreferencing ${tables} for each statement`)
+  const inserted = on('insert', 'new table as n')
+  const updated = on('update', isMovable ? 'old table as o new table as n' : 'new table as n')
+  if (semantics === 'append') {
+    return isMovable && bound.terminal !== undefined ? [inserted, updated] : [inserted]
+  }
+  return [
+    inserted,
+    updated,
+    on('delete', 'old table as o'),
+    ...(relation.hasStorage
+      ? [trigger(bound, relation, 'truncate', 'before truncate\nfor each statement')]
+      : []),
+  ]
+}
+
+/** Row triggers of a table without partitions. Their AFTER events run before the statement's. */
+function rowTriggers(bound: BoundDataset, root: SourceRelation): GeneratedTrigger[] {
+  const { semantics }: Dataset = datasetByName(bound.dataset)
+  const whenRow = (condition: string): string => `after update\nfor each row when (${condition})`
+  if (semantics === 'append') {
+    if (bound.settle !== undefined)
+      return [trigger(bound, root, 'gone', 'before delete\nfor each row')]
+    if (bound.terminal === undefined) return []
+    return [trigger(bound, root, 'update', whenRow(hasJustEnded(bound)))]
+  }
+  const version = pg.escapeIdentifier(bound.version ?? '')
+  const isSilent = `new.${version} <= old.${version} and not (${keyChanged(bound)}) and old.* operator(pg_catalog.*<>) new.*`
+  return [
+    trigger(bound, root, 'bump', whenRow(isSilent)),
+    trigger(
+      bound,
+      root,
+      'leave',
+      bound.filter === undefined ? whenRow(keyChanged(bound)) : 'after update\nfor each row',
+    ),
+  ]
+}
+
+/** Statement triggers on the children of a settling dataset. */
+export function lateTriggers(bound: BoundDataset, children: SourceTable): GeneratedTrigger[] {
+  return children.relations.map((relation) =>
+    trigger(bound, relation, 'late', 'after insert\nreferencing new table as n for each statement'),
+  )
+}
+
+/** Triggers that keep what is replaced before it was ever exported, on every relation that holds rows. */
+function historyTriggers(bound: BoundDataset, source: SourceTable): GeneratedTrigger[] {
+  if (bound.snapshot === undefined) return []
+  return source.relations
+    .filter(({ hasStorage }) => hasStorage)
+    .flatMap((relation) => [
+      trigger(bound, relation, 'replaced', 'before update or delete\nfor each row'),
+      trigger(bound, relation, 'emptied', 'before truncate\nfor each statement'),
+    ])
+    .map((found) => ({ ...found, untilComplete: bound.dataset }))
+}
+
+/** Every trigger of one dataset on its source table and the partitions below it. */
+export function captureTriggers(bound: BoundDataset, source: SourceTable): GeneratedTrigger[] {
+  const [root] = source.relations
+  if (root === undefined) throw new RangeError(`${source.table} has no relation`)
+  const isMovable = isPartitioned(source)
+  return [
+    ...(isMovable && bound.settle === undefined ? [] : rowTriggers(bound, root)),
+    ...source.relations.flatMap((relation) => statementTriggers(bound, relation, isMovable)),
+    ...historyTriggers(bound, source),
+  ]
+}

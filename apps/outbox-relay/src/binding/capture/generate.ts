@@ -1,0 +1,69 @@
+import { createHash } from 'node:crypto'
+import type { Binding } from '../binding-schema.ts'
+import { datasetView, type GeneratedView, snapshotsView } from '../projection/view-sql.ts'
+import type { SourceTable } from '../source-table.ts'
+import { captureFunctions } from './capture-events.ts'
+import type { GeneratedFunction } from './capture-function.ts'
+import { captureTriggers, type GeneratedTrigger, lateTriggers } from './capture-triggers.ts'
+import { onLateChild } from './settle-capture.ts'
+
+/** Everything that a binding may install, in the order in which it can be created; {@link neededSql} says what of it is needed. */
+export interface GeneratedSql {
+  readonly views: readonly GeneratedView[]
+  readonly functions: readonly GeneratedFunction[]
+  readonly triggers: readonly GeneratedTrigger[]
+  /** sha256 of all of it and of the owners, in hexadecimal. */
+  readonly fingerprint: string
+}
+
+function fingerprintOf(
+  parts: Omit<GeneratedSql, 'fingerprint'>,
+  sources: ReadonlyMap<string, SourceTable>,
+): string {
+  const hash = createHash('sha256')
+  for (const { sql, table } of [...parts.views, ...parts.functions]) {
+    hash.update(JSON.stringify([sql, sources.get(table)?.owner]))
+  }
+  for (const { rowFunction } of parts.views) hash.update(JSON.stringify(rowFunction?.sql ?? ''))
+  for (const { sql } of parts.triggers) hash.update(JSON.stringify(sql))
+  return hash.digest('hex')
+}
+
+/** What of it is needed where the histories of some datasets are complete. The fingerprint stays that of the binding. */
+export function neededSql(sql: GeneratedSql, complete: ReadonlySet<string>): GeneratedSql {
+  const isNeeded = ({ untilComplete }: { readonly untilComplete?: string }): boolean =>
+    untilComplete === undefined || !complete.has(untilComplete)
+  return {
+    ...sql,
+    functions: sql.functions.filter(isNeeded),
+    triggers: sql.triggers.filter(isNeeded),
+  }
+}
+
+/** Generates views, trigger functions and triggers of a binding. Pure: the same input gives the same text. */
+export function generate(
+  binding: Binding,
+  sources: ReadonlyMap<string, SourceTable>,
+): GeneratedSql {
+  const snapshots = snapshotsView(binding)
+  const sourceOf = ({ table }: { readonly table: string }): SourceTable => {
+    const source = sources.get(table)
+    if (source === undefined) throw new RangeError(`${table} was not inspected`)
+    return source
+  }
+  const parts = {
+    views: [
+      ...binding.datasets.map((bound) => datasetView(bound, sourceOf(bound))),
+      ...(snapshots === undefined ? [] : [snapshots]),
+    ],
+    functions: binding.datasets.flatMap((bound) => [
+      ...captureFunctions(bound, sourceOf(bound)),
+      ...(bound.settle === undefined ? [] : [onLateChild(bound, bound.settle)]),
+    ]),
+    triggers: binding.datasets.flatMap((bound) => [
+      ...captureTriggers(bound, sourceOf(bound)),
+      ...(bound.settle === undefined ? [] : lateTriggers(bound, sourceOf(bound.settle.children))),
+    ]),
+  }
+  return { ...parts, fingerprint: fingerprintOf(parts, sources) }
+}

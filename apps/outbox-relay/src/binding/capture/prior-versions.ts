@@ -1,0 +1,100 @@
+import { datasetByName } from '@hq-export/contract'
+import pg from 'pg'
+import { type BoundDataset, SNAPSHOTS_DATASET } from '../binding-schema.ts'
+import { QUERY_QUOTE } from '../binding-values.ts'
+import { chooseTable } from '../projection/choose-table.ts'
+import { projectionOf, snapshotIdSql, snapshotProjectionOf } from '../projection/projection.ts'
+import { wireBodySql } from '../projection/wire-body.ts'
+import { captureFunction, type GeneratedFunction } from './capture-function.ts'
+import { OUTBOX_COLUMNS, TRACEPARENT } from './capture-select.ts'
+import { VERSION } from './raw-rows.ts'
+import { baseSql, using, withBases } from './version-bases.ts'
+
+/*
+ * Captures export a row as a statement leaves it. The version that was there before is known already, unless it was there when the dataset was
+ * bound: then it is known once a backfill has sent it, and until that is over these two export it, before it is replaced. They and their triggers
+ * go when the history is complete (close-histories.ts), and cost nothing from then on (decision 0010).
+ */
+
+/** SQL of `exported_version` of the row `r` as it is, with key `k.key`. */
+function versionSql(bound: BoundDataset, bases: string | undefined): string {
+  return `hq_export.exported_version((r.${pg.escapeIdentifier(bound.version ?? '')})::bigint, ${baseSql(bound, bases)})`
+}
+
+/** `select` of what the outbox takes as the snapshot of row `r` of `from`, version `v.version`: that of {@link captureSelect}. */
+export function snapshotSelect(bound: BoundDataset, from: string): string {
+  const projection = projectionOf(bound, 'v.version')
+  const sql = { version: 'v.version', snapshotId: 's.snapshot_id' }
+  const snapshot = snapshotProjectionOf(bound, projection, sql) ?? []
+  const where = projection.filters.length === 0 ? '' : `\nwhere ${projection.filters.join(' and ')}`
+  return `select ${datasetByName(SNAPSHOTS_DATASET).number}, null::bigint, false, s.snapshot_id::text,
+  ${TRACEPARENT}, ${wireBodySql(snapshot)}
+from ${from}
+cross join lateral (select ${snapshotIdSql(projection, 'v.version')} as snapshot_id offset 0) s${where}`
+}
+
+/**
+ * Before a row is updated or deleted: exports the version that it has, once per key. A row trigger, because what a statement's sees may be out of
+ * date by then, and before the change, because after it the base of the key may have been raised already: by the same statement, by a
+ * foreign key that the same statement empties, by a trigger of the application. The first of them in a transaction sees the row and the
+ * base as the transaction found them; the row of captured_from keeps the others away, also those of later transactions, whose version the capture has.
+ * The row is locked by now, so two writers of one key never meet there.
+ */
+export function onReplace(bound: BoundDataset): GeneratedFunction {
+  const { dataset, key, filters } = projectionOf(bound, 'null::bigint')
+  const where = filters.length === 0 ? '' : `\n  where ${filters.join(' and ')}`
+  const from = '(select old.*) r'
+  const noteFirst = (bases: string | undefined): string => `with first as (
+  insert into hq_export.captured_from (dataset, key, version)
+  select ${dataset.number}, k.key, ${versionSql(bound, bases)}
+  from ${from}
+  cross join lateral (select ${key} as key offset 0) k${where}
+  on conflict do nothing
+  returning version
+)
+select version into ${VERSION} from first;`
+  return {
+    ...captureFunction({
+      bound,
+      event: 'replaced',
+      rows: { kind: 'versions', of: 'old' },
+      capture: `${withBases(bound, 'current', from, {}, noteFirst)}
+  if ${VERSION} is not null then
+${chooseTable(
+  'outbox',
+  (table) => `insert into ${table} (${OUTBOX_COLUMNS})
+${snapshotSelect(bound, `${from}\ncross join lateral (select ${VERSION} as version offset 0) v`)}`,
+)}
+    perform hq_export.ring();
+  end if;`,
+    }),
+    untilComplete: bound.dataset,
+  }
+}
+
+/** Before a TRUNCATE: exports every version that is there. Fires before the trigger that captures the rows as deleted, by its name. */
+export function onEmpty(bound: BoundDataset): GeneratedFunction {
+  const rows = `only ${QUERY_QUOTE} || tg_relid::regclass::text || ${QUERY_QUOTE} r`
+  const { key } = projectionOf(bound, 'null::bigint')
+  const quoted = (sql: string): string => `${QUERY_QUOTE}${sql}${QUERY_QUOTE}`
+  const capture = (bases: string | undefined): string => {
+    const from = `${rows}
+cross join lateral (select ${key} as key offset 0) k
+cross join lateral (select ${versionSql(bound, bases)} as version offset 0) v`
+    return chooseTable(
+      'outbox',
+      (table) =>
+        `execute ${quoted(`insert into ${table} (${OUTBOX_COLUMNS})\n${snapshotSelect(bound, from)}`)}${using(bases)}`,
+    )
+  }
+  return {
+    ...captureFunction({
+      bound,
+      event: 'emptied',
+      rows: { kind: 'versions', of: 'table' },
+      capture: `${withBases(bound, 'current', rows, { dynamic: quoted }, capture)}
+perform hq_export.ring();`,
+    }),
+    untilComplete: bound.dataset,
+  }
+}

@@ -1,0 +1,113 @@
+import pg from 'pg'
+import type { BoundDataset } from '../binding-schema.ts'
+import { QUERY_QUOTE } from '../binding-values.ts'
+import { projectionOf } from '../projection/projection.ts'
+import { findNumbering } from '../projection/sequence-sql.ts'
+import { tableSql } from '../source-table.ts'
+import { type BoundedCapture, boundedRows } from './bounded-capture.ts'
+import { captureRows, insertRows, RING } from './capture-statement.ts'
+import { using, withBases } from './version-bases.ts'
+
+/*
+ * A statement's transition table may hold rows that are out of date when its triggers fire: a trigger of the application wrote the row again, in a
+ * statement of its own that was captured first, or foreign keys with ON DELETE did, in the same statement. Captured as they are, two
+ * contents would leave under one version, or the older one under the greater, or a deleted row as one that exists. Such rows are captured as the
+ * table has them now instead. Reading the table costs, and leaves predicate locks in a serializable transaction, so it happens only where it
+ * may matter; this setting of the transaction remembers that it may.
+ */
+const SETTING = 'hq_export.overtaken'
+
+/** What has happened in the transaction, each including the ones before: comparable as text. */
+const LEVELS = { nothing: '0', bumped: '1', deleted: '2', nested: '3' } as const
+
+const level = `coalesce(current_setting('${SETTING}', true), '${LEVELS.nothing}')`
+
+/** plpgsql that remembers for the rest of the transaction what has happened. */
+export function remember(what: 'bumped' | 'deleted'): string {
+  return `  if ${level} < '${LEVELS[what]}' then
+    perform set_config('${SETTING}', '${LEVELS[what]}', true);
+  end if;
+`
+}
+
+/** plpgsql that remembers that a statement inside a trigger of the application writes bound rows; one look where none does. */
+export const REMEMBER_NESTED = `  if pg_trigger_depth() > 1 then
+    perform set_config('${SETTING}', '${LEVELS.nested}', true);
+  end if;
+`
+
+/** Variable of a capture function: some row of its transition table may be out of date. */
+const OVERTAKEN = 'v_overtaken'
+
+/** plpgsql that finds out {@link OVERTAKEN}. Conditions without a subquery cost nearly nothing, so one with stands by itself. */
+function findOvertaken(bound: BoundDataset, event: 'insert' | 'update' | 'delete'): string {
+  if (event !== 'update') return `  ${OVERTAKEN} := ${level} >= '${LEVELS.nested}';\n`
+  const { key } = projectionOf(bound, 'null::bigint')
+  // Foreign keys that set NULL write one row twice and raise its base twice; no other single statement writes a row twice.
+  return `  ${OVERTAKEN} := ${level} >= '${LEVELS.deleted}';
+  if ${level} = '${LEVELS.bumped}' then
+    ${OVERTAKEN} := exists (select from n r group by ${key} having count(*) > 1);
+  end if;
+`
+}
+
+/**
+ * plpgsql that captures, of the keys in a transition table, the rows that the source has now. Dynamic, because it is rare, and so that it is planned
+ * for the rows at hand.
+ */
+function captureNow(bound: BoundDataset, table: 'n' | 'o'): string {
+  const keys = bound.key.map((column) => pg.escapeIdentifier(column))
+  const matches = keys.map((column) => `s.${column} = d.${column}`).join(' and ')
+  // The lateral subquery stays one index look-up per key.
+  const rows = `(select c.* from (select distinct ${keys.join(', ')} from ${table}) d
+  cross join lateral (select s.* from ${tableSql(bound.table)} s where ${matches} offset 0) c) r`
+  const quoted = (sql: string): string => `${QUERY_QUOTE}${sql}${QUERY_QUOTE}`
+  const current = `hq_export.outbox_${QUERY_QUOTE} || coalesce(pg_sequence_last_value('hq_export.current_outbox'), 0) || ${QUERY_QUOTE}`
+  const capture = (bases: string | undefined): string =>
+    `execute ${quoted(insertRows(bound, current, rows, { bases }))}${using(bases)};`
+  return `${withBases(bound, 'current', rows, { dynamic: quoted }, capture)}
+perform hq_export.ring();`
+}
+
+/** Captures transition table `n`, or what the source has now where a row of it may be out of date. */
+export function captureWritten(bound: BoundDataset, event: 'insert' | 'update'): string {
+  const capture = `${captureRows(bound, 'n r')}\n${RING}`
+  if (bound.version === undefined) return capture
+  return `${REMEMBER_NESTED}${findOvertaken(bound, event)}  if ${OVERTAKEN} then
+${captureNow(bound, 'n')}
+  else
+${capture}
+  end if;`
+}
+
+/** Captures rows that were deleted, and that a trigger of the application has inserted again meanwhile: they exist, above their delete. */
+export function captureReinserted(bound: BoundDataset): string {
+  return `${findOvertaken(bound, 'delete')}  if ${OVERTAKEN} then
+${captureNow(bound, 'o')}
+  end if;`
+}
+
+/** {@link captureWritten} of few rows, none of which may be out of date, or is to be numbered: for the later captures of a transaction. */
+export function boundedWritten(
+  bound: BoundDataset,
+  event: 'insert' | 'update',
+  after = '',
+): BoundedCapture {
+  if (bound.version === undefined) {
+    const numbering = event === 'insert' ? findNumbering(bound) : undefined
+    return boundedRows(bound, 'current', 'n r', { after, ...numbering })
+  }
+  return boundedRows(bound, 'current', 'n r', {
+    before: `${REMEMBER_NESTED}${findOvertaken(bound, event)}`,
+    condition: `not ${OVERTAKEN}`,
+    after,
+  })
+}
+
+/** Captures few deleted rows, none of which was inserted again. */
+export function boundedDeleted(bound: BoundDataset): BoundedCapture {
+  return boundedRows(bound, 'deleted', 'o r', {
+    before: `${REMEMBER_NESTED}${remember('deleted')}${findOvertaken(bound, 'delete')}`,
+    condition: `not ${OVERTAKEN}`,
+  })
+}

@@ -1,0 +1,79 @@
+import { datasetByName } from '@hq-export/contract'
+import pg from 'pg'
+import type { BoundDataset } from '../binding-schema.ts'
+import { chooseTable } from '../projection/choose-table.ts'
+import { delaySql, joinsSql } from '../projection/joins.ts'
+import { projectionOf } from '../projection/projection.ts'
+import { tableSql } from '../source-table.ts'
+import { captureFunction, type GeneratedFunction } from './capture-function.ts'
+import { TRACEPARENT } from './capture-select.ts'
+import { captureRows, RING } from './capture-statement.ts'
+
+const { escapeIdentifier } = pg
+
+type Settle = NonNullable<BoundDataset['settle']>
+
+/**
+ * Notes rows of `from` (aliased `r`) in the settle list instead of projecting them: what completes them comes later. What the rows say
+ * of their time has no part in it, and `due_at` is for who looks: see hq_export.settle_number.
+ */
+export function noteKeys(bound: BoundDataset, settle: Settle, from: string): string {
+  const { dataset, key, filters } = projectionOf(bound, 'null')
+  const where = filters.length === 0 ? '' : `\nwhere ${filters.join(' and ')}`
+  return chooseTable(
+    'settle',
+    (table) => `insert into ${table} (due_at, dataset, key, traceparent)
+select clock_timestamp() + ${delaySql(settle)}, ${dataset.number}, ${key}, ${TRACEPARENT}
+from ${from}${joinsSql({ ...bound, settle: undefined })}${where}`,
+  )
+}
+
+/**
+ * Notes children that come after what they belong to was closed (see hq_export.settle_horizon), so that the view does not count
+ * them either. What is on no list is closed: it was exported, or was there before the capture. Not late are children of rows
+ * that nobody could close: those of their own transaction, and those that are not committed, which READ COMMITTED does not see. Another
+ * writer whose snapshot is older than the row it adds to cannot tell, and counts as late. While `bind` is still putting the rows of the last
+ * moments on the list, nobody is late: nothing of the dataset was exported before.
+ */
+export function onLateChild(bound: BoundDataset, settle: Settle): GeneratedFunction {
+  const { number } = datasetByName(bound.dataset)
+  const { children } = settle
+  const [key = ''] = bound.key
+  const { key: contractKey, filters } = projectionOf(bound, 'null')
+  const isExported = [...filters, 'not hq_export.written_here(r.xmin)'].join(' and ')
+  return {
+    ...captureFunction({
+      bound,
+      event: 'late',
+      rows: { kind: 'none' },
+      capture: `  insert into hq_export.late_child (dataset, key)
+  select ${number}, c.${escapeIdentifier(children.key)}::text
+  from (select * from n, coalesce(pg_sequence_last_value('hq_export.settle_horizon'), 0) as hq_export_horizon) c
+  left join ${tableSql(bound.table)} r on r.${escapeIdentifier(key)} = c.${escapeIdentifier(children.parent)}${joinsSql({ ...bound, settle: undefined })}
+  where coalesce((
+      select max(p.number) from hq_export.settle p where p.dataset = ${number} and p.key = ${contractKey}
+    ), 0) <= c.hq_export_horizon
+    and not (select exists (select from hq_export.binding b where b.number = ${number} and b.noting_since is not null))
+    and case when r.${escapeIdentifier(key)} is null then current_setting('transaction_isolation') <> 'read committed'
+      else ${isExported} end
+  on conflict do nothing;`,
+    }),
+    table: children.table,
+  }
+}
+
+/** A row that is deleted before it was exported goes out as it is, with the children that it still has. */
+export function onPendingDelete(bound: BoundDataset): GeneratedFunction {
+  const { dataset, key } = projectionOf(bound, 'null')
+  const isPending = `exists (
+  select from hq_export.settle p
+  cross join lateral (select m.number, m.seen from hq_export.settled m order by m.id desc limit 1) m
+  where p.dataset = ${dataset.number} and p.key = ${key}
+    and not (p.number <= m.number and pg_visible_in_snapshot(p.xid, m.seen)))`
+  return captureFunction({
+    bound,
+    event: 'gone',
+    rows: { kind: 'record', record: 'old' },
+    capture: `${captureRows(bound, '(select old.*) r', isPending)}\n${RING}`,
+  })
+}

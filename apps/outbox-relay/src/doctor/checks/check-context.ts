@@ -1,0 +1,27 @@
+import type pg from 'pg'
+import { generate, neededSql } from '../../binding/capture/generate.ts'
+import { inspectSources } from '../../binding/inspect/inspect-sources.ts'
+import { completeHistories, readBoundBefore } from '../../binding/install/previous-binding.ts'
+import { listBindings } from '../../binding/load-binding.ts'
+import { readBinding } from '../../binding/read-binding.ts'
+import type { BoundState } from './finding.ts'
+
+/** Looks at the sources of the recorded binding as `bind` would, and generates what it would install. Changes nothing. */
+export async function examineBound(client: pg.ClientBase): Promise<BoundState | undefined> {
+  const binding = await readBinding(client)
+  if (binding === undefined) return undefined
+  const { sources, problems } = await inspectSources(client, binding)
+  // What is wrong with one table must not hide what is wrong with the triggers of another.
+  const present = {
+    ...binding,
+    datasets: binding.datasets.filter(
+      ({ table, settle }) => sources.has(table) && sources.has(settle?.children.table ?? table),
+    ),
+  }
+  const complete = completeHistories(present, await readBoundBefore(client))
+  const sql =
+    present.datasets.length === 0 ? undefined : neededSql(generate(present, sources), complete)
+  const isShipped = (await listBindings()).includes(binding.name)
+  const argument = isShipped ? binding.name : `FILE (that of binding ${binding.name})`
+  return { binding, bindCommand: `npm run relay -- bind ${argument}`, problems, sources, sql }
+}

@@ -1,0 +1,108 @@
+import {
+  BATCH_CONTENT_TYPE,
+  BATCHES_PATH,
+  HQ_INGEST_KEY,
+  type SigningKey,
+  sign,
+  TRACEPARENT,
+  WEBHOOK_ID,
+  WEBHOOK_SIGNATURE,
+  WEBHOOK_TIMESTAMP,
+} from '@hq-export/contract'
+import { errorType } from '@hq-export/observability/error-type.ts'
+import { errors, type Pool } from 'undici'
+import type { AttemptOutcome } from '../batch/attempt-outcome.ts'
+import type { WireBody } from '../batch/compress.ts'
+import { parseRetryAfter } from '../flow-control/backoff.ts'
+import { noteStatus } from '../tracing/batch-trace.ts'
+import { classify } from './classify.ts'
+
+/** Longest answer that is read; a batch in which every row is listed stays far below. */
+const MAX_ANSWER_BYTES = 16 * 1024 * 1024
+
+// Codes of a server that proved to be the wrong one: no amount of retrying helps, somebody has to look.
+const TLS_CODE_PATTERN = /^(?:ERR_TLS_|ERR_SSL_|CERT_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_)/
+
+/** What one POST carries. */
+export interface Post {
+  readonly batchId: string
+  readonly rowCount: number
+  readonly body: WireBody
+  readonly traceparent: string | undefined
+}
+
+// Codes of a connection that was made and then lost over the request, as opposed to one that was never made.
+const SUSPECT_CODES = new Set([
+  'ECONNRESET',
+  'EPIPE',
+  'UND_ERR_SOCKET',
+  'UND_ERR_HEADERS_TIMEOUT',
+  'UND_ERR_BODY_TIMEOUT',
+  'UND_ERR_RES_EXCEEDED_MAX_SIZE',
+])
+
+function isSuspect(code: string): boolean {
+  // HPE_: an answer that is no HTTP.
+  return SUSPECT_CODES.has(code) || code.startsWith('HPE_')
+}
+
+async function readAnswer(body: AsyncIterable<Buffer>): Promise<string> {
+  const chunks: Buffer[] = []
+  let size = 0
+  for await (const chunk of body) {
+    size += chunk.length
+    if (size > MAX_ANSWER_BYTES) throw new errors.ResponseExceededMaxSizeError()
+    chunks.push(chunk)
+  }
+  return Buffer.concat(chunks).toString('utf8')
+}
+
+/**
+ * One attempt: signs with a fresh timestamp, posts, and says what the answer means. A failure of the network is a
+ * `retry`, because HQ may have applied the batch: the same id makes the resend harmless.
+ *
+ * @param signal cuts the attempt off; the result is then a `retry` like any other lost connection.
+ */
+export async function postBatch(
+  pool: Pool,
+  keys: readonly SigningKey[],
+  post: Post,
+  nowMs: number,
+  signal: AbortSignal,
+): Promise<AttemptOutcome> {
+  const timestamp = Math.floor(nowMs / 1000)
+  const headers: Record<string, string> = {
+    'content-type': BATCH_CONTENT_TYPE,
+    [WEBHOOK_ID]: post.batchId,
+    [WEBHOOK_TIMESTAMP]: String(timestamp),
+    [WEBHOOK_SIGNATURE]: sign({ id: post.batchId, timestamp, body: post.body.bytes }, keys),
+    [HQ_INGEST_KEY]: keys.map(({ id }) => id).join(' '),
+  }
+  if (post.body.contentEncoding !== undefined) {
+    headers['content-encoding'] = post.body.contentEncoding
+  }
+  if (post.traceparent !== undefined) headers[TRACEPARENT] = post.traceparent
+
+  try {
+    const response = await pool.request({
+      method: 'POST',
+      path: BATCHES_PATH,
+      headers,
+      body: post.body.bytes,
+      signal,
+    })
+    noteStatus(response.statusCode)
+    const retryAfter = response.headers['retry-after']
+    const answer = {
+      status: response.statusCode,
+      body: await readAnswer(response.body),
+      retryAfterMs: parseRetryAfter(Array.isArray(retryAfter) ? retryAfter[0] : retryAfter, nowMs),
+    }
+    return classify(answer, post.batchId, post.rowCount)
+  } catch (error) {
+    const code = errorType(error)
+    return TLS_CODE_PATTERN.test(code)
+      ? { kind: 'halt', reason: code }
+      : { kind: 'retry', reason: code, blame: isSuspect(code) ? 'kills' : 'hq' }
+  }
+}

@@ -1,0 +1,77 @@
+import type { Condition } from '@hq-export/observability/notifier.ts'
+import type { RelayProgress } from './relay-progress.ts'
+import type { SourceReading } from './watch-source.ts'
+
+const MINUTE_MS = 60_000
+const WARN_LAG_S = 15 * 60
+const BREACH_LAG_S = 30 * 60
+const LARGE_OUTBOX_BYTES = 1e9
+const FULL_QUEUE = 0.5
+const LONG_WRITER_S = 15 * 60
+
+function lagConditions(dataset: string, lagS: number): Condition[] {
+  if (lagS <= WARN_LAG_S) return []
+  const summary = `HQ is ${Math.floor(lagS / 60)} minutes behind in ${dataset}`
+  const labels = { dataset }
+  return [
+    { alert: 'HqExportLagWarning', severity: 'warning', summary, labels, forMs: 2 * MINUTE_MS },
+    ...(lagS > BREACH_LAG_S
+      ? [{ alert: 'HqExportLagBreach', severity: 'critical', summary, labels, forMs: 0 } as const]
+      : []),
+  ]
+}
+
+/**
+ * What an operator should know of, as this relay sees it: the relay's share of `deploy/prometheus/alerts.yml`, with the same names
+ * and limits. A relay that stands by leaves the source's conditions to the one that leads.
+ */
+export function relayConditions(
+  progress: RelayProgress,
+  reading: SourceReading | undefined,
+): Condition[] {
+  const conditions: Condition[] = []
+  const add = (
+    alert: string,
+    severity: Condition['severity'],
+    minutes: number,
+    summary: string,
+    labels: Record<string, string> = {},
+  ) => conditions.push({ alert, severity, forMs: minutes * MINUTE_MS, summary, labels })
+
+  if (progress.state === 'halted') {
+    add('HqExportHalted', 'critical', 1, `delivery is halted: ${progress.haltReason ?? 'unknown'}`)
+  }
+  if (reading === undefined) {
+    add('HqExportSourceUnreadable', 'critical', 2, 'data-engine-x cannot be read')
+    return conditions
+  }
+  const { status, heartbeatAgeS = 0 } = reading
+  if (status.leader === null) {
+    add('HqExportNoLeader', 'critical', 2, 'no relay works: changes wait in the outbox')
+  } else if (progress.state === 'standby') {
+    return conditions
+  }
+  for (const { dataset, oldest_age_s, dead_letters } of status.datasets) {
+    conditions.push(...lagConditions(dataset, Math.max(oldest_age_s ?? 0, heartbeatAgeS)))
+    if (dead_letters > 0) {
+      const summary = `${dead_letters} rows of ${dataset} were refused and wait as dead letters`
+      add('HqExportDeadLetters', 'warning', 10, summary, { dataset })
+    }
+  }
+  if (status.capture_gaps > 0) {
+    const summary = 'changes were made that nobody captured for certain: bind, then backfill'
+    add('HqExportCaptureGap', 'critical', 0, summary)
+  }
+  if (status.outbox_bytes > LARGE_OUTBOX_BYTES) {
+    const summary = `the outbox in data-engine-x has ${Math.round(status.outbox_bytes / 1e6)} MB`
+    add('HqExportOutboxGrowth', 'warning', 20, summary)
+  }
+  if (status.notification_queue_usage > FULL_QUEUE) {
+    add('HqExportNotificationQueue', 'warning', 5, 'the notification queue is more than half full')
+  }
+  if ((status.oldest_writer_s ?? 0) > LONG_WRITER_S) {
+    const summary = 'a transaction that wrote bound tables is open for more than 15 minutes'
+    add('HqExportOpenWriter', 'warning', 5, summary)
+  }
+  return conditions
+}

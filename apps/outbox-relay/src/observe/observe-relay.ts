@@ -1,0 +1,119 @@
+import type { Meter, ObservableResult } from '@opentelemetry/api'
+import type { RelayProgress, RelayState } from './relay-progress.ts'
+import type { SourceReading } from './watch-source.ts'
+
+const STATES: readonly RelayState[] = ['stopped', 'connecting', 'standby', 'working', 'halted']
+
+/** Observes one number of the last reading; absent where there is none. */
+type Observe = (result: ObservableResult, reading: SourceReading) => void
+
+function sinceReading({ readAt }: SourceReading): number {
+  return (performance.now() - readAt) / 1000
+}
+
+/** Gauges over what this process is doing. */
+export function observeRelay(meter: Meter, progress: () => RelayProgress): void {
+  meter
+    .createObservableGauge('hq.relay.state', {
+      description: '1 for the state that this relay is in',
+    })
+    .addCallback((result) => {
+      const { state } = progress()
+      for (const name of STATES) result.observe(name === state ? 1 : 0, { state: name })
+    })
+  meter
+    .createObservableGauge('hq.relay.in_flight', {
+      unit: '{batch}',
+      description: 'attempts under way',
+    })
+    .addCallback((result) => result.observe(progress().gate?.active ?? 0))
+  meter
+    .createObservableGauge('hq.relay.in_flight.limit', {
+      unit: '{batch}',
+      description: 'attempts that HQ has shown to take at once; 1 while only a probe is made',
+    })
+    .addCallback((result) => result.observe(progress().gate?.limit ?? 0))
+}
+
+/** Gauges over the last reading of data-engine-x, from the source's point of view and on its clock. */
+export function observeSource(meter: Meter, read: () => SourceReading | undefined): void {
+  function gauge(name: string, unit: string, description: string, observe: Observe): void {
+    meter.createObservableGauge(name, { unit, description }).addCallback((result) => {
+      const reading = read()
+      if (reading !== undefined) observe(result, reading)
+    })
+  }
+
+  meter
+    .createObservableGauge('hq.relay.source.up', {
+      description: '1 while data-engine-x can be read',
+    })
+    .addCallback((result) => result.observe(read() === undefined ? 0 : 1))
+  gauge('hq.relay.leader', '', '1 if some relay leads', (result, { status }) =>
+    result.observe(status.leader === null ? 0 : 1),
+  )
+  gauge('hq.relay.waiting.rows', '{row}', 'rows that HQ has not decided', (result, { status }) => {
+    for (const { dataset, waiting_rows } of status.datasets)
+      result.observe(waiting_rows, { dataset })
+  })
+  gauge('hq.relay.waiting.age', 's', 'age of the oldest of them', (result, reading) => {
+    for (const { dataset, oldest_age_s } of reading.status.datasets) {
+      result.observe(ageOf(oldest_age_s, reading), { dataset })
+    }
+  })
+  gauge(
+    'hq.relay.heartbeat.age',
+    's',
+    'age of the newest heartbeat that HQ committed',
+    (result, reading) => {
+      const age = heartbeatAge(reading)
+      if (age !== undefined) result.observe(age)
+    },
+  )
+  gauge(
+    'hq.relay.lag',
+    's',
+    'how far HQ is behind: the oldest waiting row or the heartbeat, whichever is older',
+    (result, reading) => {
+      const heartbeat = heartbeatAge(reading) ?? 0
+      for (const { dataset, oldest_age_s } of reading.status.datasets) {
+        result.observe(Math.max(ageOf(oldest_age_s, reading), heartbeat), { dataset })
+      }
+    },
+  )
+  gauge('hq.relay.dead_letter.depth', '{row}', 'open dead letters', (result, { status }) => {
+    for (const { dataset, dead_letters } of status.datasets)
+      result.observe(dead_letters, { dataset })
+  })
+  gauge('hq.relay.outbox.size', 'By', 'outbox tables with indexes', (result, { status }) =>
+    result.observe(status.outbox_bytes),
+  )
+  gauge(
+    'hq.relay.notification_queue.usage',
+    '1',
+    'how full the notification queue is',
+    (result, { status }) => result.observe(status.notification_queue_usage),
+  )
+  gauge(
+    'hq.relay.open_writer.age',
+    's',
+    'oldest open transaction that wrote to the outbox',
+    (result, reading) => result.observe(ageOf(reading.status.oldest_writer_s, reading)),
+  )
+  gauge(
+    'hq.relay.capture_gap.count',
+    '{statement}',
+    'open gaps: statements and changes of the source not captured for certain',
+    (result, { status }) => result.observe(status.capture_gaps),
+  )
+}
+
+/** Ages go on between two readings; 0 where there is nothing that ages. */
+function ageOf(seconds: number | null, reading: SourceReading): number {
+  return seconds === null ? 0 : seconds + sinceReading(reading)
+}
+
+function heartbeatAge(reading: SourceReading): number | undefined {
+  const { heartbeatAgeS } = reading
+  return heartbeatAgeS === undefined ? undefined : heartbeatAgeS + sinceReading(reading)
+}

@@ -1,0 +1,61 @@
+import { Watcher } from '@hq-export/observability/watcher.ts'
+import { describeError } from '@hq-export/runtime/describe-error.ts'
+import type pg from 'pg'
+import { noticeDifferences } from '../binding/inspect/known-source.ts'
+import type { Logger } from '../process/log.ts'
+import { connect } from '../session/connect.ts'
+import { SEES_ALL } from '../session/hidden-tables.ts'
+import { type RelayStatus, readStatus } from '../status/status.ts'
+
+/** How old what is said of data-engine-x may be. */
+const PERIOD_MS = 15_000
+/** Counting what waits takes its time where millions do: at most a twentieth of the time is spent on it. */
+const MAX_SHARE = 1 / 20
+const STATEMENT_TIMEOUT = '30s'
+
+/** What data-engine-x said last. */
+export interface SourceReading {
+  readonly status: RelayStatus
+  /** Age of the echoed heartbeat, in seconds, on a clock that does not step; undefined where none came back to this process. */
+  readonly heartbeatAgeS: number | undefined
+  /** When it was read, as `performance.now()`. */
+  readonly readAt: number
+}
+
+/** Reads the state of the export every 15 s on a session of its own, so that a scrape never waits for the database. */
+export class SourceWatcher extends Watcher<pg.Client, SourceReading> {
+  /** @param writtenAt when the newest heartbeat that came back was written, as `performance.now()`. */
+  constructor(
+    databaseUrl: string,
+    writtenAt: () => number | undefined,
+    log: Logger,
+    periodMs: number = PERIOD_MS,
+  ) {
+    super({
+      open: () =>
+        connect(
+          databaseUrl,
+          'observe',
+          (error) => log.debug({ reason: describeError(error) }, 'the observing session was lost'),
+          { ...SEES_ALL, statement_timeout: STATEMENT_TIMEOUT },
+        ),
+      async read(client) {
+        await noticeDifferences(client)
+        const status = await readStatus(client)
+        const readAt = performance.now()
+        const beatAt = writtenAt()
+        const heartbeatAgeS = beatAt === undefined ? undefined : (readAt - beatAt) / 1000
+        return { status, heartbeatAgeS, readAt }
+      },
+      close: (client) => client.end(),
+      onFailure: (error) =>
+        log.warn(
+          { code: error.code, reason: describeError(error) },
+          'data-engine-x cannot be observed; trying again',
+        ),
+      log,
+      periodMs,
+      maxShare: MAX_SHARE,
+    })
+  }
+}

@@ -1,0 +1,194 @@
+import { datasetByName, datasetByNumber } from '@hq-export/contract'
+import { isRowFault, isStatementFault } from '@hq-export/runtime/postgres/row-fault.ts'
+import pg from 'pg'
+import { type Binding, type BoundDataset, SNAPSHOTS_DATASET } from '../binding/binding-schema.ts'
+import { readsOtherRows } from '../binding/projection/joins.ts'
+import { readBinding } from '../binding/read-binding.ts'
+import type { OutboxRow } from '../outbox/outbox-row.ts'
+import { ring } from './insert-export-row.ts'
+import { insertCurrentRows, insertRawRow, insertRawRows, keyOfRawRow } from './insert-raw-row.ts'
+import { type RawSource, rawSource } from './raw-source.ts'
+import { insertRawVersion, readRawVersion } from './raw-version.ts'
+
+/** Raw rows of one dataset that can be projected by one statement. */
+interface RawGroup {
+  readonly bound: BoundDataset
+  readonly deleted: boolean
+  readonly traceparent: string | null
+  readonly rows: OutboxRow[]
+}
+
+/** Statements that fail in a row, and not by a value, until no other row of a group is tried by itself. */
+const MAX_STATEMENT_FAULTS = 16
+const LOCK_NOT_AVAILABLE = '55P03'
+
+// The row's own trace context, for the rows that its projection inserts.
+const SET_TRACEPARENT = /* sql */ `select pg_catalog.set_config('hq_export.traceparent', $1, true)`
+// A writer that holds the key for longer is not waited for: the window would wait with us.
+const BOUND_WAIT = /* sql */ `set local lock_timeout = '1s'`
+// Index look-ups by key only: tables without statistics look small enough to scan for each row.
+const LOOK_UP = /* sql */ `set local enable_hashjoin = off; set local enable_mergejoin = off; set local enable_material = off`
+const REVIVE = /* sql */ `update hq_export.version_base set deleted_at = null where dataset = $1 and key = $2`
+
+/** Whom to blame for an error of a projection; a writer that holds the key is none of the rows' business, and not waited for. */
+function faultOf(error: unknown): 'row' | 'statement' | 'writer' | 'nobody' {
+  if (isRowFault(error)) return isStatementFault(error) ? 'statement' : 'row'
+  const isLocked = error instanceof pg.DatabaseError && error.code === LOCK_NOT_AVAILABLE
+  return isLocked ? 'writer' : 'nobody'
+}
+
+/** True where the rows are made of what the raw rows hold; else they are read from the source, by their keys. */
+function isOfRawRows({ bound, deleted }: RawGroup): boolean {
+  return deleted || (bound.version === undefined && !readsOtherRows(bound))
+}
+
+/** True where the raw rows have every column that their projection reads. */
+function isWhole(group: RawGroup, source: RawSource): boolean {
+  const { bound } = group
+  const isRead = isOfRawRows(group)
+  return isRead
+    ? source.missing.length === 0
+    : bound.key.every((column) => !source.missing.includes(column))
+}
+
+async function sendDeleted(
+  client: pg.ClientBase,
+  bound: BoundDataset,
+  source: RawSource,
+  raw: string,
+): Promise<void> {
+  await insertRawRow(client, bound, source, { raw, deleted: true })
+  if ((await insertCurrentRows(client, bound, source, raw)) === 0) return
+  // It was inserted again since, below the delete that has only now got its version, and went once more, above it.
+  const key = await keyOfRawRow(client, bound, source, raw)
+  await client.query(REVIVE, [datasetByName(bound.dataset).number, key])
+}
+
+/** One transaction; false where the rows cannot be projected by what they hold. */
+async function projectTogether(client: pg.ClientBase, group: RawGroup): Promise<boolean> {
+  const { bound, deleted, traceparent, rows } = group
+  const raw = `[${rows.map(({ body }) => body).join(',')}]`
+  await client.query('begin')
+  try {
+    await client.query(BOUND_WAIT)
+    await client.query(LOOK_UP)
+    await client.query(SET_TRACEPARENT, [traceparent ?? ''])
+    const source = await rawSource(client, bound, raw)
+    let isProjected = isWhole(group, source)
+    if (isProjected) {
+      if (deleted) await sendDeleted(client, bound, source, raw)
+      else if (isOfRawRows(group)) await insertRawRows(client, bound, source, raw)
+      else {
+        const found = await insertCurrentRows(client, bound, source, raw)
+        // An entity that is gone has a delete of its own; an append-only row that the source has not has nothing else.
+        isProjected = bound.version !== undefined || found === rows.length
+      }
+      await ring(client)
+    }
+    await client.query(isProjected ? 'commit' : 'rollback')
+    return isProjected
+  } catch (error) {
+    await client.query('rollback')
+    throw error
+  }
+}
+
+/** One transaction; false where a version of the past cannot be projected by what was kept of it. */
+async function projectVersion(
+  client: pg.ClientBase,
+  binding: Binding | undefined,
+  { body, traceparent }: OutboxRow,
+): Promise<boolean> {
+  if (body === null) return false
+  await client.query('begin')
+  try {
+    await client.query(SET_TRACEPARENT, [traceparent ?? ''])
+    const version = await readRawVersion(client, binding, body)
+    const isReadable = typeof version !== 'string'
+    if (isReadable) {
+      await insertRawVersion(client, version)
+      await ring(client)
+    }
+    await client.query(isReadable ? 'commit' : 'rollback')
+    return isReadable
+  } catch (error) {
+    await client.query('rollback')
+    if (faultOf(error) === 'nobody') throw error
+    return false
+  }
+}
+
+/** Statement faults of a group since one of its statements passed. */
+interface Streak {
+  faults: number
+}
+
+/** Rows of the group that cannot be projected, found by halves. Where every statement is wrong, most of them are not tried. */
+async function projectGroup(
+  client: pg.ClientBase,
+  group: RawGroup,
+  streak: Streak = { faults: 0 },
+): Promise<OutboxRow[]> {
+  const { rows } = group
+  if (streak.faults >= MAX_STATEMENT_FAULTS) return rows
+  const isAlone = rows.length === 1
+  // Deletes lock the base of their key: one at a time, so that no writer can deadlock with us.
+  if (!group.deleted || isAlone) {
+    try {
+      if (await projectTogether(client, group)) {
+        streak.faults = 0
+        return []
+      }
+    } catch (error) {
+      const fault = faultOf(error)
+      if (fault === 'nobody') throw error
+      if (fault === 'writer') return rows
+      if (fault === 'statement') streak.faults++
+    }
+    if (isAlone) return rows
+  }
+  const middle = rows.length >> 1
+  return [
+    ...(await projectGroup(client, { ...group, rows: rows.slice(0, middle) }, streak)),
+    ...(await projectGroup(client, { ...group, rows: rows.slice(middle) }, streak)),
+  ]
+}
+
+/**
+ * Projects the raw rows of failed captures, each by itself as it were: one value that cannot be projected costs its own row, and not the
+ * statement that wrote it. What succeeds stands in the outbox again and takes the way of every row: entities as the
+ * source has them now (one that is gone has a delete of its own), append-only rows and deletes from the raw row, or, where other rows
+ * belong to them, from the source.
+ *
+ * Transactions of its own, on a session that nothing else uses meanwhile. Repeating it is harmless (I3).
+ * @returns the rows that cannot be projected, gaps without a body among them.
+ * @throws what says nothing of a row, as a lost connection does; the window is then read again.
+ */
+export async function projectRawRows(
+  client: pg.ClientBase,
+  rows: readonly OutboxRow[],
+): Promise<OutboxRow[]> {
+  const binding = await readBinding(client)
+  const groups = new Map<string, RawGroup>()
+  const unprojected: OutboxRow[] = []
+  for (const row of rows) {
+    const { dataset, deleted, traceparent, body } = row
+    const { name } = datasetByNumber(dataset)
+    if (name === SNAPSHOTS_DATASET) {
+      if (!(await projectVersion(client, binding, row))) unprojected.push(row)
+      continue
+    }
+    const bound = binding?.datasets.find((candidate) => candidate.dataset === name)
+    // A row that settles is not complete yet; once it is, a replay of its dead letter finds it.
+    if (bound === undefined || body === null || bound.settle !== undefined) {
+      unprojected.push(row)
+      continue
+    }
+    const key = `${name} ${deleted} ${traceparent}`
+    const group = groups.get(key) ?? { bound, deleted, traceparent, rows: [] }
+    group.rows.push(row)
+    groups.set(key, group)
+  }
+  for (const group of groups.values()) unprojected.push(...(await projectGroup(client, group)))
+  return unprojected
+}

@@ -1,0 +1,94 @@
+import { type Dataset, ENTITY_TYPES } from '@hq-export/contract'
+import pg from 'pg'
+import { viewName } from '../binding/projection/view-sql.ts'
+import { wireBodySql } from '../binding/projection/wire-body.ts'
+import { MAX_BODY_BYTES } from '../outbox/row-size.ts'
+import { NotReplayableError } from './not-replayable-error.ts'
+
+/** A contract row as the source has it now. */
+export interface SourceRow {
+  readonly key: string
+  /** Exported version; null for append-only datasets. */
+  readonly version: string | null
+  /** JSON text, byte for byte what a capture trigger would write. */
+  readonly body: string
+}
+
+/** SQL of rows of the projection view `v`, each as a {@link SourceRow}. */
+export function selectRows(dataset: Dataset, conditions: readonly string[]): string {
+  const column = (name: string): string => `v.${pg.escapeIdentifier(name)}`
+  const body = wireBodySql(
+    dataset.columns.map(({ name, type }) => ({ name, type, sql: column(name) })),
+  )
+  const key = dataset.primaryKey.map((name) => `${column(name)}::text`).join(` || '/' || `)
+  const version =
+    dataset.versionColumn === undefined ? 'null' : `${column(dataset.versionColumn)}::text`
+  return `select ${key} as key, ${version} as version, ${body} as body
+from ${viewName(dataset.name)} v
+where ${conditions.join(' and ')}`
+}
+
+interface MeasuredRow extends Omit<SourceRow, 'body'> {
+  readonly bytes: number
+  readonly body: string | null
+}
+
+/**
+ * Fetches rows that HQ would take.
+ * @throws {NotReplayableError} where one is too large; it is not fetched.
+ */
+async function fetchRows(
+  client: pg.ClientBase,
+  select: string,
+  values: readonly unknown[],
+): Promise<SourceRow[]> {
+  const { rows } = await client.query<MeasuredRow>(
+    `select key, version, bytes, case when bytes <= ${MAX_BODY_BYTES} then body end as body
+from (select *, pg_catalog.octet_length(body) as bytes from (${select} offset 0) built offset 0) measured`,
+    [...values],
+  )
+  return rows.map(({ key, version, bytes, body }) => {
+    if (body === null) {
+      const why = `the source's row has ${bytes} bytes, HQ takes ${MAX_BODY_BYTES}: make it smaller, or discard the letter`
+      throw new NotReplayableError(why)
+    }
+    return { key, version, body }
+  })
+}
+
+/**
+ * Reads a row from the projection view by its contract key: an index look-up where the key is one of the source's.
+ * @returns undefined where the source has no such row (any more), or it is not under contract.
+ * @throws {NotReplayableError} where it is too large for HQ.
+ */
+export async function readSourceRow(
+  client: pg.ClientBase,
+  dataset: Dataset,
+  key: string,
+): Promise<SourceRow | undefined> {
+  // Every key of the contract is made of uuids, which hold no slash.
+  const values = key.split('/')
+  const conditions = dataset.primaryKey.map((name, index) => {
+    const type = dataset.columns.find((column) => column.name === name)?.type ?? 'text'
+    return `v.${pg.escapeIdentifier(name)} = $${index + 1}::${type}`
+  })
+  if (values.length !== conditions.length) return undefined
+  return (await fetchRows(client, selectRows(dataset, conditions), values))[0]
+}
+
+/** Reads the rows of `dx_entity_snapshots_v1` that belong to the current version of an entity. */
+export async function readSnapshotRows(
+  client: pg.ClientBase,
+  snapshots: Dataset,
+  entity: Dataset,
+  key: string,
+): Promise<SourceRow[]> {
+  const entityType = ENTITY_TYPES.find((type) => entity.name === `dx_${type}_entities_v1`)
+  const [orgId, entityId] = key.split('/')
+  const select = selectRows(snapshots, [
+    'v.org_id = $1::uuid',
+    'v.entity_id = $2::uuid',
+    'v.entity_type = $3',
+  ])
+  return fetchRows(client, select, [orgId, entityId, entityType])
+}

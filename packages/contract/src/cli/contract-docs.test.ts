@@ -1,0 +1,184 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { describe, expect, it } from 'vitest'
+import { DATASETS } from '../datasets/datasets.ts'
+import {
+  BATCH_CONTENT_TYPE,
+  BATCHES_PATH,
+  CONTENT_ENCODINGS,
+  PREFER,
+  TRACEPARENT,
+  WEBHOOK_ID,
+  WEBHOOK_SIGNATURE,
+  WEBHOOK_TIMESTAMP,
+} from '../wire/headers.ts'
+import { LIMITS } from '../wire/limits.ts'
+import { OUTCOMES, ROW_CODES } from '../wire/outcome.ts'
+import { PROBLEMS } from '../wire/problem.ts'
+import { sign } from '../signature/sign.ts'
+import { parseSigningKey } from '../signature/signing-key.ts'
+import { renderDatasetTables } from './dataset-tables.ts'
+import { replaceGeneratedSection } from './generated-section.ts'
+
+const root = new URL('../../../../', import.meta.url)
+const read = (path: string) => readFileSync(new URL(path, root), 'utf8')
+
+const protocol = read('docs/PROTOCOL.md')
+
+/** The text under a heading, down to the next one. */
+function section(document: string, heading: string): string {
+  const [, text] = document.split(new RegExp(`^#+ ${heading}$`, 'm'))
+  if (text === undefined) throw new Error(`no heading ${heading}`)
+  return text.split(/^#+ /m)[0] ?? ''
+}
+
+/** Rows of the first table under a heading, without code marks. */
+function table(document: string, heading: string): string[][] {
+  const lines = section(document, heading).split('\n')
+  const start = lines.findIndex((line) => line.startsWith('|'))
+  const end = lines.findIndex((line, index) => index > start && !line.startsWith('|'))
+  return lines.slice(start + 2, end).map((line) =>
+    line
+      .split('|')
+      .slice(1, -1)
+      .map((cell) => cell.trim().replaceAll('`', '')),
+  )
+}
+
+/** Code blocks under a heading. */
+function codeBlocks(document: string, heading: string): string[] {
+  return [...section(document, heading).matchAll(/^```\w*\n(.*?)\n```$/gms)].map(
+    ([, code]) => code ?? '',
+  )
+}
+
+describe('docs/EXPORT_CONTRACT_V1.md', () => {
+  const contract = read('docs/EXPORT_CONTRACT_V1.md')
+
+  it('has the tables of the descriptors', () => {
+    expect(contract).toBe(replaceGeneratedSection(contract, renderDatasetTables(DATASETS)))
+  })
+
+  it('is approved and frozen for Phase 1', () => {
+    expect(contract).toContain('**Status: approved and frozen for Phase 1.**')
+  })
+
+  // One for each section of the requirement.
+  it.each([
+    'Purpose',
+    'Scope',
+    'Principles',
+    'Datasets',
+    'Keys',
+    'Write semantics',
+    'Partitioning',
+    'Cadence',
+    'Backfill',
+    'Data quality and reconciliation',
+    'Failure handling',
+    'Governance',
+    'Security and tenancy',
+    'Phase 1 acceptance',
+    'Out of scope for Phase 1',
+  ])('says something about: %s', (heading) => {
+    expect(section(contract, heading).trim()).not.toBe('')
+  })
+
+  it('keeps the deprecation window of two release cycles', () => {
+    expect(section(contract, 'Governance')).toContain('at least **2 release cycles**')
+  })
+})
+
+describe('docs/PROTOCOL.md', () => {
+  it('has the headers of a request', () => {
+    expect(table(protocol, 'Request').map(([header]) => header)).toEqual([
+      'content-type',
+      'content-encoding',
+      WEBHOOK_ID,
+      WEBHOOK_TIMESTAMP,
+      WEBHOOK_SIGNATURE,
+      PREFER,
+      TRACEPARENT,
+    ])
+    expect(section(protocol, 'Request')).toContain(`\`POST ${BATCHES_PATH}\``)
+    for (const encoding of CONTENT_ENCODINGS) {
+      expect(section(protocol, 'Request')).toContain(`\`${encoding}\``)
+    }
+  })
+
+  it('has an example that is signed as we sign', () => {
+    const [secret = '', request = ''] = codeBlocks(protocol, 'A signature to compare with')
+    const [script = ''] = codeBlocks(protocol, 'A worked example')
+    const [, body = ''] = /^printf '%s' '(.+)' > batch\.json$/m.exec(script) ?? []
+    const [line, ...lines] = request.split('\n')
+    const headers = Object.fromEntries(lines.map((header) => header.split(': ')))
+    const { [WEBHOOK_ID]: id, [WEBHOOK_TIMESTAMP]: timestamp } = headers
+    const content = { id, timestamp: Number(timestamp), body: Buffer.from(body) }
+    expect(line).toBe(`POST ${BATCHES_PATH}`)
+    expect(headers).toEqual({
+      'content-type': BATCH_CONTENT_TYPE,
+      [WEBHOOK_ID]: id,
+      [WEBHOOK_TIMESTAMP]: timestamp,
+      [WEBHOOK_SIGNATURE]: sign(content, [parseSigningKey(secret)]),
+    })
+  })
+
+  it('has the value of every column type', () => {
+    const types = new Set<string>(
+      DATASETS.flatMap(({ columns }) => columns.map(({ type }) => type)),
+    )
+    const documented = table(protocol, 'Values').map(([type]) => type)
+    expect(documented).toEqual(expect.arrayContaining([...types]))
+    expect(new Set(documented).size).toBe(documented.length)
+  })
+
+  it('has every outcome', () => {
+    expect(table(protocol, 'Outcomes').map(([outcome, success]) => [outcome, success])).toEqual(
+      OUTCOMES.map((outcome) => [outcome, outcome === 'quarantined' ? 'no' : 'yes']),
+    )
+  })
+
+  it('has every row code', () => {
+    expect(table(protocol, 'Row codes').map(([code]) => code)).toEqual([...ROW_CODES])
+  })
+
+  it('has every refusal, with what the producer does about it', () => {
+    expect(table(protocol, 'Refusals')).toEqual(
+      Object.entries(PROBLEMS).map(([code, { status, reaction, title }]) => [
+        code,
+        String(status),
+        reaction,
+        title,
+      ]),
+    )
+  })
+
+  it('has every limit', () => {
+    expect(table(protocol, 'Limits').map(([, value]) => Number.parseInt(value ?? '', 10))).toEqual(
+      Object.values(LIMITS),
+    )
+  })
+})
+
+describe('the invariants', () => {
+  const entries = section(protocol, 'Invariants')
+    .split(/^\*\*(?=I\d)/m)
+    .slice(1)
+    .map((text): [string, string[]] => [
+      text.slice(0, 2),
+      text.split('\n').filter((line) => line.startsWith('- ')),
+    ])
+
+  it('are I1 to I8', () => {
+    expect(entries.map(([name]) => name)).toEqual(['I1', 'I2', 'I3', 'I4', 'I5', 'I6', 'I7', 'I8'])
+  })
+
+  it.each(entries)('%s names tests that exist', (_, lines) => {
+    expect(lines).not.toEqual([])
+    for (const line of lines) {
+      const [, path = '', title = ''] = /^- `(.+?)`: (.+)$/.exec(line) ?? []
+      expect(existsSync(new URL(path, root)) && path, line).toBe(path)
+      expect(path, line).not.toBe('')
+      expect(read(path)).toContain(title)
+    }
+  })
+})

@@ -1,0 +1,82 @@
+import { zstdCompressSync } from 'node:zlib'
+import { BATCHES_PATH } from '@hq-export/contract'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import {
+  answerOf,
+  buildEnvelope,
+  buildRow,
+  signedRequest,
+  startGateway,
+  type TestGateway,
+} from '../../support/programs/ingest-client.ts'
+import { createHqDatabase, type TestDatabase } from '../../support/servers/databases.ts'
+import { threadMs } from '../../support/thread-ms.ts'
+
+const COMPANIES = 'dx_company_entities_v1'
+const EVENTS = 'dx_operation_events_v1'
+const MIB = 1024 * 1024
+
+let hq: TestDatabase
+let gateway: TestGateway
+
+beforeAll(async () => {
+  hq = await createHqDatabase()
+  gateway = await startGateway(hq.url)
+})
+
+afterAll(async () => {
+  await gateway[Symbol.asyncDispose]()
+  await hq[Symbol.asyncDispose]()
+})
+
+test.each([
+  [
+    'three names that begin like a web token again and again',
+    COMPANIES,
+    3,
+    'inserted',
+    { canonical_name: '-eyJ'.repeat(900_000) },
+  ],
+  [
+    'seven names of quotation marks',
+    COMPANIES,
+    7,
+    'inserted',
+    { canonical_name: '"'.repeat(1.1 * MIB) },
+  ],
+  [
+    'two texts of escapes that hide nothing',
+    EVENTS,
+    2,
+    'quarantined',
+    { error_message: '\u0000'.repeat(0.65 * MIB) },
+  ],
+  [
+    'three documents of brackets',
+    EVENTS,
+    3,
+    'quarantined',
+    { metadata_json: '['.repeat(4 * MIB - 2_000) },
+  ],
+] as const)(
+  '%s, in some hundred bytes on the wire, keep the gateway from others for no longer than one of them takes',
+  async (_, dataset, count, outcome, values) => {
+    const rows = Array.from({ length: count }, () => buildRow(dataset, values))
+    const request = signedRequest(JSON.stringify(buildEnvelope(dataset, rows)), {
+      encode: (body) => zstdCompressSync(body),
+      encoding: 'zstd',
+    })
+    const beganMs = threadMs()
+    let longestMs = 0
+    let lastMs = beganMs
+    const turns = setInterval(() => {
+      longestMs = Math.max(longestMs, threadMs() - lastMs)
+      lastMs = threadMs()
+    })
+    const { counts } = await answerOf(await fetch(`${gateway.url}${BATCHES_PATH}`, request))
+    clearInterval(turns)
+    expect(counts[outcome]).toBe(count)
+    expect(longestMs).toBeLessThan(1_500)
+    expect(threadMs() - beganMs).toBeLessThan(4_000)
+  },
+)

@@ -1,0 +1,150 @@
+import { cutPageStatement } from '@hq-export/outbox-relay/outbox/cut-page.ts'
+import { EMPTY_SNAPSHOT, takeTick } from '@hq-export/outbox-relay/outbox/tick.ts'
+import { connect } from '@hq-export/outbox-relay/session/connect.ts'
+import type pg from 'pg'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { insertOutboxRows, readKeys, readRows } from '../../support/outbox.ts'
+import { createDxDatabase, type TestDatabase } from '../../support/servers/databases.ts'
+
+let database: TestDatabase
+let relay: pg.Client
+let writer: pg.Client
+let other: pg.Client
+
+beforeAll(async () => {
+  database = await createDxDatabase()
+  relay = await connect(database.url, 'test', () => {})
+  writer = await database.connect()
+  other = await database.connect()
+})
+
+afterAll(async () => {
+  await relay.end()
+  await database[Symbol.asyncDispose]()
+})
+
+test('I2: a transaction that took its sequence number first and committed last is in the next window', async () => {
+  const start = await takeTick(relay)
+  await writer.query('begin')
+  await insertOutboxRows(writer, ['first-seq'])
+  await insertOutboxRows(other, ['second-seq'])
+  const middle = await takeTick(relay)
+  await writer.query('commit')
+  const end = await takeTick(relay)
+
+  expect(await readKeys(relay, { from: start, to: middle })).toEqual(['second-seq'])
+  expect(await readKeys(relay, { from: middle, to: end })).toEqual(['first-seq'])
+  const { rows } = await relay.query<{ key: string }>(
+    "select key from hq_export.outbox_0 where key like '%-seq' order by seq",
+  )
+  expect(rows.map(({ key }) => key)).toEqual(['first-seq', 'second-seq'])
+})
+
+test('I2: an open transaction, even in another database, holds nobody back', async () => {
+  await using elsewhere = await createDxDatabase()
+  const stranger = await elsewhere.connect()
+  await stranger.query('begin')
+  await insertOutboxRows(stranger, ['elsewhere'])
+  const start = await takeTick(relay)
+  await insertOutboxRows(writer, ['not-held'])
+  expect(await readKeys(relay, { from: start, to: await takeTick(relay) })).toEqual(['not-held'])
+  await stranger.query('rollback')
+})
+
+test('I1: what was rolled back, whole or to a savepoint, is in no window', async () => {
+  const start = await takeTick(relay)
+  await writer.query('begin')
+  await insertOutboxRows(writer, ['rolled-back'])
+  await writer.query('rollback')
+  await writer.query('begin')
+  await writer.query('savepoint s')
+  await insertOutboxRows(writer, ['undone'])
+  await writer.query('rollback to savepoint s')
+  await insertOutboxRows(writer, ['kept'])
+  await writer.query('commit')
+  expect(await readKeys(relay, { from: start, to: await takeTick(relay) })).toEqual(['kept'])
+})
+
+test('a chain of windows has every row exactly once, whatever tables the rows went to', async () => {
+  const start = await takeTick(relay)
+  const keys = Array.from({ length: 30 }, (_, index) => `chain-${String(index).padStart(2, '0')}`)
+  const seen: unknown[] = []
+  let from = start
+  await other.query('begin')
+  for (const [index, key] of keys.entries()) {
+    await insertOutboxRows(index % 5 === 0 ? other : writer, [key], (index % 3) as 0 | 1 | 2)
+    if (index % 10 === 4) {
+      await other.query('commit')
+      await other.query('begin')
+    }
+    const to = await takeTick(relay)
+    seen.push(...(await readKeys(relay, { from, to })))
+    from = to
+  }
+  await other.query('commit')
+  seen.push(...(await readKeys(relay, { from, to: await takeTick(relay) })))
+  expect(seen.sort()).toEqual(keys)
+})
+
+test('pages cut by rows and by bytes lose and repeat nothing', async () => {
+  const start = await takeTick(relay)
+  const keys = Array.from({ length: 53 }, (_, index) => `page-${String(index).padStart(2, '0')}`)
+  await insertOutboxRows(writer, keys.slice(0, 40))
+  await insertOutboxRows(writer, keys.slice(40))
+  const window = { from: start, to: await takeTick(relay) }
+  expect(await readKeys(relay, window, { maxRows: 7, maxBytes: 1_000_000 })).toEqual(keys)
+  // A body has 24 bytes, so a page holds two rows.
+  expect(await readKeys(relay, window, { maxRows: 1000, maxBytes: 40 })).toEqual(keys)
+  expect(await readKeys(relay, window, { maxRows: 1000, maxBytes: 1 })).toEqual(keys)
+})
+
+test('the empty snapshot finds everything that is retained', async () => {
+  const { rows } = await relay.query<{ count: string }>(
+    'select (select count(*) from hq_export.outbox_0) + (select count(*) from hq_export.outbox_1) + (select count(*) from hq_export.outbox_2) as count',
+  )
+  const all = await readKeys(relay, { from: EMPTY_SNAPSHOT, to: await takeTick(relay) })
+  expect(String(all.length)).toBe(rows[0]?.count)
+})
+
+test('a page is read by the index, without a sort over what waits', async () => {
+  const values = ["'9'", '0', "'3'", "'9:9:'", '2000', '1000000']
+  const statement = cutPageStatement(0).replace(
+    /\$(\d)/g,
+    (_, number: string) => values[Number(number) - 1] ?? '',
+  )
+  const { rows } = await relay.query<{ 'QUERY PLAN': string }>(`explain ${statement}`)
+  const plan = rows.map((row) => row['QUERY PLAN']).join('\n')
+  expect(plan).toContain('Index Scan Backward using outbox_0_window_idx')
+  // What is sorted is the page that was cut, never what waits.
+  expect(plan.split('CTE cut')[1]?.split('->  Limit')[1] ?? '').not.toContain('Sort')
+})
+
+test('pages go by number where the numbers change their length', async () => {
+  const from = await takeTick(relay)
+  await writer.query("select pg_catalog.setval('hq_export.outbox_seq', 99990)")
+  const keys = Array.from({ length: 40 }, (_, index) => `digits-${String(index).padStart(2, '0')}`)
+  await insertOutboxRows(writer, keys)
+  const rows = await readRows(
+    relay,
+    { from, to: await takeTick(relay) },
+    { maxRows: 15, maxBytes: 1_000_000 },
+  )
+  expect(rows.map(({ row }) => row.event_id).sort()).toEqual(keys)
+})
+
+test('only what is on disk is sent: a tick flushes what an asynchronous commit left in memory', async () => {
+  await writer.query('set synchronous_commit = off')
+  for (let round = 0; round < 20; round++) {
+    await insertOutboxRows(writer, [`async-${round}`])
+    const { rows } = await writer.query<{ lsn: string }>(
+      'select pg_catalog.pg_current_wal_insert_lsn()::text as lsn',
+    )
+    await takeTick(relay)
+    const flushed = await relay.query<{ flushed: boolean }>(
+      'select pg_catalog.pg_current_wal_flush_lsn() >= $1::pg_lsn as flushed',
+      [rows[0]?.lsn],
+    )
+    expect(flushed.rows[0]?.flushed).toBe(true)
+  }
+  await writer.query('set synchronous_commit = on')
+})
