@@ -1,7 +1,7 @@
 import { compareDatabases } from '@hq-export/demo/compare/compare-databases.ts'
 import { judge } from '@hq-export/demo/compare/comparison-report.ts'
-import { installHistory } from '@hq-export/demo/history/install-history.ts'
 import { installReferenceSchema } from '@hq-export/demo/databases/install-reference-schema.ts'
+import { installHistory } from '@hq-export/demo/history/install-history.ts'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import {
   createDxDatabase,

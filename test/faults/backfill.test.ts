@@ -46,7 +46,7 @@ function startBackfill(...args: string[]): AppProcess {
   return new AppProcess('outbox-relay', ['backfill', ...args], pipeline.relayEnv)
 }
 
-function steer(...args: string[]) {
+function action(...args: string[]) {
   return runApp('outbox-relay', ['backfill', ...args], {
     DX_DATABASE_URL: pipeline.dxDatabase.url,
   })
@@ -214,7 +214,7 @@ test('pause keeps the checkpoint, resume goes on from there, cancel ends it, who
     let letGo = await holdUp('dx_company_entities_v1')
     const command = startBackfill()
     await progressBeyond(EVENTS)
-    expect(await steer('pause')).toMatchObject({ exitCode: 0 })
+    expect(await action('pause')).toMatchObject({ exitCode: 0 })
     // What waits for HQ is let go only once its executor has heard of the pause, or it would all be done.
     for (let looks = 0; looks < 2; looks++) await progressIsSaved()
     await letGo()
@@ -228,7 +228,7 @@ test('pause keeps the checkpoint, resume goes on from there, cancel ends it, who
     letGo = await holdUp('dx_company_entities_v1')
     const resumed = startBackfill('resume')
     await attemptsAreHeldUp()
-    expect(await steer('cancel')).toMatchObject({ exitCode: 0 })
+    expect(await action('cancel')).toMatchObject({ exitCode: 0 })
     await letGo()
     expect(await resumed.exited()).toBe(2)
     expect((await recorded()).state).toBe('canceled')

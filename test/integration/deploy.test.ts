@@ -139,7 +139,7 @@ test('Prometheus reads what the repository ships, and reaches every port that it
   const gateway = loadIngestConfig(environmentOf('hq-ingest'))
   expect(targets).toEqual([
     ['outbox-relay', [`127.0.0.1:${relay.metricsPort}`]],
-    ['hq-ingest', [`hq-ingest:${gateway.consolePort}`]],
+    ['hq-ingest', [`hq-ingest:${gateway.metricsPort}`]],
   ])
   // The relay answers on its own 127.0.0.1 alone; the gateway on every address of its container.
   expect(prometheus?.network_mode).toBe('service:outbox-relay')
@@ -147,7 +147,7 @@ test('Prometheus reads what the repository ships, and reaches every port that it
   const published = services.flatMap(([, { ports = [] }]) =>
     ports.map((port) => port.split(':')[2]),
   )
-  expect(published).not.toContain(String(gateway.consolePort))
+  expect(published).not.toContain(String(gateway.metricsPort))
 })
 
 test.each(APPS)(

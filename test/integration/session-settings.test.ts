@@ -201,7 +201,7 @@ test('settings that do not arrive are named at start, and neither app works with
       HQ_DATABASE_URL: toHq.url,
       INGEST_KEYS: `data-engine-x=${secret}`,
       INGEST_PORT: '0',
-      CONSOLE_PORT: '0',
+      INGEST_METRICS_PORT: '0',
     }),
   ])
   for (const { exitCode, output } of [relay, ingest]) {

@@ -28,7 +28,7 @@ function environment(url: string): Record<string, string> {
     HQ_SIGNING_SECRET: createSecret(),
     RELAY_METRICS_PORT: '0',
     INGEST_PORT: '0',
-    CONSOLE_PORT: '0',
+    INGEST_METRICS_PORT: '0',
   }
 }
 

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
-import { Waker } from '@hq-export/outbox-relay/doorbell/notify-listener.ts'
+import { NotifyListener } from '@hq-export/outbox-relay/doorbell/notify-listener.ts'
 import pg from 'pg'
 import { vi } from 'vitest'
 import { acceptAll, ScriptedGateway } from './network/scripted-gateway.ts'
@@ -105,14 +105,14 @@ class SleepWatch {
   #isAsleep = false
   readonly #restore: () => void
 
-  constructor(lookMs: number) {
-    const { wait } = Waker.prototype
+  constructor(pollMs: number) {
+    const { wait } = NotifyListener.prototype
     const watch = this
-    const spy = vi.spyOn(Waker.prototype, 'wait').mockImplementation(async function (
-      this: Waker,
+    const spy = vi.spyOn(NotifyListener.prototype, 'wait').mockImplementation(async function (
+      this: NotifyListener,
       timeoutMs,
     ) {
-      const isAsleep = timeoutMs === lookMs
+      const isAsleep = timeoutMs === pollMs
       // It looks again and again; what ends the sleep is the ring.
       if (isAsleep && !watch.#isAsleep) watch.sleeps++
       watch.#isAsleep = isAsleep
@@ -224,7 +224,7 @@ export async function stressDoorbell(
   ])
   const orgId = await insertOrg(application)
   const restoreSpeed = slowDownRelay(random)
-  const watch = new SleepWatch(DOORBELL_ONLY.restingLookMs)
+  const watch = new SleepWatch(DOORBELL_ONLY.restingSequencePollMs)
   await using _relay = await startInProcessRelay({
     databaseUrl: database.url,
     ingestUrl: gateway.url,

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import type { BatchAnswer, Envelope } from '@hq-export/contract'
+import type { BatchResult, Envelope } from '@hq-export/contract'
 import type pg from 'pg'
 import { expect } from 'vitest'
 import {
@@ -69,7 +69,7 @@ class Batches {
   }
 }
 
-function note(said: Said, batch: Envelope, { counts }: BatchAnswer, isReplay: boolean): void {
+function note(said: Said, batch: Envelope, { counts }: BatchResult, isReplay: boolean): void {
   const { received, quarantined, ...rest } = counts
   expect(received).toBe(batch.rows.length)
   expect(quarantined).toBe(0)

@@ -23,7 +23,7 @@ import { type ReceivedBatch, type Receiving, receiveBatch } from './batch/receiv
 import { DatabaseUnavailableError } from './db/database-failure.ts'
 import { assertHost } from './http/assert-host.ts'
 import { describeProblem } from './http/describe-problem.ts'
-import { answerProblem } from './http/problem-response.ts'
+import { problemResponse } from './http/problem-response.ts'
 import { SECURE_HEADERS } from './http/secure-headers.ts'
 import { measureRequest } from './metrics/measure-request.ts'
 import { openApiText } from './openapi/openapi.ts'
@@ -97,7 +97,7 @@ export function createGateway(options: GatewayOptions): Hono<{ Bindings: HttpBin
         return answerBatch(received)
       } catch (error) {
         if (error instanceof DatabaseUnavailableError) readiness.noteFailed(error)
-        return answerProblem(error, incoming, log, metrics.refused)
+        return problemResponse(error, incoming, log, metrics.refused)
       }
     }),
   )
@@ -123,7 +123,7 @@ export function createGateway(options: GatewayOptions): Hono<{ Bindings: HttpBin
       throw new Refusal('method_not_allowed', undefined, { headers: { allow } })
     })
   }
-  app.notFound(({ env: { incoming } }) => answerProblem(new Refusal('not_found'), incoming, log))
-  app.onError((error, { env: { incoming } }) => answerProblem(error, incoming, log))
+  app.notFound(({ env: { incoming } }) => problemResponse(new Refusal('not_found'), incoming, log))
+  app.onError((error, { env: { incoming } }) => problemResponse(error, incoming, log))
   return app
 }

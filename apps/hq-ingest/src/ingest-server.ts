@@ -22,7 +22,7 @@ import { answerUnreadable } from './http/problem-response.ts'
 import type { IngestKey } from './keys/ingest-key.ts'
 import { KeyRing, type KeyTiming } from './keys/key-ring.ts'
 import type { MasterKey } from './keys/master-key.ts'
-import { LedgerKeeper } from './ledger/ledger-maintenance.ts'
+import { LedgerMaintenance } from './ledger/ledger-maintenance.ts'
 import { type IngestMetrics, NO_METRICS } from './metrics/ingest-metrics.ts'
 import { Readiness } from './ready.ts'
 
@@ -75,7 +75,7 @@ export class IngestServer {
   readonly #stopping = new AbortController()
   /** Sessions with a transaction under way. */
   readonly #busy = new Set<pg.PoolClient>()
-  readonly #keeper: LedgerKeeper
+  readonly #keeper: LedgerMaintenance
   readonly #keys: KeyRing
   #pool: pg.Pool | undefined
   #probePool: pg.Pool | undefined
@@ -88,7 +88,7 @@ export class IngestServer {
     const { databaseUrl, keys: bootstrap, masterKeys = [], now = Date.now, log } = options
     const timing = options.keyTiming ?? {}
     this.#keys = new KeyRing({ databaseUrl, bootstrap, masterKeys, now, log, timing })
-    this.#keeper = new LedgerKeeper({
+    this.#keeper = new LedgerMaintenance({
       databaseUrl,
       keepDays: options.ledgerDays ?? DEFAULT_LEDGER_DAYS,
       now: options.ledgerNow,

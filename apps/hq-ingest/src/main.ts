@@ -2,7 +2,7 @@ import '@hq-export/runtime/keep-heap-small.ts'
 
 import { startTracing } from '@hq-export/observability/start-tracing.ts'
 import { describeError } from '@hq-export/runtime/describe-error.ts'
-import { onReaderGone } from '@hq-export/runtime/exit-on-epipe.ts'
+import { exitOnEpipe } from '@hq-export/runtime/exit-on-epipe.ts'
 import { explainDatabaseError } from '@hq-export/runtime/postgres/explain-connect-error.ts'
 import { HiddenRowsError } from '@hq-export/runtime/postgres/hidden-rows-error.ts'
 import { MigrationStateError } from '@hq-export/runtime/postgres/migrations.ts'
@@ -28,7 +28,7 @@ const EXPECTED = [ConfigError, HiddenRowsError, MigrationStateError, SessionSett
 /** False while something that is not worth waiting for keeps the process: a collector that does not answer. */
 let hasEnded = true
 
-onReaderGone(process.stdout, () => process.exit())
+exitOnEpipe(process.stdout, () => process.exit())
 
 function print(line: string): void {
   process.stdout.write(`${line}\n`)
@@ -70,7 +70,7 @@ function explain(error: unknown): string {
   const { code } = error as { code?: unknown }
   if (code === 'EADDRINUSE') {
     const { address, port } = error as { address?: string; port?: number }
-    return `${address}:${port} is taken by another process; set INGEST_HOST, INGEST_PORT or CONSOLE_PORT`
+    return `${address}:${port} is taken by another process; set INGEST_HOST, INGEST_PORT or INGEST_METRICS_PORT`
   }
   const why = explainDatabaseError(error, HQ)
   if (why !== undefined) return why
@@ -99,7 +99,7 @@ program
 const commandLine = {
   env: process.env,
   print,
-  found: () => {
+  exitFailed: () => {
     process.exitCode = EXIT_FOUND_WRONG
   },
 }

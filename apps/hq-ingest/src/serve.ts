@@ -6,7 +6,7 @@ import { observeEventLoop } from '@hq-export/observability/event-loop.ts'
 import { startMetrics } from '@hq-export/observability/meter.ts'
 import { Notifier } from '@hq-export/observability/notifier.ts'
 import type { Logger } from 'pino'
-import { createPrivateApp } from './http/metrics-server.ts'
+import { createMetricsApp } from './http/metrics-server.ts'
 import { IngestServer } from './ingest-server.ts'
 import { ingestConditions } from './metrics/conditions.ts'
 import { createIngestMetrics } from './metrics/ingest-metrics.ts'
@@ -34,9 +34,9 @@ export async function serve(
   started.defer(() => watcher.stop())
 
   const privateServer = createServer(
-    getRequestListener(createPrivateApp(metrics, log).fetch, { overrideGlobalObjects: false }),
+    getRequestListener(createMetricsApp(metrics, log).fetch, { overrideGlobalObjects: false }),
   )
-  privateServer.listen(config.consolePort, host)
+  privateServer.listen(config.metricsPort, host)
   await once(privateServer, 'listening')
   log.info({ port: (privateServer.address() as AddressInfo).port }, 'metrics')
   started.defer(async () => {

@@ -2,7 +2,7 @@ import '@hq-export/runtime/keep-heap-small.ts'
 
 import { startTracing } from '@hq-export/observability/start-tracing.ts'
 import { describeError } from '@hq-export/runtime/describe-error.ts'
-import { onReaderGone } from '@hq-export/runtime/exit-on-epipe.ts'
+import { exitOnEpipe } from '@hq-export/runtime/exit-on-epipe.ts'
 import {
   explainDatabaseError,
   UnusableDatabaseError,
@@ -14,7 +14,7 @@ import { printJson } from '@hq-export/runtime/table.ts'
 import { Command, CommanderError } from 'commander'
 import { addBackfillCommands } from './backfill/cli/commands.ts'
 import { bind } from './binding/install/bind.ts'
-import { closeHistories } from './binding/install/drop-history-triggers.ts'
+import { dropHistoryTriggers } from './binding/install/drop-history-triggers.ts'
 import { addDeadLetterCommands } from './dead-letter/cli/commands.ts'
 import { CHECKS } from './doctor/checks.ts'
 import { printFindings } from './doctor/print-findings.ts'
@@ -45,9 +45,9 @@ const env = process.env
 /** False while something that is not worth waiting for keeps the process: a collector that does not answer. */
 let hasEnded = true
 
-onReaderGone(process.stdout, () => process.exit())
+exitOnEpipe(process.stdout, () => process.exit())
 
-function say(line: string): void {
+function print(line: string): void {
   process.stdout.write(`${line}\n`)
 }
 
@@ -90,7 +90,7 @@ const program = new Command('relay')
     'after',
     `
 Settings come from the environment; see docs/CONFIGURATION.md.
-Exit status: 0 good, 1 found something wrong, 2 could not tell or bad usage.`,
+Exit status: 0 good, 1 exitFailed something wrong, 2 could not tell or bad usage.`,
   )
   .exitOverride()
 
@@ -99,7 +99,7 @@ program
   .description('create or upgrade the schema hq_export in data-engine-x')
   .action(async () => {
     const applied = await dxMigrations.apply(loadDatabaseUrl(env))
-    say(applied.length === 0 ? 'nothing to do' : `applied ${applied.join(', ')}`)
+    print(applied.length === 0 ? 'nothing to do' : `applied ${applied.join(', ')}`)
   })
 
 program
@@ -113,8 +113,8 @@ program
     const url = loadDatabaseUrl(env)
     await withDatabase(async () => {})
     const { datasets, changed, remarks } = await bind(url, binding)
-    say(changed ? `bound ${datasets.join(', ')}` : 'already bound; nothing changed')
-    for (const remark of remarks) say(remark)
+    print(changed ? `bound ${datasets.join(', ')}` : 'already bound; nothing changed')
+    for (const remark of remarks) print(remark)
   })
 
 program.command('run').description('work until SIGTERM or SIGINT').action(run)
@@ -125,7 +125,7 @@ program
   .option('--json', 'as JSON')
   .action(async ({ json }: { json?: boolean }) => {
     const status = await withDatabase(readStatus)
-    say(json ? printJson(status) : printStatus(status))
+    print(json ? printJson(status) : printStatus(status))
     if (status.datasets.some(({ dead_letters }) => dead_letters > 0)) process.exitCode = WRONG
   })
 
@@ -135,27 +135,27 @@ program
   .option('--json', 'as JSON')
   .action(async ({ json }: { json?: boolean }) => {
     const findings = await runDoctor(loadDatabaseUrl(env), CHECKS)
-    say(json ? printJson(findings) : printFindings(findings))
+    print(json ? printJson(findings) : printFindings(findings))
     if (findings.some(({ state }) => state === 'fail')) process.exitCode = WRONG
     else if (findings.some(({ state }) => state === 'unknown')) process.exitCode = UNKNOWN
   })
 
 const commandLine = {
   withDatabase,
-  say,
-  found: () => {
+  print,
+  exitFailed: () => {
     process.exitCode = WRONG
   },
 }
 addDeadLetterCommands(program, commandLine)
 addBackfillCommands(program, {
   ...commandLine,
-  undone: () => {
+  exitIncomplete: () => {
     process.exitCode = UNKNOWN
   },
   loadConfig: () => loadConfig(env),
-  closeHistories: (client) =>
-    closeHistories(client, loadDatabaseUrl(env), { attempts: CLOSING_ATTEMPTS }),
+  dropHistoryTriggers: (client) =>
+    dropHistoryTriggers(client, loadDatabaseUrl(env), { attempts: CLOSING_ATTEMPTS }),
   createErrorLog,
   terminal: {
     isTTY: process.stderr.isTTY,

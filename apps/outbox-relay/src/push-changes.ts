@@ -11,7 +11,7 @@ import {
   openWriters,
 } from './doorbell/doorbell.ts'
 import { noteLosses } from './doorbell/note-losses.ts'
-import type { Waker } from './doorbell/notify-listener.ts'
+import type { NotifyListener } from './doorbell/notify-listener.ts'
 import { readAck, writeAck } from './outbox/ack.ts'
 import { compactAcks } from './outbox/compact-acks.ts'
 import type { Heartbeat } from './outbox/heartbeat.ts'
@@ -28,9 +28,9 @@ export interface PushTiming {
   /** Look at the writers that may not have rung this often, while there are any. */
   readonly writerPollMs: number
   /** A sleeping relay looks this often for captures that must not ring, where there were some lately. */
-  readonly lookMs: number
+  readonly sequencePollMs: number
   /** And this often where there were none. */
-  readonly restingLookMs: number
+  readonly restingSequencePollMs: number
   /** Renewal of the doorbell, and with it the safety poll of a sleeping relay. */
   readonly renewalMs: number
   /** How long the doorbell stays armed without renewal. */
@@ -45,8 +45,8 @@ const UNRUNG_MEMORY_MS = 60_000
 export const PUSH_TIMING: PushTiming = {
   pollMs: 50,
   writerPollMs: 10,
-  lookMs: 25,
-  restingLookMs: 100,
+  sequencePollMs: 25,
+  restingSequencePollMs: 100,
   renewalMs: DOORBELL_RENEWAL_MS,
   expiryMs: DOORBELL_EXPIRY_MS,
   rotationPeriodMs: ROTATION_PERIOD_MS,
@@ -56,7 +56,7 @@ export const PUSH_TIMING: PushTiming = {
 export interface PushContext {
   readonly client: pg.ClientBase
   readonly epoch: string
-  readonly waker: Waker
+  readonly listener: NotifyListener
   readonly heartbeat: Heartbeat
   readonly delivery: DeliveryContext
   /** Aborted when the relay stops or a session is lost. */
@@ -71,7 +71,7 @@ export interface PushContext {
  * windows; throws what a window throws.
  */
 export async function pushChanges(context: PushContext): Promise<void> {
-  const { client, epoch, waker, heartbeat, stopping, timing = PUSH_TIMING } = context
+  const { client, epoch, listener, heartbeat, stopping, timing = PUSH_TIMING } = context
   let ack = await readAck(client, epoch)
   let from = ack.acked
   let rotatedAt = performance.now()
@@ -84,7 +84,7 @@ export async function pushChanges(context: PushContext): Promise<void> {
 
   /** One window; true if it had rows that somebody else had written. @param isIdle nothing else is to be done: look at the settle list, too. */
   async function push(isIdle: boolean): Promise<boolean> {
-    waker.reset()
+    listener.reset()
     hasSettled = await settler.step(isIdle)
     const hasBeaten = await heartbeat.beat(client)
     const trace = openWindowTrace()
@@ -131,10 +131,10 @@ export async function pushChanges(context: PushContext): Promise<void> {
       async function rest(ms: number): Promise<boolean> {
         const endsAt = performance.now() + ms
         const isQuick = performance.now() - unrungSeenAt < UNRUNG_MEMORY_MS
-        const lookMs = isQuick ? timing.lookMs : timing.restingLookMs
+        const pollMs = isQuick ? timing.sequencePollMs : timing.restingSequencePollMs
         for (let left = ms; left > 0 && !stopping.aborted; left = endsAt - performance.now()) {
-          await waker.wait(Math.min(left, writers.size > 0 ? timing.writerPollMs : lookMs))
-          if (waker.hasRung) return false
+          await listener.wait(Math.min(left, writers.size > 0 ? timing.writerPollMs : pollMs))
+          if (listener.hasRung) return false
           const seen = await look(client)
           if (seen.hasLosses) await noteLosses(client)
           if (seen.unrung !== unrung) {
@@ -156,13 +156,13 @@ export async function pushChanges(context: PushContext): Promise<void> {
       while (!stopping.aborted) {
         if (await push(true)) {
           // The safety poll found what should have rung: LISTEN may be dead without an error. Poll until it proves itself.
-          if (hasSlept && !hasSettled) waker.doubt()
+          if (hasSlept && !hasSettled) listener.suspect()
           return
         }
-        const restMs = waker.isListening ? timing.renewalMs : timing.pollMs
+        const restMs = listener.isListening ? timing.renewalMs : timing.pollMs
         const hasSeen = await rest(Math.min(restMs, settler.waitMs))
-        if (waker.hasRung) return
-        hasSlept = !hasSeen && waker.isListening
+        if (listener.hasRung) return
+        hasSlept = !hasSeen && listener.isListening
         const armedForMs = performance.now() - armedAt
         if (armedForMs >= timing.renewalMs) {
           await arm(client, timing.expiryMs)
@@ -180,7 +180,7 @@ export async function pushChanges(context: PushContext): Promise<void> {
   while (!stopping.aborted) {
     if (await push(!ringable)) continue
     if (ringable) await sleep()
-    else await waker.wait(timing.pollMs)
+    else await listener.wait(timing.pollMs)
   }
   await disarm(client)
 }

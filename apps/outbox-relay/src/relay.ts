@@ -14,12 +14,12 @@ import { MAX_IN_FLIGHT } from './delivery/deliver-window.ts'
 import type { DeliveryContext } from './delivery/delivery-context.ts'
 import { NO_METRICS, type RelayMetrics } from './delivery/delivery-metrics.ts'
 import { ParkedRows } from './delivery/parked-rows.ts'
-import { Waker } from './doorbell/notify-listener.ts'
+import { NotifyListener } from './doorbell/notify-listener.ts'
 import { backoffMs } from './flow-control/backoff.ts'
 import { BatchSizer } from './flow-control/batch-sizer.ts'
-import { Gate } from './flow-control/circuit-breaker.ts'
+import { CircuitBreaker } from './flow-control/circuit-breaker.ts'
 import { Restraint } from './flow-control/restraint.ts'
-import { askReady } from './http/check-ready.ts'
+import { checkReady } from './http/check-ready.ts'
 import type { RelayProgress, RelayState } from './observe/relay-progress.ts'
 import { establishEpoch } from './outbox/epoch.ts'
 import { HEARTBEAT_PERIOD_MS, Heartbeat } from './outbox/heartbeat.ts'
@@ -27,9 +27,9 @@ import { placeSequences, raiseSequences } from './outbox/mend-sequences.ts'
 import type { RelayConfig } from './process/config.ts'
 import type { Logger } from './process/log.ts'
 import { type PushTiming, pushChanges } from './push-changes.ts'
-import { findOutrun } from './reexport/find-delete-races.ts'
+import { findDeleteRaces } from './reexport/find-delete-races.ts'
 import { projectRawRows } from './reexport/project-raw-rows.ts'
-import { sendOutrun } from './reexport/repair-delete-races.ts'
+import { repairDeleteRaces } from './reexport/repair-delete-races.ts'
 import { connect } from './session/connect.ts'
 import { assertSeesAll } from './session/hidden-tables.ts'
 import {
@@ -41,7 +41,7 @@ import {
   tryLead,
 } from './session/lead.ts'
 import { dxMigrations } from './session/migrations.ts'
-import { SideSession } from './session/repair-session.ts'
+import { RepairSession } from './session/repair-session.ts'
 
 /** How long a stopping relay lets attempts under way finish before it cuts them off. */
 const STOP_GRACE_MS = 20_000
@@ -86,7 +86,7 @@ export class Relay {
   #settledBatches = 0
   #lastTickAtMs: number | undefined
   #lastSettledAtMs: number | undefined
-  #gate: Gate | undefined
+  #breaker: CircuitBreaker | undefined
 
   constructor(config: WorkConfig, log: Logger, options: RelayOptions = {}) {
     this.#config = config
@@ -103,7 +103,7 @@ export class Relay {
       settledBatches: this.#settledBatches,
       lastTickAtMs: this.#lastTickAtMs,
       lastSettledAtMs: this.#lastSettledAtMs,
-      gate: this.#gate?.state,
+      breaker: this.#breaker?.state,
       heartbeat: this.#heartbeat.echoed,
       heartbeatWrittenAt: this.#heartbeat.echoedWrittenAt,
     }
@@ -168,17 +168,17 @@ export class Relay {
     const onLost = (error: Error) => lost.abort(error)
 
     const leader = await connect(databaseUrl, 'lead', onLost, LEAD_SESSION)
-    const waker = new Waker(databaseUrl, this.#log, onLost)
+    const listener = new NotifyListener(databaseUrl, this.#log, onLost)
     const pool = new Pool(ingestUrl, {
       // One more than batches in flight, so that HQ can be asked whether it is ready.
       connections: MAX_IN_FLIGHT + 1,
       headersTimeout: REQUEST_TIMEOUT_MS,
       bodyTimeout: REQUEST_TIMEOUT_MS,
     })
-    const gate = new Gate(MAX_IN_FLIGHT, () => askReady(pool, this.#aborting.signal))
+    const breaker = new CircuitBreaker(MAX_IN_FLIGHT, () => checkReady(pool, this.#aborting.signal))
     const { metrics = NO_METRICS, timing } = this.#options
     // Whatever ends the session ends a wait for the doorbell, too.
-    const wakeOnStop = () => waker.ring()
+    const wakeOnStop = () => listener.ring()
     stopping.addEventListener('abort', wakeOnStop)
     let client: Awaited<ReturnType<typeof connect>> | undefined
     let stopPings = () => {}
@@ -198,13 +198,13 @@ export class Relay {
       const { epoch, isNew } = await establishEpoch(client, isNumberedTwice)
       await placeSequences(client)
       if (isNew) this.#log.info({ epoch }, 'new life of the source server; sending what it retains')
-      await waker.start()
+      await listener.start()
 
       const sessionClient = client
-      const side = new SideSession(databaseUrl)
+      const side = new RepairSession(databaseUrl)
       const delivery: DeliveryContext = {
         pool,
-        gate,
+        breaker,
         sizer: this.#sizer,
         keys: this.#config.signingKeys,
         compression: this.#config.compression,
@@ -220,9 +220,9 @@ export class Relay {
           if (letters.some(({ reason }) => reason === NOT_IN_TIME)) parkedRows?.wake()
         },
         resendConflicts: (letters) => side.run((beside) => resendConflicts(beside, letters)),
-        findOutrun: (batch, answer) => findOutrun(sessionClient, batch, answer),
-        sendOutrun: async (outrun) => {
-          const sent = await side.run((beside) => sendOutrun(beside, outrun))
+        findDeleteRaces: (batch, answer) => findDeleteRaces(sessionClient, batch, answer),
+        repairDeleteRaces: async (deleteRaces) => {
+          const sent = await side.run((beside) => repairDeleteRaces(beside, deleteRaces))
           this.#log.info(
             { sent },
             'inserts raced with deletes of their keys; sent again above them',
@@ -243,7 +243,7 @@ export class Relay {
         },
       }
       this.#state = 'working'
-      this.#gate = gate
+      this.#breaker = breaker
       this.#log.info({ epoch, source }, 'working')
       await warnUnbound(client, this.#log)
       onWorking()
@@ -260,7 +260,7 @@ export class Relay {
         this.#lastTickAtMs = Date.now()
       }
       const heartbeat = this.#heartbeat
-      await pushChanges({ client, epoch, waker, heartbeat, delivery, stopping, onTick, timing })
+      await pushChanges({ client, epoch, listener, heartbeat, delivery, stopping, onTick, timing })
       if (lost.signal.aborted) throw lost.signal.reason
     } catch (error) {
       // What a loss broke is reported as the loss; a stop between two attempts is no fault at all.
@@ -269,15 +269,15 @@ export class Relay {
     } finally {
       stopping.removeEventListener('abort', wakeOnStop)
       stopPings()
-      this.#gate = undefined
+      this.#breaker = undefined
       // What halted this session is for the next one to find out again, if there is one.
       this.#haltReason = undefined
       lost.abort(new Error('session ended'))
-      gate.close()
+      breaker.close()
       await this.#release([
         () => backfiller?.stop(),
         () => parkedRows?.ended(),
-        () => waker.stop(),
+        () => listener.stop(),
         () => pool.close(),
         () => client?.end(),
         () => leader.end(),

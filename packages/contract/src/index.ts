@@ -7,8 +7,6 @@ export {
   type Semantics,
 } from './datasets/dataset.ts'
 export {
-  type CarriedDataset,
-  carriedDataset,
   columnOf,
   DATASETS,
   type DatasetName,
@@ -17,7 +15,42 @@ export {
   HEARTBEAT_DATASET,
   isDatasetName,
   SCHEMA_VERSION,
+  type WireDataset,
+  wireDataset,
 } from './datasets/datasets.ts'
+export {
+  gatewayRowCheck,
+  gatewayRowSchema,
+  producerRowSchema,
+  type WireRow,
+} from './rows/row-schema.ts'
+export { type LocatedRow, locateMembers, locateRows, type Span } from './rows/row-text.ts'
+export { snapshotIdOf } from './rows/snapshot-id.ts'
+export {
+  TIMESTAMP_PATTERN,
+  UUID_PATTERN,
+} from './rows/wire-value.ts'
+export { KEY_ID_PATTERN, keyIdOf } from './signature/key-id.ts'
+export { type SignedContent, sign } from './signature/sign.ts'
+export {
+  KeyFormatError,
+  parseSigningKey,
+  parseVerificationKey,
+  type SigningKey,
+  type VerificationKey,
+} from './signature/signing-key.ts'
+export {
+  type Claim,
+  type ClaimResult,
+  passesOf,
+  readClaim,
+  signatureCheck,
+  TIMESTAMP_TOLERANCE_SECONDS,
+  type VerifyFailure,
+  type VerifyInput,
+  type VerifyResult,
+  verify,
+} from './signature/verify.ts'
 export {
   type Envelope,
   type EnvelopeRow,
@@ -51,8 +84,8 @@ export {
 } from './wire/headers.ts'
 export { LIMITS } from './wire/limits.ts'
 export {
-  type BatchAnswer,
-  batchAnswerSchema,
+  type BatchResult,
+  batchResultSchema,
   type Counts,
   emptyCounts,
   OUTCOMES,
@@ -69,37 +102,4 @@ export {
   problemType,
 } from './wire/problem.ts'
 export { type RowProblem, rowProblem } from './wire/row-problem.ts'
-export {
-  gatewayRowCheck,
-  gatewayRowSchema,
-  producerRowSchema,
-  type WireRow,
-} from './rows/row-schema.ts'
-export { type LocatedRow, locateMembers, locateRows, type Span } from './rows/row-text.ts'
-export {
-  TIMESTAMP_PATTERN,
-  UUID_PATTERN,
-} from './rows/wire-value.ts'
-export { KEY_ID_PATTERN, keyIdOf } from './signature/key-id.ts'
-export { type SignedContent, sign } from './signature/sign.ts'
-export {
-  KeyFormatError,
-  parseSigningKey,
-  parseVerificationKey,
-  type SigningKey,
-  type VerificationKey,
-} from './signature/signing-key.ts'
-export {
-  type Claim,
-  type ClaimResult,
-  passesOf,
-  readClaim,
-  signatureCheck,
-  TIMESTAMP_TOLERANCE_SECONDS,
-  type VerifyFailure,
-  type VerifyInput,
-  type VerifyResult,
-  verify,
-} from './signature/verify.ts'
-export { snapshotIdOf } from './rows/snapshot-id.ts'
 export { parseTraceparent, TRACEPARENT_PATTERN, type TraceParent } from './wire/traceparent.ts'

@@ -1,11 +1,11 @@
 import { Writable } from 'node:stream'
 import { expect, test } from 'vitest'
-import { onReaderGone } from './exit-on-epipe.ts'
+import { exitOnEpipe } from './exit-on-epipe.ts'
 
 function failing(code: string): { output: Writable; gone: () => boolean } {
   let isGone = false
   const output = new Writable()
-  onReaderGone(output, () => {
+  exitOnEpipe(output, () => {
     isGone = true
   })
   const error = Object.assign(new Error('write'), { code })

@@ -1,7 +1,7 @@
 import type pg from 'pg'
 
 /** One look takes this long on the server, so that an abort is noticed and its result stays small. */
-const LOOK_MS = 500
+const POLL_MS = 500
 
 /**
  * Installs `bench.arrivals`: a loop in the server that looks every 1 ms (the shortest pg_sleep) for events of a run that it has
@@ -56,7 +56,7 @@ export class Arrivals {
     const { rows } = await this.#client.query<{ sequence: number; seen_ms: number }>({
       name: 'arrivals',
       text: 'select sequence, seen_ms from bench.arrivals($1, $2, $3, $4)',
-      values: [this.#runId, this.#low, ahead, LOOK_MS],
+      values: [this.#runId, this.#low, ahead, POLL_MS],
     })
     for (const { sequence, seen_ms } of rows) this.seenMs.set(sequence, seen_ms)
     while (this.seenMs.has(this.#low + 1)) this.#low++

@@ -73,7 +73,7 @@ export async function startGateway(
         ...tracingEnv,
         HQ_DATABASE_URL: hq.url,
         INGEST_PORT: String(port),
-        CONSOLE_PORT: String(await freePort()),
+        INGEST_METRICS_PORT: String(await freePort()),
         INGEST_KEYS: `${SOURCE}=${secret}`,
         INGEST_MASTER_KEY: randomBytes(32).toString('base64'),
       },

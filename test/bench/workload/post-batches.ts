@@ -1,7 +1,7 @@
 import {
   BATCH_CONTENT_TYPE,
   BATCHES_PATH,
-  batchAnswerSchema,
+  batchResultSchema,
   parseSigningKey,
   sign,
   WEBHOOK_ID,
@@ -47,7 +47,7 @@ export async function postBatches(
     const text = await body.text()
     if (statusCode !== 200)
       throw new WrongResultError(`the gateway answered ${statusCode}: ${text}`)
-    const { counts } = batchAnswerSchema.parse(JSON.parse(text))
+    const { counts } = batchResultSchema.parse(JSON.parse(text))
     if (counts.inserted + counts.updated !== rowCount) {
       throw new WrongResultError(`of ${rowCount} rows: ${JSON.stringify(counts)}`)
     }

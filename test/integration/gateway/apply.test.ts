@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { type BatchAnswer, DATASETS, type DatasetName } from '@hq-export/contract'
+import { type BatchResult, DATASETS, type DatasetName } from '@hq-export/contract'
 import { HqWatcher } from '@hq-export/hq-ingest/metrics/watch-hq.ts'
 import { createLogger } from '@hq-export/observability/logger.ts'
 import type pg from 'pg'
@@ -42,7 +42,7 @@ function apply(dataset: DatasetName, ...rows: Parameters<typeof buildEnvelope>[1
 }
 
 /** `index outcome code` of every row that the answer lists. */
-function listed(answer: BatchAnswer): string[] {
+function listed(answer: BatchResult): string[] {
   return answer.rows.map(({ index, outcome, code }) =>
     [index, outcome, code].filter((part) => part !== undefined).join(' '),
   )

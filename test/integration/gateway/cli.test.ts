@@ -44,13 +44,13 @@ test('a port that is taken is named with the settings that choose it, and exits 
   const settings = {
     HQ_DATABASE_URL: hq.url,
     INGEST_PORT: port,
-    CONSOLE_PORT: '0',
+    INGEST_METRICS_PORT: '0',
     INGEST_KEYS: `${SOURCE}=${SECRET}`,
   }
   const { status, stderr } = await runIngest(['serve'], settings)
   expect(status).toBe(2)
   expect(stderr).toBe(
-    `127.0.0.1:${port} is taken by another process; set INGEST_HOST, INGEST_PORT or CONSOLE_PORT\n`,
+    `127.0.0.1:${port} is taken by another process; set INGEST_HOST, INGEST_PORT or INGEST_METRICS_PORT\n`,
   )
 })
 
@@ -69,7 +69,7 @@ test('what cannot be told is status 2 and says why, without a secret', async () 
     HQ_DATABASE_URL: hq.url,
     INGEST_KEYS: `${SOURCE}=${SECRET}`,
     INGEST_PORT: '0',
-    CONSOLE_PORT: '0',
+    INGEST_METRICS_PORT: '0',
   }
   for (const [args, env, reason] of [
     [['unknown'], {}, 'unknown command'],

@@ -1,5 +1,5 @@
 import {
-  type BatchAnswer,
+  type BatchResult,
   emptyCounts,
   PROBLEMS,
   parseSigningKey,
@@ -94,18 +94,18 @@ test('every attempt has the same id and body and a signature of its own', async 
 test('progress says whether the loop turns, when HQ last decided, and that HQ is in trouble', async () => {
   let isUp = true
   gateway.answer((batch) => (isUp ? acceptAll(batch) : { status: 503 }))
-  expect(relay.progress).toMatchObject({ lastTickAtMs: undefined, gate: undefined })
+  expect(relay.progress).toMatchObject({ lastTickAtMs: undefined, breaker: undefined })
   const startedAtMs = Date.now()
   await insertOutboxRows(writer, ['a'])
   relay.start()
   await settledRows(1)
-  const { lastTickAtMs, lastSettledAtMs, gate } = relay.progress
+  const { lastTickAtMs, lastSettledAtMs, breaker } = relay.progress
   expect(lastTickAtMs).toBeGreaterThanOrEqual(startedAtMs)
   expect(lastSettledAtMs).toBeGreaterThanOrEqual(startedAtMs)
-  expect(gate).toMatchObject({ isOpen: false })
+  expect(breaker).toMatchObject({ isOpen: false })
   isUp = false
   await insertOutboxRows(writer, ['b'])
-  await waitFor('the gate to open', () => relay.progress.gate?.isOpen)
+  await waitFor('the circuit breaker to open', () => relay.progress.breaker?.isOpen)
   expect(relay.progress.lastSettledAtMs).toBe(lastSettledAtMs)
   isUp = true
   await settledRows(2)
@@ -482,7 +482,7 @@ test('I4: what a refused version superseded is sent, down to the newest that HQ 
 
 test('I1: an answer that contradicts itself is no ack', async () => {
   gateway.answer((batch) => {
-    const { body } = acceptAll(batch) as { body: BatchAnswer }
+    const { body } = acceptAll(batch) as { body: BatchResult }
     return { status: 200, body: { ...body, counts: { ...body.counts, inserted: 1 } } }
   })
   await insertOutboxRows(writer, ['a', 'b'])
@@ -510,7 +510,7 @@ test('I5: an HQ in trouble gets one request at a time, however many batches wait
   const keys = Array.from({ length: 9000 }, (_, index) => `row-${index}`)
   await insertOutboxRows(writer, keys)
   relay.start()
-  await waitFor('the gate to open', () => gateway.received.length > 6)
+  await waitFor('the circuit breaker to open', () => gateway.received.length > 6)
   expect(mostAfterOpening).toBe(1)
   isDown = false
   await settledRows(9000)

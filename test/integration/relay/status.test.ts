@@ -1,8 +1,8 @@
 import {
+  controlBackfill,
   finishBackfill,
   insertBackfill,
   saveProgress,
-  steerBackfill,
 } from '@hq-export/outbox-relay/backfill/backfill-record.ts'
 import { tryExecutionLock } from '@hq-export/outbox-relay/backfill/execution-lock.ts'
 import { beginPass } from '@hq-export/outbox-relay/backfill/progress.ts'
@@ -166,11 +166,11 @@ test('backfills show by dataset, the one that is not over first, and one that no
   expect(await examined()).toMatchObject([
     { state: 'warn', found: expect.stringMatching(/is running: delivery halted: 401$/) },
   ])
-  await steerBackfill(operator, left, 'pause')
+  await controlBackfill(operator, left, 'pause')
   expect(await examined()).toMatchObject([
     { state: 'warn', found: expect.stringMatching(/is paused: nobody resumed it$/) },
   ])
-  await steerBackfill(operator, left, 'cancel')
+  await controlBackfill(operator, left, 'cancel')
   expect(await examined()).toMatchObject([{ state: 'ok' }])
   expect(await shown(pass.dataset)).toMatchObject({
     backfill: { id: done, state: 'completed', finished_at: expect.any(String) },

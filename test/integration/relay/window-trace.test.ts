@@ -4,7 +4,7 @@ import { startTracing } from '@hq-export/observability/start-tracing.ts'
 import { DeliveryStoppedError } from '@hq-export/outbox-relay/batch/delivery-stopped.ts'
 import { sealBatch } from '@hq-export/outbox-relay/batch/seal-batch.ts'
 import { traceBatch } from '@hq-export/outbox-relay/tracing/batch-trace.ts'
-import { traceArrival } from '@hq-export/outbox-relay/tracing/trace-arrival.ts'
+import { traceDelivered } from '@hq-export/outbox-relay/tracing/trace-arrival.ts'
 import { traceSend } from '@hq-export/outbox-relay/tracing/trace-send.ts'
 import { openWindowTrace, WindowTrace } from '@hq-export/outbox-relay/tracing/window-trace.ts'
 import { expect, test, vi } from 'vitest'
@@ -93,7 +93,7 @@ test('a window without rows is silent, a long one is several traces, and a faile
     if (answer === 'reset') throw new Error('it accepts')
     const accepted = { kind: 'accepted', answer: answer.body } as never
     await traceSend(batch, 1, async () => accepted)
-    traceArrival(batch, answer.body as never)
+    traceDelivered(batch, answer.body as never)
   })
   const arrival = await waitFor('the arrival', () => receiver.find(`deliver ${RUNS.name}`))
   expect(arrival).toMatchObject({ traceId: TRACE, parentSpanId: '00f067aa0ba902b7' })

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { datasetByName } from '@hq-export/contract'
 import { bind } from '@hq-export/outbox-relay/binding/install/bind.ts'
-import { closeHistories } from '@hq-export/outbox-relay/binding/install/drop-history-triggers.ts'
+import { dropHistoryTriggers } from '@hq-export/outbox-relay/binding/install/drop-history-triggers.ts'
 import { dxMigrations } from '@hq-export/outbox-relay/session/migrations.ts'
 import type pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -371,7 +371,7 @@ test('triggers of a complete history give way to whoever reads the table, and go
   const orgId = await insertOrg(client)
   await insertCompany(client, orgId)
   await bind(bound.url, 'reference')
-  expect(await closeHistories(client, bound.url)).toEqual({ kind: 'nothing' })
+  expect(await dropHistoryTriggers(client, bound.url)).toEqual({ kind: 'nothing' })
   await client.query(`update hq_export.binding set history_complete_at = now() where number = 3`)
   await reader.query(`begin; select from ${table}`)
   const closing = { lockWaitMs: 20, attempts: 2 }
@@ -380,12 +380,15 @@ test('triggers of a complete history give way to whoever reads the table, and go
     pauses.push(await client.query(`update ${table} set record_version = record_version + 1`))
   }
   const left = { kind: 'left', datasets: [COMPANIES], why: 'their tables were busy' }
-  expect(await closeHistories(client, bound.url, { ...closing, sleep })).toEqual(left)
+  expect(await dropHistoryTriggers(client, bound.url, { ...closing, sleep })).toEqual(left)
   expect(pauses).toHaveLength(1)
   expect(
-    await closeHistories(client, bound.url, { ...closing, sleep: () => reader.query('commit') }),
+    await dropHistoryTriggers(client, bound.url, {
+      ...closing,
+      sleep: () => reader.query('commit'),
+    }),
   ).toMatchObject({ kind: 'closed' })
-  expect(await closeHistories(client, bound.url)).toEqual({ kind: 'nothing' })
+  expect(await dropHistoryTriggers(client, bound.url)).toEqual({ kind: 'nothing' })
   const { rows } = await client.query(
     `select proname from pg_proc where proname ~ '_(replaced|emptied)$'
      union all select tgname from pg_trigger where tgname ~ '_(replaced|emptied)$'`,

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { connectWriter } from '@hq-export/hq-ingest/db/connect.ts'
 import { hqMigrations } from '@hq-export/hq-ingest/db/migrations.ts'
 import { dropPartitions } from '@hq-export/hq-ingest/ledger/drop-partitions.ts'
-import { retainLedger } from '@hq-export/hq-ingest/ledger/expire-ledger.ts'
+import { expireLedger } from '@hq-export/hq-ingest/ledger/expire-ledger.ts'
 import { partitionAt, partitionNamed } from '@hq-export/hq-ingest/ledger/partition.ts'
 import pg from 'pg'
 import { expect, inject, onTestFinished, test } from 'vitest'
@@ -46,7 +46,7 @@ async function tablesOf(client: pg.Client): Promise<string[]> {
 
 /** Three months that are over, with a batch each. */
 async function fillPast(client: pg.Client): Promise<void> {
-  await retainLedger(client, at('2001-01-15T00:00:00Z'), 36_500)
+  await expireLedger(client, at('2001-01-15T00:00:00Z'), 36_500)
   for (const day of ['2001-01-31', '2001-02-01', '2001-03-31']) {
     await client.query(
       `insert into ingest.batch (received_at, source, batch, fingerprint, dataset, schema_version, key_id, wire_bytes, decoded_bytes, answer)
@@ -76,15 +76,15 @@ test('months are created ahead, and dropped once their last batch is older than 
       ({ batch }) => batch,
     )
   // The last instant of January is kept for 30 days.
-  expect(await retainLedger(client, at('2001-03-02T23:59:59.999Z'), 30)).toEqual({
+  expect(await expireLedger(client, at('2001-03-02T23:59:59.999Z'), 30)).toEqual({
     created: ['batch_2001_04', 'batch_2001_05'],
     dropped: [],
   })
   expect(await batches()).toEqual(['2001-01-31', '2001-02-01', '2001-03-31'])
-  const retained = await retainLedger(client, at('2001-03-03T00:00:00Z'), 30)
+  const retained = await expireLedger(client, at('2001-03-03T00:00:00Z'), 30)
   expect(retained).toEqual({ created: [], dropped: ['batch_2001_01'] })
   expect(await batches()).toEqual(['2001-02-01', '2001-03-31'])
-  expect(await retainLedger(client, at('2001-03-03T00:00:00Z'), 30)).toEqual({
+  expect(await expireLedger(client, at('2001-03-03T00:00:00Z'), 30)).toEqual({
     created: [],
     dropped: [],
   })
@@ -95,8 +95,8 @@ test('a clock of HQ that was set ahead drops no month', async () => {
   const client = await writer(hq)
   await fillPast(client)
   const [stepped, own] = [at('2001-12-15T00:00:00Z'), at('2001-03-31T12:00:00Z')]
-  expect((await retainLedger(client, stepped, 60, own))?.dropped).toEqual([])
-  expect((await retainLedger(client, own, 60, stepped))?.dropped).toEqual([])
+  expect((await expireLedger(client, stepped, 60, own))?.dropped).toEqual([])
+  expect((await expireLedger(client, own, 60, stepped))?.dropped).toEqual([])
   expect(await partitionsOf(client)).toContain('batch_2001_01')
 })
 
@@ -105,10 +105,10 @@ test('two gateways keep the ledger at the same moment, and one of them does', as
   const [one, two] = [await writer(hq), await writer(hq)]
   await fillPast(one)
   const now = at('2001-06-15T00:00:00Z')
-  const passes = await Promise.all([retainLedger(one, now, 30), retainLedger(two, now, 30)])
+  const passes = await Promise.all([expireLedger(one, now, 30), expireLedger(two, now, 30)])
   const dropped = passes.flatMap((pass) => pass?.dropped ?? [])
   expect(dropped).toEqual([...new Set(dropped)])
-  await retainLedger(one, now, 30)
+  await expireLedger(one, now, 30)
   expect((await partitionsOf(one))[0]).toBe('batch_2001_06')
 })
 

@@ -1,6 +1,6 @@
 import { connectWriter } from '@hq-export/hq-ingest/db/connect.ts'
 import { hqMigrations } from '@hq-export/hq-ingest/db/migrations.ts'
-import { retainLedger } from '@hq-export/hq-ingest/ledger/expire-ledger.ts'
+import { expireLedger } from '@hq-export/hq-ingest/ledger/expire-ledger.ts'
 import type pg from 'pg'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import {
@@ -77,9 +77,9 @@ test('a login without rights that holds the locks of the ledger and of migration
   expect(await hqMigrations.apply(hq.url)).toEqual([])
   const writer = await connectWriter(hq.url)
   try {
-    const { created } = (await retainLedger(writer, JANUARY, 36_500)) ?? {}
+    const { created } = (await expireLedger(writer, JANUARY, 36_500)) ?? {}
     expect(created).toEqual(['batch_2001_01', 'batch_2001_02', 'batch_2001_03'])
-    const { dropped } = (await retainLedger(writer, Date.parse('2001-04-15T00:00:00Z'), 30)) ?? {}
+    const { dropped } = (await expireLedger(writer, Date.parse('2001-04-15T00:00:00Z'), 30)) ?? {}
     expect(dropped).toEqual(['batch_2001_01', 'batch_2001_02'])
   } finally {
     await writer.end()

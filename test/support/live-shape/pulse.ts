@@ -4,7 +4,7 @@ import type pg from 'pg'
 import { insertLiveCompany } from './live-rows.ts'
 
 /** How often HQ is looked at. */
-const LOOK_MS = 2
+const POLL_MS = 2
 
 /** One live change: when its statement was sent and when HQ first showed it, in ms of `performance.now()`. */
 export interface Beat {
@@ -48,7 +48,7 @@ export class Pulse implements AsyncDisposable {
         if (sentAt !== undefined) this.beats.push({ sentAt, seenAt })
         this.#waiting.delete(entity_id)
       }
-      await delay(LOOK_MS)
+      await delay(POLL_MS)
     }
   }
 

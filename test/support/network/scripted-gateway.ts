@@ -1,7 +1,7 @@
 import { createServer, type IncomingHttpHeaders, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { gunzipSync, zstdDecompressSync } from 'node:zlib'
-import { type BatchAnswer, type Envelope, emptyCounts } from '@hq-export/contract'
+import { type BatchResult, type Envelope, emptyCounts } from '@hq-export/contract'
 
 /** A POST as it came over the wire. */
 export interface ReceivedBatch {
@@ -20,7 +20,7 @@ export type ScriptedAnswer =
 /** Accepts every row of a batch. */
 export function acceptAll(batch: ReceivedBatch): ScriptedAnswer {
   const received = batch.envelope.rows.length
-  const body: BatchAnswer = {
+  const body: BatchResult = {
     batch: String(batch.headers['webhook-id']),
     status: 'applied',
     counts: { ...emptyCounts(received), inserted: received },

@@ -2,8 +2,8 @@ import { createHash, randomBytes, randomUUID } from 'node:crypto'
 import { zstdCompressSync } from 'node:zlib'
 import {
   BATCHES_PATH,
-  type BatchAnswer,
-  batchAnswerSchema,
+  type BatchResult,
+  batchResultSchema,
   columnOf,
   type Dataset,
   type DatasetName,
@@ -164,10 +164,10 @@ export function send(
 }
 
 /** The answer of a 200; fails with the body of anything else. */
-export async function answerOf(response: Response): Promise<BatchAnswer> {
+export async function answerOf(response: Response): Promise<BatchResult> {
   const text = await response.text()
   if (response.status !== 200) throw new Error(`${response.status}: ${text}`)
-  return batchAnswerSchema.parse(JSON.parse(text)) as BatchAnswer
+  return batchResultSchema.parse(JSON.parse(text)) as BatchResult
 }
 
 /** The problem of a refusal, with its status taken from the response. */
@@ -183,6 +183,6 @@ export async function deliver(
   url: string,
   envelope: Envelope,
   options: SendOptions = {},
-): Promise<BatchAnswer> {
+): Promise<BatchResult> {
   return answerOf(await send(url, envelope, options))
 }

@@ -27,7 +27,7 @@ export async function spawnGateway(
       ...COMPILE_CACHE,
       HQ_DATABASE_URL: databaseUrl,
       INGEST_PORT: '0',
-      CONSOLE_PORT: '0',
+      INGEST_METRICS_PORT: '0',
       INGEST_KEYS: `${SOURCE}=${SECRET}`,
       ...env,
     },

@@ -31,7 +31,7 @@ export class Pipeline implements AsyncDisposable {
   readonly gatewayUrl: string
   readonly secret: string
   readonly #port: number
-  readonly #consolePort: number
+  readonly #metricsPort: number
   readonly #processes: AppProcess[] = []
 
   private constructor(fields: {
@@ -40,14 +40,14 @@ export class Pipeline implements AsyncDisposable {
     dxDatabase: TestDatabase
     hqDatabase: TestDatabase
     port: number
-    consolePort: number
+    metricsPort: number
   }) {
     this.dx = fields.dx
     this.hq = fields.hq
     this.dxDatabase = fields.dxDatabase
     this.hqDatabase = fields.hqDatabase
     this.#port = fields.port
-    this.#consolePort = fields.consolePort
+    this.#metricsPort = fields.metricsPort
     this.gatewayUrl = `http://127.0.0.1:${fields.port}`
     this.secret = createSecret()
   }
@@ -59,8 +59,8 @@ export class Pipeline implements AsyncDisposable {
     const dxDatabase = own.dxDatabase ?? (await createDxDatabase())
     const hqDatabase = own.hqDatabase ?? (await createHqDatabase())
     const [dx, hq] = await Promise.all([dxDatabase.connect(), hqDatabase.connect()])
-    const [port, consolePort] = [await freePort(), await freePort()]
-    return new Pipeline({ dx, hq, dxDatabase, hqDatabase, port, consolePort })
+    const [port, metricsPort] = [await freePort(), await freePort()]
+    return new Pipeline({ dx, hq, dxDatabase, hqDatabase, port, metricsPort })
   }
 
   /** New sessions after a server was down. */
@@ -85,7 +85,7 @@ export class Pipeline implements AsyncDisposable {
     return {
       HQ_DATABASE_URL: this.hqDatabase.url,
       INGEST_PORT: String(this.#port),
-      CONSOLE_PORT: String(this.#consolePort),
+      INGEST_METRICS_PORT: String(this.#metricsPort),
       INGEST_KEYS: `data-engine-x=${this.secret}${limit}`,
     }
   }

@@ -10,7 +10,7 @@ import { listeningUrl } from './listening-url.ts'
 
 /** Defaults of the gateway; other free ports are taken where one of them is in use. */
 const INGEST_PORT = 8080
-const CONSOLE_PORT = 8081
+const INGEST_METRICS_PORT = 8081
 /** Starts on ports that another process may take between probing and listening. */
 const START_ATTEMPTS = 3
 const MASTER_KEY_BYTES = 32
@@ -70,7 +70,7 @@ async function tryStart(
       HQ_DATABASE_URL: hqUrl,
       INGEST_HOST: '127.0.0.1',
       INGEST_PORT: String(ports.ingest),
-      CONSOLE_PORT: String(ports.console),
+      INGEST_METRICS_PORT: String(ports.console),
       INGEST_KEYS: `${source}=${secret}`,
       INGEST_MASTER_KEY: env.INGEST_MASTER_KEY ?? randomBytes(MASTER_KEY_BYTES).toString('base64'),
     }),
@@ -112,7 +112,7 @@ export async function startGateway(
   for (let attempt = 1; attempt <= START_ATTEMPTS && !stopping.aborted; attempt++) {
     const ports = {
       ingest: await freePort(attempt === 1 ? INGEST_PORT : undefined),
-      console: await freePort(attempt === 1 ? CONSOLE_PORT : undefined),
+      console: await freePort(attempt === 1 ? INGEST_METRICS_PORT : undefined),
     }
     const ingest = await tryStart(context, hqUrl, ports, stack)
     if (ingest === undefined) continue

@@ -8,9 +8,9 @@ import { offboardTenant } from './behaviours/offboard-tenant.ts'
 import { restoreEntity } from './behaviours/restore-entity.ts'
 import { runOperation } from './behaviours/run-operation.ts'
 import { runPipeline } from './behaviours/run-pipeline.ts'
-import type { Random } from './random/random.ts'
-import { surviveError } from './population/rollback-to-savepoint.ts'
+import { rollbackToSavepoint } from './population/rollback-to-savepoint.ts'
 import type { Behaviour } from './population/transact.ts'
+import type { Random } from './random/random.ts'
 
 /** What the application does, and how often in relation to the rest. */
 const WEIGHTED: readonly (readonly [weight: number, behaviour: Behaviour])[] = [
@@ -22,7 +22,7 @@ const WEIGHTED: readonly (readonly [weight: number, behaviour: Behaviour])[] = [
   [3, deleteSomeEntities],
   [4, restoreEntity],
   [4, abandonTransaction],
-  [3, surviveError],
+  [3, rollbackToSavepoint],
   [0.4, closeCompany],
   [0.4, offboardTenant],
 ]

@@ -2,13 +2,13 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type pg from 'pg'
 import { connect } from '../databases/connect.ts'
 import { commitLate } from './behaviours/commit-late.ts'
-import { foundTenants } from './behaviours/create-tenants.ts'
-import { traceOperation } from './population/trace-operation.ts'
+import { createTenants } from './behaviours/create-tenants.ts'
 import { pickBehaviour } from './behaviours.ts'
+import { createTally, type Tally } from './population/tally.ts'
+import { traceOperation } from './population/trace-operation.ts'
+import type { Behaviour, Writer } from './population/transact.ts'
 import { createPace } from './random/pace.ts'
 import { createRandom } from './random/random.ts'
-import { createTally, type Tally } from './population/tally.ts'
-import type { Behaviour, Writer } from './population/transact.ts'
 
 /** Connections that write at the same time, beside the one that commits late. */
 const WRITERS = 5
@@ -66,7 +66,7 @@ export class Workload {
       const seed = `${this.#options.seed}/${rows[0]?.number}`
       const tally = this.#tally
       const founding = { client: first, random: createRandom(`${seed}/tenants`), tally }
-      const tenants = await foundTenants(founding)
+      const tenants = await createTenants(founding)
       // The first stock is there at once; the rate is that of what follows.
       const [beganAt, foundedRows] = [performance.now(), tally.committedRows]
       const pace = createPace(

@@ -4,7 +4,7 @@ import { Hono } from 'hono'
 import type { Logger } from 'pino'
 
 /** What the operator's port serves: `/metrics`. Private: it asks nobody who they are, so it listens where only they can come. */
-export function createPrivateApp(metrics: Metrics, log: Logger): Hono {
+export function createMetricsApp(metrics: Metrics, log: Logger): Hono {
   const app = new Hono()
   app.get('/metrics', async (context) => {
     try {

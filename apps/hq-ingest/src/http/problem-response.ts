@@ -33,7 +33,7 @@ function isBodyUnasked(request: IncomingMessage): boolean {
  * Answers whatever went wrong as a problem (RFC 9457), and logs it under the same id.
  * @param onRefused is told what it was.
  */
-export function answerProblem(
+export function problemResponse(
   error: unknown,
   request: IncomingMessage,
   log: Logger,

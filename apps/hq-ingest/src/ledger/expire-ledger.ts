@@ -27,7 +27,7 @@ const LOCK = 'retention'
  * what is dropped does not come back.
  * @returns undefined where another gateway is at it.
  */
-export async function retainLedger(
+export async function expireLedger(
   client: pg.ClientBase,
   now: number,
   keepDays: number,

@@ -1,7 +1,7 @@
 import pg from 'pg'
 import type { Logger } from 'pino'
 import { connectWriter } from '../db/connect.ts'
-import { retainLedger } from './expire-ledger.ts'
+import { expireLedger } from './expire-ledger.ts'
 import { readHqClock } from './hq-clock.ts'
 
 export interface LedgerKeeperOptions {
@@ -20,7 +20,7 @@ const RETRY_MS = 60 * 1000
  * Keeps the ledger's months coming and going while the gateway runs, on a session of its own: a pass at start, then one an
  * hour, sooner after one that failed. Start and stop are idempotent.
  */
-export class LedgerKeeper {
+export class LedgerMaintenance {
   readonly #options: LedgerKeeperOptions
   #timer: NodeJS.Timeout | undefined
   #pass: Promise<void> | undefined
@@ -64,7 +64,7 @@ export class LedgerKeeper {
       const client = await connectWriter(databaseUrl)
       this.#client = client
       try {
-        const retained = await retainLedger(
+        const retained = await expireLedger(
           client,
           now?.() ?? (await readHqClock(client)),
           keepDays,

@@ -1,4 +1,4 @@
-import { type BatchAnswer, type Envelope, OUTCOMES, type ProblemCode } from '@hq-export/contract'
+import { type BatchResult, type Envelope, OUTCOMES, type ProblemCode } from '@hq-export/contract'
 import { createNoopMeter, type Meter } from '@opentelemetry/api'
 
 /** Buckets that the semantic conventions for HTTP advise. */
@@ -18,7 +18,7 @@ export interface MeasuredRequest {
 /** A batch that was decided. */
 export interface MeasuredBatch {
   readonly envelope: Envelope
-  readonly answer: BatchAnswer
+  readonly answer: BatchResult
   readonly replayed: boolean
   readonly wireBytes: number
   readonly decodedBytes: number

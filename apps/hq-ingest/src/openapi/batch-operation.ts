@@ -1,6 +1,6 @@
 import {
   BATCH_CONTENT_TYPE,
-  type BatchAnswer,
+  type BatchResult,
   CONTENT_ENCODINGS,
   DATASETS,
   emptyCounts,
@@ -82,7 +82,7 @@ function exampleBatch(dataset: (typeof DATASETS)[number]): unknown {
   }
 }
 
-const exampleAnswer: BatchAnswer = {
+const exampleAnswer: BatchResult = {
   batch: 'MCVzPNAdhyMxadPnQdv2PmKf3gutnwp1sdTy2KYIz7Q',
   status: 'partial',
   counts: { ...emptyCounts(2), inserted: 1, quarantined: 1 },

@@ -1,5 +1,5 @@
 import {
-  batchAnswerSchema,
+  batchResultSchema,
   DATASETS,
   type Dataset,
   envelopeSchema,
@@ -97,7 +97,7 @@ export function componentSchemas(): Record<string, JsonSchema> {
   ])
   return {
     ...Object.fromEntries(ofDatasets),
-    answer: toJsonSchema(batchAnswerSchema),
+    answer: toJsonSchema(batchResultSchema),
     problem: toJsonSchema(namedProblemSchema),
     limits: toJsonSchema(limitsSchema),
   }

@@ -26,7 +26,7 @@ test('what is not set has the documented default', () => {
   expect(config).toMatchObject({
     host: '127.0.0.1',
     port: 8080,
-    consolePort: 8081,
+    metricsPort: 8081,
     drainDelayMs: 1_000,
     ledgerDays: 30,
   })
@@ -37,14 +37,14 @@ test('what is not set has the documented default', () => {
 test('every problem is reported at once, with variable, rule and value', () => {
   const env = {
     INGEST_PORT: '70000',
-    CONSOLE_PORT: 'http',
+    INGEST_METRICS_PORT: 'http',
     INGEST_KEYS: 'x',
     INGEST_DRAIN_SECONDS: '61',
   }
   expect(problemsOf(env)).toEqual([
     'HQ_DATABASE_URL must be set; received nothing',
     "INGEST_PORT must be a port, 0 to 65535; received '70000'",
-    "CONSOLE_PORT must be a port, 0 to 65535; received 'http'",
+    "INGEST_METRICS_PORT must be a port, 0 to 65535; received 'http'",
     'INGEST_KEYS key 1 must begin with a source name and =; received <set>',
     "INGEST_DRAIN_SECONDS must be seconds, 0 to 60; received '61'",
   ])

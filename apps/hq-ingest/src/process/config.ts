@@ -17,7 +17,7 @@ export interface IngestConfig {
   readonly host: string
   /** 0 asks the system for a free port. */
   readonly port: number
-  readonly consolePort: number
+  readonly metricsPort: number
   /** How long a stop announces itself before it takes no more. */
   readonly drainDelayMs: number
   readonly logLevel: LogLevel
@@ -78,7 +78,7 @@ const SETTINGS = {
   HQ_DATABASE_URL: databaseUrlSetting(),
   INGEST_HOST: z.string().default('127.0.0.1'),
   INGEST_PORT: portSetting(8080),
-  CONSOLE_PORT: portSetting(8081),
+  INGEST_METRICS_PORT: portSetting(8081),
   INGEST_KEYS: keysSchema,
   INGEST_LEDGER_DAYS: ledgerDaysSchema,
   INGEST_MASTER_KEY: masterKeySchema.optional(),
@@ -101,7 +101,7 @@ export function loadConfig(env: Environment): IngestConfig {
     databaseUrl: settings.HQ_DATABASE_URL,
     host: settings.INGEST_HOST,
     port: settings.INGEST_PORT,
-    consolePort: settings.CONSOLE_PORT,
+    metricsPort: settings.INGEST_METRICS_PORT,
     drainDelayMs: settings.INGEST_DRAIN_SECONDS * 1_000,
     logLevel: settings.LOG_LEVEL,
     alertWebhookUrl: settings.ALERT_WEBHOOK_URL,

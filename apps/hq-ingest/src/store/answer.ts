@@ -1,4 +1,4 @@
-import { type BatchAnswer, emptyCounts, type RowResult } from '@hq-export/contract'
+import { type BatchResult, emptyCounts, type RowResult } from '@hq-export/contract'
 import type { Applied } from '../apply/applied.ts'
 import type { RefusedRow } from '../apply/batch-row.ts'
 
@@ -8,7 +8,7 @@ export function answerOf(
   received: number,
   applied: Applied,
   refused: readonly RefusedRow[],
-): BatchAnswer {
+): BatchResult {
   const counts = emptyCounts(received)
   counts.inserted = applied.inserted
   counts.updated = applied.updated

@@ -1,4 +1,4 @@
-import type { BatchAnswer } from '@hq-export/contract'
+import type { BatchResult } from '@hq-export/contract'
 import pg from 'pg'
 import { gatewayLocks } from '../db/own-locks.ts'
 import { toStored } from './stored-answer.ts'
@@ -123,7 +123,7 @@ function isMissingPartition(error: unknown): boolean {
 export async function recordBatch(
   client: pg.PoolClient,
   entry: LedgerEntry,
-  answer: BatchAnswer,
+  answer: BatchResult,
 ): Promise<void> {
   const values = [
     entry.source,

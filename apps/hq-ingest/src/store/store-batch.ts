@@ -1,4 +1,4 @@
-import type { BatchAnswer } from '@hq-export/contract'
+import type { BatchResult } from '@hq-export/contract'
 import type pg from 'pg'
 import { applyRows } from '../apply/apply-rows.ts'
 import { transact } from '../db/transact.ts'
@@ -15,7 +15,7 @@ import { fromStored } from './stored-answer.ts'
 
 /** The answer to a batch, and whether an earlier delivery had earned it. */
 export interface StoredBatch {
-  readonly answer: BatchAnswer
+  readonly answer: BatchResult
   readonly replayed: boolean
 }
 

@@ -1,4 +1,4 @@
-import { type BatchAnswer, batchAnswerSchema } from '@hq-export/contract'
+import { type BatchResult, batchResultSchema } from '@hq-export/contract'
 import { z } from 'zod'
 
 /*
@@ -11,7 +11,7 @@ type Unchanged = (typeof UNCHANGED)[number]
 
 const rangesSchema = z.array(z.tuple([z.int(), z.int()]))
 
-const storedAnswerSchema = batchAnswerSchema.extend({
+const storedAnswerSchema = batchResultSchema.extend({
   /** By outcome: first and last position of each run of rows. Answers of before have these rows in `rows`. */
   unchanged: z.partialRecord(z.enum(UNCHANGED), rangesSchema).optional(),
 })
@@ -22,9 +22,9 @@ function isUnchanged(outcome: string): outcome is Unchanged {
 }
 
 /** The answer as the ledger keeps it. */
-export function toStored(answer: BatchAnswer): StoredAnswer {
+export function toStored(answer: BatchResult): StoredAnswer {
   const unchanged: Partial<Record<Unchanged, [number, number][]>> = {}
-  const rows: BatchAnswer['rows'] = []
+  const rows: BatchResult['rows'] = []
   for (const row of answer.rows) {
     const { index, outcome } = row
     if (!isUnchanged(outcome)) {
@@ -43,7 +43,7 @@ export function toStored(answer: BatchAnswer): StoredAnswer {
  * The answer as it was given.
  * @param keyAt key of the row at a position of the same batch.
  */
-export function fromStored(stored: unknown, keyAt: (index: number) => string | null): BatchAnswer {
+export function fromStored(stored: unknown, keyAt: (index: number) => string | null): BatchResult {
   const { unchanged = {}, ...answer } = storedAnswerSchema.parse(stored)
   const rows = [...answer.rows]
   for (const outcome of UNCHANGED) {
@@ -54,5 +54,5 @@ export function fromStored(stored: unknown, keyAt: (index: number) => string | n
     }
   }
   rows.sort((a, b) => a.index - b.index)
-  return { ...answer, rows } as BatchAnswer
+  return { ...answer, rows } as BatchResult
 }

@@ -170,7 +170,7 @@ export async function finishBackfill(
   await client.query(FINISH, [id, state, reason])
 }
 
-const STEERS = {
+const TRANSITIONS = {
   pause: { to: 'paused', from: ['running'] },
   // A failed one goes on where it stopped; of one that runs, what held it up is forgotten.
   resume: { to: 'running', from: ['running', 'paused', 'failed'] },
@@ -178,14 +178,14 @@ const STEERS = {
 } as const
 
 /** What an operator may want of a backfill. */
-export type Steer = keyof typeof STEERS
+export type BackfillAction = keyof typeof TRANSITIONS
 
 /** Changes the state as an operator wants. @returns false where the backfill is not in a state from which it can. */
-export async function steerBackfill(
+export async function controlBackfill(
   client: pg.ClientBase,
   id: string,
-  steer: Steer,
+  action: BackfillAction,
 ): Promise<boolean> {
-  const { to, from } = STEERS[steer]
+  const { to, from } = TRANSITIONS[action]
   return (await client.query(STEER, [id, to, [...from]])).rowCount === 1
 }

@@ -9,11 +9,11 @@ import { STRANGERS_NOTICE } from '../session/lead.ts'
 import { hasRunningBackfill, nextBackfill } from './backfill-record.ts'
 import { connectBackfill } from './backfill-session.ts'
 import { releaseExecutionLock, tryExecutionLock } from './execution-lock.ts'
-import { type InTurn, oneAtATime } from './one-at-a-time.ts'
+import { createSerializer, type Serialize } from './one-at-a-time.ts'
 import { type BackfillEnd, runBackfill } from './run-backfill.ts'
 
 /** How often a relay without a backfill looks for one, and one that failed to work on it tries again. */
-const LOOK_MS = 1_000
+const POLL_MS = 1_000
 /** How long one waits that HQ refused: only an operator can mend it. As for live batches. */
 const HALT_PAUSE_MS = 15_000
 
@@ -34,22 +34,22 @@ type Settlement = Pick<
   | 'projectRawRows'
   | 'keepDeadLetters'
   | 'resendConflicts'
-  | 'findOutrun'
-  | 'sendOutrun'
+  | 'findDeleteRaces'
+  | 'repairDeleteRaces'
   | 'sendSuperseded'
   | 'onHalt'
 >
 
 /** How the rows of a backfill are settled, on its session. */
-function settlement(client: pg.ClientBase, inTurn: InTurn): Settlement {
+function settlement(client: pg.ClientBase, serialize: Serialize): Settlement {
   return {
     async keepDeadLetters(letters) {
-      await inTurn(() => insertDeadLetters(client, letters))
+      await serialize(() => insertDeadLetters(client, letters))
     },
-    resendConflicts: (letters) => inTurn(() => resendConflicts(client, letters)),
+    resendConflicts: (letters) => serialize(() => resendConflicts(client, letters)),
     // Views show every row above the delete of its key, and as a whole: nothing to mend.
-    findOutrun: async () => [],
-    sendOutrun: async () => {},
+    findDeleteRaces: async () => [],
+    repairDeleteRaces: async () => {},
     // A view shows one version of a key.
     sendSuperseded: async () => {},
     projectRawRows: async (rows) => rows,
@@ -69,15 +69,15 @@ async function executeOn(
   const { key, strangers } = await tryExecutionLock(client)
   if (strangers.length > 0) log.warn({ pids: strangers }, STRANGERS_NOTICE)
   if (key === undefined) return undefined
-  const inTurn = oneAtATime()
-  const whole = { ...delivery, ...settlement(client, inTurn) }
+  const serialize = createSerializer()
+  const whole = { ...delivery, ...settlement(client, serialize) }
   let end: BackfillEnd | 'none' = 'none'
   while (!stopping.aborted) {
     const record = await nextBackfill(client)
     if (record === undefined) break
     const facts = { backfill: record.id, dataset: record.selection.dataset ?? 'all' }
     log.info(facts, 'working on a backfill')
-    end = await runBackfill({ client, inTurn, stopping, delivery: whole }, record)
+    end = await runBackfill({ client, serialize, stopping, delivery: whole }, record)
     log.info({ ...facts, end }, 'the work on a backfill has ended')
     if (record.id === lastId || end === 'halted') break
   }
@@ -119,7 +119,7 @@ async function lookAndExecute(client: pg.ClientBase, context: BackfillerContext)
     if (await hasRunningBackfill(client)) {
       if ((await executeOn(client, context)) === 'halted') return HALT_PAUSE_MS
     }
-    await delay(LOOK_MS, undefined, { signal: stopping }).catch(() => {})
+    await delay(POLL_MS, undefined, { signal: stopping }).catch(() => {})
   }
   return 0
 }
@@ -152,7 +152,7 @@ export class Backfiller {
   async #run(): Promise<void> {
     const { stopping, log } = this.#context
     while (!stopping.aborted) {
-      let pauseMs = LOOK_MS
+      let pauseMs = POLL_MS
       try {
         pauseMs = await withSession(this.#context, lookAndExecute)
       } catch (error) {

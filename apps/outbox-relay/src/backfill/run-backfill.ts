@@ -7,7 +7,7 @@ import { InFlight } from '../flow-control/in-flight.ts'
 import { type BackfillRecord, finishBackfill, saveProgress } from './backfill-record.ts'
 import { Checkpoint } from './checkpoint.ts'
 import { deliverChunk } from './deliver-chunk.ts'
-import type { InTurn } from './one-at-a-time.ts'
+import type { Serialize } from './one-at-a-time.ts'
 import type { BackfillProgress, PassProgress } from './progress.ts'
 import { ChunkReader } from './read-chunks.ts'
 
@@ -31,7 +31,7 @@ export type BackfillEnd =
 export interface BackfillContext {
   readonly client: pg.ClientBase
   /** Turns on the client: it also keeps dead letters. */
-  readonly inTurn: InTurn
+  readonly serialize: Serialize
   readonly delivery: DeliveryContext
   /** Ends the work at its checkpoint. */
   readonly stopping: AbortSignal
@@ -57,7 +57,7 @@ class Run {
   #checkpoint: Checkpoint | undefined
   #passIndex = 0
   #haltReason: string | undefined
-  #isSteered = false
+  #isChanged = false
 
   constructor(context: BackfillContext, record: BackfillRecord) {
     this.#context = context
@@ -83,11 +83,13 @@ class Run {
   }
 
   async #save(): Promise<void> {
-    const { client, inTurn } = this.#context
+    const { client, serialize } = this.#context
     const reason = this.#haltReason === undefined ? null : `delivery halted: ${this.#haltReason}`
-    const state = await inTurn(() => saveProgress(client, this.#record.id, this.#progress, reason))
+    const state = await serialize(() =>
+      saveProgress(client, this.#record.id, this.#progress, reason),
+    )
     if (state !== 'running') {
-      this.#isSteered = true
+      this.#isChanged = true
       this.#ending.abort()
     }
   }
@@ -104,7 +106,7 @@ class Run {
   }
 
   async #deliverPass(pass: PassProgress): Promise<void> {
-    const { client, inTurn } = this.#context
+    const { client, serialize } = this.#context
     const delivery = this.#delivery
     const checkpoint = new Checkpoint(pass)
     this.#checkpoint = checkpoint
@@ -114,7 +116,7 @@ class Run {
     try {
       for (;;) {
         delivery.stopping.throwIfAborted()
-        const chunk = await inTurn(() => reader.next(delivery.sizer.rows))
+        const chunk = await serialize(() => reader.next(delivery.sizer.rows))
         if (chunk === undefined) break
         const settle = checkpoint.begin()
         await inFlight.add(async () => settle(await deliverChunk(chunk, delivery)))
@@ -161,7 +163,7 @@ class Run {
         await finishBackfill(client, id, 'completed', null)
         return 'completed'
       case 'stopped':
-        if (this.#isSteered) return 'steered'
+        if (this.#isChanged) return 'steered'
         return this.#haltReason === undefined ? 'stopped' : 'halted'
       default:
         await finishBackfill(client, id, 'failed', delivered.value.failed)

@@ -1,4 +1,4 @@
-import type { BatchAnswer } from '@hq-export/contract'
+import type { BatchResult } from '@hq-export/contract'
 
 /** Who may be at fault where HQ did not decide a batch. */
 export type Blame =
@@ -14,7 +14,7 @@ export type Blame =
 /** What an attempt means for its batch. */
 export type AttemptOutcome =
   /** HQ has decided every row. */
-  | { readonly kind: 'accepted'; readonly answer: BatchAnswer }
+  | { readonly kind: 'accepted'; readonly answer: BatchResult }
   /** Nothing was decided, or we do not know: the same batch again. */
   | {
       readonly kind: 'retry'

@@ -1,10 +1,10 @@
-import type { CarriedDataset } from '@hq-export/contract'
+import type { WireDataset } from '@hq-export/contract'
 
 /** Rows of one dataset that travel in one POST. */
 export interface Batch {
   /** `webhook-id`: derived from the content, so the same cut has the same id after any restart. */
   readonly id: string
-  readonly dataset: CarriedDataset
+  readonly dataset: WireDataset
   readonly rowCount: number
   /** The envelope in UTF-8, not compressed. */
   readonly body: Buffer

@@ -1,4 +1,4 @@
-import { type CarriedDataset, carriedDataset } from '@hq-export/contract'
+import { type WireDataset, wireDataset } from '@hq-export/contract'
 import type { WireRows } from '../outbox/read-page.ts'
 import type { PackedRows } from './seal-batch.ts'
 
@@ -10,7 +10,7 @@ export interface BatchLimits {
 }
 
 interface Pack {
-  readonly dataset: CarriedDataset
+  readonly dataset: WireDataset
   readonly texts: string[]
   rowCount: number
   units: number
@@ -29,7 +29,7 @@ export class RowPacker {
   add({ dataset, rowCount, text }: WireRows): PackedRows | undefined {
     let pack = this.#packs.get(dataset)
     if (pack === undefined) {
-      pack = { dataset: carriedDataset(dataset), texts: [], rowCount: 0, units: 0 }
+      pack = { dataset: wireDataset(dataset), texts: [], rowCount: 0, units: 0 }
       this.#packs.set(dataset, pack)
     }
     pack.texts.push(text)

@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto'
-import { type CarriedDataset, SCHEMA_VERSION } from '@hq-export/contract'
+import { SCHEMA_VERSION, type WireDataset } from '@hq-export/contract'
 import { joinTexts } from '@hq-export/runtime/join-texts.ts'
 import type { Batch } from './batch.ts'
 
@@ -11,7 +11,7 @@ export interface Origin {
 
 /** Wire rows of one dataset, ready to be sealed: `texts` are elements of the envelope's `rows`, each one or several. */
 export interface PackedRows {
-  readonly dataset: CarriedDataset
+  readonly dataset: WireDataset
   readonly rowCount: number
   readonly texts: readonly string[]
 }

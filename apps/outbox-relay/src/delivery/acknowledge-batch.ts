@@ -1,9 +1,9 @@
-import { type BatchAnswer, HEARTBEAT_DATASET } from '@hq-export/contract'
+import { type BatchResult, HEARTBEAT_DATASET } from '@hq-export/contract'
 import { inStep } from '@hq-export/observability/span.ts'
 import type { Batch } from '../batch/batch.ts'
 import { rowsAt } from '../batch/open-batch.ts'
 import { type DeadLetter, isVersionConflict, NOT_IN_TIME } from '../dead-letter/dead-letter.ts'
-import { traceGivenUp } from '../tracing/trace-arrival.ts'
+import { traceDeadLettered } from '../tracing/trace-arrival.ts'
 import type { DeliveryContext } from './delivery-context.ts'
 
 function deadLetters(
@@ -47,9 +47,9 @@ const MAX_CODE_CHARS = 100
 const MAX_DETAIL_CHARS = 1_000
 
 /** HQ has decided every row: keeps those that it refused, with its reasons, and sends again what it has to have above what it has. */
-export async function settleBatch(
+export async function acknowledgeBatch(
   batch: Batch,
-  answer: BatchAnswer,
+  answer: BatchResult,
   delivery: DeliveryContext,
 ): Promise<void> {
   const refused = answer.rows.flatMap(({ outcome, index, code = 'unknown', detail = null }) =>
@@ -70,8 +70,8 @@ export async function settleBatch(
   delivery.metrics.settled(batch, answer)
   const { counts } = answer
   delivery.log.debug({ dataset: batch.dataset.name, batch: batch.id, counts }, 'batch')
-  const outrun = await delivery.findOutrun(batch, answer)
-  if (outrun.length > 0) await delivery.sendOutrun(outrun)
+  const deleteRaces = await delivery.findDeleteRaces(batch, answer)
+  if (deleteRaces.length > 0) await delivery.repairDeleteRaces(deleteRaces)
   delivery.onAccepted(batch.rowCount, answer.counts)
 }
 
@@ -79,13 +79,13 @@ export async function settleBatch(
 export type LoneReason = 'too_large' | 'unanswered' | 'blocked' | typeof NOT_IN_TIME
 
 /** A row that is alone in its batch and still cannot be delivered, or not now. */
-export async function settleLoneRow(
+export async function deadLetterLoneRow(
   batch: Batch,
   reason: LoneReason,
   detail: string,
   delivery: DeliveryContext,
 ): Promise<void> {
-  traceGivenUp(batch, reason)
+  traceDeadLettered(batch, reason)
   // It only measures the way, and the next one is on its own.
   if (batch.dataset.name === HEARTBEAT_DATASET) return
   const letters = deadLetters(batch, [{ index: 0, reason, detail }])

@@ -1,5 +1,5 @@
 import { randomInt } from 'node:crypto'
-import { carriedDataset } from '@hq-export/contract'
+import { wireDataset } from '@hq-export/contract'
 import type { AttemptOutcome } from '../batch/attempt-outcome.ts'
 import type { Batch } from '../batch/batch.ts'
 import { compress, type WireBody } from '../batch/compress.ts'
@@ -44,22 +44,22 @@ function signalOf(outcome: AttemptOutcome): HqSignal {
   }
 }
 
-/** One POST, when the gate allows it. */
+/** One POST, when the circuit breaker allows it. */
 async function throughGate(
   delivery: DeliveryContext,
   post: () => Promise<AttemptOutcome>,
   readSignal: (outcome: AttemptOutcome) => HqSignal,
 ): Promise<AttemptOutcome> {
-  const { gate, rank, stopping } = delivery
+  const { breaker, rank, stopping } = delivery
   const askedAt = performance.now()
-  await unlessStopped(traceWait('wait for HQ', gate.enter(stopping, rank)))
+  await unlessStopped(traceWait('wait for HQ', breaker.enter(stopping, rank)))
   let signal: HqSignal = { kind: 'up' }
   try {
     const outcome = await post()
     signal = readSignal(outcome)
     return outcome
   } finally {
-    gate.leave(signal, rank, performance.now() - askedAt)
+    breaker.leave(signal, rank, performance.now() - askedAt)
   }
 }
 
@@ -91,7 +91,7 @@ export function attemptBatch(
     () => traceSend(batch, number, (traceparent) => measured(batch, body, traceparent, delivery)),
     // Where HQ was in trouble before, this is more of it, and asked as seldom.
     (outcome) =>
-      outcome.kind === 'refused' && delivery.gate.state.isOpen ? HALTED : signalOf(outcome),
+      outcome.kind === 'refused' && delivery.breaker.state.isOpen ? HALTED : signalOf(outcome),
   )
 }
 
@@ -107,7 +107,7 @@ export async function attemptHeartbeat(
   // The number is only there to make it a batch that HQ has not seen, so that it is written and not remembered.
   const beside = { xid: String(randomInt(1, MAX_XID)), captured_at: row?.capturedAt }
   const text = JSON.stringify({ row: { source_ts: row?.capturedAt }, ...beside })
-  const dataset = carriedDataset(HEARTBEAT_NUMBER)
+  const dataset = wireDataset(HEARTBEAT_NUMBER)
   const batch = sealBatch({ dataset, rowCount: 1, texts: [text] }, delivery.origin)
   const body = await compress(batch.body, delivery.compression)
   return throughGate(

@@ -8,10 +8,10 @@ import { halvesOf } from '../batch/open-batch.ts'
 import { sealBatch } from '../batch/seal-batch.ts'
 import { NOT_IN_TIME } from '../dead-letter/dead-letter.ts'
 import { backoffMs } from '../flow-control/backoff.ts'
-import { Suspicion, type Verdict } from '../flow-control/poison-detector.ts'
+import { PoisonDetector, type Verdict } from '../flow-control/poison-detector.ts'
 import { traceBatch, traceWait } from '../tracing/batch-trace.ts'
-import { traceArrival } from '../tracing/trace-arrival.ts'
-import { type LoneReason, settleBatch, settleLoneRow } from './acknowledge-batch.ts'
+import { traceDelivered } from '../tracing/trace-arrival.ts'
+import { acknowledgeBatch, deadLetterLoneRow, type LoneReason } from './acknowledge-batch.ts'
 import { attemptBatch, attemptHeartbeat, HALT_PAUSE_MS, unlessStopped } from './attempt.ts'
 import type { DeliveryContext } from './delivery-context.ts'
 
@@ -22,7 +22,7 @@ type Failure = Exclude<AttemptOutcome, { kind: 'accepted' }>
 interface Trial {
   readonly batch: Batch
   readonly delivery: DeliveryContext
-  readonly suspicion: Suspicion
+  readonly poison: PoisonDetector
   /** Batches of the dataset that HQ had accepted when the rows were first tried. */
   readonly acceptedBefore: number
 }
@@ -63,7 +63,7 @@ async function isProven(trial: Trial, number: number): Promise<boolean> {
 
 /** Finds out whether the batch itself is to blame, and what follows. */
 async function judge(trial: Trial, failure: Failure, number: number): Promise<Verdict> {
-  const { batch, delivery, suspicion } = trial
+  const { batch, delivery, poison } = trial
   const isAlone = batch.rowCount === 1
   if (failure.kind === 'split') {
     if (failure.cause === 'not_in_time') {
@@ -77,13 +77,13 @@ async function judge(trial: Trial, failure: Failure, number: number): Promise<Ve
     if (failure.cause === 'too_large') return 'give_up'
   }
   const blame = blameOf(failure)
-  if (!suspicion.note(blame)) {
-    // Whoever was told to wait waits at the gate, as everybody does.
+  if (!poison.note(blame)) {
+    // Whoever was told to wait waits at the circuit breaker, as everybody does.
     if (failure.kind !== 'halt') await pause(backoffMs(number, undefined), delivery)
     return 'again'
   }
-  if (await isProven(trial, number)) return suspicion.prove(blame)
-  suspicion.clear()
+  if (await isProven(trial, number)) return poison.prove(blame)
+  poison.clear()
   return 'again'
 }
 
@@ -113,7 +113,7 @@ async function giveUp(trial: Trial, failure: Failure): Promise<boolean> {
   }
   if (!isCertain) restraint.noteGivenUp(name)
   const size = failure.kind === 'split' ? `: ${batch.body.length} bytes` : ''
-  await settleLoneRow(batch, loneReason(failure), `${failure.reason}${size}`, delivery)
+  await deadLetterLoneRow(batch, loneReason(failure), `${failure.reason}${size}`, delivery)
   return true
 }
 
@@ -159,7 +159,7 @@ async function deliverUntilSettled(
   const trial: Trial = {
     batch,
     delivery,
-    suspicion: new Suspicion(batch.rowCount, cutSince !== undefined),
+    poison: new PoisonDetector(batch.rowCount, cutSince !== undefined),
     acceptedBefore: cutSince ?? restraint.acceptedOf(name),
   }
   const body = await inStep('compress', () => compress(batch.body, delivery.compression))
@@ -168,8 +168,8 @@ async function deliverUntilSettled(
     if (outcome.kind === 'accepted') {
       restraint.noteAccepted(name)
       onHalt(undefined)
-      traceArrival(batch, outcome.answer)
-      return settleBatch(batch, outcome.answer, delivery)
+      traceDelivered(batch, outcome.answer)
+      return acknowledgeBatch(batch, outcome.answer, delivery)
     }
     report(outcome, trial, number)
     const verdict = await judge(trial, outcome, number)
@@ -179,7 +179,7 @@ async function deliverUntilSettled(
       case 'cut':
         return deliverHalves(trial, outcome)
       case 'park':
-        return settleLoneRow(batch, NOT_IN_TIME, outcome.reason, delivery)
+        return deadLetterLoneRow(batch, NOT_IN_TIME, outcome.reason, delivery)
       case 'give_up':
         if (await giveUp(trial, outcome)) return
         break

@@ -90,7 +90,7 @@ export async function deliverWindow(
   try {
     for await (const page of tracePages(readWindow(client, window, pageLimits, newest))) {
       rowCount += page.rowCount
-      if (page.outrun.length > 0) await delivery.sendOutrun(page.outrun)
+      if (page.deleteRaces.length > 0) await delivery.repairDeleteRaces(page.deleteRaces)
       if (page.oversized.length > 0) await settleOversized(page.oversized, delivery)
       if (page.failed.length > 0) await settleFailed(page.failed, delivery)
       for (const rows of page.wireRows) {

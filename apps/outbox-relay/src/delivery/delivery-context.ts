@@ -1,4 +1,4 @@
-import type { BatchAnswer, Counts, SigningKey } from '@hq-export/contract'
+import type { BatchResult, Counts, SigningKey } from '@hq-export/contract'
 import type { Pool } from 'undici'
 import type { Batch } from '../batch/batch.ts'
 import type { Compression } from '../batch/compress.ts'
@@ -7,9 +7,9 @@ import type { DeadLetter } from '../dead-letter/dead-letter.ts'
 import type { ResentConflicts } from '../dead-letter/resend-conflicts.ts'
 import type { RefusedVersion } from '../dead-letter/send-superseded.ts'
 import type { BatchSizer } from '../flow-control/batch-sizer.ts'
-import type { Gate, GateRank } from '../flow-control/circuit-breaker.ts'
+import type { CircuitBreaker, DeliveryRank } from '../flow-control/circuit-breaker.ts'
 import type { Restraint } from '../flow-control/restraint.ts'
-import type { OutrunRow } from '../outbox/delete-race.ts'
+import type { DeleteRace } from '../outbox/delete-race.ts'
 import type { OutboxRow } from '../outbox/outbox-row.ts'
 import type { Logger } from '../process/log.ts'
 import type { RelayMetrics } from './delivery-metrics.ts'
@@ -17,9 +17,9 @@ import type { RelayMetrics } from './delivery-metrics.ts'
 /** What a delivery needs; all of it lives as long as the relay's session. */
 export interface DeliveryContext {
   readonly pool: Pool
-  readonly gate: Gate
+  readonly breaker: CircuitBreaker
   /** Whose batches these are; live changes where it is not said. */
-  readonly rank?: GateRank
+  readonly rank?: DeliveryRank
   readonly sizer: BatchSizer
   readonly keys: readonly SigningKey[]
   readonly compression: Compression
@@ -37,9 +37,9 @@ export interface DeliveryContext {
   /** Sends rows whose version HQ holds with other content again, above it; dead letters of those that it cannot. */
   readonly resendConflicts: (letters: readonly DeadLetter[]) => Promise<ResentConflicts>
   /** Rows of an answered batch that the delete of their key has overtaken. */
-  readonly findOutrun: (batch: Batch, answer: BatchAnswer) => Promise<OutrunRow[]>
+  readonly findDeleteRaces: (batch: Batch, answer: BatchResult) => Promise<DeleteRace[]>
   /** Sends the entities of such rows again, as they are. */
-  readonly sendOutrun: (outrun: readonly OutrunRow[]) => Promise<void>
+  readonly repairDeleteRaces: (deleteRaces: readonly DeleteRace[]) => Promise<void>
   /** Sends what refused versions made stay behind; `supersedes` says of the hash of a key whether they did. */
   readonly sendSuperseded: (
     refused: readonly RefusedVersion[],

@@ -1,4 +1,4 @@
-import { type BatchAnswer, OUTCOMES } from '@hq-export/contract'
+import { type BatchResult, OUTCOMES } from '@hq-export/contract'
 import { createNoopMeter, type Meter } from '@opentelemetry/api'
 import type { AttemptOutcome } from '../batch/attempt-outcome.ts'
 import type { Batch } from '../batch/batch.ts'
@@ -13,7 +13,7 @@ export interface RelayMetrics {
   /** An attempt has ended. */
   readonly attempted: (batch: Batch, outcome: AttemptOutcome, seconds: number) => void
   /** HQ has decided a batch. */
-  readonly settled: (batch: Batch, answer: BatchAnswer) => void
+  readonly settled: (batch: Batch, answer: BatchResult) => void
   /** Rows became dead letters. */
   readonly deadLettered: (letters: readonly DeadLetter[]) => void
   /** A window was delivered; 0 rows for one that was empty. */

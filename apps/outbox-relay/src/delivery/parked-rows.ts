@@ -12,14 +12,14 @@ import {
   untilDue,
 } from '../dead-letter/due-letters.ts'
 import { insertDeadLetters } from '../dead-letter/insert-dead-letters.ts'
-import { findOutrun } from '../reexport/find-delete-races.ts'
-import type { SideSession } from '../session/repair-session.ts'
-import { settleBatch, settleLoneRow } from './acknowledge-batch.ts'
+import { findDeleteRaces } from '../reexport/find-delete-races.ts'
+import type { RepairSession } from '../session/repair-session.ts'
+import { acknowledgeBatch, deadLetterLoneRow } from './acknowledge-batch.ts'
 import { attemptBatch } from './attempt.ts'
 import type { DeliveryContext } from './delivery-context.ts'
 
 /** How often a relay looks for rows that another process, a backfill, has left for later. */
-const LOOK_MS = 60_000
+const POLL_MS = 60_000
 /** Look again after a fault. */
 const FAULT_PAUSE_MS = 1_000
 /** Not sooner than this after the last look, whatever the clocks say. */
@@ -31,13 +31,13 @@ const MAX_LETTERS = 20
  * is closed when HQ takes the row, gets HQ's reason when it refuses it, and is tried again after a longer pause otherwise.
  */
 export class ParkedRows {
-  readonly #side: SideSession
+  readonly #side: RepairSession
   readonly #delivery: DeliveryContext
   #waking = new AbortController()
   #running: Promise<void> | undefined
 
   /** @param side for transactions of its own. */
-  constructor(side: SideSession, delivery: DeliveryContext) {
+  constructor(side: RepairSession, delivery: DeliveryContext) {
     this.#side = side
     this.#delivery = {
       ...delivery,
@@ -47,7 +47,8 @@ export class ParkedRows {
       keepDeadLetters: async (letters) => {
         await side.run((client) => insertDeadLetters(client, letters))
       },
-      findOutrun: (batch, answer) => side.run((client) => findOutrun(client, batch, answer)),
+      findDeleteRaces: (batch, answer) =>
+        side.run((client) => findDeleteRaces(client, batch, answer)),
     }
   }
 
@@ -87,7 +88,7 @@ export class ParkedRows {
     const due = await this.#side.run((client) => readDueLetters(client, MAX_LETTERS))
     for (const letter of due) await this.#retryOne(letter)
     const ms = await this.#side.run(untilDue)
-    return Math.min(LOOK_MS, Math.max(MIN_PAUSE_MS, ms ?? LOOK_MS))
+    return Math.min(POLL_MS, Math.max(MIN_PAUSE_MS, ms ?? POLL_MS))
   }
 
   async #retryOne({ id, dataset, text }: DueLetter): Promise<void> {
@@ -97,10 +98,10 @@ export class ParkedRows {
     const body = await compress(batch.body, delivery.compression)
     const outcome = await attemptBatch(batch, body, 1, delivery)
     if (outcome.kind !== 'accepted') {
-      await settleLoneRow(batch, NOT_IN_TIME, outcome.reason, delivery)
+      await deadLetterLoneRow(batch, NOT_IN_TIME, outcome.reason, delivery)
       return
     }
-    await settleBatch(batch, outcome.answer, delivery)
+    await acknowledgeBatch(batch, outcome.answer, delivery)
     // What HQ has refused is the same letter, with its reason.
     if (outcome.answer.counts.quarantined > 0) return
     await this.#side.run((client) => closeLetter(client, id))

@@ -2,7 +2,7 @@ import { describeError } from '@hq-export/runtime/describe-error.ts'
 import { READING_SETTINGS } from '@hq-export/runtime/postgres/session.ts'
 import type pg from 'pg'
 import { connect, connectLogin } from '../session/connect.ts'
-import { examineBound } from './checks/check-context.ts'
+import { readBoundState } from './checks/check-context.ts'
 import {
   type BoundState,
   type Check,
@@ -59,7 +59,7 @@ export async function runDoctor(
         sessions.push(client)
         return client
       }),
-      bound: once<BoundState | undefined>(() => examineBound(login)),
+      bound: once<BoundState | undefined>(() => readBoundState(login)),
     }
     const findings: NamedFinding[] = []
     for (const check of checks) {

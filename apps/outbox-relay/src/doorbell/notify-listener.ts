@@ -12,7 +12,7 @@ const SELF_TEST_TIMEOUT_MS = 5_000
  * Turns notifications into wake-ups. A notification is only ever a hint: whoever waits looks into the outbox after a
  * time-out all the same, so losing this component costs time and never a row.
  */
-export class Waker {
+export class NotifyListener {
   readonly #subscriber
   readonly #log: Logger
   readonly #onLost: (error: Error) => void
@@ -109,7 +109,7 @@ export class Waker {
   }
 
   /** Takes LISTEN for broken until a notification to ourselves, or any other, arrives. */
-  doubt(): void {
+  suspect(): void {
     this.#isListening = false
     if (!this.#isStopped) void this.#notifyOurselves()
   }

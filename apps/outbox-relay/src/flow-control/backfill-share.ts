@@ -1,4 +1,4 @@
-/** A live attempt that took longer than this, its wait at the gate included, waited for somebody. */
+/** A live attempt that took longer than this, its wait at the circuit breaker included, waited for somebody. */
 const SLOW_MS = 250
 /** Shares grow again once no live attempt has been slow for this long. */
 const CALM_MS = 1_000

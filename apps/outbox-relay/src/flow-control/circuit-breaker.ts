@@ -18,7 +18,7 @@ export type HqSignal =
   | { readonly kind: 'halted'; readonly pauseMs: number }
 
 /** How attempts go now. */
-export interface GateState {
+export interface CircuitState {
   /** True while HQ is in trouble: one attempt at a time, after pauses. */
   readonly isOpen: boolean
   /** Attempts allowed at once. */
@@ -28,26 +28,26 @@ export interface GateState {
 }
 
 /** Whose attempt it is: a change that was just committed, or a backfill's, which goes only where live changes leave room. */
-export type GateRank = 'live' | 'backfill'
+export type DeliveryRank = 'live' | 'backfill'
 
 /**
  * Decides when an attempt may be made; shared by all batches under way.
  *
  * Closed, it lets as many attempts at once as HQ has shown to take: one more after each round of successes, half as many after a
  * failure (AIMD, as TCP does). After several failures in a row it opens: then a single attempt probes, after a growing
- * pause that is never shorter than `Retry-After`, and its success closes the gate again. An HQ in trouble so gets one
+ * pause that is never shorter than `Retry-After`, and its success closes the circuit breaker again. An HQ in trouble so gets one
  * request at a time, however many batches wait. No pause is longer than five minutes, whatever HQ asked for, and one ends when an HQ that
  * was not ready meanwhile is ready again. Pauses run on a clock that nobody sets.
  *
  * A backfill's attempt is let in only while no live one waits, and one place stays free for the next live one (where there is more than
  * one); how many places a backfill may take of the rest follows from how fast live attempts are, see {@link BackfillShare}.
  */
-export class Gate {
+export class CircuitBreaker {
   readonly #maxLimit: number
   readonly #random: () => number
   readonly #isReady: (() => Promise<boolean>) | undefined
   readonly #now: () => number
-  readonly #waiters: Readonly<Record<GateRank, (() => void)[]>> = { live: [], backfill: [] }
+  readonly #waiters: Readonly<Record<DeliveryRank, (() => void)[]>> = { live: [], backfill: [] }
   readonly #share: BackfillShare
   #limit: number
   #active = 0
@@ -87,12 +87,12 @@ export class Gate {
     return this.#active
   }
 
-  get state(): GateState {
+  get state(): CircuitState {
     return { isOpen: this.#isOpen, limit: this.limit, active: this.#active }
   }
 
   /** Waits until an attempt may be made. Each must end with {@link leave}. Rejects with the signal's reason when it is aborted first. */
-  enter(stopping: AbortSignal, rank: GateRank = 'live'): Promise<void> {
+  enter(stopping: AbortSignal, rank: DeliveryRank = 'live'): Promise<void> {
     const waiters = this.#waiters[rank]
     return new Promise((resolve, reject) => {
       if (stopping.aborted) {
@@ -133,7 +133,7 @@ export class Gate {
    * Ends an attempt and learns from it.
    * @param elapsedMs since the attempt asked to {@link enter}.
    */
-  leave(signal: HqSignal, rank: GateRank = 'live', elapsedMs = 0): void {
+  leave(signal: HqSignal, rank: DeliveryRank = 'live', elapsedMs = 0): void {
     this.#active--
     this.#share.note(rank, elapsedMs, this.#now())
     switch (signal.kind) {
@@ -176,14 +176,14 @@ export class Gate {
   }
 
   /** In the middle of a long pause: one that HQ asked for while it was away need not be waited for when it is back. */
-  async #askReady(): Promise<void> {
+  async #checkReady(): Promise<void> {
     const isReady = await this.#isReady?.()
     if (isReady === false) this.#wasUnready = true
     else if (isReady && this.#wasUnready) this.#closedUntil = Number.NEGATIVE_INFINITY
   }
 
   async #onTimer(): Promise<void> {
-    if (this.#closedUntil > this.#now()) await this.#askReady()
+    if (this.#closedUntil > this.#now()) await this.#checkReady()
     this.#timer = undefined
     if (!this.#isClosed) this.#admit()
   }

@@ -20,7 +20,7 @@ export type Verdict =
  * Whether a batch is refused for its own sake: some row of it makes HQ, or something on the way, fail or refuse. An outage looks the
  * same to this batch, so after a failure there must be proof that HQ accepts others; for a row alone after each of several in a row.
  */
-export class Suspicion {
+export class PoisonDetector {
   readonly #isAlone: boolean
   readonly #askAfter: number
   #failures = 0

@@ -1,6 +1,6 @@
 import {
-  type BatchAnswer,
-  batchAnswerSchema,
+  type BatchResult,
+  batchResultSchema,
   emptyCounts,
   OUTCOMES,
   type Outcome,
@@ -11,7 +11,7 @@ import {
 import type { AttemptOutcome, Blame } from '../batch/attempt-outcome.ts'
 
 /** An answer as it came over the wire. */
-export interface HttpAnswer {
+export interface HttpResponse {
   readonly status: number
   readonly body: string
   readonly retryAfterMs: number | undefined
@@ -29,7 +29,7 @@ function parseJson(text: string): unknown {
 const MAX_PROBLEM_CHARS = 256 * 1024
 
 /** Code of a refusal of our own gateway; undefined for an answer of somebody in between. */
-function problemCode({ status, body }: HttpAnswer): ProblemCode | undefined {
+function problemCode({ status, body }: HttpResponse): ProblemCode | undefined {
   if (body.length > MAX_PROBLEM_CHARS) return undefined
   const problem = problemSchema.safeParse(parseJson(body))
   if (!problem.success || !Object.hasOwn(PROBLEMS, problem.data.code)) return undefined
@@ -51,7 +51,7 @@ const BLAME: Partial<Record<ProblemCode, Exclude<Blame, 'refused'>>> = {
 }
 
 /** By the code, which says more than the status. */
-function classifyOwn(code: ProblemCode, { status, retryAfterMs }: HttpAnswer): AttemptOutcome {
+function classifyOwn(code: ProblemCode, { status, retryAfterMs }: HttpResponse): AttemptOutcome {
   const reason = `${status} ${code}`
   switch (PROBLEMS[code].reaction) {
     case 'retry':
@@ -67,7 +67,7 @@ function classifyOwn(code: ProblemCode, { status, retryAfterMs }: HttpAnswer): A
 const BUSY_STATUSES = new Set([408, 409, 425, 429, 503])
 
 /** By the status alone: somebody between us and HQ answers with bodies of its own. */
-function classifyForeign({ status, retryAfterMs }: HttpAnswer): AttemptOutcome {
+function classifyForeign({ status, retryAfterMs }: HttpResponse): AttemptOutcome {
   const reason = `status ${status}`
   if (status === 413) return { kind: 'split', reason, cause: 'unknown' }
   if (BUSY_STATUSES.has(status)) return { kind: 'retry', reason, retryAfterMs, blame: 'slow' }
@@ -77,7 +77,7 @@ function classifyForeign({ status, retryAfterMs }: HttpAnswer): AttemptOutcome {
 }
 
 /** What contradicts itself in an answer; undefined where it accounts for every row exactly once. */
-function contradictionIn({ counts, rows, status }: BatchAnswer): string | undefined {
+function contradictionIn({ counts, rows, status }: BatchResult): string | undefined {
   const listed = emptyCounts(counts.received)
   const seen = new Set<number>()
   for (const { index, outcome, code } of rows) {
@@ -98,8 +98,8 @@ function contradictionIn({ counts, rows, status }: BatchAnswer): string | undefi
 /** Outcomes that are counted, and whose rows are not named. */
 const UNLISTED: ReadonlySet<Outcome> = new Set(['inserted', 'updated'])
 
-function classifyAnswer(answer: HttpAnswer, batchId: string, rowCount: number): AttemptOutcome {
-  const parsed = batchAnswerSchema.safeParse(parseJson(answer.body))
+function classifyAnswer(answer: HttpResponse, batchId: string, rowCount: number): AttemptOutcome {
+  const parsed = batchResultSchema.safeParse(parseJson(answer.body))
   // A page of somebody in between, perhaps.
   if (!parsed.success) return { kind: 'refused', reason: 'answer 200 is not a batch answer' }
   if (parsed.data.batch !== batchId || parsed.data.counts.received !== rowCount) {
@@ -115,7 +115,7 @@ function classifyAnswer(answer: HttpAnswer, batchId: string, rowCount: number): 
  * What an answer means for the batch of this id. Our own gateway names its refusals by code; whoever else answers is judged by
  * the status. An answer that does not add up is never an ack.
  */
-export function classify(answer: HttpAnswer, batchId: string, rowCount: number): AttemptOutcome {
+export function classify(answer: HttpResponse, batchId: string, rowCount: number): AttemptOutcome {
   if (answer.status === 200) return classifyAnswer(answer, batchId, rowCount)
   const code = problemCode(answer)
   return code === undefined ? classifyForeign(answer) : classifyOwn(code, answer)

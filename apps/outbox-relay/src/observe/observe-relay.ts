@@ -26,13 +26,13 @@ export function observeRelay(meter: Meter, progress: () => RelayProgress): void 
       unit: '{batch}',
       description: 'attempts under way',
     })
-    .addCallback((result) => result.observe(progress().gate?.active ?? 0))
+    .addCallback((result) => result.observe(progress().breaker?.active ?? 0))
   meter
     .createObservableGauge('hq.relay.in_flight.limit', {
       unit: '{batch}',
       description: 'attempts that HQ has shown to take at once; 1 while only a probe is made',
     })
-    .addCallback((result) => result.observe(progress().gate?.limit ?? 0))
+    .addCallback((result) => result.observe(progress().breaker?.limit ?? 0))
 }
 
 /** Gauges over the last reading of data-engine-x, from the source's point of view and on its clock. */

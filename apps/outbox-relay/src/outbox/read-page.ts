@@ -1,6 +1,6 @@
 import type pg from 'pg'
 import { OUTBOX_TABLES, type PageCut, type PageRange } from './cut-page.ts'
-import type { OutrunRow } from './delete-race.ts'
+import type { DeleteRace } from './delete-race.ts'
 import type { Inversion } from './newest-versions.ts'
 import type { OutboxRow } from './outbox-row.ts'
 import { isOversizedSql, shortKeySql } from './row-size.ts'
@@ -147,7 +147,7 @@ export async function readOutrunRows(
   range: PageRange,
   cut: PageCut,
   inversions: readonly Inversion[],
-): Promise<OutrunRow[]> {
+): Promise<DeleteRace[]> {
   const { rows } = await client.query<{ dataset: number; key: string; seq: string }>(
     READ_KEYS[range.table] ?? '',
     [...bounds(range, cut), inversions.map(({ seq }) => seq)],

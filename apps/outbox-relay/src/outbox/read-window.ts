@@ -6,7 +6,7 @@ import {
   type PageLimits,
   type PageRange,
 } from './cut-page.ts'
-import type { OutrunRow } from './delete-race.ts'
+import type { DeleteRace } from './delete-race.ts'
 import { type ComparedVersions, NewestVersions } from './newest-versions.ts'
 import type { OutboxRow } from './outbox-row.ts'
 import {
@@ -28,7 +28,7 @@ export interface Page {
   readonly failed: readonly OutboxRow[]
   readonly oversized: readonly OversizedRow[]
   /** Inserts that the delete of their key, in this window too, has overtaken. */
-  readonly outrun: readonly OutrunRow[]
+  readonly deleteRaces: readonly DeleteRace[]
 }
 
 const NO_VERSIONS: ComparedVersions = { superseded: [], inversions: [] }
@@ -91,9 +91,9 @@ async function* readRange(
     const isAllSkipped = skipped.length === cut.rowCount
     const wireRows = isAllSkipped ? [] : await readPage(client, range, cut, skipped)
     const failed = cut.failedCount === 0 ? [] : await readFailedRows(client, range, cut, tooLarge)
-    const outrun =
+    const deleteRaces =
       inversions.length === 0 ? [] : await readOutrunRows(client, range, cut, inversions)
-    yield { rowCount: cut.rowCount, wireRows, failed, oversized, outrun }
+    yield { rowCount: cut.rowCount, wireRows, failed, oversized, deleteRaces }
     if (!cut.isCut) return
     range = { ...range, after: cut.last }
   }

@@ -1,8 +1,8 @@
-import type { BatchAnswer } from '@hq-export/contract'
+import type { BatchResult } from '@hq-export/contract'
 import type pg from 'pg'
 import type { Batch } from '../batch/batch.ts'
 import { rowsAt } from '../batch/open-batch.ts'
-import type { OutrunRow } from '../outbox/delete-race.ts'
+import type { DeleteRace } from '../outbox/delete-race.ts'
 
 // An insert that sees the delete before it clears deleted_at in its own transaction; one that was captured after the key was noted as
 // deleted, while it still is, did not see it.
@@ -22,11 +22,11 @@ select exists (
  * Finds the rows of a batch that HQ did not take because it has the delete of their key, although they were captured after it. Costs
  * nothing for a batch of which HQ took every row; the batch is looked into only where one of these keys is noted as deleted.
  */
-export async function findOutrun(
+export async function findDeleteRaces(
   client: pg.ClientBase,
   batch: Batch,
-  answer: BatchAnswer,
-): Promise<OutrunRow[]> {
+  answer: BatchResult,
+): Promise<DeleteRace[]> {
   const { number, versionColumn } = batch.dataset
   if (versionColumn === undefined) return []
   const old = answer.rows.filter(({ outcome }) => outcome === 'stale' || outcome === 'superseded')

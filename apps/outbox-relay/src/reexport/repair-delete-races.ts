@@ -2,7 +2,7 @@ import { datasetByNumber } from '@hq-export/contract'
 import type pg from 'pg'
 import type { Binding } from '../binding/binding-schema.ts'
 import { readBinding } from '../binding/read-binding.ts'
-import type { OutrunRow } from '../outbox/delete-race.ts'
+import type { DeleteRace } from '../outbox/delete-race.ts'
 import { ring } from './insert-export-row.ts'
 import { whyNot } from './not-replayable-error.ts'
 import { readSourceRow } from './read-source-row.ts'
@@ -20,7 +20,7 @@ where b.dataset = l.dataset and b.key = l.key`
 
 async function sendOne(
   client: pg.ClientBase,
-  { dataset: number, key, version }: OutrunRow,
+  { dataset: number, key, version }: DeleteRace,
   binding: Binding | undefined,
 ): Promise<boolean> {
   const dataset = datasetByNumber(number)
@@ -34,8 +34,8 @@ async function sendOne(
   return true
 }
 
-/** What {@link sendOutrun} did; keys that are neither are gone, or were never below. */
-export interface SentOutrun {
+/** What {@link repairDeleteRaces} did; keys that are neither are gone, or were never below. */
+export interface RepairedRaces {
   readonly sent: number
   /** Why PostgreSQL could not project a row, without a value of it. */
   readonly failures: readonly string[]
@@ -45,14 +45,14 @@ export interface SentOutrun {
  * Sends entities again as they are, whose insert raced with the delete of their key and was captured below it: the view shows them above
  * the base that the delete left, which is where HQ takes them. One transaction per key; safe to repeat, HQ finds duplicates.
  */
-export async function sendOutrun(
+export async function repairDeleteRaces(
   client: pg.ClientBase,
-  outrun: readonly OutrunRow[],
-): Promise<SentOutrun> {
+  deleteRaces: readonly DeleteRace[],
+): Promise<RepairedRaces> {
   const binding = await readBinding(client)
   let sent = 0
   const failures: string[] = []
-  for (const row of outrun) {
+  for (const row of deleteRaces) {
     await client.query('begin')
     try {
       const isSent = await sendOne(client, row, binding)

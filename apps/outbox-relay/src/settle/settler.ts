@@ -15,7 +15,7 @@ const MAX_KEYS = 10_000
 /** Look again, where writers of children are being waited for. */
 const WRITER_POLL_MS = 20
 /** Look again, beside a loop that is never idle. */
-const LOOK_MS = 5_000
+const POLL_MS = 5_000
 const ROTATION_PERIOD_MS = 60_000
 /** Look again after a fault. */
 const FAULT_PAUSE_MS = 2_000
@@ -91,7 +91,7 @@ export class Settler {
 
   #pause(ms: number): void {
     this.#dueAt = performance.now() + ms
-    this.#lookAt = performance.now() + Math.min(ms, LOOK_MS)
+    this.#lookAt = performance.now() + Math.min(ms, POLL_MS)
   }
 
   async #step(): Promise<boolean> {

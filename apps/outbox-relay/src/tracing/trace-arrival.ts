@@ -1,4 +1,4 @@
-import type { BatchAnswer } from '@hq-export/contract'
+import type { BatchResult } from '@hq-export/contract'
 import { nowMs } from '@hq-export/observability/clock.ts'
 import { contextOf } from '@hq-export/observability/origins.ts'
 import { endSpan, failSpan, startSpan } from '@hq-export/observability/span.ts'
@@ -14,7 +14,7 @@ interface RefusedRows {
   readonly rows: number
 }
 
-function refusedByTrace(batch: Batch, answer: BatchAnswer): ReadonlyMap<string, RefusedRows> {
+function refusedByTrace(batch: Batch, answer: BatchResult): ReadonlyMap<string, RefusedRows> {
   const refused = new Map<string, RefusedRows>()
   const listed = answer.rows.filter(({ outcome }) => outcome === 'quarantined')
   if (listed.length === 0) return refused
@@ -69,13 +69,13 @@ function traceOrigins(batch: Batch, refusedOf: (traceId: string) => RefusedRows 
  * HQ has decided a batch: every trace that wrote rows of it gets a span of its own, from the capture of its first row to HQ's answer. So
  * whoever starts from the operation that wrote a row sees when HQ had it, or why HQ refused it.
  */
-export function traceArrival(batch: Batch, answer: BatchAnswer): void {
+export function traceDelivered(batch: Batch, answer: BatchResult): void {
   if (activeBatch() === undefined) return
   const refused = refusedByTrace(batch, answer)
   traceOrigins(batch, (traceId) => refused.get(traceId))
 }
 
 /** The only row of a batch cannot be delivered and is a dead letter. */
-export function traceGivenUp(batch: Batch, reason: string): void {
+export function traceDeadLettered(batch: Batch, reason: string): void {
   traceOrigins(batch, () => ({ code: reason, rows: 1 }))
 }

@@ -1,6 +1,8 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { DATASETS } from '../datasets/datasets.ts'
+import { sign } from '../signature/sign.ts'
+import { parseSigningKey } from '../signature/signing-key.ts'
 import {
   BATCH_CONTENT_TYPE,
   BATCHES_PATH,
@@ -14,8 +16,6 @@ import {
 import { LIMITS } from '../wire/limits.ts'
 import { OUTCOMES, ROW_CODES } from '../wire/outcome.ts'
 import { PROBLEMS } from '../wire/problem.ts'
-import { sign } from '../signature/sign.ts'
-import { parseSigningKey } from '../signature/signing-key.ts'
 import { renderDatasetTables } from './dataset-tables.ts'
 import { replaceGeneratedSection } from './generated-section.ts'
 

@@ -1,5 +1,5 @@
-import type { Column, Dataset } from './dataset.ts'
 import { companyEntities } from './company-entities.ts'
+import type { Column, Dataset } from './dataset.ts'
 import { entitySnapshots } from './entity-snapshots.ts'
 import { operationEvents } from './operation-events.ts'
 import { operationRuns } from './operation-runs.ts'
@@ -24,9 +24,9 @@ export const SCHEMA_VERSION = 'v1'
 export const HEARTBEAT_DATASET = 'dx_heartbeat_v1'
 
 /** What the way itself needs to know of a dataset: all that the heartbeat has, too. */
-export type CarriedDataset = Pick<Dataset, 'name' | 'number' | 'primaryKey' | 'versionColumn'>
+export type WireDataset = Pick<Dataset, 'name' | 'number' | 'primaryKey' | 'versionColumn'>
 
-const HEARTBEAT: CarriedDataset = { name: HEARTBEAT_DATASET, number: 0, primaryKey: [] }
+const HEARTBEAT: WireDataset = { name: HEARTBEAT_DATASET, number: 0, primaryKey: [] }
 
 const byName = new Map<string, Dataset>(DATASETS.map((dataset) => [dataset.name, dataset]))
 const byNumber = new Map<number, Dataset>(DATASETS.map((dataset) => [dataset.number, dataset]))
@@ -51,7 +51,7 @@ export function datasetByNumber(number: number): Dataset {
 }
 
 /** Like {@link datasetByNumber}, and the heartbeat for 0. */
-export function carriedDataset(number: number): CarriedDataset {
+export function wireDataset(number: number): WireDataset {
   return number === HEARTBEAT.number ? HEARTBEAT : datasetByNumber(number)
 }
 

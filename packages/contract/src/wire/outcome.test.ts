@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { batchAnswerSchema, emptyCounts, OUTCOMES, ROW_CODES } from './outcome.ts'
+import { batchResultSchema, emptyCounts, OUTCOMES, ROW_CODES } from './outcome.ts'
 
 describe('the answer', () => {
   it('knows six outcomes', () => {
@@ -40,13 +40,13 @@ describe('the answer', () => {
   }
 
   it('comes out as it went in, members that it does not know left out', () => {
-    expect(batchAnswerSchema.parse({ ...answer, later: 1 })).toEqual(answer)
+    expect(batchResultSchema.parse({ ...answer, later: 1 })).toEqual(answer)
   })
 
   it('may carry a code that this build does not know yet', () => {
     const [row] = answer.rows
     const later = { ...answer, rows: [{ ...row, code: 'added_later' }] }
-    expect(batchAnswerSchema.parse(later)).toEqual(later)
+    expect(batchResultSchema.parse(later)).toEqual(later)
   })
 
   it.each([
@@ -57,6 +57,6 @@ describe('the answer', () => {
     ['an index before the first row', { ...answer, rows: [{ ...answer.rows[0], index: -1 }] }],
     ['no list of rows', { ...answer, rows: undefined }],
   ])('is refused with %s', (_, value) => {
-    expect(batchAnswerSchema.safeParse(value).success).toBe(false)
+    expect(batchResultSchema.safeParse(value).success).toBe(false)
   })
 })

@@ -70,13 +70,13 @@ const countsSchema = z.object({
 export type Counts = z.infer<typeof countsSchema>
 
 /** Body of a 200: `partial` if and only if a row was quarantined. */
-export const batchAnswerSchema = z.object({
+export const batchResultSchema = z.object({
   batch: z.string(),
   status: z.enum(['applied', 'partial']),
   counts: countsSchema,
   rows: z.array(rowResultSchema),
 })
-export type BatchAnswer = z.infer<typeof batchAnswerSchema>
+export type BatchResult = z.infer<typeof batchResultSchema>
 
 /** Counts of a batch of which nothing has been decided yet. */
 export function emptyCounts(received: number): Counts {

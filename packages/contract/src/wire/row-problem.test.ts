@@ -2,8 +2,8 @@ import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import type { Dataset } from '../datasets/dataset.ts'
 import { DATASETS } from '../datasets/datasets.ts'
-import { rowProblem } from './row-problem.ts'
 import { gatewayRowSchema, producerRowSchema } from '../rows/row-schema.ts'
+import { rowProblem } from './row-problem.ts'
 
 function problemOf(schema: z.ZodType, row: Record<string, unknown>) {
   const { error } = schema.safeParse(row)

@@ -1,11 +1,16 @@
 import type pg from 'pg'
 import { drawEntity } from '../population/draw-entity.ts'
 import { KINDS, upsertEntities } from '../population/entity-sql.ts'
-import { createTenant, type EntityType, rememberEntity, type Tenant } from '../population/population.ts'
+import {
+  createTenant,
+  type EntityType,
+  rememberEntity,
+  type Tenant,
+} from '../population/population.ts'
+import { type Connection, transact } from '../population/transact.ts'
 import { firstVersion } from '../random/numbers.ts'
 import type { Random } from '../random/random.ts'
 import { COMPANY_NAMES } from '../random/texts.ts'
-import { type Connection, transact } from '../population/transact.ts'
 
 const TENANTS = 4
 const COMPANIES_PER_TENANT = 12
@@ -34,7 +39,7 @@ export async function insertTenant(
 }
 
 /** The tenants that the workload works for, each with a first stock of entities. */
-export async function foundTenants(connection: Connection): Promise<Tenant[]> {
+export async function createTenants(connection: Connection): Promise<Tenant[]> {
   const { random } = connection
   const tenants: Tenant[] = []
   for (let number = 0; number < TENANTS; number++) {

@@ -1,8 +1,8 @@
 import { drawEntity } from '../population/draw-entity.ts'
 import { KINDS, upsertEntities } from '../population/entity-sql.ts'
 import { type EntityType, pickEntities, rememberEntity } from '../population/population.ts'
-import { firstVersion } from '../random/numbers.ts'
 import { transact, type Writer } from '../population/transact.ts'
+import { firstVersion } from '../random/numbers.ts'
 
 /** Rows for export of one imported entity: itself and its snapshot. */
 const ROWS_PER_ENTITY = 2

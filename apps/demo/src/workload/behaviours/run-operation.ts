@@ -1,7 +1,19 @@
 import { drawEntity } from '../population/draw-entity.ts'
-import { drawEnd, drawEvent, drawRun, type EndStatus, type EventType } from '../population/draw-operation.ts'
+import {
+  drawEnd,
+  drawEvent,
+  drawRun,
+  type EndStatus,
+  type EventType,
+} from '../population/draw-operation.ts'
 import { enrichEntities, KINDS, readVersions } from '../population/entity-sql.ts'
-import { endRuns, insertEvents, insertRuns, type RunRow, retryRun } from '../population/operation-sql.ts'
+import {
+  endRuns,
+  insertEvents,
+  insertRuns,
+  type RunRow,
+  retryRun,
+} from '../population/operation-sql.ts'
 import { type EntityType, pickEntity, type Tenant } from '../population/population.ts'
 import { transact, type Writer } from '../population/transact.ts'
 

@@ -1,7 +1,7 @@
-import type { EntityKind } from './entity-kind.ts'
 import { payload } from '../random/json-texts.ts'
 import { decimal, moment } from '../random/numbers.ts'
 import { COMPANY_NAMES, textOrNothing } from '../random/texts.ts'
+import type { EntityKind } from './entity-kind.ts'
 
 const INDUSTRIES = ['Software', 'Maschinenbau', 'المصارف', '半導体', 'Retail & Wholesale'] as const
 const REVENUE_BANDS = ['<1M', '1M-10M', '10M-100M', '>100M'] as const

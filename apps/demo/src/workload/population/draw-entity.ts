@@ -1,6 +1,6 @@
+import type { Random } from '../random/random.ts'
 import type { EntityKind, EntityRow } from './entity-kind.ts'
 import type { Tenant } from './population.ts'
-import type { Random } from '../random/random.ts'
 
 /** Share of entities that belong to no company of the tenant. */
 const HOMELESS_SHARE = 0.15

@@ -1,9 +1,9 @@
-import type { EventRow, RunEnd, RunRow } from './operation-sql.ts'
-import type { EntityType, Tenant } from './population.ts'
 import { metadata } from '../random/json-texts.ts'
 import { decimal, moment } from '../random/numbers.ts'
 import type { Random } from '../random/random.ts'
 import { ERROR_MESSAGES } from '../random/texts.ts'
+import type { EventRow, RunEnd, RunRow } from './operation-sql.ts'
+import type { EntityType, Tenant } from './population.ts'
 
 const PROVIDERS = ['prospeo', 'apollo', 'leadmagic', 'clearbit', 'プロバイダー'] as const
 const OPERATIONS: Readonly<Record<EntityType, readonly string[]>> = {

@@ -1,6 +1,6 @@
 import type { DatasetName } from '@hq-export/contract'
-import type { EntityType } from './population.ts'
 import type { Random } from '../random/random.ts'
+import type { EntityType } from './population.ts'
 
 /** A value as it goes into the one JSON parameter of a statement; all but integers and NULL are text. */
 export type Field = string | number | null

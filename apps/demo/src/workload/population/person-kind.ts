@@ -1,7 +1,7 @@
-import type { EntityKind } from './entity-kind.ts'
 import { payload } from '../random/json-texts.ts'
 import { decimal, moment } from '../random/numbers.ts'
 import { PERSON_NAMES, textOrNothing } from '../random/texts.ts'
+import type { EntityKind } from './entity-kind.ts'
 
 const TITLES = ['CTO', 'Geschäftsführerin', '営業部長', 'Head of “Growth” 📈', 'مدير عام'] as const
 const SENIORITIES = ['c_level', 'vp', 'director', 'manager', 'entry'] as const

@@ -23,7 +23,7 @@ async function undo(
 }
 
 /** A transaction that goes on after an error: what stands between savepoint and rollback must not arrive, the rest must. */
-export async function surviveError(writer: Writer): Promise<void> {
+export async function rollbackToSavepoint(writer: Writer): Promise<void> {
   const { random } = writer
   const tenant = random.pick(writer.tenants)
   const entityId = pickEntity(tenant, 'person', random)

@@ -1,10 +1,10 @@
 import type { DatasetName } from '@hq-export/contract'
 import type pg from 'pg'
-import { traceparentOf, traceTransaction } from './trace-operation.ts'
-import type { Tenant } from './population.ts'
 import type { Pace } from '../random/pace.ts'
 import type { Random } from '../random/random.ts'
+import type { Tenant } from './population.ts'
 import type { Tally } from './tally.ts'
+import { traceparentOf, traceTransaction } from './trace-operation.ts'
 
 /** One connection of the workload with what it needs to write. */
 export interface Writer {

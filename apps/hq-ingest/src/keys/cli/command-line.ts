@@ -12,7 +12,7 @@ export interface CommandLine {
   readonly env: Readonly<Record<string, string | undefined>>
   readonly print: (line: string) => void
   /** Something is wrong, and the output says what: exit status 1. */
-  readonly found: () => void
+  readonly exitFailed: () => void
 }
 
 /** Options of every command that changes something. */
@@ -34,12 +34,12 @@ export function change<T>(
 
 /** Says what is wrong, for exit status 1. */
 export function wrong(
-  { print, found }: CommandLine,
+  { print, exitFailed }: CommandLine,
   json: boolean | undefined,
   problem: string,
 ): void {
   print(json ? JSON.stringify({ problem }) : problem)
-  found()
+  exitFailed()
 }
 
 /** Why a key was not added, for the operator; undefined where it was. */

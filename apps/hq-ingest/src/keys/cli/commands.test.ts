@@ -14,7 +14,7 @@ async function run(args: readonly string[], env: Record<string, string> = {}): P
   const program = new Command('ingest')
     .exitOverride()
     .configureOutput({ writeOut: write, writeErr: write })
-  addKeyCommands(program, { env, print: write, found: () => {} })
+  addKeyCommands(program, { env, print: write, exitFailed: () => {} })
   const error = await program.parseAsync(['keys', ...args], { from: 'user' }).then(
     () => 'none',
     (thrown: unknown) => String(thrown),

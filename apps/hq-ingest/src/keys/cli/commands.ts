@@ -54,7 +54,7 @@ function addReencrypt(parent: Command, commandLine: CommandLine): void {
     .command('reencrypt')
     .description('seal every secret with INGEST_MASTER_KEY; opens with INGEST_MASTER_KEY_PREVIOUS')
   withCommon(command).action(async ({ by, json }: Common) => {
-    const { env, print, found } = commandLine
+    const { env, print, exitFailed } = commandLine
     const masterKeys = loadMasterKeys(env)
     const result = await change(commandLine, (client) => reencryptKeys(client, masterKeys, by))
     const { sealed, unopened } = result
@@ -63,7 +63,7 @@ function addReencrypt(parent: Command, commandLine: CommandLine): void {
       print(`${sealed.length} sealed anew`)
       for (const id of unopened) print(`${id} cannot be opened with the master keys given`)
     }
-    if (unopened.length > 0) found()
+    if (unopened.length > 0) exitFailed()
   })
 }
 

@@ -24,7 +24,7 @@ export interface CommandLine {
   readonly env: Readonly<Record<string, string | undefined>>
   readonly print: (line: string) => void
   /** Something is wrong, and the output says what: exit status 1. */
-  readonly found: () => void
+  readonly exitFailed: () => void
 }
 
 interface ChangeOptions extends SelectorOptions {
@@ -60,7 +60,7 @@ async function withPool<T>({ env }: CommandLine, work: (pool: pg.Pool) => Promis
 }
 
 function addList(parent: Command, commandLine: CommandLine): void {
-  const { print, found } = commandLine
+  const { print, exitFailed } = commandLine
   withFilters(
     parent
       .command('list')
@@ -79,13 +79,13 @@ function addList(parent: Command, commandLine: CommandLine): void {
           listEntries(pool, { ...filtersOf(options), resolved }, limit, before),
         )
         print(json ? JSON.stringify(page) : printPage(page))
-        if (resolved !== true && page.entries.length > 0) found()
+        if (resolved !== true && page.entries.length > 0) exitFailed()
       },
     )
 }
 
 function addShow(parent: Command, commandLine: CommandLine): void {
-  const { print, found } = commandLine
+  const { print, exitFailed } = commandLine
   parent
     .command('show')
     .description('everything that is kept of one entry')
@@ -96,7 +96,7 @@ function addShow(parent: Command, commandLine: CommandLine): void {
       const entry = await withPool(commandLine, (pool) => showEntry(pool, id, values ?? false))
       if (entry === undefined) {
         print(json ? 'null' : `no entry ${id}`)
-        found()
+        exitFailed()
       } else print(json ? JSON.stringify(entry) : printEntry(entry))
     })
 }
@@ -104,13 +104,13 @@ function addShow(parent: Command, commandLine: CommandLine): void {
 /** Says which ids do not exist, and what would be done; true where that is all there is to do. */
 async function rehearse(
   pool: pg.Pool,
-  { print, found }: CommandLine,
+  { print, exitFailed }: CommandLine,
   verb: string,
   selection: Selection,
   { dryRun, json }: ChangeOptions,
 ): Promise<boolean> {
   const missing = await missingIds(pool, selection)
-  if (missing.length > 0) found()
+  if (missing.length > 0) exitFailed()
   if (missing.length > 0 && !json) print(`no entry ${missing.join(', ')}`)
   if (!dryRun) return false
   const selected = await countSelected(pool, selection)
@@ -119,7 +119,7 @@ async function rehearse(
 }
 
 function addReplay(parent: Command, commandLine: CommandLine): void {
-  const { print, found } = commandLine
+  const { print, exitFailed } = commandLine
   const command = withSelectors(
     parent
       .command('replay')
@@ -136,7 +136,7 @@ function addReplay(parent: Command, commandLine: CommandLine): void {
           if (!options.json) print(`${done} done`)
         })
         print(options.json ? JSON.stringify(summary) : printReplay(summary))
-        if (summary.refused.length + summary.notReplayable.length > 0) found()
+        if (summary.refused.length + summary.notReplayable.length > 0) exitFailed()
       })
     })
 }

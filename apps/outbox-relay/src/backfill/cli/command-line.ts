@@ -1,6 +1,6 @@
 import { printJson } from '@hq-export/runtime/table.ts'
 import type pg from 'pg'
-import type { HistoryClosing } from '../../binding/install/drop-history-triggers.ts'
+import type { HistoryTriggersDropped } from '../../binding/install/drop-history-triggers.ts'
 import type { CommandLine } from '../../cli/command-line.ts'
 import type { RelayConfig } from '../../process/config.ts'
 import type { Logger } from '../../process/log.ts'
@@ -11,12 +11,12 @@ import { ProgressDisplay, type Terminal } from './progress-display.ts'
 /** What the commands of backfills need of the program around them. */
 export interface BackfillCommandLine extends CommandLine {
   /** The work is not done, and the output says why: exit status 2. */
-  readonly undone: () => void
+  readonly exitIncomplete: () => void
   readonly loadConfig: () => RelayConfig
   readonly createErrorLog: () => Logger
   readonly terminal: Terminal
   /** Takes out the triggers of histories that are complete, as the login role. */
-  readonly closeHistories: (client: pg.ClientBase) => Promise<HistoryClosing>
+  readonly dropHistoryTriggers: (client: pg.ClientBase) => Promise<HistoryTriggersDropped>
   /** From now on Ctrl-C and SIGTERM abort the signal instead of the process. */
   readonly interruptible: () => AbortSignal
 }
@@ -37,7 +37,7 @@ function nextStep({ kind, record }: FollowEnd): string | undefined {
 }
 
 /** What became of the triggers that kept replaced versions, for people; undefined where there was nothing to do. */
-function describeClosing(closing: HistoryClosing): string | undefined {
+function describeClosing(closing: HistoryTriggersDropped): string | undefined {
   switch (closing.kind) {
     case 'nothing':
       return undefined
@@ -53,15 +53,15 @@ function describeClosing(closing: HistoryClosing): string | undefined {
 function report(
   end: FollowEnd,
   isJson: boolean,
-  { say, found, undone }: BackfillCommandLine,
+  { print, exitFailed, exitIncomplete }: BackfillCommandLine,
 ): void {
   const { record } = end
   const facts = backfillFacts(record)
-  if (end.kind !== 'ended' || record.state !== 'completed') undone()
-  else if (facts.refused > 0) found()
+  if (end.kind !== 'ended' || record.state !== 'completed') exitIncomplete()
+  else if (facts.refused > 0) exitFailed()
   const next = nextStep(end)
   const sentences = [describeBackfill(record), ...(next === undefined ? [] : [next])]
-  say(isJson ? printJson(facts) : sentences.join('\n'))
+  print(isJson ? printJson(facts) : sentences.join('\n'))
 }
 
 /** Follows a backfill on the command's session, showing progress, and says how it ended. */
@@ -71,7 +71,7 @@ export async function followOnCommandLine(
   isJson: boolean,
   commandLine: BackfillCommandLine,
 ): Promise<void> {
-  const { loadConfig, createErrorLog, interruptible, terminal, closeHistories } = commandLine
+  const { loadConfig, createErrorLog, interruptible, terminal, dropHistoryTriggers } = commandLine
   const display = new ProgressDisplay(terminal)
   const end = await followBackfill(
     {
@@ -84,7 +84,7 @@ export async function followOnCommandLine(
     id,
   ).finally(() => display.end())
   if (end.record.state === 'completed') {
-    const closing = describeClosing(await closeHistories(client))
+    const closing = describeClosing(await dropHistoryTriggers(client))
     if (closing !== undefined) terminal.write(`${closing}\n`)
   }
   report(end, isJson, commandLine)

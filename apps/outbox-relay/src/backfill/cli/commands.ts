@@ -8,7 +8,7 @@ import { NotBoundError, type Pass, planPasses } from '../pass.ts'
 import { beginPass, type PassProgress } from '../progress.ts'
 import type { BackfillSelection } from '../selection.ts'
 import { type BackfillCommandLine, followOnCommandLine } from './command-line.ts'
-import { addSteerCommands } from './control-commands.ts'
+import { addControlCommands } from './control-commands.ts'
 import { describePreview, previewBackfill } from './preview-backfill.ts'
 import { readSelection, type SelectionOptions, withSelection } from './selection-options.ts'
 
@@ -45,7 +45,7 @@ async function record(
 
 /** Adds `backfill` and `backfill list | pause | resume | cancel` to the program. */
 export function addBackfillCommands(program: Command, commandLine: BackfillCommandLine): void {
-  const { withDatabase, say, terminal } = commandLine
+  const { withDatabase, print, terminal } = commandLine
   // What stands behind a subcommand is its own: --json exists on two levels.
   const parent = withSelection(
     program
@@ -66,7 +66,7 @@ export function addBackfillCommands(program: Command, commandLine: BackfillComma
       const passes = await plan(client, parent, selection)
       if (isDryRun) {
         const preview = await previewBackfill(client, passes, selection)
-        say(isJson ? printJson(preview) : describePreview(preview))
+        print(isJson ? printJson(preview) : describePreview(preview))
         return
       }
       const id = await record(client, passes, selection)
@@ -74,5 +74,5 @@ export function addBackfillCommands(program: Command, commandLine: BackfillComma
       await followOnCommandLine(client, id, isJson, commandLine)
     })
   })
-  addSteerCommands(parent, commandLine)
+  addControlCommands(parent, commandLine)
 }

@@ -3,17 +3,17 @@ import type { Command } from 'commander'
 import type pg from 'pg'
 import { parseId } from '../../cli/parse-id.ts'
 import {
+  type BackfillAction,
   type BackfillRecord,
+  controlBackfill,
   listBackfills,
   readBackfill,
-  type Steer,
-  steerBackfill,
 } from '../backfill-record.ts'
 import { type BackfillCommandLine, followOnCommandLine } from './command-line.ts'
 import { backfillFacts, describeBackfills } from './describe-backfill.ts'
 
 /** The backfill that is meant: the one named, else the only one that is not over. */
-async function meant(
+async function resolveBackfill(
   client: pg.Client,
   command: Command,
   id: string | undefined,
@@ -41,39 +41,39 @@ function addSubcommand(parent: Command, name: string, description: string): Comm
     .option('--json', 'as JSON')
 }
 
-function addSteer(
+function addAction(
   parent: Command,
-  steer: Exclude<Steer, 'resume'>,
+  action: Exclude<BackfillAction, 'resume'>,
   description: string,
-  { withDatabase, say, found }: BackfillCommandLine,
+  { withDatabase, print, exitFailed }: BackfillCommandLine,
 ): void {
-  const command = addSubcommand(parent, steer, description)
+  const command = addSubcommand(parent, action, description)
   command.action(async (id: string | undefined, options: { json?: boolean }) => {
-    const { record, isSteered } = await withDatabase(async (client) => {
-      const before = await meant(client, command, id)
-      const isSteered = await steerBackfill(client, before.id, steer)
-      return { isSteered, record: (await readBackfill(client, before.id)) ?? before }
+    const { record, isChanged } = await withDatabase(async (client) => {
+      const before = await resolveBackfill(client, command, id)
+      const isChanged = await controlBackfill(client, before.id, action)
+      return { isChanged, record: (await readBackfill(client, before.id)) ?? before }
     })
-    const sentence = `backfill ${record.id} is ${record.state}${isSteered ? '' : ' already'}`
-    say(options.json ? printJson(backfillFacts(record)) : sentence)
-    if (!isSteered) found()
+    const sentence = `backfill ${record.id} is ${record.state}${isChanged ? '' : ' already'}`
+    print(options.json ? printJson(backfillFacts(record)) : sentence)
+    if (!isChanged) exitFailed()
   })
 }
 
 /** Adds `list`, `pause`, `resume` and `cancel` to the command of backfills. */
-export function addSteerCommands(parent: Command, commandLine: BackfillCommandLine): void {
-  const { withDatabase, say, found } = commandLine
+export function addControlCommands(parent: Command, commandLine: BackfillCommandLine): void {
+  const { withDatabase, print, exitFailed } = commandLine
   parent
     .command('list')
     .description('all of them, the newest first; exit status 1 if one has failed or waits')
     .option('--json', 'as JSON')
     .action(async (options: { json?: boolean }) => {
       const records = await withDatabase(listBackfills)
-      say(options.json ? printJson(records.map(backfillFacts)) : describeBackfills(records))
-      if (records.some(({ state }) => state === 'failed' || state === 'paused')) found()
+      print(options.json ? printJson(records.map(backfillFacts)) : describeBackfills(records))
+      if (records.some(({ state }) => state === 'failed' || state === 'paused')) exitFailed()
     })
-  addSteer(parent, 'pause', 'stop at the checkpoint, until resumed', commandLine)
-  addSteer(parent, 'cancel', 'stop for good; what HQ has, it keeps', commandLine)
+  addAction(parent, 'pause', 'stop at the checkpoint, until resumed', commandLine)
+  addAction(parent, 'cancel', 'stop for good; what HQ has, it keeps', commandLine)
   const resume = addSubcommand(
     parent,
     'resume',
@@ -81,8 +81,8 @@ export function addSteerCommands(parent: Command, commandLine: BackfillCommandLi
   )
   resume.action(async (named: string | undefined, options: { json?: boolean }) => {
     await withDatabase(async (client) => {
-      const { id } = await meant(client, resume, named)
-      await steerBackfill(client, id, 'resume')
+      const { id } = await resolveBackfill(client, resume, named)
+      await controlBackfill(client, id, 'resume')
       await followOnCommandLine(client, id, options.json ?? false, commandLine)
     })
   })

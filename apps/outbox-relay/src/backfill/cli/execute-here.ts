@@ -2,9 +2,9 @@ import { Pool } from 'undici'
 import { MAX_IN_FLIGHT } from '../../delivery/deliver-window.ts'
 import { NO_METRICS } from '../../delivery/delivery-metrics.ts'
 import { BatchSizer } from '../../flow-control/batch-sizer.ts'
-import { Gate } from '../../flow-control/circuit-breaker.ts'
+import { CircuitBreaker } from '../../flow-control/circuit-breaker.ts'
 import { Restraint } from '../../flow-control/restraint.ts'
-import { askReady } from '../../http/check-ready.ts'
+import { checkReady } from '../../http/check-ready.ts'
 import { establishEpoch } from '../../outbox/epoch.ts'
 import type { RelayConfig } from '../../process/config.ts'
 import type { Logger } from '../../process/log.ts'
@@ -43,7 +43,7 @@ export async function executeHere(
     bodyTimeout: REQUEST_TIMEOUT_MS,
   })
   const aborting = new AbortController()
-  const gate = new Gate(MAX_IN_FLIGHT, () => askReady(pool, aborting.signal))
+  const breaker = new CircuitBreaker(MAX_IN_FLIGHT, () => checkReady(pool, aborting.signal))
   let grace: NodeJS.Timeout | undefined
   const onStop = () => {
     grace = setTimeout(() => aborting.abort(), STOP_GRACE_MS)
@@ -59,7 +59,7 @@ export async function executeHere(
       lastId,
       delivery: {
         pool,
-        gate,
+        breaker,
         sizer: new BatchSizer(),
         keys: signingKeys,
         compression,
@@ -75,7 +75,7 @@ export async function executeHere(
   } finally {
     stopping.removeEventListener('abort', onStop)
     clearTimeout(grace)
-    gate.close()
+    breaker.close()
     await pool.close()
   }
 }

@@ -3,11 +3,11 @@ import type pg from 'pg'
 import type { RelayConfig } from '../../process/config.ts'
 import type { Logger } from '../../process/log.ts'
 import { hasLeader } from '../../session/lead.ts'
-import { type BackfillRecord, readBackfill, steerBackfill } from '../backfill-record.ts'
+import { type BackfillRecord, controlBackfill, readBackfill } from '../backfill-record.ts'
 import { executeHere } from './execute-here.ts'
 
 /** How often a command looks how far a backfill has come, and whether a relay leads. */
-const LOOK_MS = 500
+const POLL_MS = 500
 
 /** How following a backfill ended. */
 export type FollowEnd =
@@ -45,7 +45,7 @@ async function watch(
   while (!ended.aborted) {
     if (await hasLeader(client)) onLeader()
     onProgress(await readExisting(client, id))
-    await delay(LOOK_MS, undefined, { signal: ended }).catch(() => {})
+    await delay(POLL_MS, undefined, { signal: ended }).catch(() => {})
   }
 }
 
@@ -64,7 +64,7 @@ async function execute(context: FollowContext, id: string): Promise<boolean> {
   if (watched.status === 'rejected') throw watched.reason
   // Another command executes it: look again in a while.
   if (executed.value === undefined) {
-    await delay(LOOK_MS, undefined, { signal: interrupted }).catch(() => {})
+    await delay(POLL_MS, undefined, { signal: interrupted }).catch(() => {})
   }
   return executed.value === 'halted'
 }
@@ -83,12 +83,12 @@ export async function followBackfill(context: FollowContext, id: string): Promis
     const isLed = await hasLeader(client)
     if (interrupted.aborted) {
       // Nobody would work on it: say so in the record, too.
-      if (hasExecuted && !isLed) await steerBackfill(client, id, 'pause')
+      if (hasExecuted && !isLed) await controlBackfill(client, id, 'pause')
       return { kind: 'left', record: await readExisting(client, id) }
     }
     if (isLed) {
       if (record.reason !== null) return { kind: 'halted', record }
-      await delay(LOOK_MS, undefined, { signal: interrupted }).catch(() => {})
+      await delay(POLL_MS, undefined, { signal: interrupted }).catch(() => {})
       continue
     }
     hasExecuted = true

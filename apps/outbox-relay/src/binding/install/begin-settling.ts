@@ -4,7 +4,7 @@ import type { Binding, BoundDataset } from '../binding-schema.ts'
 import { delaySql } from '../projection/joins.ts'
 import { projectionOf } from '../projection/projection.ts'
 import { tableSql } from '../source-table.ts'
-import { type BoundBefore, readBoundBefore } from './previous-binding.ts'
+import { type PreviousBinding, readPreviousBindings } from './previous-binding.ts'
 
 type Settle = NonNullable<BoundDataset['settle']>
 
@@ -56,7 +56,9 @@ const NOTED = `update hq_export.binding set noting_since = null where dataset = 
  * @returns true if there was something to do.
  */
 export async function noteRecentRows(client: pg.ClientBase, binding: Binding): Promise<boolean> {
-  const waiting = (await readBoundBefore(client)).filter(({ notingSince }) => notingSince !== null)
+  const waiting = (await readPreviousBindings(client)).filter(
+    ({ notingSince }) => notingSince !== null,
+  )
   for (const { dataset, notingSince } of waiting) {
     const bound = binding.datasets.find((candidate) => candidate.dataset === dataset)
     await client.query('begin isolation level read committed')
@@ -83,7 +85,7 @@ export async function noteRecentRows(client: pg.ClientBase, binding: Binding): P
 export async function keepLateByTime(
   client: pg.ClientBase,
   binding: Binding,
-  before: readonly BoundBefore[],
+  before: readonly PreviousBinding[],
 ): Promise<void> {
   for (const { dataset, table, key, settle } of binding.datasets) {
     const known = before.find((bound) => bound.dataset === dataset)

@@ -14,8 +14,8 @@ import { BindingError, loadBinding } from '../load-binding.ts'
 import { noteRecentRows } from './begin-settling.ts'
 import { install } from './install.ts'
 import { isInstalled, readInstalled } from './installed.ts'
-import { type Patience, patiently } from './lock-retry.ts'
-import { completeHistories, readBoundBefore } from './previous-binding.ts'
+import { type LockRetry, retryWithLockTimeout } from './lock-retry.ts'
+import { completeHistories, readPreviousBindings } from './previous-binding.ts'
 
 /** What `bind` found or did. */
 export interface BindSummary {
@@ -47,13 +47,13 @@ async function summary(
 async function bindOn(
   client: pg.Client,
   binding: Binding,
-  options: Patience,
+  options: LockRetry,
 ): Promise<BindSummary> {
   await dxMigrations.assertApplied(client)
   const { sources, problems } = await inspectSources(client, binding)
   if (problems.length > 0) throw new BindingError(binding.name, problems)
   const sql = generate(binding, sources)
-  const complete = completeHistories(binding, await readBoundBefore(client))
+  const complete = completeHistories(binding, await readPreviousBindings(client))
   const isCurrent =
     (await readDifferences(client)).length === 0 &&
     isInstalled(neededSql(sql, complete), await readInstalled(client)) &&
@@ -68,7 +68,9 @@ async function bindOn(
       refused.map(({ kind, text, todo }) => (kind === 'heir' ? `${text}; ${todo}` : text)),
     )
   await refuseVirtualColumns(client, binding, sources)
-  await patiently(options, (locking) => install(client, { binding, sources, sql, ...locking }))
+  await retryWithLockTimeout(options, (locking) =>
+    install(client, { binding, sources, sql, ...locking }),
+  )
   await noteRecentRows(client, binding)
   return summary(client, binding, sql, true)
 }
@@ -85,7 +87,7 @@ async function bindOn(
 export async function bind(
   databaseUrl: string,
   nameOrFile: string,
-  options: Patience = {},
+  options: LockRetry = {},
 ): Promise<BindSummary> {
   const binding = await loadBinding(nameOrFile)
   // Expressions mean on it what they will mean inside the triggers.

@@ -2,13 +2,13 @@ import pg from 'pg'
 import { connectLogin } from '../../session/connect.ts'
 import { LOCK_BINDING } from './lock-binding.ts'
 import { lockRelations } from './lock-relations.ts'
-import { type AttemptLocking, isBusy, type Patience, patiently } from './lock-retry.ts'
+import { isBusy, type LockAttempt, type LockRetry, retryWithLockTimeout } from './lock-retry.ts'
 
 /** Insufficient privilege, or not the owner of a table. */
 const NOT_PERMITTED = '42501'
 
 /** What became of the triggers that kept replaced versions. */
-export type HistoryClosing =
+export type HistoryTriggersDropped =
   /** Nothing was left to do. */
   | { readonly kind: 'nothing' }
   /** They are gone, of these datasets. */
@@ -42,7 +42,7 @@ async function readNeedless(client: pg.ClientBase): Promise<OpenTrigger[]> {
 }
 
 /** Names of the datasets that still have such triggers. */
-export async function unclosedHistories(client: pg.ClientBase): Promise<string[]> {
+export async function completeHistoriesWithTriggers(client: pg.ClientBase): Promise<string[]> {
   return [...new Set((await readNeedless(client)).map(({ dataset }) => dataset))]
 }
 
@@ -50,7 +50,7 @@ export async function unclosedHistories(client: pg.ClientBase): Promise<string[]
  * Drops them in one transaction. Locks: ACCESS EXCLUSIVE on their tables, as DROP TRIGGER takes it, for milliseconds once all are held.
  * The lock of `bind` first: whoever binds again meanwhile decides.
  */
-async function dropNeedless(client: pg.ClientBase, locking: AttemptLocking): Promise<void> {
+async function dropNeedless(client: pg.ClientBase, locking: LockAttempt): Promise<void> {
   await client.query('begin isolation level read committed')
   try {
     await client.query(`set local lock_timeout = ${locking.lockWaitMs}`)
@@ -84,16 +84,16 @@ function whyLeft(error: unknown): string | undefined {
  * role has no right on the application's tables, and should have none.
  * @param client session that may read what is bound.
  */
-export async function closeHistories(
+export async function dropHistoryTriggers(
   client: pg.ClientBase,
   databaseUrl: string,
-  patience: Patience = {},
-): Promise<HistoryClosing> {
-  const datasets = await unclosedHistories(client)
+  patience: LockRetry = {},
+): Promise<HistoryTriggersDropped> {
+  const datasets = await completeHistoriesWithTriggers(client)
   if (datasets.length === 0) return { kind: 'nothing' }
   const login = await connectLogin(databaseUrl, 'hq-export close history')
   try {
-    await patiently(patience, (locking) => dropNeedless(login, locking))
+    await retryWithLockTimeout(patience, (locking) => dropNeedless(login, locking))
     return { kind: 'closed', datasets }
   } catch (error) {
     const why = whyLeft(error)

@@ -15,13 +15,18 @@ import { grantsFor } from './grants.ts'
 import { obsoleteFunctions, obsoleteTriggers, readInstalled } from './installed.ts'
 import { LOCK_BINDING } from './lock-binding.ts'
 import { lockRelations } from './lock-relations.ts'
-import type { AttemptLocking } from './lock-retry.ts'
-import { type BoundBefore, completeHistories, keptOf, readBoundBefore } from './previous-binding.ts'
+import type { LockAttempt } from './lock-retry.ts'
+import {
+  completeHistories,
+  findPrevious,
+  type PreviousBinding,
+  readPreviousBindings,
+} from './previous-binding.ts'
 
 const { escapeIdentifier } = pg
 
 /** What to install, and how patiently. */
-export interface Installation extends AttemptLocking {
+export interface Installation extends LockAttempt {
   readonly binding: Binding
   readonly sources: ReadonlyMap<string, SourceTable>
   readonly sql: GeneratedSql
@@ -71,24 +76,24 @@ const FORGET_FIRST_CHANGES = `delete from hq_export.captured_from where dataset 
 async function beginHistories(
   client: pg.ClientBase,
   { datasets }: Binding,
-  before: readonly BoundBefore[],
+  before: readonly PreviousBinding[],
   complete: Set<string>,
 ): Promise<void> {
   for (const bound of datasets) {
-    if (bound.snapshot === undefined || keptOf(before, bound)?.hasSnapshots) continue
+    if (bound.snapshot === undefined || findPrevious(before, bound)?.hasSnapshots) continue
     await client.query(FORGET_FIRST_CHANGES, [datasetByName(bound.dataset).number])
     if (await isEmpty(client, bound.dataset)) complete.add(bound.dataset)
   }
 }
 
 /** Writers wait meanwhile. What takes longer, because no row or none of the first is under contract, counts as not empty. */
-const LOOK_MS = 50
+const POLL_MS = 50
 const QUERY_CANCELED = '57014'
 
 async function isEmpty(client: pg.ClientBase, dataset: string): Promise<boolean> {
   await client.query('savepoint looking')
   try {
-    await client.query(`set local statement_timeout = ${LOOK_MS}`)
+    await client.query(`set local statement_timeout = ${POLL_MS}`)
     const { rows } = await client.query<{ found: boolean }>(
       `select exists (select from ${viewName(dataset)}) as found`,
     )
@@ -105,7 +110,7 @@ async function isEmpty(client: pg.ClientBase, dataset: string): Promise<boolean>
 async function recordBinding(
   client: pg.ClientBase,
   installation: Installation,
-  before: readonly BoundBefore[],
+  before: readonly PreviousBinding[],
   complete: ReadonlySet<string>,
   begun: ReadonlySet<string>,
 ): Promise<void> {
@@ -127,7 +132,7 @@ async function recordBinding(
   }
   await client.query('delete from hq_export.binding')
   for (const [dataset, table, definition] of rows) {
-    const kept = keptOf(before, { dataset, table })
+    const kept = findPrevious(before, { dataset, table })
     await client.query(
       `insert into hq_export.binding (number, dataset, name, source_table, fingerprint, definition, captured_since, history_complete_at, noting_since)
        select $1, $2, $3, $4, $5, $6, coalesce($7::timestamptz, now), case when $8 then coalesce($9::timestamptz, now) end,
@@ -174,14 +179,15 @@ export async function install(client: pg.ClientBase, installation: Installation)
     if (installed.rowFunctions.length > 0)
       await client.query(`drop function ${installed.rowFunctions.join(', ')}`)
     await createViews(client, installation)
-    const before = await readBoundBefore(client)
+    const before = await readPreviousBindings(client)
     const complete = completeHistories(binding, before)
     const allowed = neededSql(installation.sql, complete)
     await createFunctions(client, installation, allowed.functions)
 
     for (const bound of binding.datasets) {
       const raise = raiseAboveHistory(bound)
-      if (raise !== undefined && keptOf(before, bound) === undefined) await client.query(raise)
+      if (raise !== undefined && findPrevious(before, bound) === undefined)
+        await client.query(raise)
     }
     await keepLateByTime(client, binding, before)
 

@@ -8,7 +8,7 @@ const FIRST_PAUSE_MS = 100
 const LONGEST_PAUSE_MS = 5000
 
 /** How patiently to change the triggers of a busy database. */
-export interface Patience {
+export interface LockRetry {
   /** How long writers of a table may queue behind us per attempt; default 2000. */
   readonly lockWaitMs?: number
   /** Attempts before giving up; default 30, a few minutes in all. */
@@ -18,7 +18,7 @@ export interface Patience {
 }
 
 /** How one attempt locks. */
-export interface AttemptLocking {
+export interface LockAttempt {
   /** How long the first lock may be waited for; all writers of that table queue behind us meanwhile. */
   readonly lockWaitMs: number
   /** Relation to lock first: the one that refused last time. */
@@ -38,9 +38,9 @@ export function isBusy(error: unknown): boolean {
 }
 
 /** Makes attempts at a transaction that locks tables of the application, until one gets its locks. @throws what the last one threw. */
-export async function patiently(
-  { lockWaitMs = LOCK_WAIT_MS, attempts = ATTEMPTS, sleep = delay }: Patience,
-  attemptOnce: (locking: AttemptLocking) => Promise<void>,
+export async function retryWithLockTimeout(
+  { lockWaitMs = LOCK_WAIT_MS, attempts = ATTEMPTS, sleep = delay }: LockRetry,
+  attemptOnce: (locking: LockAttempt) => Promise<void>,
 ): Promise<void> {
   let lockFirst: string | undefined
   for (let attempt = 1; ; attempt++) {

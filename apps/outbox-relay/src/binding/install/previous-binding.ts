@@ -2,7 +2,7 @@ import type pg from 'pg'
 import type { Binding } from '../binding-schema.ts'
 
 /** What was recorded of a dataset when it was bound last. */
-export interface BoundBefore {
+export interface PreviousBinding {
   readonly dataset: string
   readonly table: string
   readonly settles: boolean
@@ -26,26 +26,27 @@ select b.dataset, b.source_table as "table", pg_catalog.jsonb_exists(b.definitio
 from hq_export.binding b`
 
 /** Reads what is bound now. */
-export async function readBoundBefore(client: pg.ClientBase): Promise<BoundBefore[]> {
-  return (await client.query<BoundBefore>(BOUND_BEFORE)).rows
+export async function readPreviousBindings(client: pg.ClientBase): Promise<PreviousBinding[]> {
+  return (await client.query<PreviousBinding>(BOUND_BEFORE)).rows
 }
 
 /** What was recorded of the same dataset of the same table: from another table everything is new. */
-export function keptOf(
-  before: readonly BoundBefore[],
-  { dataset, table }: Pick<BoundBefore, 'dataset' | 'table'>,
-): BoundBefore | undefined {
+export function findPrevious(
+  before: readonly PreviousBinding[],
+  { dataset, table }: Pick<PreviousBinding, 'dataset' | 'table'>,
+): PreviousBinding | undefined {
   return before.find((known) => known.dataset === dataset && known.table === table)
 }
 
 /** Datasets of the binding that need no triggers for their history any more. */
 export function completeHistories(
   { datasets }: Pick<Binding, 'datasets'>,
-  before: readonly BoundBefore[],
+  before: readonly PreviousBinding[],
 ): Set<string> {
   const complete = datasets.filter(
     (bound) =>
-      bound.snapshot !== undefined && (keptOf(before, bound)?.historyCompleteAt ?? null) !== null,
+      bound.snapshot !== undefined &&
+      (findPrevious(before, bound)?.historyCompleteAt ?? null) !== null,
   )
   return new Set(complete.map(({ dataset }) => dataset))
 }

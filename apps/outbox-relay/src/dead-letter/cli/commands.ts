@@ -17,7 +17,7 @@ function parseLimit(text: string): number {
   return limit
 }
 
-function addList(parent: Command, { withDatabase, say, found }: CommandLine): void {
+function addList(parent: Command, { withDatabase, print, exitFailed }: CommandLine): void {
   parent
     .command('list')
     .description('open ones, the last that failed first; exit status 1 if there are any')
@@ -28,12 +28,12 @@ function addList(parent: Command, { withDatabase, say, found }: CommandLine): vo
     .option('--json', 'as JSON')
     .action(async (options: Parameters<typeof listDeadLetters>[1] & { json?: boolean }) => {
       const letters = await withDatabase((client) => listDeadLetters(client, options))
-      say(options.json ? printJson(letters) : printDeadLetters(letters))
-      if (letters.some(({ resolution }) => resolution === null)) found()
+      print(options.json ? printJson(letters) : printDeadLetters(letters))
+      if (letters.some(({ resolution }) => resolution === null)) exitFailed()
     })
 }
 
-function addShow(parent: Command, { withDatabase, say, found }: CommandLine): void {
+function addShow(parent: Command, { withDatabase, print, exitFailed }: CommandLine): void {
   parent
     .command('show')
     .description('everything that is kept of one')
@@ -45,15 +45,15 @@ function addShow(parent: Command, { withDatabase, say, found }: CommandLine): vo
         showDeadLetter(client, id, options.values ?? false),
       )
       if (letter === undefined) {
-        say(options.json ? printJson(null) : `no dead letter ${id}`)
-        found()
+        print(options.json ? printJson(null) : `no dead letter ${id}`)
+        exitFailed()
       } else {
-        say(options.json ? printJson(letter) : printDeadLetter(letter))
+        print(options.json ? printJson(letter) : printDeadLetter(letter))
       }
     })
 }
 
-function addReplay(parent: Command, { withDatabase, say, found }: CommandLine): void {
+function addReplay(parent: Command, { withDatabase, print, exitFailed }: CommandLine): void {
   const command = withSelectors(
     parent
       .command('replay')
@@ -68,9 +68,9 @@ function addReplay(parent: Command, { withDatabase, say, found }: CommandLine): 
         missing: missingIds(selection, letters),
       }
     })
-    if (options.json) say(printJson({ ...summary, missing }))
-    else say([printReplay(summary), ...missing.map((id) => `no dead letter ${id}`)].join('\n'))
-    if (summary.not_replayable.length > 0 || missing.length > 0) found()
+    if (options.json) print(printJson({ ...summary, missing }))
+    else print([printReplay(summary), ...missing.map((id) => `no dead letter ${id}`)].join('\n'))
+    if (summary.not_replayable.length > 0 || missing.length > 0) exitFailed()
   })
 }
 
@@ -79,7 +79,7 @@ function countBy(letters: readonly SelectedDeadLetter[]) {
   return [...groups].map(([group, { length }]) => `${length}  ${group}`)
 }
 
-function addDiscard(parent: Command, { withDatabase, say, found }: CommandLine): void {
+function addDiscard(parent: Command, { withDatabase, print, exitFailed }: CommandLine): void {
   const command = withSelectors(
     parent.command('discard').description('give the rows up; they stay on record'),
   ).option('--note <text>', 'why, for whoever asks later')
@@ -94,13 +94,13 @@ function addDiscard(parent: Command, { withDatabase, say, found }: CommandLine):
     })
     const missing = missingIds(selection, letters)
     if (options.json) {
-      say(printJson({ dry_run: isDryRun, selected: letters.length, missing }))
+      print(printJson({ dry_run: isDryRun, selected: letters.length, missing }))
     } else {
       const verb = isDryRun ? 'would be discarded' : 'discarded'
       const lines = [`${letters.length} ${verb}`, ...countBy(letters)]
-      say([...lines, ...missing.map((id) => `no dead letter ${id}`)].join('\n'))
+      print([...lines, ...missing.map((id) => `no dead letter ${id}`)].join('\n'))
     }
-    if (missing.length > 0) found()
+    if (missing.length > 0) exitFailed()
   })
 }
 

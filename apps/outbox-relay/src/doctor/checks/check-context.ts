@@ -1,13 +1,13 @@
 import type pg from 'pg'
 import { generate, neededSql } from '../../binding/capture/generate.ts'
 import { inspectSources } from '../../binding/inspect/inspect-sources.ts'
-import { completeHistories, readBoundBefore } from '../../binding/install/previous-binding.ts'
+import { completeHistories, readPreviousBindings } from '../../binding/install/previous-binding.ts'
 import { listBindings } from '../../binding/load-binding.ts'
 import { readBinding } from '../../binding/read-binding.ts'
 import type { BoundState } from './finding.ts'
 
 /** Looks at the sources of the recorded binding as `bind` would, and generates what it would install. Changes nothing. */
-export async function examineBound(client: pg.ClientBase): Promise<BoundState | undefined> {
+export async function readBoundState(client: pg.ClientBase): Promise<BoundState | undefined> {
   const binding = await readBinding(client)
   if (binding === undefined) return undefined
   const { sources, problems } = await inspectSources(client, binding)
@@ -18,7 +18,7 @@ export async function examineBound(client: pg.ClientBase): Promise<BoundState | 
       ({ table, settle }) => sources.has(table) && sources.has(settle?.children.table ?? table),
     ),
   }
-  const complete = completeHistories(present, await readBoundBefore(client))
+  const complete = completeHistories(present, await readPreviousBindings(client))
   const sql =
     present.datasets.length === 0 ? undefined : neededSql(generate(present, sources), complete)
   const isShipped = (await listBindings()).includes(binding.name)

@@ -1,5 +1,5 @@
-import { unclosedHistories } from '../../binding/install/drop-history-triggers.ts'
-import { keptOf, readBoundBefore } from '../../binding/install/previous-binding.ts'
+import { completeHistoriesWithTriggers } from '../../binding/install/drop-history-triggers.ts'
+import { findPrevious, readPreviousBindings } from '../../binding/install/previous-binding.ts'
 import { type Check, ok, warn } from './finding.ts'
 
 /** Every version of an entity that was current when it was bound is exported, and no trigger waits for that any more. */
@@ -9,10 +9,12 @@ export const histories: Check = {
     const state = await bound()
     if (state === undefined) return []
     const { binding, bindCommand } = state
-    const known = await readBoundBefore(login)
+    const known = await readPreviousBindings(login)
     const entities = binding.datasets.filter(({ snapshot }) => snapshot !== undefined)
-    const incomplete = entities.filter((entity) => keptOf(known, entity)?.historyCompleteAt == null)
-    const unclosed = await unclosedHistories(login)
+    const incomplete = entities.filter(
+      (entity) => findPrevious(known, entity)?.historyCompleteAt == null,
+    )
+    const unclosed = await completeHistoriesWithTriggers(login)
     const findings = [
       ...incomplete.map(({ dataset }) =>
         warn(

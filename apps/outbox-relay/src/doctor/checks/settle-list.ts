@@ -1,4 +1,4 @@
-import { readBoundBefore } from '../../binding/install/previous-binding.ts'
+import { readPreviousBindings } from '../../binding/install/previous-binding.ts'
 import { readSettling } from '../../status/read-settling.ts'
 import { type Check, fail, ok, warn } from './finding.ts'
 
@@ -9,7 +9,9 @@ const FAIL_SECONDS = 900
 export const settleList: Check = {
   name: 'settle-list',
   async examine({ login, relay, bound }) {
-    const unnoted = (await readBoundBefore(login)).filter(({ notingSince }) => notingSince !== null)
+    const unnoted = (await readPreviousBindings(login)).filter(
+      ({ notingSince }) => notingSince !== null,
+    )
     if (unnoted.length > 0) {
       const names = unnoted.map(({ dataset }) => dataset).join(', ')
       return warn(
