@@ -4,7 +4,8 @@ import { SlowestFirst } from './test/support/slowest-first.ts'
 export default defineConfig({
   test: {
     sequence: { sequencer: SlowestFirst },
-    // Files run side by side; each has databases of its own. Twice as many as the two cores, because most of them wait.
+    // Files run side by side; each has databases of its own. Twice as many as the two cores,
+    // because most of them wait.
     maxWorkers: 4,
     // For what hangs; no test is as long, however busy the machine.
     testTimeout: 120_000,
@@ -26,7 +27,8 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['packages/**/*.test.ts', 'apps/**/*.test.ts'],
-          // These share no state that one could leave to another, and a worker for each costs more than most of them.
+          // These share no state that one could leave to another, and a worker for each costs more
+          // than most of them.
           isolate: false,
         },
       },

@@ -1,6 +1,7 @@
 import { defineConfig } from 'vitest/config'
 
-// `npm run test:jaeger`: the demo seen through a real Jaeger. Not part of `npm test`, because Jaeger is no npm package.
+// `npm run test:jaeger`: the demo seen through a real Jaeger. Not part of `npm test`, because
+// Jaeger is no npm package.
 export default defineConfig({
   test: {
     include: ['test/jaeger/**/*.jaeger.ts'],

@@ -1,6 +1,7 @@
 import { defineConfig } from 'vitest/config'
 
-// `npm run soak`: what hunts rare interleavings for as long as it takes. Not part of `npm test`; seeds are printed.
+// `npm run soak`: what hunts rare interleavings for as long as it takes. Not part of `npm test`;
+// seeds are printed.
 export default defineConfig({
   test: {
     include: ['test/soak/**/*.soak.ts'],

@@ -1,6 +1,7 @@
 import { defineConfig } from 'vitest/config'
 
-// `npm run test:system`: what needs the programs of test/system/packages.txt. One file at a time, because they measure under load.
+// `npm run test:system`: what needs the programs of test/system/packages.txt. One file at a time,
+// because they measure under load.
 export default defineConfig({
   test: {
     include: ['test/system/**/*.system.ts'],

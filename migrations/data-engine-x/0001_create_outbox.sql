@@ -1,6 +1,6 @@
--- The outbox: three plain tables that capture triggers fill inside the writer's transaction and that the relay
--- empties by TRUNCATE. No status column, no UPDATE, no DELETE: nothing for vacuum to do, however long another
--- session holds an old snapshot.
+-- The outbox: three plain tables that capture triggers fill inside the writer's transaction and
+-- that the relay empties by TRUNCATE. No status column, no UPDATE, no DELETE: nothing for vacuum to
+-- do, however long another session holds an old snapshot.
 --
 -- Locks: creates new objects only; no lock on a table of the application.
 
@@ -20,12 +20,13 @@ grant usage on schema hq_export to hq_export_relay;
 -- The relay refuses to work on migrations that it does not know.
 grant select on hq_export.migration to hq_export_relay;
 
--- CACHE 1: a cached block per session would hand out positions that fall behind another session's row of the
--- same key, and seq is the order of the versions of one key.
+-- CACHE 1: a cached block per session would hand out positions that fall behind another session's
+-- row of the same key, and seq is the order of the versions of one key.
 create sequence hq_export.outbox_seq as bigint cache 1;
 
--- Number of the table that writers fill now. A sequence, because it is read without MVCC: a transaction with an old
--- snapshot sees a rotation at once. Whatever it read, the relay scans all three tables, so a late writer loses nothing.
+-- Number of the table that writers fill now. A sequence, because it is read without MVCC: a
+-- transaction with an old snapshot sees a rotation at once. Whatever it read, the relay scans all
+-- three tables, so a late writer loses nothing.
 create sequence hq_export.current_outbox as smallint minvalue 0 maxvalue 2 start with 0;
 select pg_catalog.setval('hq_export.current_outbox', 0, true);
 

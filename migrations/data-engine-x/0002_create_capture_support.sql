@@ -9,9 +9,10 @@ select pg_catalog.setval('hq_export.doorbell', 0, true);
 comment on sequence hq_export.doorbell is 'epoch ms until which the relay sleeps and wants a NOTIFY; 0 while it works';
 grant select, update on sequence hq_export.doorbell to hq_export_relay;
 
--- Called after the insert into the outbox, in this order: a writer that reads "awake" already holds its lock on the outbox
--- table, so the relay, which looks for holders after it has set the flag, waits for it. Two hazards of NOTIFY are
--- avoided by not ringing: it makes PREPARE TRANSACTION fail, and a full notification queue fails the writer.
+-- Called after the insert into the outbox, in this order: a writer that reads "awake" already holds
+-- its lock on the outbox table, so the relay, which looks for holders after it has set the flag,
+-- waits for it. Two hazards of NOTIFY are avoided by not ringing: it makes PREPARE TRANSACTION
+-- fail, and a full notification queue fails the writer.
 create function hq_export.ring() returns void
   language plpgsql volatile
   set search_path = pg_catalog, pg_temp
@@ -75,8 +76,8 @@ create function hq_export.exported_version(p_version bigint, p_base bigint) retu
   end;
 comment on function hq_export.exported_version(bigint, bigint) is 'record_version + base, held inside int8';
 
--- Same version, same id: a backfill of a version that was exported before changes nothing in HQ. SHA-256 and not
--- uuid5, because core PostgreSQL has no SHA-1.
+-- Same version, same id: a backfill of a version that was exported before changes nothing in HQ.
+-- SHA-256 and not uuid5, because core PostgreSQL has no SHA-1.
 create function hq_export.snapshot_id(p_org_id uuid, p_entity_type text, p_entity_id uuid, p_version bigint) returns uuid
   language sql immutable parallel safe
   return encode(substring(sha256(convert_to(

@@ -1,4 +1,5 @@
--- What the relay remembers on the source: which server life it delivers from, how far it got, and what HQ refused.
+-- What the relay remembers on the source: which server life it delivers from, how far it got, and
+-- what HQ refused.
 
 -- ---------------------------------------------------------------------------------------------------------------
 -- Incarnation. UNLOGGED on purpose: crash recovery, a promoted standby and a restore from a base backup all find it empty, and

@@ -1,7 +1,8 @@
--- How an operator settles a dead letter: by sending the row again (relay -- dead-letters replay), or by giving it up (discard).
+-- How an operator settles a dead letter: by sending the row again (relay -- dead-letters replay),
+-- or by giving it up (discard).
 --
--- Locks: ACCESS EXCLUSIVE on hq_export.dead_letter for the moment of a catalog change (no rewrite: every default is a
--- constant). Only the relay and its command line write there.
+-- Locks: ACCESS EXCLUSIVE on hq_export.dead_letter for the moment of a catalog change (no rewrite:
+-- every default is a constant). Only the relay and its command line write there.
 
 alter table hq_export.dead_letter
   add column resolved_at  timestamptz,

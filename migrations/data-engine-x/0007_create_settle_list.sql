@@ -1,6 +1,7 @@
 -- What a binding of a source needs that says things late, in pieces, or beyond the contract.
 --
--- Locks: creates new objects, and adds a column to hq_export.binding; no lock on a table of the application.
+-- Locks: creates new objects, and adds a column to hq_export.binding; no lock on a table of the
+-- application.
 
 -- ---------------------------------------------------------------------------------------------------------------
 -- Settle list. A row that other rows complete in later transactions (a run, by its attempts) is not exported when it is written: its key is
@@ -32,14 +33,16 @@ comment on column hq_export.settle_0.due_at is 'capture or creation of the row, 
 create sequence hq_export.current_settle as smallint minvalue 0 maxvalue 1 start with 0;
 select pg_catalog.setval('hq_export.current_settle', 0, true);
 
--- Epoch microseconds: what was due until then is closed, and a child row that comes now comes late. Read without MVCC, so that a writer
--- under an old snapshot sees it too. The relay raises it, then waits for everyone who was already writing children.
+-- Epoch microseconds: what was due until then is closed, and a child row that comes now comes late.
+-- Read without MVCC, so that a writer under an old snapshot sees it too. The relay raises it, then
+-- waits for everyone who was already writing children.
 create sequence hq_export.settle_horizon as bigint minvalue 0 start with 0;
 select pg_catalog.setval('hq_export.settle_horizon', 0, true);
 comment on sequence hq_export.settle_horizon is 'epoch microseconds up to which settle keys are closed to late children';
 
--- Marks: what was visible in `seen` and due until `due_before` is in the outbox. A mark commits together with the rows that it speaks of, so each
--- row goes out once, whatever dies. The newest id counts; older ones are deleted, which leaves dead rows only where nobody looks.
+-- Marks: what was visible in `seen` and due until `due_before` is in the outbox. A mark commits
+-- together with the rows that it speaks of, so each row goes out once, whatever dies. The newest id
+-- counts; older ones are deleted, which leaves dead rows only where nobody looks.
 create table hq_export.settled (
   id                bigint      not null generated always as identity,
   due_before        timestamptz not null,
@@ -65,7 +68,8 @@ create table hq_export.assigned_sequence (
   key      text     not null,
   constraint assigned_sequence_pkey primary key (dataset, key)
 );
--- Numbers for rows that were inserted while another transaction was inserting into their group, unseen: far above all counted ones.
+-- Numbers for rows that were inserted while another transaction was inserting into their group,
+-- unseen: far above all counted ones.
 create sequence hq_export.apart_sequence as integer minvalue 1000000000 cycle;
 comment on table hq_export.assigned_sequence is 'numbers of rows that came in a later statement than the first of their group; the rest is counted';
 
@@ -100,8 +104,8 @@ comment on function hq_export.allowed_payload(jsonb, text[]) is 'a payload witho
 -- Entity ids as data-engine-x derives them: uuid5(NAMESPACE_URL, key). hq_export.uuid5(text) is created by `bind`, where the binding asks for
 -- uuid-ossp, because that extension stands in another schema everywhere.
 
--- First text of the names, in their order, that is not blank; of each name, in the order of the payloads. Trimmed of what Python's
--- str.strip() takes for white space.
+-- First text of the names, in their order, that is not blank; of each name, in the order of the
+-- payloads. Trimmed of what Python's str.strip() takes for white space.
 create function hq_export.first_text(p_names text[], p_payloads jsonb[]) returns text
   language sql immutable parallel safe
   return (

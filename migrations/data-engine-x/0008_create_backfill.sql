@@ -1,5 +1,5 @@
--- Backfills: what of the source is to be sent to HQ whether it changes or not, and how far that has come. A handful of rows that an
--- operator asked for, kept as a record.
+-- Backfills: what of the source is to be sent to HQ whether it changes or not, and how far that has
+-- come. A handful of rows that an operator asked for, kept as a record.
 --
 -- Locks: creates a new object only.
 
@@ -19,7 +19,8 @@ create table hq_export.backfill (
   constraint backfill_state_check check (state in ('running', 'paused', 'canceled', 'completed', 'failed')),
   constraint backfill_finished_check check ((finished_at is not null) = (state in ('canceled', 'completed', 'failed'))),
   constraint backfill_window_check check (since < until)
-  -- Progress updates change no indexed column and find room on their page: heap-only, pruned as they go.
+  -- Progress updates change no indexed column and find room on their page: heap-only, pruned as
+  -- they go.
 ) with (fillfactor = 30);
 comment on table hq_export.backfill is 'what relay -- backfill was asked for, and how far it has come';
 comment on column hq_export.backfill.dataset is 'contract name; null for every bound dataset';

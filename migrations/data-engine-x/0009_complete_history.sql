@@ -1,7 +1,8 @@
--- Every version of an entity reaches dx_entity_snapshots_v1, also the one that was there when it was bound: until a backfill has sent those,
--- whoever replaces one exports it first.
+-- Every version of an entity reaches dx_entity_snapshots_v1, also the one that was there when it
+-- was bound: until a backfill has sent those, whoever replaces one exports it first.
 --
--- Locks: ACCESS EXCLUSIVE on hq_export.binding for the moment of a catalog change (no rewrite). Only `bind` writes there.
+-- Locks: ACCESS EXCLUSIVE on hq_export.binding for the moment of a catalog change (no rewrite).
+-- Only `bind` writes there.
 
 alter table hq_export.binding add column history_complete_at timestamptz;
 comment on column hq_export.binding.history_complete_at is
@@ -19,8 +20,9 @@ set history_complete_at = (
     )
 );
 
--- One row per key that was written while its history was not complete. Written by captures without being read (decision 0005), and kept:
--- whoever writes a key first finds no row, so it is exported once, as it was before that transaction.
+-- One row per key that was written while its history was not complete. Written by captures without
+-- being read (decision 0005), and kept: whoever writes a key first finds no row, so it is exported
+-- once, as it was before that transaction.
 create table hq_export.captured_from (
   version bigint   not null,
   dataset smallint not null,

@@ -1,8 +1,11 @@
--- Functions whose bodies are bound to operators and functions when they are created. Until now that was done under a search path with `public` in
--- it, where everybody may have put an operator that fits better than PostgreSQL's own, and which then ran as the owner of a bound table in
--- every capture. The same definitions, bound again under the path that migrations have now, `pg_catalog, pg_temp`.
+-- Functions whose bodies are bound to operators and functions when they are created. Until now that
+-- was done under a search path with `public` in it, where everybody may have put an operator that
+-- fits better than PostgreSQL's own, and which then ran as the owner of a bound table in every
+-- capture. The same definitions, bound again under the path that migrations have now, `pg_catalog,
+-- pg_temp`.
 --
--- Locks: none that a writer or reader waits for; whoever calls one of them meanwhile finishes with the old one.
+-- Locks: none that a writer or reader waits for; whoever calls one of them meanwhile finishes with
+-- the old one.
 
 -- Whoever applies this file by hand needs the path, too.
 set local search_path = pg_catalog, pg_temp;

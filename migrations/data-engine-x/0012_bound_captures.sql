@@ -1,14 +1,18 @@
--- What a capture costs the transaction that it runs in is bounded, and what could not be captured at all is heard of.
+-- What a capture costs the transaction that it runs in is bounded, and what could not be captured
+-- at all is heard of.
 --
--- Locks: creates new objects and replaces functions; no lock on a table of the application, and none that a capture waits for.
+-- Locks: creates new objects and replaces functions; no lock on a table of the application, and
+-- none that a capture waits for.
 
--- Statements of which not even a marker could be kept. A sequence, because it is counted without a transaction id, which takes a place in
--- the lock table that may just have run out; what is rolled back has counted, too. The relay turns it into capture_gap.
+-- Statements of which not even a marker could be kept. A sequence, because it is counted without a
+-- transaction id, which takes a place in the lock table that may just have run out; what is rolled
+-- back has counted, too. The relay turns it into capture_gap.
 create sequence hq_export.lost as bigint minvalue 0 start with 0;
 select pg_catalog.setval('hq_export.lost', 0, true);
 comment on sequence hq_export.lost is 'statements whose changes could not be captured at all, since the relay looked last; 0 for none';
 
--- Captures that found the relay asleep and must not notify it. The relay looks here several times a second while it sleeps.
+-- Captures that found the relay asleep and must not notify it. The relay looks here several times a
+-- second while it sleeps.
 create sequence hq_export.unrung as bigint minvalue 0 start with 0;
 select pg_catalog.setval('hq_export.unrung', 0, true);
 comment on sequence hq_export.unrung is 'captures that found the relay asleep and might have waited if they had notified it';
@@ -16,7 +20,8 @@ comment on sequence hq_export.unrung is 'captures that found the relay asleep an
 grant select, update on sequence hq_export.lost to hq_export_relay;
 grant insert on hq_export.capture_gap to hq_export_relay;
 grant usage, select on sequence hq_export.unrung to hq_export_relay;
--- The owners of the bound tables, as whom captures run: whoever has the outbox's sequence. `bind` grants it to others.
+-- The owners of the bound tables, as whom captures run: whoever has the outbox's sequence. `bind`
+-- grants it to others.
 do $$
 declare
   v_owner regrole;
@@ -34,11 +39,14 @@ end $$;
 -- Called after the insert into the outbox, in this order: a writer that reads "awake" already holds its lock on the outbox
 -- table, so the relay, which looks for holders after it has set the flag, waits for it.
 --
--- A commit with a NOTIFY takes a lock of the whole server before it writes its WAL and keeps it until that is where synchronous_commit asks
--- for it. So it may ring only where waiting for another such commit cannot be longer than what it waits for anyway: the flush of a disk, shared by
--- everybody. Not so where a commit waits for a standby (synchronous_standby_names; whatever this session asks for, the one before it in the
--- queue may wait), where this session asked not to wait for the disk, and where waiting can fail (lock_timeout). Nor where NOTIFY
--- itself fails: it makes PREPARE TRANSACTION fail, and a full notification queue the writer. These count up a sequence instead, which waits for nobody.
+-- A commit with a NOTIFY takes a lock of the whole server before it writes its WAL and keeps it
+-- until that is where synchronous_commit asks for it. So it may ring only where waiting for another
+-- such commit cannot be longer than what it waits for anyway: the flush of a disk, shared by
+-- everybody. Not so where a commit waits for a standby (synchronous_standby_names; whatever this
+-- session asks for, the one before it in the queue may wait), where this session asked not to wait
+-- for the disk, and where waiting can fail (lock_timeout). Nor where NOTIFY itself fails: it makes
+-- PREPARE TRANSACTION fail, and a full notification queue the writer. These count up a sequence
+-- instead, which waits for nobody.
 create or replace function hq_export.ring() returns void
   language plpgsql volatile
   set search_path = pg_catalog, pg_temp

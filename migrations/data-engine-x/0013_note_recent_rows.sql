@@ -1,6 +1,8 @@
--- `bind` puts the rows of the last moments before it on the settle list only after it has let go of their table.
+-- `bind` puts the rows of the last moments before it on the settle list only after it has let go of
+-- their table.
 --
--- Locks: ACCESS EXCLUSIVE on hq_export.binding for the moment of a catalog change (no rewrite). No capture reads it.
+-- Locks: ACCESS EXCLUSIVE on hq_export.binding for the moment of a catalog change (no rewrite). No
+-- capture reads it.
 
 alter table hq_export.binding add column noting_since timestamptz;
 comment on column hq_export.binding.noting_since is

@@ -1,5 +1,6 @@
--- A letter that an operator settled opens again for what was captured later. Later says the transaction id, because the clock can be set back
--- between the two; where another server settled it, its ids mean nothing here, and the clock says.
+-- A letter that an operator settled opens again for what was captured later. Later says the
+-- transaction id, because the clock can be set back between the two; where another server settled
+-- it, its ids mean nothing here, and the clock says.
 --
 -- Locks: ACCESS EXCLUSIVE on hq_export.dead_letter for the moment of a catalog change (no rewrite).
 

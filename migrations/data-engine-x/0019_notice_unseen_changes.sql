@@ -1,15 +1,15 @@
--- Changes that no trigger saw. The relay compares what carries the capture with what `bind` left behind, records a difference as a gap, and the
--- backfill that was asked for after a gap closes it.
+-- Changes that no trigger saw. The relay compares what carries the capture with what `bind` left
+-- behind, records a difference as a gap, and the backfill that was asked for after a gap closes it.
 --
--- Locks: ACCESS EXCLUSIVE on hq_export.capture_gap and hq_export.backfill for the moment of a catalog change (no rewrite): a writer waits
--- for it only while capture is switched off.
+-- Locks: ACCESS EXCLUSIVE on hq_export.capture_gap and hq_export.backfill for the moment of a
+-- catalog change (no rewrite): a writer waits for it only while capture is switched off.
 
 alter table hq_export.capture_gap add column closed_at timestamptz;
 comment on column hq_export.capture_gap.closed_at is 'when a backfill that was asked for after it had sent the whole dataset; null while it is open';
 grant insert, update (closed_at) on hq_export.capture_gap to hq_export_relay;
 
--- Not by time: a gap may commit long after it occurred, and what it left out was then not read. One that ran before this knows no snapshot
--- and closes nothing.
+-- Not by time: a gap may commit long after it occurred, and what it left out was then not read. One
+-- that ran before this knows no snapshot and closes nothing.
 alter table hq_export.backfill add column requested_in pg_snapshot;
 alter table hq_export.backfill alter column requested_in set default pg_catalog.pg_current_snapshot();
 comment on column hq_export.backfill.requested_in is 'snapshot of the request; every change visible in it is read';
@@ -61,7 +61,8 @@ join pg_catalog.pg_proc p on p.pronamespace = 'hq_export'::pg_catalog.regnamespa
 join pg_catalog.pg_trigger t on t.tgfoid = p.oid;
 comment on view hq_export.source_state is 'what carries the capture of each dataset now: its table, partitions and triggers';
 
--- Written by `bind` only, and anew in a new life of the database on another server, where ids mean nothing.
+-- Written by `bind` only, and anew in a new life of the database on another server, where ids mean
+-- nothing.
 create table hq_export.known_source (
   dataset smallint not null,
   object  text     not null,

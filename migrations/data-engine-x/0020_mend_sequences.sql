@@ -1,4 +1,5 @@
--- A logical upgrade copies tables and leaves sequences where they began. The relay sets ours above what the tables hold, when it begins to lead.
+-- A logical upgrade copies tables and leaves sequences where they began. The relay sets ours above
+-- what the tables hold, when it begins to lead.
 --
 -- Locks: none on a table.
 

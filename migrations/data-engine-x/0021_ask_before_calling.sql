@@ -1,5 +1,6 @@
--- What every capture asks first. One expression each, so that PostgreSQL puts it in the place of the call: a function in plpgsql with settings of
--- its own costs several microseconds, and most captures need neither of the two that follow.
+-- What every capture asks first. One expression each, so that PostgreSQL puts it in the place of
+-- the call: a function in plpgsql with settings of its own costs several microseconds, and most
+-- captures need neither of the two that follow.
 --
 -- Locks: none on a table.
 

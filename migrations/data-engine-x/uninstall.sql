@@ -1,10 +1,12 @@
--- Removes every trace of hq-export from data-engine-x: triggers, functions, views, schema hq_export, its settings on this
--- database, and role hq_export_relay unless another database of the server still uses it. What waits in the outbox is lost.
+-- Removes every trace of hq-export from data-engine-x: triggers, functions, views, schema
+-- hq_export, its settings on this database, and role hq_export_relay unless another database of the
+-- server still uses it. What waits in the outbox is lost.
 --
 -- Plain SQL in one transaction, for any client. Stop the relay first.
 --
--- Locks: ACCESS EXCLUSIVE on every bound table, for milliseconds once all are held. Each is waited for at most two seconds,
--- because its writers and readers queue behind us meanwhile. On error 55P03 nothing has changed: run it again.
+-- Locks: ACCESS EXCLUSIVE on every bound table, for milliseconds once all are held. Each is waited
+-- for at most two seconds, because its writers and readers queue behind us meanwhile. On error
+-- 55P03 nothing has changed: run it again.
 
 begin;
 

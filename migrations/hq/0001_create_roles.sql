@@ -1,10 +1,12 @@
--- Who may do what in HQ. Roles belong to the server, not to the database: another database of the same server may
--- be migrated at this very moment, so losing that race is as good as winning it.
+-- Who may do what in HQ. Roles belong to the server, not to the database: another database of the
+-- same server may be migrated at this very moment, so losing that race is as good as winning it.
 --
--- hq_ingest_writer owns the tables and is what the gateway's sessions run as (`-c role=hq_ingest_writer`).
--- hq_reader is granted to whoever analyses; row level security shows it one org at a time (0002).
+-- hq_ingest_writer owns the tables and is what the gateway's sessions run as (`-c
+-- role=hq_ingest_writer`). hq_reader is granted to whoever analyses; row level security shows it
+-- one org at a time (0002).
 --
--- Locks: creates new objects only. Runs as a superuser, or as an ordinary owner of the database with CREATEROLE.
+-- Locks: creates new objects only. Runs as a superuser, or as an ordinary owner of the database
+-- with CREATEROLE.
 
 do $$
 begin
@@ -24,8 +26,9 @@ exception when duplicate_object or unique_violation then
   null;
 end $$;
 
--- Whoever migrates hands tables to the writer, alters them later, and runs as it. A superuser needs no membership. Since
--- PostgreSQL 16 whoever creates a role is a member that may administer it and nothing else, so membership is not enough.
+-- Whoever migrates hands tables to the writer, alters them later, and runs as it. A superuser needs
+-- no membership. Since PostgreSQL 16 whoever creates a role is a member that may administer it and
+-- nothing else, so membership is not enough.
 do $$
 declare
   act_as constant text :=

@@ -1,9 +1,11 @@
--- The five datasets of export contract v1: every column of the contract with its type and nullability, in the contract's
--- order, its primary key and its uniqueness guard, then our own columns, which begin with _dx_.
+-- The five datasets of export contract v1: every column of the contract with its type and
+-- nullability, in the contract's order, its primary key and its uniqueness guard, then our own
+-- columns, which begin with _dx_.
 --
--- Closed value sets have no CHECK: the gateway refuses such rows one by one, a CHECK would refuse a whole statement.
--- The writer owns the tables, so its COPY is not subject to row level security (COPY FROM is refused under RLS);
--- readers are. An unset hq.org_id is NULL or '' and shows nothing.
+-- Closed value sets have no CHECK: the gateway refuses such rows one by one, a CHECK would refuse a
+-- whole statement. The writer owns the tables, so its COPY is not subject to row level security
+-- (COPY FROM is refused under RLS); readers are. An unset hq.org_id is NULL or '' and shows
+-- nothing.
 --
 -- Locks: creates new objects only.
 

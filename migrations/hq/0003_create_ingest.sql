@@ -1,5 +1,5 @@
--- The gateway's machinery. All three tables are written in the transaction that writes the rows, so what they say is
--- true if and only if the rows are there.
+-- The gateway's machinery. All three tables are written in the transaction that writes the rows, so
+-- what they say is true if and only if the rows are there.
 --
 -- Locks: creates new objects only.
 
@@ -61,8 +61,9 @@ create table ingest.quarantine (
   constraint quarantine_pkey primary key (id)
 );
 
--- The same bad row again, in whatever batch, is the same entry: delivering it twice changes nothing. Inserted in the
--- order of this key with ON CONFLICT DO NOTHING, so that two batches with the same bad rows cannot deadlock.
+-- The same bad row again, in whatever batch, is the same entry: delivering it twice changes
+-- nothing. Inserted in the order of this key with ON CONFLICT DO NOTHING, so that two batches with
+-- the same bad rows cannot deadlock.
 create unique index quarantine_open_key on ingest.quarantine (source, dataset, row_sha256, deleted, code)
   where resolved_at is null;
 create index quarantine_batch_idx on ingest.quarantine (source, batch);

@@ -1,10 +1,11 @@
 -- Keys that sources sign their batches with, when each was last used, and who did what by hand.
 --
--- Whoever can read ingest.key cannot forge a batch: an HMAC secret is stored under AES-256-GCM, sealed by the gateway's
--- INGEST_MASTER_KEY, which is never in the database; of an ed25519 key HQ has the public half only. Nobody but the writer
--- is granted anything. A key is never deleted, because the ledger names the key of every batch, and what was audited
--- stays: so the owner itself gives up the right to delete, and for the audit the right to change. An owner can take such
--- a right back, which leaves a trace and does not happen by mistake.
+-- Whoever can read ingest.key cannot forge a batch: an HMAC secret is stored under AES-256-GCM,
+-- sealed by the gateway's INGEST_MASTER_KEY, which is never in the database; of an ed25519 key HQ
+-- has the public half only. Nobody but the writer is granted anything. A key is never deleted,
+-- because the ledger names the key of every batch, and what was audited stays: so the owner itself
+-- gives up the right to delete, and for the audit the right to change. An owner can take such a
+-- right back, which leaves a trace and does not happen by mistake.
 --
 -- Locks: creates new objects only.
 
@@ -60,8 +61,9 @@ comment on column ingest.key.master_key_id is 'hmac: which master key sealed the
 comment on column ingest.key.nonce is 'hmac: nonce of AES-256-GCM, 96 random bits';
 comment on column ingest.key.sealed_secret is 'hmac: ciphertext and tag of AES-256-GCM; id and source are authenticated with it';
 
--- Apart from ingest.key, so that keys of INGEST_KEYS have a row, too, and so that the one frequent write does not touch
--- the rows that every gateway reads. A gateway writes a key at most once a minute, in place (no index holds the time).
+-- Apart from ingest.key, so that keys of INGEST_KEYS have a row, too, and so that the one frequent
+-- write does not touch the rows that every gateway reads. A gateway writes a key at most once a
+-- minute, in place (no index holds the time).
 create table ingest.key_use (
   last_used_at timestamptz not null,
   key_id       text        not null,

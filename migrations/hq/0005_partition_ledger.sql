@@ -1,13 +1,17 @@
--- The ledger by month, so that what is older than it has to be kept is dropped as a table instead of deleted row by row.
+-- The ledger by month, so that what is older than it has to be kept is dropped as a table instead
+-- of deleted row by row.
 --
--- A unique constraint of a partitioned table must contain the partition key, so it no longer keeps a batch id from standing twice.
--- The gateway does: it holds an advisory lock on (source, batch) from before it looks until its transaction ends, and looks
--- in every partition, which is one index probe each.
+-- A unique constraint of a partitioned table must contain the partition key, so it no longer keeps
+-- a batch id from standing twice. The gateway does: it holds an advisory lock on (source, batch)
+-- from before it looks until its transaction ends, and looks in every partition, which is one index
+-- probe each.
 --
--- Partitions are called batch_YYYY_MM after their month, in UTC. There is no default partition: it would keep DETACH
--- CONCURRENTLY from being used, and every new partition would have to search it. The gateway creates them ahead.
+-- Partitions are called batch_YYYY_MM after their month, in UTC. There is no default partition: it
+-- would keep DETACH CONCURRENTLY from being used, and every new partition would have to search it.
+-- The gateway creates them ahead.
 --
--- Locks: ACCESS EXCLUSIVE on ingest.batch. What is in it is not copied; its new primary key is built and its rows are read once.
+-- Locks: ACCESS EXCLUSIVE on ingest.batch. What is in it is not copied; its new primary key is
+-- built and its rows are read once.
 
 do $$
 declare

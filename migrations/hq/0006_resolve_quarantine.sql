@@ -1,8 +1,10 @@
 -- What an operator decides about a refused row, and who decided it.
 --
--- An open entry is one row, whatever it is refused for: refused again for another reason, it says the newer one.
+-- An open entry is one row, whatever it is refused for: refused again for another reason, it says
+-- the newer one.
 --
--- Locks: ACCESS EXCLUSIVE on ingest.quarantine, for a rewrite of nothing but its index on open entries.
+-- Locks: ACCESS EXCLUSIVE on ingest.quarantine, for a rewrite of nothing but its index on open
+-- entries.
 
 alter table ingest.quarantine
   add column last_seen_at    timestamptz,

@@ -1,4 +1,5 @@
--- Which of two heartbeats is the newer says the transaction that wrote it, no longer the source's clock: that can be set back.
+-- Which of two heartbeats is the newer says the transaction that wrote it, no longer the source's
+-- clock: that can be set back.
 --
 -- Locks: ACCESS EXCLUSIVE on a table of one row per source for the moment of a catalog change.
 

@@ -1,14 +1,16 @@
 -- Readers whose org is bound to their login; and what the ledger says of its ids.
 --
--- A member of hq_reader says itself whose rows it wants to see, by the setting hq.org_id. That is right for a program that
--- has checked who asks, and wrong for whoever may send SQL of its own. So there is hq_org_reader: its members see the org that
--- ingest.reader_org gives their login, whatever they set, and nothing where it gives none.
+-- A member of hq_reader says itself whose rows it wants to see, by the setting hq.org_id. That is
+-- right for a program that has checked who asks, and wrong for whoever may send SQL of its own. So
+-- there is hq_org_reader: its members see the org that ingest.reader_org gives their login,
+-- whatever they set, and nothing where it gives none.
 --
--- It is the login that counts, session_user: SET ROLE does not change it, and only a superuser can. A login that is bound sees its
--- org alone, even if it is a member of hq_reader, too. Roles are kept by their number, so a new name keeps the org, and a new role
--- of an old name does not get it.
+-- It is the login that counts, session_user: SET ROLE does not change it, and only a superuser can.
+-- A login that is bound sees its org alone, even if it is a member of hq_reader, too. Roles are
+-- kept by their number, so a new name keeps the org, and a new role of an old name does not get it.
 --
--- The policies ask once per query (a scalar sub-select), so the org is a condition of the indexes, as before.
+-- The policies ask once per query (a scalar sub-select), so the org is a condition of the indexes,
+-- as before.
 --
 -- Locks: ACCESS EXCLUSIVE on the five tables for the moment of a catalog change.
 
@@ -35,8 +37,9 @@ comment on column ingest.reader_org.org_id is 'the one org whose rows it sees';
 
 alter table ingest.reader_org owner to hq_ingest_writer;
 
--- SECURITY DEFINER: a reader sees nothing of ingest. Tells a reader nothing but what it sees anyway. A superuser is no member of
--- anything here: row level security does not bind it, and after SET ROLE hq_reader it is what it set.
+-- SECURITY DEFINER: a reader sees nothing of ingest. Tells a reader nothing but what it sees
+-- anyway. A superuser is no member of anything here: row level security does not bind it, and after
+-- SET ROLE hq_reader it is what it set.
 create function hq.visible_org() returns pg_catalog.uuid
   language sql stable parallel safe security definer
   set search_path = pg_catalog, pg_temp

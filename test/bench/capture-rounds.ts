@@ -3,7 +3,10 @@ import { median } from './measure/median.ts'
 import type { Pipeline } from './programs/pipeline.ts'
 import type { BenchServers } from './programs/servers.ts'
 
-/** Ours captures and delivers, the anchor does neither; `capture alone` shows which part of the cost is whose. */
+/**
+ * Ours captures and delivers, the anchor does neither; `capture alone` shows which part of the cost
+ * is whose.
+ */
 export type CaptureSide = 'ours' | 'anchor' | 'capture alone'
 
 /** One round of writing. */

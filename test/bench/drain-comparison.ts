@@ -9,7 +9,10 @@ export interface Drains<Ours extends OurRound = OurRound, Anchor extends DrainRo
   readonly anchors: readonly Anchor[]
 }
 
-/** Runs both sides in turn; who goes first alternates, so that neither always meets the warmer machine. */
+/**
+ * Runs both sides in turn; who goes first alternates, so that neither always meets the warmer
+ * machine.
+ */
 export async function compareDrains<Ours extends OurRound, Anchor extends DrainRound>(
   { repeat, report }: Pick<BenchOptions, 'repeat' | 'report'>,
   drainOurs: () => Promise<Ours>,
@@ -85,7 +88,10 @@ export function describeCpu(side: string, rounds: readonly { readonly cpu: CpuPe
   return `CPU of ${side}, us per row: ${parts.join(', ')}; together ${total.toFixed(1)}`
 }
 
-/** How ours was measured, and what both cost in processor time, which other load on the machine hardly changes. */
+/**
+ * How ours was measured, and what both cost in processor time, which other load on the machine
+ * hardly changes.
+ */
 export function drainNotes({ ours, anchors }: Drains): string[] {
   return [
     "ours: from the relay's line `working` until its ack, which follows HQ's last commit",

@@ -21,11 +21,16 @@ export interface DrainRound {
 export interface OurRound extends DrainRound {
   readonly relayMb: number
   readonly gatewayMb: number
-  /** Rows that were posted: fewer than waited where a newer version of a key made some unnecessary. */
+  /**
+   * Rows that were posted: fewer than waited where a newer version of a key made some unnecessary.
+   */
   readonly sentRows: number
 }
 
-/** The sum over the ledger grows with it; asked more often, it would cost HQ what ours is then charged for. */
+/**
+ * The sum over the ledger grows with it; asked more often, it would cost HQ what ours is then
+ * charged for.
+ */
 const PROGRESS_MS = 1_000
 
 const SENT_ROWS = /* sql */ `
@@ -42,9 +47,10 @@ export function pipelineClocks({ dx, hq }: BenchServers, { relay, gateway }: Pip
 }
 
 /**
- * Drains what waits in the outbox, with new programs: from the relay's line `working` until the relay has acked all of it,
- * which it does a moment after HQ has committed the last batch.
- * @param rows rows that wait; the rate is theirs, whether the relay sends each or only the newest of a key.
+ * Drains what waits in the outbox, with new programs: from the relay's line `working` until the
+ * relay has acked all of it, which it does a moment after HQ has committed the last batch.
+ * @param rows rows that wait; the rate is theirs, whether the relay sends each or only the newest
+ * of a key.
  * @param onDrained runs while both programs still do; not part of what is measured.
  */
 export async function drainOurs(

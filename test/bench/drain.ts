@@ -13,8 +13,8 @@ export interface Drain {
   readonly rows: number
   readonly signal: AbortSignal
   /**
-   * Rows that HQ has, by a cheap and exact question: it is asked 40 times a second. Undefined where it is only known
-   * that some are missing.
+   * Rows that HQ has, by a cheap and exact question: it is asked 40 times a second. Undefined where
+   * it is only known that some are missing.
    */
   readonly arrived: () => Promise<number | undefined>
   /** Throws when nothing more will come. */

@@ -21,7 +21,10 @@ export interface LatencyRound {
   readonly worstDelayMs: number
 }
 
-/** Writes at the pace while a session of HQ looks; returns the time of each commit until its row was seen, in ms. */
+/**
+ * Writes at the pace while a session of HQ looks; returns the time of each commit until its row was
+ * seen, in ms.
+ */
 export async function measureLatency(
   { dx, hq }: BenchServers,
   options: BenchOptions,

@@ -12,7 +12,9 @@ export interface Measure {
 export interface BenchOptions {
   /** Rows to measure with; a scenario says what a row is. 0 for a scenario that runs for a time. */
   readonly rows: number
-  /** Rows of one transaction of the writing application, in the drains, for ours and anchor alike. */
+  /**
+   * Rows of one transaction of the writing application, in the drains, for ours and anchor alike.
+   */
   readonly rowsPerCommit: number
   /** How long one round writes; 0 for a scenario of a number of rows. */
   readonly seconds: number
@@ -20,7 +22,10 @@ export interface BenchOptions {
   readonly repeat: number
   /** Where to write CPU profiles of relay and gateway; undefined takes none. */
   readonly profileFolder: string | undefined
-  /** Environment that child programs inherit from; the settings of relay and gateway are removed from it. */
+  /**
+   * Environment that child programs inherit from; the settings of relay and gateway are removed
+   * from it.
+   */
   readonly env: Readonly<Record<string, string | undefined>>
   /** Standard variables of OpenTelemetry for relay and gateway; without them neither traces. */
   readonly tracingEnv?: Readonly<Record<string, string>> | undefined

@@ -76,7 +76,8 @@ describe('npm start', () => {
     demo.child.kill('SIGTERM')
     expect(await demo.ended, demo.output()).toBe(0)
     expect(demo.output()).toContain('delivered everything')
-    // pg_ctl returns when the server has given up its pid file, a moment before the process is gone.
+    // pg_ctl returns when the server has given up its pid file, a moment before the process is
+    // gone.
     await waitFor('the processes to be gone', () => !processes.some(isAlive))
     expect(await foldersOf(demo)).toEqual([])
   })

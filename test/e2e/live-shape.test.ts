@@ -43,7 +43,10 @@ afterAll(async () => {
   await rm(folder, { recursive: true })
 })
 
-/** The demo's record of versions, which shares no code with the capture; here payloads leave by the contract's names alone. */
+/**
+ * The demo's record of versions, which shares no code with the capture; here payloads leave by the
+ * contract's names alone.
+ */
 async function recordVersions(client: pg.Client): Promise<void> {
   await installHistory(client)
   await client.query(
@@ -78,7 +81,10 @@ async function countHq(dataset: string, where = 'true'): Promise<number> {
   return rows[0].n
 }
 
-/** One operation call of the system: the run, then its attempts in a second transaction, then what it learnt of the entity. */
+/**
+ * One operation call of the system: the run, then its attempts in a second transaction, then what
+ * it learnt of the entity.
+ */
 async function operate(orgId: string, companyId: string, n: number): Promise<void> {
   const { dx } = pipeline
   const runId = await insertLiveRun(dx, orgId, {

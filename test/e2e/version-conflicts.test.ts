@@ -65,7 +65,10 @@ async function relayed(): Promise<void> {
 }
 
 describe('an insert that raced with the delete of its key, in a snapshot from before', () => {
-  /** Leaves the company deleted and inserted again, the insert captured as version 1, below the delete. */
+  /**
+   * Leaves the company deleted and inserted again, the insert captured as version 1, below the
+   * delete.
+   */
   async function race(entityId: string, betweenCommits: () => Promise<unknown>): Promise<void> {
     await other.query('begin isolation level repeatable read')
     await other.query('select from ops.orgs')
@@ -128,7 +131,10 @@ describe('an insert that raced with the delete of its key, in a snapshot from be
 })
 
 describe('a failover that lost commits which HQ has', () => {
-  /** Takes the source back to an earlier state of the row, without a trace, as a standby has it that did not get the rest. */
+  /**
+   * Takes the source back to an earlier state of the row, without a trace, as a standby has it that
+   * did not get the rest.
+   */
   async function loseCommits(entityId: string, name: string, version: number): Promise<void> {
     await pipeline.dx.query('alter table entities.company_entities disable trigger user')
     await update(entityId, name, version)

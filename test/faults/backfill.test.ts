@@ -70,7 +70,10 @@ async function progressBeyond(rows: number): Promise<void> {
   await waitFor(`a checkpoint beyond ${rows} rows`, async () => (await recorded()).scanned > rows)
 }
 
-/** Waits until whoever executes the backfill has written its progress again, and read its state with that. */
+/**
+ * Waits until whoever executes the backfill has written its progress again, and read its state with
+ * that.
+ */
 async function progressIsSaved(): Promise<void> {
   const activeMs = async () => {
     const { rows } = await pipeline.dx.query<{ ms: number }>(
@@ -83,7 +86,8 @@ async function progressIsSaved(): Promise<void> {
 }
 
 /**
- * Makes HQ's writes to a dataset wait, so that a backfill is where the test wants it for as long as the test wants.
+ * Makes HQ's writes to a dataset wait, so that a backfill is where the test wants it for as long as
+ * the test wants.
  * @returns lets them go on.
  */
 async function holdUp(dataset: string): Promise<() => Promise<unknown>> {
@@ -118,7 +122,8 @@ async function expectAllArrived(): Promise<void> {
 }
 
 test('I1, I3: SIGKILL of a backfill at any point loses and doubles nothing: it goes on from its checkpoint', async () => {
-  // Nothing settled yet; one pass done and batches of the next under way; somewhere among the chunks of a pass.
+  // Nothing settled yet; one pass done and batches of the next under way; somewhere among the
+  // chunks of a pass.
   const points = [
     { held: 'dx_operation_events_v1', beyond: 0 },
     { held: 'dx_company_entities_v1', beyond: EVENTS },
@@ -133,7 +138,8 @@ test('I1, I3: SIGKILL of a backfill at any point loses and doubles nothing: it g
     const { scanned } = await recorded()
     await letGo?.()
     command = startBackfill('resume', '1')
-    // The last one may have settled every row before it was killed; then only its end is left to record.
+    // The last one may have settled every row before it was killed; then only its end is left to
+    // record.
     if (scanned < TOTAL) await progressBeyond(scanned)
   }
   await waitFor('the end', async () => (await recorded()).state === 'completed')
@@ -215,7 +221,8 @@ test('pause keeps the checkpoint, resume goes on from there, cancel ends it, who
     const command = startBackfill()
     await progressBeyond(EVENTS)
     expect(await action('pause')).toMatchObject({ exitCode: 0 })
-    // What waits for HQ is let go only once its executor has heard of the pause, or it would all be done.
+    // What waits for HQ is let go only once its executor has heard of the pause, or it would all be
+    // done.
     for (let looks = 0; looks < 2; looks++) await progressIsSaved()
     await letGo()
     expect(await command.exited()).toBe(2)

@@ -146,7 +146,10 @@ async function lost(): Promise<number> {
   return rows[0]?.lost ?? Number.NaN
 }
 
-/** Fills the server's lock table from another session, as an application does that takes advisory locks without bound. */
+/**
+ * Fills the server's lock table from another session, as an application does that takes advisory
+ * locks without bound.
+ */
 async function exhaustLocks(): Promise<pg.Client> {
   const greedy = await database.connect()
   await greedy.query(`

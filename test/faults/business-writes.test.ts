@@ -38,7 +38,10 @@ function medianOf(times: number[]): number {
   return times.sort((a, b) => a - b)[Math.floor(times.length / 2)] ?? Number.NaN
 }
 
-/** How many times as long a write of `client` takes as one of `control`: turn by turn, so that whatever else the machine does, it does to both. */
+/**
+ * How many times as long a write of `client` takes as one of `control`: turn by turn, so that
+ * whatever else the machine does, it does to both.
+ */
 async function slowdownOf(client: Application, control: Application): Promise<number> {
   const clientMs: number[] = []
   const controlMs: number[] = []

@@ -188,7 +188,8 @@ test('an old snapshot that holds no table of ours neither delays rotation nor le
   await old.query('select count(*) from ops.orgs')
   await rotations(ROTATIONS)
   await arriveAll()
-  // Its own next write goes where writers write now, not where they wrote when its snapshot was taken.
+  // Its own next write goes where writers write now, not where they wrote when its snapshot was
+  // taken.
   const late = await insertCompany(old, orgId)
   await old.query('commit')
   await waitFor('its row to arrive', () => arrived.has(late))

@@ -100,7 +100,10 @@ const DUMPED = [
   'hq_export.dead_letter',
 ] as const
 
-/** Copies data and sequences as `pg_dump | psql` would, with triggers off as `--disable-triggers` has them. */
+/**
+ * Copies data and sequences as `pg_dump | psql` would, with triggers off as `--disable-triggers`
+ * has them.
+ */
 async function dumpAndRestore(source: pg.Client, target: pg.Client): Promise<void> {
   await source.query('begin isolation level repeatable read')
   for (const table of DUMPED) await target.query(`alter table ${table} disable trigger all`)
@@ -126,7 +129,10 @@ async function dumpAndRestore(source: pg.Client, target: pg.Client): Promise<voi
   for (const table of DUMPED) await target.query(`alter table ${table} enable trigger all`)
 }
 
-/** Uses up transaction ids, so that those of a dump lie in the future of the server that restores it. */
+/**
+ * Uses up transaction ids, so that those of a dump lie in the future of the server that restores
+ * it.
+ */
 async function burnTransactionIds(client: pg.Client, count: number): Promise<void> {
   await client.query(`
     do $$ begin

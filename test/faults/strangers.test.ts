@@ -10,7 +10,10 @@ import { LIBRARY_LOCK, Stranger } from '../support/stranger.ts'
 
 /** From the death of a leader until a row is in HQ that was committed after it. */
 const TAKEOVER_BOUND_MS = 5_000
-/** Keys of the advisory locks that relays ever took, and of node-pg-migrate's: what a stranger would try first. */
+/**
+ * Keys of the advisory locks that relays ever took, and of node-pg-migrate's: what a stranger would
+ * try first.
+ */
 const KNOWN_KEYS = [
   '7526753411774280308',
   '7525904622732142185',

@@ -12,7 +12,10 @@ import { Writers } from '../support/writers.ts'
 
 /** From the death of the leader until a row that was committed after it is in HQ. */
 const TAKEOVER_BOUND_MS = 5_000
-/** The same for a leader that is stopped or hangs, which nobody hears of: its time-out, and the next question of the standby. */
+/**
+ * The same for a leader that is stopped or hangs, which nobody hears of: its time-out, and the next
+ * question of the standby.
+ */
 const STOPPED_BOUND_MS = 10_000
 const ROUNDS = 2
 const WRITE_PAUSE_MS = 5
@@ -49,7 +52,10 @@ async function insertEntities(client: pg.Client): Promise<void> {
   )
 }
 
-/** Changes of every kind over keys that were written before: what a doubled or lost delivery would show on. */
+/**
+ * Changes of every kind over keys that were written before: what a doubled or lost delivery would
+ * show on.
+ */
 async function rewriteEntities(client: pg.Client): Promise<void> {
   await client.query(
     `update entities.company_entities set record_version = record_version + 1, canonical_name = 'v' || record_version + 1
@@ -129,7 +135,10 @@ function countOf(relay: AppProcess, text: string): number {
   return relay.lines.filter((line) => line.includes(text)).length
 }
 
-/** Stops the leader and wakes it once its standby works. @returns milliseconds from the stop until a row that was committed after it is in HQ. */
+/**
+ * Stops the leader and wakes it once its standby works. @returns milliseconds from the stop until a
+ * row that was committed after it is in HQ.
+ */
 async function takeOverFromStopped(leader: AppProcess, standby: AppProcess): Promise<number> {
   const standbys = countOf(leader, 'standing by')
   const losses = countOf(standby, 'cannot be used')
@@ -159,7 +168,10 @@ test('I1: a leader that is stopped gives way within 10 seconds; woken, it stands
   await expectNothingLostOrDoubled()
 })
 
-/** Batches that each key was the first to bring to HQ, the fewest first: an answer from the ledger counts for nobody. */
+/**
+ * Batches that each key was the first to bring to HQ, the fewest first: an answer from the ledger
+ * counts for nobody.
+ */
 async function batchesOfKeys(): Promise<number[]> {
   const { rows } = await pipeline.hq.query<{ batches: number }>(
     `select count(*)::int as batches from ingest.batch where dataset = 'dx_company_entities_v1'
@@ -182,7 +194,8 @@ test('I3: two relays that work at once lose and double nothing', async () => {
   await using writers = await startWriters(2)
   for (let round = 0; round < ROUNDS_AT_ONCE; round++) {
     await rewriteEntities(pipeline.dx)
-    // Whoever of the two is awake disarms the doorbell of the other, who would sleep on until its safety poll.
+    // Whoever of the two is awake disarms the doorbell of the other, who would sleep on until its
+    // safety poll.
     await pipeline.dx.query(`notify ${DOORBELL_CHANNEL}`)
     await pipeline.arrives(await insertCompany(pipeline.dx, orgId))
   }

@@ -3,8 +3,9 @@ import { dirname, join, relative, resolve } from 'node:path'
 import { describe, expect, test } from 'vitest'
 
 /*
- * The floor plan: folders of a part import one another in one direction only, no folder grows beyond what the eye takes in, and parts import what
- * docs/ARCHITECTURE.md says. Types count: who needs a type of a room knows the room.
+ * The floor plan: folders of a part import one another in one direction only, no folder grows
+ * beyond what the eye takes in, and parts import what docs/ARCHITECTURE.md says. Types count: who
+ * needs a type of a room knows the room.
  */
 
 const ROOT = join(import.meta.dirname, '..', '..')

@@ -14,7 +14,10 @@ import {
   type TestDatabase,
 } from '../support/servers/databases.ts'
 
-/** Everything that an operator's URL, a role or a database may have set, and that our statements rely on. */
+/**
+ * Everything that an operator's URL, a role or a database may have set, and that our statements
+ * rely on.
+ */
 const HOSTILE: Readonly<Record<string, string>> = {
   search_path: 'public, pg_catalog',
   default_transaction_isolation: 'serializable',

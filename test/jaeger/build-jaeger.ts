@@ -39,8 +39,8 @@ async function go(args: readonly string[], cwd?: string): Promise<string> {
 }
 
 /**
- * Builds Jaeger from its Go module, once: about 3 minutes, then it is in the cache. `go install` refuses, because the module has a
- * replace directive.
+ * Builds Jaeger from its Go module, once: about 3 minutes, then it is in the cache. `go install`
+ * refuses, because the module has a replace directive.
  * @param cacheHome folder of the user's caches, by the XDG convention where undefined.
  * @returns path of the binary.
  * @throws where there is no go, or no module proxy.
@@ -59,7 +59,8 @@ export async function buildJaeger(cacheHome: string | undefined): Promise<string
     await makeWritable(source)
     const built = join(scratch, 'jaeger')
     await go(['build', '-buildvcs=false', '-o', built, './cmd/jaeger'], source)
-    // Copied beside and renamed: a run that is interrupted leaves no half of a binary under this name.
+    // Copied beside and renamed: a run that is interrupted leaves no half of a binary under this
+    // name.
     await cp(built, `${binary}.new`)
     await rename(`${binary}.new`, binary)
   } finally {

@@ -16,7 +16,10 @@ const DEMO = join(import.meta.dirname, '..', '..', 'apps', 'demo', 'src', 'main.
 const SECONDS = '5'
 /** Clocks of two processes of one machine, in microseconds. */
 const CLOCKS_APART_US = 3_000
-/** In most windows something is at work all the time; one that met a collection of garbage may have a longer gap. */
+/**
+ * In most windows something is at work all the time; one that met a collection of garbage may have
+ * a longer gap.
+ */
 const MEDIAN_GAP_MS = 10
 const MAX_LINKS_CHECKED = 200
 

@@ -23,7 +23,10 @@ const BACKFILL = ['backfill', '--dataset', 'all', '--json']
 const BULK_ROWS = 45_000
 const PULSES_PER_S = 50
 const MAX_P99_MS = 2_000
-/** The settle delay is a constant of the rows' own clock; a minute of it shows nothing that a second does not. */
+/**
+ * The settle delay is a constant of the rows' own clock; a minute of it shows nothing that a second
+ * does not.
+ */
 const SETTLE_SECONDS = 1
 const KILLS = 6
 const BACKFILL_TIMEOUT_MS = 600_000
@@ -80,7 +83,10 @@ async function recorded(): Promise<Recorded> {
   return rows[0] ?? { state: 'none', scanned: 0, estimated: 0 }
 }
 
-/** Waits until the checkpoint of a backfill that this program works on or follows has passed this part of it. */
+/**
+ * Waits until the checkpoint of a backfill that this program works on or follows has passed this
+ * part of it.
+ */
 async function progressBeyond(part: number, program: AppProcess): Promise<Recorded> {
   return waitFor(
     `a checkpoint beyond ${part} of it`,
@@ -101,7 +107,10 @@ async function countHq(relation: string, where = 'true'): Promise<number> {
   return rows[0]?.count ?? 0
 }
 
-/** Everything that identifies the versions of rows which HQ's tables hold, in one number for each: any write changes it. */
+/**
+ * Everything that identifies the versions of rows which HQ's tables hold, in one number for each:
+ * any write changes it.
+ */
 async function digestHq(): Promise<Record<string, string>> {
   const digests: Record<string, string> = {}
   for (const { name } of DATASETS) {
@@ -113,7 +122,10 @@ async function digestHq(): Promise<Record<string, string>> {
   return digests
 }
 
-/** Both sides are equal but for the tenants that left, nothing was refused, and what was deleted is marked. */
+/**
+ * Both sides are equal but for the tenants that left, nothing was refused, and what was deleted is
+ * marked.
+ */
 async function expectAllArrived(leftIds: readonly string[]): Promise<number> {
   const stayed = `r.org_id <> all ('{${leftIds.join(',')}}'::uuid[])`
   await expectEqualSides(pipeline.dx, pipeline.hq, stayed)
@@ -133,7 +145,10 @@ async function expectAllArrived(leftIds: readonly string[]): Promise<number> {
   return snapshots
 }
 
-/** The entities of a tenant that left are deleted in HQ, and this many of its runs and events are there for good. */
+/**
+ * The entities of a tenant that left are deleted in HQ, and this many of its runs and events are
+ * there for good.
+ */
 async function expectLeft(
   orgId: string,
   kept: { readonly entities: number; readonly runs: number; readonly events: number },

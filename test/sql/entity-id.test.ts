@@ -21,7 +21,8 @@ beforeAll(async () => {
 
 afterAll(() => database[Symbol.asyncDispose]())
 
-// The rule of the source, a second time and from its description alone ----------------------------------------------
+// The rule of the source, a second time and from its description alone
+// ----------------------------------------------
 
 /** RFC 9562, version 5, in the URL namespace. */
 function uuid5(name: string): string {

@@ -249,7 +249,8 @@ test('I7: a table of HQ whose rows are hidden from the writer is named: no key c
   for (const table of tables) {
     await client.query(`alter table ${table} ${force}`)
     await expect(assertHqSeesAll(writer)).rejects.toThrow(`row level security of ${table} hides`)
-    // Hidden after the last look, it is an error still: a statement that sees nothing would be believed.
+    // Hidden after the last look, it is an error still: a statement that sees nothing would be
+    // believed.
     await expect(writer.query(`select from ${table}`)).rejects.toMatchObject({ code: '42501' })
   }
   await writer.end()

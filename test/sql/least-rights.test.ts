@@ -40,7 +40,10 @@ async function session(url: string): Promise<pg.Client> {
   return client
 }
 
-/** Creates a database and a login of the same name that may do nothing but log in. @returns URL of the login. */
+/**
+ * Creates a database and a login of the same name that may do nothing but log in. @returns URL of
+ * the login.
+ */
 async function createPlainLogin(name: string): Promise<string> {
   await admin.query(`create role ${name} login password 'plain'`)
   await admin.query(`create database ${name}`)

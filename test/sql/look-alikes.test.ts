@@ -38,7 +38,10 @@ async function connectPinned(database: TestDatabase): Promise<pg.Client> {
   return client
 }
 
-/** A database of an application in which somebody without rights was first, and whose defaults prefer what he planted. */
+/**
+ * A database of an application in which somebody without rights was first, and whose defaults
+ * prefer what he planted.
+ */
 async function createPlanted(): Promise<{ database: TestDatabase; admin: pg.Client }> {
   const database = await createEmptyDxDatabase()
   await installReferenceSchema(database.url)

@@ -11,11 +11,17 @@ import type { TestDatabase } from './servers/databases.ts'
 import { waitFor } from './wait-for.ts'
 
 const WRITERS = 4
-/** A committed row that has not arrived after this long was not rung for: no poll would ever find it. */
+/**
+ * A committed row that has not arrived after this long was not rung for: no poll would ever find
+ * it.
+ */
 const BOUND_MS = 15_000
 /** Longest time that a writer keeps its transaction open after the write. */
 const MAX_HOLD_MS = 5
-/** Writers of a round begin at random within this time: about as long as the relay takes to go to sleep, or a little longer. */
+/**
+ * Writers of a round begin at random within this time: about as long as the relay takes to go to
+ * sleep, or a little longer.
+ */
 const MAX_START_MS = [4, 15]
 
 const COMPANIES = 'dx_company_entities_v1'
@@ -74,7 +80,8 @@ interface Commit {
 }
 
 /**
- * Widens the windows in which a ring could be missed: now and then a statement of the relay is late, or its result is.
+ * Widens the windows in which a ring could be missed: now and then a statement of the relay is
+ * late, or its result is.
  * @returns undoes it.
  */
 function slowDownRelay(random: () => number): () => void {
@@ -179,7 +186,10 @@ async function write(
   return { committed, undone }
 }
 
-/** Transactions that have nothing to do with the outbox: readers with a snapshot, and writers of other tables. */
+/**
+ * Transactions that have nothing to do with the outbox: readers with a snapshot, and writers of
+ * other tables.
+ */
 async function disturb(
   client: pg.Client,
   random: () => number,
@@ -199,8 +209,9 @@ async function disturb(
 }
 
 /**
- * Rounds of a few concurrent writers around the moments in which the relay goes to sleep, each followed by silence until all that
- * was committed has arrived. No poll helps: a missed ring leaves its row waiting, and is thrown with seed and round.
+ * Rounds of a few concurrent writers around the moments in which the relay goes to sleep, each
+ * followed by silence until all that was committed has arrived. No poll helps: a missed ring leaves
+ * its row waiting, and is thrown with seed and round.
  */
 export async function stressDoorbell(
   database: TestDatabase,

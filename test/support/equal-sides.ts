@@ -20,7 +20,8 @@ async function readRows(
 }
 
 /**
- * What stands in the source and in HQ, dataset by dataset, every contract column as text; what is deleted in HQ is left out.
+ * What stands in the source and in HQ, dataset by dataset, every contract column as text; what is
+ * deleted in HQ is left out.
  * @param where condition on contract columns: the rows that are looked at, on both sides.
  */
 export async function expectEqualSides(
@@ -48,7 +49,10 @@ export async function expectEqualSides(
   }
 }
 
-/** Every snapshot that the source shows stands in HQ, every contract column as text. @returns how many those are. */
+/**
+ * Every snapshot that the source shows stands in HQ, every contract column as text. @returns how
+ * many those are.
+ */
 export async function expectSnapshotsInHq(
   dx: pg.ClientBase,
   hq: pg.ClientBase,

@@ -18,9 +18,10 @@ function costOf(work: () => unknown): number {
 }
 
 /**
- * Asserts that `read` takes time in proportion to its text, and little of it: four times the text may cost eight times as much, and a
- * character a fifth of a microsecond. What grows with the square costs 16 times as much, and what looks at each character a hundred times
- * breaks the other bound.
+ * Asserts that `read` takes time in proportion to its text, and little of it: four times the text
+ * may cost eight times as much, and a character a fifth of a microsecond. What grows with the
+ * square costs 16 times as much, and what looks at each character a hundred times breaks the other
+ * bound.
  * @param build makes a text of about as many characters.
  */
 export function expectLinear(

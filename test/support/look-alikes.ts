@@ -50,7 +50,8 @@ select array(select distinct oprname::pg_catalog.text from pg_catalog.pg_operato
   array(select typname::pg_catalog.text from pg_catalog.pg_type
     where typnamespace = 'pg_catalog'::pg_catalog.regnamespace and typtype in ('b', 'r') and typelem = 0) as types`
 
-// Signatures without pseudo-types, as they are, and with text where a literal of unknown type would take it.
+// Signatures without pseudo-types, as they are, and with text where a literal of unknown type would
+// take it.
 const SIGNATURES = /* sql */ `
 select p.proname::pg_catalog.text as name,
   array(select pg_catalog.format_type(t, null) from pg_catalog.unnest(p.proargtypes) with ordinality a (t, place) order by place) as types
@@ -134,8 +135,9 @@ function typeStatements(types: readonly string[], relations: readonly string[]):
 }
 
 /**
- * Plants in `public`, as a role that may do nothing but create there, something that looks like each operator, function, type and relation
- * of PostgreSQL's that our SQL names. Each counts its calls, whatever becomes of the transaction, and raises an error.
+ * Plants in `public`, as a role that may do nothing but create there, something that looks like
+ * each operator, function, type and relation of PostgreSQL's that our SQL names. Each counts its
+ * calls, whatever becomes of the transaction, and raises an error.
  * @param admin session of a superuser with the search path `pg_catalog`.
  * @param role that role; it exists.
  * @returns how many there are.

@@ -4,7 +4,9 @@ import type pg from 'pg'
 
 const EVENTS = 2
 
-/** Writes bare rows into one outbox table, as a capture trigger would, in the client's transaction. */
+/**
+ * Writes bare rows into one outbox table, as a capture trigger would, in the client's transaction.
+ */
 export async function insertOutboxRows(
   client: pg.Client,
   keys: readonly string[],

@@ -8,7 +8,10 @@ function rankOf({ moduleId }: TestSpecification): number {
   return rank === -1 ? SLOW_FOLDERS.length : rank
 }
 
-/** A long file that starts last runs alone. The runner's own order is by size where it has not seen them before, and the longest are small. */
+/**
+ * A long file that starts last runs alone. The runner's own order is by size where it has not seen
+ * them before, and the longest are small.
+ */
 export class SlowestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
     return (await super.sort(files)).sort((a, b) => rankOf(a) - rankOf(b))

@@ -1,7 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises'
 
 const POLL_MS = 5
-/** Many times what anything takes: a machine that is busy must not fail a test. Whoever promises a time measures it. */
+/**
+ * Many times what anything takes: a machine that is busy must not fail a test. Whoever promises a
+ * time measures it.
+ */
 const PATIENCE_MS = 45_000
 
 /**

@@ -3,7 +3,10 @@ import type pg from 'pg'
 import { insertCompany } from './reference-rows.ts'
 import type { TestDatabase } from './servers/databases.ts'
 
-/** Application sessions that write companies one by one, as fast as they can or with a pause between, until they are stopped or their server goes. */
+/**
+ * Application sessions that write companies one by one, as fast as they can or with a pause
+ * between, until they are stopped or their server goes.
+ */
 export class Writers implements AsyncDisposable {
   /** Entities whose COMMIT was answered. */
   readonly committed: string[] = []

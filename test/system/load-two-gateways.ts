@@ -119,8 +119,9 @@ async function only<Row extends pg.QueryResultRow>(client: pg.Client, sql: strin
 }
 
 /**
- * Sends to two gateways behind HAProxy, on one HQ, from eight senders whose keys overlap, half of them the other way round; afterwards no
- * deadlock was seen, no batch had two effects, and HQ has what the answers said.
+ * Sends to two gateways behind HAProxy, on one HQ, from eight senders whose keys overlap, half of
+ * them the other way round; afterwards no deadlock was seen, no batch had two effects, and HQ has
+ * what the answers said.
  * @returns what was answered.
  */
 export async function loadTwoGateways(seconds: number): Promise<Said> {

@@ -35,7 +35,10 @@ afterAll(async () => {
   await hq?.remove()
 })
 
-/** Runs test files as `npm test` does, against these servers; where none is named, against the newest PostgreSQL, which the run brings along. */
+/**
+ * Runs test files as `npm test` does, against these servers; where none is named, against the
+ * newest PostgreSQL, which the run brings along.
+ */
 async function passes(files: readonly string[], servers: Record<string, string>): Promise<void> {
   const vitest = join(ROOT, 'node_modules', 'vitest', 'vitest.mjs')
   const child = spawn(process.execPath, [vitest, 'run', '--project', 'pipeline', ...files], {

@@ -13,10 +13,15 @@ import { waitFor } from '../support/wait-for.ts'
 import { requireProgram } from './system-program.ts'
 
 const DEPLOY = join(import.meta.dirname, '..', '..', 'deploy')
-/** Metrics of ours and of the conventions that we use; the rest of what Prometheus knows is its own. */
+/**
+ * Metrics of ours and of the conventions that we use; the rest of what Prometheus knows is its own.
+ */
 const OUR_METRIC = /\b(?:hq|http_server|messaging|db_client|nodejs|process_memory)_[a-z0-9_]+\b/g
 
-/** Absent until the relay's first heartbeat came back, half a minute after its start; test/e2e/metrics.test.ts waits for one. */
+/**
+ * Absent until the relay's first heartbeat came back, half a minute after its start;
+ * test/e2e/metrics.test.ts waits for one.
+ */
 const LATER = new Set(['hq_relay_heartbeat_age_seconds'])
 
 let pipeline: Pipeline
@@ -48,7 +53,8 @@ function privatePort(app: AppProcess): Promise<number> {
 beforeAll(async () => {
   requireProgram('prometheus', ['--version'])
   pipeline = await Pipeline.create()
-  // So that what is seen only in trouble is seen: a row in quarantine before the gateway looks, a refused row, a refused request.
+  // So that what is seen only in trouble is seen: a row in quarantine before the gateway looks, a
+  // refused row, a refused request.
   await pipeline.hq.query(
     `insert into ingest.quarantine
        (captured_at, xid, row_index, deleted, source, dataset, schema_version, batch, code, row_sha256, row_text)

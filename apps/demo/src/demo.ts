@@ -28,7 +28,10 @@ interface RunningDemo {
   readonly urls: GatewayUrls
 }
 
-/** Everything but the workload, each part ended by `stack`; undefined where the user stopped it half-way. */
+/**
+ * Everything but the workload, each part ended by `stack`; undefined where the user stopped it
+ * half-way.
+ */
 async function startUp(
   context: DemoContext,
   failed: AbortController,
@@ -93,9 +96,11 @@ async function conclude(
 }
 
 /**
- * Runs the whole thing on this machine: both databases, both apps, a workload, until the time is over or `stopping` is
- * aborted; with a time, compares both databases afterwards. Whatever happens, nothing that it started or created is left.
- * @returns good; wrong where the databases differ; unknown where a run with a time was stopped, or not delivered in time.
+ * Runs the whole thing on this machine: both databases, both apps, a workload, until the time is
+ * over or `stopping` is aborted; with a time, compares both databases afterwards. Whatever happens,
+ * nothing that it started or created is left.
+ * @returns good; wrong where the databases differ; unknown where a run with a time was stopped, or
+ * not delivered in time.
  * @throws what keeps it from going on.
  */
 export async function runDemo(context: DemoContext): Promise<DemoResult> {

@@ -4,7 +4,9 @@ import { waitUntilDrained } from './wait-until-drained.ts'
 
 /** After the workload of a run that is to be judged. */
 const DRAIN_TIMEOUT_MS = 60_000
-/** After Ctrl-C: what is not delivered by then waits in the outbox, which a given database keeps. */
+/**
+ * After Ctrl-C: what is not delivered by then waits in the outbox, which a given database keeps.
+ */
 const STOP_DRAIN_TIMEOUT_MS = 10_000
 
 /**

@@ -10,8 +10,8 @@ const STATUS = { good: 0, wrong: 1, unknown: 2 } as const
 const STATUS_OF_ABORT = 130
 
 /**
- * One press of Ctrl-C can arrive twice: from the terminal, and from npm, which passes on to its script what it got itself. A
- * second signal counts as one only after this time.
+ * One press of Ctrl-C can arrive twice: from the terminal, and from npm, which passes on to its
+ * script what it got itself. A second signal counts as one only after this time.
  */
 const SAME_PRESS_MS = 500
 const MAX_RANDOM_SEED = 1_000_000
@@ -20,7 +20,10 @@ const stopping = new AbortController()
 const aborting = new AbortController()
 let stoppedAt = 0
 let isDefective = false
-/** False while something that is not worth waiting for keeps the process: a collector that does not answer. */
+/**
+ * False while something that is not worth waiting for keeps the process: a collector that does not
+ * answer.
+ */
 let hasEnded = true
 
 function say(line: string): void {

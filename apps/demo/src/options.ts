@@ -15,7 +15,10 @@ export interface DemoOptions {
 const MAX_SECONDS = 86_400
 const MAX_RATE = 100_000
 const MAX_SEED = Number.MAX_SAFE_INTEGER
-/** A run that ends soon may use the machine; one that goes on all day leaves most of it, and most of the disk, alone. */
+/**
+ * A run that ends soon may use the machine; one that goes on all day leaves most of it, and most of
+ * the disk, alone.
+ */
 const RATE_OF_BOUNDED_RUN = 3_000
 const RATE_OF_ENDLESS_RUN = 300
 

@@ -14,8 +14,8 @@ function count(number: number): string {
 }
 
 /**
- * One line a second: what the application has committed, what of it HQ has decided, how old the oldest row is that waits, and what
- * HQ refused.
+ * One line a second: what the application has committed, what of it HQ has decided, how old the
+ * oldest row is that waits, and what HQ refused.
  */
 export function formatProgress(line: ProgressLine): string {
   const { elapsedSeconds, committedRows, rowsPerSecond, progress } = line

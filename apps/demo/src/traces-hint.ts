@@ -1,7 +1,10 @@
 /** Port of Jaeger's user interface. */
 const JAEGER_PORT = '16686'
 
-/** Where somebody who runs Jaeger beside the demo finds the traces; undefined where nothing is traced. */
+/**
+ * Where somebody who runs Jaeger beside the demo finds the traces; undefined where nothing is
+ * traced.
+ */
 export function tracesHint(
   env: Readonly<Record<string, string | undefined>>,
   serviceName: string,

@@ -24,7 +24,8 @@ export async function watchProgress(
     })
     if (ending.aborted) return
     if (options.isQuiet) continue
-    // Committed first: what is committed between the two looks waits, and must not count as delivered.
+    // Committed first: what is committed between the two looks waits, and must not count as
+    // delivered.
     const committedRows = tally.committedRows
     const progress = await readProgress(monitor)
     const now = performance.now()

@@ -51,7 +51,10 @@ function json(body: string, headers: Readonly<Record<string, string>> = {}): Res
   return new Response(body, { headers: { 'content-type': 'application/json', ...headers } })
 }
 
-/** A batch that had been taken with refused rows was not taken strictly, whatever this attempt prefers. */
+/**
+ * A batch that had been taken with refused rows was not taken strictly, whatever this attempt
+ * prefers.
+ */
 function isStrictlyTaken({ strict, replayed, answer }: ReceivedBatch): boolean {
   return strict && !(replayed && answer.status === 'partial')
 }
@@ -77,7 +80,8 @@ export function createGateway(options: GatewayOptions): Hono<{ Bindings: HttpBin
   app.use(async (context, next) => {
     await next()
     for (const [name, value] of Object.entries(SECURE_HEADERS)) context.header(name, value)
-    // While it leaves, every answer ends its connection, so that no caller's next request meets a closed door.
+    // While it leaves, every answer ends its connection, so that no caller's next request meets a
+    // closed door.
     if (admission.phase !== 'serving') context.header('connection', 'close')
   })
 

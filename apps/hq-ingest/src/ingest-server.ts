@@ -46,11 +46,16 @@ export interface IngestServerOptions {
   readonly ledgerNow?: () => number
   /** In place of the defaults. */
   readonly limits?: Partial<GatewayLimits>
-  /** How long a stop announces itself before it takes no more: for a proxy to notice. Default none. */
+  /**
+   * How long a stop announces itself before it takes no more: for a proxy to notice. Default none.
+   */
   readonly drainDelayMs?: number
   /** How long a stop then waits for requests under way before it cuts them off. */
   readonly drainTimeoutMs?: number
-  /** Called once if HQ, unreachable at start, turns out to have the wrong migrations, or settings of ours do not arrive there. */
+  /**
+   * Called once if HQ, unreachable at start, turns out to have the wrong migrations, or settings of
+   * ours do not arrive there.
+   */
   readonly onFailure?: (error: MigrationStateError | SessionSettingsError) => void
 }
 
@@ -65,8 +70,8 @@ const FIRST_RETRY_MS = 100
 const MAX_RETRY_MS = 5_000
 
 /**
- * The gateway as a process part: HTTP server, pool, and the look at HQ's migrations. Start and stop are idempotent
- * and safe after a failed start; a stopped server is not started again.
+ * The gateway as a process part: HTTP server, pool, and the look at HQ's migrations. Start and stop
+ * are idempotent and safe after a failed start; a stopped server is not started again.
  */
 export class IngestServer {
   readonly #options: IngestServerOptions
@@ -109,18 +114,21 @@ export class IngestServer {
   }
 
   /**
-   * Listens, then looks at HQ. Where HQ cannot be reached the server runs all the same, answers 503, and
-   * recovers by itself.
+   * Listens, then looks at HQ. Where HQ cannot be reached the server runs all the same, answers
+   * 503, and recovers by itself.
    * @returns the base URL.
-   * @throws {MigrationStateError} where HQ answers and has other migrations; {@link SessionSettingsError} where settings of ours do not
-   * arrive; or the error of listening.
+   * @throws {MigrationStateError} where HQ answers and has other migrations; {@link
+   * SessionSettingsError} where settings of ours do not arrive; or the error of listening.
    */
   start(): Promise<string> {
     this.#started ??= this.#start()
     return this.#started
   }
 
-  /** Announces its end, stops admitting, waits for requests under way, cuts off what is left at the deadline, closes the pool. */
+  /**
+   * Announces its end, stops admitting, waits for requests under way, cuts off what is left at the
+   * deadline, closes the pool.
+   */
   stop(): Promise<void> {
     this.#stopped ??= this.#stop()
     return this.#stopped
@@ -245,8 +253,10 @@ export class IngestServer {
   }
 
   /**
-   * Says that it goes, and still takes what comes: /readyz turns red, every answer ends its connection. Closing at once would reset requests that are
-   * on their way over an idle connection (nodejs/node#60617). That nobody is connected says nothing: a proxy that has not noticed connects anew.
+   * Says that it goes, and still takes what comes: /readyz turns red, every answer ends its
+   * connection. Closing at once would reset requests that are on their way over an idle connection
+   * (nodejs/node#60617). That nobody is connected says nothing: a proxy that has not noticed
+   * connects anew.
    */
   async #leave(): Promise<void> {
     this.#admission.phase = 'leaving'
@@ -259,7 +269,8 @@ export class IngestServer {
     const { log, drainTimeoutMs = DEFAULT_DRAIN_TIMEOUT_MS } = this.#options
     const closed = once(server, 'close')
     server.close()
-    // Idle connections only: one in the middle of a request would see a reset instead of its answer.
+    // Idle connections only: one in the middle of a request would see a reset instead of its
+    // answer.
     server.closeIdleConnections()
     const deadline = setTimeout(() => {
       log.warn('requests were still under way at the deadline')

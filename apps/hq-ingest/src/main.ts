@@ -17,7 +17,9 @@ import { createLogger } from './process/log.ts'
 import { addQuarantineCommands } from './quarantine/cli/commands.ts'
 import { serve } from './serve.ts'
 
-/** Nothing could be said: bad usage, settings that are not usable, a database that does not answer. */
+/**
+ * Nothing could be said: bad usage, settings that are not usable, a database that does not answer.
+ */
 const EXIT_CANNOT_TELL = 2
 /** The output says what is wrong. */
 const EXIT_FOUND_WRONG = 1
@@ -25,7 +27,10 @@ const EXIT_FOUND_WRONG = 1
 /** Faults whose text was written for the operator. */
 const EXPECTED = [ConfigError, HiddenRowsError, MigrationStateError, SessionSettingsError]
 
-/** False while something that is not worth waiting for keeps the process: a collector that does not answer. */
+/**
+ * False while something that is not worth waiting for keeps the process: a collector that does not
+ * answer.
+ */
 let hasEnded = true
 
 exitOnEpipe(process.stdout, () => process.exit())
@@ -65,7 +70,8 @@ async function runServe(): Promise<void> {
 }
 
 function explain(error: unknown): string {
-  // What these say was written for the operator; anything else may be a defect, so it keeps its stack.
+  // What these say was written for the operator; anything else may be a defect, so it keeps its
+  // stack.
   if (EXPECTED.some((kind) => error instanceof kind)) return (error as Error).message
   const { code } = error as { code?: unknown }
   if (code === 'EADDRINUSE') {

@@ -18,8 +18,8 @@ const FRESH_MS = 1_000
 /** How long the gateway is not ready after an apply failed for a reason that a probe cannot see. */
 const HELD_MS = 10_000
 /**
- * What a probe cannot see, because it writes no row: the disk is full (53100), memory is out (53200), a configured limit is reached (53400),
- * the server's files cannot be written (58030).
+ * What a probe cannot see, because it writes no row: the disk is full (53100), memory is out
+ * (53200), a configured limit is reached (53400), the server's files cannot be written (58030).
  */
 const HIDDEN_SQLSTATES: readonly (string | undefined)[] = ['53100', '53200', '53400', '58030']
 
@@ -35,8 +35,8 @@ const PROBE = `
           and pg_catalog.has_table_privilege(pg_catalog.to_regclass(t.name), 'update'), false)
     ) as unwritable`
 
-// A few bytes of WAL that nobody decodes: they make the COMMIT a real one, which is flushed and waits for synchronous standbys as a batch's is. A
-// transaction id alone would not.
+// A few bytes of WAL that nobody decodes: they make the COMMIT a real one, which is flushed and
+// waits for synchronous standbys as a batch's is. A transaction id alone would not.
 const WRITE = `select pg_catalog.pg_logical_emit_message(true, 'hq-ingest', '')`
 
 interface Probe {
@@ -66,8 +66,9 @@ async function probe(pool: pg.Pool): Promise<void> {
 }
 
 /**
- * Can the gateway apply a batch now: proven by a commit of its own as the writer, and by what became of the last batches, never by its process
- * being there. A result serves for a second, so that nobody can burden HQ by asking.
+ * Can the gateway apply a batch now: proven by a commit of its own as the writer, and by what
+ * became of the last batches, never by its process being there. A result serves for a second, so
+ * that nobody can burden HQ by asking.
  */
 export class Readiness {
   readonly #pool: pg.Pool
@@ -98,7 +99,10 @@ export class Readiness {
     }
   }
 
-  /** @throws {Refusal} `draining`, `at_capacity` or `database_unavailable`; or {@link DatabaseUnavailableError}. */
+  /**
+   * @throws {Refusal} `draining`, `at_capacity` or `database_unavailable`; or {@link
+   * DatabaseUnavailableError}.
+   */
   async check(): Promise<void> {
     if (this.#admission.phase !== 'serving') throw new Refusal('draining')
     this.#admission.admit()

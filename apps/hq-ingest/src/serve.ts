@@ -16,8 +16,8 @@ import { HqWatcher } from './metrics/watch-hq.ts'
 import type { IngestConfig } from './process/config.ts'
 
 /**
- * The gateway as a process: the public server, what is measured of it and of HQ, and the private port that shows it. Works until
- * `stopping` is aborted; throws what no retry mends.
+ * The gateway as a process: the public server, what is measured of it and of HQ, and the private
+ * port that shows it. Works until `stopping` is aborted; throws what no retry mends.
  */
 export async function serve(
   config: IngestConfig,

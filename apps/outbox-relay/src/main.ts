@@ -34,7 +34,10 @@ const GOOD = 0
 const WRONG = 1
 const UNKNOWN = 2
 
-/** How often a backfill that is over tries to lock bound tables: about ten seconds in all. `bind` has more patience. */
+/**
+ * How often a backfill that is over tries to lock bound tables: about ten seconds in all. `bind`
+ * has more patience.
+ */
 const CLOSING_ATTEMPTS = 5
 
 /** Faults whose text was written for the operator. */
@@ -42,7 +45,10 @@ const EXPECTED = [ConfigError, MigrationStateError, SessionSettingsError, Unusab
 
 const env = process.env
 
-/** False while something that is not worth waiting for keeps the process: a collector that does not answer. */
+/**
+ * False while something that is not worth waiting for keeps the process: a collector that does not
+ * answer.
+ */
 let hasEnded = true
 
 exitOnEpipe(process.stdout, () => process.exit())

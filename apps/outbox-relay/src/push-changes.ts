@@ -27,7 +27,10 @@ export interface PushTiming {
   readonly pollMs: number
   /** Look at the writers that may not have rung this often, while there are any. */
   readonly writerPollMs: number
-  /** A sleeping relay looks this often for captures that must not ring, where there were some lately. */
+  /**
+   * A sleeping relay looks this often for captures that must not ring, where there were some
+   * lately.
+   */
   readonly sequencePollMs: number
   /** And this often where there were none. */
   readonly restingSequencePollMs: number
@@ -67,22 +70,26 @@ export interface PushContext {
 }
 
 /**
- * The relay's loop: tick, deliver the window, ack; sleep when a window was empty. Returns when `stopping` is aborted between
- * windows; throws what a window throws.
+ * The relay's loop: tick, deliver the window, ack; sleep when a window was empty. Returns when
+ * `stopping` is aborted between windows; throws what a window throws.
  */
 export async function pushChanges(context: PushContext): Promise<void> {
   const { client, epoch, listener, heartbeat, stopping, timing = PUSH_TIMING } = context
   let ack = await readAck(client, epoch)
   let from = ack.acked
   let rotatedAt = performance.now()
-  // Heartbeats alone turn nothing: at rest no table is truncated, which a standby would have to replay.
+  // Heartbeats alone turn nothing: at rest no table is truncated, which a standby would have to
+  // replay.
   let turnsDue = 0
   let unrungSeenAt = Number.NEGATIVE_INFINITY
   const ringable = await canRing(client)
   const settler = new Settler(client, context.delivery.log)
   let hasSettled = false
 
-  /** One window; true if it had rows that somebody else had written. @param isIdle nothing else is to be done: look at the settle list, too. */
+  /**
+   * One window; true if it had rows that somebody else had written. @param isIdle nothing else is
+   * to be done: look at the settle list, too.
+   */
   async function push(isIdle: boolean): Promise<boolean> {
     listener.reset()
     hasSettled = await settler.step(isIdle)
@@ -95,7 +102,8 @@ export async function pushChanges(context: PushContext): Promise<void> {
     context.delivery.metrics.windowDelivered(rows)
     if (rows > 0) {
       const written = await trace.step('ack', () => writeAck(client, epoch, ack, to))
-      // Overtaken: another relay has acked. Go on from where it is; what both delivered, HQ deduplicates.
+      // Overtaken: another relay has acked. Go on from where it is; what both delivered, HQ
+      // deduplicates.
       ack = written ?? (await readAck(client, epoch))
       from = ack.acked
     } else {
@@ -115,9 +123,10 @@ export async function pushChanges(context: PushContext): Promise<void> {
   }
 
   /**
-   * Sleeps until something may have been committed. The order makes it safe: arm, then look who was already writing (they may have
-   * read "awake" and will not ring), then push when one of these has ended. Everyone later reads the armed flag, and rings or counts up what
-   * every look sees; who counted may still be open, and is waited for like the first.
+   * Sleeps until something may have been committed. The order makes it safe: arm, then look who was
+   * already writing (they may have read "awake" and will not ring), then push when one of these has
+   * ended. Everyone later reads the armed flag, and rings or counts up what every look sees; who
+   * counted may still be open, and is waited for like the first.
    */
   async function sleep(): Promise<void> {
     await arm(client, timing.expiryMs)
@@ -127,7 +136,10 @@ export async function pushChanges(context: PushContext): Promise<void> {
       let { unrung } = await look(client)
       let writers: ReadonlySet<string> = await openWriters(client)
 
-      /** Rests for `ms`, or until a look finds something; false if nobody who does not ring was seen. */
+      /**
+       * Rests for `ms`, or until a look finds something; false if nobody who does not ring was
+       * seen.
+       */
       async function rest(ms: number): Promise<boolean> {
         const endsAt = performance.now() + ms
         const isQuick = performance.now() - unrungSeenAt < UNRUNG_MEMORY_MS
@@ -155,7 +167,8 @@ export async function pushChanges(context: PushContext): Promise<void> {
 
       while (!stopping.aborted) {
         if (await push(true)) {
-          // The safety poll found what should have rung: LISTEN may be dead without an error. Poll until it proves itself.
+          // The safety poll found what should have rung: LISTEN may be dead without an error. Poll
+          // until it proves itself.
           if (hasSlept && !hasSettled) listener.suspect()
           return
         }
@@ -167,7 +180,8 @@ export async function pushChanges(context: PushContext): Promise<void> {
         if (armedForMs >= timing.renewalMs) {
           await arm(client, timing.expiryMs)
           armedAt = performance.now()
-          // It ran out before it was renewed (the relay was stopped, the server slow): as if armed for the first time.
+          // It ran out before it was renewed (the relay was stopped, the server slow): as if armed
+          // for the first time.
           if (armedForMs >= timing.expiryMs) writers = writers.union(await openWriters(client))
         }
       }

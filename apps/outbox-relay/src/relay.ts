@@ -56,7 +56,10 @@ export interface RelayOptions {
   readonly metrics?: RelayMetrics
   readonly heartbeatMs?: number
   readonly timing?: PushTiming
-  /** Works beside the leader: two at once must be harmless, and so it must be possible to have two at once. */
+  /**
+   * Works beside the leader: two at once must be harmless, and so it must be possible to have two
+   * at once.
+   */
   readonly ignoresLead?: boolean
 }
 
@@ -66,8 +69,8 @@ export class NotPrimaryError extends Error {
 }
 
 /**
- * Pushes every committed change from the outbox to HQ. `start()` returns at once; the relay connects, waits for the lead, works,
- * and starts over whenever a session is lost, until `stop()`.
+ * Pushes every committed change from the outbox to HQ. `start()` returns at once; the relay
+ * connects, waits for the lead, works, and starts over whenever a session is lost, until `stop()`.
  */
 export class Relay {
   readonly #config: WorkConfig
@@ -115,8 +118,8 @@ export class Relay {
   }
 
   /**
-   * Resolves when the relay has ended: after {@link stop}, or by rejecting with a fault that no retry mends (wrong
-   * migrations, settings that do not arrive).
+   * Resolves when the relay has ended: after {@link stop}, or by rejecting with a fault that no
+   * retry mends (wrong migrations, settings that do not arrive).
    */
   async ended(): Promise<void> {
     await this.#running
@@ -294,7 +297,10 @@ export class Relay {
     }
   }
 
-  /** Stands by until this relay leads, under a key of its own unless it ignores the lead; undefined if it is stopped first. */
+  /**
+   * Stands by until this relay leads, under a key of its own unless it ignores the lead; undefined
+   * if it is stopped first.
+   */
   async #waitForLead(
     leader: Awaited<ReturnType<typeof connect>>,
     stopping: AbortSignal,

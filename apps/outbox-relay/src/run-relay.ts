@@ -12,8 +12,8 @@ import type { Logger } from './process/log.ts'
 import { Relay } from './relay.ts'
 
 /**
- * The relay as a process: the relay itself, what is measured of it and of data-engine-x, and the private port that shows both.
- * Works until `stopping` is aborted; throws what no retry mends.
+ * The relay as a process: the relay itself, what is measured of it and of data-engine-x, and the
+ * private port that shows both. Works until `stopping` is aborted; throws what no retry mends.
  */
 export async function runRelay(
   config: RelayConfig,

@@ -1,8 +1,10 @@
--- The live shape of data-engine-x: what the `data-engine-x` binding reads, written down from the facts of the running
--- system (columns, keys, what follows a delete). Tests write to it. Nothing in it knows about hq_export.
+-- The live shape of data-engine-x: what the `data-engine-x` binding reads, written down from the
+-- facts of the running system (columns, keys, what follows a delete). Tests write to it. Nothing in
+-- it knows about hq_export.
 --
--- What is like the live system on purpose: row level security on every table and no policy, so that only the owner and
--- BYPASSRLS see rows; `updated_at` is the start of the transaction; uuid-ossp stands in `extensions`, as Supabase has it.
+-- What is like the live system on purpose: row level security on every table and no policy, so that
+-- only the owner and BYPASSRLS see rows; `updated_at` is the start of the transaction; uuid-ossp
+-- stands in `extensions`, as Supabase has it.
 
 create schema extensions;
 create extension "uuid-ossp" with schema extensions;
@@ -27,7 +29,8 @@ begin
 end $$;
 comment on function ops.update_updated_at_column() is 'sets updated_at of a changed row to the start of its transaction';
 
--- Tenants -------------------------------------------------------------------------------------------------------
+-- Tenants
+-- -------------------------------------------------------------------------------------------------------
 
 create table ops.orgs (
   id         uuid        not null default extensions.uuid_generate_v4(),
@@ -51,7 +54,8 @@ create table ops.companies (
 );
 create index companies_org_id_idx on ops.companies (org_id);
 
--- Pipelines -----------------------------------------------------------------------------------------------------
+-- Pipelines
+-- -----------------------------------------------------------------------------------------------------
 
 create table ops.submissions (
   id                   uuid                  not null default extensions.uuid_generate_v4(),
@@ -114,7 +118,8 @@ create table ops.step_results (
   constraint step_results_position_key unique (pipeline_run_id, step_position, attempt)
 );
 
--- Operations ----------------------------------------------------------------------------------------------------
+-- Operations
+-- ----------------------------------------------------------------------------------------------------
 
 create table ops.operation_runs (
   run_id         uuid        not null default extensions.uuid_generate_v4(),
@@ -155,7 +160,8 @@ create table ops.operation_attempts (
 );
 create index operation_attempts_run_id_idx on ops.operation_attempts (run_id);
 
--- Entities ------------------------------------------------------------------------------------------------------
+-- Entities
+-- ------------------------------------------------------------------------------------------------------
 
 create table entities.company_entities (
   org_id                uuid        not null references ops.orgs (id) on delete cascade,
@@ -252,7 +258,8 @@ create table entities.entity_timeline (
   constraint entity_timeline_status_check check (status in ('found', 'not_found', 'failed', 'skipped'))
 );
 
--- What every table has ------------------------------------------------------------------------------------------
+-- What every table has
+-- ------------------------------------------------------------------------------------------
 
 do $$
 declare

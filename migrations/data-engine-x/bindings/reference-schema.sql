@@ -1,5 +1,6 @@
--- The operational schema of the `reference` binding: our own, with every column of the contract. The demo, the tests
--- and the benchmarks write to it. It stands for the application's database, so nothing in it knows about hq_export.
+-- The operational schema of the `reference` binding: our own, with every column of the contract.
+-- The demo, the tests and the benchmarks write to it. It stands for the application's database, so
+-- nothing in it knows about hq_export.
 
 create schema ops;
 create schema entities;
@@ -7,7 +8,8 @@ create schema entities;
 comment on schema ops is 'reference schema: who works for whom, and what was done';
 comment on schema entities is 'reference schema: canonical state of companies and people';
 
--- Tenants -------------------------------------------------------------------------------------------------------
+-- Tenants
+-- -------------------------------------------------------------------------------------------------------
 
 create table ops.orgs (
   id         uuid        not null default pg_catalog.gen_random_uuid(),
@@ -28,7 +30,8 @@ create table ops.companies (
 create index companies_org_id_idx on ops.companies (org_id);
 comment on table ops.companies is 'companies that a tenant works for; company_id elsewhere points here';
 
--- Operations ----------------------------------------------------------------------------------------------------
+-- Operations
+-- ----------------------------------------------------------------------------------------------------
 
 create table ops.pipeline_runs (
   id          uuid        not null default pg_catalog.gen_random_uuid(),
@@ -48,7 +51,8 @@ create index pipeline_runs_org_id_idx on ops.pipeline_runs (org_id);
 create index pipeline_runs_company_id_idx on ops.pipeline_runs (company_id);
 comment on table ops.pipeline_runs is 'executions of a workflow, the parents of operation runs';
 
--- No foreign key from runs to orgs and companies: they are history and outlive what they were about.
+-- No foreign key from runs to orgs and companies: they are history and outlive what they were
+-- about.
 create table ops.operation_runs (
   run_id          uuid        not null default pg_catalog.gen_random_uuid(),
   org_id          uuid        not null,
@@ -104,7 +108,8 @@ create index operation_events_occurred_at_idx on ops.operation_events (occurred_
 comment on table ops.operation_events is 'what happened during a run; append-only';
 comment on column ops.operation_events.raw_response_ref is 'where the provider''s answer is kept; never the answer itself';
 
--- Entities ------------------------------------------------------------------------------------------------------
+-- Entities
+-- ------------------------------------------------------------------------------------------------------
 
 create table entities.company_entities (
   org_id                uuid        not null,
@@ -174,7 +179,8 @@ create index person_entities_company_id_idx on entities.person_entities (company
 create index person_entities_last_run_id_idx on entities.person_entities (last_run_id);
 comment on table entities.person_entities is 'canonical people';
 
--- updated_at is the start of the transaction, so it is not in commit order: exactly what the live system does.
+-- updated_at is the start of the transaction, so it is not in commit order: exactly what the live
+-- system does.
 create function entities.touch_updated_at() returns trigger
   language plpgsql
   set search_path = pg_catalog, pg_temp

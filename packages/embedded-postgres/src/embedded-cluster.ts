@@ -21,7 +21,10 @@ export interface ClusterOptions {
   readonly name: string
   /** `postgresql.conf` settings on top of the defaults. */
   readonly settings?: Readonly<Record<string, string>>
-  /** Installation to run, a folder that has a folder `bin`; by default the one that comes with the packages. */
+  /**
+   * Installation to run, a folder that has a folder `bin`; by default the one that comes with the
+   * packages.
+   */
   readonly installed?: string
 }
 
@@ -32,8 +35,9 @@ function configuration(settings: Readonly<Record<string, string>>): string {
 }
 
 /**
- * A throw-away PostgreSQL server in a scratch folder, on loopback, with a random password. It runs in a
- * session of its own: Ctrl-C at the terminal ends us, and we end it, after what uses it has stopped.
+ * A throw-away PostgreSQL server in a scratch folder, on loopback, with a random password. It runs
+ * in a session of its own: Ctrl-C at the terminal ends us, and we end it, after what uses it has
+ * stopped.
  */
 export class EmbeddedCluster {
   readonly #scratch: string
@@ -89,7 +93,9 @@ export class EmbeddedCluster {
     return Number(file.split('\n')[0])
   }
 
-  /** Ends the server: `fast` disconnects clients and writes a checkpoint, `immediate` is a crash. */
+  /**
+   * Ends the server: `fast` disconnects clients and writes a checkpoint, `immediate` is a crash.
+   */
   async halt(mode: 'fast' | 'immediate' = 'fast'): Promise<void> {
     await this.#pgCtl(['stop', '-w', '-m', mode])
   }

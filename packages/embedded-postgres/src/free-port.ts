@@ -2,8 +2,8 @@ import { randomInt } from 'node:crypto'
 import { createServer, type Server } from 'node:net'
 
 /**
- * Ports below those that systems give to outgoing connections, from 32768 on Linux and 49152 elsewhere: these are taken at any moment,
- * by processes that never ask which port it is.
+ * Ports below those that systems give to outgoing connections, from 32768 on Linux and 49152
+ * elsewhere: these are taken at any moment, by processes that never ask which port it is.
  */
 const FIRST_PORT = 20_000
 const END_PORT = 32_768
@@ -11,7 +11,10 @@ const ATTEMPTS = 100
 
 /** Where programs will listen. */
 const HOST = '127.0.0.1'
-/** Where nobody listens. A port that is held here is one that somebody was given and has not bound yet, or not again. */
+/**
+ * Where nobody listens. A port that is held here is one that somebody was given and has not bound
+ * yet, or not again.
+ */
 const RESERVATION_HOST = '127.0.0.2'
 
 /**
@@ -31,11 +34,15 @@ function listen(host: string, port: number): Promise<Server | undefined> {
   })
 }
 
-/** Takes a port for as long as this process lives. @returns false where it is bound, or promised to somebody. */
+/**
+ * Takes a port for as long as this process lives. @returns false where it is bound, or promised to
+ * somebody.
+ */
 async function reserve(port: number): Promise<boolean> {
   const reservation = await listen(RESERVATION_HOST, port)
   if (reservation === undefined) return false
-  // Only whoever holds the reservation looks: another one's look would be in the way of the program that binds.
+  // Only whoever holds the reservation looks: another one's look would be in the way of the program
+  // that binds.
   const probe = await listen(HOST, port)
   if (probe === undefined) {
     reservation.close()
@@ -46,8 +53,8 @@ async function reserve(port: number): Promise<boolean> {
 }
 
 /**
- * A loopback port that is free, and that no other call gives out until this process ends; on a system with one loopback address,
- * another process may.
+ * A loopback port that is free, and that no other call gives out until this process ends; on a
+ * system with one loopback address, another process may.
  * @param preferred tried first; any free one where it is taken or not given.
  */
 export async function freePort(preferred?: number): Promise<number> {

@@ -62,8 +62,8 @@ async function isReachableByOthers(path: string): Promise<boolean> {
 }
 
 /**
- * Finds the embedded binaries. A checkout below a private folder (`/root`) cannot be read by the server's
- * user, so the binaries are then copied into `scratch`, which must be readable.
+ * Finds the embedded binaries. A checkout below a private folder (`/root`) cannot be read by the
+ * server's user, so the binaries are then copied into `scratch`, which must be readable.
  * @param installed folder of another installation to use instead, one that has a folder `bin`.
  */
 export async function postgresBinaries(

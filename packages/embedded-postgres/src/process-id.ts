@@ -11,7 +11,9 @@ export function isAlive(pid: number): boolean {
   }
 }
 
-/** The process id on the first line of a file; undefined where there is no such file or no id in it. */
+/**
+ * The process id on the first line of a file; undefined where there is no such file or no id in it.
+ */
 export async function readPid(file: string): Promise<number | undefined> {
   const text = await readFile(file, 'utf8').catch(() => '')
   const pid = Number(text.split('\n')[0])
@@ -19,8 +21,8 @@ export async function readPid(file: string): Promise<number | undefined> {
 }
 
 /**
- * A file of `/proc` about a process, NUL-separated text; empty where it cannot be read, because the process is gone,
- * is somebody else's, or the system has no `/proc`.
+ * A file of `/proc` about a process, NUL-separated text; empty where it cannot be read, because the
+ * process is gone, is somebody else's, or the system has no `/proc`.
  */
 export async function readProcFile(pid: number, file: 'cmdline' | 'environ'): Promise<string[]> {
   const text = await readFile(`/proc/${pid}/${file}`, 'utf8').catch(() => '')

@@ -14,8 +14,8 @@ export interface ProgramOptions {
 }
 
 /**
- * Runs a short program to its end. It gets a session of its own: Ctrl-C at the terminal must not end it half-way, for instance
- * in the middle of a migration; the demo ends once it is done.
+ * Runs a short program to its end. It gets a session of its own: Ctrl-C at the terminal must not
+ * end it half-way, for instance in the middle of a migration; the demo ends once it is done.
  * @param label what the user would call it, for the error message.
  * @throws {ProgramError} with everything it printed, unless it ends with status 0.
  */
@@ -33,7 +33,8 @@ export async function runProgram(
   const output = Promise.all([text(child.stdout), text(child.stderr)])
   const reason = await new Promise<string | undefined>((resolve) => {
     child.once('error', (error) => resolve(error.message))
-    // `exit` and not `close`: a server that it starts may hold its output open for as long as it lives.
+    // `exit` and not `close`: a server that it starts may hold its output open for as long as it
+    // lives.
     child.once('exit', (code, signal) =>
       resolve(code === 0 ? undefined : (signal ?? `exit status ${code}`)),
     )

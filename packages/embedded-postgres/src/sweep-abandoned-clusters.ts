@@ -22,8 +22,8 @@ async function serverOf(scratch: string): Promise<number | undefined> {
 }
 
 /**
- * Ends servers whose owner was killed (SIGKILL leaves no time to clean up) and removes their folders.
- * Folders of living owners and of other users are left alone.
+ * Ends servers whose owner was killed (SIGKILL leaves no time to clean up) and removes their
+ * folders. Folders of living owners and of other users are left alone.
  */
 export async function sweepAbandonedClusters(): Promise<void> {
   const folders = (await readdir(tmpdir())).filter((name) => name.startsWith(SCRATCH_PREFIX))

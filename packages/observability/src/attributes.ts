@@ -1,8 +1,8 @@
 import type { Attributes } from '@opentelemetry/api'
 
 /*
- * Semantic conventions of OpenTelemetry where they have a name (messaging, http, db, error), `hq_export.*` where they have
- * none. Names, counts and codes; never a value of a row.
+ * Semantic conventions of OpenTelemetry where they have a name (messaging, http, db, error),
+ * `hq_export.*` where they have none. Names, counts and codes; never a value of a row.
  */
 
 /** Attributes of a span about a batch (semantic conventions, messaging spans). */

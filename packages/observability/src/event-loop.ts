@@ -5,9 +5,10 @@ const NS_PER_S = 1e9
 const P99 = 99
 
 /**
- * Observes the event loop and the memory of this process: `nodejs.eventloop.delay.p99` and `nodejs.eventloop.utilization` since the last
- * scrape (semantic conventions, Node.js runtime), `process.memory.usage`. Own lines instead of the runtime instrumentation,
- * which brings a module loader hook and more memory than both programs' metrics together.
+ * Observes the event loop and the memory of this process: `nodejs.eventloop.delay.p99` and
+ * `nodejs.eventloop.utilization` since the last scrape (semantic conventions, Node.js runtime),
+ * `process.memory.usage`. Own lines instead of the runtime instrumentation, which brings a module
+ * loader hook and more memory than both programs' metrics together.
  * @returns ends the sampling.
  */
 export function observeEventLoop(meter: Meter): () => void {

@@ -7,7 +7,9 @@ export type { Logger }
 export const LOG_LEVELS = ['debug', 'info', 'warn', 'error'] as const
 export type LogLevel = (typeof LOG_LEVELS)[number]
 
-/** Trace and span that a line belongs to, under the names that OpenTelemetry's log data model uses. */
+/**
+ * Trace and span that a line belongs to, under the names that OpenTelemetry's log data model uses.
+ */
 function activeTrace(): Record<string, string> {
   const context = trace.getActiveSpan()?.spanContext()
   if (context === undefined || !isSpanContextValid(context)) return {}
@@ -15,9 +17,9 @@ function activeTrace(): Record<string, string> {
 }
 
 /**
- * JSON lines on standard output, each with the trace that it belongs to. `debug` has a line per batch; `info` what an operator wants
- * to read once; `warn` what heals by itself; `error` what somebody has to mend. Callers log names, counts and codes, never a
- * row's values or a secret.
+ * JSON lines on standard output, each with the trace that it belongs to. `debug` has a line per
+ * batch; `info` what an operator wants to read once; `warn` what heals by itself; `error` what
+ * somebody has to mend. Callers log names, counts and codes, never a row's values or a secret.
  */
 export function createLogger(
   service: string,

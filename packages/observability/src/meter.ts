@@ -7,7 +7,10 @@ import { ATTR_SERVICE_NAME } from '@opentelemetry/semantic-conventions'
 /** Media type of the Prometheus text format 0.0.4. */
 export const EXPOSITION_CONTENT_TYPE = 'text/plain; version=0.0.4; charset=utf-8'
 
-/** Suffixes of names in Prometheus by unit (UCUM), as the OpenTelemetry specification's compatibility section has them. */
+/**
+ * Suffixes of names in Prometheus by unit (UCUM), as the OpenTelemetry specification's
+ * compatibility section has them.
+ */
 const UNIT_SUFFIXES: Readonly<Record<string, string>> = { s: 'seconds', By: 'bytes', '1': 'ratio' }
 
 /** Collects only when asked: nobody scrapes, nothing happens. */
@@ -35,14 +38,18 @@ function withUnits(metrics: ResourceMetrics): ResourceMetrics {
 /** Metrics of one process. */
 export interface Metrics {
   readonly meter: Meter
-  /** Everything measured so far in the Prometheus text format; runs the observable instruments' callbacks. */
+  /**
+   * Everything measured so far in the Prometheus text format; runs the observable instruments'
+   * callbacks.
+   */
   scrape(): Promise<string>
   stop(): Promise<void>
 }
 
 /**
- * Starts measuring. `service` becomes `target_info`; the names of the instruments are OpenTelemetry's, their exposition is
- * Prometheus': `hq.relay.lag` in `s` is `hq_relay_lag_seconds`.
+ * Starts measuring. `service` becomes `target_info`; the names of the instruments are
+ * OpenTelemetry's, their exposition is Prometheus': `hq.relay.lag` in `s` is
+ * `hq_relay_lag_seconds`.
  */
 export function startMetrics(service: string): Metrics {
   const reader = new ScrapeReader()
@@ -55,7 +62,8 @@ export function startMetrics(service: string): Metrics {
     meter: provider.getMeter(`hq-export.${service}`),
     async scrape() {
       const { resourceMetrics, errors } = await reader.collect()
-      // A gauge whose source cannot be read is absent; that something is wrong shows in its own gauge.
+      // A gauge whose source cannot be read is absent; that something is wrong shows in its own
+      // gauge.
       if (errors.length > 0) throw new AggregateError(errors, 'metrics could not be collected')
       return serializer.serialize(withUnits(resourceMetrics))
     },

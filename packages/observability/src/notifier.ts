@@ -3,7 +3,10 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { request } from 'undici'
 import type { Logger } from './logger.ts'
 
-/** A condition that holds now and that somebody should know of. Names and words are those of the Prometheus rules. */
+/**
+ * A condition that holds now and that somebody should know of. Names and words are those of the
+ * Prometheus rules.
+ */
 export interface Condition {
   readonly alert: string
   readonly severity: 'warning' | 'critical'
@@ -43,7 +46,10 @@ export interface NotifierOptions {
   readonly receiver: string
   readonly read: () => readonly Condition[]
   readonly log: Logger
-  /** Milliseconds since the epoch; default a clock that does not step, for it measures how long something holds. */
+  /**
+   * Milliseconds since the epoch; default a clock that does not step, for it measures how long
+   * something holds.
+   */
   readonly now?: () => number
   readonly periodMs?: number
 }
@@ -58,9 +64,9 @@ function fingerprintOf(condition: Condition): string {
 }
 
 /**
- * Tells a webhook of alerts, in the JSON of Alertmanager's webhook receiver (version 4), for those who run no Prometheus. An alert
- * is told once it has held long enough, again every four hours, and once more when it is over. What cannot be told is told
- * at the next look.
+ * Tells a webhook of alerts, in the JSON of Alertmanager's webhook receiver (version 4), for those
+ * who run no Prometheus. An alert is told once it has held long enough, again every four hours, and
+ * once more when it is over. What cannot be told is told at the next look.
  */
 export class Notifier {
   readonly #options: NotifierOptions
@@ -154,7 +160,10 @@ export class Notifier {
   }
 }
 
-/** Milliseconds since the epoch by the system's clock at the start of the process, and from there on without its steps. */
+/**
+ * Milliseconds since the epoch by the system's clock at the start of the process, and from there on
+ * without its steps.
+ */
 function steadyNow(): number {
   return performance.timeOrigin + performance.now()
 }

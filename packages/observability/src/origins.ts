@@ -12,8 +12,8 @@ export interface Origin {
 }
 
 /**
- * The traces in which the rows of a batch were written, each once, by its id. Only sampled ones: what nobody recorded leads
- * nowhere. Bounded; what does not fit is counted.
+ * The traces in which the rows of a batch were written, each once, by its id. Only sampled ones:
+ * what nobody recorded leads nowhere. Bounded; what does not fit is counted.
  */
 export class Origins<T extends Origin = Origin> {
   readonly #byTraceId = new Map<string, T>()
@@ -24,7 +24,9 @@ export class Origins<T extends Origin = Origin> {
     this.#create = create
   }
 
-  /** Counts a row with this `traceparent`; undefined where it leads nowhere or there are too many. */
+  /**
+   * Counts a row with this `traceparent`; undefined where it leads nowhere or there are too many.
+   */
   add(traceparent: string): T | undefined {
     const known = this.#byTraceId.get(traceparent.slice(3, 35))
     if (known !== undefined) {

@@ -51,9 +51,9 @@ function isNamed(env: Environment): boolean {
 }
 
 /**
- * Starts the OpenTelemetry SDK if the standard variables ask for it; it reads the rest of them itself. Loaded only then:
- * without tracing the SDK would be most of the process's start-up time and a good part of its memory. Traces alone: metrics are
- * scraped, logs are lines.
+ * Starts the OpenTelemetry SDK if the standard variables ask for it; it reads the rest of them
+ * itself. Loaded only then: without tracing the SDK would be most of the process's start-up time
+ * and a good part of its memory. Traces alone: metrics are scraped, logs are lines.
  */
 export async function startTracing(
   env: Environment,

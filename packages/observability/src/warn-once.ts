@@ -9,7 +9,8 @@ function reasonOf(error: unknown): string {
 }
 
 /**
- * Passes a failure on and then keeps quiet for a while, however many follow: a collector that is away must not fill the log.
+ * Passes a failure on and then keeps quiet for a while, however many follow: a collector that is
+ * away must not fill the log.
  * @param report gets the reason of the failure that ends the quiet.
  */
 export function warnOnce(

@@ -11,11 +11,16 @@ export interface WatcherOptions<Session, Reading> {
   readonly onFailure: (error: Error & { readonly code?: string }) => void
   readonly log: Logger
   readonly periodMs: number
-  /** Share of the time that reading may take at most, 0 to 1: what takes long is read less often. */
+  /**
+   * Share of the time that reading may take at most, 0 to 1: what takes long is read less often.
+   */
   readonly maxShare?: number
 }
 
-/** Reads the state of something every period on a session of its own, so that a scrape never waits for it. */
+/**
+ * Reads the state of something every period on a session of its own, so that a scrape never waits
+ * for it.
+ */
 export class Watcher<Session, Reading> {
   readonly #options: WatcherOptions<Session, Reading>
   readonly #stopping = new AbortController()

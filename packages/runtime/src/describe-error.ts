@@ -6,9 +6,11 @@ const PERMISSION_DENIED = 'aclcheck_error'
 const QUOTING = [SyntaxError, RangeError, TypeError]
 
 /**
- * An error in words that may be logged or printed. PostgreSQL's messages quote values, and a function of the application may
- * raise any text under any SQLSTATE, so of an error of a statement only the SQLSTATE is told. The message of one that refused or ended a
- * session (FATAL) speaks of roles, databases and limits, and no function can raise it; that of a right that is missing names a relation.
+ * An error in words that may be logged or printed. PostgreSQL's messages quote values, and a
+ * function of the application may raise any text under any SQLSTATE, so of an error of a statement
+ * only the SQLSTATE is told. The message of one that refused or ended a session (FATAL) speaks of
+ * roles, databases and limits, and no function can raise it; that of a right that is missing names
+ * a relation.
  */
 export function describeError(error: unknown): string {
   if (error instanceof pg.DatabaseError) {

@@ -1,5 +1,6 @@
 /**
- * Writes texts one behind the other, UTF-8, without a string of all of them in between: a large one stays until a full collection.
+ * Writes texts one behind the other, UTF-8, without a string of all of them in between: a large one
+ * stays until a full collection.
  * @returns a view of memory of its own, which `freeMemory` can give back.
  */
 export function joinTexts(texts: readonly string[]): Buffer {

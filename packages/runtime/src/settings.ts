@@ -33,7 +33,8 @@ export function httpUrlSetting(rule = 'must be an http:// or https:// URL') {
 }
 
 /**
- * URL of a server that we talk to by paths of our own. A path, a query or a name in it would be ignored, or refused only when it is used.
+ * URL of a server that we talk to by paths of our own. A path, a query or a name in it would be
+ * ignored, or refused only when it is used.
  * @param rule what it must be, for who set another one.
  */
 export function originSetting(rule: string) {
@@ -56,7 +57,8 @@ export function portSetting(fallback: number) {
 }
 
 /**
- * Reads settings from the environment. An empty variable is an unset one: compose files and shells produce both.
+ * Reads settings from the environment. An empty variable is an unset one: compose files and shells
+ * produce both.
  * @param secrets variables whose values appear as `<set>`.
  * @throws {ConfigError} with every problem.
  */

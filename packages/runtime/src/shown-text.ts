@@ -1,4 +1,7 @@
-/** Characters that a terminal obeys instead of showing them, or that turn the direction of what follows. */
+/**
+ * Characters that a terminal obeys instead of showing them, or that turn the direction of what
+ * follows.
+ */
 const CONTROL_PATTERN = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu
 
 /** Characters of a row that a command shows. */

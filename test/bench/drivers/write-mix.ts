@@ -61,7 +61,9 @@ async function enrich(client: pg.Client, company: Company): Promise<void> {
   company.version = String(BigInt(company.version) + 1n)
 }
 
-/** Writes until the time is over; companies are its own, so that no two writers wait for each other. */
+/**
+ * Writes until the time is over; companies are its own, so that no two writers wait for each other.
+ */
 async function write(client: pg.Client, companies: readonly Company[]): Promise<void> {
   for (let n = 0; !isWritten; n++) {
     const company = n % UPDATE_EVERY === 0 ? companies[n % companies.length] : undefined

@@ -1,12 +1,15 @@
 import type pg from 'pg'
 
-/** One look takes this long on the server, so that an abort is noticed and its result stays small. */
+/**
+ * One look takes this long on the server, so that an abort is noticed and its result stays small.
+ */
 const POLL_MS = 500
 
 /**
- * Installs `bench.arrivals`: a loop in the server that looks every 1 ms (the shortest pg_sleep) for events of a run that it has
- * not seen, with a new snapshot for each look, and returns when it saw each. Without a network or an event loop between
- * the commit and the clock. It takes no xid and holds no snapshot while it sleeps.
+ * Installs `bench.arrivals`: a loop in the server that looks every 1 ms (the shortest pg_sleep) for
+ * events of a run that it has not seen, with a new snapshot for each look, and returns when it saw
+ * each. Without a network or an event loop between the commit and the clock. It takes no xid and
+ * holds no snapshot while it sleeps.
  */
 export async function installArrivals(hq: pg.ClientBase, table: string): Promise<void> {
   await hq.query('create schema if not exists bench')

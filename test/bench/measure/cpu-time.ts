@@ -11,7 +11,9 @@ export interface ProcessorTime {
   readonly endedChildrenMs: number
 }
 
-/** Reads a line of `/proc/<pid>/stat` (proc(5): fields 14 to 17 are utime, stime, cutime, cstime). */
+/**
+ * Reads a line of `/proc/<pid>/stat` (proc(5): fields 14 to 17 are utime, stime, cutime, cstime).
+ */
 export function parseStat(stat: string): ProcessorTime {
   // The name in parentheses may itself hold spaces and parentheses; field 3 follows the last one.
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
@@ -38,7 +40,10 @@ export async function programCpuMs(pid: number): Promise<number> {
   return (await readStat(pid))?.ownMs ?? 0
 }
 
-/** Processor time of a PostgreSQL server so far, in ms: postmaster, living backends and workers, ended ones. */
+/**
+ * Processor time of a PostgreSQL server so far, in ms: postmaster, living backends and workers,
+ * ended ones.
+ */
 export async function serverCpuMs(postmaster: number): Promise<number> {
   const children = await readFile(`/proc/${postmaster}/task/${postmaster}/children`, 'utf8')
   const pids = children.trim().split(' ').filter(Boolean).map(Number)

@@ -1,7 +1,10 @@
 import { readdir, readFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 
-/** What V8 writes with `--cpu-prof`: samples point at nodes, deltas are microseconds between samples. */
+/**
+ * What V8 writes with `--cpu-prof`: samples point at nodes, deltas are microseconds between
+ * samples.
+ */
 interface CpuProfile {
   readonly nodes: readonly {
     readonly id: number

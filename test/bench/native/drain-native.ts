@@ -9,8 +9,9 @@ import type { NativeReplication } from './native-replication.ts'
 export const NATIVE = 'native logical replication'
 
 /**
- * Drains what waits in the slot: from the walsender's state `catchup` until `hasLast` says that the row written last can be
- * read in HQ. One worker applies in commit order, so all others are there then, too.
+ * Drains what waits in the slot: from the walsender's state `catchup` until `hasLast` says that the
+ * row written last can be read in HQ. One worker applies in commit order, so all others are there
+ * then, too.
  */
 export async function drainNative(
   { dx, hq }: BenchServers,

@@ -29,7 +29,10 @@ export async function readCopyTexts(dx: pg.Client): Promise<string[]> {
   )
 }
 
-/** COPY of the texts, a transaction each, into a table with the dataset's indexes; returns rows per second. */
+/**
+ * COPY of the texts, a transaction each, into a table with the dataset's indexes; returns rows per
+ * second.
+ */
 export async function copyEvents(
   servers: BenchServers,
   texts: readonly string[],
@@ -65,8 +68,8 @@ export async function readJsonTexts(dx: pg.Client): Promise<string[]> {
 }
 
 /**
- * Upserts the texts, a transaction each, into a table with the dataset's indexes that has an older version of every row: what a client of
- * HQ without a gateway would send; returns rows per second.
+ * Upserts the texts, a transaction each, into a table with the dataset's indexes that has an older
+ * version of every row: what a client of HQ without a gateway would send; returns rows per second.
  */
 export async function upsertTexts(
   servers: BenchServers,
@@ -102,7 +105,10 @@ where t.record_version < excluded.record_version`
   return rate
 }
 
-/** Upserts a new version of every company, computed in the statement, into a table with the dataset's indexes; returns rows per second. */
+/**
+ * Upserts a new version of every company, computed in the statement, into a table with the
+ * dataset's indexes; returns rows per second.
+ */
 export async function upsertCompanies(
   servers: BenchServers,
   rows: number,

@@ -23,8 +23,9 @@ async function isTrue(client: pg.ClientBase, text: string, values: unknown[]): P
 }
 
 /**
- * The anchor: PostgreSQL's own logical replication of the contract's columns, from a plain table of data-engine-x
- * into a table of HQ that has the dataset's primary key, uniqueness guard and indexes. Defaults throughout.
+ * The anchor: PostgreSQL's own logical replication of the contract's columns, from a plain table of
+ * data-engine-x into a table of HQ that has the dataset's primary key, uniqueness guard and
+ * indexes. Defaults throughout.
  */
 export class NativeReplication implements AsyncDisposable {
   /** Name of the table on both servers. */
@@ -42,7 +43,8 @@ export class NativeReplication implements AsyncDisposable {
 
   /**
    * Creates both tables, the publication, the slot and a subscription that does not run yet.
-   * @param fill puts into a table what is there before anything is replicated; it is called on both servers.
+   * @param fill puts into a table what is there before anything is replicated; it is called on both
+   * servers.
    */
   async prepare(fill?: (client: pg.ClientBase, table: string) => Promise<void>): Promise<void> {
     const { dx, hq } = this.#servers
@@ -80,7 +82,9 @@ export class NativeReplication implements AsyncDisposable {
     )
   }
 
-  /** Lets it run; resolves once the source streams, so that no start-up of processes is measured. */
+  /**
+   * Lets it run; resolves once the source streams, so that no start-up of processes is measured.
+   */
   async start(signal: AbortSignal): Promise<void> {
     const { dx, hq } = this.#servers
     await hq.client.query(`alter subscription ${NAME} enable`)

@@ -45,8 +45,8 @@ async function bindOnly(url: string, datasets: readonly DatasetName[]): Promise<
 }
 
 /**
- * Brings both databases to what a scenario needs: the reference schema, our migrations, a binding of `datasets` alone. Entities
- * yield snapshots only where `dx_entity_snapshots_v1` is among them.
+ * Brings both databases to what a scenario needs: the reference schema, our migrations, a binding
+ * of `datasets` alone. Entities yield snapshots only where `dx_entity_snapshots_v1` is among them.
  */
 export async function install(
   { dx, hq }: BenchServers,

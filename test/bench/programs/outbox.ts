@@ -46,7 +46,10 @@ export async function averageBodyBytes(dx: pg.ClientBase): Promise<number> {
   return rows[0]?.bytes ?? 0
 }
 
-/** A transaction after everything that has been committed so far: once it is acked, all of that is settled. */
+/**
+ * A transaction after everything that has been committed so far: once it is acked, all of that is
+ * settled.
+ */
 export async function markEnd(dx: pg.ClientBase): Promise<string> {
   const { rows } = await dx.query<{ xid: string }>(NEXT_XID)
   return rows[0]?.xid ?? ''
@@ -62,7 +65,10 @@ export async function isAcked(dx: pg.ClientBase, xid: string): Promise<boolean> 
   return rows[0]?.acked ?? false
 }
 
-/** Rows of the three tables, without heartbeats, their bytes with index and TOAST, and dead tuples in the whole schema. */
+/**
+ * Rows of the three tables, without heartbeats, their bytes with index and TOAST, and dead tuples
+ * in the whole schema.
+ */
 export async function outboxSize(
   dx: pg.ClientBase,
 ): Promise<{ rows: number; bytes: number; dead: number }> {

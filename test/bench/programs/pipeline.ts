@@ -9,14 +9,19 @@ const START_TIMEOUT_MS = 30_000
 const READY_POLL_MS = 20
 /** Name of the source in every benchmark. */
 export const SOURCE = 'data-engine-x'
-/** What belongs to us in an environment; a benchmark measures defaults, whatever its caller has set. */
+/**
+ * What belongs to us in an environment; a benchmark measures defaults, whatever its caller has set.
+ */
 const OUR_VARIABLES = /^(?:DX|HQ|RELAY|INGEST|CONSOLE|OTEL)_/
 
 /** Our two programs, as production runs them. */
 export interface Pipeline extends AsyncDisposable {
   readonly relay: Program
   readonly gateway: Program
-  /** When the relay began to work, in ms since 1970: connected, leading, listening; nothing read yet. */
+  /**
+   * When the relay began to work, in ms since 1970: connected, leading, listening; nothing read
+   * yet.
+   */
   readonly workingSinceMs: number
   /** @throws when one of the two ended or halted, with its last lines. */
   assertWell(): void
@@ -33,7 +38,8 @@ async function isReady(url: string): Promise<true | undefined> {
     await response.arrayBuffer()
     return response.status === 200 || undefined
   } catch (error) {
-    // Refused: it does not listen yet. Anything else that fetch throws is a TypeError with this cause, too.
+    // Refused: it does not listen yet. Anything else that fetch throws is a TypeError with this
+    // cause, too.
     const { code } = (error as { cause?: { code?: string } }).cause ?? {}
     if (code === 'ECONNREFUSED' || code === 'ECONNRESET') return undefined
     throw error

@@ -7,8 +7,8 @@ const run = promisify(execFile)
 const GRACE_MS = 60_000
 
 /**
- * Runs a load driver in a process of its own, so that neither relay nor gateway shares a thread with it, and returns what it
- * prints as JSON. An abort or the time-out ends it.
+ * Runs a load driver in a process of its own, so that neither relay nor gateway shares a thread
+ * with it, and returns what it prints as JSON. An abort or the time-out ends it.
  * @param task what it is to do; its only argument, as JSON.
  * @throws when it fails, with what it wrote to standard error.
  */

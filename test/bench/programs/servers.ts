@@ -2,8 +2,9 @@ import { EmbeddedCluster } from '@hq-export/embedded-postgres/embedded-cluster.t
 import pg from 'pg'
 
 /**
- * The same for both servers and for both sides of a comparison. Durability as in production (fsync, full page writes and
- * synchronous_commit keep their defaults); WAL and checkpoints so large that none falls into a measurement by chance.
+ * The same for both servers and for both sides of a comparison. Durability as in production (fsync,
+ * full page writes and synchronous_commit keep their defaults); WAL and checkpoints so large that
+ * none falls into a measurement by chance.
  */
 const SETTINGS = {
   wal_level: 'logical',
@@ -89,7 +90,9 @@ export async function startServers(more: MoreSettings = {}): Promise<BenchServer
   }
 }
 
-/** Writes out what set-up left behind, so that neither side of a comparison pays for the other's. */
+/**
+ * Writes out what set-up left behind, so that neither side of a comparison pays for the other's.
+ */
 export async function settleServers({ dx, hq }: BenchServers): Promise<void> {
   for (const { client } of [dx, hq]) await client.query('checkpoint')
 }

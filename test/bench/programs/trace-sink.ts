@@ -2,7 +2,10 @@ import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 
-/** A collector that takes every export at once and looks at none of them: what is measured is the programs, not it. */
+/**
+ * A collector that takes every export at once and looks at none of them: what is measured is the
+ * programs, not it.
+ */
 export class TraceSink implements AsyncDisposable {
   /** Exports and bytes that came since {@link reset}. */
   exports = 0

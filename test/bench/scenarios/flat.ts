@@ -10,7 +10,10 @@ import { describeCommits } from '../workload/write-in-commits.ts'
 
 /** The anchor has this part of the rows. */
 const FEWER = 10
-/** Rotation turns every 30 s, and the table that was current is emptied in the third turn at the latest. */
+/**
+ * Rotation turns every 30 s, and the table that was current is emptied in the third turn at the
+ * latest.
+ */
 const ROTATION_TIMEOUT_MS = 150_000
 const ROTATION_POLL_MS = 1_000
 /** How long PostgreSQL may take to report the truncation in its statistics. */

@@ -7,7 +7,10 @@ import { drainEvents, EVENTS_DATASET, type EventsRound } from '../workload/drain
 import { insertRuns } from '../workload/operation-events.ts'
 import { describeCommits } from '../workload/write-in-commits.ts'
 
-/** A session that looks at a snapshot from before the rows, in a transaction with an id, as long as it lives. */
+/**
+ * A session that looks at a snapshot from before the rows, in a transaction with an id, as long as
+ * it lives.
+ */
 async function holdSnapshot(url: string): Promise<AsyncDisposable> {
   const client = new pg.Client({ connectionString: url, application_name: 'bench-holder' })
   await client.connect()

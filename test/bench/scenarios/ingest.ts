@@ -28,7 +28,10 @@ interface Round {
   readonly memoryMb: number
 }
 
-/** Batches that a gateway has seen before the clock starts: it is a program that runs for months, not its first second. */
+/**
+ * Batches that a gateway has seen before the clock starts: it is a program that runs for months,
+ * not its first second.
+ */
 const WARM_UP_BATCHES = 10
 
 /**

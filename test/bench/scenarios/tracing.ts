@@ -14,11 +14,17 @@ import { drainEvents, EVENTS_DATASET, type EventsRound } from '../workload/drain
 import { insertRuns, insertTracedEvents } from '../workload/operation-events.ts'
 import { describeCommits } from '../workload/write-in-commits.ts'
 
-/** Rows of one transaction, and so of one trace: a batch then comes from more traces than it may lead to. */
+/**
+ * Rows of one transaction, and so of one trace: a batch then comes from more traces than it may
+ * lead to.
+ */
 const ROWS_PER_TRACE = 10
 const ANCHOR = 'ours, tracing off'
 
-/** What part of all traces is sampled, by the application and by the relay; undefined where the programs do not trace. */
+/**
+ * What part of all traces is sampled, by the application and by the relay; undefined where the
+ * programs do not trace.
+ */
 const MODES = [
   { name: 'off', sampledPercent: undefined },
   { name: '1 %', sampledPercent: 1 },
@@ -54,7 +60,8 @@ async function run(options: BenchOptions): Promise<Measurement> {
       rowsPerCommit: ROWS_PER_TRACE,
       tracingEnv: tracingEnv(sink, mode),
     }
-    // Rows carry a context whether the programs trace or not: what is compared is the tracing alone.
+    // Rows carry a context whether the programs trace or not: what is compared is the tracing
+    // alone.
     const round = await drainEvents(servers, traced, rows, undefined, (client, count, write) =>
       insertTracedEvents(client, count, write, sampledPercent ?? 100),
     )
@@ -104,7 +111,8 @@ async function run(options: BenchOptions): Promise<Measurement> {
 export const tracing: Scenario = {
   name: 'tracing',
   summary: 'events waiting, with 1 % and all of the traces sampled, against ours with tracing off',
-  // 300,000 last five seconds: the first use of the exporter weighs as much then as what is to be measured.
+  // 300,000 last five seconds: the first use of the exporter weighs as much then as what is to be
+  // measured.
   size: { rows: 1_000_000 },
   run,
 }

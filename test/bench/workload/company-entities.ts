@@ -30,7 +30,8 @@ insert into ops.orgs (id, name)
 select pg_catalog.md5('org ' || n)::uuid, 'Org ' || n from pg_catalog.generate_series(0, ${ORGS - 1}) n
 on conflict do nothing`
 
-// The ids are computed, so it is a join by primary key, as when the application updates what it has read.
+// The ids are computed, so it is a join by primary key, as when the application updates what it has
+// read.
 function enrich(table: string): string {
   return /* sql */ `
 update ${table} e
@@ -102,7 +103,10 @@ export async function enrichCompanies(
   }
 }
 
-/** Writes a version of every company into a plain table of the contract's columns, as upserts in transactions of `perCommit`. */
+/**
+ * Writes a version of every company into a plain table of the contract's columns, as upserts in
+ * transactions of `perCommit`.
+ */
 export async function upsertPlainCompanies(
   client: pg.ClientBase,
   table: string,
@@ -134,7 +138,8 @@ export function lastCompany(table: string): string {
 }
 
 async function checksum(client: pg.ClientBase, table: string): Promise<string> {
-  // Every column that an update changes; updated_at differs in the fraction only if a version is missing.
+  // Every column that an update changes; updated_at differs in the fraction only if a version is
+  // missing.
   const { rows } = await client.query<{ sum: string }>(
     `select count(*) || ' companies, checksum ' || coalesce(sum(pg_catalog.hashtextextended(pg_catalog.concat_ws('/',
        entity_id, record_version, employee_count, enrichment_confidence, last_operation_id,

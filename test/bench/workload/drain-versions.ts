@@ -21,8 +21,9 @@ const SOURCE_TABLE = 'entities.company_entities'
 const HQ_TABLE = `hq.${DATASET}`
 
 /**
- * Measures `options.rows` waiting updates, `versions` of each company, which HQ has already: ours against native logical
- * replication of the same updates into a table with the same key and indexes.
+ * Measures `options.rows` waiting updates, `versions` of each company, which HQ has already: ours
+ * against native logical replication of the same updates into a table with the same key and
+ * indexes.
  */
 export async function measureVersions(
   options: BenchOptions,

@@ -11,7 +11,8 @@ export const EVENT_COLUMNS = `event_id, run_id, event_type, event_sequence, occu
 
 const RUN_ID = `pg_catalog.md5('run ' || i / ${EVENTS_PER_RUN})::uuid`
 
-// Ids are hashes: spread over the indexes like random uuids, yet the same rows for ours and anchor. One row in ten failed.
+// Ids are hashes: spread over the indexes like random uuids, yet the same rows for ours and anchor.
+// One row in ten failed.
 const EVENTS = /* sql */ `
 select pg_catalog.md5('event ' || i)::uuid, ${RUN_ID},
        (array['request_sent', 'response_received', 'state_change', 'retry_scheduled'])[1 + i % 4],
@@ -53,7 +54,10 @@ export async function insertEvents(
   await insertPlainEvents(client, 'ops.operation_events', rows, options)
 }
 
-/** Sets the trace context of each transaction, of whose traces `sampledPercent` were sampled; ids are hashes, so every round has the same. */
+/**
+ * Sets the trace context of each transaction, of whose traces `sampledPercent` were sampled; ids
+ * are hashes, so every round has the same.
+ */
 function setTraceparent(sampledPercent: number): string {
   const hash = "pg_catalog.md5('trace ' || $1::int)"
   const draw = `('x' || pg_catalog.left(${hash}, 6))::bit(24)::int % 100`
@@ -72,7 +76,9 @@ export async function insertTracedEvents(
   await writeInCommits(client, `${setTraceparent(sampledPercent)};\n${statement}`, rows, options)
 }
 
-/** Writes the same rows, in the same transactions, into a plain table with the contract's columns. */
+/**
+ * Writes the same rows, in the same transactions, into a plain table with the contract's columns.
+ */
 export async function insertPlainEvents(
   client: pg.ClientBase,
   table: string,

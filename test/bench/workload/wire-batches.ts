@@ -14,7 +14,8 @@ export interface WireBatch {
 /** Rows of one batch, as the relay packs them at most. */
 export const ROWS_PER_BATCH = 2000
 
-// Ordered by the column: a bare `seq` would name the text of the select list, and '999' sorts after '1000'.
+// Ordered by the column: a bare `seq` would name the text of the select list, and '999' sorts after
+// '1000'.
 const BODIES = /* sql */ `
 select o.seq::text as seq, body, xid::text, captured_at::text
 from (table hq_export.outbox_0 union all table hq_export.outbox_1 union all table hq_export.outbox_2) o
@@ -32,7 +33,10 @@ interface WaitingRow {
   readonly captured_at: string
 }
 
-/** Makes batches of what the capture put into the outbox, all of it one dataset, written by one session. */
+/**
+ * Makes batches of what the capture put into the outbox, all of it one dataset, written by one
+ * session.
+ */
 export async function packOutbox(dx: pg.ClientBase, dataset: DatasetName): Promise<WireBatch[]> {
   const batches: WireBatch[] = []
   const { rows: first } = await dx.query<{ seq: string }>(FIRST_SEQ)

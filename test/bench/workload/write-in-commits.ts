@@ -5,8 +5,9 @@ import type { BenchOptions } from '../scenario.ts'
 const ROWS_PER_CALL = 5_000
 
 /**
- * Runs a statement over rows `$1::int` to `$2::int`, 1 to `rows`, in transactions of `rowsPerCommit`: committed by the server
- * itself and without waiting for the disk, because the writing is not what is measured.
+ * Runs a statement over rows `$1::int` to `$2::int`, 1 to `rows`, in transactions of
+ * `rowsPerCommit`: committed by the server itself and without waiting for the disk, because the
+ * writing is not what is measured.
  */
 export async function writeInCommits(
   client: pg.ClientBase,

@@ -62,7 +62,10 @@ function waitForBlocked(sessions: number): Promise<unknown> {
   })
 }
 
-/** A 503 for what the gateway cannot take now: never without a time to come back, which differs between callers. */
+/**
+ * A 503 for what the gateway cannot take now: never without a time to come back, which differs
+ * between callers.
+ */
 async function expectAtCapacity(response: Response): Promise<void> {
   expect(await problemOf(response)).toMatchObject({ status: 503, code: 'at_capacity' })
   expect(response.headers.get('retry-after')).toMatch(/^[123]$/)

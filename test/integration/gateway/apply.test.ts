@@ -315,7 +315,8 @@ test('the same version with another unknown column is quarantined; one that HQ h
   expect(await listedFor({ added_later: undefined })).toEqual(['0 quarantined version_conflict'])
   expect(await listedFor({ added_later: '1.10', another: null })).toEqual(['0 duplicate'])
 
-  // Another gateway knows the column already, and wrote it there; this one still has it among the unknown.
+  // Another gateway knows the column already, and wrote it there; this one still has it among the
+  // unknown.
   await client.query(`alter table hq.${COMPANIES} add column added_later numeric`)
   await client.query(
     `update hq.${COMPANIES} set added_later = 1.10, _dx_extra = null where entity_id = $1`,

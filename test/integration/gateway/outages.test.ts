@@ -240,7 +240,8 @@ test('killed between COMMIT and answer: the batch sent again is answered from th
   const batch = envelope()
   const id = randomUUID()
 
-  // A caller that never reads: the kill comes when HQ has the commit, whatever the gateway had time to say.
+  // A caller that never reads: the kill comes when HQ has the commit, whatever the gateway had time
+  // to say.
   const { body, headers } = signedRequest(JSON.stringify(batch), { id })
   const bytes = Buffer.from(body as Uint8Array)
   const socket = connect(Number(new URL(url).port), '127.0.0.1')

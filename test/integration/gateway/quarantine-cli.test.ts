@@ -47,7 +47,10 @@ async function json(...args: string[]) {
   return { status: run.status, data: JSON.parse(run.stdout) }
 }
 
-/** Makes PostgreSQL refuse companies of an industry, and sends some of it: rows that are good once the rule is gone. */
+/**
+ * Makes PostgreSQL refuse companies of an industry, and sends some of it: rows that are good once
+ * the rule is gone.
+ */
 async function refuseCompanies(count: number) {
   await client.query(
     `alter table hq.${COMPANIES} add constraint operators_rule check (industry <> 'forbidden') not valid`,

@@ -40,7 +40,8 @@ test('an all-stale replay of 5,000 rows writes next to no WAL, and is answered i
       [before[0].lsn],
     )
     expect(answer.counts).toMatchObject({ received: 5000, stale: 5000 })
-    // Ledger, commit, and a running-transactions record at most; a lock of every row would be 274 kB.
+    // Ledger, commit, and a running-transactions record at most; a lock of every row would be 274
+    // kB.
     expect(after[0].bytes).toBeLessThan(4_000)
 
     const replayed = await send(gateway.url, stale, { id: 'stale' })

@@ -60,7 +60,9 @@ async function sendGood(url: string): Promise<number[]> {
 
 const allServed = Array.from({ length: GOOD }, () => 200)
 
-/** What slow callers without a key do with a connection; each resolves when the gateway holds it. */
+/**
+ * What slow callers without a key do with a connection; each resolves when the gateway holds it.
+ */
 const KINDS: Readonly<Record<string, (connection: RawConnection) => unknown>> = {
   'a body of a declared length that does not come': (connection) =>
     connection.send(rawHead({ ...HEAD, 'content-length': 8 * MIB })),

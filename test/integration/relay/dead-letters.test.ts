@@ -270,7 +270,10 @@ describe('captures that failed', () => {
   const rename = (table: string, to: string) =>
     pipeline.dx.query(`alter table hq_export.${table} rename to ${to}`)
 
-  /** Captures of entities fail in one transaction, and the relay sees their raw rows when all is well again. */
+  /**
+   * Captures of entities fail in one transaction, and the relay sees their raw rows when all is
+   * well again.
+   */
   async function whileCaptureFails(work: () => Promise<unknown>): Promise<void> {
     await pipeline.dx.query('begin')
     await rename('version_base', 'elsewhere')

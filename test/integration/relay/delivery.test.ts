@@ -461,7 +461,8 @@ test('I4: what a refused version superseded is sent, down to the newest that HQ 
     const status = rows.length > 0 ? 'partial' : 'applied'
     return { status: 200, body: { batch: batch.headers['webhook-id'], status, counts, rows } }
   })
-  // Versions 1 to 5 of one entity and 1 to 2 of another in one window, and a capture that failed above all of them.
+  // Versions 1 to 5 of one entity and 1 to 2 of another in one window, and a capture that failed
+  // above all of them.
   await writer.query(
     `insert into hq_export.outbox_0 (dataset, key, version, body)
      select 3, 'o/' || e, v, format('{"org_id":"o","entity_id":"%s","record_version":"%s"}', e, v)

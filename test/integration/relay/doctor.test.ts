@@ -672,7 +672,10 @@ describe('what stands between', () => {
   })
 })
 
-/** The reference binding's companies from a partitioned table: a file, which the folder of the test run holds. */
+/**
+ * The reference binding's companies from a partitioned table: a file, which the folder of the test
+ * run holds.
+ */
 async function partedBinding(): Promise<string> {
   const reference = JSON.parse(await readFile(REFERENCE, 'utf8'))
   const [companies] = reference.datasets.filter(
@@ -685,8 +688,8 @@ async function partedBinding(): Promise<string> {
 }
 
 /**
- * What a pooler does to the protocol: its own cancel key in the greeting, and as a transaction pooler no notification, because
- * the session that listened is another's by then.
+ * What a pooler does to the protocol: its own cancel key in the greeting, and as a transaction
+ * pooler no notification, because the session that listened is another's by then.
  */
 async function startPooler(target: URL, dropsNotifications: boolean) {
   const sockets = new Set<Socket>()

@@ -64,7 +64,8 @@ test('every run leaves when it is due, once, with no poll to help it', async () 
     const session = await database.connect()
     const written: string[] = []
     for (let n = 0; n < RUNS_PER_SESSION; n++) {
-      // Every other one in a transaction that stays open beyond its insert: it may have seen the relay awake.
+      // Every other one in a transaction that stays open beyond its insert: it may have seen the
+      // relay awake.
       if (n % 2 === 0) await session.query('begin')
       written.push(await insertLiveRun(session, orgId))
       if (n % 2 === 0) await session.query('select 1; select 2; commit')

@@ -86,7 +86,8 @@ test('I1: triggers that were disabled for a bulk load and enabled again are noti
     await dx.query('alter table entities.company_entities enable trigger user')
     await waitFor('the gap', () => (watcher.reading?.status.capture_gaps ?? 0) > 0)
     expect(await openGaps()).toEqual(['3 trigger changed'])
-    // A backfill alone is not enough: triggers that enable trigger user left behind do not fire always.
+    // A backfill alone is not enough: triggers that enable trigger user left behind do not fire
+    // always.
     expect(await bind(dxDatabase.url, 'reference')).toMatchObject({ changed: true })
     await backfill()
     await waitFor('the end of it', () => watcher.reading?.status.capture_gaps === 0)

@@ -9,8 +9,8 @@ import { createLiveDatabase } from '../../support/live-shape/live-databases.ts'
 import { createDxDatabase, type TestDatabase } from '../../support/servers/databases.ts'
 
 /*
- * What `bind` installs, as it stands in the database, one file per dataset. A change of a capture is a diff of these files; `npx vitest -u` on this
- * test writes them anew.
+ * What `bind` installs, as it stands in the database, one file per dataset. A change of a capture
+ * is a diff of these files; `npx vitest -u` on this test writes them anew.
  */
 
 const FOLDER = join(dxMigrations.folder, 'bindings', 'generated')

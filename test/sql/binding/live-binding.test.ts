@@ -318,7 +318,8 @@ test('history supplies the versions before the capture, once each and none that 
     }
   })
   expect(versionsOf(captured, COMPANIES)).toEqual(['5', '6', '5', '6', '2', '3'])
-  // The source notes versions 4, 5 of the first too, after the capture began: they are the capture's.
+  // The source notes versions 4, 5 of the first too, after the capture began: they are the
+  // capture's.
   expect(await versions(plain)).toEqual(['1', '2', '3', '6'])
   const exported = new Set(
     ofDataset(captured, SNAPSHOTS)

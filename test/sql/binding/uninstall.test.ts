@@ -27,7 +27,9 @@ afterAll(async () => {
   await cluster.remove()
 })
 
-/** All that the database and the server know, minus statistics and what PostgreSQL keeps for itself. */
+/**
+ * All that the database and the server know, minus statistics and what PostgreSQL keeps for itself.
+ */
 async function traces(client: pg.Client): Promise<unknown> {
   const { rows } = await client.query(
     `select 'schema' as kind, nspname as name, nspacl::text as detail from pg_namespace where nspname !~ '^pg_(toast_)?temp'

@@ -32,7 +32,10 @@ interface Tenant {
 
 let database: TestDatabase
 let writer: pg.Client
-/** Snapshots by id, as the view shows them right after `bind`: what HQ must have of them, whatever comes. */
+/**
+ * Snapshots by id, as the view shows them right after `bind`: what HQ must have of them, whatever
+ * comes.
+ */
 let atBind: ReadonlyMap<string, Record<string, unknown>>
 const tenants: Tenant[] = []
 
@@ -93,8 +96,9 @@ function nextTenant(): Tenant {
 }
 
 /**
- * What was captured has every version of before `bind` that is no longer there, once, as the view had it; beside these one snapshot for each exported
- * row, as ever; and no version with two contents.
+ * What was captured has every version of before `bind` that is no longer there, once, as the view
+ * had it; beside these one snapshot for each exported row, as ever; and no version with two
+ * contents.
  */
 async function expectKept(rows: readonly Captured[], orgId?: string): Promise<void> {
   expect(rows.filter(({ sqlstate }) => sqlstate !== null)).toEqual([])
@@ -112,7 +116,8 @@ async function expectKept(rows: readonly Captured[], orgId?: string): Promise<vo
     expect(contents.get(key) ?? body).toBe(body)
     contents.set(key, body)
   }
-  // A version that is still there, because somebody kept the row from being changed, may have gone out with the others.
+  // A version that is still there, because somebody kept the row from being changed, may have gone
+  // out with the others.
   const others = captured.filter(({ key }) => !atBind.has(String(key)))
   const exported = rows.filter(({ dataset }) => dataset === COMPANIES || dataset === PERSONS)
   expect(others).toHaveLength(exported.length)

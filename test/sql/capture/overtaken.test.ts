@@ -24,7 +24,10 @@ beforeEach(async () => {
 afterEach(() => writer.query('drop function if exists entities.write_again() cascade'))
 afterAll(() => database[Symbol.asyncDispose]())
 
-/** What HQ ends with: the content of the greatest version of each key. No version may have two contents. */
+/**
+ * What HQ ends with: the content of the greatest version of each key. No version may have two
+ * contents.
+ */
 function endOf(rows: readonly Captured[]): Map<string, Captured> {
   const contents = new Map<string, string | null>()
   const newest = new Map<string, Captured>()
@@ -43,7 +46,10 @@ function endOf(rows: readonly Captured[]): Map<string, Captured> {
   return newest
 }
 
-/** The captures end with what the source has, version for version, and with nothing else that exists. */
+/**
+ * The captures end with what the source has, version for version, and with nothing else that
+ * exists.
+ */
 async function expectEndIsSource(rows: readonly Captured[]): Promise<void> {
   const { rows: source } = await writer.query(
     `select org_id::text || '/' || entity_id::text as key, record_version::text as version, canonical_name, company_id

@@ -14,7 +14,10 @@ const COMPANIES = 'dx_company_entities_v1'
 const SESSIONS = 3
 const TRANSACTIONS_PER_SESSION = 60
 
-/** Tenants far apart in every index, so that the application's own reads never meet the other's writes. */
+/**
+ * Tenants far apart in every index, so that the application's own reads never meet the other's
+ * writes.
+ */
 const orgOf = (side: number): string => `${'048c'[side]}0000000-0000-0000-0000-000000000000`
 const keyOf = (serial: number): string =>
   `00000000-0000-0000-0000-${String(serial).padStart(12, '0')}`
@@ -149,8 +152,9 @@ async function refusalsOfMix(database: TestDatabase): Promise<number> {
 }
 
 /**
- * Relations of ours that the open transaction of a session holds a predicate lock on which unrelated keys may share. One of a single row is
- * none: PostgreSQL 15 leaves it where ON CONFLICT finds the row, and who writes that row holds its source row as well.
+ * Relations of ours that the open transaction of a session holds a predicate lock on which
+ * unrelated keys may share. One of a single row is none: PostgreSQL 15 leaves it where ON CONFLICT
+ * finds the row, and who writes that row holds its source row as well.
  */
 async function predicateLocks(session: pg.Client): Promise<string[]> {
   const { rows } = await session.query<{ relation: string }>(

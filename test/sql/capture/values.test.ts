@@ -43,7 +43,10 @@ afterAll(async () => {
   await database[Symbol.asyncDispose]()
 })
 
-/** The row of the projection view in wire form, by a way of its own: column by column, as the contract says. */
+/**
+ * The row of the projection view in wire form, by a way of its own: column by column, as the
+ * contract says.
+ */
 async function viewRow(dataset: Dataset, captured: Captured): Promise<unknown> {
   const columns = dataset.columns.map(({ name, type }) => {
     const isText = ['uuid', 'int8', 'numeric', 'jsonb'].includes(type)

@@ -30,7 +30,10 @@ afterAll(async () => {
   await database[Symbol.asyncDispose]()
 })
 
-/** Waits until another session of this database waits for `blocker`; the server has other databases, whose sessions wait, too. */
+/**
+ * Waits until another session of this database waits for `blocker`; the server has other databases,
+ * whose sessions wait, too.
+ */
 function waitForBlocked(blocker: pg.Client): Promise<unknown> {
   return waitFor('the other session to wait', async () => {
     const { rowCount } = await blocker.query(

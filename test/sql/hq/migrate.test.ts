@@ -52,7 +52,8 @@ test('databases of one server can be migrated at the same moment', async () => {
 })
 
 test('an ordinary owner of the database that may run as the writer can migrate it and run the gateway', async () => {
-  // The roles belong to the server, so another database of it has them already; its administrator grants membership.
+  // The roles belong to the server, so another database of it has them already; its administrator
+  // grants membership.
   await hqMigrations.apply(await createEmptyHqDatabase())
   const { name, password } = await createOwner('createrole')
   const url = new URL(await createEmptyHqDatabase(name))

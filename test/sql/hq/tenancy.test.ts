@@ -13,8 +13,8 @@ import {
 import { createHqDatabase, type TestDatabase } from '../../support/servers/databases.ts'
 
 /*
- * I7, second half: attacks on row level security by someone who may log in as a reader and run any SQL. The id of the
- * foreign org is the canary: it must show up in no row, no notice and no error.
+ * I7, second half: attacks on row level security by someone who may log in as a reader and run any
+ * SQL. The id of the foreign org is the canary: it must show up in no row, no notice and no error.
  */
 
 const NAMES: readonly DatasetName[] = DATASETS.map(({ name }) => name)

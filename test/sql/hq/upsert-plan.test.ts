@@ -51,7 +51,8 @@ test('a first load of one org looks no entity up among all that the org has, tho
       `select sum(idx_tup_read)::int as read from pg_stat_user_indexes
        where schemaname = 'hq' and relname = 'dx_company_entities_v1'`,
     )
-    // Of each batch 16 rows are looked up: among all rows of the org that would be 6.5 million, by their keys alone it is nearly none.
+    // Of each batch 16 rows are looked up: among all rows of the org that would be 6.5 million, by
+    // their keys alone it is nearly none.
     expect(rows[0]?.read).toBeLessThan(1_000_000)
   } finally {
     client.release()

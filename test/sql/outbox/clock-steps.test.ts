@@ -37,7 +37,10 @@ afterAll(async () => {
   await rm(folder, { recursive: true })
 })
 
-/** A refused row as the relay keeps it, captured by a transaction of now whose clock read `capturedAt`. */
+/**
+ * A refused row as the relay keeps it, captured by a transaction of now whose clock read
+ * `capturedAt`.
+ */
 async function refuse(key: string, capturedAt: Date) {
   const { rows } = await relay.query<{ xid: string }>('select pg_current_xact_id()::text as xid')
   const row = {

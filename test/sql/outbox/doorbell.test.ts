@@ -43,7 +43,10 @@ afterAll(async () => {
   await database[Symbol.asyncDispose]()
 })
 
-/** Rings that commits so far have caused: notifications arrive before the answer to a later query of the listener. */
+/**
+ * Rings that commits so far have caused: notifications arrive before the answer to a later query of
+ * the listener.
+ */
 async function ringsSoFar(): Promise<number> {
   await listener.query('select 1')
   return rings

@@ -45,7 +45,8 @@ test('rows restored into another server get transaction ids of that server', asy
   const relay = await connect(database.url, 'test', () => {})
   const writer = await database.connect()
   await establishEpoch(relay)
-  // What a dump brings: acks of another system identifier, rows whose xid lies in this server's future.
+  // What a dump brings: acks of another system identifier, rows whose xid lies in this server's
+  // future.
   await writer.query(
     "insert into hq_export.ack (epoch, acked) select '1.' || pg_catalog.gen_random_uuid(), '999999999:999999999:'",
   )

@@ -210,7 +210,8 @@ test('how long a run waits is told by a clock that does not step, and anew after
     ])
   const org = await insertLiveOrg(writer)
   const first = await start()
-  // The same to the code as a clock of the server that was an hour ahead, or behind, when these were written.
+  // The same to the code as a clock of the server that was an hour ahead, or behind, when these
+  // were written.
   const runs = [
     await insertLiveRun(writer, org, { created_at: new Date(Date.now() + 3_600_000) }),
     await insertLiveRun(writer, org, { created_at: HOUR_AGO }),
@@ -417,7 +418,8 @@ test('on another server, what was pending in the dump goes out, and nothing that
   await insertLiveRun(app, orgId)
   await settler.step(true)
   const pending = await insertLiveRun(app, orgId)
-  // As if the mark had been made elsewhere, by a server that has given out more transaction ids than this one.
+  // As if the mark had been made elsewhere, by a server that has given out more transaction ids
+  // than this one.
   await app.query(
     `update hq_export.settled set system_identifier = 1, seen = '1:9000000000000:' where id = (select max(id) from hq_export.settled)`,
   )

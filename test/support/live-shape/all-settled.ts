@@ -1,7 +1,10 @@
 import type { Pipeline } from '../programs/pipeline.ts'
 import { waitFor } from '../wait-for.ts'
 
-/** Waits until no run is left on the settle list and nothing waits in the outbox: everything committed so far is decided. */
+/**
+ * Waits until no run is left on the settle list and nothing waits in the outbox: everything
+ * committed so far is decided.
+ */
 export async function allSettled(pipeline: Pipeline): Promise<void> {
   await waitFor('the settle list to be exported', async () => {
     const { rowCount } = await pipeline.dx.query(

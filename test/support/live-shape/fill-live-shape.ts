@@ -3,7 +3,10 @@ import type pg from 'pg'
 /** How many rows of what. */
 export interface LiveShapeSize {
   readonly orgs: number
-  /** Rows of entities.company_entities; each also has the versions before it in entities.entity_snapshots, with holes. */
+  /**
+   * Rows of entities.company_entities; each also has the versions before it in
+   * entities.entity_snapshots, with holes.
+   */
   readonly companies: number
   readonly persons: number
   /** Rows of ops.operation_runs; two attempts each on average. */
@@ -19,9 +22,10 @@ export const LARGE_LIVE_SHAPE: LiveShapeSize = {
 }
 
 /*
- * Every value follows from the number n of its row, so two fills of one size are equal except for their time. Among them
- * is what a binding may trip over: entities without tenant company, without payload, with a provider's body in
- * the payload; `job` runs; runs without attempts, without a resolvable entity; four-byte characters; numerics of many digits.
+ * Every value follows from the number n of its row, so two fills of one size are equal except for
+ * their time. Among them is what a binding may trip over: entities without tenant company, without
+ * payload, with a provider's body in the payload; `job` runs; runs without attempts, without a
+ * resolvable entity; four-byte characters; numerics of many digits.
  */
 const ORG = (n: string): string =>
   `extensions.uuid_generate_v5(extensions.uuid_ns_url(), 'org/' || ${n})`
@@ -159,8 +163,8 @@ where $1::bigint > 0`,
 ]
 
 /**
- * Fills an empty live shape: once, since ids follow from the size's numbers. In one transaction per statement, as fast as the
- * server inserts.
+ * Fills an empty live shape: once, since ids follow from the size's numbers. In one transaction per
+ * statement, as fast as the server inserts.
  */
 export async function fillLiveShape(client: pg.ClientBase, size: LiveShapeSize): Promise<void> {
   for (const { sql, count } of STATEMENTS) {

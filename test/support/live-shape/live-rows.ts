@@ -127,7 +127,10 @@ export async function insertLivePerson(
   return entityId
 }
 
-/** An update as the system makes it: of the version that it read, to the next; then, best effort, what was replaced. */
+/**
+ * An update as the system makes it: of the version that it read, to the next; then, best effort,
+ * what was replaced.
+ */
 export async function updateLiveEntity(
   client: pg.ClientBase,
   type: 'company' | 'person',

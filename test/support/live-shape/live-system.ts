@@ -26,7 +26,10 @@ interface EntityKey {
 /** What of a filled live shape is going to change, chosen before anything of ours is installed. */
 export interface LiveCast {
   readonly orgIds: readonly string[]
-  /** A tenant of its own that leaves; its runs name no tenant company, or the application could not delete it. */
+  /**
+   * A tenant of its own that leaves; its runs name no tenant company, or the application could not
+   * delete it.
+   */
   readonly leaverId: string
   /** Tenant companies that are deleted: their entities stay, without them. */
   readonly spareIds: readonly string[]
@@ -112,7 +115,10 @@ export class LiveSystem implements AsyncDisposable {
     }
   }
 
-  /** One operation call: the run, then its attempts in a second transaction, which now and then never comes. */
+  /**
+   * One operation call: the run, then its attempts in a second transaction, which now and then
+   * never comes.
+   */
   async #operate(client: pg.Client, n: number): Promise<void> {
     const { orgIds } = this.#cast
     const orgId = orgIds[n % orgIds.length] ?? ''
@@ -151,7 +157,10 @@ export class LiveSystem implements AsyncDisposable {
     }
   }
 
-  /** Entities are deleted, some of them come back at version 1, and tenant companies leave their entities behind. */
+  /**
+   * Entities are deleted, some of them come back at version 1, and tenant companies leave their
+   * entities behind.
+   */
   async deleteSome(): Promise<void> {
     const { doomed, reborn, spareIds } = this.#cast
     for (const [keys, comesBack] of [
@@ -183,7 +192,10 @@ export class LiveSystem implements AsyncDisposable {
     }
   }
 
-  /** The leaving tenant works for a moment, then it is deleted with everything; its runs may not be due yet. @returns its runs. */
+  /**
+   * The leaving tenant works for a moment, then it is deleted with everything; its runs may not be
+   * due yet. @returns its runs.
+   */
   async deleteLeaver(): Promise<number> {
     const { leaverId } = this.#cast
     const runs = 50

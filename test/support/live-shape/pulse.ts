@@ -6,13 +6,19 @@ import { insertLiveCompany } from './live-rows.ts'
 /** How often HQ is looked at. */
 const POLL_MS = 2
 
-/** One live change: when its statement was sent and when HQ first showed it, in ms of `performance.now()`. */
+/**
+ * One live change: when its statement was sent and when HQ first showed it, in ms of
+ * `performance.now()`.
+ */
 export interface Beat {
   readonly sentAt: number
   readonly seenAt: number
 }
 
-/** Single commits of one company each at a steady rate, and how long each takes until a session of HQ sees it. */
+/**
+ * Single commits of one company each at a steady rate, and how long each takes until a session of
+ * HQ sees it.
+ */
 export class Pulse implements AsyncDisposable {
   readonly beats: Beat[] = []
   readonly #waiting = new Map<string, number>()

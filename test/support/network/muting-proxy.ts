@@ -1,8 +1,8 @@
 import { TcpProxy } from './tcp-proxy.ts'
 
 /**
- * Can keep back what the server says to one kind of session, while the connection stays open: how LISTEN dies without an error behind a NAT, a
- * pooler or a demoted server.
+ * Can keep back what the server says to one kind of session, while the connection stays open: how
+ * LISTEN dies without an error behind a NAT, a pooler or a demoted server.
  */
 export class MutingProxy extends TcpProxy {
   /** While true, sessions with the application name see nothing of what the server sends. */

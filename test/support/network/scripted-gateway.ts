@@ -35,7 +35,10 @@ function decode(bytes: Buffer, encoding: string | undefined): string {
   return bytes.toString('utf8')
 }
 
-/** A real HTTP server that does what a test tells it to: for what our own gateway never does on request. */
+/**
+ * A real HTTP server that does what a test tells it to: for what our own gateway never does on
+ * request.
+ */
 export class ScriptedGateway implements AsyncDisposable {
   readonly received: ReceivedBatch[] = []
   /** What it says at `/readyz`. */

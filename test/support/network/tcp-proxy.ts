@@ -1,13 +1,19 @@
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
 
-/** Stands between a program and its database; what passes between the two is up to whoever makes one. */
+/**
+ * Stands between a program and its database; what passes between the two is up to whoever makes
+ * one.
+ */
 export class TcpProxy implements AsyncDisposable {
   readonly #server: Server
   readonly #sockets = new Set<Socket>()
   readonly #target: URL
 
-  /** @param join lets the program's socket and the database's speak to each other. Where one closes, so does the other. */
+  /**
+   * @param join lets the program's socket and the database's speak to each other. Where one closes,
+   * so does the other.
+   */
   protected constructor(targetUrl: string, join: (inside: Socket, outside: Socket) => void) {
     this.#target = new URL(targetUrl)
     this.#server = createServer((inside) => {

@@ -5,7 +5,10 @@ import { buffer } from 'node:stream/consumers'
 import { gunzipSync } from 'node:zlib'
 import { decodeSpans, type ExportedSpan } from './decode-spans.ts'
 
-/** A real OTLP receiver, HTTP and protobuf as the standard's default has it: keeps every span, and every byte that came. */
+/**
+ * A real OTLP receiver, HTTP and protobuf as the standard's default has it: keeps every span, and
+ * every byte that came.
+ */
 export class OtlpReceiver implements AsyncDisposable {
   readonly spans: ExportedSpan[] = []
   readonly #received: Buffer[] = []

@@ -8,7 +8,8 @@ import { waitFor } from '../wait-for.ts'
 const ROOT = join(import.meta.dirname, '..', '..', '..')
 const KEPT_LINES = 200
 
-// A test that times out, or a run that is interrupted, disposes of nothing: whatever still runs ends with the worker.
+// A test that times out, or a run that is interrupted, disposes of nothing: whatever still runs
+// ends with the worker.
 const running = new Set<ChildProcess>()
 function killRunning(): void {
   for (const child of running) child.kill('SIGKILL')

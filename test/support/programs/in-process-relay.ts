@@ -15,7 +15,10 @@ export const DOORBELL_ONLY: PushTiming = {
   expiryMs: 2 * MINUTES_MS,
 }
 
-/** Starts a relay in this process, with a timing of the test's choice, and waits until it works; stopped when disposed of. */
+/**
+ * Starts a relay in this process, with a timing of the test's choice, and waits until it works;
+ * stopped when disposed of.
+ */
 export async function startInProcessRelay(options: {
   readonly databaseUrl: string
   readonly ingestUrl: string

@@ -41,7 +41,10 @@ export async function expectEveryCompanyOnce(pipeline: Pipeline, rows: number): 
   expect(refused.rows).toEqual([])
 }
 
-/** Kills the relay or the gateway again and again while rows are on their way; afterwards every one of them is in HQ, once. */
+/**
+ * Kills the relay or the gateway again and again while rows are on their way; afterwards every one
+ * of them is in HQ, once.
+ */
 export async function killRepeatedly(app: 'relay' | 'gateway', kills: number): Promise<void> {
   await using pipeline = await Pipeline.create()
   const orgId = await insertOrg(pipeline.dx)

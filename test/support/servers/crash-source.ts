@@ -9,7 +9,8 @@ import { startOwnServer } from './own-server.ts'
 
 const ROWS_BEFORE_CRASH = 20
 
-// The WAL writer would soon make durable what nobody asked to; so late, only the relay's own tick does.
+// The WAL writer would soon make durable what nobody asked to; so late, only the relay's own tick
+// does.
 const LAZY_WAL = { wal_writer_delay: '10s', wal_writer_flush_after: '1GB' }
 /** A relay has one session to lead, one to push, one to listen and one for backfills. */
 const RELAY_SESSIONS = 4
@@ -34,8 +35,9 @@ export interface SurvivedCrashes {
 }
 
 /**
- * A real pipeline over a source that crashes again and again while sessions write with synchronous_commit = off; afterwards HQ must
- * have exactly what the source has: all that survived, and nothing that did not.
+ * A real pipeline over a source that crashes again and again while sessions write with
+ * synchronous_commit = off; afterwards HQ must have exactly what the source has: all that survived,
+ * and nothing that did not.
  */
 export async function crashSource(crashes: number): Promise<SurvivedCrashes> {
   await using server = await startOwnServer('dx-async', LAZY_WAL)
@@ -58,7 +60,8 @@ export async function crashSource(crashes: number): Promise<SurvivedCrashes> {
     await waitFor('rows of this life in HQ', async () => {
       return (await rowsInHq(pipeline)).size >= before + ROWS_BEFORE_CRASH
     })
-    // Alternately one backend is killed, upon which the server recovers by itself, and the whole server crashes.
+    // Alternately one backend is killed, upon which the server recovers by itself, and the whole
+    // server crashes.
     if (crash % 2 === 0) {
       process.kill(await writers.backendPid(), 'SIGKILL')
       await writers.lost()

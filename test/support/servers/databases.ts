@@ -29,7 +29,9 @@ async function withAdmin<T>(serverUrl: string, work: (admin: pg.Client) => Promi
   }
 }
 
-/** Builds the template once per run, whichever test file comes first; the others wait on the lock. */
+/**
+ * Builds the template once per run, whichever test file comes first; the others wait on the lock.
+ */
 async function ensureTemplate(
   serverUrl: string,
   template: string,
@@ -79,7 +81,9 @@ function openDatabase(url: string, drop: () => Promise<unknown>): TestDatabase {
   }
 }
 
-/** Runs the operational schema of the reference binding, as the application's own migrations would. */
+/**
+ * Runs the operational schema of the reference binding, as the application's own migrations would.
+ */
 export function installReferenceSchema(url: string): Promise<void> {
   return withAdmin(url, installOperationalSchema)
 }

@@ -10,7 +10,10 @@ declare module 'vitest' {
     dxServerUrl: string
     /** Admin URL of the server that stands for HQ. */
     hqServerUrl: string
-    /** Installation of the servers that a test starts for itself; '' for the one that comes with the packages. */
+    /**
+     * Installation of the servers that a test starts for itself; '' for the one that comes with the
+     * packages.
+     */
     postgresFolder: string
     /** Prefix of every database of this run. */
     runId: string
@@ -37,8 +40,9 @@ async function dropDatabasesOfRun(serverUrl: string, runId: string): Promise<voi
 }
 
 /**
- * Two servers for the whole run: embedded, or the ones that `TEST_*_DATABASE_URL` name. What a test crashes or configures it starts for itself, from
- * the folder of `TEST_POSTGRES_FOLDER`, one that has a folder `bin`.
+ * Two servers for the whole run: embedded, or the ones that `TEST_*_DATABASE_URL` name. What a test
+ * crashes or configures it starts for itself, from the folder of `TEST_POSTGRES_FOLDER`, one that
+ * has a folder `bin`.
  */
 export async function setup(project: TestProject): Promise<() => Promise<void>> {
   // biome-ignore lint/style/noProcessEnv: the test run's entry point, as main.ts is the apps'

@@ -1,7 +1,10 @@
 import { EmbeddedCluster } from '@hq-export/embedded-postgres/embedded-cluster.ts'
 import { inject } from 'vitest'
 
-/** A server that only one test uses, so that it may crash it. Without fsync: only a crash of the machine would lose by it. */
+/**
+ * A server that only one test uses, so that it may crash it. Without fsync: only a crash of the
+ * machine would lose by it.
+ */
 export async function startOwnServer(
   name: string,
   settings: Readonly<Record<string, string>> = {},

@@ -22,7 +22,10 @@ const START_TIMEOUT_SECONDS = 60
 /** Files of the primary that a base backup must not have. */
 const NOT_IN_BACKUP = new Set(['postmaster.pid', 'postmaster.opts', 'server.log', 'pg_replslot'])
 
-/** A streaming standby of a primary, made by a low-level base backup: `pg_basebackup` does not come with the embedded binaries. */
+/**
+ * A streaming standby of a primary, made by a low-level base backup: `pg_basebackup` does not come
+ * with the embedded binaries.
+ */
 export class StandbyCluster implements AsyncDisposable {
   readonly url: string
   readonly #scratch: string

@@ -8,8 +8,8 @@ import { FOLDER_VARIABLE } from './scratch-folder.ts'
 import { pidFile } from './sweep-abandoned-apps.ts'
 
 /**
- * How long an app may take to finish what is in flight. Less than the apps' own limits: a demo that is to end should end,
- * and killing them loses nothing (I1).
+ * How long an app may take to finish what is in flight. Less than the apps' own limits: a demo that
+ * is to end should end, and killing them loses nothing (I1).
  */
 const STOP_GRACE_MS = 10_000
 /** Lines kept to be shown when the app ends by itself. */
@@ -39,8 +39,9 @@ export interface ChildAppOptions {
 }
 
 /**
- * One of our apps as a child process, run as an operator would run it. It gets a session of its own, so Ctrl-C at the
- * terminal reaches the demo only, and the demo ends its children in the right order.
+ * One of our apps as a child process, run as an operator would run it. It gets a session of its
+ * own, so Ctrl-C at the terminal reaches the demo only, and the demo ends its children in the right
+ * order.
  */
 export class ChildApp {
   readonly #options: ChildAppOptions
@@ -86,8 +87,8 @@ export class ChildApp {
   }
 
   /**
-   * Asks the app to end and waits for it; ends it hard when it takes too long, or when `aborting` is aborted. Safe
-   * before start and twice.
+   * Asks the app to end and waits for it; ends it hard when it takes too long, or when `aborting`
+   * is aborted. Safe before start and twice.
    */
   async stop(aborting: AbortSignal): Promise<void> {
     this.#isStopping = true

@@ -1,4 +1,7 @@
-/** Settings that belong to one program only, and secrets: each child gets exactly those that it needs. */
+/**
+ * Settings that belong to one program only, and secrets: each child gets exactly those that it
+ * needs.
+ */
 const PRIVATE_VARIABLES = new Set([
   'DX_DATABASE_URL',
   'HQ_DATABASE_URL',
@@ -10,8 +13,8 @@ const PRIVATE_VARIABLES = new Set([
 ])
 
 /**
- * The environment of a child: ours (`OTEL_*`, `RELAY_COMPRESSION`, `PATH`, ...) without what belongs to the other app, and
- * `settings` on top.
+ * The environment of a child: ours (`OTEL_*`, `RELAY_COMPRESSION`, `PATH`, ...) without what
+ * belongs to the other app, and `settings` on top.
  */
 export function childEnvironment(
   env: Readonly<Record<string, string | undefined>>,

@@ -15,7 +15,10 @@ function field([name, value]: [string, unknown]): string {
   return `${name}=${typeof value === 'string' ? value : JSON.stringify(value)}`
 }
 
-/** Reads one line that an app printed: JSON by pino, or plain text, which apps print only when they fail. */
+/**
+ * Reads one line that an app printed: JSON by pino, or plain text, which apps print only when they
+ * fail.
+ */
 export function readLogLine(line: string): LogLine {
   let parsed: unknown
   try {

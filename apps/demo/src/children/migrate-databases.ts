@@ -2,7 +2,10 @@ import { runProgram } from '@hq-export/embedded-postgres/run-program.ts'
 import { GATEWAY_SCRIPT, RELAY_SCRIPT } from './app-scripts.ts'
 import { childEnvironment } from './child-environment.ts'
 
-/** Creates what both apps need in their databases and installs the reference binding, by their own commands. */
+/**
+ * Creates what both apps need in their databases and installs the reference binding, by their own
+ * commands.
+ */
 export async function migrateDatabases(
   env: Readonly<Record<string, string | undefined>>,
   dxUrl: string,

@@ -30,7 +30,8 @@ async function isReady(url: string, stopping: AbortSignal): Promise<boolean> {
     await response.body?.cancel()
     return response.ok
   } catch (error) {
-    // It has said that it listens, so it answers in a moment or has ended, which is noticed elsewhere.
+    // It has said that it listens, so it answers in a moment or has ended, which is noticed
+    // elsewhere.
     if (error instanceof TypeError || stopping.aborted) return false
     throw error
   }
@@ -48,7 +49,8 @@ async function answers(url: string, stopping: AbortSignal): Promise<boolean> {
 }
 
 /**
- * Starts one gateway and waits until it says where it listens: another one may hold the port and answer in its place.
+ * Starts one gateway and waits until it says where it listens: another one may hold the port and
+ * answer in its place.
  * @returns undefined where it was stopped meanwhile, or where somebody took its ports.
  */
 async function tryStart(
@@ -74,7 +76,8 @@ async function tryStart(
       INGEST_KEYS: `${source}=${secret}`,
       INGEST_MASTER_KEY: env.INGEST_MASTER_KEY ?? randomBytes(MASTER_KEY_BYTES).toString('base64'),
     }),
-    // What it says before it listens is part of the error if it ends, and no news if its ports were taken.
+    // What it says before it listens is part of the error if it ends, and no news if its ports were
+    // taken.
     onWarning: (text) => (isListening ? onWarning(text) : warnings.push(text)),
     onLine: (line) => {
       const url = listeningUrl(line)
@@ -100,7 +103,8 @@ async function tryStart(
 }
 
 /**
- * Starts the gateway on the ports that an operator expects, or on free ones, and waits until it is ready. It ends with `stack`.
+ * Starts the gateway on the ports that an operator expects, or on free ones, and waits until it is
+ * ready. It ends with `stack`.
  * @returns undefined where the demo was stopped meanwhile.
  */
 export async function startGateway(

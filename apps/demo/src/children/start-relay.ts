@@ -5,8 +5,8 @@ import { ChildApp } from './child-app.ts'
 import { childEnvironment } from './child-environment.ts'
 
 /**
- * Starts the relay. Nobody waits for it: whatever is committed before it works waits in the outbox. It ends with
- * `stack`.
+ * Starts the relay. Nobody waits for it: whatever is committed before it works waits in the outbox.
+ * It ends with `stack`.
  */
 export async function startRelay(
   context: AppContext,

@@ -16,8 +16,8 @@ export function pidFile(folder: string, name: string): string {
 }
 
 /**
- * The process of a pid file, if it still is the one that was noted: it runs the noted program, and its environment names
- * the folder. A process id alone may belong to anybody by now.
+ * The process of a pid file, if it still is the one that was noted: it runs the noted program, and
+ * its environment names the folder. A process id alone may belong to anybody by now.
  */
 async function appOf(folder: string, file: string): Promise<number | undefined> {
   const pid = await readPid(join(folder, file))
@@ -31,8 +31,9 @@ async function appOf(folder: string, file: string): Promise<number | undefined> 
 }
 
 /**
- * Ends the relays and gateways of demos that were killed (SIGKILL leaves no time to clean up) and removes their folders.
- * Folders of living demos and of other users are left alone. SIGKILL is enough: neither app needs a clean end (I1).
+ * Ends the relays and gateways of demos that were killed (SIGKILL leaves no time to clean up) and
+ * removes their folders. Folders of living demos and of other users are left alone. SIGKILL is
+ * enough: neither app needs a clean end (I1).
  */
 export async function sweepAbandonedApps(): Promise<void> {
   const names = (await readdir(tmpdir())).filter((name) => name.startsWith(APPS_PREFIX))

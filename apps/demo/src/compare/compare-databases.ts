@@ -12,9 +12,9 @@ export interface DatasetComparison extends Comparison {
 const SNAPSHOTS_DATASET = 'dx_entity_snapshots_v1' satisfies DatasetName
 
 /**
- * Where the truth of a dataset stands in data-engine-x: the projection view, which shows the current rows. Of snapshots
- * it shows the current version only, while HQ must have every version there ever was: those stand in the demo's own
- * record (`entity-history.sql`).
+ * Where the truth of a dataset stands in data-engine-x: the projection view, which shows the
+ * current rows. Of snapshots it shows the current version only, while HQ must have every version
+ * there ever was: those stand in the demo's own record (`entity-history.sql`).
  */
 function sourceRelation(dataset: Dataset): string {
   const schema = dataset.name === SNAPSHOTS_DATASET ? 'demo' : 'hq_export'
@@ -31,8 +31,10 @@ function hqSource(client: pg.ClientBase, dataset: Dataset, source: string): RowS
 }
 
 /**
- * Compares every contract column of every row of every dataset, as text, in bounded memory. Nothing may be written meanwhile.
- * @param source name under which HQ files the rows of this source; rows of others are not looked at.
+ * Compares every contract column of every row of every dataset, as text, in bounded memory. Nothing
+ * may be written meanwhile.
+ * @param source name under which HQ files the rows of this source; rows of others are not looked
+ * at.
  */
 export async function compareDatabases(
   dxUrl: string,

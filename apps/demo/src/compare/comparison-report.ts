@@ -46,7 +46,10 @@ function table(rows: readonly (readonly string[])[]): string[] {
   )
 }
 
-/** Judges a comparison: good if no dataset differs and none is empty, since an empty one proves nothing. */
+/**
+ * Judges a comparison: good if no dataset differs and none is empty, since an empty one proves
+ * nothing.
+ */
 export function judge(comparisons: readonly DatasetComparison[]): Verdict {
   const lines = table([
     ['dataset', 'rows in source', 'rows in HQ', 'differences'],

@@ -39,7 +39,8 @@ function compareRow(names: readonly string[], source: TextRow, hq: TextRow) {
 }
 
 /**
- * Walks through both sides at once, each sorted by key, and compares every column of every row as text.
+ * Walks through both sides at once, each sorted by key, and compares every column of every row as
+ * text.
  * @param names of the columns, in the order of the values.
  */
 export async function mergeRows(

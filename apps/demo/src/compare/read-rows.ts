@@ -19,8 +19,8 @@ export interface TextRow {
 const PAGE_ROWS = 1_000
 
 /**
- * Settings that the text of a value depends on, the same on both sides; and the plan: by index in key order, whatever the
- * statistics of a table that has just been filled say.
+ * Settings that the text of a value depends on, the same on both sides; and the plan: by index in
+ * key order, whatever the statistics of a table that has just been filled say.
  */
 const SESSION = /* sql */ `
 select pg_catalog.set_config('timezone', 'UTC', false), pg_catalog.set_config('datestyle', 'ISO', false),
@@ -46,8 +46,9 @@ order by ${key} limit ${PAGE_ROWS}`
 }
 
 /**
- * Streams the rows of one side in the order of the key, page by page, so that memory does not depend on the number of
- * rows. Every key of the contract is made of uuids, whose order is that of their text.
+ * Streams the rows of one side in the order of the key, page by page, so that memory does not
+ * depend on the number of rows. Every key of the contract is made of uuids, whose order is that of
+ * their text.
  */
 export async function* readRows(dataset: Dataset, source: RowSource): AsyncGenerator<TextRow> {
   const keyIndexes = dataset.primaryKey.map((name) =>

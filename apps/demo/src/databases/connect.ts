@@ -16,11 +16,13 @@ export async function connect(
     application_name: `demo ${purpose}`,
     ...(options.length === 0 ? {} : { options: options.join(' ') }),
   })
-  // A session that is lost also fails the statement that is under way, or the next one. That is what everybody here
-  // waits for; without a listener the event alone would end the process, and leave everything behind that it started.
+  // A session that is lost also fails the statement that is under way, or the next one. That is
+  // what everybody here waits for; without a listener the event alone would end the process, and
+  // leave everything behind that it started.
   client.on('error', () => {})
   await client.connect()
-  // Whatever the database prefers: nothing that somebody put into `public` is found instead of PostgreSQL's own.
+  // Whatever the database prefers: nothing that somebody put into `public` is found instead of
+  // PostgreSQL's own.
   await client.query('set search_path = pg_catalog, pg_temp')
   return client
 }

@@ -9,8 +9,8 @@ export class ShapeError extends Error {
 }
 
 /**
- * Creates the operational schema of the reference binding, as the application's own migrations would; leaves an
- * existing one as it is.
+ * Creates the operational schema of the reference binding, as the application's own migrations
+ * would; leaves an existing one as it is.
  * @throws {ShapeError} where `ops` or `entities` exist and are not that schema.
  */
 export async function installReferenceSchema(client: pg.ClientBase): Promise<void> {

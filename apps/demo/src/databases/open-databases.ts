@@ -1,7 +1,9 @@
 import { EmbeddedCluster } from '@hq-export/embedded-postgres/embedded-cluster.ts'
 import { withClient } from './connect.ts'
 
-/** Name of the relay's source unless an embedded source meets an HQ that others may have written to. */
+/**
+ * Name of the relay's source unless an embedded source meets an HQ that others may have written to.
+ */
 const DEFAULT_SOURCE = 'data-engine-x'
 
 /** Both databases of the demo. */
@@ -79,8 +81,8 @@ async function systemIdentifier(url: string): Promise<string> {
 }
 
 /**
- * Starts an embedded server for each database that `env` does not name (`DX_DATABASE_URL`, `HQ_DATABASE_URL`). The servers
- * end with `stack`.
+ * Starts an embedded server for each database that `env` does not name (`DX_DATABASE_URL`,
+ * `HQ_DATABASE_URL`). The servers end with `stack`.
  */
 export async function openDatabases(
   env: Readonly<Record<string, string | undefined>>,
@@ -94,7 +96,8 @@ export async function openDatabases(
   // One after the other: both sweep what killed demos have left.
   const dx = await open(dxGiven, 'dx', stack)
   const hq = await open(hqGiven, 'hq', stack)
-  // A throw-away source gets a name of its own in an HQ that stays, so that its rows can be told from those of the last one.
+  // A throw-away source gets a name of its own in an HQ that stays, so that its rows can be told
+  // from those of the last one.
   const isGuest = dxGiven === undefined && hqGiven !== undefined
   const source = isGuest ? `demo-${await systemIdentifier(dx.url)}` : DEFAULT_SOURCE
   return { dxUrl: dx.url, hqUrl: hq.url, dxLabel: dx.label, hqLabel: hq.label, source }

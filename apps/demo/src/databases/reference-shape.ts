@@ -67,8 +67,9 @@ export async function hasOperationalSchema(client: pg.ClientBase): Promise<boole
 }
 
 /**
- * What the operational schema lacks of the reference one, one sentence each; empty where the reference binding fits.
- * Expected is every contract column that the binding takes from a column of the same name.
+ * What the operational schema lacks of the reference one, one sentence each; empty where the
+ * reference binding fits. Expected is every contract column that the binding takes from a column of
+ * the same name.
  */
 export async function findShapeProblems(client: pg.ClientBase): Promise<string[]> {
   const { rows } = await client.query<{ table: string; columns: string[] }>(COLUMNS)

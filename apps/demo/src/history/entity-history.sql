@@ -1,6 +1,7 @@
--- The demo's own record of every version of every entity, to hold HQ against. The source shows only the current version
--- of an entity, HQ keeps them all, so somebody else must remember the rest. It shares no code with the capture: one
--- plain row trigger per table that counts versions by the rules of docs/ARCHITECTURE.md:
+-- The demo's own record of every version of every entity, to hold HQ against. The source shows only
+-- the current version of an entity, HQ keeps them all, so somebody else must remember the rest. It
+-- shares no code with the capture: one plain row trigger per table that counts versions by the
+-- rules of docs/ARCHITECTURE.md:
 --
 --   insert      goes on from the version of the delete before it, else from 0
 --   update      rises as record_version rises; by 1 where the application changed something and left record_version alone;
@@ -42,7 +43,8 @@ select 'v1'::text as export_schema_version, snapshot_id, org_id, entity_type, en
 from demo.entity_history;
 comment on view demo.dx_entity_snapshots_v1 is 'entity_history with the columns of the contract';
 
--- SECURITY DEFINER: ON DELETE SET NULL and CASCADE run as the owner of the table, who need not know this schema.
+-- SECURITY DEFINER: ON DELETE SET NULL and CASCADE run as the owner of the table, who need not know
+-- this schema.
 create or replace function demo.record_entity() returns trigger
   language plpgsql security definer
   set search_path = pg_catalog, pg_temp

@@ -15,9 +15,10 @@ export class ForeignDataError extends Error {
 }
 
 /**
- * Installs the demo's record of entity versions (`entity-history.sql`); changes nothing where it is installed.
- * @throws {ForeignDataError} where entities exist from before: their versions could not be compared, and a workload
- * has no business among data that is not its own.
+ * Installs the demo's record of entity versions (`entity-history.sql`); changes nothing where it is
+ * installed.
+ * @throws {ForeignDataError} where entities exist from before: their versions could not be
+ * compared, and a workload has no business among data that is not its own.
  */
 export async function installHistory(client: pg.ClientBase): Promise<void> {
   const { rows } = await client.query<{ found: boolean }>(FOREIGN_ENTITIES)

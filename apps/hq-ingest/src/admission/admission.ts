@@ -16,7 +16,10 @@ export interface LoadSignals {
   readonly sessionWaiters: () => number
 }
 
-/** `leaving`: says so, takes batches still, so that none is lost on its way here. `closed`: takes no more. */
+/**
+ * `leaving`: says so, takes batches still, so that none is lost on its way here. `closed`: takes no
+ * more.
+ */
 export type Phase = 'serving' | 'leaving' | 'closed'
 
 /** What the gateway is able to do now; the server owns it, every request passes it. */

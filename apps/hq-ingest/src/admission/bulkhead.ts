@@ -15,8 +15,9 @@ interface Compartment {
 }
 
 /**
- * Keeps the batches of one key from taking everything: a few are worked on, some wait, more are refused (rudder-server #4953: one dead
- * destination slowed all). Every compartment is as large as the next, and holds nothing while its key is quiet.
+ * Keeps the batches of one key from taking everything: a few are worked on, some wait, more are
+ * refused (rudder-server #4953: one dead destination slowed all). Every compartment is as large as
+ * the next, and holds nothing while its key is quiet.
  */
 export class Bulkhead {
   readonly #limits: BulkheadLimits

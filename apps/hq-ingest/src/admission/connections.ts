@@ -5,8 +5,9 @@ import type { Socket } from 'node:net'
 const SPARE = 64
 
 /**
- * Lets nobody hold the door: where there are more connections than there may be, the oldest that no key has proven itself on ends, whatever it
- * does or waits for. A producer's stays from its first batch on.
+ * Lets nobody hold the door: where there are more connections than there may be, the oldest that no
+ * key has proven itself on ends, whatever it does or waits for. A producer's stays from its first
+ * batch on.
  */
 export class Connections {
   readonly #maxConnections: number

@@ -1,6 +1,9 @@
 import { LIMITS, TIMESTAMP_TOLERANCE_SECONDS } from '@hq-export/contract'
 
-/** What one gateway process takes at once, and how long it waits; what a batch may be is in the contract. */
+/**
+ * What one gateway process takes at once, and how long it waits; what a batch may be is in the
+ * contract.
+ */
 export interface GatewayLimits {
   /** From the first byte of a request to the last of its headers. */
   readonly headersTimeoutMs: number
@@ -8,9 +11,13 @@ export interface GatewayLimits {
   readonly bodyTimeoutMs: number
   /** Between two pieces of a body. */
   readonly bodyIdleTimeoutMs: number
-  /** Open connections. Where there are more, the oldest that no key has proven itself on makes room. */
+  /**
+   * Open connections. Where there are more, the oldest that no key has proven itself on makes room.
+   */
   readonly maxConnections: number
-  /** Requests at once whose signature is not known to be good; the slowest makes room for the next. */
+  /**
+   * Requests at once whose signature is not known to be good; the slowest makes room for the next.
+   */
   readonly maxStrangers: number
   /** Bytes that have arrived of their bodies. */
   readonly maxStrangerBytes: number
@@ -47,7 +54,9 @@ export const DEFAULT_GATEWAY_LIMITS: GatewayLimits = {
   maxEventLoopDelayMs: 500,
 }
 
-/** Sessions that one key leaves to the others, so that a key whose batches hang stops nobody else. */
+/**
+ * Sessions that one key leaves to the others, so that a key whose batches hang stops nobody else.
+ */
 const SESSIONS_FOR_OTHERS = 2
 
 /** Verified batches of one key that are worked on at once; the others of the key wait. */

@@ -14,7 +14,10 @@ export interface LimitedKey {
   readonly quota?: KeyQuota | undefined
 }
 
-/** `RateLimit-Policy` and `RateLimit` (draft-ietf-httpapi-ratelimit-headers), empty where the key has no quota. */
+/**
+ * `RateLimit-Policy` and `RateLimit` (draft-ietf-httpapi-ratelimit-headers), empty where the key
+ * has no quota.
+ */
 export type RateLimitHeaders = Readonly<Record<string, string>>
 
 interface Policy {
@@ -29,7 +32,9 @@ interface Account {
 
 const WINDOW_SECONDS = 60
 const MS_PER_SECOND = 1_000
-/** Share of the wait that is added at random, so that the callers of a key do not return together. */
+/**
+ * Share of the wait that is added at random, so that the callers of a key do not return together.
+ */
 const JITTER = 0.2
 
 function headersOf(policies: readonly Policy[], nowMs: number): RateLimitHeaders {
@@ -45,7 +50,10 @@ function headersOf(policies: readonly Policy[], nowMs: number): RateLimitHeaders
   return { 'ratelimit-policy': limits.join(', '), ratelimit: states.join(', ') }
 }
 
-/** Token buckets of the keys that have a quota, in this process. Keys are verified ones, so there are few. */
+/**
+ * Token buckets of the keys that have a quota, in this process. Keys are verified ones, so there
+ * are few.
+ */
 export class KeyQuotas {
   readonly #accounts = new Map<string, Account>()
   readonly #random: () => number

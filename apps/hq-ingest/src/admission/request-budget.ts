@@ -4,12 +4,16 @@ import { atCapacity } from '../refusal/at-capacity.ts'
 export interface RequestShare extends Disposable {
   /**
    * Sets the bytes that the request holds.
-   * @throws {Refusal} `at_capacity` where the process has not that many left; the share stays as it was.
+   * @throws {Refusal} `at_capacity` where the process has not that many left; the share stays as it
+   * was.
    */
   resize(bytes: number): void
 }
 
-/** Verified requests and bytes of their bodies that the process holds at once. Never waits: what does not fit is refused. */
+/**
+ * Verified requests and bytes of their bodies that the process holds at once. Never waits: what
+ * does not fit is refused.
+ */
 export class RequestBudget {
   readonly #maxRequests: number
   readonly #maxBytes: number

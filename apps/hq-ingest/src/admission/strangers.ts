@@ -28,9 +28,15 @@ interface Entry {
 
 /** A request is slow a second after it came, if nothing of its body has. */
 const GRACE_MS = 1_000
-/** Bytes per second of a body that is never slow: a tenth of what the slowest line between two data centres carries. */
+/**
+ * Bytes per second of a body that is never slow: a tenth of what the slowest line between two data
+ * centres carries.
+ */
 const MIN_BYTES_PER_SECOND = 64 * 1024
-/** What has arrived early is no credit for long: who stops after the first megabytes is slow soon, too. */
+/**
+ * What has arrived early is no credit for long: who stops after the first megabytes is slow soon,
+ * too.
+ */
 const MAX_CREDIT_MS = 2_000
 const MS_PER_SECOND = 1_000
 
@@ -40,10 +46,11 @@ function evicted(): Refusal {
 }
 
 /**
- * The requests whose signature is not known to be good, in a room of their own: whatever they do, those with a key keep theirs. Nobody is
- * turned away for those who are there. Where the room is full, the one that has been slow for longest goes; where none is slow, one
- * of the address that takes the most. So many slow callers cost the others nothing, and a fast caller comes through behind the
- * same proxy, too.
+ * The requests whose signature is not known to be good, in a room of their own: whatever they do,
+ * those with a key keep theirs. Nobody is turned away for those who are there. Where the room is
+ * full, the one that has been slow for longest goes; where none is slow, one of the address that
+ * takes the most. So many slow callers cost the others nothing, and a fast caller comes through
+ * behind the same proxy, too.
  */
 export class Strangers {
   readonly #limits: StrangerLimits

@@ -8,8 +8,8 @@ export interface BucketState {
 }
 
 /**
- * A token bucket: full to begin with, refilled steadily. A request that costs more than the bucket holds is allowed while it is full, and
- * leaves a debt; else it would never be.
+ * A token bucket: full to begin with, refilled steadily. A request that costs more than the bucket
+ * holds is allowed while it is full, and leaves a debt; else it would never be.
  */
 export class TokenBucket {
   readonly capacity: number

@@ -40,7 +40,8 @@ async function insertOneByKey(
     const comparison = comparisons[position]
     switch (comparison?.relation) {
       case 'equal':
-        // The first row with the stored content is the one that was inserted; a repetition of it is a duplicate.
+        // The first row with the stored content is the one that was inserted; a repetition of it is
+        // a duplicate.
         if (!inserted.delete(row.key)) applied.unchanged.push(unchanged(row, 'duplicate'))
         break
       case 'different':
@@ -64,8 +65,8 @@ async function insertOneByKey(
 }
 
 /**
- * Writes rows of an append-only dataset: by COPY, and only where that meets a known key or a refused value, with
- * care. A replayed batch never gets here, the ledger answers it.
+ * Writes rows of an append-only dataset: by COPY, and only where that meets a known key or a
+ * refused value, with care. A replayed batch never gets here, the ledger answers it.
  */
 export async function applyAppend(
   client: pg.PoolClient,

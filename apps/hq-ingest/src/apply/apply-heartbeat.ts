@@ -9,9 +9,10 @@ interface Beat {
 }
 
 /*
- * One row per source: the newest heartbeat. Only the newest of the batch is offered, so the statement touches one row
- * and cannot deadlock. The newer of two in one epoch is the one of the later transaction, whatever the source's clock said: that can be
- * set back. Between epochs there is no order, and what arrives last counts. `inserted` is null where the stored one is not older.
+ * One row per source: the newest heartbeat. Only the newest of the batch is offered, so the
+ * statement touches one row and cannot deadlock. The newer of two in one epoch is the one of the
+ * later transaction, whatever the source's clock said: that can be set back. Between epochs there
+ * is no order, and what arrives last counts. `inserted` is null where the stored one is not older.
  */
 const BEAT = `
   with newest as (

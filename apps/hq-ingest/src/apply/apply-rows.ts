@@ -27,7 +27,8 @@ function applyInKeyOrder(
 }
 
 /**
- * Writes the accepted rows of a batch as its dataset wants it, inside the transaction that `client` has open.
+ * Writes the accepted rows of a batch as its dataset wants it, inside the transaction that `client`
+ * has open.
  * @throws errors of PostgreSQL that are no row's fault.
  */
 export async function applyRows(

@@ -49,7 +49,10 @@ function isRepetition(dataset: Dataset, row: AcceptedRow, winner: AcceptedRow): 
   )
 }
 
-/** Applies rows with distinct keys. What was not written is compared in a second statement, which sees who was faster. */
+/**
+ * Applies rows with distinct keys. What was not written is compared in a second statement, which
+ * sees who was faster.
+ */
 async function applyDistinct(
   client: pg.PoolClient,
   dataset: VersionedDataset,
@@ -81,7 +84,8 @@ async function applyDistinct(
       }
       case 'absent':
       case 'newer':
-        // Nothing of the gateway takes a version back; an operator who does it meanwhile gets the row offered again.
+        // Nothing of the gateway takes a version back; an operator who does it meanwhile gets the
+        // row offered again.
         again.push(row)
         break
       default:
@@ -112,9 +116,10 @@ function settleRest(
 }
 
 /**
- * Writes rows of a snapshot dataset, in key order, under the contract's version rule. A key may come more than once in a batch: its
- * highest version is applied, older ones and repetitions are superseded, and other content of the same version is
- * offered afterwards, so that HQ itself says whether it conflicts.
+ * Writes rows of a snapshot dataset, in key order, under the contract's version rule. A key may
+ * come more than once in a batch: its highest version is applied, older ones and repetitions are
+ * superseded, and other content of the same version is offered afterwards, so that HQ itself says
+ * whether it conflicts.
  */
 export async function applyUpsert(
   client: pg.PoolClient,

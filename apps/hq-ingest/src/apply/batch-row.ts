@@ -32,14 +32,16 @@ export interface RefusedRow {
   readonly storedText?: string | undefined
 }
 
-/** UTF-16 units of a name or a reason that are told; the names of the contract have less than 30. */
+/**
+ * UTF-16 units of a name or a reason that are told; the names of the contract have less than 30.
+ */
 const MAX_TOLD_UNITS = 100
 // Of a name without any use: control characters, U+0000 among them, and half a surrogate pair.
 const UNTELLABLE_PATTERN = /\p{Cc}|\p{Cs}/gu
 
 /**
- * Text that a caller chose, a column's name above all, as it can be told in an answer and stored by PostgreSQL, whatever it is:
- * U+FFFD stands for what cannot, and what is too long is cut.
+ * Text that a caller chose, a column's name above all, as it can be told in an answer and stored by
+ * PostgreSQL, whatever it is: U+FFFD stands for what cannot, and what is too long is cut.
  */
 export function tellable(text: string): string {
   const isLong = text.length > MAX_TOLD_UNITS

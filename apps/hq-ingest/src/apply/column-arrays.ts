@@ -2,10 +2,10 @@ import type { Column, Dataset } from '@hq-export/contract'
 import type { AcceptedRow } from './batch-row.ts'
 
 /*
- * Rows travel into a statement as one array per column, in PostgreSQL's text form ("Arrays", Input and Output Syntax). One
- * parameter per column, because a statement takes 65,535 at most; arrays, because PostgreSQL takes them apart in 4.5 us a row
- * of 24 columns where json_to_recordset needs 12. A column without any value travels as an empty array: unnest fills up with
- * NULL.
+ * Rows travel into a statement as one array per column, in PostgreSQL's text form ("Arrays", Input
+ * and Output Syntax). One parameter per column, because a statement takes 65,535 at most; arrays,
+ * because PostgreSQL takes them apart in 4.5 us a row of 24 columns where json_to_recordset needs
+ * 12. A column without any value travels as an empty array: unnest fills up with NULL.
  */
 
 const SPECIAL_PATTERN = /["\\]/
@@ -25,7 +25,8 @@ function quote(text: string): string {
   return SPECIAL_PATTERN.test(text) ? `"${text.replace(SPECIALS_PATTERN, '\\$&')}"` : `"${text}"`
 }
 
-// One join per column: adding value by value would leave a rope of 100,000 pieces a batch to the garbage collector.
+// One join per column: adding value by value would leave a rope of 100,000 pieces a batch to the
+// garbage collector.
 function arrayOf(
   rows: readonly AcceptedRow[],
   read: (row: AcceptedRow) => unknown,
@@ -47,8 +48,8 @@ export function parametersOf(dataset: Dataset): number {
 }
 
 /**
- * `unnest($1::text[], ...) with ordinality as <alias> (...)`: the contract's columns, `_dx_xid`, `_dx_deleted_at`,
- * `_dx_extra`, and `n`, which counts from 1.
+ * `unnest($1::text[], ...) with ordinality as <alias> (...)`: the contract's columns, `_dx_xid`,
+ * `_dx_deleted_at`, `_dx_extra`, and `n`, which counts from 1.
  */
 export function arraysFrom(dataset: Dataset, alias: string): string {
   const { columns } = dataset

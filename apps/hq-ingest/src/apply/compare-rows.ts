@@ -17,16 +17,18 @@ export type Comparison =
     }
 
 /*
- * Content is every column of the contract, the unknown columns, and whether the entity is gone; what else HQ keeps beside them
- * is not. Images are compared (record_image_eq): 1.0 differs from 1.00, and NULL equals NULL.
+ * Content is every column of the contract, the unknown columns, and whether the entity is gone;
+ * what else HQ keeps beside them is not. Images are compared (record_image_eq): 1.0 differs from
+ * 1.00, and NULL equals NULL.
  *
- * An additive column may stand in _dx_extra on one side and in a column of its own on the other: HQ has learned it since, or
- * this gateway has not learned it yet. So additive and unknown columns are compared by name, wherever they stand, as text;
- * one that is not there is NULL. Names that neither side has as unknown are not looked at: other columns of the table, if an
- * operator added any, are not content.
+ * An additive column may stand in _dx_extra on one side and in a column of its own on the other: HQ
+ * has learned it since, or this gateway has not learned it yet. So additive and unknown columns are
+ * compared by name, wherever they stand, as text; one that is not there is NULL. Names that neither
+ * side has as unknown are not looked at: other columns of the table, if an operator added any, are
+ * not content.
  *
- * A delete of the version that is stored as deleted is equal, whatever else it says: a backfill knows of a deleted entity no more than its
- * key and version.
+ * A delete of the version that is stored as deleted is equal, whatever else it says: a backfill
+ * knows of a deleted entity no more than its key and version.
  *
  * Reads only. A fresh snapshot sees what the statement before it waited for.
  */
@@ -89,8 +91,9 @@ export async function compareRows(
 }
 
 /**
- * Both contents by their hashes, for whoever has to find out how they came apart; never a value. A hash of few possible contents tells
- * which it is, so nobody who writes for one org gets that of a row of another (I7).
+ * Both contents by their hashes, for whoever has to find out how they came apart; never a value. A
+ * hash of few possible contents tells which it is, so nobody who writes for one org gets that of a
+ * row of another (I7).
  */
 export function describeDifference(
   what: string,

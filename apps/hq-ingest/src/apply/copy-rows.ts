@@ -10,8 +10,9 @@ import type { AcceptedRow } from './batch-row.ts'
 import { perDataset } from './per-dataset.ts'
 
 /*
- * COPY in text format (PostgreSQL, "COPY", File Formats): a tab between columns, a newline after each row, \N for NULL,
- * backslash escapes. It is the fastest way in; one bad or known key ends all of it.
+ * COPY in text format (PostgreSQL, "COPY", File Formats): a tab between columns, a newline after
+ * each row, \N for NULL, backslash escapes. It is the fastest way in; one bad or known key ends all
+ * of it.
  */
 
 const SPECIAL_PATTERN = /[\\\t\n\r]/
@@ -39,7 +40,10 @@ function copyField(value: unknown): string {
   return value === null || value === undefined ? '\\N' : String(value)
 }
 
-/** Rows whose text is one string on the way: all of a batch in one would be a large object, which stays until a full collection. */
+/**
+ * Rows whose text is one string on the way: all of a batch in one would be a large object, which
+ * stays until a full collection.
+ */
 const ROWS_PER_PIECE = 50
 
 /** One row after the other as COPY text. */
@@ -61,8 +65,10 @@ function copyText(dataset: Dataset, rows: readonly AcceptedRow[], origin: Origin
 /**
  * Inserts rows by COPY, all of them or none.
  *
- * Locks: inserts only. Two batches with the same new key wait for one another, so rows come in key order.
- * @throws the error of PostgreSQL: 23505 where a key exists, another class 22 or 23 where a value is refused.
+ * Locks: inserts only. Two batches with the same new key wait for one another, so rows come in key
+ * order.
+ * @throws the error of PostgreSQL: 23505 where a key exists, another class 22 or 23 where a value
+ * is refused.
  */
 export async function copyRows(
   client: pg.PoolClient,
@@ -76,7 +82,8 @@ export async function copyRows(
     const text = copyText(dataset, rows, origin)
     stream.end(text)
     await finished(stream)
-    // HQ has it all. After an error a piece may still wait for the socket, and the collector gets it.
+    // HQ has it all. After an error a piece may still wait for the socket, and the collector gets
+    // it.
     freeMemory(text)
   })
 }

@@ -11,11 +11,13 @@ function wireSql({ name, type }: Column): string {
 }
 
 /*
- * A snapshot_id follows from tenant, entity and version, so everybody can compute those of another tenant, and the primary key holds one
- * row of each. A row that stands under the id of another tenant's version is none of its own tenant's: it gives way, and
- * is kept in quarantine, where it is seen. So what HQ ends with does not depend on who came first.
+ * A snapshot_id follows from tenant, entity and version, so everybody can compute those of another
+ * tenant, and the primary key holds one row of each. A row that stands under the id of another
+ * tenant's version is none of its own tenant's: it gives way, and is kept in quarantine, where it
+ * is seen. So what HQ ends with does not depend on who came first.
  *
- * Locks: the rows that are deleted, in the transaction that writes their successors. Whoever does the same meanwhile waits, and finds none.
+ * Locks: the rows that are deleted, in the transaction that writes their successors. Whoever does
+ * the same meanwhile waits, and finds none.
  */
 const DISPLACE = `
   with gone as (
@@ -35,7 +37,9 @@ const DISPLACE = `
     || coalesce(g._dx_extra, '{}'))::text as row_text) as t
   on conflict (source, dataset, row_sha256, deleted) where resolved_at is null do nothing`
 
-/** True for a row whose key follows from its content, while the row that holds it is another org's. */
+/**
+ * True for a row whose key follows from its content, while the row that holds it is another org's.
+ */
 export function mayDisplace(datasetName: string, { key, row }: AcceptedRow): boolean {
   return datasetName === SNAPSHOTS.name && key === snapshotIdOf(row)
 }

@@ -6,9 +6,10 @@ import { arraysFrom, columnArrays, parametersOf, qualified } from './column-arra
 import { perDataset } from './per-dataset.ts'
 
 /*
- * Locks: inserts in the order of the primary key, so that two batches with the same keys wait for one another
- * in the same order and never in a circle. A row whose key, or whose guard, another transaction is inserting waits
- * for its end. No arbiter is named: both unique constraints count, and the statement stays valid on Citus.
+ * Locks: inserts in the order of the primary key, so that two batches with the same keys wait for
+ * one another in the same order and never in a circle. A row whose key, or whose guard, another
+ * transaction is inserting waits for its end. No arbiter is named: both unique constraints count,
+ * and the statement stays valid on Citus.
  */
 const insertStatement = perDataset((dataset) => {
   const names = dataset.columns.map(({ name }) => name)

@@ -16,7 +16,10 @@ export async function underSavepoint<T>(client: pg.PoolClient, work: () => Promi
   }
 }
 
-/** Faults in a row that may be the statement's, with nothing that passed, until no other row is tried by itself. */
+/**
+ * Faults in a row that may be the statement's, with nothing that passed, until no other row is
+ * tried by itself.
+ */
 const MAX_STATEMENT_FAULTS = 16
 
 /** What the search for a culprit has seen. */
@@ -59,9 +62,11 @@ async function applyOrHalve(
 }
 
 /**
- * Applies all rows, or, where PostgreSQL refuses a value that validation had passed, finds the culprit by halves and
- * refuses it alone (I4). Rows come in key order, and so do the halves: the lock order stays the same.
- * @throws the error of PostgreSQL where a table, a column or a right is missing for every row: no row is at fault.
+ * Applies all rows, or, where PostgreSQL refuses a value that validation had passed, finds the
+ * culprit by halves and refuses it alone (I4). Rows come in key order, and so do the halves: the
+ * lock order stays the same.
+ * @throws the error of PostgreSQL where a table, a column or a right is missing for every row: no
+ * row is at fault.
  */
 export async function isolate(
   client: pg.PoolClient,

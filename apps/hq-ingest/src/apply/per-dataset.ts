@@ -1,6 +1,8 @@
 import { DATASETS, type Dataset } from '@hq-export/contract'
 
-/** Builds something for every dataset now, so that no request pays for it; the result looks it up. */
+/**
+ * Builds something for every dataset now, so that no request pays for it; the result looks it up.
+ */
 export function perDataset<Built>(build: (dataset: Dataset) => Built): (dataset: Dataset) => Built {
   const built = new Map(DATASETS.map((dataset: Dataset) => [dataset.name, build(dataset)]))
   return ({ name }) => {

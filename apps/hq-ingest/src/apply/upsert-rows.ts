@@ -19,16 +19,18 @@ export interface Upserted {
 const PROBES = 16
 
 /*
- * The contract's upsert rule in one statement: a row is written only if its version is greater than the stored one. That rule
- * stands in ON CONFLICT, where it holds under the lock of the row, whoever else writes.
+ * The contract's upsert rule in one statement: a row is written only if its version is greater than
+ * the stored one. That rule stands in ON CONFLICT, where it holds under the lock of the row,
+ * whoever else writes.
  *
- * ON CONFLICT locks, and so writes, the stored row even where the rule refuses the new one: 5,000 stale rows would be 274 kB
- * of WAL. So a few rows are looked up first. If one of them is not newer, every row is looked up before it is offered, and a
- * stale batch writes nothing; if all of them are, the rows are offered as they are, which spares a batch of news 3 us a row.
+ * ON CONFLICT locks, and so writes, the stored row even where the rule refuses the new one: 5,000
+ * stale rows would be 274 kB of WAL. So a few rows are looked up first. If one of them is not
+ * newer, every row is looked up before it is offered, and a stale batch writes nothing; if all of
+ * them are, the rows are offered as they are, which spares a batch of news 3 us a row.
  *
- * Locks: rows are written, so locked, in the order of the whole primary key; two batches with the same keys wait for
- * one another in the same order and never in a circle. A row that was not written because of a concurrent version stays
- * locked by us until the end of the transaction.
+ * Locks: rows are written, so locked, in the order of the whole primary key; two batches with the
+ * same keys wait for one another in the same order and never in a circle. A row that was not
+ * written because of a concurrent version stays locked by us until the end of the transaction.
  *
  * xmax is 0 in a row version that was inserted, not updated.
  */
@@ -69,7 +71,9 @@ const upsertStatement = perDataset((dataset) => {
     from written`
 })
 
-/** Some rows, the first among them, as parameters: where one of a stale batch is stale, it shows. */
+/**
+ * Some rows, the first among them, as parameters: where one of a stale batch is stale, it shows.
+ */
 function probesOf(dataset: VersionedDataset, rows: readonly AcceptedRow[]): string[] {
   const step = Math.max(1, Math.floor(rows.length / PROBES))
   const probed = rows.filter((_, position) => position % step === 0)

@@ -20,7 +20,9 @@ function tooLarge(maxBytes: number): Refusal {
   return new Refusal('too_large', `the body must not have more than ${maxBytes} bytes`)
 }
 
-/** Nobody knows how much of such a body is still to come, so its connection serves no other request. */
+/**
+ * Nobody knows how much of such a body is still to come, so its connection serves no other request.
+ */
 function timedOut(detail: string): Refusal {
   return new Refusal('body_timeout', detail, { headers: { connection: 'close' } })
 }
@@ -34,9 +36,10 @@ export function assertDeclared(request: IncomingMessage, maxBytes: number): void
 }
 
 /**
- * Reads the body as it came, without undoing its coding. Listens instead of iterating: leaving an iteration early
- * destroys the socket, and the caller would see a reset instead of the refusal.
- * @param response is told to ask for the body, where the caller waits to be asked (RFC 9110, 10.1.1).
+ * Reads the body as it came, without undoing its coding. Listens instead of iterating: leaving an
+ * iteration early destroys the socket, and the caller would see a reset instead of the refusal.
+ * @param response is told to ask for the body, where the caller waits to be asked (RFC 9110,
+ * 10.1.1).
  * @throws {Refusal} `too_large` (413), `body_timeout` (408), or the reason of `limits.signal`.
  * @throws {CallerGoneError}
  */

@@ -113,8 +113,8 @@ async function storeVerified(verified: VerifiedBatch, receiving: Receiving): Pro
 }
 
 /**
- * Reads the body of a request of whom nobody knows, among the strangers, and finds out who signed it. Until then it costs what has arrived of it, and
- * may have to go for the next one.
+ * Reads the body of a request of whom nobody knows, among the strangers, and finds out who signed
+ * it. Until then it costs what has arrived of it, and may have to go for the next one.
  */
 async function readVerified(
   head: BatchHead,
@@ -146,9 +146,10 @@ async function readVerified(
 }
 
 /**
- * The way of a batch, in order: admit, read, verify, decompress, decode, validate, store. Nothing is
- * decompressed or parsed that was not signed; nothing is written before all of it is read. Before the signature is known to be good a
- * request is one of the strangers, who have a room of their own. From then on its key pays.
+ * The way of a batch, in order: admit, read, verify, decompress, decode, validate, store. Nothing
+ * is decompressed or parsed that was not signed; nothing is written before all of it is read.
+ * Before the signature is known to be good a request is one of the strangers, who have a room of
+ * their own. From then on its key pays.
  * @throws {Refusal} of whichever step refuses the request.
  */
 export async function receiveBatch(

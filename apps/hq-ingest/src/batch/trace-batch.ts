@@ -28,8 +28,8 @@ function noteOutcomes(span: Span, { answer, replayed }: StoredBatch): void {
 export type BatchSpan = Span | undefined
 
 /**
- * Runs the work on a decoded batch inside a CONSUMER span `process <dataset>` with links to where its rows come from.
- * No value of a row gets near it. Costs one comparison while nothing traces.
+ * Runs the work on a decoded batch inside a CONSUMER span `process <dataset>` with links to where
+ * its rows come from. No value of a row gets near it. Costs one comparison while nothing traces.
  */
 export async function traceBatch(
   envelope: Envelope,

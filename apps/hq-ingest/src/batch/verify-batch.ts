@@ -24,7 +24,10 @@ function unauthorized(reason: DistrustReason): Refusal {
 
 /** What is known of a request before its body is. */
 export interface Suspect {
-  /** Undefined where no key could verify it; the caller is told once the body is there, like everybody. */
+  /**
+   * Undefined where no key could verify it; the caller is told once the body is there, like
+   * everybody.
+   */
   readonly claim: Claim | undefined
   readonly failure: VerifyFailure
   /** Keys that are tried: those that the caller names, or all. */
@@ -35,13 +38,19 @@ export interface Suspect {
   readonly passes: number
 }
 
-/** Tried in place of a key that is named and unknown, so that the time does not say which ids there are. */
+/**
+ * Tried in place of a key that is named and unknown, so that the time does not say which ids there
+ * are.
+ */
 const NOBODY: VerificationKey = { kind: 'hmac', id: '', secret: randomBytes(32) }
 
 /** Others get their turn after so long; one pass over the largest body takes as long again. */
 const TURN_MS = 5
 
-/** Reads what the headers say of the signature, and who may have made it, before the body is asked for. */
+/**
+ * Reads what the headers say of the signature, and who may have made it, before the body is asked
+ * for.
+ */
 export async function readSuspect(head: BatchHead, ring: KeyRing, nowMs: number): Promise<Suspect> {
   const { id, timestamp, signature, keyIds } = head
   const read = readClaim({ id, timestamp, signature, nowMs })
@@ -68,12 +77,14 @@ function asBefore(
 }
 
 /**
- * Verifies the signature over the bytes as they came, before anything is decompressed or parsed. Gives way to others between two keys.
+ * Verifies the signature over the bytes as they came, before anything is decompressed or parsed.
+ * Gives way to others between two keys.
  * @param lastKeyId key that signed what came over the connection last.
  * @param signal ends the search; its reason is thrown.
  * @returns the key that signed.
- * @throws {Refusal} `unauthorized` (401), uniform; `at_capacity` (503) where too much is being tried; `database_unavailable` (503)
- * where the key may be one that cannot be read now: a 401 would halt a producer that is in the right.
+ * @throws {Refusal} `unauthorized` (401), uniform; `at_capacity` (503) where too much is being
+ * tried; `database_unavailable` (503) where the key may be one that cannot be read now: a 401 would
+ * halt a producer that is in the right.
  */
 export async function verifyBatch(
   { claim, failure, keys, isComplete, passes }: Suspect,

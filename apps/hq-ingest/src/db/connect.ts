@@ -19,12 +19,14 @@ export const HQ: NamedDatabase = {
 const WRITER_SETTINGS: SessionSettings = {
   ...COMMON_SETTINGS,
   role: 'hq_ingest_writer',
-  // A table whose rows are hidden from us fails at once: between a look at its policies and the statement they may change.
+  // A table whose rows are hidden from us fails at once: between a look at its policies and the
+  // statement they may change.
   row_security: 'off',
   // An answer of 200 promises that the rows survive a crash.
   synchronous_commit: 'on',
   statement_timeout: '30s',
-  // Whoever sent the batch cuts it until the locked row is alone, and sends that one later: others wait no longer than this.
+  // Whoever sent the batch cuts it until the locked row is alone, and sends that one later: others
+  // wait no longer than this.
   lock_timeout: '1s',
   idle_in_transaction_session_timeout: '30s',
   idle_session_timeout: '0',
@@ -32,8 +34,9 @@ const WRITER_SETTINGS: SessionSettings = {
   enable_seqscan: 'off',
   enable_hashjoin: 'off',
   enable_mergejoin: 'off',
-  // Without statistics PostgreSQL takes an org for a few rows, and its index for as good as the key. Rows that are read and not wanted must
-  // weigh; and a plan made while a table was empty must not outlive that moment. Otherwise one org alone costs its square.
+  // Without statistics PostgreSQL takes an org for a few rows, and its index for as good as the
+  // key. Rows that are read and not wanted must weigh; and a plan made while a table was empty must
+  // not outlive that moment. Otherwise one org alone costs its square.
   cpu_tuple_cost: '1',
   plan_cache_mode: 'force_custom_plan',
 }
@@ -52,7 +55,10 @@ function writerPool(databaseUrl: string, applicationName: string, options: pg.Po
   })
 }
 
-/** A pool whose sessions run as the writer role. Connects on first use. `timeouts` are those of the client side. */
+/**
+ * A pool whose sessions run as the writer role. Connects on first use. `timeouts` are those of the
+ * client side.
+ */
 export function createPool(
   databaseUrl: string,
   maxConnections: number,
@@ -67,8 +73,8 @@ export function createPool(
 }
 
 /**
- * The one session that proves that HQ can be written. The limit is the client's own: the server's would end a COMMIT that waits for a standby
- * as if it had been answered.
+ * The one session that proves that HQ can be written. The limit is the client's own: the server's
+ * would end a COMMIT that waits for a standby as if it had been answered.
  */
 export function createProbePool(databaseUrl: string): pg.Pool {
   return writerPool(databaseUrl, `${APPLICATION_NAME} readiness`, {
@@ -93,7 +99,8 @@ export function connectWriter(databaseUrl: string): Promise<pg.Client> {
 }
 
 /**
- * Connects as who the URL says, without the writer role, which a database that is not migrated lacks.
+ * Connects as who the URL says, without the writer role, which a database that is not migrated
+ * lacks.
  * @throws {SessionSettingsError} when it lacks a setting that we rely on.
  */
 export function connectPlain(databaseUrl: string): Promise<pg.Client> {

@@ -12,12 +12,18 @@ export class DatabaseUnavailableError extends Error {
   }
 }
 
-/** True for a serialization failure or a deadlock: the transaction as a whole may be run again at once. */
+/**
+ * True for a serialization failure or a deadlock: the transaction as a whole may be run again at
+ * once.
+ */
 export function isTransient(error: unknown): boolean {
   return error instanceof pg.DatabaseError && (error.code === '40001' || error.code === '40P01')
 }
 
-/** True where every session of the pool was taken for as long as one may wait: pg-pool has no code for it, and no other failure has this text. */
+/**
+ * True where every session of the pool was taken for as long as one may wait: pg-pool has no code
+ * for it, and no other failure has this text.
+ */
 export function isPoolExhausted(error: unknown): boolean {
   return error instanceof Error && error.message === 'timeout exceeded when trying to connect'
 }

@@ -16,13 +16,15 @@ const TABLES = [
   ].map((name) => `ingest.${name}`),
 ]
 
-// Their owner is no subject of row level security, unless it is forced or the table has another owner.
+// Their owner is no subject of row level security, unless it is forced or the table has another
+// owner.
 const HIDDEN = /* sql */ `
 select t.name from pg_catalog.unnest($1::text[]) t (name)
 where pg_catalog.row_security_active(pg_catalog.to_regclass(t.name)::oid)`
 
 /**
- * Proves that the role of this session sees every row of our tables: a key that is hidden would be an unknown one, a batch a new one.
+ * Proves that the role of this session sees every row of our tables: a key that is hidden would be
+ * an unknown one, a batch a new one.
  * @throws {HiddenRowsError} naming each table, and what to do.
  */
 export async function assertSeesAll(client: pg.ClientBase | pg.Pool): Promise<void> {

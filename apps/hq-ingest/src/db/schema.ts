@@ -15,9 +15,10 @@ import {
 } from 'drizzle-orm/pg-core'
 
 /*
- * The tables of migrations/hq as types, and for simple reads. What writes rows is SQL by hand, in apply/ and batch/.
- * test/sql/hq/schema.test.ts holds this file against the database and against the contract, column by column.
- * No value becomes a JavaScript number or Date that would lose a digit of it.
+ * The tables of migrations/hq as types, and for simple reads. What writes rows is SQL by hand, in
+ * apply/ and batch/. test/sql/hq/schema.test.ts holds this file against the database and against
+ * the contract, column by column. No value becomes a JavaScript number or Date that would lose a
+ * digit of it.
  */
 
 const instant = customType<{ data: string }>({ dataType: () => 'timestamp with time zone' })

@@ -4,10 +4,10 @@ import { assertSeesAll } from './hidden-tables.ts'
 import { hqMigrations } from './migrations.ts'
 
 /**
- * Runs the one transaction of a command, as the writer role and over a connection of its own; `session_user` stays who
- * logged in.
- * @throws {MigrationStateError} where HQ has other migrations than this build; the error of connecting or of `work`,
- * and then nothing is written.
+ * Runs the one transaction of a command, as the writer role and over a connection of its own;
+ * `session_user` stays who logged in.
+ * @throws {MigrationStateError} where HQ has other migrations than this build; the error of
+ * connecting or of `work`, and then nothing is written.
  */
 export async function transactAsWriter<T>(
   databaseUrl: string,

@@ -8,7 +8,10 @@ const RETRY_BASE_MS = 10
 /** A peer that went silent must not hold a request for as long as TCP would. */
 const TRANSACTION_TIMEOUT_MS = 120_000
 
-/** What became of a session: a lost one cannot be used again, and its last statement may or may not have run. */
+/**
+ * What became of a session: a lost one cannot be used again, and its last statement may or may not
+ * have run.
+ */
 interface Session {
   readonly client: pg.PoolClient
   lost: boolean
@@ -63,7 +66,8 @@ async function runOnSession<T>(
   try {
     return await runOnce(session, work)
   } catch (error) {
-    // PostgreSQL's own errors and lost sessions are the database's fault; the rest is a bug and stays one.
+    // PostgreSQL's own errors and lost sessions are the database's fault; the rest is a bug and
+    // stays one.
     if (isTransient(error)) throw error
     if (error instanceof pg.DatabaseError || session.lost) throw new DatabaseUnavailableError(error)
     throw error
@@ -76,10 +80,12 @@ async function runOnSession<T>(
 }
 
 /**
- * Runs `work` in one READ COMMITTED transaction and returns after COMMIT. Deadlocks and serialization failures run
- * it again, a few times, so it must not have effects outside the database.
+ * Runs `work` in one READ COMMITTED transaction and returns after COMMIT. Deadlocks and
+ * serialization failures run it again, a few times, so it must not have effects outside the
+ * database.
  * @throws {Refusal} `at_capacity` when no session becomes free in time.
- * @throws {DatabaseUnavailableError} when the database is at fault; anything else that `work` throws passes.
+ * @throws {DatabaseUnavailableError} when the database is at fault; anything else that `work`
+ * throws passes.
  */
 export async function transact<T>(
   pool: pg.Pool,

@@ -28,8 +28,8 @@ function gzipContentSize(wire: Buffer): number | undefined {
 }
 
 /**
- * How many bytes a compressed body says that it unpacks to. A hint, which may lie: what bounds the body is the limit that the
- * decompressor is given.
+ * How many bytes a compressed body says that it unpacks to. A hint, which may lie: what bounds the
+ * body is the limit that the decompressor is given.
  * @returns undefined where it does not say.
  */
 export function declaredSize(wire: Buffer, encoding: ContentEncoding): number | undefined {

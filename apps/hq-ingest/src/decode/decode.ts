@@ -48,7 +48,8 @@ function rowCount(body: unknown): number {
 /**
  * Reads the decompressed body as a batch.
  * @param body must stay as it is while rows may still be asked for by their exact text.
- * @throws {Refusal} `invalid_envelope` (400), or `too_large` (413) for more than `maxRows` rows or too many objects and arrays.
+ * @throws {Refusal} `invalid_envelope` (400), or `too_large` (413) for more than `maxRows` rows or
+ * too many objects and arrays.
  */
 export function decode(body: Buffer, maxRows: number): DecodedBatch {
   const { containers, depth } = nestingOf(body)

@@ -7,7 +7,10 @@ import { declaredSize } from './declared-size.ts'
 const inflate = { gzip: promisify(gunzip), zstd: promisify(zstdDecompress) } as const
 
 const MIN_BUFFER_BYTES = 16 * 1024
-/** Where the body does not say how large it gets, or more than it may: our JSON is packed to a tenth, more or less. */
+/**
+ * Where the body does not say how large it gets, or more than it may: our JSON is packed to a
+ * tenth, more or less.
+ */
 const MAX_GUESSED_BYTES = 1024 * 1024
 const USUAL_RATIO = 8
 /** A full buffer makes the decompressor ask for another, though nothing is left to put there. */
@@ -21,7 +24,10 @@ function bufferBytes(wire: Buffer, encoding: ContentEncoding, maxBytes: number):
   return Math.min(maxBytes, Math.max(MIN_BUFFER_BYTES, bytes))
 }
 
-/** A frame may ask for a window of 128 MiB, whatever it holds; none needs more than the largest body. */
+/**
+ * A frame may ask for a window of 128 MiB, whatever it holds; none needs more than the largest
+ * body.
+ */
 const ZSTD_PARAMS = {
   [constants.ZSTD_d_windowLogMax]: Math.ceil(Math.log2(LIMITS.maxDecodedBytes)),
 }

@@ -23,8 +23,9 @@ function stringEnd(json: Uint8Array, start: number): number {
 }
 
 /**
- * Counts the brackets of UTF-8 JSON without parsing it: 8 MiB of them keep a parser busy for two seconds and cost it 600 MB. Trusts
- * nothing, so what it counts in a text that is no JSON has no meaning. About 0.8 ms per MiB.
+ * Counts the brackets of UTF-8 JSON without parsing it: 8 MiB of them keep a parser busy for two
+ * seconds and cost it 600 MB. Trusts nothing, so what it counts in a text that is no JSON has no
+ * meaning. About 0.8 ms per MiB.
  */
 export function nestingOf(json: Uint8Array): Nesting {
   let containers = 0

@@ -1,8 +1,9 @@
 import { locateRows, type Span } from '@hq-export/contract'
 
 /**
- * The exact text of the rows of a batch, for the few that need it. Made of the body's bytes when the first is asked for: a
- * text of megabytes that nobody asks for would stay until the garbage collector comes by.
+ * The exact text of the rows of a batch, for the few that need it. Made of the body's bytes when
+ * the first is asked for: a text of megabytes that nobody asks for would stay until the garbage
+ * collector comes by.
  */
 export class RowTexts {
   readonly #readText: () => string

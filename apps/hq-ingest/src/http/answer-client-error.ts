@@ -21,8 +21,9 @@ function codeOf(reason: string | undefined): ProblemCode {
 }
 
 /**
- * Answers what never became a request: bytes that are no HTTP, headers that are too large or too slow. Whose the next byte on this connection
- * is cannot be known (request smuggling, RFC 9112, 11.2), so it ends.
+ * Answers what never became a request: bytes that are no HTTP, headers that are too large or too
+ * slow. Whose the next byte on this connection is cannot be known (request smuggling, RFC 9112,
+ * 11.2), so it ends.
  */
 export function answerClientError(
   error: Error & { code?: string },

@@ -3,7 +3,8 @@ import { Refusal } from '../refusal/refusal.ts'
 import { headerValues } from './header-values.ts'
 
 /**
- * HTTP/1.1 must name its host, once; HTTP/1.0, in which proxies ask for our health, need not (RFC 9112, 3.2).
+ * HTTP/1.1 must name its host, once; HTTP/1.0, in which proxies ask for our health, need not (RFC
+ * 9112, 3.2).
  * @throws {Refusal} `malformed_request` (400).
  */
 export function assertHost(request: IncomingMessage): void {

@@ -6,7 +6,10 @@ import { answerClientError } from './answer-client-error.ts'
 
 /** Above the body's own limit, which answers with a problem; this one only cuts. */
 const REQUEST_TIMEOUT_MARGIN_MS = 30_000
-/** Above the keep-alive of common clients and proxies, so that they close an idle connection before we do. */
+/**
+ * Above the keep-alive of common clients and proxies, so that they close an idle connection before
+ * we do.
+ */
 const KEEP_ALIVE_TIMEOUT_MS = 75_000
 const CONNECTION_CHECK_MS = 1_000
 
@@ -30,7 +33,8 @@ export function createHttpServer(
     listener,
   )
   connections.watch(server)
-  // Without a listener Node asks for the body at once; ours asks when the headers are found good (RFC 9110, 10.1.1).
+  // Without a listener Node asks for the body at once; ours asks when the headers are found good
+  // (RFC 9110, 10.1.1).
   server.on('checkContinue', listener)
   // Other expectations may be ignored.
   server.on('checkExpectation', listener)

@@ -5,7 +5,10 @@ const IDLE_MS = 500
 const MAX_MS = 5_000
 const MAX_BYTES = 64 * 1024 * 1024
 
-/** Reads what still comes of a body and throws it away; resolves when it ends, pauses, or has been enough. */
+/**
+ * Reads what still comes of a body and throws it away; resolves when it ends, pauses, or has been
+ * enough.
+ */
 function discard(request: IncomingMessage): Promise<void> {
   return new Promise((resolve) => {
     let bytes = 0
@@ -27,9 +30,10 @@ function discard(request: IncomingMessage): Promise<void> {
 }
 
 /**
- * The body of an answer to a request that may still be arriving: the text goes out at once, and the answer ends when the request does. Node closes
- * a connection that is to be closed as soon as its answer has ended, and a caller that is still sending then sees a reset
- * instead of the refusal (RFC 9112, 9.6; honojs/node-server#327).
+ * The body of an answer to a request that may still be arriving: the text goes out at once, and the
+ * answer ends when the request does. Node closes a connection that is to be closed as soon as its
+ * answer has ended, and a caller that is still sending then sees a reset instead of the refusal
+ * (RFC 9112, 9.6; honojs/node-server#327).
  */
 export function lingeringBody(text: string, request: IncomingMessage): ReadableStream<Uint8Array> {
   return new ReadableStream<Uint8Array>({

@@ -3,7 +3,10 @@ import { describeError } from '@hq-export/runtime/describe-error.ts'
 import { Hono } from 'hono'
 import type { Logger } from 'pino'
 
-/** What the operator's port serves: `/metrics`. Private: it asks nobody who they are, so it listens where only they can come. */
+/**
+ * What the operator's port serves: `/metrics`. Private: it asks nobody who they are, so it listens
+ * where only they can come.
+ */
 export function createMetricsApp(metrics: Metrics, log: Logger): Hono {
   const app = new Hono()
   app.get('/metrics', async (context) => {

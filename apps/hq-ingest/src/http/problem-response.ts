@@ -24,7 +24,10 @@ function traceIdOf(request: IncomingMessage): string | undefined {
   return typeof traceparent === 'string' ? parseTraceparent(traceparent)?.traceId : undefined
 }
 
-/** True while the caller waits to be asked for its body, and was not: it may send it or not, so the connection cannot go on. */
+/**
+ * True while the caller waits to be asked for its body, and was not: it may send it or not, so the
+ * connection cannot go on.
+ */
 function isBodyUnasked(request: IncomingMessage): boolean {
   return expectsContinue(request) && !request.readableDidRead
 }
@@ -57,7 +60,10 @@ export function problemResponse(
   })
 }
 
-/** Answers a request whose target or host is none: it never reached a route, so nothing else sets its headers. */
+/**
+ * Answers a request whose target or host is none: it never reached a route, so nothing else sets
+ * its headers.
+ */
 export function answerUnreadable(error: unknown, log: Logger): Response {
   const requestId = randomUUID()
   const known = error instanceof RequestError ? new Refusal('malformed_request') : error

@@ -70,7 +70,10 @@ function readEncoding(request: IncomingMessage): ContentEncoding | 'identity' {
 
 const PREFERENCE_PATTERN = /^\s*handling\s*=\s*(?:"([^"]*)"|([^\s;]*))/i
 
-/** `handling` of `Prefer`; where it is given twice the first counts, and what we do not know is ignored (RFC 7240, 2). */
+/**
+ * `handling` of `Prefer`; where it is given twice the first counts, and what we do not know is
+ * ignored (RFC 7240, 2).
+ */
 function readStrict(request: IncomingMessage): boolean {
   for (const preference of headerValues(request, PREFER).join(',').split(',')) {
     const match = PREFERENCE_PATTERN.exec(preference)
@@ -79,7 +82,10 @@ function readStrict(request: IncomingMessage): boolean {
   return false
 }
 
-/** The keys that the caller names. It is a help for us and nothing that is signed, so what is not in its form counts as none. */
+/**
+ * The keys that the caller names. It is a help for us and nothing that is signed, so what is not in
+ * its form counts as none.
+ */
 function readKeyIds(request: IncomingMessage): readonly string[] {
   const ids = (onlyValue(request, HQ_INGEST_KEY) ?? '').split(' ', LIMITS.maxSignatures + 1)
   return ids.length <= LIMITS.maxSignatures && ids.every((id) => KEY_ID_PATTERN.test(id)) ? ids : []
@@ -87,7 +93,8 @@ function readKeyIds(request: IncomingMessage): readonly string[] {
 
 /**
  * Reads the headers before the body.
- * @throws {Refusal} `unsupported_media_type`, `unsupported_encoding` (415), `invalid_webhook_id` or `malformed_request` (400).
+ * @throws {Refusal} `unsupported_media_type`, `unsupported_encoding` (415), `invalid_webhook_id` or
+ * `malformed_request` (400).
  */
 export function readHead(request: IncomingMessage): BatchHead {
   assertJson(request)

@@ -1,4 +1,7 @@
-/** On every answer: nothing here is to be kept, framed, run, sniffed or referred to. TLS, and so HSTS, is the proxy's. */
+/**
+ * On every answer: nothing here is to be kept, framed, run, sniffed or referred to. TLS, and so
+ * HSTS, is the proxy's.
+ */
 export const SECURE_HEADERS = {
   'cache-control': 'no-store',
   'content-security-policy': "default-src 'none'; frame-ancestors 'none'",

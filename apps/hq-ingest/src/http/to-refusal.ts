@@ -4,17 +4,24 @@ import { DatabaseUnavailableError } from '../db/database-failure.ts'
 import { CallerGoneError } from '../refusal/caller-gone.ts'
 import { Refusal } from '../refusal/refusal.ts'
 
-/** What ends when its time is over: a wait for a lock, usually of a row that somebody holds, and a statement with too much to do. */
+/**
+ * What ends when its time is over: a wait for a lock, usually of a row that somebody holds, and a
+ * statement with too much to do.
+ */
 const NOT_IN_TIME: ReadonlySet<string> = new Set(['55P03', '57014'])
 
-/** Where a defect is; its message stays away from the log, because parsers quote what they were given. */
+/**
+ * Where a defect is; its message stays away from the log, because parsers quote what they were
+ * given.
+ */
 function framesOf(error: unknown): string[] {
   const stack = error instanceof Error ? (error.stack ?? '') : ''
   return stack.split('\n').filter((line) => line.startsWith('    at '))
 }
 
 /**
- * Whatever a step throws as the refusal that the caller sees; the log gets what the caller must not.
+ * Whatever a step throws as the refusal that the caller sees; the log gets what the caller must
+ * not.
  * @param requestId names the refusal in both.
  */
 export function toRefusal(error: unknown, requestId: string, log: Logger): Refusal {

@@ -22,11 +22,14 @@ export type Addition =
   | { readonly kind: 'too_many'; readonly ids: readonly string[] }
   | { readonly kind: 'known' }
 
-/** Most keys of one source that may sign now or later: each costs every request a pass over its body. */
+/**
+ * Most keys of one source that may sign now or later: each costs every request a pass over its
+ * body.
+ */
 export const MAX_LIVE_KEYS = 3
 
-// Keys are added, rotated and revoked one transaction at a time, so that what was counted stays true. Conflicts with itself and with
-// writes; the gateways only read and are not held up.
+// Keys are added, rotated and revoked one transaction at a time, so that what was counted stays
+// true. Conflicts with itself and with writes; the gateways only read and are not held up.
 const LOCK = 'lock table ingest.key in share row exclusive mode'
 
 const INSERT = `

@@ -9,7 +9,10 @@ import {
 
 /** A key that may sign batches of one source. */
 export interface IngestKey {
-  /** Names the key in the ledger and in logs: the start of its SHA-256, which tells nothing about it. */
+  /**
+   * Names the key in the ledger and in logs: the start of its SHA-256, which tells nothing about
+   * it.
+   */
   readonly id: string
   readonly source: string
   readonly key: VerificationKey
@@ -63,7 +66,10 @@ export function parseIngestKey(text: string): IngestKey {
   })
 }
 
-/** Reads all of `INGEST_KEYS`, space separated; every problem at once, by position, never with the key. */
+/**
+ * Reads all of `INGEST_KEYS`, space separated; every problem at once, by position, never with the
+ * key.
+ */
 export function parseIngestKeys(text: string): {
   readonly keys: readonly IngestKey[]
   readonly problems: readonly string[]
@@ -75,7 +81,8 @@ export function parseIngestKeys(text: string): {
     try {
       const key = parseIngestKey(entry)
       const owner = owners.get(key.id)
-      // The key decides whose batch it is, so it cannot belong to two sources, nor hold two sets of orgs.
+      // The key decides whose batch it is, so it cannot belong to two sources, nor hold two sets of
+      // orgs.
       if (owner !== undefined) throw new KeyFormatError(`repeats a key of ${owner}`)
       owners.set(key.id, key.source)
       keys.push(key)

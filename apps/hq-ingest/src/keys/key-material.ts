@@ -26,7 +26,8 @@ export function createHmacMaterial(source: string, masterKey: MasterKey): KeyMat
 
 /**
  * Takes the public half of an ed25519 key: `whpk_...`.
- * @throws {KeyFormatError} for any other text, without repeating it: it may be a secret in the wrong place.
+ * @throws {KeyFormatError} for any other text, without repeating it: it may be a secret in the
+ * wrong place.
  */
 export function readPublicMaterial(publicKey: string): KeyMaterial {
   if (parseVerificationKey(publicKey).kind !== 'ed25519') {

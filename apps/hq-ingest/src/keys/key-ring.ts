@@ -14,7 +14,10 @@ import { UseLog } from './use-log.ts'
 export interface KeyTiming {
   /** Between two looks at the database. */
   readonly refreshMs: number
-  /** No key of the database is believed on a look that began longer ago: so long may a revoked key still work. */
+  /**
+   * No key of the database is believed on a look that began longer ago: so long may a revoked key
+   * still work.
+   */
   readonly staleAfterMs: number
   /** A look that takes longer has failed. */
   readonly queryTimeoutMs: number
@@ -31,7 +34,10 @@ const KEY_TIMING: KeyTiming = {
 
 export interface KeyRingOptions {
   readonly databaseUrl: string
-  /** Keys of the environment. One that the database knows, too, is what the database says, revoked included. */
+  /**
+   * Keys of the environment. One that the database knows, too, is what the database says, revoked
+   * included.
+   */
   readonly bootstrap: readonly IngestKey[]
   /** Open the secrets of the database. */
   readonly masterKeys: readonly MasterKey[]
@@ -56,8 +62,9 @@ function isActive({ notBeforeMs, notAfterMs }: IngestKey, nowMs: number): boolea
 }
 
 /**
- * Every key that the gateway believes, in memory: those of the environment, and those of the database, read again every
- * few seconds over a connection of its own, so that requests neither wait for it nor hold it up.
+ * Every key that the gateway believes, in memory: those of the environment, and those of the
+ * database, read again every few seconds over a connection of its own, so that requests neither
+ * wait for it nor hold it up.
  */
 export class KeyRing {
   readonly #options: KeyRingOptions
@@ -69,7 +76,10 @@ export class KeyRing {
   #stored: readonly IngestKey[] = []
   /** Ids and reasons of the keys that cannot be used, to report a change and not every look. */
   #unusable: ReadonlyMap<string, string> = new Map()
-  /** When the last good look began, on the monotonic clock: a step of the system's clock must not refresh anything. */
+  /**
+   * When the last good look began, on the monotonic clock: a step of the system's clock must not
+   * refresh anything.
+   */
   #lookedAtMs = Number.NEGATIVE_INFINITY
   #looking: Promise<boolean> | undefined
   #failing = false
@@ -106,7 +116,10 @@ export class KeyRing {
     return this.#stopped
   }
 
-  /** The keys that are active at `nowMs`, after another look at the database where the last one is too old. */
+  /**
+   * The keys that are active at `nowMs`, after another look at the database where the last one is
+   * too old.
+   */
   async candidatesAt(nowMs: number): Promise<Candidates> {
     // Asked twice: a process that was stopped in the middle of a look wakes with an old answer.
     const complete = this.#isFresh() || ((await this.#tryLook()) && this.#isFresh())

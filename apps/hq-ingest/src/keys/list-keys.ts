@@ -1,8 +1,9 @@
 import type pg from 'pg'
 
 /**
- * Where a key is in its life: `pending` before its time, `active`, `retiring` while it works with an end in sight, then
- * `expired`; `revoked` at any time. `environment`: it stands in INGEST_KEYS, and HQ knows it from its use alone.
+ * Where a key is in its life: `pending` before its time, `active`, `retiring` while it works with
+ * an end in sight, then `expired`; `revoked` at any time. `environment`: it stands in INGEST_KEYS,
+ * and HQ knows it from its use alone.
  */
 export type KeyState = 'pending' | 'active' | 'retiring' | 'expired' | 'revoked' | 'environment'
 

@@ -7,7 +7,8 @@ export interface KeyUse {
   readonly usedAtMs: number
 }
 
-// Several gateways write the same rows: in the order of the key, so that they cannot deadlock, and never backwards.
+// Several gateways write the same rows: in the order of the key, so that they cannot deadlock, and
+// never backwards.
 const RECORD = `
   insert into ingest.key_use (key_id, source, last_used_at)
   select u.key_id, u.source, u.used_at

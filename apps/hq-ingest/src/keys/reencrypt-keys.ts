@@ -3,7 +3,10 @@ import { recordAudit } from '../db/record-audit.ts'
 import type { MasterKey } from './master-key.ts'
 import { openSecret, sealSecret } from './seal-secret.ts'
 
-/** Ids of the keys that are sealed anew, and of those that none of the master keys opens: they stay as they are. */
+/**
+ * Ids of the keys that are sealed anew, and of those that none of the master keys opens: they stay
+ * as they are.
+ */
 export interface Reencryption {
   readonly sealed: readonly string[]
   readonly unopened: readonly string[]
@@ -24,7 +27,10 @@ interface SealedRow {
   readonly sealed_secret: Buffer
 }
 
-/** Seals every secret with the first of `masterKeys`, under the lock of `lockKeys`. The secrets stay the same. */
+/**
+ * Seals every secret with the first of `masterKeys`, under the lock of `lockKeys`. The secrets stay
+ * the same.
+ */
 export async function reencryptKeys(
   client: pg.ClientBase,
   masterKeys: readonly [MasterKey, ...MasterKey[]],

@@ -37,7 +37,10 @@ function isRotatable(state: ListedKey['state']): boolean {
   return state === 'active' || state === 'retiring'
 }
 
-/** Adds a key with the terms of `old`, active at once and without end, and ends `old` after the overlap. */
+/**
+ * Adds a key with the terms of `old`, active at once and without end, and ends `old` after the
+ * overlap.
+ */
 export async function rotateKey(
   client: pg.ClientBase,
   old: ListedKey,

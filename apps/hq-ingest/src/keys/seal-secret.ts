@@ -15,14 +15,18 @@ export interface SealedSecret {
   readonly sealed: Buffer
 }
 
-/** The secret, or why it stays shut: `no_master_key` seals it that we have, or it is not what was sealed for this owner. */
+/**
+ * The secret, or why it stays shut: `no_master_key` seals it that we have, or it is not what was
+ * sealed for this owner.
+ */
 export type OpenedSecret =
   | { readonly kind: 'opened'; readonly secret: string }
   | { readonly kind: 'no_master_key' }
   | { readonly kind: 'not_authentic' }
 
 const CIPHER = 'aes-256-gcm'
-// NIST SP 800-38D, 5.2.1.1 and 8.2.2: a random nonce has 96 bits; we seal far fewer than its 2^32 secrets.
+// NIST SP 800-38D, 5.2.1.1 and 8.2.2: a random nonce has 96 bits; we seal far fewer than its 2^32
+// secrets.
 const NONCE_BYTES = 12
 const TAG_BYTES = 16
 
@@ -39,7 +43,10 @@ export function sealSecret(secret: string, owner: SecretOwner, masterKey: Master
   return { masterKeyId: masterKey.id, nonce, sealed }
 }
 
-/** Decrypts a secret with whichever of `masterKeys` sealed it; never throws, never returns what is not authentic. */
+/**
+ * Decrypts a secret with whichever of `masterKeys` sealed it; never throws, never returns what is
+ * not authentic.
+ */
 export function openSecret(
   { masterKeyId, nonce, sealed }: SealedSecret,
   owner: SecretOwner,

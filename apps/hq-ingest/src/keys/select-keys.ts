@@ -1,10 +1,12 @@
 import type pg from 'pg'
 import type { KeyRow } from './stored-key.ts'
 
-// Every key that may sign now or later by the gateway's own clock, the newest first: where a source signs with two keys
-// while it rotates, the new one counts as used, and the old one is seen to be idle. Keys with an id of $2 come whatever
-// their state. AccessShareLock; the table has a handful of rows. The first condition holds for every id and is one for the index: a sequential scan has
-// a price in these sessions for which PostgreSQL before 18 compiles the statement, 0.3 s at every look.
+// Every key that may sign now or later by the gateway's own clock, the newest first: where a source
+// signs with two keys while it rotates, the new one counts as used, and the old one is seen to be
+// idle. Keys with an id of $2 come whatever their state. AccessShareLock; the table has a handful
+// of rows. The first condition holds for every id and is one for the index: a sequential scan has a
+// price in these sessions for which PostgreSQL before 18 compiles the statement, 0.3 s at every
+// look.
 const SELECT = `
   select k.id, k.source, k.orgs::text[] as orgs, k.datasets, k.public_key, k.master_key_id, k.nonce, k.sealed_secret,
     k.requests_per_minute, k.bytes_per_minute::float8 as bytes_per_minute,

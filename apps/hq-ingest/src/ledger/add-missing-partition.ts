@@ -5,8 +5,8 @@ import { readHqClock } from './hq-clock.ts'
 import { partitionAt } from './partition.ts'
 
 /**
- * Creates the month in which HQ is now, for a batch that found none: a gateway that was the only one and asleep, or a clock
- * that jumped.
+ * Creates the month in which HQ is now, for a batch that found none: a gateway that was the only
+ * one and asleep, or a clock that jumped.
  * @throws {DatabaseUnavailableError}
  */
 export async function addMissingPartition(pool: pg.Pool): Promise<void> {

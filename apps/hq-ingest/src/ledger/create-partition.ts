@@ -2,8 +2,9 @@ import type pg from 'pg'
 import type { LedgerPartition } from './partition.ts'
 
 /*
- * A table of its own that is then attached: ATTACH takes SHARE UPDATE EXCLUSIVE on the ledger, beside which batches go on,
- * where CREATE ... PARTITION OF would take ACCESS EXCLUSIVE. The row lock, which only the writer can take, makes a second gateway wait, then find it.
+ * A table of its own that is then attached: ATTACH takes SHARE UPDATE EXCLUSIVE on the ledger,
+ * beside which batches go on, where CREATE ... PARTITION OF would take ACCESS EXCLUSIVE. The row
+ * lock, which only the writer can take, makes a second gateway wait, then find it.
  */
 const LOCK = `select from ingest.advisory_lock where name = 'partitions' for update`
 const EXISTS = 'select pg_catalog.to_regclass($1) is not null as found'
@@ -33,7 +34,8 @@ export async function createPartition(
     await client.query('commit')
     return missing
   } catch (error) {
-    // A session that cannot roll back is lost, and its owner finds out; the first error is the one to report.
+    // A session that cannot roll back is lost, and its owner finds out; the first error is the one
+    // to report.
     await client.query('rollback').catch(() => {})
     throw error
   }

@@ -15,7 +15,8 @@ const ATTACHED = `
   where i.inhparent = 'ingest.batch'::regclass
   order by c.relname`
 
-// Detached and not dropped yet: the gateway that did it died in between. They look like partitions but have no parent.
+// Detached and not dropped yet: the gateway that did it died in between. They look like partitions
+// but have no parent.
 const DETACHED = `
   select c.relname as name
   from pg_catalog.pg_class as c
@@ -29,11 +30,13 @@ function isExpired(name: string, now: number, keepDays: number): boolean {
 }
 
 /**
- * Drops the partitions whose every batch is older than `keepDays`, the oldest first; at most `limit` of them.
+ * Drops the partitions whose every batch is older than `keepDays`, the oldest first; at most
+ * `limit` of them.
  *
- * Locks: DETACH CONCURRENTLY takes SHARE UPDATE EXCLUSIVE on the ledger and waits for the transactions that may still read the
- * partition; batches go on meanwhile. It cannot run in a transaction; where it was interrupted it is finished the next time.
- * The table is nobody's when it is dropped.
+ * Locks: DETACH CONCURRENTLY takes SHARE UPDATE EXCLUSIVE on the ledger and waits for the
+ * transactions that may still read the partition; batches go on meanwhile. It cannot run in a
+ * transaction; where it was interrupted it is finished the next time. The table is nobody's when it
+ * is dropped.
  * @returns names that were dropped.
  * @throws 55P03 where it had to wait longer than lock_timeout: try again later.
  */

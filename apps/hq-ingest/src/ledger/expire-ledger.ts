@@ -10,7 +10,10 @@ export interface Retained {
   readonly dropped: readonly string[]
 }
 
-/** Months that exist ahead of the running one, so that no batch ever meets a month without a partition. */
+/**
+ * Months that exist ahead of the running one, so that no batch ever meets a month without a
+ * partition.
+ */
 const MONTHS_AHEAD = 2
 /** One pass ends after this many, however long the gateway was away. */
 const MAX_DROPS = 24
@@ -23,8 +26,8 @@ const LOCK = 'retention'
 /**
  * One pass of the ledger's keeper: creates the months ahead, drops the months that have expired.
  * @param now milliseconds since the epoch, by the clock that dates the batches.
- * @param ownNow the same by the gateway's machine: a month is dropped only where both clocks say so, for either may have been set ahead, and
- * what is dropped does not come back.
+ * @param ownNow the same by the gateway's machine: a month is dropped only where both clocks say
+ * so, for either may have been set ahead, and what is dropped does not come back.
  * @returns undefined where another gateway is at it.
  */
 export async function expireLedger(

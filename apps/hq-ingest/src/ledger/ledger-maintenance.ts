@@ -17,8 +17,8 @@ const PASS_MS = 60 * 60 * 1000
 const RETRY_MS = 60 * 1000
 
 /**
- * Keeps the ledger's months coming and going while the gateway runs, on a session of its own: a pass at start, then one an
- * hour, sooner after one that failed. Start and stop are idempotent.
+ * Keeps the ledger's months coming and going while the gateway runs, on a session of its own: a
+ * pass at start, then one an hour, sooner after one that failed. Start and stop are idempotent.
  */
 export class LedgerMaintenance {
   readonly #options: LedgerKeeperOptions

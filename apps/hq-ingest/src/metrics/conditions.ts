@@ -5,7 +5,10 @@ const MINUTE_MS = 60_000
 const DAY_S = 86_400
 const EXPIRY_WARNING_S = 7 * DAY_S
 
-/** What an operator should know of, as this gateway sees it: the gateway's share of `deploy/prometheus/alerts.yml`. */
+/**
+ * What an operator should know of, as this gateway sees it: the gateway's share of
+ * `deploy/prometheus/alerts.yml`.
+ */
 export function ingestConditions(reading: HqReading | undefined): Condition[] {
   if (reading === undefined) {
     return [

@@ -26,7 +26,10 @@ export interface MeasuredBatch {
   readonly seconds: number
 }
 
-/** What the gateway counts while it works. Labels are bounded sets: datasets, outcomes, codes, key ids, routes. */
+/**
+ * What the gateway counts while it works. Labels are bounded sets: datasets, outcomes, codes, key
+ * ids, routes.
+ */
 export interface IngestMetrics {
   readonly requestBegan: (method: string) => void
   readonly requestEnded: (request: MeasuredRequest) => void
@@ -36,7 +39,10 @@ export interface IngestMetrics {
   readonly refused: (code: ProblemCode) => void
 }
 
-/** Age of the oldest row, in seconds; rows of a batch come in the order of their capture, near enough. */
+/**
+ * Age of the oldest row, in seconds; rows of a batch come in the order of their capture, near
+ * enough.
+ */
 function lagOf({ rows }: Envelope, now: number): number | undefined {
   const [first] = rows
   const last = rows.at(-1)
@@ -57,7 +63,10 @@ const ADMISSION_REFUSALS: Partial<Record<ProblemCode, string>> = {
   draining: '503',
 }
 
-/** Creates the instruments; names by the semantic conventions for HTTP and messaging where they have one, else `hq.ingest.*`. */
+/**
+ * Creates the instruments; names by the semantic conventions for HTTP and messaging where they have
+ * one, else `hq.ingest.*`.
+ */
 export function createIngestMetrics(meter: Meter, now: () => number = Date.now): IngestMetrics {
   const duration = meter.createHistogram('http.server.request.duration', {
     unit: 's',

@@ -2,7 +2,10 @@ import type { MiddlewareHandler } from 'hono'
 import { routePath } from 'hono/route'
 import type { IngestMetrics } from './ingest-metrics.ts'
 
-/** Measures every request; an unknown path counts under the route `*`, so that callers cannot invent labels. */
+/**
+ * Measures every request; an unknown path counts under the route `*`, so that callers cannot invent
+ * labels.
+ */
 export function measureRequest(metrics: IngestMetrics): MiddlewareHandler {
   return async (context, next) => {
     const { method } = context.req

@@ -54,7 +54,10 @@ export interface HqReading {
   readonly readAt: number
 }
 
-/** When the newest heartbeat of each source was seen first: HQ's clock can be set back, and would make it young. */
+/**
+ * When the newest heartbeat of each source was seen first: HQ's clock can be set back, and would
+ * make it young.
+ */
 class SeenBeats {
   readonly #seen = new Map<string, { readonly received: string; readonly at: number }>()
 
@@ -76,7 +79,10 @@ async function read(client: pg.ClientBase, seen: SeenBeats): Promise<HqReading> 
   return { quarantine, heartbeats, keys, readAt: performance.now() }
 }
 
-/** Reads HQ's own state every 15 s on a session of its own, so that a scrape never waits for the database. */
+/**
+ * Reads HQ's own state every 15 s on a session of its own, so that a scrape never waits for the
+ * database.
+ */
 export class HqWatcher extends Watcher<pg.Client, HqReading> {
   constructor(databaseUrl: string, log: Logger, periodMs: number = PERIOD_MS) {
     const seen = new SeenBeats()

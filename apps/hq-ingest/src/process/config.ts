@@ -116,7 +116,8 @@ export function loadConfig(env: Environment): IngestConfig {
 }
 
 /**
- * Reads the master keys alone, for a command that seals: the current one, and the one before where it is set.
+ * Reads the master keys alone, for a command that seals: the current one, and the one before where
+ * it is set.
  * @throws {ConfigError} when the current one is missing or one of them is not a key.
  */
 export function loadMasterKeys(env: Environment): readonly [MasterKey, ...MasterKey[]] {

@@ -26,7 +26,8 @@ export interface EntryPage {
 }
 
 /**
- * Lists entries by keyset: a page begins below an id, so that entries that come meanwhile shift nothing.
+ * Lists entries by keyset: a page begins below an id, so that entries that come meanwhile shift
+ * nothing.
  * @param before id below which the page begins; undefined for the first.
  */
 export async function listEntries(

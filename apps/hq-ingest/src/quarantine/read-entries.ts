@@ -37,7 +37,8 @@ export async function readGroups(
 }
 
 /**
- * Reads and locks the next entries of a group, oldest first: at most `limit`, and of more than `maxBytes` of rows only the first.
+ * Reads and locks the next entries of a group, oldest first: at most `limit`, and of more than
+ * `maxBytes` of rows only the first.
  *
  * Locks: the entries, in the order of their ids.
  */

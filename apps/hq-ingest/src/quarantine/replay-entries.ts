@@ -136,8 +136,9 @@ async function replayChunk(
 }
 
 /**
- * Validates the rows of the selected entries as this build does, applies them under the same rules as every batch, and closes
- * the entries. In chunks, each one transaction, so it may be interrupted and repeated: what HQ has already is a duplicate.
+ * Validates the rows of the selected entries as this build does, applies them under the same rules
+ * as every batch, and closes the entries. In chunks, each one transaction, so it may be interrupted
+ * and repeated: what HQ has already is a duplicate.
  * @param report called after every chunk with the number of entries done.
  */
 export async function replayEntries(

@@ -9,8 +9,9 @@ const CLOSE = `
   where id = any ($1::bigint[])`
 
 /*
- * A row whose credential is found only now loses it now. An entry that was resolved is open again, unless the same row is open
- * as another entry. The pointer keeps leading into the batch that brought the row.
+ * A row whose credential is found only now loses it now. An entry that was resolved is open again,
+ * unless the same row is open as another entry. The pointer keeps leading into the batch that
+ * brought the row.
  */
 const REOPEN = `
   update ingest.quarantine as q

@@ -5,7 +5,10 @@ import type pg from 'pg'
 export interface ShownEntry {
   readonly id: string
   readonly rowBytes: number
-  /** The row as it was sent, but for secrets, at most its first {@link SHOWN_CHARS}; only there if it was asked for. */
+  /**
+   * The row as it was sent, but for secrets, at most its first {@link SHOWN_CHARS}; only there if
+   * it was asked for.
+   */
   readonly row?: string
   readonly [column: string]: string | number | boolean | null | undefined
 }

@@ -5,7 +5,10 @@ import { mayHoldSecret } from './may-hold-secret.ts'
 import { redactRow } from './redact-row.ts'
 import { SECRET_RULES } from './rules.ts'
 
-/** Looks random, holds nothing: the same for every run, never written out whole, so that no scanner takes this file for a leak. */
+/**
+ * Looks random, holds nothing: the same for every run, never written out whole, so that no scanner
+ * takes this file for a leak.
+ */
 function random(length: number, alphabet = 'A7bQ2xLm9ZtR4kVw8NcY3pHs6GdJ5f'): string {
   const digest = createHash('sha512').update(`of the test ${length}`).digest()
   return Array.from({ length }, (_, i) => alphabet[(digest[i % 64] ?? 0) % alphabet.length]).join(

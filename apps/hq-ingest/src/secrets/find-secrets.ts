@@ -10,12 +10,21 @@ export interface FoundSecret {
   readonly last4?: string
 }
 
-/** The rule of a row that could not be searched to its end: it holds more look-alikes than anyone needs. */
+/**
+ * The rule of a row that could not be searched to its end: it holds more look-alikes than anyone
+ * needs.
+ */
 export const TOO_MANY_LOOK_ALIKES = 'too-many-look-alikes'
 
-/** Texts of one row that have the shape of a credential, but not its entropy. Measuring more of them would take its time. */
+/**
+ * Texts of one row that have the shape of a credential, but not its entropy. Measuring more of them
+ * would take its time.
+ */
 export const MAX_LOOK_ALIKES = 1_000
-/** Credentials of one rule that are told of one text; it is kept without any of it, however many it holds. */
+/**
+ * Credentials of one rule that are told of one text; it is kept without any of it, however many it
+ * holds.
+ */
 const MAX_TOLD = 100
 
 /** How much of a row's search is left; one for all of its members. */
@@ -59,10 +68,12 @@ function findByRule(
 }
 
 /**
- * Every credential in JSON text, by rule; of a text with a great many of one rule, the first of them.
+ * Every credential in JSON text, by rule; of a text with a great many of one rule, the first of
+ * them.
  *
- * Linear in the text, whatever it holds. Where `budget` is used up, the text was not searched to its end, and the last of what was
- * found is {@link TOO_MANY_LOOK_ALIKES}, with the hash of the whole text.
+ * Linear in the text, whatever it holds. Where `budget` is used up, the text was not searched to
+ * its end, and the last of what was found is {@link TOO_MANY_LOOK_ALIKES}, with the hash of the
+ * whole text.
  */
 export function findSecrets(
   jsonText: string,

@@ -18,9 +18,10 @@ function isPartCharacter(code: number): boolean {
 }
 
 /**
- * Finds a JSON Web Token: three parts of base64url, the first two of which begin as JSON objects do. One pass: a token is looked for where
- * its second part begins, and no part holds a dot, so no character is looked at for more than two of these places. A search from
- * where the first part begins would read all that follows again for every `-eyJ` in it.
+ * Finds a JSON Web Token: three parts of base64url, the first two of which begin as JSON objects
+ * do. One pass: a token is looked for where its second part begins, and no part holds a dot, so no
+ * character is looked at for more than two of these places. A search from where the first part
+ * begins would read all that follows again for every `-eyJ` in it.
  */
 export function nextWebToken(text: string, from: number): Shape | undefined {
   for (

@@ -3,7 +3,9 @@ import { type FoundSecret, findSecrets, MAX_LOOK_ALIKES } from './find-secrets.t
 
 /** A row that holds credentials. */
 export interface RedactedRow {
-  /** Column of the first; null where a column's name is what holds it, or where nobody looked which. */
+  /**
+   * Column of the first; null where a column's name is what holds it, or where nobody looked which.
+   */
   readonly column: string | null
   /** Rules that found something, each once. */
   readonly rules: readonly string[]
@@ -11,7 +13,10 @@ export interface RedactedRow {
   readonly text: string
 }
 
-/** Members that are searched one by one; a row with more of them than any dataset has columns is replaced as a whole. */
+/**
+ * Members that are searched one by one; a row with more of them than any dataset has columns is
+ * replaced as a whole.
+ */
 const MAX_MEMBERS = 1_000
 
 function placeholderOf(found: readonly FoundSecret[]): string {
@@ -30,7 +35,8 @@ export function redactRow(text: string, { start, end }: Span): RedactedRow | und
   const located = locateMembers(text, start)
   if (located.size > MAX_MEMBERS) return { column: null, rules, text: placeholderOf(found) }
   const members: string[] = []
-  // Of all values: a row is searched as far as it was above, and no member after that is believed to hold nothing.
+  // Of all values: a row is searched as far as it was above, and no member after that is believed
+  // to hold nothing.
   const budget = { lookAlikes: MAX_LOOK_ALIKES }
   let column: string | null | undefined
   for (const [name, span] of located) {
@@ -43,6 +49,7 @@ export function redactRow(text: string, { start, end }: Span): RedactedRow | und
     const shownValue = inValue.length > 0 ? placeholderOf(inValue) : value
     members.push(`${JSON.stringify(shownName)}:${shownValue}`)
   }
-  // Found in no member: it stood in one that a later one of the same name replaces, and is not among these any more.
+  // Found in no member: it stood in one that a later one of the same name replaces, and is not
+  // among these any more.
   return { column: column ?? null, rules, text: `{${members.join(',')}}` }
 }

@@ -10,19 +10,23 @@ export interface Shape {
 export interface SecretRule {
   readonly id: string
   /**
-   * The first text from `from` on that has its shape, in JSON text without its escapes; none crosses the end of a string. Searching a
-   * text from end to end is linear, with a factor of a few dozen at worst (a test feeds each its own worst case).
+   * The first text from `from` on that has its shape, in JSON text without its escapes; none
+   * crosses the end of a string. Searching a text from end to end is linear, with a factor of a few
+   * dozen at worst (a test feeds each its own worst case).
    */
   readonly next: (text: string, from: number) => Shape | undefined
-  /** Bits per character that the secret has at least, where the shape alone would also fit words. */
+  /**
+   * Bits per character that the secret has at least, where the shape alone would also fit words.
+   */
   readonly minEntropy?: number
   /** Its last characters name it to whoever has to revoke it, and tell nobody else anything. */
   readonly showsLast4?: true
 }
 
 /**
- * A rule as a pattern. What a start that fails has looked at is bounded by a few hundred characters, and no two dozen starts share one
- * of them; where that cannot be had, the rule is a search of its own.
+ * A rule as a pattern. What a start that fails has looked at is bounded by a few hundred
+ * characters, and no two dozen starts share one of them; where that cannot be had, the rule is a
+ * search of its own.
  */
 function pattern(source: RegExp): SecretRule['next'] {
   const global = new RegExp(source, 'g')

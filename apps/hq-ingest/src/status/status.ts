@@ -9,7 +9,10 @@ import { batch, heartbeat, quarantine } from '../db/schema.ts'
 
 /** What HQ holds; instants in ISO 8601, UTC. */
 export interface Status {
-  /** The planner's estimate, so that asking costs nothing on large tables; null before the first analyze. */
+  /**
+   * The planner's estimate, so that asking costs nothing on large tables; null before the first
+   * analyze.
+   */
   readonly tables: readonly { readonly dataset: string; readonly rowsEstimate: number | null }[]
   readonly sources: readonly {
     readonly source: string
@@ -23,7 +26,10 @@ export interface Status {
     readonly code: string
     readonly rows: number
   }[]
-  /** Objects of ours that run code which is neither PostgreSQL's nor ours, a sentence each; absent where there is none. */
+  /**
+   * Objects of ours that run code which is neither PostgreSQL's nor ours, a sentence each; absent
+   * where there is none.
+   */
   readonly foreignCode?: readonly string[]
 }
 
@@ -46,7 +52,8 @@ async function readTables(db: NodePgDatabase): Promise<Status['tables']> {
 
 /**
  * Reads the state of HQ with a connection of its own.
- * @throws {MigrationStateError} where HQ has other migrations than this build; or the error of connecting.
+ * @throws {MigrationStateError} where HQ has other migrations than this build; or the error of
+ * connecting.
  */
 export async function readStatus(databaseUrl: string): Promise<Status> {
   const client = await connectPlain(databaseUrl)

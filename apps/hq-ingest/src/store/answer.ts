@@ -2,7 +2,9 @@ import { type BatchResult, emptyCounts, type RowResult } from '@hq-export/contra
 import type { Applied } from '../apply/applied.ts'
 import type { RefusedRow } from '../apply/batch-row.ts'
 
-/** The body of the 200: counts of every outcome, and each row that was neither inserted nor updated. */
+/**
+ * The body of the 200: counts of every outcome, and each row that was neither inserted nor updated.
+ */
 export function answerOf(
   batch: string,
   received: number,

@@ -35,8 +35,8 @@ export class MissingPartitionError extends Error {
 /** Name of the seed of what claims a batch id. */
 const CLAIMS = 'batch'
 
-// Held until the end of the transaction. The non-blocking form: a repeated delivery gets its 409 at once and parks no
-// connection behind the first one.
+// Held until the end of the transaction. The non-blocking form: a repeated delivery gets its 409 at
+// once and parks no connection behind the first one.
 const CLAIM = `
   select l.key::text as seed, pg_catalog.pg_try_advisory_xact_lock(
     pg_catalog.hashtextextended(pg_catalog.concat($1::text, ' ', $2::text), l.key)) as claimed
@@ -45,7 +45,8 @@ const CLAIM = `
 const CLAIM_KEY = `
   select pg_catalog.hashtextextended(pg_catalog.concat($1::text, ' ', $2::text), $3::bigint)::text as key`
 
-// One index probe in every partition that is kept. The lock makes it exact: no unique constraint spans partitions.
+// One index probe in every partition that is kept. The lock makes it exact: no unique constraint
+// spans partitions.
 const FIND = 'select fingerprint, answer from ingest.batch where source = $1 and batch = $2'
 
 const RECORD = `
@@ -80,8 +81,9 @@ async function isStrangers(
 }
 
 /**
- * Claims a batch id for this transaction and says what is known of it. Claim and look are two statements: a look with
- * the claim's snapshot could miss what the previous holder committed just before.
+ * Claims a batch id for this transaction and says what is known of it. Claim and look are two
+ * statements: a look with the claim's snapshot could miss what the previous holder committed just
+ * before.
  */
 export async function claimBatch(
   client: pg.PoolClient,
@@ -89,8 +91,9 @@ export async function claimBatch(
 ): Promise<LedgerState> {
   let claim = await tryClaim(client, source, batch)
   if (!claim.claimed && (await isStrangers(client, source, batch, claim.seed))) {
-    // Commits with the batch; whoever else finds the stranger waits for that. A batch that is under way under the old seed may come again meanwhile
-    // and be applied beside itself, which changes nothing (I3).
+    // Commits with the batch; whoever else finds the stranger waits for that. A batch that is under
+    // way under the old seed may come again meanwhile and be applied beside itself, which changes
+    // nothing (I3).
     await gatewayLocks.renew(client, CLAIMS, claim.seed)
     claim = await tryClaim(client, source, batch)
   }

@@ -8,9 +8,11 @@ import type { DecodedBatch } from '../decode/decode.ts'
 import type { LedgerEntry } from './ledger.ts'
 
 /*
- * Locks: entries are written in the order of the unique index on open entries, so that two batches with the same bad
- * rows wait for one another in the same order. An open entry of the same row stays the one entry, and says when, where and why
- * the row was refused last; that a key which signed it may write its org, no other key takes back. A row that is refused twice in a batch is one, its first. The hash is of the text that is stored.
+ * Locks: entries are written in the order of the unique index on open entries, so that two batches
+ * with the same bad rows wait for one another in the same order. An open entry of the same row
+ * stays the one entry, and says when, where and why the row was refused last; that a key which
+ * signed it may write its org, no other key takes back. A row that is refused twice in a batch is
+ * one, its first. The hash is of the text that is stored.
  */
 const QUARANTINE = `
   insert into ingest.quarantine as q
@@ -71,7 +73,10 @@ function entryOf({ rowTexts, envelope }: DecodedBatch, row: RefusedRow): Entry {
   }
 }
 
-/** An entry that PostgreSQL has refused, without anything that the caller chose: the reason, and the hash of the text. */
+/**
+ * An entry that PostgreSQL has refused, without anything that the caller chose: the reason, and the
+ * hash of the text.
+ */
 function withoutText(entry: Entry, sqlstate: string): Entry {
   const { row_index: index, row_text: text, code } = entry
   return {
@@ -108,8 +113,8 @@ async function keep(
 }
 
 /**
- * Keeps refused rows with the reason and their exact text, in the transaction that writes the others. Whatever a row holds, keeping it
- * does not fail: the batch gets its decision.
+ * Keeps refused rows with the reason and their exact text, in the transaction that writes the
+ * others. Whatever a row holds, keeping it does not fail: the batch gets its decision.
  */
 export async function quarantineRows(
   client: pg.PoolClient,

@@ -26,7 +26,8 @@ function keyAt({ accepted, refused }: ValidatedRows): (index: number) => string 
 
 /**
  * The one transaction: ledger, rows, quarantined rows, all or nothing. Returns after COMMIT.
- * @param head `strict`, all rows or none: a refused one undoes the others; `id`, as the caller knows the batch.
+ * @param head `strict`, all rows or none: a refused one undoes the others; `id`, as the caller
+ * knows the batch.
  * @throws {Refusal} `in_flight` (409), `webhook_id_reused` or, if strict, `rows_refused` (422).
  * @throws {DatabaseUnavailableError} when HQ cannot be written.
  */

@@ -2,8 +2,9 @@ import { type BatchResult, batchResultSchema } from '@hq-export/contract'
 import { z } from 'zod'
 
 /*
- * What the ledger keeps of an answer. A row that changed nothing is told by its outcome and its position alone, as ranges, because
- * its key stands in the batch: a stale batch of 5,000 rows is 60 bytes instead of half a megabyte of WAL.
+ * What the ledger keeps of an answer. A row that changed nothing is told by its outcome and its
+ * position alone, as ranges, because its key stands in the batch: a stale batch of 5,000 rows is 60
+ * bytes instead of half a megabyte of WAL.
  */
 
 const UNCHANGED = ['duplicate', 'stale', 'superseded'] as const
@@ -12,7 +13,10 @@ type Unchanged = (typeof UNCHANGED)[number]
 const rangesSchema = z.array(z.tuple([z.int(), z.int()]))
 
 const storedAnswerSchema = batchResultSchema.extend({
-  /** By outcome: first and last position of each run of rows. Answers of before have these rows in `rows`. */
+  /**
+   * By outcome: first and last position of each run of rows. Answers of before have these rows in
+   * `rows`.
+   */
   unchanged: z.partialRecord(z.enum(UNCHANGED), rangesSchema).optional(),
 })
 type StoredAnswer = z.infer<typeof storedAnswerSchema>

@@ -13,8 +13,9 @@ import {
 const SQLSTATE = /\(code: (\w+)\)$/
 
 /**
- * What the instrumentation of pg may do with a span. PostgreSQL quotes the value that it refuses in its message, and the
- * instrumentation puts the message into the status: here only the SQLSTATE passes, and times are those of our clock.
+ * What the instrumentation of pg may do with a span. PostgreSQL quotes the value that it refuses in
+ * its message, and the instrumentation puts the message into the status: here only the SQLSTATE
+ * passes, and times are those of our clock.
  */
 export class PostgresSpan implements Span {
   readonly #span: Span

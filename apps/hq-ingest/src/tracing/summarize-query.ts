@@ -18,7 +18,10 @@ function summarize(text: string): string {
   return COMMAND.exec(text)?.[1]?.toUpperCase() ?? 'statement'
 }
 
-/** What a statement does and to which table, as the name of its span (semantic conventions, `db.query.summary`). */
+/**
+ * What a statement does and to which table, as the name of its span (semantic conventions,
+ * `db.query.summary`).
+ */
 export function summarizeQuery(text: string): string {
   let summary = known.get(text)
   if (summary === undefined) {

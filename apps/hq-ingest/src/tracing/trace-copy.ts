@@ -2,7 +2,8 @@ import { inSpan, untraced } from '@hq-export/observability/span.ts'
 import { SpanKind } from '@opentelemetry/api'
 
 /**
- * Runs a COPY inside a span of its own: for the instrumentation of pg it is a stream that never ends.
+ * Runs a COPY inside a span of its own: for the instrumentation of pg it is a stream that never
+ * ends.
  * @param text the statement.
  */
 export function traceCopy<T>(text: string, rows: number, work: () => Promise<T>): Promise<T> {

@@ -15,8 +15,9 @@ const SPANS: TracerProvider = {
 }
 
 /**
- * The instrumentation waits for `pg` to be imported. Ours was imported before tracing was decided upon, and its classes can be patched
- * all the same: so there is no loader hook, no `--import`, and no order of imports to keep.
+ * The instrumentation waits for `pg` to be imported. Ours was imported before tracing was decided
+ * upon, and its classes can be patched all the same: so there is no loader hook, no `--import`, and
+ * no order of imports to keep.
  */
 class LoadedPgInstrumentation extends PgInstrumentation {
   patchLoaded(): void {
@@ -25,8 +26,8 @@ class LoadedPgInstrumentation extends PgInstrumentation {
 }
 
 /**
- * Makes every statement inside a traced request a span: its text, never its parameters. Statements outside of one (readiness,
- * migrations) are not shown.
+ * Makes every statement inside a traced request a span: its text, never its parameters. Statements
+ * outside of one (readiness, migrations) are not shown.
  */
 export function tracePostgres(): void {
   const instrumentation = new LoadedPgInstrumentation({

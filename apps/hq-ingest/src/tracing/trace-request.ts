@@ -36,7 +36,10 @@ export async function traceRequest(
   )
 }
 
-/** Says on the request's span why it was refused. A refusal is the caller's error, not the server's (semantic conventions, HTTP spans). */
+/**
+ * Says on the request's span why it was refused. A refusal is the caller's error, not the server's
+ * (semantic conventions, HTTP spans).
+ */
 export function noteRefusal(code: string, status: number): void {
   const span = trace.getActiveSpan()
   if (span === undefined) return

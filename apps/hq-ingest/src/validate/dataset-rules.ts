@@ -23,7 +23,10 @@ export interface DatasetRules {
   readonly primaryKey: readonly string[]
   /** Rows carry `org_id`, and the key must be allowed to write it. */
   readonly tenantScoped: boolean
-  /** True where the primary key is the one that follows from the rest of the row; absent where none follows. */
+  /**
+   * True where the primary key is the one that follows from the rest of the row; absent where none
+   * follows.
+   */
   readonly hasOwnKey?: (row: WireRow) => boolean
   /** A row may say that its entity is gone. */
   readonly deletable: boolean
@@ -69,7 +72,9 @@ const byName = new Map(
   [...DATASETS.map(rulesOf), heartbeatRules].map((rules) => [rules.name, rules]),
 )
 
-/** The rules of a dataset, the heartbeat included; undefined for a name or version that is not ours. */
+/**
+ * The rules of a dataset, the heartbeat included; undefined for a name or version that is not ours.
+ */
 export function findDatasetRules(name: string, schemaVersion: string): DatasetRules | undefined {
   return schemaVersion === SCHEMA_VERSION ? byName.get(name) : undefined
 }

@@ -18,7 +18,10 @@ function filled(unit: string, chars: number): string {
   return unit.repeat(Math.ceil(chars / unit.length))
 }
 
-/** What costs each rule the most: starts as dense as they get, runs that end just before they fit, shapes without entropy. */
+/**
+ * What costs each rule the most: starts as dense as they get, runs that end just before they fit,
+ * shapes without entropy.
+ */
 const WORST: Readonly<Record<string, readonly string[]>> = {
   'private-key': ['-', '-----BEGIN', '-----BEGIN PRIVATE KEY-----', `-----BEGIN${'A'.repeat(40)}`],
   'aws-access-key': ['AKIA', ' AKIA', ' AKIAAAAAAAAAAAAAAAAA', ' AKIAAAAAAAAAAAAAAAAAA', 'A3T'],
@@ -195,7 +198,10 @@ describe('a batch as large as it may be stops the event loop for no longer than 
     )
   }
 
-  /** `count` rows, together nearly as much as a body may be, whose `column` is full of an already escaped text. */
+  /**
+   * `count` rows, together nearly as much as a body may be, whose `column` is full of an already
+   * escaped text.
+   */
   function fullOf(
     unit: string,
     count: number,

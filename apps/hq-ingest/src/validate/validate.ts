@@ -52,7 +52,10 @@ function keyOf(rules: DatasetRules, row: EnvelopeRow['row']): string | null {
   return key.toLowerCase()
 }
 
-/** Most bytes that the text of a row can have; infinite where a value is nested, so that only a look can tell. */
+/**
+ * Most bytes that the text of a row can have; infinite where a value is nested, so that only a look
+ * can tell.
+ */
 function boundOf(row: EnvelopeRow['row']): number {
   let bound = 0
   for (const name in row) {
@@ -75,7 +78,10 @@ function findOversize(
   return { code: 'row_too_large', column: null, detail }
 }
 
-/** Credentials anywhere in the row; the first thing looked for, because what is refused for another reason is kept, too. */
+/**
+ * Credentials anywhere in the row; the first thing looked for, because what is refused for another
+ * reason is kept, too.
+ */
 function findSecret({ mayHoldSecrets, rowTexts }: Validation, index: number): Fault | undefined {
   if (!mayHoldSecrets) return undefined
   const rowText = rowTexts.at(index)
@@ -95,7 +101,10 @@ function findTooDeep({ deep, rowTexts }: Validation, index: number): Fault | und
   return { code: 'invalid_value', column: null, detail }
 }
 
-/** U+0000 and lone surrogates anywhere in the row: values, JSON inside of strings, unknown columns and their names. */
+/**
+ * U+0000 and lone surrogates anywhere in the row: values, JSON inside of strings, unknown columns
+ * and their names.
+ */
 function findUnstorable(
   { rules, suspicious, rowTexts }: Validation,
   index: number,
@@ -174,7 +183,10 @@ function findFault(
   return undefined
 }
 
-/** The columns that the gateway does not know, cut out of the text, so that every number stays as it was sent. */
+/**
+ * The columns that the gateway does not know, cut out of the text, so that every number stays as it
+ * was sent.
+ */
 function extraOf(
   { rules, rowTexts }: Validation,
   row: EnvelopeRow['row'],
@@ -200,8 +212,9 @@ function extraOf(
 const TURN_MS = 20
 
 /**
- * Validates every row against the contract, one by one: a row that breaks a rule stops no other (I4). Gives way to the other requests of
- * the process while it goes on: rows that are made for it cost a hundred times what others do.
+ * Validates every row against the contract, one by one: a row that breaks a rule stops no other
+ * (I4). Gives way to the other requests of the process while it goes on: rows that are made for it
+ * cost a hundred times what others do.
  * @param maxRowBytes of the text of one row.
  */
 export async function validate(

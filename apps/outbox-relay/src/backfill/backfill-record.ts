@@ -41,17 +41,19 @@ insert into hq_export.backfill (dataset, since, until, org_id, progress)
 values ($1, $2::timestamptz, $3::timestamptz, $4::uuid, $5::jsonb)
 returning id::text as id`
 
-// Only whoever holds the lock of execution calls it, on the session that holds it: a session that was lost writes nothing any more. The
-// state is the operator's; it is read here, and changed only where the work came to its end.
+// Only whoever holds the lock of execution calls it, on the session that holds it: a session that
+// was lost writes nothing any more. The state is the operator's; it is read here, and changed only
+// where the work came to its end.
 const SAVE = /* sql */ `
 update hq_export.backfill b
 set progress = $2::jsonb, reason = $3, updated_at = pg_catalog.clock_timestamp()
 where b.id = $1::bigint
 returning b.state`
 
-// With it ends the time in which a replaced version has to be kept: every version that was current when its dataset was bound has been read
-// from the view, unless somebody had replaced it, and then that one exported it. Whatever was bound anew since the request is left alone.
-// Gaps that the request saw are closed: what they left out was committed before it, and has been read.
+// With it ends the time in which a replaced version has to be kept: every version that was current
+// when its dataset was bound has been read from the view, unless somebody had replaced it, and then
+// that one exported it. Whatever was bound anew since the request is left alone. Gaps that the
+// request saw are closed: what they left out was committed before it, and has been read.
 const FINISH = /* sql */ `
 with finished as (
   update hq_export.backfill b
@@ -93,7 +95,9 @@ function recordOf(row: RecordRow): BackfillRecord {
   }
 }
 
-/** Records what is to be done; whoever executes backfills takes it up from there. @returns its id. */
+/**
+ * Records what is to be done; whoever executes backfills takes it up from there. @returns its id.
+ */
 export async function insertBackfill(
   client: pg.ClientBase,
   selection: BackfillSelection,
@@ -158,8 +162,8 @@ export async function saveProgress(
 }
 
 /**
- * Ends it, unless an operator has paused or canceled it meanwhile. One that went through a dataset as a whole completes its history
- * (`hq_export.binding.history_complete_at`).
+ * Ends it, unless an operator has paused or canceled it meanwhile. One that went through a dataset
+ * as a whole completes its history (`hq_export.binding.history_complete_at`).
  */
 export async function finishBackfill(
   client: pg.ClientBase,
@@ -180,7 +184,10 @@ const TRANSITIONS = {
 /** What an operator may want of a backfill. */
 export type BackfillAction = keyof typeof TRANSITIONS
 
-/** Changes the state as an operator wants. @returns false where the backfill is not in a state from which it can. */
+/**
+ * Changes the state as an operator wants. @returns false where the backfill is not in a state from
+ * which it can.
+ */
 export async function controlBackfill(
   client: pg.ClientBase,
   id: string,

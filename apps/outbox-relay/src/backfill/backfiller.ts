@@ -12,7 +12,10 @@ import { releaseExecutionLock, tryExecutionLock } from './execution-lock.ts'
 import { createSerializer, type Serialize } from './one-at-a-time.ts'
 import { type BackfillEnd, runBackfill } from './run-backfill.ts'
 
-/** How often a relay without a backfill looks for one, and one that failed to work on it tries again. */
+/**
+ * How often a relay without a backfill looks for one, and one that failed to work on it tries
+ * again.
+ */
 const POLL_MS = 1_000
 /** How long one waits that HQ refused: only an operator can mend it. As for live batches. */
 const HALT_PAUSE_MS = 15_000
@@ -85,7 +88,10 @@ async function executeOn(
   return end
 }
 
-/** Opens a session for backfills, works with it, and closes it. `stopping` ends when the session is lost, too. */
+/**
+ * Opens a session for backfills, works with it, and closes it. `stopping` ends when the session is
+ * lost, too.
+ */
 async function withSession<T>(
   context: BackfillerContext,
   work: (client: pg.ClientBase, context: BackfillerContext) => Promise<T>,
@@ -112,7 +118,10 @@ export function executeBackfills(
   return withSession(context, executeOn)
 }
 
-/** Looks for backfills and executes them until `stopping`. @returns how long to wait where HQ refused one. */
+/**
+ * Looks for backfills and executes them until `stopping`. @returns how long to wait where HQ
+ * refused one.
+ */
 async function lookAndExecute(client: pg.ClientBase, context: BackfillerContext): Promise<number> {
   const { stopping } = context
   while (!stopping.aborted) {
@@ -142,7 +151,10 @@ export class Backfiller {
     this.#running ??= this.#run()
   }
 
-  /** Ends at the checkpoint; what HQ has not answered yet is sent again later. Safe before start and twice. */
+  /**
+   * Ends at the checkpoint; what HQ has not answered yet is sent again later. Safe before start and
+   * twice.
+   */
   async stop(): Promise<void> {
     this.#stopping.abort()
     await this.#running

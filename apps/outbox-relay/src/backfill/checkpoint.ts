@@ -6,8 +6,9 @@ interface Place {
 }
 
 /**
- * Chunks are delivered several at once and settle in any order; the checkpoint moves only over chunks that are settled together with all
- * before them, so that whoever goes on from it leaves nothing out.
+ * Chunks are delivered several at once and settle in any order; the checkpoint moves only over
+ * chunks that are settled together with all before them, so that whoever goes on from it leaves
+ * nothing out.
  */
 export class Checkpoint {
   readonly #places: Place[] = []
@@ -22,7 +23,10 @@ export class Checkpoint {
     return this.#progress
   }
 
-  /** Takes the next chunk of the pass; call in the order in which they were read. @returns settles it. */
+  /**
+   * Takes the next chunk of the pass; call in the order in which they were read. @returns settles
+   * it.
+   */
   begin(): (result: ChunkResult) => void {
     const place: Place = { result: undefined }
     this.#places.push(place)

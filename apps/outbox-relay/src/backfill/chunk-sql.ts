@@ -68,7 +68,10 @@ function windowConditions(
   return conditions
 }
 
-/** Conditions that no index of the source has to support: they are asked of rows that were reached by their key. */
+/**
+ * Conditions that no index of the source has to support: they are asked of rows that were reached
+ * by their key.
+ */
 function wantedSql(
   relation: PassRelation,
   selection: RowSelection,
@@ -83,7 +86,10 @@ function wantedSql(
   return all(conditions)
 }
 
-/** The rows of an output that belong to `v`: SQL of the body of its only one, or of an array of bodies. */
+/**
+ * The rows of an output that belong to `v`: SQL of the body of its only one, or of an array of
+ * bodies.
+ */
 function bodiesSql(
   { columns, from }: PassOutput,
   selection: RowSelection,
@@ -100,12 +106,15 @@ function tailSql({ deleted }: PassOutput): string {
 }
 
 /**
- * Reads the next rows of a pass in the order of its key, as wire rows: at most `maxScan` rows are looked at, however few of them are wanted, and
- * bodies end with the one that reaches `maxBytes`. So a statement costs the same on every table, with an index on the time column or without.
- * Of a row that is larger than HQ takes the key in the pass and the size are told, in a line of its own, instead of the row.
+ * Reads the next rows of a pass in the order of its key, as wire rows: at most `maxScan` rows are
+ * looked at, however few of them are wanted, and bodies end with the one that reaches `maxBytes`.
+ * So a statement costs the same on every table, with an index on the time column or without. Of a
+ * row that is larger than HQ takes the key in the pass and the size are told, in a line of its own,
+ * instead of the row.
  *
- * Takes no lock beyond a reader's. `xid` is this statement's own transaction: its id lies above that of every transaction whose
- * changes it shows, so whoever compares under an older snapshot knows the rows for newer.
+ * Takes no lock beyond a reader's. `xid` is this statement's own transaction: its id lies above
+ * that of every transaction whose changes it shows, so whoever compares under an older snapshot
+ * knows the rows for newer.
  */
 export function chunkStatement(
   relation: PassRelation,

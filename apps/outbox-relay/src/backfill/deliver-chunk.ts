@@ -8,7 +8,8 @@ import type { ChunkResult } from './progress.ts'
 import type { Chunk } from './read-chunks.ts'
 
 /**
- * Delivers a chunk the way a window is: signed batches, dead letters for what HQ refuses. Resolves when HQ has decided every row of it.
+ * Delivers a chunk the way a window is: signed batches, dead letters for what HQ refuses. Resolves
+ * when HQ has decided every row of it.
  * @throws {DeliveryStoppedError} when the backfill stops first; the chunk is then sent again.
  */
 export async function deliverChunk(chunk: Chunk, delivery: DeliveryContext): Promise<ChunkResult> {
@@ -35,7 +36,8 @@ export async function deliverChunk(chunk: Chunk, delivery: DeliveryContext): Pro
   const packer = new RowPacker({ maxRows: delivery.sizer.rows, maxUnits: MAX_BATCH_UNITS })
   const full = chunk.wireRows.flatMap((rows) => packer.add(rows) ?? [])
   const batches = [...full, ...packer.flush()].map((packed) => sealBatch(packed, delivery.origin))
-  // All of them come to their end before the first failure is told: what is still under way uses our sessions.
+  // All of them come to their end before the first failure is told: what is still under way uses
+  // our sessions.
   const ends = await Promise.allSettled(batches.map((batch) => deliverBatch(batch, counting)))
   for (const end of ends) if (end.status === 'rejected') throw end.reason
   return { last: chunk.last, scanned: chunk.scanned, counts, refused }

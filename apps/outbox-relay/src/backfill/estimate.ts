@@ -15,7 +15,10 @@ async function plannedRows(client: pg.ClientBase, { text, values }: Statement): 
   return Math.round(rows[0]?.['QUERY PLAN'][0].Plan['Plan Rows'] ?? 0)
 }
 
-/** Rows that a pass will look at, as the planner guesses from the size of the table: at once, whatever that is. */
+/**
+ * Rows that a pass will look at, as the planner guesses from the size of the table: at once,
+ * whatever that is.
+ */
 export function estimateScan(
   client: pg.ClientBase,
   pass: Pass,
@@ -32,8 +35,9 @@ export interface RowCount {
 }
 
 /**
- * Counts the rows that an output of a pass would send; a read of the whole relation, so it is given up after `timeoutMs`. In a transaction
- * of its own, because a relay's session plans for few rows and knows no time-out.
+ * Counts the rows that an output of a pass would send; a read of the whole relation, so it is given
+ * up after `timeoutMs`. In a transaction of its own, because a relay's session plans for few rows
+ * and knows no time-out.
  */
 export async function countRows(
   client: pg.ClientBase,

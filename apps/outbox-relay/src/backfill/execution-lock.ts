@@ -10,7 +10,10 @@ export function isExecuting(client: pg.ClientBase): Promise<boolean> {
   return relayLocks.isHeld(client, EXECUTION)
 }
 
-/** Takes the lock unless another process has it; held until this session ends or {@link releaseExecutionLock}. */
+/**
+ * Takes the lock unless another process has it; held until this session ends or {@link
+ * releaseExecutionLock}.
+ */
 export function tryExecutionLock(client: pg.ClientBase): Promise<Taking> {
   return relayLocks.take(client, EXECUTION)
 }

@@ -17,7 +17,9 @@ const NIL_UUID = '00000000-0000-0000-0000-000000000000'
 /** Key of `version_base` as a column of the relation of deletes. */
 const DELETED_KEY = '_key'
 
-/** Rows of one dataset that a pass yields from the row `v` of its relation: one, or those of `from`. */
+/**
+ * Rows of one dataset that a pass yields from the row `v` of its relation: one, or those of `from`.
+ */
 export interface PassOutput {
   readonly dataset: Dataset
   /** SQL over `v`, or over `s` where `from` is given. */
@@ -27,7 +29,10 @@ export interface PassOutput {
   readonly from?: {
     readonly sql: string
     readonly condition: string
-    /** Column of `s` that decides whether a row of it is wanted; the pass looks at `v` by its key alone then. */
+    /**
+     * Column of `s` that decides whether a row of it is wanted; the pass looks at `v` by its key
+     * alone then.
+     */
     readonly timeSql?: string
   }
 }
@@ -38,7 +43,10 @@ export interface PassRelation {
   /** Unique, and the order of an index, so that the next rows after a key are a range of it. */
   readonly key: readonly { readonly name: string; readonly type: ColumnType }[]
   readonly outputs: readonly PassOutput[]
-  /** The contract's time column: created_at or updated_at windows of a backfill. Absent where an output decides by itself. */
+  /**
+   * The contract's time column: created_at or updated_at windows of a backfill. Absent where an
+   * output decides by itself.
+   */
   readonly timeSql?: string
   readonly orgSql: string
 }
@@ -50,7 +58,9 @@ function ownOutput(dataset: Dataset, deleted: boolean): PassOutput {
   return { dataset, columns, deleted }
 }
 
-/** The entity's view has what its snapshot row has beyond its own under names that begin with `_`. */
+/**
+ * The entity's view has what its snapshot row has beyond its own under names that begin with `_`.
+ */
 function snapshotOutput(entity: Dataset): PassOutput {
   const dataset: Dataset = datasetByName(SNAPSHOTS_DATASET)
   const isShared = (name: string) => entity.columns.some((candidate) => candidate.name === name)
@@ -103,7 +113,10 @@ function viewRelation({ kind, snapshots }: Pass, dataset: Dataset): PassRelation
   return { ...relation, outputs: [snapshotOutput(dataset)], timeSql: capturedAt }
 }
 
-/** What is left to say of a deleted key: version and moment of the delete, and whatever the contract wants not null. */
+/**
+ * What is left to say of a deleted key: version and moment of the delete, and whatever the contract
+ * wants not null.
+ */
 function deletedValue(dataset: Dataset, name: string): string {
   const { type, nullable } = columnOf(dataset, name)
   const keyPart = dataset.primaryKey.indexOf(name) + 1
@@ -139,8 +152,8 @@ function deletesRelation(dataset: Dataset, deletedBefore: string | undefined): P
 
 /**
  * Where a pass reads, in which order, and what becomes of a row.
- * @param deletedBefore leaves out what was deleted later: such a delete is on its way as a live change, and that one still has the last
- * state of the entity.
+ * @param deletedBefore leaves out what was deleted later: such a delete is on its way as a live
+ * change, and that one still has the last state of the entity.
  */
 export function relationOf(pass: Pass, deletedBefore?: string): PassRelation {
   const dataset = datasetByName(pass.dataset)

@@ -4,15 +4,16 @@ import type { BackfillSelection } from './selection.ts'
 
 /**
  * One way through one relation in the order of its key:
- * - `rows`: the projection view of a dataset; an entity's row brings the snapshot row of its version with it
+ * - `rows`: the projection view of a dataset; an entity's row brings the snapshot row of its
+ * version with it
  * - `snapshots`: the same view, its snapshot rows only
  * - `deletes`: keys that were deleted while they were captured, from `version_base`
  */
 export type PassKind = 'rows' | 'snapshots' | 'deletes'
 
 /**
- * Which snapshot rows come with an entity: `none`, that of its `current` version, or `all` that the source knows, where the binding names
- * a history.
+ * Which snapshot rows come with an entity: `none`, that of its `current` version, or `all` that the
+ * source knows, where the binding names a history.
  */
 export type PassSnapshots = 'none' | 'current' | 'all'
 
@@ -42,7 +43,8 @@ function passesOf(bound: BoundDataset): Pass[] {
 }
 
 /**
- * The passes of a backfill, in the order of the contract's datasets: what entities refer to comes before them.
+ * The passes of a backfill, in the order of the contract's datasets: what entities refer to comes
+ * before them.
  * @param binding what is installed; undefined where nothing is.
  * @throws {NotBoundError}
  */

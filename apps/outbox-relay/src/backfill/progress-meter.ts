@@ -14,7 +14,10 @@ export function describeSeconds(seconds: number): string {
   return `${(seconds / 3600).toFixed(1)} h`
 }
 
-/** Turns what a backfill has recorded now and then into a line that says how far it is and how long it will take. */
+/**
+ * Turns what a backfill has recorded now and then into a line that says how far it is and how long
+ * it will take.
+ */
 export class ProgressMeter {
   readonly #samples: { readonly atMs: number; readonly scanned: number }[] = []
 

@@ -79,7 +79,10 @@ function nextScan({ scanned, matched, is_cut }: ChunkRow, maxRows: number): numb
   return Math.min(MAX_SCAN, scanned * 2, Math.max(maxRows, Math.ceil(maxRows / density)))
 }
 
-/** Reads a pass chunk by chunk, each in a statement of its own: nothing is held open while a chunk is being delivered. */
+/**
+ * Reads a pass chunk by chunk, each in a statement of its own: nothing is held open while a chunk
+ * is being delivered.
+ */
 export class ChunkReader {
   readonly #client: pg.ClientBase
   readonly #pass: Pass
@@ -124,7 +127,8 @@ export class ChunkReader {
       } catch (error) {
         if (!isRowFault(error)) throw error
         if (maxScan === 1) {
-          // A column or a right that is missing is missing for every row; a statement that read others is not wrong.
+          // A column or a right that is missing is missing for every row; a statement that read
+          // others is not wrong.
           if (isStatementFault(error)) {
             if (!this.#hasRead) throw error
             this.#hasRead = false
@@ -143,7 +147,8 @@ export class ChunkReader {
     const limits = { maxScan, maxBytes: MAX_BYTES }
     const { text, values } = chunkStatement(this.#relation, this.#selection, this.#after, limits)
     const { rows } = await this.#client.query<ChunkRow>(text, [...values])
-    // What a crash could still undo must not reach HQ. A tick after the read covers everything that the read has shown.
+    // What a crash could still undo must not reach HQ. A tick after the read covers everything that
+    // the read has shown.
     await takeTick(this.#client)
     const [first] = rows
     if (first === undefined) throw new Error('a chunk has an extent')

@@ -11,7 +11,9 @@ import type { Serialize } from './one-at-a-time.ts'
 import type { BackfillProgress, PassProgress } from './progress.ts'
 import { ChunkReader } from './read-chunks.ts'
 
-/** How often progress is recorded and the operator's wish is read: a few updates a second at most. */
+/**
+ * How often progress is recorded and the operator's wish is read: a few updates a second at most.
+ */
 const SAVE_MS = 500
 
 /** Why the work on a backfill ended. */
@@ -22,12 +24,17 @@ export type BackfillEnd =
   | 'failed'
   /** An operator paused or canceled it. */
   | 'steered'
-  /** HQ refuses its batches for a reason that somebody has to mend; recorded, and still to be done. */
+  /**
+   * HQ refuses its batches for a reason that somebody has to mend; recorded, and still to be done.
+   */
   | 'halted'
   /** Whoever executes it has to stop; it is still to be done. */
   | 'stopped'
 
-/** What the work on a backfill needs, for as long as the session that holds the execution lock lives. */
+/**
+ * What the work on a backfill needs, for as long as the session that holds the execution lock
+ * lives.
+ */
 export interface BackfillContext {
   readonly client: pg.ClientBase
   /** Turns on the client: it also keeps dead letters. */
@@ -37,7 +44,10 @@ export interface BackfillContext {
   readonly stopping: AbortSignal
 }
 
-/** Classes of SQLSTATE by which a view or its binding cannot be read at all, now or ever: missing or invalid objects, rights. */
+/**
+ * Classes of SQLSTATE by which a view or its binding cannot be read at all, now or ever: missing or
+ * invalid objects, rights.
+ */
 function unreadable(error: unknown): string | undefined {
   const code = error instanceof pg.DatabaseError ? (error.code ?? '') : ''
   return code.startsWith('42')
@@ -95,8 +105,8 @@ class Run {
   }
 
   /**
-   * Records progress and reads the operator's wish until the work has ended: also while attempts under way come to their end, because
-   * the server takes a session for dead that says nothing.
+   * Records progress and reads the operator's wish until the work has ended: also while attempts
+   * under way come to their end, because the server takes a session for dead that says nothing.
    */
   async #watch(ended: AbortSignal): Promise<void> {
     while (!ended.aborted) {
@@ -149,7 +159,8 @@ class Run {
     const { client } = this.#context
     const { id } = this.#record
     const ended = new AbortController()
-    // Whichever ends first ends the other, also by failing: a session that is lost, or the work itself.
+    // Whichever ends first ends the other, also by failing: a session that is lost, or the work
+    // itself.
     const [delivered, watched] = await Promise.allSettled([
       this.#deliverAll().finally(() => ended.abort()),
       this.#watch(ended.signal).finally(() => this.#ending.abort()),
@@ -173,9 +184,11 @@ class Run {
 }
 
 /**
- * Sends a backfill to HQ from its checkpoint on: chunks are read in the order of the key and delivered several at once, and the checkpoint
- * follows what is settled. Only whoever holds the execution lock, on this client, may call it.
- * @throws what the source's session throws when it is lost; the checkpoint is then the last one recorded.
+ * Sends a backfill to HQ from its checkpoint on: chunks are read in the order of the key and
+ * delivered several at once, and the checkpoint follows what is settled. Only whoever holds the
+ * execution lock, on this client, may call it.
+ * @throws what the source's session throws when it is lost; the checkpoint is then the last one
+ * recorded.
  */
 export function runBackfill(
   context: BackfillContext,

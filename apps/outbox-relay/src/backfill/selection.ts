@@ -1,4 +1,7 @@
-/** What a backfill is to send: everything that is bound, unless narrowed. Timestamps are PostgreSQL's text, never a Date. */
+/**
+ * What a backfill is to send: everything that is bound, unless narrowed. Timestamps are
+ * PostgreSQL's text, never a Date.
+ */
 export interface BackfillSelection {
   /** Contract name; null for every bound dataset. */
   readonly dataset: string | null

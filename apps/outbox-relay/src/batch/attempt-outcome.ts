@@ -2,7 +2,10 @@ import type { BatchResult } from '@hq-export/contract'
 
 /** Who may be at fault where HQ did not decide a batch. */
 export type Blame =
-  /** Nobody but HQ: it said no for reasons of its own, or was not there. An outage must not turn good rows into dead letters. */
+  /**
+   * Nobody but HQ: it said no for reasons of its own, or was not there. An outage must not turn
+   * good rows into dead letters.
+   */
   | 'hq'
   /** Perhaps the batch: the request was taken and came to no good end (reset, time-out, 500). */
   | 'kills'

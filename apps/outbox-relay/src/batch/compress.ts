@@ -8,7 +8,10 @@ const zstdBytes = promisify(zstdCompress)
 /** `RELAY_COMPRESSION`. */
 export type Compression = ContentEncoding | 'none'
 
-/** Level 1 of both codecs: on JSON rows it halves nothing that a higher level would not cost more in CPU than it saves in bytes. */
+/**
+ * Level 1 of both codecs: on JSON rows it halves nothing that a higher level would not cost more in
+ * CPU than it saves in bytes.
+ */
 const LEVEL = 1
 
 /** A body as it goes on the wire. */

@@ -4,8 +4,8 @@ import type { Batch } from './batch.ts'
 import type { PackedRows } from './seal-batch.ts'
 
 /*
- * A batch is bytes, and hardly ever looked into again. Where HQ refused rows, or wants less at once, the rows are found in its text and
- * cut out as they stand there.
+ * A batch is bytes, and hardly ever looked into again. Where HQ refused rows, or wants less at
+ * once, the rows are found in its text and cut out as they stand there.
  */
 
 function keyOf(batch: Batch, row: Readonly<Record<string, unknown>>): string | null {

@@ -9,7 +9,10 @@ export interface Origin {
   readonly epoch: string
 }
 
-/** Wire rows of one dataset, ready to be sealed: `texts` are elements of the envelope's `rows`, each one or several. */
+/**
+ * Wire rows of one dataset, ready to be sealed: `texts` are elements of the envelope's `rows`, each
+ * one or several.
+ */
 export interface PackedRows {
   readonly dataset: WireDataset
   readonly rowCount: number
@@ -17,8 +20,8 @@ export interface PackedRows {
 }
 
 /**
- * Makes the batch of these rows: its bytes, and the id that follows from them. The rows go in as the source wrote
- * them: parsing them here would damage numbers.
+ * Makes the batch of these rows: its bytes, and the id that follows from them. The rows go in as
+ * the source wrote them: parsing them here would damage numbers.
  */
 export function sealBatch({ dataset, rowCount, texts }: PackedRows, origin: Origin): Batch {
   const head = JSON.stringify({

@@ -21,13 +21,22 @@ const boundDataset = z
     version: sourceColumn.optional(),
     /** Contract column to SQL expression over the row `r`; what is absent is `r.<same name>`. */
     columns: z.record(z.string(), expression).default({}),
-    /** Append datasets: joins after the row `r` whose aliases the expressions may use, one row to one. */
+    /**
+     * Append datasets: joins after the row `r` whose aliases the expressions may use, one row to
+     * one.
+     */
     joins: expression.optional(),
-    /** Tables other than `table` that joins and expressions read; its owner must see every row of them. */
+    /**
+     * Tables other than `table` that joins and expressions read; its owner must see every row of
+     * them.
+     */
     reads: z.array(sourceTable).default([]),
     /** Rows for which it is not true are outside the contract. */
     filter: expression.optional(),
-    /** Append datasets whose rows change until they end: exported once, at the first of these values. */
+    /**
+     * Append datasets whose rows change until they end: exported once, at the first of these
+     * values.
+     */
     terminal: z
       .strictObject({ column: sourceColumn, values: z.array(z.string()).min(1) })
       .optional(),
@@ -68,7 +77,10 @@ export const bindingSchema = z
   .strictObject({
     $schema: z.string().optional(),
     name: z.string().regex(/^[a-z][a-z0-9-]{0,62}$/, 'must be lower case words joined by -'),
-    /** Extensions that expressions use. With uuid-ossp there is hq_export.uuid5(text), wherever the extension stands. */
+    /**
+     * Extensions that expressions use. With uuid-ossp there is hq_export.uuid5(text), wherever the
+     * extension stands.
+     */
     extensions: z.array(z.enum(['uuid-ossp'])).default([]),
     datasets: z.array(boundDataset).min(1),
   })

@@ -3,7 +3,10 @@ import { expression, sourceColumn, sourceTable } from './binding-values.ts'
 
 const LONGEST_DELAY_SECONDS = 3600
 
-/** Rows that are complete only once other rows have come: when they are exported, and what is read of the others. */
+/**
+ * Rows that are complete only once other rows have come: when they are exported, and what is read
+ * of the others.
+ */
 export const settle = z.strictObject({
   /** How long other rows may complete a row after it was written. */
   delaySeconds: z.number().min(0).max(LONGEST_DELAY_SECONDS).default(60),
@@ -17,7 +20,10 @@ export const settle = z.strictObject({
     parent: sourceColumn,
     /** Column with the child's creation; what counts is when it was written. */
     createdAt: sourceColumn,
-    /** Name to SQL aggregate over the children `c` that count; the dataset's expressions use it as `s.<name>`. */
+    /**
+     * Name to SQL aggregate over the children `c` that count; the dataset's expressions use it as
+     * `s.<name>`.
+     */
     columns: z.record(z.string(), expression),
   }),
 })
@@ -39,14 +45,20 @@ const history = z.strictObject({
   payload: expression,
   capturedAt: expression,
   sourceRunId: expression.default('null'),
-  /** SQL over `r`: when the entity's present life began; older history belongs to an entity that was deleted. */
+  /**
+   * SQL over `r`: when the entity's present life began; older history belongs to an entity that was
+   * deleted.
+   */
   entityCreatedAt: expression,
 })
 
 /** Where the row of dx_entity_snapshots_v1 comes from. */
 export const snapshot = z.strictObject({
   payload: expression,
-  /** Given: only keys named like contract columns of the entity leave, and these. Absent: the whole payload leaves. */
+  /**
+   * Given: only keys named like contract columns of the entity leave, and these. Absent: the whole
+   * payload leaves.
+   */
   payloadKeys: z.array(z.string().min(1)).optional(),
   capturedAt: expression,
   sourceRunId: expression.default('null'),

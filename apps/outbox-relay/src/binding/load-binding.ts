@@ -42,8 +42,8 @@ function inNameOrder<Value>(record: Readonly<Record<string, Value>>): Record<str
 }
 
 /**
- * What is one binding is one text: an object has no order of its keys, and jsonb, which keeps what was bound, gives back another. What is
- * generated follows the order, and so does its fingerprint.
+ * What is one binding is one text: an object has no order of its keys, and jsonb, which keeps what
+ * was bound, gives back another. What is generated follows the order, and so does its fingerprint.
  */
 function inOneOrder(binding: Binding): Binding {
   const datasets = binding.datasets.map((bound) => ({

@@ -2,8 +2,9 @@ import type pg from 'pg'
 import type { Binding } from './binding-schema.ts'
 import { parseBinding } from './load-binding.ts'
 
-// hq_export.uuid5 goes with the extension where that is dropped with everything on it; expressions that need it stay.
-// Snapshots are derived from the entity datasets and have no definition of their own.
+// hq_export.uuid5 goes with the extension where that is dropped with everything on it; expressions
+// that need it stay. Snapshots are derived from the entity datasets and have no definition of their
+// own.
 const READ_BINDING = /* sql */ String.raw`
 select name, pg_catalog.json_agg(definition order by number) as datasets,
   exists (

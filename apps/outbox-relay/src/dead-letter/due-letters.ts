@@ -9,7 +9,8 @@ export interface DueLetter {
   readonly text: string
 }
 
-// A time that lies further ahead than any pause was written by a clock that has been set back since.
+// A time that lies further ahead than any pause was written by a clock that has been set back
+// since.
 const DUE = /* sql */ `
 select d.id::text as id, d.dataset,
        ${wireRowSql('d')} as text

@@ -6,14 +6,16 @@ import { type DeadLetter, NOT_IN_TIME } from './dead-letter.ts'
 const retryAt = (failures: string): string =>
   `pg_catalog.clock_timestamp() + pg_catalog.make_interval(secs => least(300, pg_catalog.power(2, least(${failures}, 9))))`
 
-// What was captured after an operator settled the letter opens it again: a replay that was refused, too. What was captured
-// before is only the same row once more, as it comes in a new life of the server, and the operator's word stands. Either the transaction
-// or the time may say that it came after: the clock may have been set back since, and ids mean nothing to another server.
+// What was captured after an operator settled the letter opens it again: a replay that was refused,
+// too. What was captured before is only the same row once more, as it comes in a new life of the
+// server, and the operator's word stands. Either the transaction or the time may say that it came
+// after: the clock may have been set back since, and ids mean nothing to another server.
 const IS_LATER = /* sql */ `(excluded.captured_at >= d.resolved_at or (excluded.xid >= d.resolved_xid
       and d.resolved_system = (pg_catalog.pg_control_system()).system_identifier))`
 
-// One row of the source refused twice, by whichever batch, is one dead letter with two attempts. Sorted, so that two relays
-// that settle overlapping windows take the row locks in the same order. Committed before the ack of its window.
+// One row of the source refused twice, by whichever batch, is one dead letter with two attempts.
+// Sorted, so that two relays that settle overlapping windows take the row locks in the same order.
+// Committed before the ack of its window.
 const INSERT = /* sql */ `
 insert into hq_export.dead_letter as d
   (dataset, key, reason, detail, batch, traceparent, body, deleted, xid, captured_at, fingerprint, retry_at)
@@ -43,7 +45,8 @@ export interface KeptLetter {
 function fingerprintOf(letter: DeadLetter): string {
   const { key, body, xid, seq } = letter.row
   const hash = createHash('sha256').update(`${key ?? ''}\n`)
-  // A gap without key and body is told apart from other gaps by its place in the outbox; a row that never was there has its key.
+  // A gap without key and body is told apart from other gaps by its place in the outbox; a row that
+  // never was there has its key.
   return hash.update(body ?? (seq === null ? '' : `${xid}/${seq}`)).digest('hex')
 }
 
@@ -54,7 +57,10 @@ function storable(text: string): string {
   return text.slice(0, MAX_REASON_UNITS).replace(/\p{Cc}|\p{Cs}/gu, '\ufffd')
 }
 
-/** Keeps rows that were refused for good, each row once. Safe to repeat: a resend of the window counts an attempt. */
+/**
+ * Keeps rows that were refused for good, each row once. Safe to repeat: a resend of the window
+ * counts an attempt.
+ */
 export async function insertDeadLetters(
   client: pg.ClientBase,
   letters: readonly DeadLetter[],
@@ -72,6 +78,7 @@ export async function insertDeadLetters(
     captured_at: letter.row.capturedAt,
     fingerprint: fingerprintOf(letter),
   }))
-  // The bodies travel as strings inside a JSON document: their text, and every digit in it, stays as it is.
+  // The bodies travel as strings inside a JSON document: their text, and every digit in it, stays
+  // as it is.
   return (await client.query<KeptLetter>(INSERT, [JSON.stringify(records)])).rows
 }

@@ -1,6 +1,9 @@
 import type pg from 'pg'
 
-/** A dead letter as an operator lists it; the body is left out, it may be large and holds row values. */
+/**
+ * A dead letter as an operator lists it; the body is left out, it may be large and holds row
+ * values.
+ */
 export interface ListedDeadLetter {
   readonly id: string
   readonly dataset: string

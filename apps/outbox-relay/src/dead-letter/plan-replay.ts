@@ -16,15 +16,16 @@ const refused = (why: string): ReplayPlan => ({ kind: 'refused', why })
 /** The row cannot be found in the source: what is left to do. */
 function planMissing(letter: ReplayableLetter, dataset: Dataset, key: string): ReplayPlan {
   const isEntity = dataset.semantics === 'upsert'
-  // Its delete is a row of its own, which however may be below what HQ has where HQ holds other content.
+  // Its delete is a row of its own, which however may be below what HQ has where HQ holds other
+  // content.
   if (isEntity && !letter.deleted && !isVersionConflict(letter)) return { kind: 'gone' }
   if (letter.body === null) return refused('no row was kept, and the source has it no more')
   return { kind: 'stored', dataset, key, body: letter.body, deleted: isEntity }
 }
 
 /**
- * A version of the past stands in no view; the entity it belongs to does. Of one that is gone, the row that was captured with the
- * snapshot is in the outbox for as long as that retains it.
+ * A version of the past stands in no view; the entity it belongs to does. Of one that is gone, the
+ * row that was captured with the snapshot is in the outbox for as long as that retains it.
  */
 async function planVersion(client: pg.ClientBase, letter: ReplayableLetter): Promise<ReplayPlan> {
   if (letter.body === null) return refused('no row was kept; reconcile the dataset')
@@ -45,7 +46,8 @@ async function planRaw(
   letter: ReplayableLetter,
   bound: BoundDataset,
 ): Promise<ReplayPlan> {
-  // A row of the settle list that could not be projected when it was due: its key is known, and the source has it.
+  // A row of the settle list that could not be projected when it was due: its key is known, and the
+  // source has it.
   if (letter.body === null && letter.key !== null) {
     const dataset: Dataset = datasetByName(letter.dataset)
     const row = await readSourceRow(client, dataset, letter.key)
@@ -78,7 +80,8 @@ async function planRaw(
 }
 
 /**
- * Finds out what a replay of a dead letter has to send: the row as the source has it now, wherever it still has it. Reads only.
+ * Finds out what a replay of a dead letter has to send: the row as the source has it now, wherever
+ * it still has it. Reads only.
  * @param binding what is installed.
  */
 export async function planReplay(

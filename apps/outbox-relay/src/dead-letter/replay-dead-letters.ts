@@ -10,7 +10,10 @@ export interface ReplaySummary {
   readonly selected: number
   /** Letters whose row is in the outbox again. */
   readonly sent: number
-  /** Letters of entities that were deleted since: the delete is a row of its own, so there is nothing to send. */
+  /**
+   * Letters of entities that were deleted since: the delete is a row of its own, so there is
+   * nothing to send.
+   */
   readonly gone: number
   /** Letters that stay as they were. */
   readonly not_replayable: readonly {
@@ -23,11 +26,12 @@ export interface ReplaySummary {
 }
 
 /**
- * Sends the rows of dead letters again, each as the source has it now, by way of the outbox: the relay delivers them like any
- * other change, in batches that HQ has not seen.
+ * Sends the rows of dead letters again, each as the source has it now, by way of the outbox: the
+ * relay delivers them like any other change, in batches that HQ has not seen.
  *
- * One transaction per letter: the letter is settled if and only if its row is in the outbox, one that cannot be sent stops no other,
- * and no two keys are ever locked at once, so no writer can deadlock with us. Safe to repeat and to interrupt.
+ * One transaction per letter: the letter is settled if and only if its row is in the outbox, one
+ * that cannot be sent stops no other, and no two keys are ever locked at once, so no writer can
+ * deadlock with us. Safe to repeat and to interrupt.
  * @param isDryRun only look; what would be sent is counted, and nothing is written.
  */
 export async function replayDeadLetters(

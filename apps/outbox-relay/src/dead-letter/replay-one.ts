@@ -15,7 +15,8 @@ from hq_export.dead_letter d
 where d.id = $1::bigint
 for update`
 
-// now() is the start of the transaction, so what it captured is later: should HQ refuse that, the letter opens again.
+// now() is the start of the transaction, so what it captured is later: should HQ refuse that, the
+// letter opens again.
 const RESOLVE = /* sql */ `
 update hq_export.dead_letter d
 set resolved_at = pg_catalog.now(), resolution = $2, replay_count = d.replay_count + $3, note = coalesce($4, d.note),
@@ -25,7 +26,8 @@ set resolved_at = pg_catalog.now(), resolution = $2, replay_count = d.replay_cou
 where d.id = $1::bigint`
 
 /**
- * Sends the row of one letter again and settles the letter, in the open transaction; or only says what it would do.
+ * Sends the row of one letter again and settles the letter, in the open transaction; or only says
+ * what it would do.
  * @param options.note who did, where it was no operator.
  */
 export async function replayOne(

@@ -11,7 +11,10 @@ export interface RefusedVersion {
   readonly version: string
 }
 
-/** The versions among rows that became dead letters; not those that are tried again, nor raw rows, which supersede nothing. */
+/**
+ * The versions among rows that became dead letters; not those that are tried again, nor raw rows,
+ * which supersede nothing.
+ */
 export function refusedVersions(letters: readonly DeadLetter[]): RefusedVersion[] {
   return letters.flatMap(({ dataset: name, reason, row: { key, body, sqlstate } }) => {
     if (!isDatasetName(name)) return []
@@ -34,7 +37,8 @@ const RETAINED = OUTBOX_TABLES.map(
     `select xid, seq, dataset, version, deleted, sqlstate, key, traceparent, body from hq_export.outbox_${table}`,
 ).join(' union all ')
 
-// One look at what the outbox retains, for all keys of a window. Nothing leaves the server. A row that has a letter was tried.
+// One look at what the outbox retains, for all keys of a window. Nothing leaves the server. A row
+// that has a letter was tried.
 const INSERT = (table: number) => /* sql */ `
 insert into hq_export.outbox_${table} (dataset, version, deleted, key, traceparent, body)
 select distinct on (o.key) o.dataset, o.version, o.deleted, o.key, o.traceparent, o.body
@@ -73,10 +77,12 @@ async function sendOf(
 }
 
 /**
- * Sends what refused versions superseded: of each key the next older version that the outbox retains, as it was captured, by way of the
- * outbox like any other row. HQ would keep neither else, because superseded versions do not travel. Refused, it is followed by the next
- * older one. Harmless where HQ has it already.
- * @param supersedes whether a version of the key with this hash made an older one stay behind in the window.
+ * Sends what refused versions superseded: of each key the next older version that the outbox
+ * retains, as it was captured, by way of the outbox like any other row. HQ would keep neither else,
+ * because superseded versions do not travel. Refused, it is followed by the next older one.
+ * Harmless where HQ has it already.
+ * @param supersedes whether a version of the key with this hash made an older one stay behind in
+ * the window.
  * @returns rows that are in the outbox again.
  */
 export async function sendSuperseded(

@@ -22,7 +22,10 @@ export interface ShownDeadLetter {
   readonly note: string | null
   /** Size of the body; null where none was kept. */
   readonly body_bytes: number | null
-  /** The row as it was refused, at most the first {@link SHOWN_CHARS} of it; only there if it was asked for. */
+  /**
+   * The row as it was refused, at most the first {@link SHOWN_CHARS} of it; only there if it was
+   * asked for.
+   */
   readonly body?: string | null
 }
 

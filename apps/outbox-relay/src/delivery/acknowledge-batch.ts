@@ -46,7 +46,10 @@ async function settleRefused(
 const MAX_CODE_CHARS = 100
 const MAX_DETAIL_CHARS = 1_000
 
-/** HQ has decided every row: keeps those that it refused, with its reasons, and sends again what it has to have above what it has. */
+/**
+ * HQ has decided every row: keeps those that it refused, with its reasons, and sends again what it
+ * has to have above what it has.
+ */
 export async function acknowledgeBatch(
   batch: Batch,
   answer: BatchResult,

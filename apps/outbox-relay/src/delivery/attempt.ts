@@ -96,15 +96,17 @@ export function attemptBatch(
 }
 
 /**
- * Asks HQ to accept a heartbeat, signed and posted like any batch: the proof that it, and everything on the way, serves others than
- * `failed`. Readiness is none: it says nothing of a POST. Its time is that of a captured row, which no clock of ours has made.
+ * Asks HQ to accept a heartbeat, signed and posted like any batch: the proof that it, and
+ * everything on the way, serves others than `failed`. Readiness is none: it says nothing of a POST.
+ * Its time is that of a captured row, which no clock of ours has made.
  */
 export async function attemptHeartbeat(
   failed: Batch,
   delivery: DeliveryContext,
 ): Promise<AttemptOutcome> {
   const [row] = rowsAt(failed, [0])
-  // The number is only there to make it a batch that HQ has not seen, so that it is written and not remembered.
+  // The number is only there to make it a batch that HQ has not seen, so that it is written and not
+  // remembered.
   const beside = { xid: String(randomInt(1, MAX_XID)), captured_at: row?.capturedAt }
   const text = JSON.stringify({ row: { source_ts: row?.capturedAt }, ...beside })
   const dataset = wireDataset(HEARTBEAT_NUMBER)

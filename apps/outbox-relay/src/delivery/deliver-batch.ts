@@ -47,7 +47,10 @@ function blameOf(failure: Failure): Blame {
   return failure.kind === 'halt' ? 'hq' : 'refused'
 }
 
-/** Whether HQ has accepted something since the attempt that just failed; if nothing came by itself, it is asked to. */
+/**
+ * Whether HQ has accepted something since the attempt that just failed; if nothing came by itself,
+ * it is asked to.
+ */
 async function isProven(trial: Trial, number: number): Promise<boolean> {
   const { batch, delivery } = trial
   const { accepted } = delivery.restraint
@@ -94,7 +97,8 @@ function loneReason(failure: Failure): LoneReason {
 
 /**
  * Gives up on the only row of a batch, if that many may be given up.
- * @returns false where it may not: an outage that lets heartbeats pass looks like this, too. Somebody has to look.
+ * @returns false where it may not: an outage that lets heartbeats pass looks like this, too.
+ * Somebody has to look.
  */
 async function giveUp(trial: Trial, failure: Failure): Promise<boolean> {
   const { batch, delivery, acceptedBefore } = trial
@@ -117,7 +121,10 @@ async function giveUp(trial: Trial, failure: Failure): Promise<boolean> {
   return true
 }
 
-/** Delivers the rows of a batch in two. Where a row is waited for in HQ, no half waits for the other. */
+/**
+ * Delivers the rows of a batch in two. Where a row is waited for in HQ, no half waits for the
+ * other.
+ */
 async function deliverHalves(
   { batch, delivery, acceptedBefore }: Trial,
   failure: Failure,
@@ -134,13 +141,15 @@ async function deliverHalves(
 }
 
 /**
- * Delivers a batch until HQ has decided every row of it: resolves when the batch is settled, however long HQ is away. Its body is
- * gone then.
+ * Delivers a batch until HQ has decided every row of it: resolves when the batch is settled,
+ * however long HQ is away. Its body is gone then.
  *
- * A batch that HQ finds too large is cut in two. So is one that fails or is refused, by whomever, while HQ accepts others, until the row
- * that does it is alone: it becomes a dead letter, or, where HQ only cannot write it now, one that is tried again by itself. What
- * HQ accepts is the proof, its readiness is none.
- * @throws {DeliveryStoppedError} when the relay stops first; nothing is lost, the window is not acked.
+ * A batch that HQ finds too large is cut in two. So is one that fails or is refused, by whomever,
+ * while HQ accepts others, until the row that does it is alone: it becomes a dead letter, or, where
+ * HQ only cannot write it now, one that is tried again by itself. What HQ accepts is the proof, its
+ * readiness is none.
+ * @throws {DeliveryStoppedError} when the relay stops first; nothing is lost, the window is not
+ * acked.
  */
 export async function deliverBatch(batch: Batch, delivery: DeliveryContext): Promise<void> {
   await traceBatch(batch, () => deliverUntilSettled(batch, delivery))
@@ -148,7 +157,10 @@ export async function deliverBatch(batch: Batch, delivery: DeliveryContext): Pro
   if (delivery.compression !== 'none') freeMemory(batch.body)
 }
 
-/** @param cutSince of a piece: batches of its dataset that HQ had accepted when the whole was first tried. */
+/**
+ * @param cutSince of a piece: batches of its dataset that HQ had accepted when the whole was first
+ * tried.
+ */
 async function deliverUntilSettled(
   batch: Batch,
   delivery: DeliveryContext,

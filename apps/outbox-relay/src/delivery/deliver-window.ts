@@ -14,14 +14,19 @@ import { tracePages } from '../tracing/trace-pages.ts'
 import { deliverBatch } from './deliver-batch.ts'
 import type { DeliveryContext } from './delivery-context.ts'
 
-/** Bytes of one read; one row may exceed them alone, by what HQ takes of a row. Together with the batches in flight it bounds the relay's memory. */
+/**
+ * Bytes of one read; one row may exceed them alone, by what HQ takes of a row. Together with the
+ * batches in flight it bounds the relay's memory.
+ */
 const MAX_PAGE_BYTES = 2 * 1024 * 1024
 /** UTF-16 units of one POST; a batch may exceed it by a page. */
 export const MAX_BATCH_UNITS = 2 * 1024 * 1024
 /** Batches under way at once. */
 export const MAX_IN_FLIGHT = 4
 
-/** A row that can be projected neither in the source's transaction nor by itself goes no further. */
+/**
+ * A row that can be projected neither in the source's transaction nor by itself goes no further.
+ */
 function captureFailure(row: OutboxRow): DeadLetter {
   const detail =
     row.body === null ? `gap: SQLSTATE ${row.sqlstate}` : `raw row: SQLSTATE ${row.sqlstate}`
@@ -29,7 +34,10 @@ function captureFailure(row: OutboxRow): DeadLetter {
   return { dataset, row, reason: 'capture_failed', detail, batch: null }
 }
 
-/** A row that HQ would not take, or a raw row beyond what is looked into; its body stays in the outbox. */
+/**
+ * A row that HQ would not take, or a raw row beyond what is looked into; its body stays in the
+ * outbox.
+ */
 function tooLarge({ bytes, ...row }: OversizedRow): DeadLetter {
   const dataset = datasetByNumber(row.dataset).name
   if (row.sqlstate === null)
@@ -60,8 +68,8 @@ async function settleFailed(
 }
 
 /**
- * Delivers everything of a window: page by page, a few batches at a time. Resolves when every row is settled, which is what
- * an ack says.
+ * Delivers everything of a window: page by page, a few batches at a time. Resolves when every row
+ * is settled, which is what an ack says.
  * @returns rows read.
  */
 export async function deliverWindow(

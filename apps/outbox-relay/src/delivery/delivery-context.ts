@@ -34,13 +34,19 @@ export interface DeliveryContext {
   readonly projectRawRows: (rows: readonly OutboxRow[]) => Promise<readonly OutboxRow[]>
   /** Keeps rows that go no further; they are settled when it resolves. */
   readonly keepDeadLetters: (letters: readonly DeadLetter[]) => Promise<void>
-  /** Sends rows whose version HQ holds with other content again, above it; dead letters of those that it cannot. */
+  /**
+   * Sends rows whose version HQ holds with other content again, above it; dead letters of those
+   * that it cannot.
+   */
   readonly resendConflicts: (letters: readonly DeadLetter[]) => Promise<ResentConflicts>
   /** Rows of an answered batch that the delete of their key has overtaken. */
   readonly findDeleteRaces: (batch: Batch, answer: BatchResult) => Promise<DeleteRace[]>
   /** Sends the entities of such rows again, as they are. */
   readonly repairDeleteRaces: (deleteRaces: readonly DeleteRace[]) => Promise<void>
-  /** Sends what refused versions made stay behind; `supersedes` says of the hash of a key whether they did. */
+  /**
+   * Sends what refused versions made stay behind; `supersedes` says of the hash of a key whether
+   * they did.
+   */
   readonly sendSuperseded: (
     refused: readonly RefusedVersion[],
     supersedes: (hash: string) => boolean,

@@ -8,7 +8,9 @@ const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5
 const ROWS = [1, 10, 50, 100, 250, 500, 1000, 2000, 5000]
 const BYTES = [1e3, 1e4, 5e4, 1e5, 2.5e5, 5e5, 1e6, 2.5e6, 5e6]
 
-/** What the relay counts while it works. Labels are bounded sets: datasets, outcomes, reason codes. */
+/**
+ * What the relay counts while it works. Labels are bounded sets: datasets, outcomes, reason codes.
+ */
 export interface RelayMetrics {
   /** An attempt has ended. */
   readonly attempted: (batch: Batch, outcome: AttemptOutcome, seconds: number) => void
@@ -20,7 +22,10 @@ export interface RelayMetrics {
   readonly windowDelivered: (rows: number) => void
 }
 
-/** Creates the instruments; names by the semantic conventions for messaging where they have one, else `hq.relay.*`. */
+/**
+ * Creates the instruments; names by the semantic conventions for messaging where they have one,
+ * else `hq.relay.*`.
+ */
 export function createRelayMetrics(meter: Meter): RelayMetrics {
   const duration = meter.createHistogram('messaging.client.operation.duration', {
     unit: 's',

@@ -27,8 +27,9 @@ const MIN_PAUSE_MS = 50
 const MAX_LETTERS = 20
 
 /**
- * Tries rows again that HQ could not write in time, each in a batch of its own beside the windows, so that they hold up nobody: the dead letter
- * is closed when HQ takes the row, gets HQ's reason when it refuses it, and is tried again after a longer pause otherwise.
+ * Tries rows again that HQ could not write in time, each in a batch of its own beside the windows,
+ * so that they hold up nobody: the dead letter is closed when HQ takes the row, gets HQ's reason
+ * when it refuses it, and is tried again after a longer pause otherwise.
  */
 export class ParkedRows {
   readonly #side: RepairSession

@@ -45,7 +45,8 @@ export async function runDoctor(
   checks: readonly Check[],
 ): Promise<NamedFinding[]> {
   let lost: Error | undefined
-  // Neither the relay's role nor settings that say what the database has as default: these are what is examined.
+  // Neither the relay's role nor settings that say what the database has as default: these are what
+  // is examined.
   const onLost = (error: Error) => {
     lost = error
   }

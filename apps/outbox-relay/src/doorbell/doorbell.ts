@@ -3,19 +3,24 @@ import type pg from 'pg'
 /** Channel that capture triggers notify while the relay sleeps. */
 export const DOORBELL_CHANNEL = 'hq_export_outbox'
 
-/** How long an armed doorbell stays armed without being renewed: a relay killed asleep costs writers a NOTIFY each for this long. */
+/**
+ * How long an armed doorbell stays armed without being renewed: a relay killed asleep costs writers
+ * a NOTIFY each for this long.
+ */
 export const DOORBELL_EXPIRY_MS = 15_000
 /** How often a sleeping relay renews it; the expiry forgives two misses. */
 export const DOORBELL_RENEWAL_MS = 5_000
 
-// setval is not transactional: writers see it at once. The clock is the server's, like the one that writers compare with.
+// setval is not transactional: writers see it at once. The clock is the server's, like the one that
+// writers compare with.
 const ARM = /* sql */ `
 select pg_catalog.setval('hq_export.doorbell',
   (extract(epoch from pg_catalog.clock_timestamp()) * 1000)::bigint + $1::bigint)`
 
 const DISARM = /* sql */ `select pg_catalog.setval('hq_export.doorbell', 0)`
 
-// Whoever inserted into the outbox, or into the settle list, holds this lock until it ends. A prepared transaction has -1 for a backend.
+// Whoever inserted into the outbox, or into the settle list, holds this lock until it ends. A
+// prepared transaction has -1 for a backend.
 const WRITERS = /* sql */ `
 select distinct l.virtualtransaction as writer
 from pg_catalog.pg_locks l
@@ -24,7 +29,8 @@ where l.locktype = 'relation' and l.mode = 'RowExclusiveLock' and l.granted
   and l.relation in ('hq_export.outbox_0'::regclass, 'hq_export.outbox_1'::regclass, 'hq_export.outbox_2'::regclass,
                      'hq_export.settle_0'::regclass, 'hq_export.settle_1'::regclass)`
 
-// Two sequences, read without MVCC: no row of the outbox, no snapshot that is kept, nothing that could wait.
+// Two sequences, read without MVCC: no row of the outbox, no snapshot that is kept, nothing that
+// could wait.
 const LOOK = /* sql */ `
 select pg_catalog.pg_sequence_last_value('hq_export.unrung')::text as unrung,
        pg_catalog.pg_sequence_last_value('hq_export.lost') > 0 as "hasLosses"`
@@ -46,8 +52,9 @@ export async function disarm(client: pg.ClientBase): Promise<void> {
 }
 
 /**
- * Transactions that have inserted into the outbox and not ended: asked after {@link arm}, it names everyone who may have
- * looked before and so will not ring. Exact, where a snapshot's xmin would wait for unrelated transactions too.
+ * Transactions that have inserted into the outbox and not ended: asked after {@link arm}, it names
+ * everyone who may have looked before and so will not ring. Exact, where a snapshot's xmin would
+ * wait for unrelated transactions too.
  */
 export async function openWriters(client: pg.ClientBase): Promise<ReadonlySet<string>> {
   const { rows } = await client.query<{ writer: string }>({ name: 'open-writers', text: WRITERS })
@@ -69,7 +76,10 @@ export async function look(client: pg.ClientBase): Promise<Look> {
   return rows[0]
 }
 
-/** False where triggers never ring, because NOTIFY would make PREPARE TRANSACTION fail: poll instead. */
+/**
+ * False where triggers never ring, because NOTIFY would make PREPARE TRANSACTION fail: poll
+ * instead.
+ */
 export async function canRing(client: pg.ClientBase): Promise<boolean> {
   const { rows } = await client.query<{ can_ring: boolean }>(CAN_RING)
   return rows[0]?.can_ring ?? false

@@ -9,8 +9,8 @@ const RETRY_CAP_MS = 5_000
 const SELF_TEST_TIMEOUT_MS = 5_000
 
 /**
- * Turns notifications into wake-ups. A notification is only ever a hint: whoever waits looks into the outbox after a
- * time-out all the same, so losing this component costs time and never a row.
+ * Turns notifications into wake-ups. A notification is only ever a hint: whoever waits looks into
+ * the outbox after a time-out all the same, so losing this component costs time and never a row.
  */
 export class NotifyListener {
   readonly #subscriber
@@ -30,8 +30,8 @@ export class NotifyListener {
       // 0 disables the default of giving up for good after 3 s.
       retryTimeout: 0,
       retryInterval: (attempt) => {
-        // The only way out of pg-listen's loop, which knows nothing of close(): without it every loss of the server leaves a
-        // session behind that nobody uses, and a relay that cannot end.
+        // The only way out of pg-listen's loop, which knows nothing of close(): without it every
+        // loss of the server leaves a session behind that nobody uses, and a relay that cannot end.
         if (this.#isStopped) throw new Error('stopped while reconnecting')
         const ceiling = Math.min(RETRY_CAP_MS, RETRY_BASE_MS * 2 ** Math.min(attempt, 10))
         return ceiling * (0.5 + Math.random() / 2)
@@ -71,8 +71,8 @@ export class NotifyListener {
         void this.#subscriber.close()
         return
       }
-      // What was notified while we were away is lost, so every connection is a reason to look. The first one comes
-      // before LISTEN; #start proves that one.
+      // What was notified while we were away is lost, so every connection is a reason to look. The
+      // first one comes before LISTEN; #start proves that one.
       if (this.#subscriber.getSubscribedChannels().length > 0) this.#isListening = true
       this.ring()
     })
@@ -97,7 +97,10 @@ export class NotifyListener {
     }
   }
 
-  /** False where nothing can be notified, for instance because the queue of the server is full: then we poll. */
+  /**
+   * False where nothing can be notified, for instance because the queue of the server is full: then
+   * we poll.
+   */
   async #notifyOurselves(): Promise<boolean> {
     try {
       await this.#subscriber.notify(DOORBELL_CHANNEL, '')

@@ -1,4 +1,7 @@
-/** A live attempt that took longer than this, its wait at the circuit breaker included, waited for somebody. */
+/**
+ * A live attempt that took longer than this, its wait at the circuit breaker included, waited for
+ * somebody.
+ */
 const SLOW_MS = 250
 /** Shares grow again once no live attempt has been slow for this long. */
 const CALM_MS = 1_000
@@ -6,8 +9,9 @@ const CALM_MS = 1_000
 const GROWTH = 0.25
 
 /**
- * How many attempts a backfill may have under way, by what it does to live changes: half as many when a live attempt was slow, one
- * more after a few that were not (AIMD). Never below one: where HQ is slow by itself, a backfill still ends.
+ * How many attempts a backfill may have under way, by what it does to live changes: half as many
+ * when a live attempt was slow, one more after a few that were not (AIMD). Never below one: where
+ * HQ is slow by itself, a backfill still ends.
  */
 export class BackfillShare {
   readonly #max: number

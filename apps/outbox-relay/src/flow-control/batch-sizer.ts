@@ -1,4 +1,7 @@
-/** Rows per page and batch: HQ's fixed cost per request is spread thin at the top and its limits are far away. */
+/**
+ * Rows per page and batch: HQ's fixed cost per request is spread thin at the top and its limits are
+ * far away.
+ */
 const MAX_ROWS = 2000
 const MIN_ROWS = 100
 /** An attempt that took longer than this is too large for the HQ of the moment. */

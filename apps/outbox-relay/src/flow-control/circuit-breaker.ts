@@ -27,20 +27,26 @@ export interface CircuitState {
   readonly active: number
 }
 
-/** Whose attempt it is: a change that was just committed, or a backfill's, which goes only where live changes leave room. */
+/**
+ * Whose attempt it is: a change that was just committed, or a backfill's, which goes only where
+ * live changes leave room.
+ */
 export type DeliveryRank = 'live' | 'backfill'
 
 /**
  * Decides when an attempt may be made; shared by all batches under way.
  *
- * Closed, it lets as many attempts at once as HQ has shown to take: one more after each round of successes, half as many after a
- * failure (AIMD, as TCP does). After several failures in a row it opens: then a single attempt probes, after a growing
- * pause that is never shorter than `Retry-After`, and its success closes the circuit breaker again. An HQ in trouble so gets one
- * request at a time, however many batches wait. No pause is longer than five minutes, whatever HQ asked for, and one ends when an HQ that
- * was not ready meanwhile is ready again. Pauses run on a clock that nobody sets.
+ * Closed, it lets as many attempts at once as HQ has shown to take: one more after each round of
+ * successes, half as many after a failure (AIMD, as TCP does). After several failures in a row it
+ * opens: then a single attempt probes, after a growing pause that is never shorter than
+ * `Retry-After`, and its success closes the circuit breaker again. An HQ in trouble so gets one
+ * request at a time, however many batches wait. No pause is longer than five minutes, whatever HQ
+ * asked for, and one ends when an HQ that was not ready meanwhile is ready again. Pauses run on a
+ * clock that nobody sets.
  *
- * A backfill's attempt is let in only while no live one waits, and one place stays free for the next live one (where there is more than
- * one); how many places a backfill may take of the rest follows from how fast live attempts are, see {@link BackfillShare}.
+ * A backfill's attempt is let in only while no live one waits, and one place stays free for the
+ * next live one (where there is more than one); how many places a backfill may take of the rest
+ * follows from how fast live attempts are, see {@link BackfillShare}.
  */
 export class CircuitBreaker {
   readonly #maxLimit: number
@@ -91,7 +97,10 @@ export class CircuitBreaker {
     return { isOpen: this.#isOpen, limit: this.limit, active: this.#active }
   }
 
-  /** Waits until an attempt may be made. Each must end with {@link leave}. Rejects with the signal's reason when it is aborted first. */
+  /**
+   * Waits until an attempt may be made. Each must end with {@link leave}. Rejects with the signal's
+   * reason when it is aborted first.
+   */
   enter(stopping: AbortSignal, rank: DeliveryRank = 'live'): Promise<void> {
     const waiters = this.#waiters[rank]
     return new Promise((resolve, reject) => {
@@ -113,7 +122,10 @@ export class CircuitBreaker {
     })
   }
 
-  /** HQ was seen to serve, although the attempt at hand failed: the fault is its batch's, and nobody need wait for it. */
+  /**
+   * HQ was seen to serve, although the attempt at hand failed: the fault is its batch's, and nobody
+   * need wait for it.
+   */
   proveUp(): void {
     this.#failures = 0
     this.#isOpen = false
@@ -170,12 +182,18 @@ export class CircuitBreaker {
     this.#closedUntil = Math.max(this.#closedUntil, this.#now() + Math.min(ms, MAX_WAIT_MS))
   }
 
-  /** True if a backfill may take a place: what is left beside live attempts and the place kept for the next one. */
+  /**
+   * True if a backfill may take a place: what is left beside live attempts and the place kept for
+   * the next one.
+   */
   #hasRoom(): boolean {
     return this.#active < Math.max(1, Math.min(this.limit - 1, this.#share.attempts))
   }
 
-  /** In the middle of a long pause: one that HQ asked for while it was away need not be waited for when it is back. */
+  /**
+   * In the middle of a long pause: one that HQ asked for while it was away need not be waited for
+   * when it is back.
+   */
   async #checkReady(): Promise<void> {
     const isReady = await this.#isReady?.()
     if (isReady === false) this.#wasUnready = true

@@ -1,4 +1,7 @@
-/** Runs at most `limit` tasks at once. The first failure is kept and thrown to whoever adds or drains next. */
+/**
+ * Runs at most `limit` tasks at once. The first failure is kept and thrown to whoever adds or
+ * drains next.
+ */
 export class InFlight {
   readonly #limit: number
   readonly #running = new Set<Promise<void>>()

@@ -1,8 +1,14 @@
 import type { Blame } from '../batch/attempt-outcome.ts'
 
-/** Failures of a batch after which HQ is asked whether it serves others: fewer happen to every batch. */
+/**
+ * Failures of a batch after which HQ is asked whether it serves others: fewer happen to every
+ * batch.
+ */
 const ASK_AFTER = 3
-/** Failures of a row alone, with the proof that HQ serves others after each of them, until it is given up. */
+/**
+ * Failures of a row alone, with the proof that HQ serves others after each of them, until it is
+ * given up.
+ */
 const GIVE_UP_AFTER = 3
 
 /** What is to be done with a batch of which others are not to blame. */
@@ -17,8 +23,9 @@ export type Verdict =
   | 'park'
 
 /**
- * Whether a batch is refused for its own sake: some row of it makes HQ, or something on the way, fail or refuse. An outage looks the
- * same to this batch, so after a failure there must be proof that HQ accepts others; for a row alone after each of several in a row.
+ * Whether a batch is refused for its own sake: some row of it makes HQ, or something on the way,
+ * fail or refuse. An outage looks the same to this batch, so after a failure there must be proof
+ * that HQ accepts others; for a row alone after each of several in a row.
  */
 export class PoisonDetector {
   readonly #isAlone: boolean

@@ -1,8 +1,12 @@
-/** Rows of a dataset that are given up in a row on the word of a heartbeat alone, with no row of it accepted since they were first tried. */
+/**
+ * Rows of a dataset that are given up in a row on the word of a heartbeat alone, with no row of it
+ * accepted since they were first tried.
+ */
 const MAX_GIVEN_UP = 3
 /**
- * Batches of a dataset that HQ could not write in time in a row, until none of it is cut any more: as many as it takes to find
- * one row among 20,000, and hardly a burden where somebody holds the whole table.
+ * Batches of a dataset that HQ could not write in time in a row, until none of it is cut any more:
+ * as many as it takes to find one row among 20,000, and hardly a burden where somebody holds the
+ * whole table.
  */
 const MAX_NOT_IN_TIME = 16
 
@@ -13,8 +17,9 @@ interface DatasetRecord {
 }
 
 /**
- * What HQ has accepted, as the proof that it serves, and what follows from it: how far a refusal may be taken for the fault of a row. An
- * outage of one dataset looks like a row that nobody takes, row after row; it ends here after a few.
+ * What HQ has accepted, as the proof that it serves, and what follows from it: how far a refusal
+ * may be taken for the fault of a row. An outage of one dataset looks like a row that nobody takes,
+ * row after row; it ends here after a few.
  */
 export class Restraint {
   readonly #datasets = new Map<string, DatasetRecord>()
@@ -51,7 +56,10 @@ export class Restraint {
     this.#of(dataset).givenUp++
   }
 
-  /** HQ could not write a batch in time. @returns true if it may be cut, or its only row be left for later. */
+  /**
+   * HQ could not write a batch in time. @returns true if it may be cut, or its only row be left for
+   * later.
+   */
   noteNotInTime(dataset: string): boolean {
     return ++this.#of(dataset).notInTime <= MAX_NOT_IN_TIME
   }

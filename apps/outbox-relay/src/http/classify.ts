@@ -25,7 +25,9 @@ function parseJson(text: string): unknown {
   }
 }
 
-/** Characters of a problem; ours have some thousand. A longer text is a page of somebody in between. */
+/**
+ * Characters of a problem; ours have some thousand. A longer text is a page of somebody in between.
+ */
 const MAX_PROBLEM_CHARS = 256 * 1024
 
 /** Code of a refusal of our own gateway; undefined for an answer of somebody in between. */
@@ -37,7 +39,10 @@ function problemCode({ status, body }: HttpResponse): ProblemCode | undefined {
   return PROBLEMS[code].status === status ? code : undefined
 }
 
-/** Refusals of our gateway that may be about the content of this batch and not about whoever sends it. */
+/**
+ * Refusals of our gateway that may be about the content of this batch and not about whoever sends
+ * it.
+ */
 const CONTENT_CODES: ReadonlySet<ProblemCode> = new Set([
   'malformed_request',
   'invalid_envelope',
@@ -63,7 +68,8 @@ function classifyOwn(code: ProblemCode, { status, retryAfterMs }: HttpResponse):
   }
 }
 
-// A proxy that has had enough for now, or whose gateway is not there; it may also mean this one request.
+// A proxy that has had enough for now, or whose gateway is not there; it may also mean this one
+// request.
 const BUSY_STATUSES = new Set([408, 409, 425, 429, 503])
 
 /** By the status alone: somebody between us and HQ answers with bodies of its own. */
@@ -112,8 +118,8 @@ function classifyAnswer(answer: HttpResponse, batchId: string, rowCount: number)
 }
 
 /**
- * What an answer means for the batch of this id. Our own gateway names its refusals by code; whoever else answers is judged by
- * the status. An answer that does not add up is never an ack.
+ * What an answer means for the batch of this id. Our own gateway names its refusals by code;
+ * whoever else answers is judged by the status. An answer that does not add up is never an ack.
  */
 export function classify(answer: HttpResponse, batchId: string, rowCount: number): AttemptOutcome {
   if (answer.status === 200) return classifyAnswer(answer, batchId, rowCount)

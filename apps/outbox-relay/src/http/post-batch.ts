@@ -20,7 +20,8 @@ import { classify } from './classify.ts'
 /** Longest answer that is read; a batch in which every row is listed stays far below. */
 const MAX_ANSWER_BYTES = 16 * 1024 * 1024
 
-// Codes of a server that proved to be the wrong one: no amount of retrying helps, somebody has to look.
+// Codes of a server that proved to be the wrong one: no amount of retrying helps, somebody has to
+// look.
 const TLS_CODE_PATTERN = /^(?:ERR_TLS_|ERR_SSL_|CERT_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_)/
 
 /** What one POST carries. */
@@ -31,7 +32,8 @@ export interface Post {
   readonly traceparent: string | undefined
 }
 
-// Codes of a connection that was made and then lost over the request, as opposed to one that was never made.
+// Codes of a connection that was made and then lost over the request, as opposed to one that was
+// never made.
 const SUSPECT_CODES = new Set([
   'ECONNRESET',
   'EPIPE',
@@ -58,8 +60,9 @@ async function readAnswer(body: AsyncIterable<Buffer>): Promise<string> {
 }
 
 /**
- * One attempt: signs with a fresh timestamp, posts, and says what the answer means. A failure of the network is a
- * `retry`, because HQ may have applied the batch: the same id makes the resend harmless.
+ * One attempt: signs with a fresh timestamp, posts, and says what the answer means. A failure of
+ * the network is a `retry`, because HQ may have applied the batch: the same id makes the resend
+ * harmless.
  *
  * @param signal cuts the attempt off; the result is then a `retry` like any other lost connection.
  */

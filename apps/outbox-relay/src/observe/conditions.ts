@@ -22,8 +22,9 @@ function lagConditions(dataset: string, lagS: number): Condition[] {
 }
 
 /**
- * What an operator should know of, as this relay sees it: the relay's share of `deploy/prometheus/alerts.yml`, with the same names
- * and limits. A relay that stands by leaves the source's conditions to the one that leads.
+ * What an operator should know of, as this relay sees it: the relay's share of
+ * `deploy/prometheus/alerts.yml`, with the same names and limits. A relay that stands by leaves the
+ * source's conditions to the one that leads.
  */
 export function relayConditions(
   progress: RelayProgress,

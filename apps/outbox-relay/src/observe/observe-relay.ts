@@ -35,7 +35,9 @@ export function observeRelay(meter: Meter, progress: () => RelayProgress): void 
     .addCallback((result) => result.observe(progress().breaker?.limit ?? 0))
 }
 
-/** Gauges over the last reading of data-engine-x, from the source's point of view and on its clock. */
+/**
+ * Gauges over the last reading of data-engine-x, from the source's point of view and on its clock.
+ */
 export function observeSource(meter: Meter, read: () => SourceReading | undefined): void {
   function gauge(name: string, unit: string, description: string, observe: Observe): void {
     meter.createObservableGauge(name, { unit, description }).addCallback((result) => {

@@ -11,8 +11,8 @@ export interface RelayProgress {
   readonly settledRows: number
   readonly settledBatches: number
   /**
-   * When the loop last took a tick, in epoch ms: no more than seconds ago in a relay that works, rows or none, unless HQ keeps it
-   * waiting, which shows in `breaker`.
+   * When the loop last took a tick, in epoch ms: no more than seconds ago in a relay that works,
+   * rows or none, unless HQ keeps it waiting, which shows in `breaker`.
    */
   readonly lastTickAtMs: number | undefined
   /** When HQ last decided a batch, in epoch ms. */

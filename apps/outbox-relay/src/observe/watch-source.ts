@@ -9,22 +9,33 @@ import { type RelayStatus, readStatus } from '../status/status.ts'
 
 /** How old what is said of data-engine-x may be. */
 const PERIOD_MS = 15_000
-/** Counting what waits takes its time where millions do: at most a twentieth of the time is spent on it. */
+/**
+ * Counting what waits takes its time where millions do: at most a twentieth of the time is spent on
+ * it.
+ */
 const MAX_SHARE = 1 / 20
 const STATEMENT_TIMEOUT = '30s'
 
 /** What data-engine-x said last. */
 export interface SourceReading {
   readonly status: RelayStatus
-  /** Age of the echoed heartbeat, in seconds, on a clock that does not step; undefined where none came back to this process. */
+  /**
+   * Age of the echoed heartbeat, in seconds, on a clock that does not step; undefined where none
+   * came back to this process.
+   */
   readonly heartbeatAgeS: number | undefined
   /** When it was read, as `performance.now()`. */
   readonly readAt: number
 }
 
-/** Reads the state of the export every 15 s on a session of its own, so that a scrape never waits for the database. */
+/**
+ * Reads the state of the export every 15 s on a session of its own, so that a scrape never waits
+ * for the database.
+ */
 export class SourceWatcher extends Watcher<pg.Client, SourceReading> {
-  /** @param writtenAt when the newest heartbeat that came back was written, as `performance.now()`. */
+  /**
+   * @param writtenAt when the newest heartbeat that came back was written, as `performance.now()`.
+   */
   constructor(
     databaseUrl: string,
     writtenAt: () => number | undefined,

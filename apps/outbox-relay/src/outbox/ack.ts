@@ -7,16 +7,18 @@ export interface Ack {
   readonly acked: Snapshot
 }
 
-// Ordered by the column: a bare `id` would name the text of the select list, and '999' sorts after '1000'.
+// Ordered by the column: a bare `id` would name the text of the select list, and '999' sorts after
+// '1000'.
 const READ_ACK = /* sql */ `
 select a.id::text as id, a.acked::text as acked
 from hq_export.ack a
 where a.epoch = $1
 order by a.id desc limit 1`
 
-// Fenced: an ack extends the one that its window started from. A relay that was overtaken inserts nothing and reads where the
-// other one is. Two relays that pass the check at the same moment both settled what they ack, so either may win.
-// synchronous_commit does not matter: a lost ack costs a resend, and a rotation that relies on one comes after it in the WAL.
+// Fenced: an ack extends the one that its window started from. A relay that was overtaken inserts
+// nothing and reads where the other one is. Two relays that pass the check at the same moment both
+// settled what they ack, so either may win. synchronous_commit does not matter: a lost ack costs a
+// resend, and a rotation that relies on one comes after it in the WAL.
 const WRITE_ACK = /* sql */ `
 insert into hq_export.ack (epoch, acked)
 select $1, $2::pg_snapshot

@@ -7,7 +7,8 @@ const COUNT_BLOCKS = /* sql */ `
 select (pg_catalog.pg_relation_size($1::pg_catalog.regclass) / pg_catalog.current_setting('block_size')::int)::int as blocks`
 
 /**
- * Goes once through a table as it is now, a few blocks at a time: no statement is long, whatever has piled up.
+ * Goes once through a table as it is now, a few blocks at a time: no statement is long, whatever
+ * has piled up.
  * @param work one statement over rows with `ctid` from the first (included) to the second.
  */
 export async function forEachBlockRange(

@@ -2,8 +2,9 @@ import type pg from 'pg'
 
 const LOCK_NOT_AVAILABLE = '55P03'
 
-// TRUNCATE and the re-insert of the newest ack are one statement: whoever reads, reads an ack. Only relays ask for this
-// table, and the lock is not waited for. No temporary table: many databases revoke the right to make one.
+// TRUNCATE and the re-insert of the newest ack are one statement: whoever reads, reads an ack. Only
+// relays ask for this table, and the lock is not waited for. No temporary table: many databases
+// revoke the right to make one.
 const COMPACT = /* sql */ `
 do $$
 declare
@@ -18,7 +19,10 @@ end $$`
 
 const SIZE = /* sql */ `select pg_catalog.pg_relation_size('hq_export.ack')::int as bytes`
 
-/** Size of `hq_export.ack` that is left alone: a hundred thousand acks, of which heartbeats alone make three thousand a day. */
+/**
+ * Size of `hq_export.ack` that is left alone: a hundred thousand acks, of which heartbeats alone
+ * make three thousand a day.
+ */
 const KEPT_BYTES = 8 * 1024 * 1024
 
 /** Empties the table of acks, but for the newest, once it has grown beyond `keptBytes`. */

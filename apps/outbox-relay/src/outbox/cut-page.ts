@@ -12,7 +12,10 @@ export interface Position {
   readonly seq: string
 }
 
-/** Rows of one table that are visible in `to`, from `after` (exclusive) down to the transaction `lowestXid`. */
+/**
+ * Rows of one table that are visible in `to`, from `after` (exclusive) down to the transaction
+ * `lowestXid`.
+ */
 export interface PageRange {
   readonly table: OutboxTable
   readonly to: Snapshot
@@ -37,12 +40,14 @@ export interface PageCut {
   readonly failedCount: number
   /** False where no row of it is too large to be read. */
   readonly mayHoldOversized: boolean
-  /** Rows of snapshot datasets as `hash version seq`, separated by commas; null if there are none. */
+  /**
+   * Rows of snapshot datasets as `hash version seq`, separated by commas; null if there are none.
+   */
   readonly versions: string | null
 }
 
-// Newest first: of the versions of a key the newest is met before those that it supersedes. No body is fetched here:
-// octet_length reads the size of a toasted body without reading the body.
+// Newest first: of the versions of a key the newest is met before those that it supersedes. No body
+// is fetched here: octet_length reads the size of a toasted body without reading the body.
 const CUT_PAGE = OUTBOX_TABLES.map(
   (table) => /* sql */ `
 with cut as materialized (

@@ -1,6 +1,7 @@
 /**
- * An insert that raced with the delete of its key: its transaction had a snapshot from before, as REPEATABLE READ keeps one, so its
- * capture did not see the base that the delete left, and exported a version below it. HQ keeps the delete.
+ * An insert that raced with the delete of its key: its transaction had a snapshot from before, as
+ * REPEATABLE READ keeps one, so its capture did not see the base that the delete left, and exported
+ * a version below it. HQ keeps the delete.
  */
 export interface DeleteRace {
   /** Number of the dataset in the contract. */

@@ -3,9 +3,10 @@ import { adoptRows } from './adopt-rows.ts'
 import { EMPTY_SNAPSHOT } from './tick.ts'
 
 /*
- * Epoch = <system_identifier>.<incarnation>. The incarnation stands in an UNLOGGED table, which recovery empties. Recovery is
- * exactly what can undo a row that was visible (synchronous_commit = off) and hand out its xid and seq again, so in
- * a new epoch everything that the outbox retains is sent once more; HQ's keys make that harmless (I3).
+ * Epoch = <system_identifier>.<incarnation>. The incarnation stands in an UNLOGGED table, which
+ * recovery empties. Recovery is exactly what can undo a row that was visible (synchronous_commit =
+ * off) and hand out its xid and seq again, so in a new epoch everything that the outbox retains is
+ * sent once more; HQ's keys make that harmless (I3).
  */
 
 const READ_EPOCH = /* sql */ `
@@ -20,7 +21,8 @@ const BEGIN_INCARNATION = /* sql */ `insert into hq_export.incarnation default v
 
 const RESET_ACK = /* sql */ `insert into hq_export.ack (epoch, acked) values ($1, $2)`
 
-// Serialises two relays that find a new epoch at once. A row that only a relay may lock: an advisory lock is anybody's to take.
+// Serialises two relays that find a new epoch at once. A row that only a relay may lock: an
+// advisory lock is anybody's to take.
 const LOCK_EPOCH = /* sql */ `select from hq_export.advisory_lock where name = 'epoch' for update`
 
 /** What {@link establishEpoch} found. */
@@ -31,9 +33,10 @@ export interface EstablishedEpoch {
 }
 
 /**
- * Names this life of the server, and starts a new one where recovery, promotion or a restore has happened since
- * the last ack: before any tick or rotation.
- * @param isNumberedTwice the outbox may hold two rows of one `seq`: they are numbered anew, and everything retained is sent again.
+ * Names this life of the server, and starts a new one where recovery, promotion or a restore has
+ * happened since the last ack: before any tick or rotation.
+ * @param isNumberedTwice the outbox may hold two rows of one `seq`: they are numbered anew, and
+ * everything retained is sent again.
  */
 export async function establishEpoch(
   client: pg.ClientBase,

@@ -4,8 +4,9 @@ import { OUTBOX_TABLES } from './cut-page.ts'
 /** How often the leader sends a row that only measures the way. */
 export const HEARTBEAT_PERIOD_MS = 30_000
 
-// Dataset 0 is the heartbeat. One row in the table that writers fill now, written and read like any other: it proves outbox, tick,
-// read, POST and commit in HQ. It takes what every insert into the outbox takes, and waits for nobody.
+// Dataset 0 is the heartbeat. One row in the table that writers fill now, written and read like any
+// other: it proves outbox, tick, read, POST and commit in HQ. It takes what every insert into the
+// outbox takes, and waits for nobody.
 const BEAT = OUTBOX_TABLES.map(
   (table) => /* sql */ `
 with beat as (select pg_catalog.to_json(pg_catalog.clock_timestamp()) as source_ts)
@@ -21,7 +22,10 @@ interface Beat {
   readonly writtenAt: number
 }
 
-/** Writes a heartbeat; returns its `source_ts`, the source's clock as ISO 8601 text with microseconds. */
+/**
+ * Writes a heartbeat; returns its `source_ts`, the source's clock as ISO 8601 text with
+ * microseconds.
+ */
 async function writeBeat(client: pg.ClientBase): Promise<string> {
   const { rows } = await client.query<{ current: 0 | 1 | 2 }>(CURRENT)
   const beat = await client.query<{ source_ts: string }>(BEAT[rows[0]?.current ?? 0] ?? '')
@@ -31,8 +35,8 @@ async function writeBeat(client: pg.ClientBase): Promise<string> {
 }
 
 /**
- * The leader's heartbeat: a row every period, and what came back of it. One at a time is under way, so that an outage does not fill the
- * outbox with them.
+ * The leader's heartbeat: a row every period, and what came back of it. One at a time is under way,
+ * so that an outage does not fill the outbox with them.
  */
 export class Heartbeat {
   readonly #periodMs: number
@@ -51,12 +55,18 @@ export class Heartbeat {
     return this.#echoed?.sourceTs
   }
 
-  /** When that one was written, as `performance.now()`: its age does not step with the source's clock. */
+  /**
+   * When that one was written, as `performance.now()`: its age does not step with the source's
+   * clock.
+   */
   get echoedWrittenAt(): number | undefined {
     return this.#echoed?.writtenAt
   }
 
-  /** Writes a heartbeat if it is time for one. True if it did: the next window holds a row that nobody changed. */
+  /**
+   * Writes a heartbeat if it is time for one. True if it did: the next window holds a row that
+   * nobody changed.
+   */
   async beat(client: pg.ClientBase): Promise<boolean> {
     if (this.#sent !== undefined || performance.now() < this.#dueAt) return false
     this.#sent = { writtenAt: performance.now(), sourceTs: await writeBeat(client) }

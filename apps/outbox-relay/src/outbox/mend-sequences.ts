@@ -1,7 +1,10 @@
 import type pg from 'pg'
 import { OUTBOX_TABLES } from './cut-page.ts'
 
-/** SQL that is true where the row at one end of a table's index is above the sequence. Old and new rows stand at different ends. */
+/**
+ * SQL that is true where the row at one end of a table's index is above the sequence. Old and new
+ * rows stand at different ends.
+ */
 const isAbove = (table: number, order: 'asc' | 'desc'): string =>
   `(select o.seq from hq_export.outbox_${table} o order by o.xid ${order}, o.seq ${order} limit 1) > m.last`
 
@@ -18,7 +21,8 @@ const lastOf = (sequence: string): string =>
 
 /** What a sequence must not be below, for those that count what a table holds. */
 const FLOORS: Readonly<Record<string, string>> = {
-  // Looked for in the whole outbox only where its ends give reason to, or no relay has mended since the sequences were left unset.
+  // Looked for in the whole outbox only where its ends give reason to, or no relay has mended since
+  // the sequences were left unset.
   outbox_seq: `case when ${IS_UNSET} or ${ends.join(' or ')} then greatest(${highestSeq.join(', ')}) end`,
   ack_seq: '(select a.id from hq_export.ack a order by a.id desc limit 1)',
   dead_letter_id_seq: '(select d.id from hq_export.dead_letter d order by d.id desc limit 1)',
@@ -55,9 +59,11 @@ async function setAll(client: pg.ClientBase, statements: readonly string[]): Pro
 }
 
 /**
- * Sets our sequences above what the tables hold: a logical upgrade, or a restore of data alone, leaves them where they began, and then the
- * newest ack is not the one with the newest id, ids collide, and two rows of the outbox have one `seq`. `setval` is not transactional: whoever
- * captures at that moment goes on above. Only the relay that leads may call it, before it reads an ack.
+ * Sets our sequences above what the tables hold: a logical upgrade, or a restore of data alone,
+ * leaves them where they began, and then the newest ack is not the one with the newest id, ids
+ * collide, and two rows of the outbox have one `seq`. `setval` is not transactional: whoever
+ * captures at that moment goes on above. Only the relay that leads may call it, before it reads an
+ * ack.
  * @returns names of the sequences that were set, and whether the outbox may hold a `seq` twice.
  */
 export async function raiseSequences(
@@ -68,7 +74,10 @@ export async function raiseSequences(
   return { raised, isNumberedTwice: raised.includes('outbox_seq') || rows[0]?.unset === true }
 }
 
-/** Sets the sequences that say where something stands, where they were left unset; after the outbox was numbered anew, which they tell. */
+/**
+ * Sets the sequences that say where something stands, where they were left unset; after the outbox
+ * was numbered anew, which they tell.
+ */
 export async function placeSequences(client: pg.ClientBase): Promise<void> {
   await setAll(client, POSITIONS)
 }

@@ -22,11 +22,12 @@ function doubled(values: BigInt64Array<ArrayBuffer>): BigInt64Array<ArrayBuffer>
 }
 
 /**
- * Knows the newest version of each key that a window has shown so far, to leave out what it supersedes. Bounded: it may miss a
- * superseded row, and never names one that is not.
+ * Knows the newest version of each key that a window has shown so far, to leave out what it
+ * supersedes. Bounded: it may miss a superseded row, and never names one that is not.
  *
- * Whoever writes a key waits for whoever wrote it before, so versions rise in the order of capture, which is that of `seq`. Only an insert
- * whose snapshot is older than the delete of its key breaks that.
+ * Whoever writes a key waits for whoever wrote it before, so versions rise in the order of capture,
+ * which is that of `seq`. Only an insert whose snapshot is older than the delete of its key breaks
+ * that.
  */
 export class NewestVersions {
   /** Place of each key, by its hash, in the two arrays. */
@@ -61,7 +62,8 @@ export class NewestVersions {
       }
       const newest = this.#versions[place] ?? 0n
       const newestSeq = this.#seqs[place] ?? 0n
-      // Transactions end in another order than they begin, so newest first holds for most rows and not for all.
+      // Transactions end in another order than they begin, so newest first holds for most rows and
+      // not for all.
       const isSuperseded = version <= newest
       if (isSuperseded !== seq < newestSeq) {
         inversions.push({ seq: seqText, version: String(isSuperseded ? version : newest) })

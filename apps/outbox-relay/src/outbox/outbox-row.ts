@@ -1,4 +1,7 @@
-/** One captured change, where it is needed by itself: a failed capture, or a row that HQ refused. Nothing in it was rounded. */
+/**
+ * One captured change, where it is needed by itself: a failed capture, or a row that HQ refused.
+ * Nothing in it was rounded.
+ */
 export interface OutboxRow {
   /** Number of the dataset in the contract. */
   readonly dataset: number
@@ -13,6 +16,9 @@ export interface OutboxRow {
   readonly traceparent: string | null
   /** Why the capture failed; null for a good row. */
   readonly sqlstate: string | null
-  /** JSON text of the row: contract columns, or the raw row of a failed capture, or null for a bare gap. */
+  /**
+   * JSON text of the row: contract columns, or the raw row of a failed capture, or null for a bare
+   * gap.
+   */
   readonly body: string | null
 }

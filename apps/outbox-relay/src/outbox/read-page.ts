@@ -6,7 +6,10 @@ import type { OutboxRow } from './outbox-row.ts'
 import { isOversizedSql, shortKeySql } from './row-size.ts'
 import { wireRowSql } from './wire-row-sql.ts'
 
-/** Rows of one dataset as they go on the wire: elements of the envelope's `rows`, separated by commas. */
+/**
+ * Rows of one dataset as they go on the wire: elements of the envelope's `rows`, separated by
+ * commas.
+ */
 export interface WireRows {
   /** Number of the dataset in the contract. */
   readonly dataset: number
@@ -15,13 +18,14 @@ export interface WireRows {
 }
 
 /**
- * Rows in one value. A value of a whole page, a megabyte, is put together from many reads of the socket in memory outside the heap,
- * and made the collector run for every page: 8 us of the relay's time per row instead of 4.
+ * Rows in one value. A value of a whole page, a megabyte, is put together from many reads of the
+ * socket in memory outside the heap, and made the collector run for every page: 8 us of the relay's
+ * time per row instead of 4.
  */
 const PIECE_ROWS = 64
 
-// The wire text is put together here, where the bodies are: what Node would do per row (parse, make an object, concatenate) cost
-// more than everything else that the relay does.
+// The wire text is put together here, where the bodies are: what Node would do per row (parse, make
+// an object, concatenate) cost more than everything else that the relay does.
 const READ_PAGE = OUTBOX_TABLES.map(
   (table) => /* sql */ `
 select dataset, count(*)::int as row_count,
@@ -77,7 +81,8 @@ function bounds(range: PageRange, cut: PageCut): string[] {
 
 /**
  * Reads the rows of a page that {@link cutPage} has cut.
- * @param skipped `seq` of rows that need not travel, because a newer version of their key does, or that are too large to.
+ * @param skipped `seq` of rows that need not travel, because a newer version of their key does, or
+ * that are too large to.
  */
 export async function readPage(
   client: pg.ClientBase,

@@ -21,7 +21,10 @@ import type { Snapshot } from './tick.ts'
 
 const MAX_INT8 = '9223372036854775807'
 
-/** A page of a window: what travels, what could not be captured, what is too large for either, and how many rows it was in the outbox. */
+/**
+ * A page of a window: what travels, what could not be captured, what is too large for either, and
+ * how many rows it was in the outbox.
+ */
 export interface Page {
   readonly rowCount: number
   readonly wireRows: readonly WireRows[]
@@ -41,7 +44,10 @@ select pg_catalog.pg_snapshot_xmax($1::pg_snapshot)::text as lowest,
          where pg_catalog.pg_visible_in_snapshot(x, $2::pg_snapshot)
        ) as late`
 
-/** The ranges of the index in which the rows of a window stand: per table what began after `from`, and each late transaction. */
+/**
+ * The ranges of the index in which the rows of a window stand: per table what began after `from`,
+ * and each late transaction.
+ */
 async function findRanges(client: pg.ClientBase, window: Window): Promise<PageRange[]> {
   const { rows } = await client.query<{ lowest: string; end: string; late: string[] }>({
     name: 'window-bounds',
@@ -100,9 +106,10 @@ async function* readRange(
 }
 
 /**
- * Streams a window in pages, newest rows first, each read by statements in autocommit: no transaction and no cursor is
- * open while a page is being delivered, so nothing blocks a rotation or holds back vacuum. The pages are the same
- * however often they are read, as long as the limits are.
+ * Streams a window in pages, newest rows first, each read by statements in autocommit: no
+ * transaction and no cursor is open while a page is being delivered, so nothing blocks a rotation
+ * or holds back vacuum. The pages are the same however often they are read, as long as the limits
+ * are.
  * @param newest learns which versions stay behind.
  */
 export async function* readWindow(
@@ -117,9 +124,9 @@ export async function* readWindow(
 }
 
 /**
- * What committed between two snapshots: visible in `to`, not in `from`.
- * Rows with xid >= xmax(from) are by definition invisible in `from`, so a range of the index finds them. The
- * rest are transactions that were open in `from` and have committed since: few, named one by one.
+ * What committed between two snapshots: visible in `to`, not in `from`. Rows with xid >= xmax(from)
+ * are by definition invisible in `from`, so a range of the index finds them. The rest are
+ * transactions that were open in `from` and have committed since: few, named one by one.
  */
 export interface Window {
   readonly from: Snapshot

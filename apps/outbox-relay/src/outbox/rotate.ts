@@ -1,7 +1,10 @@
 import type pg from 'pg'
 import type { Ack } from './ack.ts'
 
-/** How often the outbox may turn: TRUNCATE stalls a standby's replay behind its readers, or cancels them. */
+/**
+ * How often the outbox may turn: TRUNCATE stalls a standby's replay behind its readers, or cancels
+ * them.
+ */
 export const ROTATION_PERIOD_MS = 30_000
 
 const TABLE_COUNT = 3
@@ -10,7 +13,8 @@ export const TURNS_TO_EMPTY = TABLE_COUNT
 /** Bytes that may stay where nothing but heartbeats is written: some weeks of them. */
 const RESTING_BYTES = 8 * 1024 * 1024
 
-// SQLSTATE 55P03: somebody (pg_dump, a prepared transaction, a writer) holds the table. The next period tries again.
+// SQLSTATE 55P03: somebody (pg_dump, a prepared transaction, a writer) holds the table. The next
+// period tries again.
 const LOCK_NOT_AVAILABLE = '55P03'
 
 const STATE = /* sql */ `
@@ -28,8 +32,9 @@ const SWITCH = /* sql */ `select pg_catalog.setval('hq_export.current_outbox', $
 function truncateStatements(table: number) {
   return {
     lock: /* sql */ `lock table hq_export.outbox_${table} in access exclusive mode nowait`,
-    // Under the lock nobody can be writing, so what a new statement sees is all there is, and a row that is hidden from it is an error (SEES_ALL). What is not visible in a snapshot began after it or was
-    // open then: look-ups in the index, which take no longer for a large table.
+    // Under the lock nobody can be writing, so what a new statement sees is all there is, and a row
+    // that is hidden from it is an error (SEES_ALL). What is not visible in a snapshot began after
+    // it or was open then: look-ups in the index, which take no longer for a large table.
     unsettled: /* sql */ `
       select exists (select from hq_export.outbox_${table} where xid >= pg_catalog.pg_snapshot_xmax($1::pg_snapshot))
         or exists (
@@ -45,7 +50,8 @@ async function truncateIfSettled(client: pg.ClientBase, table: number, ack: Ack)
   const { lock, unsettled, truncate } = truncateStatements(table)
   await client.query('begin')
   try {
-    // The truncation need not wait for a synchronous standby: undone by a failover, it only brings back settled rows.
+    // The truncation need not wait for a synchronous standby: undone by a failover, it only brings
+    // back settled rows.
     await client.query('set local synchronous_commit = local')
     await client.query(lock)
     const { rows } = await client.query<{ found: boolean }>(unsettled, [ack.acked])
@@ -61,12 +67,13 @@ async function truncateIfSettled(client: pg.ClientBase, table: number, ack: Ack)
 }
 
 /**
- * Turns the three outbox tables by one: empties the oldest and makes it the current one. The one that was current stays as it
- * is for a period, so that what was acked lately can be sent again after a failover.
+ * Turns the three outbox tables by one: empties the oldest and makes it the current one. The one
+ * that was current stays as it is for a period, so that what was acked lately can be sent again
+ * after a failover.
  *
- * A table is truncated only when every row in it is visible in `ack`, proven under ACCESS EXCLUSIVE; `ack` was committed
- * before. Never the current table, so no writer waits. A writer that read the old number of the current table inserts there
- * all the same; readers look into all three.
+ * A table is truncated only when every row in it is visible in `ack`, proven under ACCESS
+ * EXCLUSIVE; `ack` was committed before. Never the current table, so no writer waits. A writer that
+ * read the old number of the current table inserts there all the same; readers look into all three.
  *
  * @returns true if the tables turned.
  */

@@ -6,17 +6,21 @@ import type pg from 'pg'
  */
 export type Snapshot = string
 
-/** The snapshot in which nothing is visible: a window from here takes everything that is retained. */
+/**
+ * The snapshot in which nothing is visible: a window from here takes everything that is retained.
+ */
 export const EMPTY_SNAPSHOT: Snapshot = '1:1:'
 
-// Left to right: the snapshot first, then how far WAL was written, then how far it is on disk. Every commit that the snapshot
-// shows had written its commit record before, so it is durable where the third covers the second.
+// Left to right: the snapshot first, then how far WAL was written, then how far it is on disk.
+// Every commit that the snapshot shows had written its commit record before, so it is durable where
+// the third covers the second.
 const TAKE_TICK = /* sql */ `
 select pg_catalog.pg_current_snapshot()::text as snapshot,
        pg_catalog.pg_current_wal_insert_lsn() <= pg_catalog.pg_current_wal_flush_lsn() as durable`
 
-// Commits something that is nothing. With synchronous_commit = local this returns when the WAL up to here is on disk, and
-// with it every commit that the tick's snapshot shows, also the ones made with synchronous_commit = off. A standby is not waited for.
+// Commits something that is nothing. With synchronous_commit = local this returns when the WAL up
+// to here is on disk, and with it every commit that the tick's snapshot shows, also the ones made
+// with synchronous_commit = off. A standby is not waited for.
 const FORCE_FLUSH = /* sql */ `
 begin;
 set local synchronous_commit = local;
@@ -24,8 +28,8 @@ select pg_catalog.pg_logical_emit_message(true, 'hq_export', '');
 commit;`
 
 /**
- * Cuts a window's upper end: a snapshot of which everything visible is on disk. What is not could be undone by a
- * crash after HQ had it, and its xid and seq be given to another row.
+ * Cuts a window's upper end: a snapshot of which everything visible is on disk. What is not could
+ * be undone by a crash after HQ had it, and its xid and seq be given to another row.
  */
 export async function takeTick(client: pg.ClientBase): Promise<Snapshot> {
   const tick = (

@@ -1,6 +1,7 @@
 /**
- * SQL: a row as it goes on the wire, an element of the envelope's `rows` (PROTOCOL). One text for pages and for what is tried again, because the
- * id of a batch follows from it: a row that is sent alone once more has the id it had, and HQ may know it.
+ * SQL: a row as it goes on the wire, an element of the envelope's `rows` (PROTOCOL). One text for
+ * pages and for what is tried again, because the id of a batch follows from it: a row that is sent
+ * alone once more has the id it had, and HQ may know it.
  * @param row alias of something with the columns of an outbox table, whose `body` is not null.
  */
 export function wireRowSql(row: string): string {

@@ -4,8 +4,8 @@ import type { Batch } from '../batch/batch.ts'
 import { rowsAt } from '../batch/open-batch.ts'
 import type { DeleteRace } from '../outbox/delete-race.ts'
 
-// An insert that sees the delete before it clears deleted_at in its own transaction; one that was captured after the key was noted as
-// deleted, while it still is, did not see it.
+// An insert that sees the delete before it clears deleted_at in its own transaction; one that was
+// captured after the key was noted as deleted, while it still is, did not see it.
 const NOTED_AS_DELETED = /* sql */ `
 select c.n::int as position
 from rows from (pg_catalog.unnest($2::text[]), pg_catalog.unnest($3::timestamptz[])) with ordinality as c(key, captured_at, n)
@@ -19,8 +19,9 @@ select exists (
 ) as found`
 
 /**
- * Finds the rows of a batch that HQ did not take because it has the delete of their key, although they were captured after it. Costs
- * nothing for a batch of which HQ took every row; the batch is looked into only where one of these keys is noted as deleted.
+ * Finds the rows of a batch that HQ did not take because it has the delete of their key, although
+ * they were captured after it. Costs nothing for a batch of which HQ took every row; the batch is
+ * looked into only where one of these keys is noted as deleted.
  */
 export async function findDeleteRaces(
   client: pg.ClientBase,

@@ -15,13 +15,15 @@ export interface ExportRow {
 
 const CURRENT = /* sql */ `select coalesce(pg_catalog.pg_sequence_last_value('hq_export.current_outbox'), 0)::int as current`
 
-// Whoever read the number of a table that is not current any more inserts there all the same: readers look into all three, and
-// our lock keeps the rotation from emptying it. xid, seq and captured_at are new, so the batch that carries the row is too.
+// Whoever read the number of a table that is not current any more inserts there all the same:
+// readers look into all three, and our lock keeps the rotation from emptying it. xid, seq and
+// captured_at are new, so the batch that carries the row is too.
 const INSERT = (table: OutboxTable) => /* sql */ `
 insert into hq_export.outbox_${table} (dataset, version, deleted, key, traceparent, body)
 values ($1, $2, $3, $4, $5, $6)`
 
-// After the insert, as capture triggers do: a relay that arms the doorbell sees our lock or we see it armed.
+// After the insert, as capture triggers do: a relay that arms the doorbell sees our lock or we see
+// it armed.
 const RING = /* sql */ `select hq_export.ring()`
 
 /** Number of the table that writers fill now. */
@@ -32,7 +34,10 @@ export async function currentOutbox(client: pg.ClientBase): Promise<OutboxTable>
   return found.current
 }
 
-/** Puts a row into the outbox, in the open transaction. The relay delivers it when that has committed. */
+/**
+ * Puts a row into the outbox, in the open transaction. The relay delivers it when that has
+ * committed.
+ */
 export async function insertExportRow(client: pg.ClientBase, row: ExportRow): Promise<void> {
   const { dataset, version, deleted, key, traceparent, body } = row
   const table = await currentOutbox(client)

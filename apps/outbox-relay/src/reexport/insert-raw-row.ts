@@ -23,7 +23,10 @@ export async function keyOfRawRow(
   return rows[0]?.key ?? null
 }
 
-/** Captures raw rows of an append-only dataset by the very SQL that their trigger failed to run, in the open transaction. */
+/**
+ * Captures raw rows of an append-only dataset by the very SQL that their trigger failed to run, in
+ * the open transaction.
+ */
 export async function insertRawRows(
   client: pg.ClientBase,
   bound: BoundDataset,
@@ -38,8 +41,8 @@ ${outboxSelect(bound, 'current', `(${select})`)}`
 }
 
 /**
- * Captures a raw row by the very SQL that its trigger failed to run, in the open transaction. A deleted one leaves its version
- * as the base of its key, as the trigger would have.
+ * Captures a raw row by the very SQL that its trigger failed to run, in the open transaction. A
+ * deleted one leaves its version as the base of its key, as the trigger would have.
  * @param letter its raw row as the only one of a JSON array.
  * @returns rows that went into the outbox: none where the row is not under contract.
  */
@@ -56,7 +59,8 @@ export async function insertRawRow(
 }
 
 /**
- * Captures the entities of raw rows as the source has them now, and their snapshots, in the open transaction; takes no lock on a key.
+ * Captures the entities of raw rows as the source has them now, and their snapshots, in the open
+ * transaction; takes no lock on a key.
  * @returns entities that the source has.
  */
 export async function insertCurrentRows(

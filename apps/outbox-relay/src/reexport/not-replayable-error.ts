@@ -4,7 +4,10 @@ export class NotReplayableError extends Error {
   override readonly name = 'NotReplayableError'
 }
 
-/** Why a row cannot be sent, without a value of it; undefined where the error says nothing of the row. */
+/**
+ * Why a row cannot be sent, without a value of it; undefined where the error says nothing of the
+ * row.
+ */
 export function whyNot(error: unknown): string | undefined {
   if (error instanceof NotReplayableError) return error.message
   // The message may quote a value.

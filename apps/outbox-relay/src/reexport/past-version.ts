@@ -15,7 +15,10 @@ const SNAPSHOT_ID = /* sql */ `
 select hq_export.snapshot_id(o.org_id, $2, o.entity_id, $3::bigint)::text as id
 from (select pg_catalog.split_part($1, '/', 1)::uuid as org_id, pg_catalog.split_part($1, '/', 2)::uuid as entity_id) o`
 
-/** Reads what a row of `dx_entity_snapshots_v1` is about; every one of these columns travels as text. */
+/**
+ * Reads what a row of `dx_entity_snapshots_v1` is about; every one of these columns travels as
+ * text.
+ */
 export function pastVersion(body: string): PastVersion {
   const row: Record<'org_id' | 'entity_id' | 'entity_type' | 'record_version', string> =
     JSON.parse(body)
@@ -29,8 +32,8 @@ export function pastVersion(body: string): PastVersion {
 }
 
 /**
- * Replaces a text column's value in the JSON text of a row, as `row_to_json` prints it; all else stays as it was written. In a value the
- * quotes would have a backslash before them.
+ * Replaces a text column's value in the JSON text of a row, as `row_to_json` prints it; all else
+ * stays as it was written. In a value the quotes would have a backslash before them.
  */
 export function withColumn(body: string, column: string, value: string): string {
   return body.replace(new RegExp(`"${column}":"[^"]*"`), `"${column}":"${value}"`)

@@ -18,7 +18,10 @@ interface RawGroup {
   readonly rows: OutboxRow[]
 }
 
-/** Statements that fail in a row, and not by a value, until no other row of a group is tried by itself. */
+/**
+ * Statements that fail in a row, and not by a value, until no other row of a group is tried by
+ * itself.
+ */
 const MAX_STATEMENT_FAULTS = 16
 const LOCK_NOT_AVAILABLE = '55P03'
 
@@ -30,14 +33,20 @@ const BOUND_WAIT = /* sql */ `set local lock_timeout = '1s'`
 const LOOK_UP = /* sql */ `set local enable_hashjoin = off; set local enable_mergejoin = off; set local enable_material = off`
 const REVIVE = /* sql */ `update hq_export.version_base set deleted_at = null where dataset = $1 and key = $2`
 
-/** Whom to blame for an error of a projection; a writer that holds the key is none of the rows' business, and not waited for. */
+/**
+ * Whom to blame for an error of a projection; a writer that holds the key is none of the rows'
+ * business, and not waited for.
+ */
 function faultOf(error: unknown): 'row' | 'statement' | 'writer' | 'nobody' {
   if (isRowFault(error)) return isStatementFault(error) ? 'statement' : 'row'
   const isLocked = error instanceof pg.DatabaseError && error.code === LOCK_NOT_AVAILABLE
   return isLocked ? 'writer' : 'nobody'
 }
 
-/** True where the rows are made of what the raw rows hold; else they are read from the source, by their keys. */
+/**
+ * True where the rows are made of what the raw rows hold; else they are read from the source, by
+ * their keys.
+ */
 function isOfRawRows({ bound, deleted }: RawGroup): boolean {
   return deleted || (bound.version === undefined && !readsOtherRows(bound))
 }
@@ -59,7 +68,8 @@ async function sendDeleted(
 ): Promise<void> {
   await insertRawRow(client, bound, source, { raw, deleted: true })
   if ((await insertCurrentRows(client, bound, source, raw)) === 0) return
-  // It was inserted again since, below the delete that has only now got its version, and went once more, above it.
+  // It was inserted again since, below the delete that has only now got its version, and went once
+  // more, above it.
   const key = await keyOfRawRow(client, bound, source, raw)
   await client.query(REVIVE, [datasetByName(bound.dataset).number, key])
 }
@@ -80,7 +90,8 @@ async function projectTogether(client: pg.ClientBase, group: RawGroup): Promise<
       else if (isOfRawRows(group)) await insertRawRows(client, bound, source, raw)
       else {
         const found = await insertCurrentRows(client, bound, source, raw)
-        // An entity that is gone has a delete of its own; an append-only row that the source has not has nothing else.
+        // An entity that is gone has a delete of its own; an append-only row that the source has
+        // not has nothing else.
         isProjected = bound.version !== undefined || found === rows.length
       }
       await ring(client)
@@ -93,7 +104,9 @@ async function projectTogether(client: pg.ClientBase, group: RawGroup): Promise<
   }
 }
 
-/** One transaction; false where a version of the past cannot be projected by what was kept of it. */
+/**
+ * One transaction; false where a version of the past cannot be projected by what was kept of it.
+ */
 async function projectVersion(
   client: pg.ClientBase,
   binding: Binding | undefined,
@@ -123,7 +136,10 @@ interface Streak {
   faults: number
 }
 
-/** Rows of the group that cannot be projected, found by halves. Where every statement is wrong, most of them are not tried. */
+/**
+ * Rows of the group that cannot be projected, found by halves. Where every statement is wrong, most
+ * of them are not tried.
+ */
 async function projectGroup(
   client: pg.ClientBase,
   group: RawGroup,
@@ -155,12 +171,14 @@ async function projectGroup(
 }
 
 /**
- * Projects the raw rows of failed captures, each by itself as it were: one value that cannot be projected costs its own row, and not the
- * statement that wrote it. What succeeds stands in the outbox again and takes the way of every row: entities as the
- * source has them now (one that is gone has a delete of its own), append-only rows and deletes from the raw row, or, where other rows
- * belong to them, from the source.
+ * Projects the raw rows of failed captures, each by itself as it were: one value that cannot be
+ * projected costs its own row, and not the statement that wrote it. What succeeds stands in the
+ * outbox again and takes the way of every row: entities as the source has them now (one that is
+ * gone has a delete of its own), append-only rows and deletes from the raw row, or, where other
+ * rows belong to them, from the source.
  *
- * Transactions of its own, on a session that nothing else uses meanwhile. Repeating it is harmless (I3).
+ * Transactions of its own, on a session that nothing else uses meanwhile. Repeating it is harmless
+ * (I3).
  * @returns the rows that cannot be projected, gaps without a body among them.
  * @throws what says nothing of a row, as a lost connection does; the window is then read again.
  */

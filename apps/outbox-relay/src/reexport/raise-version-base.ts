@@ -1,23 +1,25 @@
 import type pg from 'pg'
 import { NotReplayableError } from './not-replayable-error.ts'
 
-// The highest version of a key that HQ has called a conflict, in whatever letter, settled or not. `->` and not `->>`: the
-// latter unescapes the whole row and fails on one \u0000 anywhere in it.
+// The highest version of a key that HQ has called a conflict, in whatever letter, settled or not.
+// `->` and not `->>`: the latter unescapes the whole row and fails on one \u0000 anywhere in it.
 const REFUSED_VERSION = /* sql */ `
 select pg_catalog.max(((d.body::json -> $3) #>> '{}')::bigint)::text as version
 from hq_export.dead_letter d
 where d.dataset = $1 and d.key = $2 and d.reason = 'version_conflict'`
 
-// Takes the row lock that a writer of the same key takes in its trigger, and no second one: no deadlock. A writer that read the
-// base before us may still export under the old one; HQ finds that stale, and whoever changes the row next is above again.
+// Takes the row lock that a writer of the same key takes in its trigger, and no second one: no
+// deadlock. A writer that read the base before us may still export under the old one; HQ finds that
+// stale, and whoever changes the row next is above again.
 const RAISE = /* sql */ `
 insert into hq_export.version_base as b (dataset, key, base)
 values ($1, $2, ($4::numeric - $3::numeric)::bigint)
 on conflict (dataset, key) do update set base = hq_export.exported_version(b.base, excluded.base)`
 
 /**
- * How far above a version that HQ refused an entity goes on. HQ does not say what it has above that one, so it is more than one key
- * can lose of commits in a failover, or in a restore of days ago; int8 has room for eight million million such steps.
+ * How far above a version that HQ refused an entity goes on. HQ does not say what it has above that
+ * one, so it is more than one key can lose of commits in a failover, or in a restore of days ago;
+ * int8 has room for eight million million such steps.
  */
 const STEP = 2n ** 20n
 
@@ -35,7 +37,9 @@ export interface VersionedKey {
   readonly key: string
 }
 
-/** Highest version of the key that HQ refused as `version_conflict`; undefined where it never did. */
+/**
+ * Highest version of the key that HQ refused as `version_conflict`; undefined where it never did.
+ */
 export async function refusedVersion(
   client: pg.ClientBase,
   { dataset, key }: VersionedKey,
@@ -54,8 +58,8 @@ function atMost(limit: bigint, version: bigint): bigint {
 }
 
 /**
- * Raises the base of a key so that what is exported as `version` now is exported far above `conflict`. Nothing is raised where it is
- * already: the letters of one failover raise a key once.
+ * Raises the base of a key so that what is exported as `version` now is exported far above
+ * `conflict`. Nothing is raised where it is already: the letters of one failover raise a key once.
  * @returns the version that it is exported under from now on.
  * @throws {NotReplayableError} when there is none above.
  */
@@ -72,7 +76,10 @@ export async function raiseVersionBase(
   return raised
 }
 
-/** A version of its own for a past state whose `version` HQ holds with other content: above that, and below what follows. */
+/**
+ * A version of its own for a past state whose `version` HQ holds with other content: above that,
+ * and below what follows.
+ */
 export function betweenVersion(version: bigint): bigint {
   return version + STEP / 2n
 }

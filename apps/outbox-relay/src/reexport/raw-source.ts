@@ -1,7 +1,9 @@
 import pg from 'pg'
 import type { BoundDataset } from '../binding/binding-schema.ts'
 
-/** Raw rows of failed captures as a FROM item, and what one of them lacks of the table as it is now. */
+/**
+ * Raw rows of failed captures as a FROM item, and what one of them lacks of the table as it is now.
+ */
 export interface RawSource {
   /** `json_to_recordset(...) as r(...)` over parameter `$1`, a JSON array of raw rows. */
   readonly sql: string
@@ -9,7 +11,8 @@ export interface RawSource {
   readonly missing: readonly string[]
 }
 
-// From the catalog, which everybody may read: the relay's role has no right on the application's schema.
+// From the catalog, which everybody may read: the relay's role has no right on the application's
+// schema.
 const COLUMNS = /* sql */ `
 select a.attname as name, pg_catalog.format_type(a.atttypid, a.atttypmod) as type
 from pg_catalog.pg_attribute a
@@ -18,14 +21,17 @@ join pg_catalog.pg_namespace n on n.oid = c.relnamespace
 where n.nspname = $1 and c.relname = $2 and a.attnum > 0 and not a.attisdropped
 order by a.attnum`
 
-/** Reads the names that every JSON object of an array has at its top; a value is never looked at. */
+/**
+ * Reads the names that every JSON object of an array has at its top; a value is never looked at.
+ */
 const NAMES = /* sql */ `
 select n as name
 from pg_catalog.json_array_elements($1::json) e cross join lateral pg_catalog.json_object_keys(e) n
 group by n having count(*) = pg_catalog.json_array_length($1::json)`
 
 /**
- * Makes the raw rows of failed captures readable as rows `r` of their source table, for the expressions of the binding.
+ * Makes the raw rows of failed captures readable as rows `r` of their source table, for the
+ * expressions of the binding.
  * @param raw JSON array of what the captures kept.
  */
 export async function rawSource(

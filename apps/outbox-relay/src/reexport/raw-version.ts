@@ -5,7 +5,9 @@ import { snapshotSelect } from '../binding/capture/prior-versions.ts'
 import { currentOutbox } from './insert-export-row.ts'
 import { type RawSource, rawSource } from './raw-source.ts'
 
-/** A version that was replaced before it was ever exported, and that its trigger could not project. */
+/**
+ * A version that was replaced before it was ever exported, and that its trigger could not project.
+ */
 export interface RawVersion {
   readonly bound: BoundDataset
   readonly source: RawSource
@@ -44,7 +46,10 @@ export async function readRawVersion(
   return { bound, source, raw, version: kept.version }
 }
 
-/** Puts the snapshot of a raw version into the outbox, in the open transaction. @returns 0 where it is not under contract. */
+/**
+ * Puts the snapshot of a raw version into the outbox, in the open transaction. @returns 0 where it
+ * is not under contract.
+ */
 export async function insertRawVersion(
   client: pg.ClientBase,
   { bound, source, raw, version }: RawVersion,

@@ -11,7 +11,10 @@ from (
 where o.xid = $1::xid8 and o.dataset = $2 and o.key = $3 and pg_catalog.octet_length(o.body) <= ${MAX_BODY_BYTES}
 order by o.seq desc limit 1`
 
-/** The last row that a transaction captured of a key, while the outbox retains it, and that HQ would take. */
+/**
+ * The last row that a transaction captured of a key, while the outbox retains it, and that HQ would
+ * take.
+ */
 export async function readCapturedBody(
   client: pg.ClientBase,
   row: { readonly xid: string; readonly dataset: number; readonly key: string },

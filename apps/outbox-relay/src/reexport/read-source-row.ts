@@ -57,7 +57,8 @@ from (select *, pg_catalog.octet_length(body) as bytes from (${select} offset 0)
 }
 
 /**
- * Reads a row from the projection view by its contract key: an index look-up where the key is one of the source's.
+ * Reads a row from the projection view by its contract key: an index look-up where the key is one
+ * of the source's.
  * @returns undefined where the source has no such row (any more), or it is not under contract.
  * @throws {NotReplayableError} where it is too large for HQ.
  */

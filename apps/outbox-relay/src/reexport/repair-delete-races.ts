@@ -8,7 +8,8 @@ import { whyNot } from './not-replayable-error.ts'
 import { readSourceRow } from './read-source-row.ts'
 import { sendRow } from './send-again.ts'
 
-// Whoever holds the key is deleting or changing it now, notes it himself, and exports above what we send.
+// Whoever holds the key is deleting or changing it now, notes it himself, and exports above what we
+// send.
 const REVIVE = /* sql */ `
 update hq_export.version_base b set deleted_at = null
 from (
@@ -42,8 +43,9 @@ export interface RepairedRaces {
 }
 
 /**
- * Sends entities again as they are, whose insert raced with the delete of their key and was captured below it: the view shows them above
- * the base that the delete left, which is where HQ takes them. One transaction per key; safe to repeat, HQ finds duplicates.
+ * Sends entities again as they are, whose insert raced with the delete of their key and was
+ * captured below it: the view shows them above the base that the delete left, which is where HQ
+ * takes them. One transaction per key; safe to repeat, HQ finds duplicates.
  */
 export async function repairDeleteRaces(
   client: pg.ClientBase,

@@ -34,20 +34,29 @@ export type ReplayPlan =
       /** As the last state of an entity that is gone. */
       readonly deleted: boolean
     }
-  /** A version of an entity, as its snapshot, that HQ holds with other content; and with it the entity: as it is now, or as deleted. */
+  /**
+   * A version of an entity, as its snapshot, that HQ holds with other content; and with it the
+   * entity: as it is now, or as deleted.
+   */
   | {
       readonly kind: 'version'
       readonly snapshot: PastVersion
       readonly entity: Plan<'current'> | Plan<'stored'>
     }
-  /** The source has it no more, and it was never projected: by the trigger's own SQL, from the raw row. */
+  /**
+   * The source has it no more, and it was never projected: by the trigger's own SQL, from the raw
+   * row.
+   */
   | {
       readonly kind: 'raw'
       readonly bound: BoundDataset
       readonly source: RawSource
       readonly raw: string
     }
-  /** A version that was replaced before it was exported, and never projected: by the trigger's own SQL. */
+  /**
+   * A version that was replaced before it was exported, and never projected: by the trigger's own
+   * SQL.
+   */
   | { readonly kind: 'raw-version'; readonly version: RawVersion }
   /** The entity was deleted since, and its delete is a row of its own. */
   | { readonly kind: 'gone' }

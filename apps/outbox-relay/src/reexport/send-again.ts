@@ -11,8 +11,8 @@ import { readSnapshotRows, readSourceRow, type SourceRow } from './read-source-r
 import type { Plan, ReplayableLetter } from './replay-plan.ts'
 
 /**
- * The row as it is now, above every version that HQ has called a conflict: HQ holds that version with other content, as
- * after a failover that lost a commit, and would refuse it again.
+ * The row as it is now, above every version that HQ has called a conflict: HQ holds that version
+ * with other content, as after a failover that lost a commit, and would refuse it again.
  */
 async function raisedRow(
   client: pg.ClientBase,
@@ -26,8 +26,8 @@ async function raisedRow(
 }
 
 /**
- * Puts an entity, or an append-only row, into the outbox as it is, in the open transaction; with it the snapshot of its version, which
- * HQ may have already.
+ * Puts an entity, or an append-only row, into the outbox as it is, in the open transaction; with it
+ * the snapshot of its version, which HQ may have already.
  * @returns the snapshots that went with it.
  */
 export async function sendRow(
@@ -116,7 +116,10 @@ async function sendEntity(
   return sendRow(client, entity.dataset, raised, traceparent, binding)
 }
 
-/** The entity above the version that HQ holds with other content; the refused version itself under a number that is free. */
+/**
+ * The entity above the version that HQ holds with other content; the refused version itself under a
+ * number that is free.
+ */
 async function sendVersion(
   client: pg.ClientBase,
   plan: Plan<'version'>,
@@ -141,7 +144,8 @@ function refuseFiltered(sent: number): void {
 
 /**
  * Puts into the outbox what a replay has to send, in the open transaction.
- * @throws {NotReplayableError} when no version is left above the one that HQ refused, or the raw row is not under contract.
+ * @throws {NotReplayableError} when no version is left above the one that HQ refused, or the raw
+ * row is not under contract.
  */
 export async function sendAgain(
   client: pg.ClientBase,

@@ -8,15 +8,19 @@ import type pg from 'pg'
 import { VALUE_SETTINGS } from './value-settings.ts'
 import { whyNotConnected } from './why-not-connected.ts'
 
-/** Role of every session that delivers; it may read the outbox and write our bookkeeping, nothing else. */
+/**
+ * Role of every session that delivers; it may read the outbox and write our bookkeeping, nothing
+ * else.
+ */
 const RELAY_ROLE = 'hq_export_relay'
 
 /*
- * What the engine's statements rely on beside what every session of ours has.
- * READ COMMITTED: under REPEATABLE READ the rotation would prove emptiness in an old snapshot and truncate rows
- * that it cannot see. Index scans only: the outbox has no statistics, and sorting a window of millions to
- * read one page of it costs seconds. Time-outs: the leading session is idle by nature, and a page may take longer than what
- * is right for the application. Values as text: as captures write them. Keepalives: a relay whose machine vanished must not hold the lead for hours.
+ * What the engine's statements rely on beside what every session of ours has. READ COMMITTED: under
+ * REPEATABLE READ the rotation would prove emptiness in an old snapshot and truncate rows that it
+ * cannot see. Index scans only: the outbox has no statistics, and sorting a window of millions to
+ * read one page of it costs seconds. Time-outs: the leading session is idle by nature, and a page
+ * may take longer than what is right for the application. Values as text: as captures write them.
+ * Keepalives: a relay whose machine vanished must not hold the lead for hours.
  */
 const SESSION_SETTINGS: SessionSettings = {
   ...COMMON_SETTINGS,
@@ -27,7 +31,8 @@ const SESSION_SETTINGS: SessionSettings = {
   enable_bitmapscan: 'off',
   enable_sort: 'off',
   jit: 'off',
-  // On disk here is enough: what the relay remembers, a failover undoes together with all that came after it. A standby that is away holds nothing up.
+  // On disk here is enough: what the relay remembers, a failover undoes together with all that came
+  // after it. A standby that is away holds nothing up.
   synchronous_commit: 'local',
   idle_in_transaction_session_timeout: '1min',
   idle_session_timeout: '0',
@@ -44,7 +49,10 @@ const CONNECTING = {
   connectionTimeoutMillis: 10_000,
 } as const
 
-/** Connection settings of a relay session; `purpose` shows in `pg_stat_activity`, `settings` go before the common ones. */
+/**
+ * Connection settings of a relay session; `purpose` shows in `pg_stat_activity`, `settings` go
+ * before the common ones.
+ */
 export function sessionConfig(
   databaseUrl: string,
   purpose: string,
@@ -59,7 +67,8 @@ export function sessionConfig(
 /**
  * Opens one relay session.
  * @param onLost called once if the server ends the session while nobody waits for a result.
- * @throws {MigrationStateError} where the role that it works as is not there yet; the reason in one sentence where that can be told.
+ * @throws {MigrationStateError} where the role that it works as is not there yet; the reason in one
+ * sentence where that can be told.
  * @throws {SessionSettingsError} when it lacks a setting that we rely on.
  */
 export function connect(

@@ -2,8 +2,9 @@ import { HiddenRowsError } from '@hq-export/runtime/postgres/hidden-rows-error.t
 import type pg from 'pg'
 
 /**
- * Settings of a session that works: a row that row level security hides from it is an error. Silently left out, it would be taken for settled, and
- * truncated. Holds for SELECT, INSERT, UPDATE and DELETE on a table that has it, and for whatever else reads rows.
+ * Settings of a session that works: a row that row level security hides from it is an error.
+ * Silently left out, it would be taken for settled, and truncated. Holds for SELECT, INSERT, UPDATE
+ * and DELETE on a table that has it, and for whatever else reads rows.
  */
 export const SEES_ALL: Readonly<Record<string, string>> = { row_security: 'off' }
 
@@ -15,7 +16,8 @@ const READ = [
   ...['current_outbox', 'doorbell', 'current_settle', 'settle_horizon'],
 ]
 
-// Whoever may pass by row level security, captures run as the owners of the bound tables: it is off on every table of ours, or rows are lost.
+// Whoever may pass by row level security, captures run as the owners of the bound tables: it is off
+// on every table of ours, or rows are lost.
 const HIDDEN = /* sql */ `
 select c.relname as name, c.relrowsecurity as is_policed
 from pg_catalog.pg_class c
@@ -30,7 +32,10 @@ export interface HiddenTable {
   readonly todo: string
 }
 
-/** Tables of ours whose rows are hidden, now or from the captures. Asks catalogs only. @param client session of hq_export_relay. */
+/**
+ * Tables of ours whose rows are hidden, now or from the captures. Asks catalogs only. @param client
+ * session of hq_export_relay.
+ */
 export async function findHiddenTables(client: pg.ClientBase): Promise<HiddenTable[]> {
   const { rows } = await client.query<{ name: string; is_policed: boolean }>(HIDDEN, [READ])
   return rows.map(({ name, is_policed }) =>

@@ -3,8 +3,8 @@ import { connect } from './connect.ts'
 import { LED_SESSION } from './lead.ts'
 
 /**
- * Transactions beside the loop, which reads pages on its own session meanwhile: one after the other, on a session that is there only
- * while it is needed, which is hardly ever.
+ * Transactions beside the loop, which reads pages on its own session meanwhile: one after the
+ * other, on a session that is there only while it is needed, which is hardly ever.
  */
 export class RepairSession {
   readonly #databaseUrl: string

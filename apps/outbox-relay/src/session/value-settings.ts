@@ -7,7 +7,10 @@ export function pick(
   return Object.fromEntries(names.map((name) => [name, READING_SETTINGS[name]]))
 }
 
-/** What tables with anything but plain columns, or expressions with anything but choices among them, depend on. */
+/**
+ * What tables with anything but plain columns, or expressions with anything but choices among them,
+ * depend on.
+ */
 export const COMMON_VALUE_SETTINGS = pick(
   'datestyle',
   'intervalstyle',

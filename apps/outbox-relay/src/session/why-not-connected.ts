@@ -19,7 +19,8 @@ const ROLE_EXISTS = /* sql */ `
 select exists (select from pg_catalog.pg_roles where rolname = 'hq_export_relay') as found`
 
 /**
- * A session of ours begins as hq_export_relay, so where that role is missing none can say why. One without it can.
+ * A session of ours begins as hq_export_relay, so where that role is missing none can say why. One
+ * without it can.
  * @returns undefined where the role is there.
  */
 async function whyRoleIsMissing(databaseUrl: string): Promise<Error | undefined> {
@@ -43,8 +44,9 @@ async function whyRoleIsMissing(databaseUrl: string): Promise<Error | undefined>
 }
 
 /**
- * Why a session of ours could not be opened, as the error to throw: what the operator has to do where that can be told, else `error` itself.
- * A MigrationStateError where the database is not migrated.
+ * Why a session of ours could not be opened, as the error to throw: what the operator has to do
+ * where that can be told, else `error` itself. A MigrationStateError where the database is not
+ * migrated.
  */
 export async function whyNotConnected(error: unknown, databaseUrl: string): Promise<unknown> {
   if ((error as { code?: unknown }).code === INVALID_PARAMETER_VALUE)

@@ -3,10 +3,12 @@ import { forEachBlockRange } from '../outbox/block-ranges.ts'
 import { IS_SETTLED } from './read-pending.ts'
 
 /*
- * A dump that was restored on another server brings marks and keys with transaction ids that mean nothing here. What the newest mark had settled goes; what was
- * pending there gets an id of this server, where its own would be visible to no mark; then a mark of this server says that nothing of what is
- * left is settled. The two steps are small transactions that lock single rows, and a relay that dies between them leaves the old mark, by which
- * the next one goes on. Writers wait for nothing.
+ * A dump that was restored on another server brings marks and keys with transaction ids that mean
+ * nothing here. What the newest mark had settled goes; what was pending there gets an id of this
+ * server, where its own would be visible to no mark; then a mark of this server says that nothing
+ * of what is left is settled. The two steps are small transactions that lock single rows, and a
+ * relay that dies between them leaves the old mark, by which the next one goes on. Writers wait for
+ * nothing.
  */
 
 const IS_FOREIGN = /* sql */ `
@@ -22,7 +24,8 @@ from (select greatest(pg_catalog.pg_sequence_last_value('hq_export.settle_horizo
   (select max(m.number) from hq_export.settled m)) as closed) c
 where c.closed > coalesce(pg_catalog.pg_sequence_last_value('hq_export.settle_number'), 0)`
 
-// A key that was noted here already, perhaps under a number that counted from 1, is due later than the old mark: it stays.
+// A key that was noted here already, perhaps under a number that counted from 1, is due later than
+// the old mark: it stays.
 const forget = (table: number): string => /* sql */ `
 delete from hq_export.settle_${table} p
 using (select m.due_before, m.number, m.seen from hq_export.settled m order by m.id desc limit 1) m

@@ -6,8 +6,8 @@ const RAISE_HORIZON = /* sql */ `
 select pg_catalog.setval('hq_export.settle_horizon', greatest(
   pg_catalog.pg_sequence_last_value('hq_export.settle_horizon'), $1::bigint))`
 
-// Whoever inserted a child holds this lock until it ends; partitions carry their own. By catalog names: the relay has no right on the
-// application's schemas, which to_regclass would ask for.
+// Whoever inserted a child holds this lock until it ends; partitions carry their own. By catalog
+// names: the relay has no right on the application's schemas, which to_regclass would ask for.
 const CHILD_WRITERS = /* sql */ `
 with recursive child as (
   select c.oid from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
@@ -34,10 +34,12 @@ export async function childWriters(
 }
 
 /**
- * Closes every key up to `lastNumber`: a child that is written from now on reads the horizon and notes itself as late. Those
- * who may have read it before hold their lock on the child table, the same order of steps as the doorbell's: raise, then look.
- * @returns the writers to wait for before the keys are exported. A child's time says nothing here: it is that of the transaction's
- * start, and a transaction that began in time may commit much later.
+ * Closes every key up to `lastNumber`: a child that is written from now on reads the horizon and
+ * notes itself as late. Those who may have read it before hold their lock on the child table, the
+ * same order of steps as the doorbell's: raise, then look.
+ * @returns the writers to wait for before the keys are exported. A child's time says nothing here:
+ * it is that of the transaction's start, and a transaction that began in time may commit much
+ * later.
  */
 export async function closeKeys(
   client: pg.ClientBase,

@@ -19,7 +19,8 @@ select pg_catalog.clock_timestamp(),
   pg_catalog.pg_current_snapshot()
 returning id::text as id`
 
-// The view already reads the mark that this transaction has just made, and so shows what it settles.
+// The view already reads the mark that this transaction has just made, and so shows what it
+// settles.
 function exportStatement(outbox: number, dataset: Dataset, oneKey: boolean): string {
   const column = (name: string): string => `v.${pg.escapeIdentifier(name)}`
   const [key = ''] = dataset.primaryKey
@@ -28,7 +29,8 @@ function exportStatement(outbox: number, dataset: Dataset, oneKey: boolean): str
   )
   const match = `${column(key)} = k.key::uuid`
   const view = `${viewName(dataset.name)} v`
-  // Alone, it computes no other row on the way, which it would where an expression of the view is volatile and keeps it from being merged.
+  // Alone, it computes no other row on the way, which it would where an expression of the view is
+  // volatile and keeps it from being merged.
   const rows = oneKey
     ? `cross join lateral (select * from ${view} where ${match} offset 0) v`
     : `join ${view} on ${match}`
@@ -107,9 +109,9 @@ async function exportDataset(
 }
 
 /**
- * Projects every key up to `lastNumber` from its view into the outbox, and marks them, in one transaction: each goes out
- * exactly once, whatever dies. Who could still have added to them has ended before (see `closeKeys`). A key whose row is gone
- * goes nowhere: its delete sent it.
+ * Projects every key up to `lastNumber` from its view into the outbox, and marks them, in one
+ * transaction: each goes out exactly once, whatever dies. Who could still have added to them has
+ * ended before (see `closeKeys`). A key whose row is gone goes nowhere: its delete sent it.
  * @returns rows that went into the outbox, or undefined where another relay is at it.
  */
 export async function exportKeys(

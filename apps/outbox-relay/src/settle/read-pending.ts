@@ -2,11 +2,17 @@ import type pg from 'pg'
 
 /** What of the settle list is not exported yet. */
 export interface Pending {
-  /** Number of the last key that one step exports: the step stays bounded. Null where nothing is due. */
+  /**
+   * Number of the last key that one step exports: the step stays bounded. Null where nothing is
+   * due.
+   */
   readonly lastNumber: string | null
 }
 
-/** A key is settled when the newest mark saw it and counted that far. Without a mark of this server, every key is pending. */
+/**
+ * A key is settled when the newest mark saw it and counted that far. Without a mark of this server,
+ * every key is pending.
+ */
 export const IS_SETTLED = /* sql */ `(p.number <= m.number and pg_catalog.pg_visible_in_snapshot(p.xid, m.seen))`
 
 // Both tables whole: they hold what came within the delay and two periods of rotation.

@@ -8,13 +8,16 @@ select coalesce(pg_catalog.pg_sequence_last_value('hq_export.current_settle'), 0
   exists (select from hq_export.settle_0) as used_0, exists (select from hq_export.settle_1) as used_1`
 
 /**
- * Turns the two tables of the settle list: empties the one that writers do not fill, then lets them fill it. Truncated only if every
- * key in it is settled by the newest mark, proven under SHARE: whoever writes there read the old number, an instant ago. Captures read the list too, and must
- * not wait for the proof, which takes as long as the table is large; so ACCESS EXCLUSIVE comes after it. Neither lock is waited for: a writer, or a
- * reader of the view, holds one and ends the attempt.
+ * Turns the two tables of the settle list: empties the one that writers do not fill, then lets them
+ * fill it. Truncated only if every key in it is settled by the newest mark, proven under SHARE:
+ * whoever writes there read the old number, an instant ago. Captures read the list too, and must
+ * not wait for the proof, which takes as long as the table is large; so ACCESS EXCLUSIVE comes
+ * after it. Neither lock is waited for: a writer, or a reader of the view, holds one and ends the
+ * attempt.
  *
- * TRUNCATE is seen by old snapshots too. A transaction that has read a view holds a lock that stops it; one that reads a view for the
- * first time under a snapshot of minutes ago may find a row whose key was pending then. Views are read in READ COMMITTED.
+ * TRUNCATE is seen by old snapshots too. A transaction that has read a view holds a lock that stops
+ * it; one that reads a view for the first time under a snapshot of minutes ago may find a row whose
+ * key was pending then. Views are read in READ COMMITTED.
  */
 export async function rotateSettleList(client: pg.ClientBase): Promise<boolean> {
   const { rows } = await client.query<{ current: number; used_0: boolean; used_1: boolean }>(STATE)

@@ -27,9 +27,9 @@ interface Closing {
 }
 
 /**
- * Exports what is due of the settle list, step by step beside the relay's loop: it holds up neither a window nor a sleep. What it
- * remembers is what it is waiting for, and for how long; all else stands in the database, so a new one goes on where this one
- * ended, after at most another delay.
+ * Exports what is due of the settle list, step by step beside the relay's loop: it holds up neither
+ * a window nor a sleep. What it remembers is what it is waiting for, and for how long; all else
+ * stands in the database, so a new one goes on where this one ended, after at most another delay.
  */
 export class Settler {
   readonly #client: pg.ClientBase
@@ -60,7 +60,9 @@ export class Settler {
     this.#now = now
   }
 
-  /** How long nothing needs to be done, unless the bell rings; `Infinity` where nothing is pending. */
+  /**
+   * How long nothing needs to be done, unless the bell rings; `Infinity` where nothing is pending.
+   */
   get waitMs(): number {
     return Math.max(0, this.#dueAt - performance.now())
   }
@@ -76,7 +78,8 @@ export class Settler {
       this.#isFaulty = false
       return await this.#step()
     } catch (error) {
-      // A view that a changed table broke must not stop what the triggers captured. A lost session is the loop's to see.
+      // A view that a changed table broke must not stop what the triggers captured. A lost session
+      // is the loop's to see.
       if (!(error instanceof pg.DatabaseError) || /^(57|08)/.test(error.code ?? '')) throw error
       this.#closing = undefined
       this.#isFaulty = true

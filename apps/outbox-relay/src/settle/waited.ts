@@ -1,4 +1,6 @@
-/** Looks that are kept per delay: a key waits at most this part of the delay longer than it has to. */
+/**
+ * Looks that are kept per delay: a key waits at most this part of the delay longer than it has to.
+ */
 const LOOKS_PER_DELAY = 100
 
 /** A number that was the highest at a moment. */
@@ -9,8 +11,9 @@ interface Look {
 }
 
 /**
- * How long the keys of the settle list have waited, by a clock that does not step: a key whose number was there when this relay looked
- * has waited since then at least. It remembers nothing from before its start, so keys wait anew after a restart.
+ * How long the keys of the settle list have waited, by a clock that does not step: a key whose
+ * number was there when this relay looked has waited since then at least. It remembers nothing from
+ * before its start, so keys wait anew after a restart.
  */
 export class Waited {
   readonly #looks: Look[] = []

@@ -49,7 +49,10 @@ function statusOf(record: BackfillRecord, dataset: string): BackfillStatus {
   }
 }
 
-/** Reads of every dataset of the contract which backfill it is in, or was in last; datasets that were in none are missing. */
+/**
+ * Reads of every dataset of the contract which backfill it is in, or was in last; datasets that
+ * were in none are missing.
+ */
 export async function readBackfills(client: pg.ClientBase): Promise<Map<string, BackfillStatus>> {
   const records = await listBackfills(client)
   const found = DATASETS.flatMap(({ name }): [string, BackfillStatus][] => {

@@ -17,7 +17,10 @@ export interface OutboxStatus {
     readonly can_ring: boolean
   }
   readonly notification_queue_usage: number
-  /** Statements and changes of the source since whose effect no whole backfill was asked for and completed. */
+  /**
+   * Statements and changes of the source since whose effect no whole backfill was asked for and
+   * completed.
+   */
   readonly capture_gaps: number
 }
 

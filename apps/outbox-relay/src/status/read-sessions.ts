@@ -1,7 +1,10 @@
 import type pg from 'pg'
 import { leaderLockCondition, readLeadKey } from '../session/lead.ts'
 
-/** A relay's leading session, or one that would like to be. Null where the login role may not see it. */
+/**
+ * A relay's leading session, or one that would like to be. Null where the login role may not see
+ * it.
+ */
 export interface RelaySession {
   readonly pid: number
   readonly application: string
@@ -17,8 +20,8 @@ export interface Sessions {
   readonly leader: RelaySession | null
   readonly standbys: readonly RelaySession[]
   /**
-   * Since the loop of the working relay last asked the database anything: seconds at most, asleep or not, unless it waits for HQ. Null
-   * where none works.
+   * Since the loop of the working relay last asked the database anything: seconds at most, asleep
+   * or not, unless it waits for HQ. Null where none works.
    */
   readonly loop_silent_s: number | null
   /** Age of the oldest transaction that has written to the outbox and not ended. */
@@ -49,8 +52,8 @@ where l.locktype = 'relation' and l.mode = 'RowExclusiveLock' and l.granted
   and l.relation in ('hq_export.outbox_0'::regclass, 'hq_export.outbox_1'::regclass, 'hq_export.outbox_2'::regclass)`
 
 /**
- * Reads what `pg_stat_activity` says of relays and writers: as the login role, because it hides from hq_export_relay, which
- * nobody logs in as, when every other session began.
+ * Reads what `pg_stat_activity` says of relays and writers: as the login role, because it hides
+ * from hq_export_relay, which nobody logs in as, when every other session began.
  */
 export async function readSessions(client: pg.ClientBase): Promise<Sessions> {
   const key = await readLeadKey(client)

@@ -1,6 +1,9 @@
 import type pg from 'pg'
 
-/** Over how long the rate is taken. Outbox tables are emptied no sooner than this after they were current. */
+/**
+ * Over how long the rate is taken. Outbox tables are emptied no sooner than this after they were
+ * current.
+ */
 const PERIOD_S = 30
 
 /** How fast rows have been settled lately. */
@@ -10,7 +13,8 @@ export interface SettledRate {
   readonly seconds: number
 }
 
-// The newest ack, and the newest that is a period old, or the oldest there is of this life of the server.
+// The newest ack, and the newest that is a period old, or the oldest there is of this life of the
+// server.
 const ACKS = /* sql */ `
 with newest as (
   select a.id, a.epoch, a.acked from hq_export.ack a order by a.id desc limit 1
@@ -36,8 +40,9 @@ where pg_catalog.pg_visible_in_snapshot(xid, $2::pg_snapshot)
   and not pg_catalog.pg_visible_in_snapshot(xid, $1::pg_snapshot)`
 
 /**
- * Counts the rows between two acks. A row counts when the window that holds it was acked as a whole, so while a large window is
- * under way the rate lags behind; rows that were rotated out meanwhile are missing, so it is never too high.
+ * Counts the rows between two acks. A row counts when the window that holds it was acked as a
+ * whole, so while a large window is under way the rate lags behind; rows that were rotated out
+ * meanwhile are missing, so it is never too high.
  * @returns undefined where nothing was ever acked.
  */
 export async function readSettledRate(client: pg.ClientBase): Promise<SettledRate | undefined> {

@@ -9,7 +9,10 @@ export interface SettlingStatus {
   readonly settling_rows: number
   /** For how long the first of them has been due; null where none is. */
   readonly overdue_s: number | null
-  /** Rows that were inserted and that the filter of the binding leaves out, since the schema was created. */
+  /**
+   * Rows that were inserted and that the filter of the binding leaves out, since the schema was
+   * created.
+   */
   readonly filtered_rows: number
 }
 

@@ -29,8 +29,8 @@ export interface DatasetStatus {
 }
 
 /**
- * What `relay -- status --json` prints; all from data-engine-x, whether a relay runs or not. What a relay has in flight only it
- * knows, and keeps to itself.
+ * What `relay -- status --json` prints; all from data-engine-x, whether a relay runs or not. What a
+ * relay has in flight only it knows, and keeps to itself.
  */
 export interface RelayStatus extends Sessions, OutboxStatus {
   readonly bound: readonly {
@@ -39,7 +39,10 @@ export interface RelayStatus extends Sessions, OutboxStatus {
     readonly source_table: string
   }[]
   readonly datasets: readonly DatasetStatus[]
-  /** Sessions that hold an advisory lock of the relay, or wait for it, and are none; they stop nothing. */
+  /**
+   * Sessions that hold an advisory lock of the relay, or wait for it, and are none; they stop
+   * nothing.
+   */
   readonly strangers: readonly Stranger[]
   /** Age of a heartbeat that no ack covers; null where none waits. */
   readonly heartbeat_waiting_s: number | null

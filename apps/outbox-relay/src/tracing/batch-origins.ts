@@ -1,13 +1,17 @@
 import { type Origin, Origins } from '@hq-export/observability/origins.ts'
 import type { Batch } from '../batch/batch.ts'
 
-/** An origin of rows that wait in the outbox since `capturedAt`, ISO 8601 in UTC; its span is the one that wrote the first of them. */
+/**
+ * An origin of rows that wait in the outbox since `capturedAt`, ISO 8601 in UTC; its span is the
+ * one that wrote the first of them.
+ */
 export interface WaitingOrigin extends Origin {
   capturedAt: string
 }
 
-// As hq_export writes an element of `rows`: captured_at, which the relay's session prints in UTC, then traceparent. Neither can stand
-// in a row's own text, where every quote is escaped. Longer words are found faster: with the zone in half the time.
+// As hq_export writes an element of `rows`: captured_at, which the relay's session prints in UTC,
+// then traceparent. Neither can stand in a row's own text, where every quote is escaped. Longer
+// words are found faster: with the zone in half the time.
 const ZONE = '+00:00'
 const MEMBER = Buffer.from(`${ZONE}","traceparent":"`)
 const TRACEPARENT_LENGTH = 55
@@ -18,15 +22,18 @@ const CAPTURED_AT = /"captured_at":"([^"]+)$/
 const ZERO = 0x30
 const NINE = 0x39
 
-/** The sampled flag is the lowest bit of the last hex digit; of the letters a to f the odd codes stand for even numbers. */
+/**
+ * The sampled flag is the lowest bit of the last hex digit; of the letters a to f the odd codes
+ * stand for even numbers.
+ */
 function isSampled(digit: number): boolean {
   const isDecimal = digit >= ZERO && digit <= NINE
   return ((digit & 1) === 1) === isDecimal
 }
 
 /**
- * Finds the traces that a batch comes from in its bytes: a search for one word, because nothing else in the relay reads rows.
- * What was not sampled costs no more than the search.
+ * Finds the traces that a batch comes from in its bytes: a search for one word, because nothing
+ * else in the relay reads rows. What was not sampled costs no more than the search.
  */
 export function batchOrigins({ body }: Batch): Origins<WaitingOrigin> {
   const origins = new Origins<WaitingOrigin>((origin) => ({ ...origin, capturedAt: '' }))

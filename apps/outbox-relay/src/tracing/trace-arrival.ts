@@ -66,8 +66,9 @@ function traceOrigins(batch: Batch, refusedOf: (traceId: string) => RefusedRows 
 }
 
 /**
- * HQ has decided a batch: every trace that wrote rows of it gets a span of its own, from the capture of its first row to HQ's answer. So
- * whoever starts from the operation that wrote a row sees when HQ had it, or why HQ refused it.
+ * HQ has decided a batch: every trace that wrote rows of it gets a span of its own, from the
+ * capture of its first row to HQ's answer. So whoever starts from the operation that wrote a row
+ * sees when HQ had it, or why HQ refused it.
  */
 export function traceDelivered(batch: Batch, answer: BatchResult): void {
   if (activeBatch() === undefined) return

@@ -19,7 +19,8 @@ function noteOutcome(span: Span, outcome: AttemptOutcome): void {
 }
 
 /**
- * Runs one attempt inside a CLIENT span `send <dataset>` with links to the transactions that wrote the rows.
+ * Runs one attempt inside a CLIENT span `send <dataset>` with links to the transactions that wrote
+ * the rows.
  * @param work gets the `traceparent` to put on the request, undefined while nothing traces.
  */
 export async function traceSend(

@@ -16,7 +16,10 @@ import {
 import { DeliveryStoppedError } from '../batch/delivery-stopped.ts'
 
 const WINDOW = createContextKey('hq_export.window')
-/** Batches of one trace. A window of millions of rows is several traces, each one that a person can read and a sampler can skip. */
+/**
+ * Batches of one trace. A window of millions of rows is several traces, each one that a person can
+ * read and a sampler can skip.
+ */
 const MAX_BATCHES = 32
 const DATABASE: SpanOptions = {
   kind: SpanKind.CLIENT,
@@ -84,8 +87,8 @@ const NOT_TRACED: WindowTracing = {
 }
 
 /**
- * The trace of one window. Nothing is emitted before a page with rows was read: a relay at rest looks into the outbox all the time
- * and must not be seen to.
+ * The trace of one window. Nothing is emitted before a page with rows was read: a relay at rest
+ * looks into the outbox all the time and must not be seen to.
  */
 export class WindowTrace implements WindowTracing {
   #steps: { name: string; startTime: number; endTime: number }[] = []

@@ -3,7 +3,8 @@ export const SECTION_BEGIN = '<!-- generated: npm run contract -- docs --write -
 export const SECTION_END = '<!-- /generated -->'
 
 /**
- * A document with everything between its markers replaced; equal to `document` if and only if it was up to date.
+ * A document with everything between its markers replaced; equal to `document` if and only if it
+ * was up to date.
  *
  * @throws {Error} where the markers are missing, or not one of each in this order.
  */

@@ -1,4 +1,7 @@
-/** PostgreSQL types a contract column may have. Ids are `uuid` on both sides (contract: `uuid/text`). */
+/**
+ * PostgreSQL types a contract column may have. Ids are `uuid` on both sides (contract:
+ * `uuid/text`).
+ */
 export type ColumnType =
   | 'text'
   | 'uuid'
@@ -16,7 +19,9 @@ export interface Column {
   readonly nullable: boolean
   /** Closed value set: any other value is refused. Absent for open sets such as `event_type`. */
   readonly values?: readonly string[]
-  /** Text that says where something is kept, and must not be the thing itself (contract, Security). */
+  /**
+   * Text that says where something is kept, and must not be the thing itself (contract, Security).
+   */
   readonly reference?: boolean
   /**
    * Added to v1 after it was frozen (contract, Schema Governance: additive columns only). An older
@@ -29,7 +34,10 @@ export interface Column {
 /** How HQ writes a dataset (contract, Dataset Contract). */
 export type Semantics = 'append' | 'upsert'
 
-/** A rule of the contract's null-rate check: a row is complete when one of the alternatives has no NULL. */
+/**
+ * A rule of the contract's null-rate check: a row is complete when one of the alternatives has no
+ * NULL.
+ */
 export interface CriticalField {
   readonly name: string
   readonly anyOf: readonly (readonly string[])[]

@@ -3,8 +3,8 @@ import type { Dataset } from './dataset.ts'
 import { columnOf, DATASETS, datasetByName, datasetByNumber, isDatasetName } from './datasets.ts'
 
 /*
- * The contract as it was handed to us, written down a second time and by hand: `?` is nullable. Ids are
- * `uuid/text` there and `uuid` here, `bigint/int` is `int8`, `int` is `int4`.
+ * The contract as it was handed to us, written down a second time and by hand: `?` is nullable. Ids
+ * are `uuid/text` there and `uuid` here, `bigint/int` is `int8`, `int` is `int4`.
  */
 const CONTRACT: Record<string, { columns: string; primaryKey: string; guard?: string }> = {
   dx_operation_runs_v1: {

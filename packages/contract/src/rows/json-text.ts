@@ -89,11 +89,12 @@ function nameEnd(text: string, start: number): number {
 }
 
 /**
- * True exactly for the texts that JSON.parse takes, in one pass that makes nothing of them and does not recurse: a parser spends seconds and
- * hundreds of megabytes on a few megabytes of brackets.
+ * True exactly for the texts that JSON.parse takes, in one pass that makes nothing of them and does
+ * not recurse: a parser spends seconds and hundreds of megabytes on a few megabytes of brackets.
  */
 export function isJsonText(text: string): boolean {
-  // One bit of a stack per container would do; a byte is as good. It doubles as the text goes deeper.
+  // One bit of a stack per container would do; a byte is as good. It doubles as the text goes
+  // deeper.
   let isObject = new Uint8Array(64)
   let depth = 0
   let at = skipSpace(text, 0)

@@ -3,8 +3,9 @@ import type { Dataset } from '../datasets/dataset.ts'
 import { wireValueCheck, wireValueSchema } from './wire-value.ts'
 
 /*
- * Neither schema looks for U+0000 and lone surrogates: escapes hide them in JSON text inside of strings and in
- * columns that no descriptor knows, so the gateway looks for them in the text of the batch, once for all rows.
+ * Neither schema looks for U+0000 and lone surrogates: escapes hide them in JSON text inside of
+ * strings and in columns that no descriptor knows, so the gateway looks for them in the text of the
+ * batch, once for all rows.
  */
 
 /** A row on the wire: contract column to JSON value; exact types travel as strings. */
@@ -15,8 +16,8 @@ function shapeOf(dataset: Dataset): Record<string, z.ZodType> {
 }
 
 /**
- * The producer's schema: exactly the contract's columns, each present, nothing else. What fails it must
- * not leave the source.
+ * The producer's schema: exactly the contract's columns, each present, nothing else. What fails it
+ * must not leave the source.
  */
 export function producerRowSchema(dataset: Dataset): z.ZodType<WireRow> {
   return z.strictObject(shapeOf(dataset))
@@ -24,7 +25,8 @@ export function producerRowSchema(dataset: Dataset): z.ZodType<WireRow> {
 
 /**
  * The gateway's schema: every frozen column present, additive ones optional, unknown columns kept
- * (contract, Schema Governance: v1 may grow, and an older gateway must not lose what a newer producer sends).
+ * (contract, Schema Governance: v1 may grow, and an older gateway must not lose what a newer
+ * producer sends).
  */
 export function gatewayRowSchema(dataset: Dataset): z.ZodType<WireRow> {
   const shape = shapeOf(dataset)
@@ -36,8 +38,8 @@ export function gatewayRowSchema(dataset: Dataset): z.ZodType<WireRow> {
 }
 
 /**
- * {@link gatewayRowSchema} as a plain predicate: true exactly for the rows that it takes. A row is asked this first, and the
- * schema only for the reason.
+ * {@link gatewayRowSchema} as a plain predicate: true exactly for the rows that it takes. A row is
+ * asked this first, and the schema only for the reason.
  */
 export function gatewayRowCheck(dataset: Dataset): (row: WireRow) => boolean {
   const checks = dataset.columns.map((column) => ({

@@ -1,8 +1,9 @@
 /*
- * Where the text of each row stands in the text of a batch. JSON.parse rounds numbers and forgets what they looked like, so
- * what is kept as it was sent (unknown columns, quarantined rows) is cut out of the text instead. Only batches
- * that have such rows pay for it. Every function trusts that JSON.parse has accepted the text; none recurses, so depth
- * costs nothing, and none goes on behind the end of a text that was cut off.
+ * Where the text of each row stands in the text of a batch. JSON.parse rounds numbers and forgets
+ * what they looked like, so what is kept as it was sent (unknown columns, quarantined rows) is cut
+ * out of the text instead. Only batches that have such rows pay for it. Every function trusts that
+ * JSON.parse has accepted the text; none recurses, so depth costs nothing, and none goes on behind
+ * the end of a text that was cut off.
  */
 
 /** Start (inclusive) and end (exclusive) of a value in the text. */

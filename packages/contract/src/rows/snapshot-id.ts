@@ -2,8 +2,9 @@ import { hash } from 'node:crypto'
 import type { WireRow } from './row-schema.ts'
 
 /**
- * The `snapshot_id` of a version of an entity (contract, Keys): the first 16 bytes of the SHA-256 of
- * `<org_id>/<entity_type>/<entity_id>/<record_version>`, uuids in lower case. The source's `hq_export.snapshot_id` is the same rule.
+ * The `snapshot_id` of a version of an entity (contract, Keys): the first 16 bytes of the SHA-256
+ * of `<org_id>/<entity_type>/<entity_id>/<record_version>`, uuids in lower case. The source's
+ * `hq_export.snapshot_id` is the same rule.
  * @param row a valid row of `dx_entity_snapshots_v1`.
  */
 export function snapshotIdOf(row: WireRow): string {

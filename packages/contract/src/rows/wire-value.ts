@@ -3,16 +3,18 @@ import type { Column } from '../datasets/dataset.ts'
 import { isJsonText } from './json-text.ts'
 
 /*
- * How each type travels: int4, boolean and text as JSON has them, everything that a
- * JSON number or a Date would damage as a string. No transforms: what was validated is what is stored.
+ * How each type travels: int4, boolean and text as JSON has them, everything that a JSON number or
+ * a Date would damage as a string. No transforms: what was validated is what is stored.
  */
 
-/** Any 8-4-4-4-12 hexadecimal id; PostgreSQL does not look at version and variant, so neither do we. */
+/**
+ * Any 8-4-4-4-12 hexadecimal id; PostgreSQL does not look at version and variant, so neither do we.
+ */
 export const UUID_PATTERN = /^[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$/
 
 /**
- * A decimal number as `numeric::text` prints it: no exponent, no leading zeros, no negative zero, because
- * PostgreSQL would store these as another text. NaN and infinities are refused.
+ * A decimal number as `numeric::text` prints it: no exponent, no leading zeros, no negative zero,
+ * because PostgreSQL would store these as another text. NaN and infinities are refused.
  */
 const NUMERIC_PATTERN = /^(?!-0(?:\.0*)?$)-?(?:0|[1-9]\d{0,131071})(?:\.\d{1,16383})?$/
 
@@ -20,21 +22,22 @@ const NUMERIC_PATTERN = /^(?!-0(?:\.0*)?$)-?(?:0|[1-9]\d{0,131071})(?:\.\d{1,163
 const INT8_PATTERN = /^(?:0|-?[1-9]\d{0,18})$/
 
 /**
- * ISO 8601 with explicit offset and 0 to 6 fraction digits, as `to_json(timestamptz)` prints it for the years
- * 1 to 9999. Whether the month has that day is checked apart.
+ * ISO 8601 with explicit offset and 0 to 6 fraction digits, as `to_json(timestamptz)` prints it for
+ * the years 1 to 9999. Whether the month has that day is checked apart.
  */
 export const TIMESTAMP_PATTERN =
   /^(?!0000)\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{1,6})?(?:Z|[+-](?:0\d|1[0-5]):[0-5]\d)$/
 
 /**
- * A transaction id (`xid8`) as text, the range checked apart. Leading zeros are refused, because PostgreSQL
- * reads them as octal: `'010'::xid8` is 8.
+ * A transaction id (`xid8`) as text, the range checked apart. Leading zeros are refused, because
+ * PostgreSQL reads them as octal: `'010'::xid8` is 8.
  */
 const XID_PATTERN = /^(?:0|[1-9]\d{0,19})$/
 
 /**
- * A URI or an opaque path: 1 to 1,024 characters, none of those that a URI must escape (RFC 3986: space, control characters,
- * `"<>\^`{|}`), no `[` at its start, which is how JSON would begin, and no `data:`, which is the payload itself.
+ * A URI or an opaque path: 1 to 1,024 characters, none of those that a URI must escape (RFC 3986:
+ * space, control characters, `"<>\^`{|}`), no `[` at its start, which is how JSON would begin, and
+ * no `data:`, which is the payload itself.
  */
 const REFERENCE_PATTERN = /^(?!\[|[dD][aA][tT][aA]:)[^\s\p{Cc}"<>\\^`{|}]{1,1024}$/u
 
@@ -59,8 +62,8 @@ function isCalendarDay(text: string): boolean {
   const day = Number(text.slice(8, 10))
   if (day <= 28) return true
   const [year, month] = [Number(text.slice(0, 4)), Number(text.slice(5, 7))]
-  // Day 0 is the last of the month before. Date.UTC reads the years 1 to 99 as 1901 to 1999, which have the
-  // same leap years.
+  // Day 0 is the last of the month before. Date.UTC reads the years 1 to 99 as 1901 to 1999, which
+  // have the same leap years.
   return day <= new Date(Date.UTC(year, month, 0)).getUTCDate()
 }
 
@@ -163,8 +166,9 @@ export function isTransactionId(value: unknown): boolean {
 }
 
 /**
- * The same rule as {@link wireValueSchema} as a plain predicate, many times as fast: for the good rows, which are nearly all.
- * The schema says what is wrong with the others. A test holds the two together.
+ * The same rule as {@link wireValueSchema} as a plain predicate, many times as fast: for the good
+ * rows, which are nearly all. The schema says what is wrong with the others. A test holds the two
+ * together.
  */
 export function wireValueCheck(column: Column): (value: unknown) => boolean {
   const check = checkOfType(column)

@@ -15,7 +15,9 @@ export function signedPrefix(id: string, timestamp: number | string): Buffer {
   return Buffer.from(`${id}.${timestamp}.`, 'utf8')
 }
 
-/** Value of `webhook-signature`: one signature per key, so that keys can overlap while they rotate. */
+/**
+ * Value of `webhook-signature`: one signature per key, so that keys can overlap while they rotate.
+ */
 export function sign(content: SignedContent, keys: readonly SigningKey[]): string {
   const prefix = signedPrefix(content.id, content.timestamp)
   return keys

@@ -2,7 +2,10 @@ import { createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto'
 import { keyIdOf } from './key-id.ts'
 
 interface NamedKey {
-  /** {@link keyIdOf} the text that verifies, in the one spelling that base64 has for its bytes: the same on both sides. */
+  /**
+   * {@link keyIdOf} the text that verifies, in the one spelling that base64 has for its bytes: the
+   * same on both sides.
+   */
   readonly id: string
 }
 
@@ -82,7 +85,8 @@ export function parseSigningKey(text: string): SigningKey {
   }
   const der = Buffer.concat([PKCS8_PREFIX, bytes.subarray(0, ED25519_BYTES)])
   const privateKey = createPrivateKey({ key: der, format: 'der', type: 'pkcs8' })
-  // 64 bytes may also be an expanded private key; read as a seed it would sign what nobody can verify.
+  // 64 bytes may also be an expanded private key; read as a seed it would sign what nobody can
+  // verify.
   const publicBytes = bytes.subarray(ED25519_BYTES)
   const ownPublicBytes = publicBytesOf(privateKey)
   if (publicBytes.length > 0 && !publicBytes.equals(ownPublicBytes)) {

@@ -23,8 +23,8 @@ export interface VerifyInput {
 }
 
 /**
- * For the operator's log only: the caller of the endpoint gets one uniform refusal for all of them. `_missing` is
- * also what is there but cannot be read.
+ * For the operator's log only: the caller of the endpoint gets one uniform refusal for all of them.
+ * `_missing` is also what is there but cannot be read.
  */
 export type VerifyFailure =
   | 'timestamp_missing'
@@ -45,8 +45,8 @@ export interface ReceivedSignatures {
   readonly v1a: readonly Buffer[]
 }
 
-// `version,base64` of exactly 32 and 64 bytes, in the one spelling that base64 has for them. Anything else,
-// versions that we do not know included, is skipped, as Standard Webhooks asks.
+// `version,base64` of exactly 32 and 64 bytes, in the one spelling that base64 has for them.
+// Anything else, versions that we do not know included, is skipped, as Standard Webhooks asks.
 const SIGNATURE_PATTERN =
   /^(?:v1,[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=|v1a,[A-Za-z0-9+/]{85}[AQgw]==)$/
 
@@ -72,7 +72,10 @@ export type ClaimResult =
   | { readonly ok: true; readonly claim: Claim }
   | { readonly ok: false; readonly failure: VerifyFailure }
 
-/** Reads what does not need the body; what fails here would fail with every key. A header of more than 1,024 characters is not read, nor is a signature after the eighth. */
+/**
+ * Reads what does not need the body; what fails here would fail with every key. A header of more
+ * than 1,024 characters is not read, nor is a signature after the eighth.
+ */
 export function readClaim(input: Omit<VerifyInput, 'body'>): ClaimResult {
   const { timestamp, signature } = input
   if (timestamp === undefined || !TIMESTAMP_HEADER_PATTERN.test(timestamp)) {
@@ -86,7 +89,8 @@ export function readClaim(input: Omit<VerifyInput, 'body'>): ClaimResult {
   if (signatures.v1.length + signatures.v1a.length === 0) {
     return { ok: false, failure: 'signature_missing' }
   }
-  // With a `.` in the id one signature is good for two requests: `a.1` at 2 with `b`, and `a` at 1 with `2.b`.
+  // With a `.` in the id one signature is good for two requests: `a.1` at 2 with `b`, and `a` at 1
+  // with `2.b`.
   if (!WEBHOOK_ID_PATTERN.test(input.id)) return { ok: false, failure: 'signature_mismatch' }
   return { ok: true, claim: { prefix: signedPrefix(input.id, timestamp), signatures } }
 }
@@ -107,7 +111,8 @@ function once<T>(build: () => T): () => T {
 }
 
 /**
- * Tells of a key whether it signed the body as received; never throws. Constant time in the comparison.
+ * Tells of a key whether it signed the body as received; never throws. Constant time in the
+ * comparison.
  * @returns the check, which takes {@link passesOf} passes over the body.
  */
 export function signatureCheck(
@@ -131,10 +136,11 @@ export function signatureCheck(
 }
 
 /**
- * Verifies the raw bytes against every candidate and returns the first candidate that signed them; never throws.
- * All candidates are tried, so the time does not say which key came close.
+ * Verifies the raw bytes against every candidate and returns the first candidate that signed them;
+ * never throws. All candidates are tried, so the time does not say which key came close.
  *
- * @param candidates keys of all sources that are active now; `key` is what verifies, the rest is the caller's.
+ * @param candidates keys of all sources that are active now; `key` is what verifies, the rest is
+ * the caller's.
  */
 export function verify<Candidate extends { readonly key: VerificationKey }>(
   input: VerifyInput,

@@ -13,14 +13,16 @@ function isObject(value: unknown): boolean {
 }
 
 const envelopeRowSchema = z.object({
-  // Not z.record, which copies every row member by member: its columns are validated later, against the contract.
+  // Not z.record, which copies every row member by member: its columns are validated later, against
+  // the contract.
   row: z.custom<Record<string, unknown>>(isObject, 'must be an object'),
   /** Transaction that wrote the row in the source, `xid8` as text. */
   xid: xidSchema,
   captured_at: timestampSchema,
   /**
-   * W3C trace context of the writing transaction. It comes from the application and only advises, so one
-   * that is malformed is dropped; it must not cost the batch (W3C Trace Context, 3.2.2.3 and 4.3).
+   * W3C trace context of the writing transaction. It comes from the application and only advises,
+   * so one that is malformed is dropped; it must not cost the batch (W3C Trace Context, 3.2.2.3 and
+   * 4.3).
    */
   traceparent: z.string().regex(TRACEPARENT_PATTERN).optional().catch(undefined),
   /** Snapshot datasets only: the entity is gone, and this is its last state. */
@@ -52,8 +54,9 @@ function isPlainRow(value: unknown): boolean {
   )
 }
 
-// The rows are most of a batch, and the schema would copy each of them. So they are looked over first, and the schema, which knows
-// what to say and what to drop, is asked only where that finds something.
+// The rows are most of a batch, and the schema would copy each of them. So they are looked over
+// first, and the schema, which knows what to say and what to drop, is asked only where that finds
+// something.
 const plainEnvelopeSchema = envelopeSchema.extend({
   rows: z.custom<Envelope['rows']>(
     (rows) => Array.isArray(rows) && rows.length > 0 && rows.every(isPlainRow),

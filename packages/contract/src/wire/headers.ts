@@ -5,15 +5,17 @@ export const WEBHOOK_TIMESTAMP = 'webhook-timestamp'
 /** Standard Webhooks: space-separated list of `version,base64`. */
 export const WEBHOOK_SIGNATURE = 'webhook-signature'
 /**
- * Ids of the keys that signed, separated by a space; optional and unsigned. Names whom to ask, so that a body is not tried with every key
- * there is; decides nothing.
+ * Ids of the keys that signed, separated by a space; optional and unsigned. Names whom to ask, so
+ * that a body is not tried with every key there is; decides nothing.
  */
 export const HQ_INGEST_KEY = 'hq-ingest-key'
 /** W3C Trace Context; unsigned, so it advises and decides nothing. */
 export const TRACEPARENT = 'traceparent'
 /** `true` on the stored answer of a batch that HQ had applied before. */
 export const IDEMPOTENT_REPLAYED = 'idempotent-replayed'
-/** RFC 7240: `handling=strict` asks for all rows or none; without it a refused row stops no other. */
+/**
+ * RFC 7240: `handling=strict` asks for all rows or none; without it a refused row stops no other.
+ */
 export const PREFER = 'prefer'
 /** RFC 7240: echoes the preference that was honoured. */
 export const PREFERENCE_APPLIED = 'preference-applied'

@@ -5,9 +5,9 @@ import { PROBLEMS_PATH } from './headers.ts'
  * Every refusal of a whole request: code, status, and what the producer does about it. Gateway and
  * relay read the same table, so they cannot disagree.
  *
- * `retry`: the same batch again, later. `split`: the batch in halves; a row
- * that is alone is too large (`too_large`), or goes again later (`not_in_time`). `halt`: the fault is the producer's
- * or the operator's, not the row's, so nothing is dead-lettered and delivery pauses.
+ * `retry`: the same batch again, later. `split`: the batch in halves; a row that is alone is too
+ * large (`too_large`), or goes again later (`not_in_time`). `halt`: the fault is the producer's or
+ * the operator's, not the row's, so nothing is dead-lettered and delivery pauses.
  */
 export const PROBLEMS = {
   malformed_request: {

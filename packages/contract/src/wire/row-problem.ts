@@ -41,7 +41,9 @@ function problemOfColumn(issue: z.core.$ZodIssue, value: unknown): Omit<RowProbl
   }
 }
 
-/** Reads a failed row validation as a {@link RowProblem}. Deterministic: the first issue decides. */
+/**
+ * Reads a failed row validation as a {@link RowProblem}. Deterministic: the first issue decides.
+ */
 export function rowProblem(error: z.ZodError, row: Readonly<Record<string, unknown>>): RowProblem {
   const [issue] = error.issues
   if (issue === undefined) throw new Error('a failed validation has at least one issue')

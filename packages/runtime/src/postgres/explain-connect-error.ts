@@ -8,7 +8,10 @@ export interface NamedDatabase {
   readonly role: string
 }
 
-/** A database that cannot be used as it is; the message says in one sentence why, and never holds a password. */
+/**
+ * A database that cannot be used as it is; the message says in one sentence why, and never holds a
+ * password.
+ */
 export class UnusableDatabaseError extends Error {
   override readonly name = 'UnusableDatabaseError'
 }

@@ -1,6 +1,9 @@
 import type pg from 'pg'
 
-/** An object of ours that depends on code that is not PostgreSQL's and not ours: whoever owns that runs it with our rights. */
+/**
+ * An object of ours that depends on code that is not PostgreSQL's and not ours: whoever owns that
+ * runs it with our rights.
+ */
 export interface ForeignDependency {
   /** The object of ours, as `function hq_export.exported_version(bigint,bigint)`. */
   readonly object: string
@@ -12,9 +15,11 @@ export interface ForeignDependency {
 }
 
 /*
- * PostgreSQL's own objects have oids below 16384. What pg_depend does not know are bodies that are text: those are resolved when they run, under
- * the path that the function pins, which is looked at by itself; rows of applications' tables have types that we did not choose, so for views and
- * for what they read their tables through types do not count. Members of an extension that a superuser owns are code of the server.
+ * PostgreSQL's own objects have oids below 16384. What pg_depend does not know are bodies that are
+ * text: those are resolved when they run, under the path that the function pins, which is looked at
+ * by itself; rows of applications' tables have types that we did not choose, so for views and for
+ * what they read their tables through types do not count. Members of an extension that a superuser
+ * owns are code of the server.
  *
  * Takes no lock but the catalogs'.
  */
@@ -74,7 +79,8 @@ where d.schema <> 'pg_catalog' and d.schema_oid not in (select oid from ours)
     where e.classid = d.refclassid and e.objid = d.refobjid and e.deptype = 'e'))
 order by 1, 4`
 
-// A trigger function of ours is looked at more closely by the doctor; a function that rows are read through is inlined, and names every type.
+// A trigger function of ours is looked at more closely by the doctor; a function that rows are read
+// through is inlined, and names every type.
 const UNPINNED = /* sql */ `
 select pg_catalog.format('%s', p.oid::pg_catalog.regprocedure) as name
 from pg_catalog.pg_proc p
@@ -87,7 +93,10 @@ where n.nspname = any ($1::pg_catalog.text[]) and l.lanname not in ('c', 'intern
     select from pg_catalog.unnest(p.proconfig) s (setting) where s.setting = 'search_path=pg_catalog, pg_temp')
 order by 1`
 
-/** Finds objects in schemas of ours that depend on a function, an operator or a type which is neither PostgreSQL's nor in one of `schemas`. */
+/**
+ * Finds objects in schemas of ours that depend on a function, an operator or a type which is
+ * neither PostgreSQL's nor in one of `schemas`.
+ */
 export async function findForeignDependencies(
   client: pg.ClientBase,
   schemas: readonly string[],
@@ -95,7 +104,9 @@ export async function findForeignDependencies(
   return (await client.query<ForeignDependency>(FOREIGN, [schemas])).rows
 }
 
-/** Functions in schemas of ours whose body is resolved anew under the path of whoever calls them. */
+/**
+ * Functions in schemas of ours whose body is resolved anew under the path of whoever calls them.
+ */
 export async function findUnpinnedFunctions(
   client: pg.ClientBase,
   schemas: readonly string[],

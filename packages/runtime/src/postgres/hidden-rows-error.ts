@@ -1,4 +1,7 @@
-/** Rows of tables of ours are hidden from the role that works with them, which must not take what it does not see for what is not there. */
+/**
+ * Rows of tables of ours are hidden from the role that works with them, which must not take what it
+ * does not see for what is not there.
+ */
 export class HiddenRowsError extends Error {
   override readonly name = 'HiddenRowsError'
 

@@ -31,7 +31,10 @@ export interface OurSchema {
   readonly name: string
   /** Its tables have row level security with policies of ours. */
   readonly isPoliced?: boolean
-  /** Statement by which a migration creates it, to be left out where somebody has; the first one is created before any migration. */
+  /**
+   * Statement by which a migration creates it, to be left out where somebody has; the first one is
+   * created before any migration.
+   */
   readonly createdBy?: string
 }
 
@@ -40,7 +43,10 @@ export interface OurRole {
   readonly name: string
   /** Whoever migrates, or works, acts as it. */
   readonly isActedAs: boolean
-  /** Statement by which a migration grants it to whoever migrates, to be left out where that is so already and the login may not grant. */
+  /**
+   * Statement by which a migration grants it to whoever migrates, to be left out where that is so
+   * already and the login may not grant.
+   */
   readonly grantedBy?: string
 }
 
@@ -58,7 +64,10 @@ export interface MigratedDatabase {
   readonly command: string
 }
 
-/** The database does not have exactly the migrations that this build was written for, or cannot have them. */
+/**
+ * The database does not have exactly the migrations that this build was written for, or cannot have
+ * them.
+ */
 export class MigrationStateError extends Error {
   override readonly name = 'MigrationStateError'
 }
@@ -86,9 +95,11 @@ export class Migrations {
   }
 
   /**
-   * Brings the database to this build's migrations, each in a transaction of its own, under a lock that only their owner can take.
+   * Brings the database to this build's migrations, each in a transaction of its own, under a lock
+   * that only their owner can take.
    * @returns names of the migrations that were applied now; empty when there was nothing to do.
-   * @throws {MigrationStateError} before anything is created, where the server is not supported, or saying what to grant.
+   * @throws {MigrationStateError} before anything is created, where the server is not supported, or
+   * saying what to grant.
    */
   async apply(databaseUrl: string): Promise<string[]> {
     const client = await this.#connect(databaseUrl)
@@ -111,8 +122,10 @@ export class Migrations {
   }
 
   /**
-   * Refuses to go on with a database that lacks migrations or has ones that this build does not know, or on a server that is not supported.
-   * @throws {MigrationStateError} naming the migrations and the command that helps, or what is there and what is needed.
+   * Refuses to go on with a database that lacks migrations or has ones that this build does not
+   * know, or on a server that is not supported.
+   * @throws {MigrationStateError} naming the migrations and the command that helps, or what is
+   * there and what is needed.
    */
   async assertApplied(client: pg.ClientBase | pg.Pool): Promise<void> {
     const { name, command } = this.#database
@@ -131,7 +144,10 @@ export class Migrations {
     }
   }
 
-  /** Whoever owns a schema may put into it what we would then run; somebody without rights may have been there first. */
+  /**
+   * Whoever owns a schema may put into it what we would then run; somebody without rights may have
+   * been there first.
+   */
   async #assertOwnSchema(client: pg.ClientBase): Promise<void> {
     const { name, schemas } = this.#database
     const schema = schemas[0].name
@@ -164,7 +180,10 @@ export class Migrations {
     return rows[0]?.found ?? false
   }
 
-  /** The schema needs a right on the database to be created, and none where it is there: CREATE IF NOT EXISTS asks for it all the same. */
+  /**
+   * The schema needs a right on the database to be created, and none where it is there: CREATE IF
+   * NOT EXISTS asks for it all the same.
+   */
   async #ensureTable(client: pg.ClientBase): Promise<void> {
     const [{ name: schema }] = this.#database.schemas
     for (let attempt = 1; !(await this.#exists(client)); attempt++) {
@@ -183,8 +202,9 @@ export class Migrations {
   }
 
   /**
-   * Runs `work` while nobody else migrates. The lock is one on our own table, which no stranger can take, as anybody can an advisory one: SHARE
-   * UPDATE EXCLUSIVE, which keeps out its like and lets the rows be written. Held by a session of its own that no time-out ends.
+   * Runs `work` while nobody else migrates. The lock is one on our own table, which no stranger can
+   * take, as anybody can an advisory one: SHARE UPDATE EXCLUSIVE, which keeps out its like and lets
+   * the rows be written. Held by a session of its own that no time-out ends.
    */
   async #underLock<T>(databaseUrl: string, work: () => Promise<T>): Promise<T> {
     const client = await this.#connect(databaseUrl)
@@ -202,7 +222,8 @@ export class Migrations {
   }
 
   async #run(client: pg.Client, rights: InstallRights | undefined): Promise<string[]> {
-    // Programs that work only look which migrations there are; they do without the library and its memory.
+    // Programs that work only look which migrations there are; they do without the library and its
+    // memory.
     const { runner } = await import('node-pg-migrate')
     const [{ name: schema }] = this.#database.schemas
     const applied = await runner({
@@ -223,7 +244,10 @@ export class Migrations {
     return applied.map(({ name }) => name)
   }
 
-  /** Migrations as they are, but for a statement that an administrator has run already and that this login may not run. */
+  /**
+   * Migrations as they are, but for a statement that an administrator has run already and that this
+   * login may not run.
+   */
   async #load(paths: readonly string[], rights: InstallRights | undefined) {
     const { schemas, roles } = this.#database
     const done = [

@@ -3,16 +3,22 @@ import type pg from 'pg'
 import { ACT_AS } from './act-as.ts'
 
 /*
- * An advisory lock outlives transactions and holds no snapshot, but anybody who can log in may take it, too. So its key stands in a table that only
- * our role may read and write, a lock counts only in the hands of a session that may act as that role, and whoever finds it in other hands
- * writes a new key and takes that one. A stranger learns a key from pg_locks only once it is held.
+ * An advisory lock outlives transactions and holds no snapshot, but anybody who can log in may take
+ * it, too. So its key stands in a table that only our role may read and write, a lock counts only
+ * in the hands of a session that may act as that role, and whoever finds it in other hands writes a
+ * new key and takes that one. A stranger learns a key from pg_locks only once it is held.
  */
 
 /** What became of asking for a lock. */
 export interface Taking {
-  /** Key under which this session holds the lock now; undefined where another session of ours does. */
+  /**
+   * Key under which this session holds the lock now; undefined where another session of ours does.
+   */
   readonly key: string | undefined
-  /** Sessions that held a key although they are none of ours; null for a prepared transaction. They do not matter any more. */
+  /**
+   * Sessions that held a key although they are none of ours; null for a prepared transaction. They
+   * do not matter any more.
+   */
   readonly strangers: readonly (number | null)[]
 }
 
@@ -23,7 +29,10 @@ export interface Stranger {
   readonly login: string | null
 }
 
-/** SQL: true where `pg_locks l` is an advisory lock on this bigint, in this database, held or waited for. */
+/**
+ * SQL: true where `pg_locks l` is an advisory lock on this bigint, in this database, held or waited
+ * for.
+ */
 function isLockOn(key: string): string {
   return `l.locktype = 'advisory'
   and l.database = (select oid from pg_catalog.pg_database where datname = pg_catalog.current_database())
@@ -48,7 +57,10 @@ export class OwnLocks {
     where a.pid = l.pid and pg_catalog.pg_has_role(a.usesysid, '${this.#role}', ${ACT_AS}))`
   }
 
-  /** SQL: true where `pg_locks l` is the lock of this name in our hands. @param key SQL for its key; by default it is looked up, which only our role may. */
+  /**
+   * SQL: true where `pg_locks l` is the lock of this name in our hands. @param key SQL for its key;
+   * by default it is looked up, which only our role may.
+   */
   heldCondition(
     name: string,
     key = `(select key from ${this.#table} where name = '${name}')`,
@@ -87,8 +99,8 @@ export class OwnLocks {
   }
 
   /**
-   * Takes the lock if no session of ours holds it; until this session ends or {@link release}. Never waits: a waiter would hold a snapshot
-   * and keep vacuum back.
+   * Takes the lock if no session of ours holds it; until this session ends or {@link release}.
+   * Never waits: a waiter would hold a snapshot and keep vacuum back.
    */
   async take(client: pg.ClientBase, name: string): Promise<Taking> {
     let strangers: readonly (number | null)[] = []
@@ -112,7 +124,10 @@ export class OwnLocks {
     return (await this.#strangersOn(client, key)).length > 0
   }
 
-  /** Writes a new key, which nobody can know. Of two who do so at once, one finds that the other has. @param old the key that was found. */
+  /**
+   * Writes a new key, which nobody can know. Of two who do so at once, one finds that the other
+   * has. @param old the key that was found.
+   */
   async renew(client: pg.ClientBase, name: string, old: string): Promise<void> {
     await client.query(`update ${this.#table} set key = $3 where name = $1 and key = $2`, [
       name,

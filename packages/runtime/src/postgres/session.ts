@@ -4,12 +4,13 @@ import pg from 'pg'
 export type SessionSettings = Readonly<Record<string, string>>
 
 /**
- * How names and values are read and written, in every session of both programs, whatever the database, the login role or the operator's URL has
- * as default.
+ * How names and values are read and written, in every session of both programs, whatever the
+ * database, the login role or the operator's URL has as default.
  *
- * search_path: with both named, nothing in `public` and no temporary object is found before, or instead of, what PostgreSQL itself has. Everything
- * of ours is named with its schema. array_nulls and standard_conforming_strings: how parameters and literals are read.
- * quote_all_identifiers: how the catalog spells names.
+ * search_path: with both named, nothing in `public` and no temporary object is found before, or
+ * instead of, what PostgreSQL itself has. Everything of ours is named with its schema. array_nulls
+ * and standard_conforming_strings: how parameters and literals are read. quote_all_identifiers: how
+ * the catalog spells names.
  */
 export const READING_SETTINGS = {
   search_path: 'pg_catalog, pg_temp',
@@ -25,7 +26,10 @@ export const READING_SETTINGS = {
   quote_all_identifiers: 'off',
 } as const satisfies SessionSettings
 
-/** What every session relies on that changes something. Not default_transaction_read_only: hosts turn it on when a disk is full, and mean it. */
+/**
+ * What every session relies on that changes something. Not default_transaction_read_only: hosts
+ * turn it on when a disk is full, and mean it.
+ */
 export const COMMON_SETTINGS: SessionSettings = {
   ...READING_SETTINGS,
   default_transaction_isolation: 'read committed',
@@ -49,7 +53,10 @@ const FOREIGN_PARAMETERS = [
   'replication',
 ]
 
-/** A session does not have a setting that our statements rely on: something between us and PostgreSQL, or a right that is missing. */
+/**
+ * A session does not have a setting that our statements rely on: something between us and
+ * PostgreSQL, or a right that is missing.
+ */
 export class SessionSettingsError extends Error {
   override readonly name = 'SessionSettingsError'
 }
@@ -59,8 +66,9 @@ function optionOf([name, value]: [string, string]): string {
 }
 
 /**
- * How to open a session with settings of ours. Settings that `databaseUrl` gives (`?options=`, `?statement_timeout=`) are kept where we
- * have none; its application_name is not. Those of the environment (PGOPTIONS, PGAPPNAME) count for nothing.
+ * How to open a session with settings of ours. Settings that `databaseUrl` gives (`?options=`,
+ * `?statement_timeout=`) are kept where we have none; its application_name is not. Those of the
+ * environment (PGOPTIONS, PGAPPNAME) count for nothing.
  * @param applicationName shows in `pg_stat_activity`.
  */
 export function sessionConfig(
@@ -86,8 +94,8 @@ export function sessionConfig(
 }
 
 /*
- * transaction_timeout exists from PostgreSQL 17 on; `options` with a name that the server does not know would refuse the session. It ends sessions
- * that hold what we keep, such as the lead.
+ * transaction_timeout exists from PostgreSQL 17 on; `options` with a name that the server does not
+ * know would refuse the session. It ends sessions that hold what we keep, such as the lead.
  */
 const NO_TRANSACTION_TIMEOUT = /* sql */ `
 select pg_catalog.set_config('transaction_timeout', '0', false)
@@ -113,7 +121,8 @@ function isOfSocket(name: string): boolean {
 /**
  * Completes and reads back the settings of a session that was opened as {@link sessionConfig} says.
  * @param answerTimeoutMs how long each of two statements may take.
- * @throws {SessionSettingsError} naming each setting that did not arrive, what it is and what it should be.
+ * @throws {SessionSettingsError} naming each setting that did not arrive, what it is and what it
+ * should be.
  */
 export async function confirmSettings(
   client: pg.ClientBase,
@@ -140,7 +149,8 @@ export async function confirmSettings(
 
 /**
  * Opens one session with settings of ours.
- * @param onLost called if the session is lost while nobody waits for a result; a statement that waits reports it, too.
+ * @param onLost called if the session is lost while nobody waits for a result; a statement that
+ * waits reports it, too.
  * @throws {SessionSettingsError} or the error of connecting; nothing stays open then.
  */
 export async function openSession(

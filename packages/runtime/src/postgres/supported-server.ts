@@ -1,6 +1,9 @@
 import type pg from 'pg'
 
-/** Major versions of PostgreSQL that either side runs on, from the oldest to the newest: these are what the tests run on. */
+/**
+ * Major versions of PostgreSQL that either side runs on, from the oldest to the newest: these are
+ * what the tests run on.
+ */
 const OLDEST = 15
 const NEWEST = 18
 /** Every value of the contract is Unicode. */

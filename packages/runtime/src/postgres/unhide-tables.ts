@@ -9,10 +9,12 @@ where c.relkind in ('r', 'p') and n.nspname = any ($1::text[])
 order by 1`
 
 /**
- * Turns row level security off on tables of ours that somebody, or an event trigger that does it to every new table, has turned it on for:
- * it hides rows without an error, and a capture's insert fails. Tables with policies of ours keep it; that their owner is no exception is undone.
+ * Turns row level security off on tables of ours that somebody, or an event trigger that does it to
+ * every new table, has turned it on for: it hides rows without an error, and a capture's insert
+ * fails. Tables with policies of ours keep it; that their owner is no exception is undone.
  *
- * Locks: none where all is well; ACCESS EXCLUSIVE on such a table for the moment of a catalog change, waited for 2 s at most.
+ * Locks: none where all is well; ACCESS EXCLUSIVE on such a table for the moment of a catalog
+ * change, waited for 2 s at most.
  */
 export async function unhideTables(
   client: pg.ClientBase,

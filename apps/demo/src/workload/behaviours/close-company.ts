@@ -6,7 +6,8 @@ import { transact, type Writer } from '../population/transact.ts'
 /** A tenant keeps this many companies, so that entities go on having one. */
 const MIN_COMPANIES = 4
 
-// FOR UPDATE keeps others from referring to the company from now on, so what is locked next is what the delete changes.
+// FOR UPDATE keeps others from referring to the company from now on, so what is locked next is what
+// the delete changes.
 const LOCK_COMPANY = 'select from ops.companies where id = $1 for update'
 const DELETE_COMPANY = 'delete from ops.companies where id = $1'
 
@@ -28,8 +29,8 @@ function removeFrom(tenant: Tenant, companyId: string): void {
 }
 
 /**
- * A tenant stops working for a company: ON DELETE SET NULL changes every entity that belonged to it, without raising a
- * version.
+ * A tenant stops working for a company: ON DELETE SET NULL changes every entity that belonged to
+ * it, without raising a version.
  */
 export async function closeCompany(writer: Writer): Promise<void> {
   const { random } = writer

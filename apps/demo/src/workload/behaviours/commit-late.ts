@@ -10,8 +10,9 @@ const MIN_OPEN_MS = 500
 const MAX_OPEN_MS = 3_000
 
 /**
- * Writes, stays open while thousands of later transactions commit, then commits: whoever exports by sequence number or
- * by time has passed these rows by. Repeatable read, as a report that also writes would be.
+ * Writes, stays open while thousands of later transactions commit, then commits: whoever exports by
+ * sequence number or by time has passed these rows by. Repeatable read, as a report that also
+ * writes would be.
  */
 export async function commitLate(writer: Writer): Promise<void> {
   const { random, stopping } = writer

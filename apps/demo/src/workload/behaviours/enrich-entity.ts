@@ -6,8 +6,8 @@ import { transact, type Writer } from '../population/transact.ts'
 const MAX_TRIES = 3
 
 /**
- * Read, think, `update ... where record_version = <what was read>`, commit: the way data-engine-x changes an entity. Lost
- * to another writer it is rolled back and made again.
+ * Read, think, `update ... where record_version = <what was read>`, commit: the way data-engine-x
+ * changes an entity. Lost to another writer it is rolled back and made again.
  */
 export async function enrichEntity(writer: Writer): Promise<void> {
   const { random } = writer

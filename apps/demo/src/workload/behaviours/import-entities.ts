@@ -7,10 +7,15 @@ import { firstVersion } from '../random/numbers.ts'
 /** Rows for export of one imported entity: itself and its snapshot. */
 const ROWS_PER_ENTITY = 2
 const KNOWN_SHARE = 0.5
-/** Beyond this many entities per tenant imports only refresh: a demo that runs all day must not grow for ever. */
+/**
+ * Beyond this many entities per tenant imports only refresh: a demo that runs all day must not grow
+ * for ever.
+ */
 const MAX_ENTITIES = 20_000
 
-/** A file import: one statement that inserts what is new and refreshes what is known (ON CONFLICT). */
+/**
+ * A file import: one statement that inserts what is new and refreshes what is known (ON CONFLICT).
+ */
 export async function importEntities(writer: Writer): Promise<void> {
   const { random } = writer
   const tenant = random.pick(writer.tenants)
@@ -20,7 +25,8 @@ export async function importEntities(writer: Writer): Promise<void> {
   const known = pickEntities(tenant, type, random, Math.ceil(size * KNOWN_SHARE))
   const isFull = tenant.entityIds[type].length >= MAX_ENTITIES
   const fresh = isFull ? [] : Array.from({ length: size - known.length }, () => random.uuid())
-  // What is known may have been deleted since, and comes back at version 1 like everything that comes back.
+  // What is known may have been deleted since, and comes back at version 1 like everything that
+  // comes back.
   const rows = [
     ...known.map((entityId) => drawEntity(random, tenant, kind, entityId, '1')),
     ...fresh.map((entityId) => drawEntity(random, tenant, kind, entityId, firstVersion(random))),

@@ -6,8 +6,8 @@ import { transact, type Writer } from '../population/transact.ts'
 const SAME_TRANSACTION_SHARE = 0.3
 
 /**
- * An entity that was deleted comes back under the same id, at version 1 again; now and then deleted and inserted in one
- * transaction, as a "replace" does.
+ * An entity that was deleted comes back under the same id, at version 1 again; now and then deleted
+ * and inserted in one transaction, as a "replace" does.
  */
 export async function restoreEntity(writer: Writer): Promise<void> {
   const { random } = writer

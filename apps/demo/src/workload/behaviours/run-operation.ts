@@ -61,8 +61,9 @@ async function finish(
 }
 
 /**
- * One operation as the application runs it: a transaction when it begins, one for every retry, one when it ends. Where
- * another writer changed the entity first, the last one is rolled back and made again.
+ * One operation as the application runs it: a transaction when it begins, one for every retry, one
+ * when it ends. Where another writer changed the entity first, the last one is rolled back and made
+ * again.
  */
 export async function runOperation(writer: Writer): Promise<void> {
   const { random } = writer

@@ -13,8 +13,8 @@ const INSERT_PIPELINE_RUN = `insert into ops.pipeline_runs (id, org_id, company_
 const END_PIPELINE_RUN = `update ops.pipeline_runs set status = 'succeeded', ended_at = pg_catalog.clock_timestamp() where id = $1`
 
 /**
- * A workflow over many entities: every run begins in one transaction and ends in another, which enriches some of
- * the entities.
+ * A workflow over many entities: every run begins in one transaction and ends in another, which
+ * enriches some of the entities.
  */
 export async function runPipeline(writer: Writer): Promise<void> {
   const { random } = writer

@@ -2,7 +2,10 @@ import type { DatasetName } from '@hq-export/contract'
 import type { Random } from '../random/random.ts'
 import type { EntityType } from './population.ts'
 
-/** A value as it goes into the one JSON parameter of a statement; all but integers and NULL are text. */
+/**
+ * A value as it goes into the one JSON parameter of a statement; all but integers and NULL are
+ * text.
+ */
 export type Field = string | number | null
 
 /** A row of an entity table, by column. */
@@ -15,7 +18,10 @@ export interface EntityKind {
   readonly table: string
   /** Columns that an enrichment writes, with their types. */
   readonly columns: Readonly<Record<string, string>>
-  /** Statement that changes content without raising the version, as a migration or a support script does. */
+  /**
+   * Statement that changes content without raising the version, as a migration or a support script
+   * does.
+   */
   readonly silentChange: string
   /** Values for exactly those columns. */
   readonly draw: (random: Random) => EntityRow

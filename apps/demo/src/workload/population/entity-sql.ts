@@ -89,7 +89,10 @@ where org_id = $1 and entity_id = any ($2::uuid[])`,
   return new Map(rows.map(({ entity_id, version }) => [entity_id, version]))
 }
 
-/** The same, locking the rows in the order of the import, so that two bulk changes wait for each other and not for ever. */
+/**
+ * The same, locking the rows in the order of the import, so that two bulk changes wait for each
+ * other and not for ever.
+ */
 export async function lockVersions(
   tx: Transaction,
   kind: EntityKind,
@@ -107,7 +110,8 @@ order by entity_id for no key update`,
 }
 
 /**
- * Enriches entities whose version is still the one that was read (`record_version` of the row), as data-engine-x does.
+ * Enriches entities whose version is still the one that was read (`record_version` of the row), as
+ * data-engine-x does.
  * @returns how many were; fewer than given where another writer was faster.
  */
 export async function enrichEntities(

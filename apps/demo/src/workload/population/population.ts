@@ -14,7 +14,10 @@ export interface Tenant {
   readonly deletedIds: Readonly<Record<EntityType, string[]>>
 }
 
-/** The first few entities of a tenant are wanted far more often than the rest: that is where writers meet. */
+/**
+ * The first few entities of a tenant are wanted far more often than the rest: that is where writers
+ * meet.
+ */
 const HOT_ENTITIES = 12
 const HOT_SHARE = 0.25
 

@@ -6,7 +6,8 @@ import { type Transaction, transact, type Writer } from './transact.ts'
 const UNIQUE_VIOLATION = '23505'
 
 /**
- * Runs `work` under a savepoint and undoes it. Its rows are not counted, because they will not exist.
+ * Runs `work` under a savepoint and undoes it. Its rows are not counted, because they will not
+ * exist.
  * @throws what `work` throws, but for the unique violation that is the point of it.
  */
 async function undo(
@@ -22,7 +23,10 @@ async function undo(
   await tx.client.query('rollback to savepoint attempt')
 }
 
-/** A transaction that goes on after an error: what stands between savepoint and rollback must not arrive, the rest must. */
+/**
+ * A transaction that goes on after an error: what stands between savepoint and rollback must not
+ * arrive, the rest must.
+ */
 export async function rollbackToSavepoint(writer: Writer): Promise<void> {
   const { random } = writer
   const tenant = random.pick(writer.tenants)

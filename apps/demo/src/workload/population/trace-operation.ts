@@ -18,7 +18,10 @@ export function traceTransaction<T>(work: (span: Span) => Promise<T>): Promise<T
   return inSpan('transaction', { kind: SpanKind.CLIENT, attributes }, work)
 }
 
-/** The `traceparent` that leads rows back to a span; undefined where it is no span, because nothing traces. */
+/**
+ * The `traceparent` that leads rows back to a span; undefined where it is no span, because nothing
+ * traces.
+ */
 export function traceparentOf(span: Span): string | undefined {
   const { traceId, spanId, traceFlags } = span.spanContext()
   if (/^0+$/.test(traceId)) return undefined

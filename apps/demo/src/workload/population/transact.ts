@@ -37,7 +37,10 @@ type Isolation = 'read committed' | 'repeatable read'
 /** How the application wants its transaction to end. */
 export type Decision = 'commit' | 'roll back'
 
-/** SQLSTATEs that concurrent writers cause one another and that an application answers by starting over. */
+/**
+ * SQLSTATEs that concurrent writers cause one another and that an application answers by starting
+ * over.
+ */
 const CONFLICT_CODES = new Set([
   '40001', // serialization_failure
   '40P01', // deadlock_detected
@@ -47,14 +50,18 @@ const CONFLICT_CODES = new Set([
 
 const SET_TRACEPARENT = `select pg_catalog.set_config('hq_export.traceparent', $1, true)`
 
-/** A trace that nobody records: drawn always, so that what the workload writes does not depend on whether it is traced. */
+/**
+ * A trace that nobody records: drawn always, so that what the workload writes does not depend on
+ * whether it is traced.
+ */
 function untracedParent(random: Random): string {
   // The last digit of each id is not 0: an all-zero id is invalid.
   return `00-${random.hex(31)}1-${random.hex(15)}1-00`
 }
 
 /**
- * Runs `work` in a transaction that carries a trace context of its own, and counts its rows if it commits.
+ * Runs `work` in a transaction that carries a trace context of its own, and counts its rows if it
+ * commits.
  * @returns true if it committed; false if `work` decided against it or lost to another writer.
  * @throws anything else that goes wrong: the workload is not made to fail.
  */

@@ -2,8 +2,8 @@ import type { Random } from './random.ts'
 import { COMPANY_NAMES } from './texts.ts'
 
 /**
- * A JSON document as text. Written by hand, because JSON.stringify cannot write `1.10` or 20 digits, and these are what
- * must arrive.
+ * A JSON document as text. Written by hand, because JSON.stringify cannot write `1.10` or 20
+ * digits, and these are what must arrive.
  */
 export function payload(random: Random, label: string): string {
   const name = JSON.stringify(random.pick(COMPANY_NAMES))

@@ -4,7 +4,10 @@ const MICROSECOND_DIGITS = 3
 const DAY_MS = 86_400_000
 const OFFSETS = ['Z', '+00:00', '+05:30', '-03:00', '+14:00'] as const
 
-/** A decimal as text: usual prices, trailing zeros, 40 digits, very small and very large ones. No double holds them all. */
+/**
+ * A decimal as text: usual prices, trailing zeros, 40 digits, very small and very large ones. No
+ * double holds them all.
+ */
 export function decimal(random: Random): string {
   const sign = random.chance(0.03) ? '-' : ''
   switch (random.integer(0, 5)) {
@@ -29,8 +32,8 @@ export function moment(random: Random): string {
 }
 
 /**
- * The version of a new entity: 1, but for a few that a migration brought along, beyond what a double counts exactly and
- * near the end of int8, with room for what the workload adds.
+ * The version of a new entity: 1, but for a few that a migration brought along, beyond what a
+ * double counts exactly and near the end of int8, with room for what the workload adds.
  */
 export function firstVersion(random: Random): string {
   const draw = random.fraction()

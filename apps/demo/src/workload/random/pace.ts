@@ -28,7 +28,8 @@ export function createPace(
       return Math.min(MAX_WAIT_MS, Math.max(0, waitMs))
     },
     bulkRows() {
-      // On time, a bulk transaction is a twentieth of a second's rows; what is missing comes on top.
+      // On time, a bulk transaction is a twentieth of a second's rows; what is missing comes on
+      // top.
       const rows = Math.round(rowsPerSecond / 20 + Math.max(0, -aheadRows()) / 10)
       return Math.min(MAX_BULK_ROWS, Math.max(MIN_BULK_ROWS, rows))
     },

@@ -19,8 +19,9 @@ export interface Random {
 }
 
 /**
- * Begins a sequence for `seed`. The generator is sfc32 (Chris Doty-Humphrey, PractRand), whose state of 128 bits is the
- * start of the seed's SHA-256, so that neighbouring seeds have nothing in common.
+ * Begins a sequence for `seed`. The generator is sfc32 (Chris Doty-Humphrey, PractRand), whose
+ * state of 128 bits is the start of the seed's SHA-256, so that neighbouring seeds have nothing in
+ * common.
  */
 export function createRandom(seed: string): Random {
   const hash = createHash('sha256').update(seed).digest()

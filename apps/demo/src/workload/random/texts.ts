@@ -1,8 +1,9 @@
 import type { Random } from './random.ts'
 
 /*
- * Names as providers deliver them: every script, characters outside the basic plane, joined emoji, right-to-left text,
- * the same letter composed and decomposed, invisible characters, quotes and backslashes. All of it must arrive as it is.
+ * Names as providers deliver them: every script, characters outside the basic plane, joined emoji,
+ * right-to-left text, the same letter composed and decomposed, invisible characters, quotes and
+ * backslashes. All of it must arrive as it is.
  */
 
 /** Names of companies. */

@@ -10,8 +10,9 @@ import { z } from 'zod'
 import { type KeyMaterial, readPublicMaterial } from '../key-material.ts'
 
 /*
- * Options of the key commands. Each takes the text of the command line and returns the value, or throws what commander
- * shows with the name of the option. No message repeats a text that could be a secret.
+ * Options of the key commands. Each takes the text of the command line and returns the value, or
+ * throws what commander shows with the name of the option. No message repeats a text that could be
+ * a secret.
  */
 
 const SECONDS = { s: 1, m: 60, h: 3600, d: 86_400 } as const
@@ -36,8 +37,8 @@ export function parseDatasets(text: string): string[] {
 }
 
 /**
- * Reads `--public-key` in the action and not as it is parsed: commander repeats what it refuses, and that may be a secret.
- * Ends the program for any other text.
+ * Reads `--public-key` in the action and not as it is parsed: commander repeats what it refuses,
+ * and that may be a secret. Ends the program for any other text.
  */
 export function takePublicKey(command: Command, text: string | undefined): KeyMaterial | undefined {
   try {

@@ -60,7 +60,10 @@ export function filtersOf(options: SelectorOptions): Selection {
   return { source, dataset, code, org, batch, since }
 }
 
-/** What the options select; ends the program with status 2 where they select everything without saying so. */
+/**
+ * What the options select; ends the program with status 2 where they select everything without
+ * saying so.
+ */
 export function selectionOf(command: Command, options: SelectorOptions): Selection {
   const selection = { ...filtersOf(options), ids: options.id }
   const isFiltered = Object.values(selection).some((value) => value !== undefined)

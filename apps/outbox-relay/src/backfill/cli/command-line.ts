@@ -36,7 +36,10 @@ function nextStep({ kind, record }: FollowEnd): string | undefined {
     : undefined
 }
 
-/** What became of the triggers that kept replaced versions, for people; undefined where there was nothing to do. */
+/**
+ * What became of the triggers that kept replaced versions, for people; undefined where there was
+ * nothing to do.
+ */
 function describeClosing(closing: HistoryTriggersDropped): string | undefined {
   switch (closing.kind) {
     case 'nothing':

@@ -26,9 +26,11 @@ export interface ExecuteHereContext {
 }
 
 /**
- * Executes recorded backfills in this process, up to `lastId`, with all attempts that HQ takes: no live change goes through this gate.
+ * Executes recorded backfills in this process, up to `lastId`, with all attempts that HQ takes: no
+ * live change goes through this gate.
  *
- * It names the life of the server as a relay does. If that is a new one, everything retained is sent again by the next relay.
+ * It names the life of the server as a relay does. If that is a new one, everything retained is
+ * sent again by the next relay.
  * @returns undefined where another process executes them already; else how the last one ended.
  */
 export async function executeHere(

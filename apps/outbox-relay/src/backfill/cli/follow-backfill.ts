@@ -13,9 +13,14 @@ const POLL_MS = 500
 export type FollowEnd =
   /** It is completed, canceled, failed, or somebody has paused it. */
   | { readonly kind: 'ended'; readonly record: BackfillRecord }
-  /** Somebody has to mend something before anything can be delivered; it stays recorded, with the reason. */
+  /**
+   * Somebody has to mend something before anything can be delivered; it stays recorded, with the
+   * reason.
+   */
   | { readonly kind: 'halted'; readonly record: BackfillRecord }
-  /** The operator left: it goes on in the relay (`running`), or waits at its checkpoint (`paused`). */
+  /**
+   * The operator left: it goes on in the relay (`running`), or waits at its checkpoint (`paused`).
+   */
   | { readonly kind: 'left'; readonly record: BackfillRecord }
 
 /** What following needs of the program around it. */
@@ -35,7 +40,10 @@ async function readExisting(client: pg.ClientBase, id: string): Promise<Backfill
   return record
 }
 
-/** Shows progress until `ended`, and calls `onLeader` when a relay leads: it has live changes to give way to, and we do not. */
+/**
+ * Shows progress until `ended`, and calls `onLeader` when a relay leads: it has live changes to
+ * give way to, and we do not.
+ */
 async function watch(
   { client, onProgress }: FollowContext,
   id: string,
@@ -49,7 +57,10 @@ async function watch(
   }
 }
 
-/** Executes it in this process until it ends, a relay leads, HQ refuses it, or the operator leaves. @returns true if HQ refused it. */
+/**
+ * Executes it in this process until it ends, a relay leads, HQ refuses it, or the operator leaves.
+ * @returns true if HQ refused it.
+ */
 async function execute(context: FollowContext, id: string): Promise<boolean> {
   const { interrupted, loadConfig, log } = context
   const config = loadConfig()
@@ -70,8 +81,8 @@ async function execute(context: FollowContext, id: string): Promise<boolean> {
 }
 
 /**
- * Follows a backfill to its end: while a relay leads, that one executes it; while none does, this process does. So it goes on
- * whoever comes and goes, and ends as soon as everything is settled.
+ * Follows a backfill to its end: while a relay leads, that one executes it; while none does, this
+ * process does. So it goes on whoever comes and goes, and ends as soon as everything is settled.
  */
 export async function followBackfill(context: FollowContext, id: string): Promise<FollowEnd> {
   const { client, interrupted, onProgress } = context

@@ -43,7 +43,10 @@ async function lastRate(client: pg.ClientBase): Promise<number | undefined> {
   return (counts.received * 1000) / telling.progress.activeMs
 }
 
-/** Counts what a backfill would send, and how long that takes at the rate of the last one. Writes nothing. */
+/**
+ * Counts what a backfill would send, and how long that takes at the rate of the last one. Writes
+ * nothing.
+ */
 export async function previewBackfill(
   client: pg.ClientBase,
   passes: readonly Pass[],

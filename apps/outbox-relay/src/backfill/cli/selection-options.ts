@@ -6,7 +6,10 @@ import type { BackfillSelection } from '../selection.ts'
 /** Class 22: PostgreSQL cannot read a value that was given. */
 const DATA_EXCEPTION = '22'
 
-/** Word for every dataset. A parser that gave null for it would not do: commander takes null for an option without a value. */
+/**
+ * Word for every dataset. A parser that gave null for it would not do: commander takes null for an
+ * option without a value.
+ */
 const ALL = 'all'
 
 /** What the options of a command say is to be sent. */
@@ -49,7 +52,8 @@ interface Bounds {
 }
 
 /**
- * What is selected. Bounds are what PostgreSQL reads them as: a date, a timestamp with or without offset (UTC), `yesterday`.
+ * What is selected. Bounds are what PostgreSQL reads them as: a date, a timestamp with or without
+ * offset (UTC), `yesterday`.
  * @throws {CommanderError} for bad usage.
  */
 export async function readSelection(

@@ -12,11 +12,13 @@ import {
 } from './capture-select.ts'
 
 /*
- * The exception block of a capture is a subtransaction, and one that writes takes a transaction id of its own (decision 0004). So that a
- * transaction takes only a few of them, its later captures do in the block what the data can make fail: they compute the rows, and write nothing. What was
- * computed is written after the block, in the writer's own transaction. Only where that cannot fail for a reason that is ours: into a table that
- * this transaction has written to before, in such a block, and whose lock it therefore holds, so that nobody can have changed it since.
- * Everywhere else a capture goes on as the first ones do.
+ * The exception block of a capture is a subtransaction, and one that writes takes a transaction id
+ * of its own (decision 0004). So that a transaction takes only a few of them, its later captures do
+ * in the block what the data can make fail: they compute the rows, and write nothing. What was
+ * computed is written after the block, in the writer's own transaction. Only where that cannot fail
+ * for a reason that is ours: into a table that this transaction has written to before, in such a
+ * block, and whose lock it therefore holds, so that nobody can have changed it since. Everywhere
+ * else a capture goes on as the first ones do.
  */
 
 /** A capture in two steps; see above. */
@@ -24,19 +26,31 @@ export interface BoundedCapture {
   readonly variables: readonly string[]
   /** SQL of the letter that stands for the tables which it writes now. */
   readonly tables: string
-  /** plpgsql that computes the rows, writes nothing, and sets {@link IS_CHECKED} where they can be written. */
+  /**
+   * plpgsql that computes the rows, writes nothing, and sets {@link IS_CHECKED} where they can be
+   * written.
+   */
   readonly check: string
   /** plpgsql that writes what was computed. */
   readonly write: string
 }
 
-/** Captures of one transaction that may take a transaction id each: below the 64 that PostgreSQL keeps in shared memory. */
+/**
+ * Captures of one transaction that may take a transaction id each: below the 64 that PostgreSQL
+ * keeps in shared memory.
+ */
 const MAX_PROTECTED = 48
 /** Rows of one statement that are kept in memory; a larger one takes an id of its own. */
 const MAX_ROWS = 100
-/** Setting of the transaction: a letter for each capture that wrote, undone with it. What a session writes there decides only how its own captures are made. */
+/**
+ * Setting of the transaction: a letter for each capture that wrote, undone with it. What a session
+ * writes there decides only how its own captures are made.
+ */
 const CAPTURES = 'hq_export.captures'
-/** Asked where it is needed: an expression of plpgsql costs a microsecond in a new transaction, whatever it does. */
+/**
+ * Asked where it is needed: an expression of plpgsql costs a microsecond in a new transaction,
+ * whatever it does.
+ */
 const CAPTURED = `coalesce(current_setting('${CAPTURES}', true), '')`
 const IS_CHECKED = 'v_is_checked'
 /** One more than may be kept tells that there are too many. */
@@ -46,10 +60,11 @@ const HAS_FEW_ROWS = `coalesce(cardinality(v_keys), 0) <= ${MAX_ROWS}`
 const VARIABLES = ['v_captures text', `${IS_CHECKED} boolean`, 'v_table bigint']
 
 /**
- * plpgsql that captures outside of any writing subtransaction and returns, where a transaction has made {@link MAX_PROTECTED} captures; else it does nothing.
+ * plpgsql that captures outside of any writing subtransaction and returns, where a transaction has
+ * made {@link MAX_PROTECTED} captures; else it does nothing.
  *
- * Only in READ COMMITTED: above it a base that another transaction has raised since the snapshot makes the write fail (40001). Not where the emergency switch
- * has any value.
+ * Only in READ COMMITTED: above it a base that another transaction has raised since the snapshot
+ * makes the write fail (40001). Not where the emergency switch has any value.
  * @param leave plpgsql that returns from the trigger.
  */
 export function boundedPath({ tables, check, write }: BoundedCapture, leave: string): string {
@@ -76,7 +91,10 @@ ${write}
   end if;`
 }
 
-/** plpgsql at the end of a capture in its block: notes the tables that it has written. (Where they turned just now, it takes the lock of the next at its first write.) */
+/**
+ * plpgsql at the end of a capture in its block: notes the tables that it has written. (Where they
+ * turned just now, it takes the lock of the next at its first write.)
+ */
 export function noteCapture({ tables }: BoundedCapture): string {
   return `
   v_captures := case when length(${CAPTURED}) < ${MAX_PROTECTED} or strpos(${CAPTURED}, ${tables}) = 0
@@ -87,7 +105,9 @@ export function noteCapture({ tables }: BoundedCapture): string {
 const currentOf = (name: 'outbox' | 'settle', letters: string): string =>
   `substr('${letters}', pg_sequence_last_value('hq_export.current_${name}')::int + 1, 1)`
 
-/** The relay may hold a base for a moment: whose wait can fail does not wait outside of the block. */
+/**
+ * The relay may hold a base for a moment: whose wait can fail does not wait outside of the block.
+ */
 const MAY_WAIT = `current_setting('lock_timeout') = '0'`
 
 const OUTBOX_VARIABLES = [
@@ -157,7 +177,10 @@ ${after === '' ? '' : `      if ${IS_CHECKED} then\n${after}      end if;\n`}   
   }
 }
 
-/** Notes keys in the settle list, as `noteKeys` does. @param after plpgsql after the keys are computed. */
+/**
+ * Notes keys in the settle list, as `noteKeys` does. @param after plpgsql after the keys are
+ * computed.
+ */
 export function boundedKeys(
   bound: BoundDataset,
   settle: NonNullable<BoundDataset['settle']>,
@@ -185,7 +208,8 @@ select u.due_at, ${dataset.number}, u.key, v_traceparent from unnest(v_due, v_ke
 }
 
 /**
- * Raises the base of a key, as the trigger for silent updates does: once per row, so that a statement over many rows would take as many ids.
+ * Raises the base of a key, as the trigger for silent updates does: once per row, so that a
+ * statement over many rows would take as many ids.
  * @param key SQL over `r` of the key.
  * @param missing SQL over `old` and `new` of what to add.
  */

@@ -54,7 +54,10 @@ function countFiltered(bound: BoundDataset): string {
   perform nextval('hq_export.filtered_${number}') from n r${joinsSql(bound)} where (${bound.filter}) is not true;`
 }
 
-/** The old rows are not read: a join of old and new is planned once, for the few rows of its first firing. */
+/**
+ * The old rows are not read: a join of old and new is planned once, for the few rows of its first
+ * firing.
+ */
 function onUpdate(bound: BoundDataset): GeneratedFunction {
   return captureFunction({
     bound,
@@ -88,7 +91,10 @@ ${captureReinserted(bound)}`,
   })
 }
 
-/** A row left the dataset by an update: its key changed, or the filter no longer holds. For HQ it is deleted. */
+/**
+ * A row left the dataset by an update: its key changed, or the filter no longer holds. For HQ it is
+ * deleted.
+ */
 function onLeave(bound: BoundDataset): GeneratedFunction {
   return captureFunction({
     bound,
@@ -99,7 +105,10 @@ function onLeave(bound: BoundDataset): GeneratedFunction {
   })
 }
 
-/** A filter is SQL over `r` and cannot stand in WHEN, so with one the function itself looks whether the row left. */
+/**
+ * A filter is SQL over `r` and cannot stand in WHEN, so with one the function itself looks whether
+ * the row left.
+ */
 function leaveGuard(bound: BoundDataset): string {
   if (bound.filter === undefined) return ''
   return `  if not (${keyChanged(bound)}) and (select ${bound.filter} from (select new.*) r) then
@@ -109,8 +118,9 @@ function leaveGuard(bound: BoundDataset): string {
 }
 
 /**
- * TRUNCATE has no transition table, and it reaches partitions one by one: each captures its own rows. The rows are read under the
- * transaction's snapshot; above READ COMMITTED it may be older than rows that TRUNCATE removes, which is a gap.
+ * TRUNCATE has no transition table, and it reaches partitions one by one: each captures its own
+ * rows. The rows are read under the transaction's snapshot; above READ COMMITTED it may be older
+ * than rows that TRUNCATE removes, which is a gap.
  */
 function onTruncate(bound: BoundDataset): GeneratedFunction {
   const { number } = datasetByName(bound.dataset)
@@ -135,8 +145,9 @@ perform hq_export.ring();`,
 }
 
 /**
- * Raises the base of a key whose row changed while its record_version did not rise, so that the exported version does. A row
- * trigger, because only it sees old and new together; it runs before the statement's capture, which then reads the base.
+ * Raises the base of a key whose row changed while its record_version did not rise, so that the
+ * exported version does. A row trigger, because only it sees old and new together; it runs before
+ * the statement's capture, which then reads the base.
  */
 function onBump(bound: BoundDataset): GeneratedFunction {
   const { number } = datasetByName(bound.dataset)

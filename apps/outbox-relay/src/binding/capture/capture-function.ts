@@ -37,18 +37,23 @@ export function functionName(dataset: string, event: CaptureEvent): string {
   return `hq_export.${pg.escapeIdentifier(`capture_${dataset}_${event}`)}`
 }
 
-/** BEFORE ROW triggers give back the row that they were given: without it there would be no change. */
+/**
+ * BEFORE ROW triggers give back the row that they were given: without it there would be no change.
+ */
 function returnSql(event: CaptureEvent): string {
   if (event === 'gone') return 'return old;'
-  // Not `coalesce(new, old)`: an expression would fetch every TOASTed value of the row, and write it anew.
+  // Not `coalesce(new, old)`: an expression would fetch every TOASTed value of the row, and write
+  // it anew.
   if (event === 'replaced') return `if tg_op = 'DELETE' then return old; end if;\n  return new;`
   return 'return null;'
 }
 
 /**
- * The emergency switch, and its audited gap: one per firing, none for a statement that touched no row. Versions go on rising
- * while it is on, so that a backfill closes the gap: of every row that exists, and of every key that is gone.
- * @param whileOff what is done nevertheless; if it fails, the rows are kept raw like those of any failed capture.
+ * The emergency switch, and its audited gap: one per firing, none for a statement that touched no
+ * row. Versions go on rising while it is on, so that a backfill closes the gap: of every row that
+ * exists, and of every key that is gone.
+ * @param whileOff what is done nevertheless; if it fails, the rows are kept raw like those of any
+ * failed capture.
  */
 function disabledGuard(number: number, event: CaptureEvent, rows: RawRows, whileOff = ''): string {
   if (event === 'bump') return ''
@@ -69,13 +74,15 @@ function disabledGuard(number: number, event: CaptureEvent, rows: RawRows, while
 /**
  * A trigger function around `capture`, a plpgsql statement list.
  *
- * A capture never fails the write: on any error the raw rows go to the outbox with the SQLSTATE, and if that
- * fails too a bare marker that rows are missing. Where not even that can be written, the server's locks or memory have run out, or the outbox is
- * gone: what is left may need neither a transaction id nor a catalog. It counts a sequence, which the relay turns into a gap; if that fails, the
- * session remembers it in a setting, until its next capture (see hq_export.ring). The warning in the server's log names no value.
+ * A capture never fails the write: on any error the raw rows go to the outbox with the SQLSTATE,
+ * and if that fails too a bare marker that rows are missing. Where not even that can be written,
+ * the server's locks or memory have run out, or the outbox is gone: what is left may need neither a
+ * transaction id nor a catalog. It counts a sequence, which the relay turns into a gap; if that
+ * fails, the session remembers it in a setting, until its next capture (see hq_export.ring). The
+ * warning in the server's log names no value.
  *
- * Order inside: insert first, then ring (see hq_export.ring). A failed capture rings like any other; a doorbell that fails costs
- * no row.
+ * Order inside: insert first, then ring (see hq_export.ring). A failed capture rings like any
+ * other; a doorbell that fails costs no row.
  */
 export function captureFunction(options: {
   readonly bound: BoundDataset
@@ -95,7 +102,8 @@ export function captureFunction(options: {
   const noted = bounded === undefined ? '' : noteCapture(bounded)
   const number = rawNumber(dataset, rows)
   const isDeleted = event === 'delete' || event === 'truncate' || event === 'leave'
-  // A capture whose plan was made for few rows must not scan version_base, or what it joins, for each of many.
+  // A capture whose plan was made for few rows must not scan version_base, or what it joins, for
+  // each of many.
   const settings = [
     ...(bound.version === undefined && !readsOtherRows(bound) ? [] : ['enable_seqscan = off']),
     ...(options.settings ?? []),

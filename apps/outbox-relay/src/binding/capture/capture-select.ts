@@ -9,7 +9,10 @@ import { baseSql } from './version-bases.ts'
 /** What happened to the rows that a capture reads. */
 export type CaptureKind = 'current' | 'deleted'
 
-/** SQL of the trace context. An uncorrelated subquery is run once per firing, and not at all when there is no row. */
+/**
+ * SQL of the trace context. An uncorrelated subquery is run once per firing, and not at all when
+ * there is no row.
+ */
 export const TRACEPARENT =
   '(select case when hq_export.has_traceparent() then hq_export.current_traceparent() end)'
 
@@ -25,11 +28,13 @@ export interface CaptureOptions {
 export const OUTBOX_COLUMNS = 'dataset, version, deleted, key, traceparent, body'
 
 /**
- * `select` over source rows `from` (aliased `r`) that yields, per row under contract, what the outbox takes.
+ * `select` over source rows `from` (aliased `r`) that yields, per row under contract, what the
+ * outbox takes.
  *
- * `offset 0` keeps the planner from copying a value into every place that uses it: the version stands in up to four.
- * The base is a scalar subquery, never a join: a plan is cached at its first, often one-row, execution, and a subquery
- * stays one index lookup per row however many rows come later.
+ * `offset 0` keeps the planner from copying a value into every place that uses it: the version
+ * stands in up to four. The base is a scalar subquery, never a join: a plan is cached at its first,
+ * often one-row, execution, and a subquery stays one index lookup per row however many rows come
+ * later.
  */
 export function captureSelect(
   bound: BoundDataset,
@@ -69,7 +74,9 @@ cross join lateral (select ${projection.key} as key offset 0) k
 cross join lateral (select ${version} as version offset 0) v${snapshotFrom}${where}`
 }
 
-/** From rows `p` of {@link captureSelect} to rows of the outbox: the entity's, and its snapshot's. */
+/**
+ * From rows `p` of {@link captureSelect} to rows of the outbox: the entity's, and its snapshot's.
+ */
 export function outboxSelect(bound: BoundDataset, kind: CaptureKind, p: string): string {
   const { number } = datasetByName(bound.dataset)
   if (bound.snapshot === undefined) {
@@ -77,7 +84,8 @@ export function outboxSelect(bound: BoundDataset, kind: CaptureKind, p: string):
     return `select ${number}, ${version}, ${kind === 'deleted'}, p.key, ${TRACEPARENT}, p.body
 from ${p} p`
   }
-  // Every exported version yields its snapshot row, a delete's version too; that row itself is never deleted.
+  // Every exported version yields its snapshot row, a delete's version too; that row itself is
+  // never deleted.
   return `select x.dataset, x.version, x.deleted, x.key, ${TRACEPARENT}, x.body
 from ${p} p
 cross join lateral (values

@@ -9,11 +9,16 @@ import {
 } from './capture-select.ts'
 import { withBases } from './version-bases.ts'
 
-/** Insert first, then look whether the relay sleeps; a statement that captured nothing rings nobody. */
+/**
+ * Insert first, then look whether the relay sleeps; a statement that captured nothing rings nobody.
+ */
 export const RING =
   'if found and hq_export.is_relay_asleep() then perform hq_export.ring(); end if;'
 
-/** One insert that captures rows of `from` (aliased `r`) as they are, and notes of keys that were deleted that they exist again. */
+/**
+ * One insert that captures rows of `from` (aliased `r`) as they are, and notes of keys that were
+ * deleted that they exist again.
+ */
 export function insertRows(
   bound: BoundDataset,
   table: string,
@@ -54,8 +59,9 @@ export function captureRows(bound: BoundDataset, from: string, where?: string): 
 }
 
 /**
- * One insert that captures rows of `from` (aliased `r`) as deleted. Their version stays behind as the base of whoever comes
- * next under the key; never below a base to which the relay has raised it meanwhile.
+ * One insert that captures rows of `from` (aliased `r`) as deleted. Their version stays behind as
+ * the base of whoever comes next under the key; never below a base to which the relay has raised it
+ * meanwhile.
  */
 export function insertDeleted(
   bound: BoundDataset,

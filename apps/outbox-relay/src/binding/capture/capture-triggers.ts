@@ -15,7 +15,10 @@ export interface GeneratedTrigger {
   readonly untilComplete?: string
 }
 
-/** Start of every trigger name of ours; the dataset's number follows, because one table may feed several datasets. */
+/**
+ * Start of every trigger name of ours; the dataset's number follows, because one table may feed
+ * several datasets.
+ */
 const TRIGGER_PREFIX = 'hq_export_'
 
 function trigger(
@@ -38,9 +41,9 @@ alter table ${relation.sql} enable always trigger ${pg.escapeIdentifier(name)}`,
 }
 
 /**
- * Statement triggers of one relation. A statement aimed at a partition fires the partition's statement triggers and not the root's
- * (and the other way round), so each has them all and exactly one of them fires. TRUNCATE fires both, so only
- * relations that hold rows have that one.
+ * Statement triggers of one relation. A statement aimed at a partition fires the partition's
+ * statement triggers and not the root's (and the other way round), so each has them all and exactly
+ * one of them fires. TRUNCATE fires both, so only relations that hold rows have that one.
  */
 function statementTriggers(
   bound: BoundDataset,
@@ -95,7 +98,10 @@ export function lateTriggers(bound: BoundDataset, children: SourceTable): Genera
   )
 }
 
-/** Triggers that keep what is replaced before it was ever exported, on every relation that holds rows. */
+/**
+ * Triggers that keep what is replaced before it was ever exported, on every relation that holds
+ * rows.
+ */
 function historyTriggers(bound: BoundDataset, source: SourceTable): GeneratedTrigger[] {
   if (bound.snapshot === undefined) return []
   return source.relations

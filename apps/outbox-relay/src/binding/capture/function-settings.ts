@@ -4,9 +4,11 @@ import type { BoundDataset } from '../binding-schema.ts'
 import type { SourceTable } from '../source-table.ts'
 
 /*
- * Settings of a session that change the text of a value, or what a text means as one. A capture runs in the session of whoever writes and the
- * projection views are read in ours: with the same settings on both sides, the same row is the same text. Each costs every firing one to
- * four microseconds, so they are set where the columns and expressions of a dataset may depend on them, and nowhere else.
+ * Settings of a session that change the text of a value, or what a text means as one. A capture
+ * runs in the session of whoever writes and the projection views are read in ours: with the same
+ * settings on both sides, the same row is the same text. Each costs every firing one to four
+ * microseconds, so they are set where the columns and expressions of a dataset may depend on them,
+ * and nowhere else.
  */
 
 const list = (settings: Readonly<Record<string, string>>): string[] =>
@@ -27,7 +29,10 @@ const COLUMN = /\br\s*\.\s*(?:"([^"]+)"|(\w+))/g
 const CHOICE =
   /^(?:[\s(),=<>\d]|\b(?:coalesce|nullif|case|when|then|else|end|null|is|not|in|and|or|true|false|distinct|from)\b)*$/i
 
-/** True where an expression over `r` is a choice among columns that become `type` whatever the session has set. */
+/**
+ * True where an expression over `r` is a choice among columns that become `type` whatever the
+ * session has set.
+ */
 function isPlain(expression: string, type: Column['type'], { columns }: SourceTable): boolean {
   const types = new Map(columns.map((column) => [column.name, column.type]))
   const wanted = type === 'timestamptz' ? TIME_TYPE : PLAIN_TYPE
@@ -39,7 +44,10 @@ function isPlain(expression: string, type: Column['type'], { columns }: SourceTa
   return CHOICE.test(expression.replace(LITERAL, '').replace(COLUMN, ''))
 }
 
-/** True where values of a dataset may depend on the common settings. Whole rows are kept as text when a capture fails. */
+/**
+ * True where values of a dataset may depend on the common settings. Whole rows are kept as text
+ * when a capture fails.
+ */
 function dependsOnSession(bound: BoundDataset, source: SourceTable): boolean {
   const { dataset, columns, joins, settle, sequence, filter, snapshot } = bound
   if (joins !== undefined || settle !== undefined || sequence !== undefined) return true

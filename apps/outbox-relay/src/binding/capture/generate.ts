@@ -7,7 +7,10 @@ import type { GeneratedFunction } from './capture-function.ts'
 import { captureTriggers, type GeneratedTrigger, lateTriggers } from './capture-triggers.ts'
 import { onLateChild } from './settle-capture.ts'
 
-/** Everything that a binding may install, in the order in which it can be created; {@link neededSql} says what of it is needed. */
+/**
+ * Everything that a binding may install, in the order in which it can be created; {@link neededSql}
+ * says what of it is needed.
+ */
 export interface GeneratedSql {
   readonly views: readonly GeneratedView[]
   readonly functions: readonly GeneratedFunction[]
@@ -29,7 +32,10 @@ function fingerprintOf(
   return hash.digest('hex')
 }
 
-/** What of it is needed where the histories of some datasets are complete. The fingerprint stays that of the binding. */
+/**
+ * What of it is needed where the histories of some datasets are complete. The fingerprint stays
+ * that of the binding.
+ */
 export function neededSql(sql: GeneratedSql, complete: ReadonlySet<string>): GeneratedSql {
   const isNeeded = ({ untilComplete }: { readonly untilComplete?: string }): boolean =>
     untilComplete === undefined || !complete.has(untilComplete)
@@ -40,7 +46,10 @@ export function neededSql(sql: GeneratedSql, complete: ReadonlySet<string>): Gen
   }
 }
 
-/** Generates views, trigger functions and triggers of a binding. Pure: the same input gives the same text. */
+/**
+ * Generates views, trigger functions and triggers of a binding. Pure: the same input gives the same
+ * text.
+ */
 export function generate(
   binding: Binding,
   sources: ReadonlyMap<string, SourceTable>,

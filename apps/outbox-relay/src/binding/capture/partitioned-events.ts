@@ -8,14 +8,18 @@ import { captureWritten, remember } from './reread-rows.ts'
 import { noteDeleted } from './switched-off.ts'
 
 /*
- * A row that an update moves to another partition fires no row trigger for UPDATE (it is a DELETE and an INSERT to
- * PostgreSQL), so what row triggers do elsewhere is done here by the statement's, which see old and new rows. That takes a join, and
- * a join is planned once, for the few rows of its first firing: nested loops would make a later bulk update quadratic
- * (measured: 3,000 rows 681 ms, by hash 3 ms), so they are off.
+ * A row that an update moves to another partition fires no row trigger for UPDATE (it is a DELETE
+ * and an INSERT to PostgreSQL), so what row triggers do elsewhere is done here by the statement's,
+ * which see old and new rows. That takes a join, and a join is planned once, for the few rows of
+ * its first firing: nested loops would make a later bulk update quadratic (measured: 3,000 rows 681
+ * ms, by hash 3 ms), so they are off.
  */
 const JOIN_SETTINGS = ['enable_nestloop = off']
 
-/** Contract key, version and image of rows that a join compares. By the contract's key: the source's may hold the partition key. */
+/**
+ * Contract key, version and image of rows that a join compares. By the contract's key: the source's
+ * may hold the partition key.
+ */
 function comparable(bound: BoundDataset, table: 'n' | 'o'): string {
   const { key } = projectionOf(bound, 'null')
   return `(select ${key} as key, r.${pg.escapeIdentifier(bound.version ?? '')} as version, r as image from ${table} r)`

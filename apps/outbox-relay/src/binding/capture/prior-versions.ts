@@ -11,9 +11,11 @@ import { VERSION } from './raw-rows.ts'
 import { baseSql, using, withBases } from './version-bases.ts'
 
 /*
- * Captures export a row as a statement leaves it. The version that was there before is known already, unless it was there when the dataset was
- * bound: then it is known once a backfill has sent it, and until that is over these two export it, before it is replaced. They and their triggers
- * go when the history is complete (close-histories.ts), and cost nothing from then on (decision 0010).
+ * Captures export a row as a statement leaves it. The version that was there before is known
+ * already, unless it was there when the dataset was bound: then it is known once a backfill has
+ * sent it, and until that is over these two export it, before it is replaced. They and their
+ * triggers go when the history is complete (close-histories.ts), and cost nothing from then on
+ * (decision 0010).
  */
 
 /** SQL of `exported_version` of the row `r` as it is, with key `k.key`. */
@@ -21,7 +23,10 @@ function versionSql(bound: BoundDataset, bases: string | undefined): string {
   return `hq_export.exported_version((r.${pg.escapeIdentifier(bound.version ?? '')})::bigint, ${baseSql(bound, bases)})`
 }
 
-/** `select` of what the outbox takes as the snapshot of row `r` of `from`, version `v.version`: that of {@link captureSelect}. */
+/**
+ * `select` of what the outbox takes as the snapshot of row `r` of `from`, version `v.version`: that
+ * of {@link captureSelect}.
+ */
 export function snapshotSelect(bound: BoundDataset, from: string): string {
   const projection = projectionOf(bound, 'v.version')
   const sql = { version: 'v.version', snapshotId: 's.snapshot_id' }
@@ -34,11 +39,13 @@ cross join lateral (select ${snapshotIdSql(projection, 'v.version')} as snapshot
 }
 
 /**
- * Before a row is updated or deleted: exports the version that it has, once per key. A row trigger, because what a statement's sees may be out of
- * date by then, and before the change, because after it the base of the key may have been raised already: by the same statement, by a
- * foreign key that the same statement empties, by a trigger of the application. The first of them in a transaction sees the row and the
- * base as the transaction found them; the row of captured_from keeps the others away, also those of later transactions, whose version the capture has.
- * The row is locked by now, so two writers of one key never meet there.
+ * Before a row is updated or deleted: exports the version that it has, once per key. A row trigger,
+ * because what a statement's sees may be out of date by then, and before the change, because after
+ * it the base of the key may have been raised already: by the same statement, by a foreign key that
+ * the same statement empties, by a trigger of the application. The first of them in a transaction
+ * sees the row and the base as the transaction found them; the row of captured_from keeps the
+ * others away, also those of later transactions, whose version the capture has. The row is locked
+ * by now, so two writers of one key never meet there.
  */
 export function onReplace(bound: BoundDataset): GeneratedFunction {
   const { dataset, key, filters } = projectionOf(bound, 'null::bigint')
@@ -72,7 +79,10 @@ ${snapshotSelect(bound, `${from}\ncross join lateral (select ${VERSION} as versi
   }
 }
 
-/** Before a TRUNCATE: exports every version that is there. Fires before the trigger that captures the rows as deleted, by its name. */
+/**
+ * Before a TRUNCATE: exports every version that is there. Fires before the trigger that captures
+ * the rows as deleted, by its name.
+ */
 export function onEmpty(bound: BoundDataset): GeneratedFunction {
   const rows = `only ${QUERY_QUOTE} || tg_relid::regclass::text || ${QUERY_QUOTE} r`
   const { key } = projectionOf(bound, 'null::bigint')

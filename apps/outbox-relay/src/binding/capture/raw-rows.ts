@@ -19,17 +19,22 @@ export function rawNumber({ number }: Dataset, { kind }: RawRows): number {
   return kind === 'versions' ? SNAPSHOTS : number
 }
 
-/** Table that fires, quoted. Not `tg_relid::regclass`: that looks into the catalog, under a lock. */
+/**
+ * Table that fires, quoted. Not `tg_relid::regclass`: that looks into the catalog, under a lock.
+ */
 const TABLE = `quote_ident(tg_table_schema) || '.' || quote_ident(tg_table_name)`
 
-/** JSON text of a version that could not be projected: its dataset, its exported version (null where that is not known), its row. */
+/**
+ * JSON text of a version that could not be projected: its dataset, its exported version (null where
+ * that is not known), its row.
+ */
 function rawVersion(dataset: string, version: string, row: string): string {
   return `json_build_object('dataset', '${dataset}', 'version', ${version}, 'row', row_to_json(${row}))::text`
 }
 
 /**
- * plpgsql that keeps the raw rows of a firing that failed with `v_sqlstate`. Dynamic on purpose: it runs only after the static insert has
- * failed, and keeps every function a third shorter.
+ * plpgsql that keeps the raw rows of a firing that failed with `v_sqlstate`. Dynamic on purpose: it
+ * runs only after the static insert has failed, and keeps every function a third shorter.
  */
 export function insertRaw(dataset: Dataset, isDeleted: boolean, rows: RawRows): string {
   const { name } = dataset

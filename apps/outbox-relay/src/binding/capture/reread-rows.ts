@@ -9,11 +9,13 @@ import { captureRows, insertRows, RING } from './capture-statement.ts'
 import { using, withBases } from './version-bases.ts'
 
 /*
- * A statement's transition table may hold rows that are out of date when its triggers fire: a trigger of the application wrote the row again, in a
- * statement of its own that was captured first, or foreign keys with ON DELETE did, in the same statement. Captured as they are, two
- * contents would leave under one version, or the older one under the greater, or a deleted row as one that exists. Such rows are captured as the
- * table has them now instead. Reading the table costs, and leaves predicate locks in a serializable transaction, so it happens only where it
- * may matter; this setting of the transaction remembers that it may.
+ * A statement's transition table may hold rows that are out of date when its triggers fire: a
+ * trigger of the application wrote the row again, in a statement of its own that was captured
+ * first, or foreign keys with ON DELETE did, in the same statement. Captured as they are, two
+ * contents would leave under one version, or the older one under the greater, or a deleted row as
+ * one that exists. Such rows are captured as the table has them now instead. Reading the table
+ * costs, and leaves predicate locks in a serializable transaction, so it happens only where it may
+ * matter; this setting of the transaction remembers that it may.
  */
 const SETTING = 'hq_export.overtaken'
 
@@ -30,7 +32,10 @@ export function remember(what: 'bumped' | 'deleted'): string {
 `
 }
 
-/** plpgsql that remembers that a statement inside a trigger of the application writes bound rows; one look where none does. */
+/**
+ * plpgsql that remembers that a statement inside a trigger of the application writes bound rows;
+ * one look where none does.
+ */
 export const REMEMBER_NESTED = `  if pg_trigger_depth() > 1 then
     perform set_config('${SETTING}', '${LEVELS.nested}', true);
   end if;
@@ -39,11 +44,15 @@ export const REMEMBER_NESTED = `  if pg_trigger_depth() > 1 then
 /** Variable of a capture function: some row of its transition table may be out of date. */
 const OVERTAKEN = 'v_overtaken'
 
-/** plpgsql that finds out {@link OVERTAKEN}. Conditions without a subquery cost nearly nothing, so one with stands by itself. */
+/**
+ * plpgsql that finds out {@link OVERTAKEN}. Conditions without a subquery cost nearly nothing, so
+ * one with stands by itself.
+ */
 function findOvertaken(bound: BoundDataset, event: 'insert' | 'update' | 'delete'): string {
   if (event !== 'update') return `  ${OVERTAKEN} := ${level} >= '${LEVELS.nested}';\n`
   const { key } = projectionOf(bound, 'null::bigint')
-  // Foreign keys that set NULL write one row twice and raise its base twice; no other single statement writes a row twice.
+  // Foreign keys that set NULL write one row twice and raise its base twice; no other single
+  // statement writes a row twice.
   return `  ${OVERTAKEN} := ${level} >= '${LEVELS.deleted}';
   if ${level} = '${LEVELS.bumped}' then
     ${OVERTAKEN} := exists (select from n r group by ${key} having count(*) > 1);
@@ -52,8 +61,8 @@ function findOvertaken(bound: BoundDataset, event: 'insert' | 'update' | 'delete
 }
 
 /**
- * plpgsql that captures, of the keys in a transition table, the rows that the source has now. Dynamic, because it is rare, and so that it is planned
- * for the rows at hand.
+ * plpgsql that captures, of the keys in a transition table, the rows that the source has now.
+ * Dynamic, because it is rare, and so that it is planned for the rows at hand.
  */
 function captureNow(bound: BoundDataset, table: 'n' | 'o'): string {
   const keys = bound.key.map((column) => pg.escapeIdentifier(column))
@@ -69,7 +78,9 @@ function captureNow(bound: BoundDataset, table: 'n' | 'o'): string {
 perform hq_export.ring();`
 }
 
-/** Captures transition table `n`, or what the source has now where a row of it may be out of date. */
+/**
+ * Captures transition table `n`, or what the source has now where a row of it may be out of date.
+ */
 export function captureWritten(bound: BoundDataset, event: 'insert' | 'update'): string {
   const capture = `${captureRows(bound, 'n r')}\n${RING}`
   if (bound.version === undefined) return capture
@@ -80,14 +91,20 @@ ${capture}
   end if;`
 }
 
-/** Captures rows that were deleted, and that a trigger of the application has inserted again meanwhile: they exist, above their delete. */
+/**
+ * Captures rows that were deleted, and that a trigger of the application has inserted again
+ * meanwhile: they exist, above their delete.
+ */
 export function captureReinserted(bound: BoundDataset): string {
   return `${findOvertaken(bound, 'delete')}  if ${OVERTAKEN} then
 ${captureNow(bound, 'o')}
   end if;`
 }
 
-/** {@link captureWritten} of few rows, none of which may be out of date, or is to be numbered: for the later captures of a transaction. */
+/**
+ * {@link captureWritten} of few rows, none of which may be out of date, or is to be numbered: for
+ * the later captures of a transaction.
+ */
 export function boundedWritten(
   bound: BoundDataset,
   event: 'insert' | 'update',

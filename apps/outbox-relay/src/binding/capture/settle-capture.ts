@@ -14,8 +14,9 @@ const { escapeIdentifier } = pg
 type Settle = NonNullable<BoundDataset['settle']>
 
 /**
- * Notes rows of `from` (aliased `r`) in the settle list instead of projecting them: what completes them comes later. What the rows say
- * of their time has no part in it, and `due_at` is for who looks: see hq_export.settle_number.
+ * Notes rows of `from` (aliased `r`) in the settle list instead of projecting them: what completes
+ * them comes later. What the rows say of their time has no part in it, and `due_at` is for who
+ * looks: see hq_export.settle_number.
  */
 export function noteKeys(bound: BoundDataset, settle: Settle, from: string): string {
   const { dataset, key, filters } = projectionOf(bound, 'null')
@@ -29,11 +30,13 @@ from ${from}${joinsSql({ ...bound, settle: undefined })}${where}`,
 }
 
 /**
- * Notes children that come after what they belong to was closed (see hq_export.settle_horizon), so that the view does not count
- * them either. What is on no list is closed: it was exported, or was there before the capture. Not late are children of rows
- * that nobody could close: those of their own transaction, and those that are not committed, which READ COMMITTED does not see. Another
- * writer whose snapshot is older than the row it adds to cannot tell, and counts as late. While `bind` is still putting the rows of the last
- * moments on the list, nobody is late: nothing of the dataset was exported before.
+ * Notes children that come after what they belong to was closed (see hq_export.settle_horizon), so
+ * that the view does not count them either. What is on no list is closed: it was exported, or was
+ * there before the capture. Not late are children of rows that nobody could close: those of their
+ * own transaction, and those that are not committed, which READ COMMITTED does not see. Another
+ * writer whose snapshot is older than the row it adds to cannot tell, and counts as late. While
+ * `bind` is still putting the rows of the last moments on the list, nobody is late: nothing of the
+ * dataset was exported before.
  */
 export function onLateChild(bound: BoundDataset, settle: Settle): GeneratedFunction {
   const { number } = datasetByName(bound.dataset)
@@ -62,7 +65,10 @@ export function onLateChild(bound: BoundDataset, settle: Settle): GeneratedFunct
   }
 }
 
-/** A row that is deleted before it was exported goes out as it is, with the children that it still has. */
+/**
+ * A row that is deleted before it was exported goes out as it is, with the children that it still
+ * has.
+ */
 export function onPendingDelete(bound: BoundDataset): GeneratedFunction {
   const { dataset, key } = projectionOf(bound, 'null')
   const isPending = `exists (

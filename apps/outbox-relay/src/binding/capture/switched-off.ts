@@ -6,8 +6,9 @@ import { projectionOf } from '../projection/projection.ts'
 const NOT_OFF = ['', 'off', 'of', 'false', 'fals', 'fal', 'fa', 'f', 'no', 'n', '0']
 
 /**
- * SQL that is true where the text `value` of `hq_export.disabled` switches capture off: everything but what PostgreSQL takes for false. A
- * misspelt value switches it off, too: that leaves gaps, which are seen, while a switch that does nothing is not.
+ * SQL that is true where the text `value` of `hq_export.disabled` switches capture off: everything
+ * but what PostgreSQL takes for false. A misspelt value switches it off, too: that leaves gaps,
+ * which are seen, while a switch that does nothing is not.
  */
 export function switchesOff(value: string): string {
   const values = NOT_OFF.map((text) => `'${text}'`).join(', ')
@@ -19,8 +20,9 @@ export function switchesOff(value: string): string {
 export const IS_SWITCHED_OFF = switchesOff(`current_setting('hq_export.disabled', true)`)
 
 /**
- * One statement that keeps what is needed of deleted rows `from` (aliased `r`) whose delete is not captured: HQ has versions of them, so
- * whoever comes next under the key must go on above, and a backfill has to say that they are gone. Reads no base (decision 0005).
+ * One statement that keeps what is needed of deleted rows `from` (aliased `r`) whose delete is not
+ * captured: HQ has versions of them, so whoever comes next under the key must go on above, and a
+ * backfill has to say that they are gone. Reads no base (decision 0005).
  */
 export function noteDeleted(bound: BoundDataset, from: string, where?: string): string {
   const { dataset, key, filters } = projectionOf(bound, 'null::bigint')

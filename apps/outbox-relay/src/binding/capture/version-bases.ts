@@ -17,12 +17,15 @@ export function baseSql({ dataset }: BoundDataset, bases: string | undefined): s
 }
 
 /**
- * Statement that yields, as jsonb, the bases of rows `from` (aliased `r`), locking them and reading none.
+ * Statement that yields, as jsonb, the bases of rows `from` (aliased `r`), locking them and reading
+ * none.
  *
- * A serializable transaction that reads version_base holds predicate locks there, on index pages that transactions of unrelated keys write: two
- * of them make a cycle, and PostgreSQL refuses one. INSERT ... ON CONFLICT finds a row by a dirty snapshot, which leaves no such lock. The price is
- * a row for each key, with base 0. No new waiting: whoever writes a key holds its source row. A base that a later
- * transaction has written raises 40001 here, which the function's exception block catches, as it could not a refusal by a cycle.
+ * A serializable transaction that reads version_base holds predicate locks there, on index pages
+ * that transactions of unrelated keys write: two of them make a cycle, and PostgreSQL refuses one.
+ * INSERT ... ON CONFLICT finds a row by a dirty snapshot, which leaves no such lock. The price is a
+ * row for each key, with base 0. No new waiting: whoever writes a key holds its source row. A base
+ * that a later transaction has written raises 40001 here, which the function's exception block
+ * catches, as it could not a refusal by a cycle.
  */
 function takeSql(
   bound: BoundDataset,
@@ -44,8 +47,9 @@ select coalesce(jsonb_object_agg(t.key, t.base), '{}')`
 }
 
 /**
- * plpgsql that captures rows `from` (aliased `r`): by bases taken beforehand where the transaction is serializable, else by bases that it reads.
- * Two statements and not one with both: given the bases, the planner believes that it saves by planning anew each time (700 us, measured).
+ * plpgsql that captures rows `from` (aliased `r`): by bases taken beforehand where the transaction
+ * is serializable, else by bases that it reads. Two statements and not one with both: given the
+ * bases, the planner believes that it saves by planning anew each time (700 us, measured).
  * @param capture the statement, by SQL of the bases if they were taken.
  */
 export function withBases(

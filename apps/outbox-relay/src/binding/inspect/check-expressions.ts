@@ -30,7 +30,10 @@ function expressionsOf(bound: BoundDataset): Expression[] {
   ]
 }
 
-/** What is wrong with an expression: PostgreSQL refuses it, or it reads rows of which nobody knows whether the capture sees their changes. */
+/**
+ * What is wrong with an expression: PostgreSQL refuses it, or it reads rows of which nobody knows
+ * whether the capture sees their changes.
+ */
 export interface ExpressionProblem {
   readonly kind: 'refused' | 'unnamed' | 'heir'
   /** In one sentence. */
@@ -39,7 +42,8 @@ export interface ExpressionProblem {
   readonly todo: string
 }
 
-// The table itself or any that it inherits from, however far up. Partitions stand for their root already.
+// The table itself or any that it inherits from, however far up. Partitions stand for their root
+// already.
 const ANCESTOR = /* sql */ `
 with recursive up (oid) as (
   select pg_catalog.to_regclass($1)::oid
@@ -52,7 +56,10 @@ join pg_catalog.pg_class c on c.oid = up.oid
 join pg_catalog.pg_namespace n on n.oid = c.relnamespace
 where n.nspname || '.' || c.relname = any ($2)`
 
-/** A table whose rows the query reads and that the binding does not name. Naming an heir would only silence: its changes fire no trigger of the table that it inherits from. */
+/**
+ * A table whose rows the query reads and that the binding does not name. Naming an heir would only
+ * silence: its changes fire no trigger of the table that it inherits from.
+ */
 async function unnamedTable(
   client: pg.ClientBase,
   place: string,
@@ -75,11 +82,11 @@ async function unnamedTable(
 }
 
 /**
- * Lets PostgreSQL parse each expression by itself, so that every wrong one is named, and not just the first of a view.
- * `explain` plans and runs nothing.
+ * Lets PostgreSQL parse each expression by itself, so that every wrong one is named, and not just
+ * the first of a view. `explain` plans and runs nothing.
  * @param fromOf SQL of what takes the place of a bound table, if it is not the table.
- * @returns one problem per expression that PostgreSQL refuses, or that reads a table of which nobody looked whether the
- * capture sees it.
+ * @returns one problem per expression that PostgreSQL refuses, or that reads a table of which
+ * nobody looked whether the capture sees it.
  */
 export async function checkExpressions(
   client: pg.ClientBase,

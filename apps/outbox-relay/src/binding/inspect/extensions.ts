@@ -33,9 +33,10 @@ export async function inspectExtensions(
 }
 
 /**
- * Creates hq_export.uuid5(text) on the extension where it stands. Security definer, so that neither the tables' owners nor the relay
- * need a right on the extension's schema; null for null. Bound to the extension's functions and not to their names, which anybody may take in
- * `public` once the extension has moved elsewhere.
+ * Creates hq_export.uuid5(text) on the extension where it stands. Security definer, so that neither
+ * the tables' owners nor the relay need a right on the extension's schema; null for null. Bound to
+ * the extension's functions and not to their names, which anybody may take in `public` once the
+ * extension has moved elsewhere.
  * @param owners roles that capture.
  */
 export async function createExtensionFunctions(

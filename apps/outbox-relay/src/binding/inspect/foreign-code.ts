@@ -8,7 +8,10 @@ import type { Binding } from '../binding-schema.ts'
 
 const SCHEMAS = ['hq_export']
 
-/** True where the SQL of the binding names it with its schema: then whoever wrote the binding wanted it. */
+/**
+ * True where the SQL of the binding names it with its schema: then whoever wrote the binding wanted
+ * it.
+ */
 export function isNamed(
   binding: Binding | undefined,
   { schema, name }: ForeignDependency,
@@ -29,7 +32,10 @@ export interface ForeignCode {
   readonly fault: string
 }
 
-/** Finds objects of ours that run code which is neither PostgreSQL's, nor ours, nor named by the binding. */
+/**
+ * Finds objects of ours that run code which is neither PostgreSQL's, nor ours, nor named by the
+ * binding.
+ */
 export async function findForeignCode(
   client: pg.ClientBase,
   binding: Binding | undefined,

@@ -41,11 +41,17 @@ function faults(found: CaptureFunction, owner: string | undefined): string[] {
 /** What the installed capture functions are, and what is wrong with them. */
 export interface CaptureFunctions {
   readonly count: number
-  /** Sentences: a function does not run as the owner of its table, without a pinned search path, or for everybody. */
+  /**
+   * Sentences: a function does not run as the owner of its table, without a pinned search path, or
+   * for everybody.
+   */
   readonly faults: readonly string[]
 }
 
-/** Finds out whether the capture functions are as they were installed, who runs them and how; not what they do. */
+/**
+ * Finds out whether the capture functions are as they were installed, who runs them and how; not
+ * what they do.
+ */
 export async function inspectFunctions(
   client: pg.ClientBase,
   sql: GeneratedSql,

@@ -2,7 +2,8 @@ import type pg from 'pg'
 import type { BoundDataset } from '../binding-schema.ts'
 import { tableSql } from '../source-table.ts'
 
-// As in inspect-sources.ts: row level security would hide rows from the role that captures, silently.
+// As in inspect-sources.ts: row level security would hide rows from the role that captures,
+// silently.
 const READ_BY = `
 select pg_catalog.has_table_privilege(o.oid, c.oid, 'select') as is_readable,
   not c.relrowsecurity or o.rolsuper or o.rolbypassrls
@@ -11,7 +12,10 @@ from pg_catalog.pg_roles o
 left join pg_catalog.pg_class c on c.oid = pg_catalog.to_regclass($1)
 where o.rolname = $2`
 
-/** Tables that the dataset's SQL reads beside its own: those that the binding names, its children and its history. */
+/**
+ * Tables that the dataset's SQL reads beside its own: those that the binding names, its children
+ * and its history.
+ */
 export function readTables({ reads, settle, snapshot }: BoundDataset): string[] {
   const named = [...reads, settle?.children.table, snapshot?.history?.table]
   return [...new Set(named.filter((table) => table !== undefined))]

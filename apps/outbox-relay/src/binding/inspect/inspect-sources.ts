@@ -23,7 +23,9 @@ interface RelationRow {
   columns: (SourceColumn & { notNull: boolean })[]
   /** `u` where a crash empties it, `t` where it ends with its session. */
   persistence: string
-  /** A table that is above or below it by inheritance, beside the partitions that are bound with it. */
+  /**
+   * A table that is above or below it by inheritance, beside the partitions that are bound with it.
+   */
   relative: string | null
   /** A subscription that writes it. */
   is_subscribed: boolean
@@ -41,9 +43,10 @@ const uniqueKeys = (condition: string): string => `(select coalesce(json_agg((
   )`
 
 /*
- * The table and every partition below it. A type of PostgreSQL's is named with its schema unless its name is part of SQL's grammar: a row function is
- * resolved under the path of whoever reads the view. `is_seen_whole`: row level security would empty what the owner of the
- * bound table reads, silently, unless it owns the relation too and is not forced, or bypasses it.
+ * The table and every partition below it. A type of PostgreSQL's is named with its schema unless
+ * its name is part of SQL's grammar: a row function is resolved under the path of whoever reads the
+ * view. `is_seen_whole`: row level security would empty what the owner of the bound table reads,
+ * silently, unless it owns the relation too and is not forced, or bypasses it.
  */
 const RELATIONS = `
 with root as (

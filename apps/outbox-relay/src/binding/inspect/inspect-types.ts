@@ -4,9 +4,10 @@ import { tableSql } from '../source-table.ts'
 import { readTables } from './inspect-reads.ts'
 
 /*
- * Types that a table's columns are made of and that are not PostgreSQL's own (those have oids below 16384). Their owner may at any time create a
- * cast to text or json, or a domain's check: it would run in captures as the owner of the bound table. Members of an extension that a
- * superuser owns are code of the server.
+ * Types that a table's columns are made of and that are not PostgreSQL's own (those have oids below
+ * 16384). Their owner may at any time create a cast to text or json, or a domain's check: it would
+ * run in captures as the owner of the bound table. Members of an extension that a superuser owns
+ * are code of the server.
  */
 const TYPES = `
 with recursive used (oid) as (
@@ -53,7 +54,10 @@ interface TypeRow {
   casts: string[]
 }
 
-/** Finds column types through which somebody else could run code as the owner of the bound table, which captures. */
+/**
+ * Finds column types through which somebody else could run code as the owner of the bound table,
+ * which captures.
+ */
 export async function inspectTypes(
   client: pg.ClientBase,
   bound: BoundDataset,

@@ -1,8 +1,10 @@
 import type pg from 'pg'
 
 /*
- * What carries the capture, as `bind` left it behind, against what is there now (hq_export.source_state): a trigger that was disabled
- * and enabled again, a partition that came or went, another table under the name. Whatever differs may have cost changes, and nothing tells which.
+ * What carries the capture, as `bind` left it behind, against what is there now
+ * (hq_export.source_state): a trigger that was disabled and enabled again, a partition that came or
+ * went, another table under the name. Whatever differs may have cost changes, and nothing tells
+ * which.
  */
 
 const RECORD = /* sql */ `
@@ -11,7 +13,8 @@ select s.dataset, s.object, s.state, c.system_identifier::text
 from hq_export.source_state s cross join pg_catalog.pg_control_system() c
 on conflict (dataset, object) do update set state = excluded.state, server = excluded.server`
 
-// Ids and transactions of another server mean nothing here; and what was bound by a build that recorded nothing begins now.
+// Ids and transactions of another server mean nothing here; and what was bound by a build that
+// recorded nothing begins now.
 const IS_UNKNOWN = /* sql */ `
 select exists (
   select from hq_export.binding b
@@ -55,7 +58,10 @@ export async function recordSource(client: pg.ClientBase): Promise<void> {
   await client.query(RECORD)
 }
 
-/** Records a gap for each difference that has none that is open; nothing is known of a source that was not recorded yet, so it is recorded. */
+/**
+ * Records a gap for each difference that has none that is open; nothing is known of a source that
+ * was not recorded yet, so it is recorded.
+ */
 export async function noticeDifferences(client: pg.ClientBase): Promise<void> {
   if (await isUnknown(client)) await recordSource(client)
   else await client.query(NOTE_GAPS)

@@ -5,9 +5,9 @@ import { type SourceTable, tableSql } from '../source-table.ts'
 import { checkExpressions } from './check-expressions.ts'
 
 /**
- * A virtual generated column is NULL in a transition table (PostgreSQL 18, measured), so the trigger would
- * capture NULL where the view shows the value. Whether a binding reads one, PostgreSQL says: over the table without that
- * column, an expression that needs it is refused.
+ * A virtual generated column is NULL in a transition table (PostgreSQL 18, measured), so the
+ * trigger would capture NULL where the view shows the value. Whether a binding reads one,
+ * PostgreSQL says: over the table without that column, an expression that needs it is refused.
  * @param binding whose expressions are all valid.
  * @throws {BindingError} naming each such column.
  */

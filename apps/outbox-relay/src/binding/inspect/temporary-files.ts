@@ -22,8 +22,9 @@ export interface TemporaryFileLimit {
 }
 
 /**
- * The one limit of the server that a statement meets because its table is bound: PostgreSQL keeps the rows of a statement for the capture's
- * statement trigger, in memory up to the writer's `work_mem`, beyond it in a temporary file. The file counts, and what exceeds the limit fails in
+ * The one limit of the server that a statement meets because its table is bound: PostgreSQL keeps
+ * the rows of a statement for the capture's statement trigger, in memory up to the writer's
+ * `work_mem`, beyond it in a temporary file. The file counts, and what exceeds the limit fails in
  * PostgreSQL itself, before any function of ours runs.
  * @returns undefined where there is no limit.
  */

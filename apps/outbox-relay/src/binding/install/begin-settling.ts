@@ -13,8 +13,9 @@ insert into hq_export.settled (due_before, seen)
 select pg_catalog.clock_timestamp(), '1:1:' where not exists (select from hq_export.settled)`
 
 /**
- * Begins to settle datasets that did not before, in the transaction that installs and under its locks: nobody is writing rows or
- * children. Older rows are complete from now on; those of the last moments are left to {@link noteRecentRows}.
+ * Begins to settle datasets that did not before, in the transaction that installs and under its
+ * locks: nobody is writing rows or children. Older rows are complete from now on; those of the last
+ * moments are left to {@link noteRecentRows}.
  * @param settlesAlready datasets that settle under the binding that is replaced.
  * @returns the datasets that begin.
  */
@@ -32,7 +33,8 @@ export async function beginSettling(
   return new Set(begins.map(({ dataset }) => dataset))
 }
 
-// Whoever has written a row since has noted it in the same transaction, so this statement sees both or neither.
+// Whoever has written a row since has noted it in the same transaction, so this statement sees both
+// or neither.
 function noteStatement(bound: BoundDataset, settle: Settle, table: number): string {
   const { dataset, key, filters } = projectionOf(bound, 'null')
   const createdAt = `r.${pg.escapeIdentifier(settle.createdAt)}`
@@ -51,8 +53,9 @@ const CURRENT = `select pg_catalog.pg_sequence_last_value('hq_export.current_set
 const NOTED = `update hq_export.binding set noting_since = null where dataset = $1`
 
 /**
- * Puts rows that were written shortly before their dataset was bound on the settle list, for their children may still come. After the installation,
- * whose triggers note every later row: the scan grows with the table and must hold up no writer. What is interrupted is done by the next `bind`.
+ * Puts rows that were written shortly before their dataset was bound on the settle list, for their
+ * children may still come. After the installation, whose triggers note every later row: the scan
+ * grows with the table and must hold up no writer. What is interrupted is done by the next `bind`.
  * @returns true if there was something to do.
  */
 export async function noteRecentRows(client: pg.ClientBase, binding: Binding): Promise<boolean> {
@@ -79,8 +82,8 @@ export async function noteRecentRows(client: pg.ClientBase, binding: Binding): P
 }
 
 /**
- * Children that an older build left out by their time stay left out: their rows were exported without them. Before any lock of a table: the scan
- * grows with it.
+ * Children that an older build left out by their time stay left out: their rows were exported
+ * without them. Before any lock of a table: the scan grows with it.
  */
 export async function keepLateByTime(
   client: pg.ClientBase,

@@ -76,13 +76,15 @@ async function bindOn(
 }
 
 /**
- * Installs a binding on data-engine-x: projection views, capture triggers, and the record of both. Idempotent: where exactly
- * this is installed, nothing is touched. An upgrade replaces everything in one transaction, never without triggers. What grows with the tables
- * comes in a second one, which locks nothing that writers need; where that was interrupted, the next call makes up for it.
+ * Installs a binding on data-engine-x: projection views, capture triggers, and the record of both.
+ * Idempotent: where exactly this is installed, nothing is touched. An upgrade replaces everything
+ * in one transaction, never without triggers. What grows with the tables comes in a second one,
+ * which locks nothing that writers need; where that was interrupted, the next call makes up for it.
  * @param databaseUrl data-engine-x, as a role that may create triggers on the bound tables.
  * @param nameOrFile a binding that ships (`reference`), or the path of a JSON file.
  * @throws {BindingError} with every problem of the binding; nothing is installed then.
- * @throws {LockRefusedError} when a table stayed busy through all attempts; nothing is installed then.
+ * @throws {LockRefusedError} when a table stayed busy through all attempts; nothing is installed
+ * then.
  */
 export async function bind(
   databaseUrl: string,

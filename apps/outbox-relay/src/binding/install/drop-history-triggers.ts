@@ -13,7 +13,10 @@ export type HistoryTriggersDropped =
   | { readonly kind: 'nothing' }
   /** They are gone, of these datasets. */
   | { readonly kind: 'closed'; readonly datasets: readonly string[] }
-  /** They are still there: this login may not drop them, or a table was busy all the time. Harmless, and `bind` drops them, too. */
+  /**
+   * They are still there: this login may not drop them, or a table was busy all the time. Harmless,
+   * and `bind` drops them, too.
+   */
   | { readonly kind: 'left'; readonly datasets: readonly string[]; readonly why: string }
 
 interface OpenTrigger {
@@ -47,8 +50,9 @@ export async function completeHistoriesWithTriggers(client: pg.ClientBase): Prom
 }
 
 /**
- * Drops them in one transaction. Locks: ACCESS EXCLUSIVE on their tables, as DROP TRIGGER takes it, for milliseconds once all are held.
- * The lock of `bind` first: whoever binds again meanwhile decides.
+ * Drops them in one transaction. Locks: ACCESS EXCLUSIVE on their tables, as DROP TRIGGER takes it,
+ * for milliseconds once all are held. The lock of `bind` first: whoever binds again meanwhile
+ * decides.
  */
 async function dropNeedless(client: pg.ClientBase, locking: LockAttempt): Promise<void> {
   await client.query('begin isolation level read committed')
@@ -80,8 +84,9 @@ function whyLeft(error: unknown): string | undefined {
 }
 
 /**
- * Takes out the triggers that kept replaced versions, where the histories that they completed are complete. As the login role: the relay's
- * role has no right on the application's tables, and should have none.
+ * Takes out the triggers that kept replaced versions, where the histories that they completed are
+ * complete. As the login role: the relay's role has no right on the application's tables, and
+ * should have none.
  * @param client session that may read what is bound.
  */
 export async function dropHistoryTriggers(

@@ -32,8 +32,8 @@ function captureGrants(owner: string): string[] {
 }
 
 /**
- * Grants for the owners of the bound tables. The new owner of a view or function must be allowed to create in its
- * schema, unless a superuser hands it over; a role that could do so before keeps it.
+ * Grants for the owners of the bound tables. The new owner of a view or function must be allowed to
+ * create in its schema, unless a superuser hands it over; a role that could do so before keeps it.
  */
 export async function grantsFor(
   client: pg.ClientBase,

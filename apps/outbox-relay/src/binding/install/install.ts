@@ -46,7 +46,8 @@ async function createViews(client: pg.ClientBase, { sql, sources }: Installation
       await client.query(`grant execute on function ${signature} to ${readers}`)
     }
     await client.query(create)
-    // The view reads the table as its owner, so a reader of the view needs no right on the application's tables.
+    // The view reads the table as its owner, so a reader of the view needs no right on the
+    // application's tables.
     await client.query(`alter view ${viewName(name)} owner to ${owner}`)
     await client.query(`grant select on ${viewName(name)} to ${readers}`)
   }
@@ -69,8 +70,9 @@ async function createFunctions(
 const FORGET_FIRST_CHANGES = `delete from hq_export.captured_from where dataset = $1`
 
 /**
- * Begins the histories of datasets that were not bound before, or without snapshots, under the locks of the installation. Where no row is under contract there is
- * nothing that could be replaced unseen: such a history is complete. Asked of the view, which hides no row from whoever binds.
+ * Begins the histories of datasets that were not bound before, or without snapshots, under the
+ * locks of the installation. Where no row is under contract there is nothing that could be replaced
+ * unseen: such a history is complete. Asked of the view, which hides no row from whoever binds.
  * @param complete datasets whose history is complete; those of which that turns out are added.
  */
 async function beginHistories(
@@ -86,7 +88,10 @@ async function beginHistories(
   }
 }
 
-/** Writers wait meanwhile. What takes longer, because no row or none of the first is under contract, counts as not empty. */
+/**
+ * Writers wait meanwhile. What takes longer, because no row or none of the first is under contract,
+ * counts as not empty.
+ */
 const POLL_MS = 50
 const QUERY_CANCELED = '57014'
 
@@ -156,11 +161,13 @@ async function recordBinding(
 }
 
 /**
- * Installs in one transaction: whoever writes meanwhile is captured by the old triggers or by the new ones, never by none.
+ * Installs in one transaction: whoever writes meanwhile is captured by the old triggers or by the
+ * new ones, never by none.
  *
- * Locks: views, functions and grants first, which block nobody; then SHARE ROW EXCLUSIVE on every bound
- * table, held for the milliseconds that the triggers take.
- * @throws {BindingError} when an object of ours would run code that is neither PostgreSQL's, nor ours, nor named by the binding.
+ * Locks: views, functions and grants first, which block nobody; then SHARE ROW EXCLUSIVE on every
+ * bound table, held for the milliseconds that the triggers take.
+ * @throws {BindingError} when an object of ours would run code that is neither PostgreSQL's, nor
+ * ours, nor named by the binding.
  * @throws pg.DatabaseError 55P03 when a table was not to be had in time; nothing is installed then.
  */
 export async function install(client: pg.ClientBase, installation: Installation): Promise<void> {

@@ -1,6 +1,9 @@
 import type pg from 'pg'
 
-/** Further tables get this much in all: less than a deadlock_timeout, so that no writer is ever sacrificed for us. */
+/**
+ * Further tables get this much in all: less than a deadlock_timeout, so that no writer is ever
+ * sacrificed for us.
+ */
 const FURTHER_WAIT_MS = 500
 const LOCK_NOT_AVAILABLE = '55P03'
 
@@ -30,9 +33,10 @@ export interface Locking {
 /**
  * Locks tables one after the other in the open transaction.
  *
- * While we wait for a table, its writers queue behind us. So the first wait is short, and while we hold one table and wait
- * for the next it is shorter than deadlock_timeout: a deadlock with a writer ends by our giving up. The first wait is longer than
- * deadlock_timeout, which makes autovacuum step aside; the caller puts the table that refused first next time.
+ * While we wait for a table, its writers queue behind us. So the first wait is short, and while we
+ * hold one table and wait for the next it is shorter than deadlock_timeout: a deadlock with a
+ * writer ends by our giving up. The first wait is longer than deadlock_timeout, which makes
+ * autovacuum step aside; the caller puts the table that refused first next time.
  * @throws {LockRefusedError} naming the table that was not free.
  */
 export async function lockRelations(client: pg.ClientBase, locking: Locking): Promise<void> {

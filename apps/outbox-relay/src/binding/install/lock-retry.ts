@@ -19,7 +19,9 @@ export interface LockRetry {
 
 /** How one attempt locks. */
 export interface LockAttempt {
-  /** How long the first lock may be waited for; all writers of that table queue behind us meanwhile. */
+  /**
+   * How long the first lock may be waited for; all writers of that table queue behind us meanwhile.
+   */
   readonly lockWaitMs: number
   /** Relation to lock first: the one that refused last time. */
   readonly lockFirst?: string
@@ -31,13 +33,19 @@ function pauseMs(attempt: number): number {
   return FIRST_PAUSE_MS + Math.random() * longest
 }
 
-/** Somebody else works on a bound table, or reads a view of ours: 55P03 lock not available, 40P01 deadlock. */
+/**
+ * Somebody else works on a bound table, or reads a view of ours: 55P03 lock not available, 40P01
+ * deadlock.
+ */
 export function isBusy(error: unknown): boolean {
   if (error instanceof LockRefusedError) return true
   return error instanceof pg.DatabaseError && (error.code === '55P03' || error.code === '40P01')
 }
 
-/** Makes attempts at a transaction that locks tables of the application, until one gets its locks. @throws what the last one threw. */
+/**
+ * Makes attempts at a transaction that locks tables of the application, until one gets its locks.
+ * @throws what the last one threw.
+ */
 export async function retryWithLockTimeout(
   { lockWaitMs = LOCK_WAIT_MS, attempts = ATTEMPTS, sleep = delay }: LockRetry,
   attemptOnce: (locking: LockAttempt) => Promise<void>,

@@ -11,7 +11,10 @@ export interface PreviousBinding {
   readonly hasSnapshots: boolean
   /** Since when every change of it is captured. */
   readonly capturedSince: string
-  /** Since when every version of its entities is exported; null while triggers keep those that are replaced. */
+  /**
+   * Since when every version of its entities is exported; null while triggers keep those that are
+   * replaced.
+   */
   readonly historyCompleteAt: string | null
   /** When it began to settle, while rows from shortly before are not on the settle list yet. */
   readonly notingSince: string | null
@@ -30,7 +33,9 @@ export async function readPreviousBindings(client: pg.ClientBase): Promise<Previ
   return (await client.query<PreviousBinding>(BOUND_BEFORE)).rows
 }
 
-/** What was recorded of the same dataset of the same table: from another table everything is new. */
+/**
+ * What was recorded of the same dataset of the same table: from another table everything is new.
+ */
 export function findPrevious(
   before: readonly PreviousBinding[],
   { dataset, table }: Pick<PreviousBinding, 'dataset' | 'table'>,

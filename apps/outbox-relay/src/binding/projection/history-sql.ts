@@ -6,7 +6,10 @@ import { entityTypeOf, payloadSql, projectionOf, snapshotIdSql } from './project
 
 const { escapeIdentifier, escapeLiteral } = pg
 
-/** Exported version of the entity row `r` from which on the capture has every one: that of its first change, else the current one. */
+/**
+ * Exported version of the entity row `r` from which on the capture has every one: that of its first
+ * change, else the current one.
+ */
 function capturedFrom(bound: BoundDataset, key: string): string {
   const { number } = datasetByName(bound.dataset)
   const version = `(r.${escapeIdentifier(bound.version ?? '')})::bigint`
@@ -17,9 +20,10 @@ function capturedFrom(bound: BoundDataset, key: string): string {
 }
 
 /**
- * Rows of `dx_entity_snapshots_v1` that a history table of the source supplies: versions from before the capture began, of the present
- * life of an entity that still exists, below the first version that the capture has. `bind` sees to it that what is captured lies above all of them
- * (see {@link raiseAboveHistory}), so a version is either history's or the capture's, never both.
+ * Rows of `dx_entity_snapshots_v1` that a history table of the source supplies: versions from
+ * before the capture began, of the present life of an entity that still exists, below the first
+ * version that the capture has. `bind` sees to it that what is captured lies above all of them (see
+ * {@link raiseAboveHistory}), so a version is either history's or the capture's, never both.
  */
 export function historySelect(bound: BoundDataset): string | undefined {
   const history = bound.snapshot?.history
@@ -55,8 +59,8 @@ where (${history.capturedAt}) < (select b.captured_since from hq_export.binding 
 }
 
 /**
- * Raises the base of every entity whose history holds its version or a higher one (the version went back before we came), so that no
- * exported version is one of history's.
+ * Raises the base of every entity whose history holds its version or a higher one (the version went
+ * back before we came), so that no exported version is one of history's.
  */
 export function raiseAboveHistory(bound: BoundDataset): string | undefined {
   const history = bound.snapshot?.history

@@ -10,7 +10,10 @@ export function delaySql({ delaySeconds }: NonNullable<BoundDataset['settle']>):
   return `interval '${delaySeconds} seconds'`
 }
 
-/** What the children of a settling row say, as the row `s`. Children that came late do not count, neither here nor in the view. */
+/**
+ * What the children of a settling row say, as the row `s`. Children that came late do not count,
+ * neither here nor in the view.
+ */
 function childrenSql(bound: BoundDataset): string | undefined {
   const { settle, dataset } = bound
   if (settle === undefined) return undefined
@@ -30,7 +33,10 @@ function childrenSql(bound: BoundDataset): string | undefined {
 ) s on true`
 }
 
-/** What follows the source row `r` in FROM, so that every expression of the dataset finds what it reads. */
+/**
+ * What follows the source row `r` in FROM, so that every expression of the dataset finds what it
+ * reads.
+ */
 export function joinsSql(bound: BoundDataset): string {
   return [childrenSql(bound), bound.joins]
     .filter((join) => join !== undefined)
@@ -38,7 +44,10 @@ export function joinsSql(bound: BoundDataset): string {
     .join('')
 }
 
-/** True where the dataset's rows are made of more than `r`: only who owns the tables can compute them. */
+/**
+ * True where the dataset's rows are made of more than `r`: only who owns the tables can compute
+ * them.
+ */
 export function readsOtherRows({ settle, sequence, joins }: BoundDataset): boolean {
   return settle !== undefined || sequence !== undefined || joins !== undefined
 }

@@ -32,7 +32,9 @@ function keySql(dataset: Dataset, columns: readonly ProjectedColumn[]): string {
     .join(` || '/' || `)
 }
 
-/** SQL that is true once a row of `alias` has ended, for datasets that are exported at their end. */
+/**
+ * SQL that is true once a row of `alias` has ended, for datasets that are exported at their end.
+ */
 export function terminalSql({ terminal }: BoundDataset, alias: string): string | undefined {
   if (terminal === undefined) return undefined
   const values = terminal.values.map(escapeLiteral).join(', ')
@@ -40,8 +42,8 @@ export function terminalSql({ terminal }: BoundDataset, alias: string): string |
 }
 
 /**
- * The contract row of `r`. View and triggers are generated from this one place: what a trigger captures and
- * what the view shows of the same row version are equal, column by column.
+ * The contract row of `r`. View and triggers are generated from this one place: what a trigger
+ * captures and what the view shows of the same row version are equal, column by column.
  * @param versionSql exported version of `r`; only upsert datasets have one.
  */
 export function projectionOf(bound: BoundDataset, versionSql: string): Projection {
@@ -64,7 +66,10 @@ export function projectionOf(bound: BoundDataset, versionSql: string): Projectio
   }
 }
 
-/** The payload as it may leave: where the binding says so, without the keys that neither the contract nor the binding names. */
+/**
+ * The payload as it may leave: where the binding says so, without the keys that neither the
+ * contract nor the binding names.
+ */
 export function payloadSql(bound: BoundDataset, payload: string): string {
   const extra = bound.snapshot?.payloadKeys
   if (extra === undefined) return `(${payload})::jsonb`
@@ -86,7 +91,10 @@ export function snapshotIdSql({ dataset, columns }: Projection, versionSql: stri
   return `hq_export.snapshot_id(${value('org_id')}, ${entityType}, ${value('entity_id')}, ${versionSql})`
 }
 
-/** The row of `dx_entity_snapshots_v1` that belongs to the exported version of `r`, if the binding has one. */
+/**
+ * The row of `dx_entity_snapshots_v1` that belongs to the exported version of `r`, if the binding
+ * has one.
+ */
 export function snapshotProjectionOf(
   bound: BoundDataset,
   projection: Projection,

@@ -39,8 +39,9 @@ function textOf(bound: BoundDataset): string {
 }
 
 /**
- * Columns that the expressions may read: all that they mention by name, wherever. One too many costs no more than a view that has to be bound again
- * after a column has gone which it did not need.
+ * Columns that the expressions may read: all that they mention by name, wherever. One too many
+ * costs no more than a view that has to be bound again after a column has gone which it did not
+ * need.
  */
 function mentionedColumns(bound: BoundDataset, columns: readonly SourceColumn[]): SourceColumn[] {
   const text = textOf(bound).replaceAll('""', '"').toLowerCase()
@@ -54,12 +55,13 @@ function mentionedColumns(bound: BoundDataset, columns: readonly SourceColumn[])
 }
 
 /**
- * The columns of a source row that a view needs, by a function of the whole row. A view that named them itself would make the application's
- * ALTER TABLE ... DROP COLUMN and ALTER COLUMN ... TYPE fail. A function whose body is text depends on no column; only whoever
- * reads the view after such a change is told, until the next `bind`.
+ * The columns of a source row that a view needs, by a function of the whole row. A view that named
+ * them itself would make the application's ALTER TABLE ... DROP COLUMN and ALTER COLUMN ... TYPE
+ * fail. A function whose body is text depends on no column; only whoever reads the view after such
+ * a change is told, until the next `bind`.
  *
- * The planner inlines it (one SELECT, stable, neither SECURITY DEFINER nor SET), so that index scans, keyset reads and the rights of the
- * view's owner stay what they are without it.
+ * The planner inlines it (one SELECT, stable, neither SECURITY DEFINER nor SET), so that index
+ * scans, keyset reads and the rights of the view's owner stay what they are without it.
  */
 export function rowFunction(bound: BoundDataset, source: SourceTable): RowFunction {
   const name = rowFunctionName(bound.dataset)

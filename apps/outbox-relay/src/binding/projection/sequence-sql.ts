@@ -9,7 +9,10 @@ const columnsOf = (alias: string, names: readonly string[]): string =>
 const keyOf = (bound: BoundDataset, alias: string): string =>
   bound.key.map((name) => `${alias}.${pg.escapeIdentifier(name)}::text`).join(` || '/' || `)
 
-/** SQL over `r` of its number within its group: an assigned one, else its place among the rows of the group that have none. */
+/**
+ * SQL over `r` of its number within its group: an assigned one, else its place among the rows of
+ * the group that have none.
+ */
 export function sequenceSql(
   bound: BoundDataset,
   sequence: NonNullable<BoundDataset['sequence']>,
@@ -26,11 +29,16 @@ export function sequenceSql(
   ))`
 }
 
-/** Groups that one transaction locks one by one; each takes two places in the server's lock table. */
+/**
+ * Groups that one transaction locks one by one; each takes two places in the server's lock table.
+ */
 const MAX_GUARDED_GROUPS = 16
 /** Beyond that it locks shares of all groups, by their hash: at most so many, a power of two. */
 const SHARES = 32
-/** Setting of the transaction: hashes of the groups that it has locked. A session may write what it likes there; only its own numbers depend on it. */
+/**
+ * Setting of the transaction: hashes of the groups that it has locked. A session may write what it
+ * likes there; only its own numbers depend on it.
+ */
 const GUARDED = 'hq_export.guarded_groups'
 const GROUP_LOCKS = `hashtext('hq_export.sequence')`
 const SHARE_LOCKS = `hashtext('hq_export.sequences')`
@@ -38,10 +46,12 @@ const SHARE_LOCKS = `hashtext('hq_export.sequences')`
 const FIRST_APART = 1_000_000_000
 
 /**
- * plpgsql that finds out in which groups of its statement this transaction is alone, as `v_alone`: hashes of groups, cut to `v_bits`.
+ * plpgsql that finds out in which groups of its statement this transaction is alone, as `v_alone`:
+ * hashes of groups, cut to `v_bits`.
  *
- * It takes an advisory lock for each group and, shared, the one of the share to which the group belongs. After a few groups it takes the locks of
- * shares for itself instead, and is then alone in all of their groups: a transaction never takes more places in the lock table than these, however
+ * It takes an advisory lock for each group and, shared, the one of the share to which the group
+ * belongs. After a few groups it takes the locks of shares for itself instead, and is then alone in
+ * all of their groups: a transaction never takes more places in the lock table than these, however
  * many groups it adds to. Nobody ever waits.
  */
 function findAlone(hash: string): string {
@@ -67,7 +77,10 @@ const VARIABLES = `    v_groups integer[];
     v_alone integer[];
 `
 
-/** New rows with the number of those in their group, all and new ones, and whether this transaction is alone there. */
+/**
+ * New rows with the number of those in their group, all and new ones, and whether this transaction
+ * is alone there.
+ */
 function newRows(bound: BoundDataset, sequence: NonNullable<BoundDataset['sequence']>): string {
   const partition = columnsOf('r', sequence.partitionBy)
   return `(
@@ -83,7 +96,10 @@ function newRows(bound: BoundDataset, sequence: NonNullable<BoundDataset['sequen
 /** Rows of {@link newRows} that get a number; the others are counted. */
 const IS_NUMBERED = '(x.total > x.added or not x.is_alone)'
 
-/** What `assignSequences` would find out, without writing: the rows may be captured as they are where none is to be numbered. */
+/**
+ * What `assignSequences` would find out, without writing: the rows may be captured as they are
+ * where none is to be numbered.
+ */
 export function findNumbering(
   bound: BoundDataset,
 ): { readonly before: string; readonly condition: string } | undefined {
@@ -100,12 +116,14 @@ ${findAlone(`hashtext(row(${columnsOf('r', sequence.partitionBy)})::text)`)}    
 }
 
 /**
- * Statements of an insert's capture, before it reads the rows: where a group had rows before this statement, the new ones take the
- * numbers after those. By time and id they might fall between them, and would change numbers that were exported.
+ * Statements of an insert's capture, before it reads the rows: where a group had rows before this
+ * statement, the new ones take the numbers after those. By time and id they might fall between
+ * them, and would change numbers that were exported.
  *
- * Two transactions that insert into one group at once do not see each other. Neither waits: who comes second finds the group's
- * advisory lock taken and numbers its rows apart. The lock stands in a statement of its own, so that whoever gets it sees, in the next
- * one, what its last holder committed.
+ * Two transactions that insert into one group at once do not see each other. Neither waits: who
+ * comes second finds the group's advisory lock taken and numbers its rows apart. The lock stands in
+ * a statement of its own, so that whoever gets it sees, in the next one, what its last holder
+ * committed.
  */
 export function assignSequences(bound: BoundDataset): string {
   const { sequence } = bound

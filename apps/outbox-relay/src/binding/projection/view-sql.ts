@@ -24,7 +24,9 @@ const EXTRA_PREFIX = '_'
 /** A generated projection view. */
 export interface GeneratedView {
   readonly name: string
-  /** Source table whose owner becomes the owner of the view; its RLS is then checked as that owner. */
+  /**
+   * Source table whose owner becomes the owner of the view; its RLS is then checked as that owner.
+   */
   readonly table: string
   /** Created before the view, which reads its table through it. */
   readonly rowFunction?: RowFunction
@@ -80,8 +82,8 @@ const LAST_MARK = `
 cross join (select m.number, m.seen from hq_export.settled m order by m.id desc limit 1) ${MARK}`
 
 /**
- * A view shows of a settling dataset what is exported, or was there before the capture, or was never captured: nothing that may still
- * change.
+ * A view shows of a settling dataset what is exported, or was there before the capture, or was
+ * never captured: nothing that may still change.
  */
 function settledConditions(bound: BoundDataset, key: string): string[] {
   const { settle, dataset } = bound
@@ -95,8 +97,8 @@ function settledConditions(bound: BoundDataset, key: string): string[] {
 }
 
 /**
- * The current version of every entity as its snapshot row, read from the entity views, so that each base table
- * is still read as its own owner; and older versions, where the binding names a history.
+ * The current version of every entity as its snapshot row, read from the entity views, so that each
+ * base table is still read as its own owner; and older versions, where the binding names a history.
  */
 export function snapshotsView(binding: Binding): GeneratedView | undefined {
   const sources = binding.datasets.filter(({ snapshot }) => snapshot !== undefined)

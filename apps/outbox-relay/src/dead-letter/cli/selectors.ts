@@ -26,7 +26,9 @@ export function withSelectors(command: Command): Command {
     .option('--json', 'as JSON')
 }
 
-/** What the options select; ends the program with status 2 unless they say it in exactly one way. */
+/**
+ * What the options select; ends the program with status 2 unless they say it in exactly one way.
+ */
 export function selectionOf(command: Command, options: SelectionOptions): DeadLetterSelection {
   const { id, dataset, reason, all } = options
   const ways = [id, dataset ?? reason, all].filter((way) => way !== undefined)

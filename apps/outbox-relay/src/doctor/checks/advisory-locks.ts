@@ -1,7 +1,10 @@
 import { relayLocks } from '../../session/lead.ts'
 import { type Check, ok, warn } from './finding.ts'
 
-/** No stranger holds an advisory lock of ours. A relay passes over them, and somebody should know what they do there. */
+/**
+ * No stranger holds an advisory lock of ours. A relay passes over them, and somebody should know
+ * what they do there.
+ */
 export const advisoryLocks: Check = {
   name: 'advisory-locks',
   async examine({ relay }) {

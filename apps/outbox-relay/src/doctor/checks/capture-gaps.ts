@@ -9,7 +9,8 @@ from hq_export.capture_gap g left join hq_export.binding b on b.number = g.datas
 where g.closed_at is null
 group by 1 order by 1`
 
-// Where somebody has switched capture off for good: on the database, a role, a role in the database, or a function.
+// Where somebody has switched capture off for good: on the database, a role, a role in the
+// database, or a function.
 const SWITCHES = /* sql */ `
 select s.place, pg_catalog.split_part(s.setting, '=', 1) as name, s.setting
 from (

@@ -6,7 +6,10 @@ import { listBindings } from '../../binding/load-binding.ts'
 import { readBinding } from '../../binding/read-binding.ts'
 import type { BoundState } from './finding.ts'
 
-/** Looks at the sources of the recorded binding as `bind` would, and generates what it would install. Changes nothing. */
+/**
+ * Looks at the sources of the recorded binding as `bind` would, and generates what it would
+ * install. Changes nothing.
+ */
 export async function readBoundState(client: pg.ClientBase): Promise<BoundState | undefined> {
   const binding = await readBinding(client)
   if (binding === undefined) return undefined

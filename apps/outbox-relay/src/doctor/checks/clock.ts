@@ -4,10 +4,16 @@ import { projectionOf } from '../../binding/projection/projection.ts'
 import { tableSql } from '../../binding/source-table.ts'
 import { type Check, type Finding, fail, ok, warn } from './finding.ts'
 
-/** A gateway refuses what was signed this far from its own clock, and the relay signs by its machine's. */
+/**
+ * A gateway refuses what was signed this far from its own clock, and the relay signs by its
+ * machine's.
+ */
 const FAIL_SKEW_S = 300
 const WARN_SKEW_S = 30
-/** A row this far ahead of the server's clock was not merely written by a machine whose clock is a little fast. */
+/**
+ * A row this far ahead of the server's clock was not merely written by a machine whose clock is a
+ * little fast.
+ */
 const AHEAD = `pg_catalog.clock_timestamp() + interval '60 seconds'`
 
 // The rows of the outbox that may still wait, heartbeats among them, and the keys that were noted.
@@ -45,7 +51,8 @@ where r.${pg.escapeIdentifier(bound.settle.createdAt)} > ${AHEAD}`)
 }
 
 /**
- * The clocks agree, and nothing is dated in the future. No row waits for a clock; ages and alerts are told by one.
+ * The clocks agree, and nothing is dated in the future. No row waits for a clock; ages and alerts
+ * are told by one.
  * @param now milliseconds since the epoch by this machine's clock; tests own theirs.
  */
 export function clock(now = () => Date.now()): Check {

@@ -1,7 +1,10 @@
 import { inspectFunctions } from '../../binding/inspect/inspect-functions.ts'
 import { type Check, fail, ok } from './finding.ts'
 
-/** Capture functions run as the owner of their table, with a pinned search path, and nobody else may call them. */
+/**
+ * Capture functions run as the owner of their table, with a pinned search path, and nobody else may
+ * call them.
+ */
 export const definers: Check = {
   name: 'definers',
   async examine({ login, bound }) {

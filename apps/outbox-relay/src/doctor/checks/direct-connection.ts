@@ -36,7 +36,10 @@ async function backends(client: pg.Client): Promise<Set<number>> {
   return pids
 }
 
-/** The server behind DX_DATABASE_URL is PostgreSQL itself: LISTEN and advisory locks belong to a session. */
+/**
+ * The server behind DX_DATABASE_URL is PostgreSQL itself: LISTEN and advisory locks belong to a
+ * session.
+ */
 export const directConnection: Check = {
   name: 'direct-connection',
   async examine({ login }) {

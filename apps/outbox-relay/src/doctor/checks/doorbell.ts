@@ -5,8 +5,8 @@ select pg_catalog.current_setting('max_prepared_transactions')::int as prepared,
        pg_catalog.current_setting('synchronous_standby_names') <> '' as "isSynchronous"`
 
 /**
- * Triggers may ring. Where two-phase commit is on they must not, because NOTIFY makes PREPARE TRANSACTION fail; where commits wait for a standby,
- * because they would wait for one another.
+ * Triggers may ring. Where two-phase commit is on they must not, because NOTIFY makes PREPARE
+ * TRANSACTION fail; where commits wait for a standby, because they would wait for one another.
  */
 export const doorbell: Check = {
   name: 'doorbell',

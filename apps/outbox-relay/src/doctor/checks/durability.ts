@@ -4,7 +4,10 @@ const SETTINGS = /* sql */ `
 select pg_catalog.current_setting('fsync') as fsync, pg_catalog.current_setting('full_page_writes') as full_page_writes,
        pg_catalog.current_setting('synchronous_commit') as synchronous_commit`
 
-/** What the server says is on disk, is. The relay sends nothing that is not, and can only ask the server. */
+/**
+ * What the server says is on disk, is. The relay sends nothing that is not, and can only ask the
+ * server.
+ */
 export const durability: Check = {
   name: 'durability',
   async examine({ login }) {

@@ -19,8 +19,8 @@ function findingOf({ kind, text, todo }: ExpressionProblem): Finding {
 }
 
 /**
- * Every expression of the binding is valid on the tables as they are now. A column that was renamed or dropped since makes
- * every capture of its dataset fail.
+ * Every expression of the binding is valid on the tables as they are now. A column that was renamed
+ * or dropped since makes every capture of its dataset fail.
  */
 export const expressions: Check = {
   name: 'expressions',

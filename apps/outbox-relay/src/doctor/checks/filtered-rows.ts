@@ -2,7 +2,10 @@ import { DATASETS } from '@hq-export/contract'
 import { readSettling } from '../../status/read-settling.ts'
 import { type Check, ok } from './finding.ts'
 
-/** How many rows were written that the binding's filters leave out: no fault, but nobody else says it. */
+/**
+ * How many rows were written that the binding's filters leave out: no fault, but nobody else says
+ * it.
+ */
 export const filteredRows: Check = {
   name: 'filtered-rows',
   async examine({ relay, bound }) {

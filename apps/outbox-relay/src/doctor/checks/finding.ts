@@ -20,7 +20,10 @@ export interface NamedFinding extends Finding {
   readonly check: string
 }
 
-/** What the checks of a binding look at: what was recorded, and what this build would make of it today. */
+/**
+ * What the checks of a binding look at: what was recorded, and what this build would make of it
+ * today.
+ */
 export interface BoundState {
   readonly binding: Binding
   /** The command that installs this binding again. */

@@ -18,7 +18,10 @@ async function remedyOf({ object, fault }: ForeignCode, examination: Examination
     : `it is not as we created it: apply uninstall.sql, then run: npm run relay -- migrate, and: ${bindCommand}`
 }
 
-/** Nothing of ours runs an operator, a function or a cast that is neither PostgreSQL's, nor ours, nor named by the binding. */
+/**
+ * Nothing of ours runs an operator, a function or a cast that is neither PostgreSQL's, nor ours,
+ * nor named by the binding.
+ */
 export const foreignCode: Check = {
   name: 'foreign-code',
   async examine(examination) {

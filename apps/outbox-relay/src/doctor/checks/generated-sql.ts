@@ -1,7 +1,10 @@
 import { readInstalled } from '../../binding/install/installed.ts'
 import { type Check, fail, ok, warn } from './finding.ts'
 
-/** The installed views and functions are there, and are those that this build generates for the tables as they are now. */
+/**
+ * The installed views and functions are there, and are those that this build generates for the
+ * tables as they are now.
+ */
 export const generatedSql: Check = {
   name: 'generated-sql',
   async examine({ login, bound }) {

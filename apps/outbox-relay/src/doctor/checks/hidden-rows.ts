@@ -1,7 +1,10 @@
 import { findHiddenTables } from '../../session/hidden-tables.ts'
 import { type Check, fail, ok } from './finding.ts'
 
-/** The relay and the captures see every row of our own tables: what is hidden would be taken for what is not there. */
+/**
+ * The relay and the captures see every row of our own tables: what is hidden would be taken for
+ * what is not there.
+ */
 export const hiddenRows: Check = {
   name: 'hidden-rows',
   async examine({ relay }) {

@@ -2,7 +2,10 @@ import { completeHistoriesWithTriggers } from '../../binding/install/drop-histor
 import { findPrevious, readPreviousBindings } from '../../binding/install/previous-binding.ts'
 import { type Check, ok, warn } from './finding.ts'
 
-/** Every version of an entity that was current when it was bound is exported, and no trigger waits for that any more. */
+/**
+ * Every version of an entity that was current when it was bound is exported, and no trigger waits
+ * for that any more.
+ */
 export const histories: Check = {
   name: 'histories',
   async examine({ login, bound }) {

@@ -2,7 +2,10 @@ import { type Check, ok, warn } from './finding.ts'
 
 const DEFAULT = /* sql */ `select pg_catalog.current_setting('default_transaction_isolation') as level`
 
-/** Above READ COMMITTED, TRUNCATE removes rows that its capture cannot see. The relay sets its own sessions itself. */
+/**
+ * Above READ COMMITTED, TRUNCATE removes rows that its capture cannot see. The relay sets its own
+ * sessions itself.
+ */
 export const isolation: Check = {
   name: 'isolation',
   async examine({ login }) {

@@ -14,7 +14,8 @@ where a.datname = pg_catalog.current_database() and exists (
 order by a.xact_start`
 
 /**
- * No writer has been open for long: its rows cannot leave before it ends, and its outbox table cannot be emptied.
+ * No writer has been open for long: its rows cannot leave before it ends, and its outbox table
+ * cannot be emptied.
  * @param longSeconds age from which a writer is worth a word.
  */
 export function openWriters(longSeconds = LONG_SECONDS): Check {

@@ -13,7 +13,9 @@ const LIMITS: OutboxLimits = { warnBytes: 4 * 1024 ** 3, warnSeconds: 60, failSe
 
 const RECOVERY = /* sql */ `select pg_catalog.pg_is_in_recovery() as standby`
 
-/** What was committed leaves, and a relay is there to send it: what is committed now will arrive. */
+/**
+ * What was committed leaves, and a relay is there to send it: what is committed now will arrive.
+ */
 export function outbox(limits = LIMITS): Check {
   return {
     name: 'outbox',

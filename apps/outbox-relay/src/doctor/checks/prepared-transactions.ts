@@ -3,7 +3,8 @@ import { type Check, fail, ok } from './finding.ts'
 /** A coordinator that has not decided for so long has died. */
 const ABANDONED_SECONDS = 600
 
-// By the lock that a transaction holds on its own id: under which virtual id its other locks stand differs between versions.
+// By the lock that a transaction holds on its own id: under which virtual id its other locks stand
+// differs between versions.
 const PREPARED = /* sql */ `
 select p.gid, extract(epoch from pg_catalog.clock_timestamp() - p.prepared)::int as age_s
 from pg_catalog.pg_prepared_xacts p

@@ -2,7 +2,9 @@ import { type Check, fail, ok } from './finding.ts'
 
 const RECOVERY = /* sql */ `select pg_catalog.pg_is_in_recovery() as standby`
 
-/** The relay delivers from the primary only: a standby has no transaction of its own to tick with. */
+/**
+ * The relay delivers from the primary only: a standby has no transaction of its own to tick with.
+ */
 export const primary: Check = {
   name: 'primary',
   async examine({ login }) {

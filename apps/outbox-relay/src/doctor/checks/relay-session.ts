@@ -18,7 +18,10 @@ interface Session {
   has_flush_lsn: boolean
 }
 
-/** A session as the relay opens it has the settings that its statements rely on; opening it reads them back. */
+/**
+ * A session as the relay opens it has the settings that its statements rely on; opening it reads
+ * them back.
+ */
 export const relaySession: Check = {
   name: 'relay-session',
   async examine({ relay }) {

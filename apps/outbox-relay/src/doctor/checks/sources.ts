@@ -1,6 +1,9 @@
 import { type Check, fail, ok } from './finding.ts'
 
-/** Bound tables exist, have their key, and their owners see every row of them (row level security, rights). */
+/**
+ * Bound tables exist, have their key, and their owners see every row of them (row level security,
+ * rights).
+ */
 export const sources: Check = {
   name: 'sources',
   async examine({ bound }) {

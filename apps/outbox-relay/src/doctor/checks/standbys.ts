@@ -3,7 +3,9 @@ import { type Check, ok } from './finding.ts'
 // Whoever may not see what a sender does still sees that there is one.
 const STANDBYS = /* sql */ `select count(*)::int as standbys from pg_catalog.pg_stat_replication`
 
-/** What a standby feels of us: it replays the emptying of our tables. Nothing that could be mended. */
+/**
+ * What a standby feels of us: it replays the emptying of our tables. Nothing that could be mended.
+ */
 export const standbys: Check = {
   name: 'standbys',
   async examine({ login }) {

@@ -1,7 +1,10 @@
 import { findTemporaryFileLimit } from '../../binding/inspect/temporary-files.ts'
 import { type Check, ok, warn } from './finding.ts'
 
-/** No statement fails for the temporary file that PostgreSQL keeps its rows in because its table is bound. */
+/**
+ * No statement fails for the temporary file that PostgreSQL keeps its rows in because its table is
+ * bound.
+ */
 export const temporaryFiles: Check = {
   name: 'temporary-files',
   async examine({ login }) {
