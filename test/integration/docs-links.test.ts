@@ -12,7 +12,9 @@ function filesBelow(folder: string, ending: string): string[] {
 }
 
 const documents = [
-  ...['README.md', 'CONTRIBUTING.md'].map((name) => join(ROOT, name)),
+  ...readdirSync(ROOT)
+    .filter((name) => name.endsWith('.md'))
+    .map((name) => join(ROOT, name)),
   ...filesBelow(DOCS, '.md'),
 ]
 
@@ -48,6 +50,41 @@ test.each(named)('%s: every link to a file and every anchor leads somewhere', (_
   expect(broken).toEqual([])
 })
 
+/*
+ * What may be wider than 100 columns: a table, a picture, a test by its whole name, what a program
+ * writes between its markers, and what stands in a fence.
+ */
+const MAX_COLUMNS = 100
+const UNBREAKABLE = /^(?: *\||!\[|- `test\/)/
+
+test.each(named)('%s: no line of prose has more than 100 columns', (_, path) => {
+  const prose = proseOf(path).replaceAll(/^<!-- generated.*?^<!-- \/generated/gms, '')
+  const wide = prose
+    .split('\n')
+    .filter((line) => line.length > MAX_COLUMNS && !UNBREAKABLE.test(line))
+  expect(wide).toEqual([])
+})
+
+test('nothing refers to a document that is not in the repository', () => {
+  const folders = ['apps', 'deploy', 'docs', 'migrations', 'packages', 'test']
+  const texts = [
+    ...documents,
+    ...folders.flatMap((folder) =>
+      ['.ts', '.sql', '.json', '.yml', '.yaml', '.Dockerfile', '.txt'].flatMap((ending) =>
+        filesBelow(join(ROOT, folder), ending),
+      ),
+    ),
+  ].filter((path) => !path.includes('node_modules'))
+  const isThere = (from: string, name: string) =>
+    [ROOT, DOCS, dirname(from)].some((folder) => existsSync(resolve(folder, name)))
+  const missing = texts.flatMap((path) =>
+    Array.from(readFileSync(path, 'utf8').matchAll(/[\w./-]*\w\.md\b/g), ([name]) => name)
+      .filter((name) => !isThere(path, name))
+      .map((name) => `${relative(ROOT, path)}: ${name}`),
+  )
+  expect(missing).toEqual([])
+})
+
 test('no two headings of a document have the same anchor', () => {
   for (const [name, path] of named) {
     const anchors = anchorsOf(path)
@@ -56,6 +93,22 @@ test('no two headings of a document have the same anchor', () => {
       name,
     ).toEqual([])
   }
+})
+
+test('every alert has its section in docs/RUNBOOK.md, every section an alert, and each says what it means, where to look and what to do', () => {
+  const rules = readFileSync(join(ROOT, 'deploy', 'prometheus', 'alerts.yml'), 'utf8')
+  const alerts = Array.from(rules.matchAll(/- alert: (\w+)/g), ([, name = '']) => name)
+  const [, ...sections] = proseOf(join(DOCS, 'RUNBOOK.md')).split(/^## /m)
+  expect(sections.map((section) => section.split('\n')[0])).toEqual(alerts)
+  for (const section of sections) {
+    expect(Array.from(section.matchAll(/^\*\*(.+?)\*\*/gm), ([, label]) => label)).toEqual([
+      'What it means.',
+      'Look here.',
+      'Do this.',
+    ])
+  }
+  const runbooks = Array.from(rules.matchAll(/^ +runbook: (.+)$/gm), ([, link]) => link)
+  expect(runbooks).toEqual(alerts.map((name) => `docs/RUNBOOK.md#${anchorOf(name)}`))
 })
 
 test('every source file that docs/ARCHITECTURE.md names is there', () => {

@@ -30,12 +30,3 @@ test('promtool: the scrape configuration is valid', async () => {
   const { stdout } = await run('promtool', ['check', 'config', 'prometheus.yml'], { cwd: FOLDER })
   expect(stdout).toContain('SUCCESS')
 })
-
-test('every alert has a section in docs/OPERATIONS.md, and its runbook leads there', async () => {
-  const guide = await readFile(join(ROOT, 'docs', 'OPERATIONS.md'), 'utf8')
-  const rules = await readFile(join(FOLDER, 'alerts.yml'), 'utf8')
-  for (const name of await alertNames()) {
-    expect(guide).toContain(`\n## ${name}\n`)
-    expect(rules).toContain(`runbook: docs/OPERATIONS.md#${name.toLowerCase()}\n`)
-  }
-})

@@ -78,7 +78,7 @@ test('an alert is told once it has held long enough, again after hours, and when
           severity: 'warning',
           dataset: 'dx_operation_runs_v1',
         },
-        annotations: { summary: 'HQ is behind', runbook: 'docs/OPERATIONS.md#hqexportlagwarning' },
+        annotations: { summary: 'HQ is behind', runbook: 'docs/RUNBOOK.md#hqexportlagwarning' },
         startsAt: '2026-01-01T00:00:00.000Z',
         endsAt: '0001-01-01T00:00:00Z',
       },

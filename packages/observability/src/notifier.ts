@@ -179,7 +179,7 @@ function webhookAlert(fingerprint: string, held: Held, endedAt: number | undefin
     labels: labelsOf(condition),
     annotations: {
       summary: condition.summary,
-      runbook: `docs/OPERATIONS.md#${condition.alert.toLowerCase()}`,
+      runbook: `docs/RUNBOOK.md#${condition.alert.toLowerCase()}`,
     },
     startsAt: new Date(since).toISOString(),
     endsAt: endedAt === undefined ? ZERO_TIME : new Date(endedAt).toISOString(),
