@@ -51,17 +51,19 @@ test.each(named)('%s: every link to a file and every anchor leads somewhere', (_
 })
 
 /*
- * What may be wider than 100 columns: a table, a picture, a test by its whole name, what a program
- * writes between its markers, and what stands in a fence.
+ * What may be wider than 100 columns: a table, a picture, where a link leads, a test by its whole
+ * name, what a program writes between its markers, and what stands in a fence.
  */
 const MAX_COLUMNS = 100
 const UNBREAKABLE = /^(?: *\||!\[|- `test\/)/
+const LINK_TARGET = /(?<=\]\()[^)]*/g
 
 test.each(named)('%s: no line of prose has more than 100 columns', (_, path) => {
   const prose = proseOf(path).replaceAll(/^<!-- generated.*?^<!-- \/generated/gms, '')
   const wide = prose
     .split('\n')
-    .filter((line) => line.length > MAX_COLUMNS && !UNBREAKABLE.test(line))
+    .filter((line) => !UNBREAKABLE.test(line))
+    .filter((line) => line.replaceAll(LINK_TARGET, '').length > MAX_COLUMNS)
   expect(wide).toEqual([])
 })
 
@@ -131,6 +133,48 @@ test('every source file that docs/ARCHITECTURE.md names is there', () => {
   expect(files.filter((file) => !isThere(file))).toEqual([])
 })
 
+test('the way of a row in docs/ARCHITECTURE.md names files, and none twice', () => {
+  const [, rest = ''] = proseOf(join(DOCS, 'ARCHITECTURE.md')).split('## The way of one row\n')
+  const [way = ''] = rest.split('\n## ')
+  const steps = Array.from(way.matchAll(/^\d+\. \[.+?\]\((\S+)\)/gm), ([, link]) => link)
+  expect(steps.length).toBeGreaterThan(20)
+  expect(way.match(/^\d+\. /gm)?.length).toBe(steps.length)
+  expect(new Set(steps).size).toBe(steps.length)
+})
+
+test.each(['outbox-relay', 'hq-ingest'])('docs/ARCHITECTURE.md names every room of %s', (app) => {
+  const src = join(ROOT, 'apps', app, 'src')
+  const rooms = readdirSync(src, { withFileTypes: true, recursive: true })
+    .filter((entry) => entry.isDirectory())
+    .map(({ parentPath, name }) => `${relative(src, join(parentPath, name))}/`)
+  const text = proseOf(join(DOCS, 'ARCHITECTURE.md'))
+  const [, table = ''] = text.split(`| \`apps/${app}/src/\` | holds |\n`)
+  const cells = Array.from(
+    (table.split('\n\n')[0] ?? '').matchAll(/^\|(.+?)\|/gm),
+    ([, cell]) => cell,
+  )
+  const named = Array.from(cells.join().matchAll(/`([\w/-]+\/)`/g), ([, room]) => room)
+  expect(named.toSorted()).toEqual(rooms.toSorted())
+})
+
+test('from the README it is at most three clicks to what decides on a row, and to a trigger', () => {
+  const clicks = new Map([[join(ROOT, 'README.md'), 0]])
+  for (const [path, count] of clicks) {
+    if (!path.endsWith('.md')) continue
+    for (const [, link = ''] of proseOf(path).matchAll(/\]\(([^)\s#]+)[^)\s]*\)/g)) {
+      const target = resolve(dirname(path), link)
+      if (!clicks.has(target)) clicks.set(target, count + 1)
+    }
+  }
+  const generated = 'migrations/data-engine-x/bindings/generated/reference'
+  for (const file of [
+    'apps/hq-ingest/src/validate/validate.ts',
+    `${generated}/dx_company_entities_v1.sql`,
+  ]) {
+    expect(clicks.get(join(ROOT, file)), file).toBeLessThanOrEqual(3)
+  }
+})
+
 test('decisions are numbered from 0001, each number once, and say it in their title', () => {
   const folder = join(DOCS, 'decisions')
   const names = readdirSync(folder).sort()
@@ -162,4 +206,24 @@ test('the documents name npm scripts that exist, and CONTRIBUTING or the README 
   expect([...scriptsOf(documents)].filter((name) => !own.includes(name))).toEqual([])
   const mentioned = scriptsOf(['README.md', 'CONTRIBUTING.md'].map((name) => join(ROOT, name)))
   expect(own.filter((name) => !mentioned.has(name))).toEqual([])
+})
+
+test('CHANGELOG begins with the version of every package, .nvmrc names the Node that is pinned', () => {
+  const manifests = [
+    ROOT,
+    ...['apps', 'packages'].flatMap((folder) =>
+      readdirSync(join(ROOT, folder)).map((name) => join(ROOT, folder, name)),
+    ),
+  ].map(
+    (folder) =>
+      JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as {
+        version: string
+        devDependencies?: Record<string, string>
+      },
+  )
+  const [, newest] = /^## \[(.+?)\]/m.exec(readFileSync(join(ROOT, 'CHANGELOG.md'), 'utf8')) ?? []
+  expect(new Set(manifests.map(({ version }) => version))).toEqual(new Set([newest]))
+  expect(readFileSync(join(ROOT, '.nvmrc'), 'utf8').trim()).toBe(
+    manifests[0]?.devDependencies?.node,
+  )
 })
