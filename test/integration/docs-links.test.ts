@@ -175,14 +175,18 @@ test('from the README it is at most three clicks to what decides on a row, and t
   }
 })
 
-test('decisions are numbered from 0001, each number once, and say it in their title', () => {
+test('decisions are numbered from 0001, say it in their title, and have status, date and alternatives', () => {
   const folder = join(DOCS, 'decisions')
   const names = readdirSync(folder).sort()
   expect(names.map((name) => name.slice(0, 4))).toEqual(
     names.map((_, index) => String(index + 1).padStart(4, '0')),
   )
   for (const name of names) {
-    expect(readFileSync(join(folder, name), 'utf8')).toMatch(new RegExp(`^# ${name.slice(0, 4)}: `))
+    const text = readFileSync(join(folder, name), 'utf8')
+    expect(text, name).toMatch(
+      new RegExp(`^# ${name.slice(0, 4)}: .+\n\nStatus: .+ Date: 20\\d\\d-`),
+    )
+    expect(text, name).toContain('\n**Alternatives.** ')
   }
 })
 
