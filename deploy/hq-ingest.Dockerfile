@@ -19,7 +19,8 @@ COPY apps/hq-ingest apps/hq-ingest
 COPY migrations/hq migrations/hq
 ENV NODE_ENV=production
 USER node
-# The sources are stripped and compiled once, here, and not at every start: 20 MB less, and half the time.
+# The sources are stripped and compiled once, here, and not at every start: 20 MB less, and half the
+# time.
 ENV NODE_COMPILE_CACHE=/tmp/compile-cache
 RUN ["node", "apps/hq-ingest/src/main.ts", "--help"]
 HEALTHCHECK --interval=10s --timeout=5s --start-period=10s \

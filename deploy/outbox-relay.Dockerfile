@@ -1,5 +1,6 @@
 # The relay. Needs DX_DATABASE_URL, HQ_INGEST_URL and HQ_SIGNING_SECRET; see docs/CONFIGURATION.md.
-# From the root of the repository: docker build --file deploy/outbox-relay.Dockerfile --tag outbox-relay .
+# From the root of the repository:
+# docker build --file deploy/outbox-relay.Dockerfile --tag outbox-relay .
 FROM node:26.9.0-slim
 WORKDIR /app
 # The manifests of every workspace: a frozen lockfile names them all.
@@ -19,10 +20,12 @@ COPY apps/outbox-relay apps/outbox-relay
 COPY migrations/data-engine-x migrations/data-engine-x
 ENV NODE_ENV=production
 USER node
-# The sources are stripped and compiled once, here, and not at every start: 20 MB less, and half the time.
+# The sources are stripped and compiled once, here, and not at every start: 20 MB less, and half the
+# time.
 ENV NODE_COMPILE_CACHE=/tmp/compile-cache
 RUN ["node", "apps/outbox-relay/src/main.ts", "--help"]
-# Healthy while it works or stands by. Red while it is halted or cannot reach data-engine-x, which no restart mends.
+# Healthy while it works or stands by. Red while it is halted or cannot reach data-engine-x, which no
+# restart mends.
 HEALTHCHECK --interval=10s --timeout=5s --start-period=20s \
   CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.RELAY_METRICS_PORT ?? 8082}/readyz`).then(({ ok }) => process.exit(ok ? 0 : 1), () => process.exit(1))"]
 ENTRYPOINT ["node", "--max-semi-space-size=4", "apps/outbox-relay/src/main.ts"]

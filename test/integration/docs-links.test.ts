@@ -80,7 +80,10 @@ test('nothing refers to a document that is not in the repository', () => {
   const isThere = (from: string, name: string) =>
     [ROOT, DOCS, dirname(from)].some((folder) => existsSync(resolve(folder, name)))
   const missing = texts.flatMap((path) =>
-    Array.from(readFileSync(path, 'utf8').matchAll(/[\w./-]*\w\.md\b/g), ([name]) => name)
+    Array.from(
+      readFileSync(path, 'utf8').matchAll(/[\w./-]*\w\.md\b|\(design \d[^)]*\)/g),
+      ([name]) => name,
+    )
       .filter((name) => !isThere(path, name))
       .map((name) => `${relative(ROOT, path)}: ${name}`),
   )
