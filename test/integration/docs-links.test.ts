@@ -79,14 +79,16 @@ test('nothing refers to a document that is not in the repository', () => {
   ].filter((path) => !path.includes('node_modules'))
   const isThere = (from: string, name: string) =>
     [ROOT, DOCS, dirname(from)].some((folder) => existsSync(resolve(folder, name)))
-  const missing = texts.flatMap((path) =>
-    Array.from(
-      readFileSync(path, 'utf8').matchAll(/[\w./-]*\w\.md\b|\(design \d[^)]*\)/g),
-      ([name]) => name,
+  const missing = texts.flatMap((path) => {
+    const text = readFileSync(path, 'utf8')
+    const names = text
+      .split(/[^\w./-]+/)
+      .map((word) => word.replace(/\.$/, ''))
+      .filter((word) => /\w\.md$/.test(word) && !isThere(path, word))
+    return [...names, ...(text.match(/\(design \d/g) ?? [])].map(
+      (name) => `${relative(ROOT, path)}: ${name}`,
     )
-      .filter((name) => !isThere(path, name))
-      .map((name) => `${relative(ROOT, path)}: ${name}`),
-  )
+  })
   expect(missing).toEqual([])
 })
 
