@@ -1,23 +1,15 @@
-import {
-  type CpuPerRow,
-  cpuPerRow,
-  programCpuMs,
-  readCpu,
-  serverCpuMs,
-} from './measure/cpu-time.ts'
-import { PeakMemory } from './measure/peak-memory.ts'
-import { timedRate } from './measure/timed-rate.ts'
-import { startGateway } from './programs/pipeline.ts'
-import { type BenchServers, settleServers } from './programs/servers.ts'
-import type { BenchOptions } from './scenario.ts'
-import { postBatches } from './workload/post-batches.ts'
-import type { WireBatch } from './workload/wire-batches.ts'
+import type { DrainRound } from '../drain-ours.ts'
+import { cpuPerRow, programCpuMs, readCpu, serverCpuMs } from '../measure/cpu-time.ts'
+import { PeakMemory } from '../measure/peak-memory.ts'
+import { timedRate } from '../measure/timed-rate.ts'
+import { startGateway } from '../programs/pipeline.ts'
+import { type BenchServers, settleServers } from '../programs/servers.ts'
+import type { BenchOptions } from '../scenario.ts'
+import { postBatches } from '../workload/post-batches.ts'
+import type { WireBatch } from '../workload/wire-batches.ts'
 
 /** How the gateway did by itself. */
-export interface GatewayRound {
-  readonly rowsPerSecond: number
-  /** Of the gateway, and of HQ's server under it. */
-  readonly cpu: CpuPerRow
+export interface GatewayRound extends DrainRound {
   readonly memoryMb: number
 }
 
@@ -28,7 +20,7 @@ export interface GatewayRound {
 export const WARM_UP_BATCHES = 10
 
 /**
- * The gateway alone: batches are made, compressed and waiting when the clock starts.
+ * The gateway alone, and HQ's server under it: batches are made, compressed and waiting when the clock starts.
  * @param reset brings HQ to what it is before the first batch.
  */
 export async function measureGateway(
