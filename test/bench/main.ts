@@ -120,11 +120,12 @@ async function measureAll(
   isJson: boolean,
 ): Promise<void> {
   const results: Result[] = []
+  const forPeople = isJson ? process.stderr : process.stdout
   try {
     for (const scenario of scenarios) {
       const result = await measure(scenario, optionsOf(scenario))
       results.push(result)
-      process[isJson ? 'stderr' : 'stdout'].write(`${printMeasurement(result)}\n\n`)
+      forPeople.write(`${printMeasurement(result)}\n\n`)
     }
   } finally {
     if (results.length > 0) {

@@ -87,7 +87,7 @@ async function run(options: BenchOptions): Promise<Measurement> {
     postgresql: servers.version,
     measures: [p50, p99],
     notes: [
-      `ours takes as long as native: p50 ${ratioOf(p50)}, p99 ${ratioOf(p99)}`,
+      `ours against native: p50 ${ratioOf(p50)}, p99 ${ratioOf(p99)}`,
       `${COMMITS_PER_S} commits/s of one event each for ${seconds} s, at random moments of their 5 ms slots`,
       "from the source's commit timestamp, taken before its flush, until a session of HQ sees the row; it looks every 1 ms, on both sides",
       `ours sent a batch every ${median(cyclesMs).toFixed(1)} ms`,
