@@ -7,7 +7,7 @@ import { insertPlainEvents, lastEventId } from '../workload/operation-events.ts'
 import { drainNative } from './drain-native.ts'
 import { NativeReplication } from './native-replication.ts'
 
-/** Writes `rows` events and, once all wait in the slot, lets native logical replication drain it. */
+/** Writes `rows` events and, once all wait in the slot, drains them by logical replication. */
 export async function drainNativeEvents(
   servers: BenchServers,
   options: BenchOptions,

@@ -15,7 +15,8 @@ const STREAMING = /* sql */ `
 select from pg_catalog.pg_stat_replication where application_name = $1 and state = 'streaming'`
 
 const IS_CONFIRMED = /* sql */ `
-select from pg_catalog.pg_replication_slots where slot_name = $1 and confirmed_flush_lsn >= $2::pg_lsn`
+select from pg_catalog.pg_replication_slots
+where slot_name = $1 and confirmed_flush_lsn >= $2::pg_lsn`
 
 const APPLY_FAULTS = /* sql */ `
 select from pg_catalog.pg_stat_subscription_stats where subname = $1 and apply_error_count > 0`

@@ -38,6 +38,10 @@ const COMPANIES = 10_000
 const RUNS = 200_000
 const UNBOUND_DATABASE = 'data_engine_x_unbound'
 
+function describeDelays(ms: readonly number[]): string {
+  return `${Math.round(Math.max(...ms))} ms at most, median ${Math.round(median(ms))} ms`
+}
+
 async function run(options: BenchOptions): Promise<Measurement> {
   const { seconds, repeat, signal, report } = options
   await using servers = await startServers()
@@ -122,17 +126,20 @@ async function run(options: BenchOptions): Promise<Measurement> {
     postgresql: servers.version,
     measures: CLIENT_COUNTS.flatMap((clients) => captureMeasures(rounds, clients)),
     notes: [
-      `${repeat} rounds of ${seconds} s a side and number of clients, in turn, medians; rows: the most commits of a round of ours`,
+      `${repeat} rounds of ${seconds} s a side and number of clients, in turn, medians`,
+      'rows: the most commits of a round of ours',
       'each commit is one statement: four inserts of an event, then one optimistic update of a company (which yields two rows)',
-      'ours: capture bound, relay and gateway deliver meanwhile; no capture, native: they are idle. Driver, both servers and both programs share the machine',
-      'alone: neither relay nor gateway runs; what capture costs the application where they and HQ are elsewhere',
-      `native: ${NATIVE} of both tables into the same tables on HQ's server, in place of ours`,
+      'driver, both servers and both programs share the machine',
+      'ours: capture bound, relay and gateway deliver meanwhile; no capture, native: they are idle',
+      `native: ${NATIVE} of both tables into HQ's server, in place of ours`,
+      'alone: no relay, no gateway; what capture costs where they and HQ are elsewhere',
       ...CLIENT_COUNTS.flatMap((clients) => describeCapture(rounds, clients)),
       ...CLIENT_COUNTS.map((clients) => {
         const [none, native, alone] = captureMeasures(rounds, clients).map(ratioOf)
-        return `${clients} clients, commits/s of ours: ${none} of no capture's, ${native} of native's; capture alone ${alone} of no capture's`
+        const together = `${none} of no capture's, ${native} of native's`
+        return `${clients} clients, commits/s: ours ${together}; alone ${alone} of no capture's`
       }),
-      `after a round ours had delivered everything within ${Math.round(Math.max(...behindMs))} ms, median ${Math.round(median(behindMs))} ms; native ${Math.round(Math.max(...nativeBehindMs))} ms, median ${Math.round(median(nativeBehindMs))} ms`,
+      `behind after a round: ours ${describeDelays(behindMs)}, native ${describeDelays(nativeBehindMs)}`,
     ],
   }
 }
@@ -140,8 +147,7 @@ async function run(options: BenchOptions): Promise<Measurement> {
 /** What capture and delivery take from the application. */
 export const capture: Scenario = {
   name: 'capture',
-  summary:
-    'commits at 8 and 32 clients with capture, alone and with delivery, against none and logical replication',
+  summary: 'commits at 8 and 32 clients: capture, alone and with delivery, against none and native',
   size: { seconds: 10 },
   run,
 }

@@ -86,7 +86,7 @@ async function run(options: BenchOptions): Promise<Measurement> {
       describeCommits(options),
       ...drainNotes(drains, anchorName),
       describeCpu(`${NATIVE} of ${rows} rows`, natives),
-      `${NATIVE}: as many rows, after ours in each round, measured as drain-append does`,
+      'logical replication: as many rows, after ours in each round, measured as drain-append does',
       ...outbox,
     ],
   }
@@ -96,7 +96,7 @@ async function run(options: BenchOptions): Promise<Measurement> {
 export const flat: Scenario = {
   name: 'flat',
   summary:
-    'many events waiting, against ours with a tenth and logical replication of all; then the outbox is empty again',
+    'many events waiting, against ours with a tenth, and logical replication; then none is left',
   size: { rows: 2_000_000 },
   run,
 }

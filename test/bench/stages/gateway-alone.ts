@@ -20,7 +20,8 @@ export interface GatewayRound extends DrainRound {
 export const WARM_UP_BATCHES = 10
 
 /**
- * The gateway alone, and HQ's server under it: batches are made, compressed and waiting when the clock starts.
+ * The gateway alone, and HQ's server under it: batches are made, compressed and waiting when the
+ * clock starts.
  * @param reset brings HQ to what it is before the first batch.
  */
 export async function measureGateway(

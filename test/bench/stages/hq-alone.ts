@@ -30,8 +30,8 @@ export async function measureHq(
 ): Promise<DrainRound> {
   const { hq } = servers
   await using sessions = new AsyncDisposableStack()
-  const opened = Array.from({ length: IN_FLIGHT }, () => openSession(hq.url))
-  const clients = (await Promise.all(opened)).map((session) => sessions.use(session).client)
+  const clients: pg.Client[] = []
+  while (clients.length < IN_FLIGHT) clients.push(sessions.use(await openSession(hq.url)).client)
   await settleServers(servers)
   // The iterator is shared: each session takes the next text.
   const waiting = texts.values()
