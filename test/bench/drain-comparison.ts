@@ -1,5 +1,6 @@
 import type { DrainRound, OurRound } from './drain-ours.ts'
 import type { CpuPerRow } from './measure/cpu-time.ts'
+import { measureOf, ratioOf } from './measure/measure-of.ts'
 import { median } from './measure/median.ts'
 import type { BenchOptions, Measure } from './scenario.ts'
 
@@ -37,25 +38,44 @@ export async function compareDrains<Ours extends OurRound, Anchor extends DrainR
   return { ours, anchors }
 }
 
-function middle<Round>(rounds: readonly Round[], value: (round: Round) => number): number {
-  return Math.round(median(rounds.map(value)))
-}
-
 /**
  * The measures of every drain, by their fixed names.
  * @param anchorName what the anchor is.
  */
 export function drainMeasures({ ours, anchors }: Drains, anchorName: string): Measure[] {
-  const rate = ({ rowsPerSecond }: DrainRound) => rowsPerSecond
   return [
-    {
-      name: 'rows_per_s',
-      unit: 'rows/s',
-      ours: middle(ours, rate),
-      anchor: middle(anchors, rate),
-      anchor_name: anchorName,
-    },
+    rateMeasure('rows_per_s', ours, anchors, anchorName),
+    ...cpuMeasures(ours, anchors, anchorName),
     ...memoryMeasures(ours),
+  ]
+}
+
+/** How fast both sides were. */
+export function rateMeasure(
+  name: string,
+  ours: readonly DrainRound[],
+  anchors: readonly DrainRound[],
+  anchorName: string,
+): Measure {
+  const rate = ({ rowsPerSecond }: DrainRound) => rowsPerSecond
+  const anchor = { name: anchorName, values: anchors.map(rate) }
+  return measureOf({ name, unit: 'rows/s', ours: ours.map(rate), anchor })
+}
+
+function totalUs({ cpu }: { readonly cpu: CpuPerRow }): number {
+  return Object.values(cpu ?? {}).reduce((sum, us) => sum + us, 0)
+}
+
+/** Processor time of all programs and both servers; none where the system does not tell. */
+export function cpuMeasures(
+  ours: readonly DrainRound[],
+  anchors: readonly DrainRound[],
+  anchorName: string,
+): Measure[] {
+  if (ours[0]?.cpu === undefined) return []
+  const anchor = { name: anchorName, values: anchors.map(totalUs) }
+  return [
+    measureOf({ name: 'cpu_us_per_row', unit: 'us', digits: 1, ours: ours.map(totalUs), anchor }),
   ]
 }
 
@@ -63,41 +83,45 @@ export function drainMeasures({ ours, anchors }: Drains, anchorName: string): Me
 export function memoryMeasures(
   ours: readonly OurRound[],
   anchors?: readonly OurRound[],
-  anchorName?: string,
+  anchorName = '',
 ): Measure[] {
-  const memory = (name: string, value: (round: OurRound) => number): Measure => ({
-    name,
-    unit: 'MB',
-    ours: middle(ours, value),
-    anchor: anchors === undefined ? null : middle(anchors, value),
-    anchor_name: anchorName ?? null,
-  })
+  const memory = (name: string, value: (round: OurRound) => number) =>
+    measureOf({
+      name,
+      unit: 'MB',
+      ours: ours.map(value),
+      anchor: anchors && { name: anchorName, values: anchors.map(value) },
+    })
   return [
     memory('relay_rss_mb', ({ relayMb }) => relayMb),
     memory('gateway_rss_mb', ({ gatewayMb }) => gatewayMb),
   ]
 }
 
-/** Median processor time of each program, microseconds per row. */
+/** Median processor time of each program and server, microseconds per row. */
 export function describeCpu(side: string, rounds: readonly { readonly cpu: CpuPerRow }[]): string {
   const names = Object.keys(rounds[0]?.cpu ?? {})
   if (names.length === 0) return `CPU of ${side}: not known on this system`
-  const values = names.map((name) => median(rounds.map(({ cpu }) => cpu?.[name] ?? 0)))
-  const parts = names.map((name, index) => `${name} ${values[index]?.toFixed(1)}`)
-  const total = values.reduce((sum, value) => sum + value, 0)
+  const parts = names.map(
+    (name) => `${name} ${median(rounds.map(({ cpu }) => cpu?.[name] ?? 0)).toFixed(1)}`,
+  )
+  const total = median(rounds.map(totalUs))
   return `CPU of ${side}, us per row: ${parts.join(', ')}; together ${total.toFixed(1)}`
 }
 
 /**
  * How ours was measured, and what both cost in processor time, which other load on the machine
  * hardly changes.
+ * @param anchorName what the anchor is.
  */
-export function drainNotes({ ours, anchors }: Drains): string[] {
+export function drainNotes({ ours, anchors }: Drains, anchorName: string): string[] {
+  const [cpu] = cpuMeasures(ours, anchors, anchorName)
   return [
     "ours: from the relay's line `working` until its ack, which follows HQ's last commit",
-    `rows posted: ${middle(ours, ({ sentRows }) => sentRows)}`,
+    `rows posted: ${Math.round(median(ours.map(({ sentRows }) => sentRows)))}`,
     describeCpu('ours', ours),
-    describeCpu('anchor', anchors),
+    describeCpu(anchorName, anchors),
+    ...(cpu === undefined ? [] : [`CPU of ours together: ${ratioOf(cpu)} of ${anchorName}`]),
   ]
 }
 

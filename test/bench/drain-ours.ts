@@ -39,10 +39,10 @@ select coalesce(sum((answer #>> '{counts,received}')::int), 0)::int as rows from
 /** Processor time of our two programs and of both servers. */
 export function pipelineClocks({ dx, hq }: BenchServers, { relay, gateway }: Pipeline) {
   return {
+    'source server': () => serverCpuMs(dx.postmaster),
     relay: () => programCpuMs(relay.pid),
     gateway: () => programCpuMs(gateway.pid),
-    source: () => serverCpuMs(dx.postmaster),
-    hq: () => serverCpuMs(hq.postmaster),
+    'HQ server': () => serverCpuMs(hq.postmaster),
   }
 }
 

@@ -6,6 +6,9 @@ export interface Measure {
   /** Null where nothing compares. */
   readonly anchor: number | null
   readonly anchor_name: string | null
+  /** What each round measured, whose medians stand above. */
+  readonly ours_rounds: readonly number[]
+  readonly anchor_rounds: readonly number[] | null
 }
 
 /** What a scenario is given. */

@@ -8,6 +8,7 @@ import { flat } from './scenarios/flat.ts'
 import { heldXmin } from './scenarios/held-xmin.ts'
 import { ingest } from './scenarios/ingest.ts'
 import { latency } from './scenarios/latency.ts'
+import { stages } from './scenarios/stages.ts'
 import { tracing } from './scenarios/tracing.ts'
 
 /** Every benchmark, in the order of design section 8. */
@@ -20,6 +21,7 @@ export const SCENARIOS: readonly Scenario[] = [
   flat,
   heldXmin,
   ingest,
+  stages,
   tracing,
   backfill,
 ]

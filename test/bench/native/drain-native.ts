@@ -20,7 +20,10 @@ export async function drainNative(
   rows: number,
   hasLast: () => Promise<boolean>,
 ): Promise<DrainRound> {
-  const clocks = { source: () => serverCpuMs(dx.postmaster), hq: () => serverCpuMs(hq.postmaster) }
+  const clocks = {
+    publisher: () => serverCpuMs(dx.postmaster),
+    subscriber: () => serverCpuMs(hq.postmaster),
+  }
   await native.start(signal)
   const startedAtMs = Date.now()
   const before = await readCpu(clocks)

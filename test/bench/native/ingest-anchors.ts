@@ -16,13 +16,17 @@ import { NativeReplication } from './native-replication.ts'
 /** The dataset of the upserts. */
 export const COMPANIES_DATASET = 'dx_company_entities_v1'
 
-const EVENT_COLUMNS = datasetByName(EVENTS_DATASET)
+/** The contract's columns of {@link EVENTS_DATASET}, as a list of SQL. */
+export const EVENT_COLUMNS = datasetByName(EVENTS_DATASET)
   .columns.map(({ name }) => name)
   .join(', ')
 
-/** The captured events as texts for COPY, one for each batch. */
-export async function readCopyTexts(dx: pg.Client): Promise<string[]> {
-  const view = `select ${EVENT_COLUMNS} from hq_export.${EVENTS_DATASET}`
+/**
+ * The captured events as texts for COPY, one for each batch.
+ * @param columns what a line has: SQL over the export view.
+ */
+export async function readCopyTexts(dx: pg.Client, columns = EVENT_COLUMNS): Promise<string[]> {
+  const view = `select ${columns} from hq_export.${EVENTS_DATASET}`
   const lines = (await text(dx.query(copyTo(`copy (${view}) to stdout`)))).split(/(?<=\n)/)
   return Array.from({ length: Math.ceil(lines.length / ROWS_PER_BATCH) }, (_, batch) =>
     lines.slice(batch * ROWS_PER_BATCH, (batch + 1) * ROWS_PER_BATCH).join(''),

@@ -18,10 +18,7 @@ const OUR_VARIABLES = /^(?:DX|HQ|RELAY|INGEST|CONSOLE|OTEL)_/
 export interface Pipeline extends AsyncDisposable {
   readonly relay: Program
   readonly gateway: Program
-  /**
-   * When the relay began to work, in ms since 1970: connected, leading, listening; nothing read
-   * yet.
-   */
+  /** See {@link RunningRelay}. */
   readonly workingSinceMs: number
   /** @throws when one of the two ended or halted, with its last lines. */
   assertWell(): void
@@ -100,15 +97,27 @@ export async function startGateway(
   return { program, url, secret, [Symbol.asyncDispose]: () => owned.disposeAsync() }
 }
 
-/** Starts the gateway, waits until it is ready, then starts the relay and waits until it works. */
-export async function startPipeline(
-  servers: BenchServers,
-  options: BenchOptions,
-): Promise<Pipeline> {
-  const { env, tracingEnv, profileFolder, signal } = options
+/** Our relay, as production runs it. */
+export interface RunningRelay extends AsyncDisposable {
+  readonly program: Program
+  /**
+   * When the relay began to work, in ms since 1970: connected, leading, listening; nothing read
+   * yet.
+   */
+  readonly workingSinceMs: number
+}
+
+/**
+ * Starts the relay and waits until it works.
+ * @param ingest where it posts, and the key that it signs with.
+ */
+export async function startRelay(
+  { dx }: BenchServers,
+  { env, tracingEnv, profileFolder, signal }: BenchOptions,
+  ingest: Pick<RunningGateway, 'url' | 'secret'>,
+): Promise<RunningRelay> {
   await using started = new AsyncDisposableStack()
-  const { program: gateway, url, secret } = started.use(await startGateway(servers, options))
-  const relay = started.use(
+  const program = started.use(
     new Program({
       name: 'relay',
       entry: 'apps/outbox-relay/src/main.ts',
@@ -116,9 +125,9 @@ export async function startPipeline(
       env: {
         ...neutralEnvironment(env),
         ...tracingEnv,
-        DX_DATABASE_URL: servers.dx.url,
-        HQ_INGEST_URL: url,
-        HQ_SIGNING_SECRET: secret,
+        DX_DATABASE_URL: dx.url,
+        HQ_INGEST_URL: ingest.url,
+        HQ_SIGNING_SECRET: ingest.secret,
         RELAY_SOURCE: SOURCE,
         RELAY_METRICS_PORT: String(await freePort()),
       },
@@ -126,7 +135,7 @@ export async function startPipeline(
       isFault: (line) => line.includes('"delivery halted'),
     }),
   )
-  const working = await relay.waitForLine(
+  const working = await program.waitForLine(
     '"working"',
     (line) => line.includes('"msg":"working"'),
     START_TIMEOUT_MS,
@@ -134,12 +143,28 @@ export async function startPipeline(
   )
   const owned = started.move()
   return {
-    relay,
-    gateway,
+    program,
     workingSinceMs: timeOf(working),
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  }
+}
+
+/** Starts the gateway, waits until it is ready, then starts the relay and waits until it works. */
+export async function startPipeline(
+  servers: BenchServers,
+  options: BenchOptions,
+): Promise<Pipeline> {
+  await using started = new AsyncDisposableStack()
+  const gateway = started.use(await startGateway(servers, options))
+  const relay = started.use(await startRelay(servers, options, gateway))
+  const owned = started.move()
+  return {
+    relay: relay.program,
+    gateway: gateway.program,
+    workingSinceMs: relay.workingSinceMs,
     assertWell() {
-      relay.assertWell()
-      gateway.assertWell()
+      relay.program.assertWell()
+      gateway.program.assertWell()
     },
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   }

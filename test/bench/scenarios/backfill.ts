@@ -1,9 +1,15 @@
-import { compareDrains, drainMeasures, drainNotes, memoryMeasures } from '../drain-comparison.ts'
+import {
+  compareDrains,
+  cpuMeasures,
+  drainNotes,
+  memoryMeasures,
+  rateMeasure,
+} from '../drain-comparison.ts'
 import { type OurRound, pipelineClocks } from '../drain-ours.ts'
 import { type LatencyRound, measureLatency } from '../latency-round.ts'
 import { assertCount } from '../measure/assert-count.ts'
 import { cpuPerRow, readCpu } from '../measure/cpu-time.ts'
-import { median } from '../measure/median.ts'
+import { measureOf } from '../measure/measure-of.ts'
 import { pollUntil } from '../measure/poll-until.ts'
 import { install } from '../programs/install.ts'
 import { neutralEnvironment, startPipeline } from '../programs/pipeline.ts'
@@ -145,20 +151,15 @@ async function run(options: BenchOptions): Promise<Measurement> {
   }
 
   const { ours, anchors } = await compareDrains(options, runOurs, runAnchor)
-  const [rate] = drainMeasures({ ours, anchors }, ANCHOR)
-  const live = (name: string, value: (round: LatencyRound) => number) => ({
-    name,
-    unit: 'ms',
-    ours: Number(median(ours.map((round) => value(round.live))).toFixed(2)),
-    anchor: null,
-    anchor_name: null,
-  })
+  const live = (name: string, value: (round: LatencyRound) => number) =>
+    measureOf({ name, unit: 'ms', digits: 2, ours: ours.map((round) => value(round.live)) })
   return {
     rows,
     rowBytes,
     postgresql: servers.version,
     measures: [
-      ...(rate === undefined ? [] : [rate]),
+      rateMeasure('rows_per_s', ours, anchors, ANCHOR),
+      ...cpuMeasures(ours, anchors, ANCHOR),
       ...memoryMeasures(ours, anchors, ANCHOR),
       live('p50_ms', ({ p50 }) => p50),
       live('p99_ms', ({ p99 }) => p99),
@@ -169,7 +170,7 @@ async function run(options: BenchOptions): Promise<Measurement> {
       ours.every(({ isOutlived }) => isOutlived)
         ? 'that backfill outlived the live changes: all of them met it'
         : 'that backfill ended before the last live change: not all of them met it',
-      ...drainNotes({ ours, anchors }).filter((note) => note.startsWith('CPU')),
+      ...drainNotes({ ours, anchors }, ANCHOR).filter((note) => note.startsWith('CPU')),
     ],
   }
 }

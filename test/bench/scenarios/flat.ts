@@ -1,10 +1,20 @@
-import { compareDrains, drainMeasures, drainNotes, memoryMeasures } from '../drain-comparison.ts'
+import {
+  compareDrains,
+  cpuMeasures,
+  describeCpu,
+  drainNotes,
+  memoryMeasures,
+  rateMeasure,
+} from '../drain-comparison.ts'
+import type { DrainRound } from '../drain-ours.ts'
 import { pollUntil } from '../measure/poll-until.ts'
+import { NATIVE } from '../native/drain-native.ts'
+import { drainNativeEvents } from '../native/drain-native-events.ts'
 import { install } from '../programs/install.ts'
 import { outboxSize } from '../programs/outbox.ts'
 import { startServers } from '../programs/servers.ts'
 import type { BenchOptions, Measurement, Scenario } from '../scenario.ts'
-import { drainEvents, EVENTS_DATASET } from '../workload/drain-events.ts'
+import { drainEvents, EVENTS_DATASET, type EventsRound } from '../workload/drain-events.ts'
 import { insertRuns } from '../workload/operation-events.ts'
 import { describeCommits } from '../workload/write-in-commits.ts'
 
@@ -48,29 +58,45 @@ async function run(options: BenchOptions): Promise<Measurement> {
     )
   }
 
-  const drains = await compareDrains(
-    options,
-    () => drainEvents(servers, options, rows, waitUntilRotated),
-    () => drainEvents(servers, options, fewerRows),
+  const natives: DrainRound[] = []
+  /** Native stands beside the many rows, in the same turn. */
+  async function drainMany(): Promise<EventsRound> {
+    const round = await drainEvents(servers, options, rows, waitUntilRotated)
+    const native = await drainNativeEvents(servers, options, rows)
+    natives.push(native)
+    options.report(`native  ${Math.round(native.rowsPerSecond)} rows/s`)
+    return round
+  }
+
+  const drains = await compareDrains(options, drainMany, () =>
+    drainEvents(servers, options, fewerRows),
   )
   const anchorName = `ours at ${fewerRows} rows`
-  const [rate] = drainMeasures(drains, anchorName)
   return {
     rows,
     rowBytes: drains.ours[0]?.rowBytes ?? 0,
     postgresql: servers.version,
     measures: [
-      ...(rate === undefined ? [] : [rate]),
+      rateMeasure('rows_per_s', drains.ours, drains.anchors, anchorName),
+      rateMeasure('rows_native_per_s', drains.ours, natives, NATIVE),
+      ...cpuMeasures(drains.ours, natives, NATIVE),
       ...memoryMeasures(drains.ours, drains.anchors, anchorName),
     ],
-    notes: [describeCommits(options), ...drainNotes(drains), ...outbox],
+    notes: [
+      describeCommits(options),
+      ...drainNotes(drains, anchorName),
+      describeCpu(`${NATIVE} of ${rows} rows`, natives),
+      'logical replication: as many rows, after ours in each round, measured as drain-append does',
+      ...outbox,
+    ],
   }
 }
 
-/** Ten times the rows: as fast, in as little memory, and no trace afterwards. */
+/** Ten times the rows: as fast, in as little memory, and no trace afterwards; native beside it. */
 export const flat: Scenario = {
   name: 'flat',
-  summary: 'many events waiting, against ours with a tenth of them; then the outbox is empty again',
+  summary:
+    'many events waiting, against ours with a tenth, and logical replication; then none is left',
   size: { rows: 2_000_000 },
   run,
 }

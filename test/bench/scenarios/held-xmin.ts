@@ -7,6 +7,8 @@ import { drainEvents, EVENTS_DATASET, type EventsRound } from '../workload/drain
 import { insertRuns } from '../workload/operation-events.ts'
 import { describeCommits } from '../workload/write-in-commits.ts'
 
+const ANCHOR = 'ours, no old snapshot'
+
 /**
  * A session that looks at a snapshot from before the rows, in a transaction with an id, as long as
  * it lives.
@@ -44,11 +46,11 @@ async function run(options: BenchOptions): Promise<Measurement> {
     rows,
     rowBytes: drains.anchors[0]?.rowBytes ?? 0,
     postgresql: servers.version,
-    measures: drainMeasures(drains, 'ours, no old snapshot'),
+    measures: drainMeasures(drains, ANCHOR),
     notes: [
       describeCommits(options),
       'ours: a REPEATABLE READ transaction with an xid, begun before the rows were written, is open throughout',
-      ...drainNotes(drains),
+      ...drainNotes(drains, ANCHOR),
     ],
   }
 }

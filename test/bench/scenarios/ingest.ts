@@ -1,8 +1,7 @@
+import { describeCpu } from '../drain-comparison.ts'
 import { assertCount } from '../measure/assert-count.ts'
-import { programCpuMs } from '../measure/cpu-time.ts'
+import { measureOf } from '../measure/measure-of.ts'
 import { median } from '../measure/median.ts'
-import { PeakMemory } from '../measure/peak-memory.ts'
-import { timedRate } from '../measure/timed-rate.ts'
 import {
   COMPANIES_DATASET,
   copyEvents,
@@ -13,49 +12,14 @@ import {
 } from '../native/ingest-anchors.ts'
 import { install } from '../programs/install.ts'
 import { assertWaiting, emptyOutbox } from '../programs/outbox.ts'
-import { startGateway } from '../programs/pipeline.ts'
-import { type BenchServers, settleServers, startServers } from '../programs/servers.ts'
+import { startServers } from '../programs/servers.ts'
 import type { BenchOptions, Measurement, Scenario } from '../scenario.ts'
+import { type GatewayRound, measureGateway, WARM_UP_BATCHES } from '../stages/gateway-alone.ts'
 import { enrichCompanies, fillCompanies, fillHqCompanies } from '../workload/company-entities.ts'
 import { EVENTS_DATASET, emptyEvents } from '../workload/drain-events.ts'
 import { insertEvents, insertRuns } from '../workload/operation-events.ts'
-import { IN_FLIGHT, postBatches } from '../workload/post-batches.ts'
-import { packOutbox, ROWS_PER_BATCH, type WireBatch } from '../workload/wire-batches.ts'
-
-interface Round {
-  readonly rowsPerSecond: number
-  readonly cpuUs: number
-  readonly memoryMb: number
-}
-
-/**
- * Batches that a gateway has seen before the clock starts: it is a program that runs for months,
- * not its first second.
- */
-const WARM_UP_BATCHES = 10
-
-/**
- * The gateway alone: batches are made, compressed and waiting when the clock starts.
- * @param reset brings HQ to what it is before the first batch.
- */
-async function postAll(
-  servers: BenchServers,
-  options: BenchOptions,
-  batches: readonly WireBatch[],
-  reset: () => Promise<unknown>,
-): Promise<Round> {
-  const rows = batches.reduce((sum, { rowCount }) => sum + rowCount, 0)
-  await reset()
-  await using gateway = await startGateway(servers, options)
-  await postBatches(gateway, batches.slice(0, WARM_UP_BATCHES), options.signal)
-  await reset()
-  await settleServers(servers)
-  using memory = new PeakMemory(gateway.program.pid)
-  const before = await programCpuMs(gateway.program.pid)
-  const rowsPerSecond = await timedRate(rows, () => postBatches(gateway, batches, options.signal))
-  const cpuUs = (((await programCpuMs(gateway.program.pid)) - before) * 1000) / rows
-  return { rowsPerSecond, cpuUs, memoryMb: await memory.megabytes() }
-}
+import { IN_FLIGHT } from '../workload/post-batches.ts'
+import { packOutbox, ROWS_PER_BATCH } from '../workload/wire-batches.ts'
 
 async function run(options: BenchOptions): Promise<Measurement> {
   const { rows, signal, repeat, report } = options
@@ -74,20 +38,20 @@ async function run(options: BenchOptions): Promise<Measurement> {
   const copyTexts = await readCopyTexts(dx.client)
   const jsonTexts = await readJsonTexts(dx.client)
 
-  async function append(): Promise<Round> {
-    const round = await postAll(servers, options, events, () =>
+  async function append(): Promise<GatewayRound> {
+    const round = await measureGateway(servers, options, events, () =>
       hq.client.query(`truncate hq.${EVENTS_DATASET}, ingest.batch, ingest.quarantine`),
     )
     await assertCount(hq.client, `hq.${EVENTS_DATASET}`, rows)
     return round
   }
 
-  async function upsert(): Promise<Round> {
-    return postAll(servers, options, updates, () => fillHqCompanies(hq.client, rows))
+  async function upsert(): Promise<GatewayRound> {
+    return measureGateway(servers, options, updates, () => fillHqCompanies(hq.client, rows))
   }
 
-  const appends: Round[] = []
-  const upserts: Round[] = []
+  const appends: GatewayRound[] = []
+  const upserts: GatewayRound[] = []
   const copies: number[] = []
   const statements: number[] = []
   const computed: number[] = []
@@ -101,15 +65,15 @@ async function run(options: BenchOptions): Promise<Measurement> {
       `append ${Math.round(appends.at(-1)?.rowsPerSecond ?? 0)} (COPY ${Math.round(copies.at(-1) ?? 0)}), upsert ${Math.round(upserts.at(-1)?.rowsPerSecond ?? 0)} (SQL ${Math.round(statements.at(-1) ?? 0)}) rows/s`,
     )
   }
-  const measure = (name: string, ours: Round[], anchor: number[], anchorName: string) => ({
-    name,
-    unit: 'rows/s',
-    ours: Math.round(median(ours.map(({ rowsPerSecond }) => rowsPerSecond))),
-    anchor: Math.round(median(anchor)),
-    anchor_name: anchorName,
-  })
-  const megabytes = (of: Round[]) => Math.max(...of.map(({ memoryMb }) => memoryMb)).toFixed(0)
-  const cpu = (of: Round[]) => median(of.map(({ cpuUs }) => cpuUs)).toFixed(1)
+  const measure = (name: string, ours: GatewayRound[], anchor: number[], anchorName: string) =>
+    measureOf({
+      name,
+      unit: 'rows/s',
+      ours: ours.map(({ rowsPerSecond }) => rowsPerSecond),
+      anchor: { name: anchorName, values: anchor },
+    })
+  const megabytes = (of: GatewayRound[]) =>
+    Math.max(...of.map(({ memoryMb }) => memoryMb)).toFixed(0)
   return {
     rows,
     rowBytes,
@@ -122,7 +86,9 @@ async function run(options: BenchOptions): Promise<Measurement> {
       `batches of ${ROWS_PER_BATCH} rows, compressed before the clock starts, ${IN_FLIGHT} in flight; signed as they are sent; the gateway has seen ${WARM_UP_BATCHES} before`,
       `anchors: one session, a transaction for every ${ROWS_PER_BATCH} rows, same indexes and the same rows, which a client sends: by COPY, as JSON into INSERT ... ON CONFLICT`,
       `upserts whose rows the statement computes itself, so that nothing is sent or parsed: ${Math.round(median(computed))} rows/s`,
-      `CPU of the gateway, us per row: append ${cpu(appends)}, upsert ${cpu(upserts)}; its peak memory: ${megabytes(appends)} and ${megabytes(upserts)} MB`,
+      describeCpu('append', appends),
+      describeCpu('upsert', upserts),
+      `peak memory of the gateway: append ${megabytes(appends)}, upsert ${megabytes(upserts)} MB`,
     ],
   }
 }

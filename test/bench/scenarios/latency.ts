@@ -1,5 +1,6 @@
 import type pg from 'pg'
 import { COMMITS_PER_S, type LatencyRound, measureLatency } from '../latency-round.ts'
+import { measureOf, ratioOf } from '../measure/measure-of.ts'
 import { median } from '../measure/median.ts'
 import { NATIVE } from '../native/drain-native.ts'
 import { NativeReplication } from '../native/native-replication.ts'
@@ -68,21 +69,25 @@ async function run(options: BenchOptions): Promise<Measurement> {
       )
     }
   }
-  const measure = (name: string, value: (round: LatencyRound) => number) => ({
-    name,
-    unit: 'ms',
-    ours: Number(median(rounds.ours.map(value)).toFixed(2)),
-    anchor: Number(median(rounds.native.map(value)).toFixed(2)),
-    anchor_name: NATIVE,
-  })
+  const measure = (name: string, value: (round: LatencyRound) => number) =>
+    measureOf({
+      name,
+      unit: 'ms',
+      digits: 2,
+      ours: rounds.ours.map(value),
+      anchor: { name: NATIVE, values: rounds.native.map(value) },
+    })
+  const p50 = measure('p50_ms', (round) => round.p50)
+  const p99 = measure('p99_ms', (round) => round.p99)
   const worst = (all: readonly LatencyRound[], value: (round: LatencyRound) => number) =>
     Math.max(...all.map(value)).toFixed(1)
   return {
     rows: COMMITS_PER_S * seconds,
     rowBytes,
     postgresql: servers.version,
-    measures: [measure('p50_ms', ({ p50 }) => p50), measure('p99_ms', ({ p99 }) => p99)],
+    measures: [p50, p99],
     notes: [
+      `ours against native: p50 ${ratioOf(p50)}, p99 ${ratioOf(p99)}`,
       `${COMMITS_PER_S} commits/s of one event each for ${seconds} s, at random moments of their 5 ms slots`,
       "from the source's commit timestamp, taken before its flush, until a session of HQ sees the row; it looks every 1 ms, on both sides",
       `ours sent a batch every ${median(cyclesMs).toFixed(1)} ms`,

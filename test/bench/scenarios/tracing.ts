@@ -1,11 +1,10 @@
-import { describeCpu, memoryMeasures } from '../drain-comparison.ts'
+import { describeCpu, memoryMeasures, rateMeasure } from '../drain-comparison.ts'
 import { median } from '../measure/median.ts'
 import { install } from '../programs/install.ts'
 import { startServers } from '../programs/servers.ts'
 import { TraceSink } from '../programs/trace-sink.ts'
 import {
   type BenchOptions,
-  type Measure,
   type Measurement,
   type Scenario,
   WrongResultError,
@@ -80,22 +79,13 @@ async function run(options: BenchOptions): Promise<Measurement> {
     for (const mode of order) rounds.get(mode)?.push(await drain(mode))
   }
   const [off = [], some = [], all = []] = MODES.map((mode) => rounds.get(mode))
-  const rate = (of: readonly TracedRound[]) =>
-    Math.round(median(of.map(({ rowsPerSecond }) => rowsPerSecond)))
-  const rateMeasure = (name: string, ours: readonly TracedRound[]): Measure => ({
-    name,
-    unit: 'rows/s',
-    ours: rate(ours),
-    anchor: rate(off),
-    anchor_name: ANCHOR,
-  })
   return {
     rows,
     rowBytes: off[0]?.rowBytes ?? 0,
     postgresql: servers.version,
     measures: [
-      rateMeasure('sampled_1_rows_per_s', some),
-      rateMeasure('sampled_100_rows_per_s', all),
+      rateMeasure('sampled_1_rows_per_s', some, off, ANCHOR),
+      rateMeasure('sampled_100_rows_per_s', all, off, ANCHOR),
       ...memoryMeasures(all, off, ANCHOR),
     ],
     notes: [

@@ -80,7 +80,7 @@ export async function measureVersions(
       describeCommits(options),
       'HQ has the companies before; rows are waiting versions, on both sides',
       NATIVE_NOTE,
-      ...drainNotes(drains),
+      ...drainNotes(drains, NATIVE),
     ],
   }
 }

@@ -18,7 +18,7 @@ import type { DeliveryContext } from './delivery-context.ts'
  * Bytes of one read; one row may exceed them alone, by what HQ takes of a row. Together with the
  * batches in flight it bounds the relay's memory.
  */
-const MAX_PAGE_BYTES = 2 * 1024 * 1024
+export const MAX_PAGE_BYTES = 2 * 1024 * 1024
 /** UTF-16 units of one POST; a batch may exceed it by a page. */
 export const MAX_BATCH_UNITS = 2 * 1024 * 1024
 /** Batches under way at once. */
