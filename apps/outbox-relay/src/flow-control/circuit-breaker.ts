@@ -107,18 +107,6 @@ export class CircuitBreaker {
     })
   }
 
-  /**
-   * HQ was seen to serve, although the attempt at hand failed: the fault is its batch's, and nobody
-   * need wait for it.
-   */
-  proveUp(): void {
-    this.#failures = 0
-    this.#isOpen = false
-    this.#closedUntil = Number.NEGATIVE_INFINITY
-    this.#wasUnready = false
-    this.#admit()
-  }
-
   /** Forgets its timer; whoever waits is to be ended by its signal. */
   close(): void {
     this.#isClosed = true
@@ -134,7 +122,9 @@ export class CircuitBreaker {
     this.#concurrency.leave(rank, elapsedMs, this.#now())
     switch (signal.kind) {
       case 'up':
-        this.proveUp()
+        this.#failures = 0
+        this.#isOpen = false
+        this.#closedUntil = Number.NEGATIVE_INFINITY
         this.#concurrency.grow()
         break
       case 'down':
