@@ -3,7 +3,7 @@ import { describeError } from '@hq-export/runtime/describe-error.ts'
 import { MigrationStateError } from '@hq-export/runtime/postgres/migrations.ts'
 import { SessionSettingsError } from '@hq-export/runtime/postgres/session.ts'
 import { Pool } from 'undici'
-import type { AcknowledgeContext } from './acknowledge/acknowledge-outcome.ts'
+import type { Settlement } from './acknowledge/acknowledge-outcome.ts'
 import { Backfiller } from './backfill/backfiller.ts'
 import { DeliveryStoppedError } from './batch/delivery-stopped.ts'
 import { warnUnbound } from './binding/warn-unbound.ts'
@@ -216,13 +216,13 @@ export class Relay {
           this.#haltReason = reason
         },
       }
-      const onAccepted: AcknowledgeContext['onAccepted'] = (batch, answer) => {
+      const onAccepted: Settlement['onAccepted'] = (batch, answer) => {
         metrics.settled(batch, answer)
         this.#settledRows += batch.rowCount
         this.#settledBatches++
         this.#lastSettledAtMs = Date.now()
       }
-      const acknowledge: AcknowledgeContext = {
+      const settlement: Settlement = {
         run: (work) => work(sessionClient),
         transact: (work) => side.run(work),
         mayRace: true,
@@ -257,7 +257,7 @@ export class Relay {
         epoch,
         listener,
         heartbeat,
-        delivery: { ...delivery, acknowledge, metrics },
+        delivery: { ...delivery, settlement, metrics },
         stopping,
         onTick,
         timing,

@@ -389,7 +389,7 @@ test('I4: a batch that is too much for the time HQ has is cut, and all of it arr
   expect(await deadLetters()).toEqual([])
 })
 
-test('I4: what HQ has decided of a batch that was cut is settled while the rest is still tried', async () => {
+test('I4: what is decided of a cut batch is settled while the rest is still tried', async () => {
   let isHeld = true
   gateway.answer((batch) => {
     if (batch.envelope.rows.length > 1) return notInTime

@@ -16,7 +16,7 @@ import { repairDeleteRaces as repair } from '../reexport/repair-delete-races.ts'
 export type RunOnSession = <T>(work: (client: pg.ClientBase) => Promise<T>) => Promise<T>
 
 /** Where outcomes are settled, and who is told; lives as long as the session. */
-export interface AcknowledgeContext {
+export interface Settlement {
   /** For single statements. */
   readonly run: RunOnSession
   /** For transactions. */
@@ -42,7 +42,7 @@ const NOTHING_KEPT: KeptRows = { letters: [], conflicts: 0 }
 /** Keeps rows that go no further; they are settled when it resolves. */
 export async function keepDeadLetters(
   letters: readonly DeadLetter[],
-  { run, onDeadLetters }: AcknowledgeContext,
+  { run, onDeadLetters }: Settlement,
 ): Promise<void> {
   await run((client) => insertDeadLetters(client, letters))
   onDeadLetters?.(letters)
@@ -51,7 +51,7 @@ export async function keepDeadLetters(
 /** Sends entities again, as they are, whose insert raced with the delete of their key. */
 export async function repairDeleteRaces(
   deleteRaces: readonly DeleteRace[],
-  { transact, log }: AcknowledgeContext,
+  { transact, log }: Settlement,
 ): Promise<void> {
   const { sent, failures } = await transact((client) => repair(client, deleteRaces))
   log.info({ sent, failures }, 'inserts raced with deletes of their keys; sent again above them')
@@ -95,18 +95,18 @@ function refusedRows(batch: Batch, answer: BatchResult): DeadLetter[] {
 async function settleRefused(
   batch: Batch,
   refused: readonly DeadLetter[],
-  context: AcknowledgeContext,
+  settlement: Settlement,
 ): Promise<KeptRows> {
-  const { log } = context
+  const { log } = settlement
   const facts = { dataset: batch.dataset.name, batch: batch.id }
   const conflicts = refused.filter(isVersionConflict)
   const letters = refused.filter((letter) => !isVersionConflict(letter))
   if (letters.length > 0) {
-    await keepDeadLetters(letters, context)
+    await keepDeadLetters(letters, settlement)
     log.warn({ ...facts, rows: letters.length }, 'HQ refused rows; kept as dead letters')
   }
   if (conflicts.length === 0) return { letters, conflicts: 0 }
-  const { resent, kept } = await context.transact((client) => resendConflicts(client, conflicts))
+  const { resent, kept } = await settlement.transact((client) => resendConflicts(client, conflicts))
   log.warn(
     { ...facts, resent, kept },
     'HQ holds versions with other content, as after a failover; sent again above them',
@@ -118,20 +118,20 @@ async function settleRefused(
 async function acknowledgeAnswer(
   batch: Batch,
   answer: BatchResult,
-  context: AcknowledgeContext,
+  settlement: Settlement,
 ): Promise<KeptRows> {
   const refused = refusedRows(batch, answer)
   const kept =
     refused.length === 0
       ? NOTHING_KEPT
-      : await inStep('keep dead letters', () => settleRefused(batch, refused, context))
+      : await inStep('keep dead letters', () => settleRefused(batch, refused, settlement))
   const { counts } = answer
-  context.log.debug({ dataset: batch.dataset.name, batch: batch.id, counts }, 'batch')
-  if (context.mayRace) {
-    const deleteRaces = await context.run((client) => findDeleteRaces(client, batch, answer))
-    if (deleteRaces.length > 0) await repairDeleteRaces(deleteRaces, context)
+  settlement.log.debug({ dataset: batch.dataset.name, batch: batch.id, counts }, 'batch')
+  if (settlement.mayRace) {
+    const deleteRaces = await settlement.run((client) => findDeleteRaces(client, batch, answer))
+    if (deleteRaces.length > 0) await repairDeleteRaces(deleteRaces, settlement)
   }
-  context.onAccepted(batch, answer)
+  settlement.onAccepted(batch, answer)
   return kept
 }
 
@@ -140,13 +140,13 @@ async function keepLoneRow(
   batch: Batch,
   reason: LoneReason,
   detail: string,
-  context: AcknowledgeContext,
+  settlement: Settlement,
 ): Promise<KeptRows> {
   // It only measures the way, and the next one is on its own.
   if (batch.dataset.name === HEARTBEAT_DATASET) return NOTHING_KEPT
   const letters = deadLetters(batch, [{ index: 0, reason, detail }])
-  await inStep('keep dead letters', () => keepDeadLetters(letters, context))
-  context.log.warn(
+  await inStep('keep dead letters', () => keepDeadLetters(letters, settlement))
+  settlement.log.warn(
     { dataset: batch.dataset.name, batch: batch.id, reason },
     reason === NOT_IN_TIME
       ? 'HQ cannot take a row now; kept as dead letter, and tried again from time to time'
@@ -162,9 +162,9 @@ async function keepLoneRow(
 export function acknowledgeOutcome(
   batch: Batch,
   outcome: DecidedOutcome,
-  context: AcknowledgeContext,
+  settlement: Settlement,
 ): Promise<KeptRows> {
   return outcome.kind === 'accepted'
-    ? acknowledgeAnswer(batch, outcome.answer, context)
-    : keepLoneRow(batch, outcome.reason, outcome.detail, context)
+    ? acknowledgeAnswer(batch, outcome.answer, settlement)
+    : keepLoneRow(batch, outcome.reason, outcome.detail, settlement)
 }

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { describeError } from '@hq-export/runtime/describe-error.ts'
 import type pg from 'pg'
-import type { AcknowledgeContext, RunOnSession } from '../acknowledge/acknowledge-outcome.ts'
+import type { RunOnSession, Settlement } from '../acknowledge/acknowledge-outcome.ts'
 import type { DeliveryContext } from '../delivery/delivery-context.ts'
 import type { Logger } from '../process/log.ts'
 import { STRANGERS_NOTICE } from '../session/lead.ts'
@@ -23,7 +23,7 @@ const HALT_PAUSE_MS = 15_000
 export interface BackfillerContext {
   readonly databaseUrl: string
   readonly delivery: Omit<DeliveryContext, 'onHalt'>
-  readonly onAccepted: AcknowledgeContext['onAccepted']
+  readonly onAccepted: Settlement['onAccepted']
   readonly log: Logger
   /** Ends the work at its checkpoint. */
   readonly stopping: AbortSignal
@@ -45,14 +45,14 @@ async function executeOn(
   const serialize = createSerializer()
   const run: RunOnSession = (work) => serialize(() => work(client))
   // Views show every row above the delete of its key, and as a whole: no race to mend.
-  const acknowledge = { run, transact: run, mayRace: false, log, onAccepted }
+  const settlement = { run, transact: run, mayRace: false, log, onAccepted }
   let end: BackfillEnd | 'none' = 'none'
   while (!stopping.aborted) {
     const record = await nextBackfill(client)
     if (record === undefined) break
     const facts = { backfill: record.id, dataset: record.selection.dataset ?? 'all' }
     log.info(facts, 'working on a backfill')
-    end = await runBackfill({ client, serialize, stopping, delivery, acknowledge }, record)
+    end = await runBackfill({ client, serialize, stopping, delivery, settlement }, record)
     log.info({ ...facts, end }, 'the work on a backfill has ended')
     if (record.id === lastId || end === 'halted') break
   }

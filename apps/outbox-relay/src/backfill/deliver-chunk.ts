@@ -1,8 +1,8 @@
 import { type Counts, emptyCounts, OUTCOMES } from '@hq-export/contract'
 import {
-  type AcknowledgeContext,
   acknowledgeOutcome,
   keepDeadLetters,
+  type Settlement,
 } from '../acknowledge/acknowledge-outcome.ts'
 import { type Settle, settleBatch } from '../acknowledge/settle-batch.ts'
 import { MAX_BATCH_UNITS, RowPacker } from '../batch/pack-rows.ts'
@@ -19,18 +19,18 @@ import type { Chunk } from './read-chunks.ts'
 export async function deliverChunk(
   chunk: Chunk,
   delivery: DeliveryContext,
-  acknowledge: AcknowledgeContext,
+  settlement: Settlement,
 ): Promise<ChunkResult> {
   const counts: Counts = emptyCounts(0)
   let refused = chunk.failed.length
   const settle: Settle = async (batch, outcome) => {
-    const { letters, conflicts } = await acknowledgeOutcome(batch, outcome, acknowledge)
+    const { letters, conflicts } = await acknowledgeOutcome(batch, outcome, settlement)
     refused += letters.length + conflicts
     if (outcome.kind !== 'accepted') return
     counts.received += outcome.answer.counts.received
     for (const name of OUTCOMES) counts[name] += outcome.answer.counts[name]
   }
-  if (chunk.failed.length > 0) await keepDeadLetters(chunk.failed, acknowledge)
+  if (chunk.failed.length > 0) await keepDeadLetters(chunk.failed, settlement)
   const packer = new RowPacker({ maxRows: delivery.sizer.rows, maxUnits: MAX_BATCH_UNITS })
   const full = chunk.wireRows.flatMap((rows) => packer.add(rows) ?? [])
   const batches = [...full, ...packer.flush()].map((packed) => sealBatch(packed, delivery.origin))

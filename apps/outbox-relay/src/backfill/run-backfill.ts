@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import pg from 'pg'
-import type { AcknowledgeContext } from '../acknowledge/acknowledge-outcome.ts'
+import type { Settlement } from '../acknowledge/acknowledge-outcome.ts'
 import { DeliveryStoppedError } from '../batch/delivery-stopped.ts'
 import type { DeliveryContext } from '../delivery/delivery-context.ts'
 import { InFlight, MAX_IN_FLIGHT } from '../flow-control/in-flight.ts'
@@ -41,7 +41,7 @@ export interface BackfillContext {
   readonly serialize: Serialize
   /** A run takes note of what halts it by itself; live changes have nothing to do with it. */
   readonly delivery: Omit<DeliveryContext, 'onHalt'>
-  readonly acknowledge: AcknowledgeContext
+  readonly settlement: Settlement
   /** Ends the work at its checkpoint. */
   readonly stopping: AbortSignal
 }
@@ -118,7 +118,7 @@ class Run {
   }
 
   async #deliverPass(pass: PassProgress): Promise<void> {
-    const { client, serialize, acknowledge } = this.#context
+    const { client, serialize, settlement } = this.#context
     const delivery = this.#delivery
     const checkpoint = new Checkpoint(pass)
     this.#checkpoint = checkpoint
@@ -131,7 +131,7 @@ class Run {
         const chunk = await serialize(() => reader.next(delivery.sizer.rows))
         if (chunk === undefined) break
         const settle = checkpoint.begin()
-        await inFlight.add(async () => settle(await deliverChunk(chunk, delivery, acknowledge)))
+        await inFlight.add(async () => settle(await deliverChunk(chunk, delivery, settlement)))
       }
     } finally {
       await inFlight.drain()

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { ConcurrencyLimit } from './concurrency-limit.ts'
 
-test('one more attempt after a round of successes, half as many after a failure, never none', () => {
+test('one more after a round of successes, half as many after a failure, never none', () => {
   const limit = new ConcurrencyLimit(8)
   limit.shrink()
   expect(limit.attempts).toBe(4)

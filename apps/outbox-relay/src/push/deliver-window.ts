@@ -1,10 +1,10 @@
 import { datasetByNumber } from '@hq-export/contract'
 import type pg from 'pg'
 import {
-  type AcknowledgeContext,
   acknowledgeOutcome,
   keepDeadLetters,
   repairDeleteRaces,
+  type Settlement,
 } from '../acknowledge/acknowledge-outcome.ts'
 import { type Settle, settleBatch } from '../acknowledge/settle-batch.ts'
 import { MAX_BATCH_UNITS, RowPacker } from '../batch/pack-rows.ts'
@@ -33,7 +33,7 @@ const MAX_PAGE_BYTES = 2 * 1024 * 1024
 
 /** What the delivery of windows needs, for as long as the relay's session lives. */
 export interface WindowContext extends DeliveryContext {
-  readonly acknowledge: AcknowledgeContext
+  readonly settlement: Settlement
   readonly metrics: { readonly windowDelivered: (rows: number) => void }
 }
 
@@ -55,29 +55,30 @@ function tooLarge({ bytes, ...row }: OversizedRow): DeadLetter {
   const dataset = datasetByNumber(row.dataset).name
   if (row.sqlstate === null)
     return { dataset, row, reason: 'too_large', detail: tooLargeDetail(bytes), batch: null }
-  const detail = `gap: SQLSTATE ${row.sqlstate}, and a raw row of ${bytes} bytes, which was not kept`
+  const rawRow = `a raw row of ${bytes} bytes, which was not kept`
+  const detail = `gap: SQLSTATE ${row.sqlstate}, and ${rawRow}`
   return { dataset, row, reason: 'capture_failed', detail, batch: null }
 }
 
 async function settleOversized(
   oversized: readonly OversizedRow[],
-  { acknowledge, log }: WindowContext,
+  { settlement, log }: WindowContext,
 ): Promise<void> {
-  await keepDeadLetters(oversized.map(tooLarge), acknowledge)
+  await keepDeadLetters(oversized.map(tooLarge), settlement)
   const bytes = Math.max(...oversized.map((row) => row.bytes))
   log.warn({ rows: oversized.length, bytes }, 'rows are too large; kept as dead letters')
 }
 
 async function settleFailed(
   failed: readonly OutboxRow[],
-  { acknowledge, log }: WindowContext,
+  { settlement, log }: WindowContext,
 ): Promise<void> {
-  const unprojected = await acknowledge.transact((client) => projectRawRows(client, failed))
+  const unprojected = await settlement.transact((client) => projectRawRows(client, failed))
   log.warn(
     { rows: failed.length, projected: failed.length - unprojected.length },
     'captures failed; the raw rows were projected by themselves, or are dead letters',
   )
-  if (unprojected.length > 0) await keepDeadLetters(unprojected.map(captureFailure), acknowledge)
+  if (unprojected.length > 0) await keepDeadLetters(unprojected.map(captureFailure), settlement)
 }
 
 /**
@@ -90,7 +91,7 @@ export async function deliverWindow(
   window: Window,
   context: WindowContext,
 ): Promise<number> {
-  const { acknowledge, log } = context
+  const { settlement, log } = context
   const maxRows = context.sizer.rows
   const packer = new RowPacker({ maxRows, maxUnits: MAX_BATCH_UNITS })
   const pageLimits = { maxRows, maxBytes: MAX_PAGE_BYTES }
@@ -98,7 +99,7 @@ export async function deliverWindow(
   const newest = new NewestVersions()
   const refused: RefusedVersion[] = []
   const settle: Settle = async (batch, outcome) => {
-    const { letters } = await acknowledgeOutcome(batch, outcome, acknowledge)
+    const { letters } = await acknowledgeOutcome(batch, outcome, settlement)
     for (const version of refusedVersions(letters)) refused.push(version)
   }
   let rowCount = 0
@@ -109,7 +110,7 @@ export async function deliverWindow(
   try {
     for await (const page of tracePages(readWindow(client, window, pageLimits, newest))) {
       rowCount += page.rowCount
-      if (page.deleteRaces.length > 0) await repairDeleteRaces(page.deleteRaces, acknowledge)
+      if (page.deleteRaces.length > 0) await repairDeleteRaces(page.deleteRaces, settlement)
       if (page.oversized.length > 0) await settleOversized(page.oversized, context)
       if (page.failed.length > 0) await settleFailed(page.failed, context)
       for (const rows of page.wireRows) {
@@ -124,7 +125,7 @@ export async function deliverWindow(
   // Only now is it known of every version whether it stayed behind; the ack waits for it.
   if (refused.length > 0) {
     const supersedes = (hash: string) => newest.supersedes(hash)
-    const sent = await acknowledge.transact((beside) => sendSuperseded(beside, refused, supersedes))
+    const sent = await settlement.transact((beside) => sendSuperseded(beside, refused, supersedes))
     if (sent > 0) log.info({ sent }, 'sent what refused versions had superseded')
   }
   return rowCount

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { datasetByName } from '@hq-export/contract'
 import { describeError } from '@hq-export/runtime/describe-error.ts'
-import { type AcknowledgeContext, acknowledgeOutcome } from '../acknowledge/acknowledge-outcome.ts'
+import { acknowledgeOutcome, type Settlement } from '../acknowledge/acknowledge-outcome.ts'
 import type { DecidedOutcome } from '../batch/batch-outcome.ts'
 import { compress } from '../batch/compress.ts'
 import { DeliveryStoppedError } from '../batch/delivery-stopped.ts'
@@ -31,21 +31,17 @@ const MAX_LETTERS = 20
 export class ParkedRows {
   readonly #side: RepairSession
   readonly #delivery: AttemptContext
-  readonly #acknowledge: AcknowledgeContext
+  readonly #settlement: Settlement
   #waking = new AbortController()
   #running: Promise<void> | undefined
 
   /** @param side for transactions of its own. */
-  constructor(
-    side: RepairSession,
-    delivery: AttemptContext,
-    onAccepted: AcknowledgeContext['onAccepted'],
-  ) {
+  constructor(side: RepairSession, delivery: AttemptContext, onAccepted: Settlement['onAccepted']) {
     this.#side = side
     // Live changes go first.
     this.#delivery = { ...delivery, rank: 'backfill' }
-    const run: AcknowledgeContext['run'] = (work) => side.run(work)
-    this.#acknowledge = { run, transact: run, mayRace: true, log: delivery.log, onAccepted }
+    const run: Settlement['run'] = (work) => side.run(work)
+    this.#settlement = { run, transact: run, mayRace: true, log: delivery.log, onAccepted }
   }
 
   /** Begins; a second call changes nothing. */
@@ -97,7 +93,7 @@ export class ParkedRows {
       attempt.kind === 'accepted'
         ? attempt
         : { kind: 'undelivered', reason: 'not_in_time', detail: attempt.reason }
-    await acknowledgeOutcome(batch, outcome, this.#acknowledge)
+    await acknowledgeOutcome(batch, outcome, this.#settlement)
     // What HQ has refused is the same letter, with its reason.
     if (outcome.kind !== 'accepted' || outcome.answer.counts.quarantined > 0) return
     await this.#side.run((client) => closeLetter(client, id))
