@@ -101,6 +101,19 @@ test('no folder has more files of its own than the eye takes in', () => {
   expect(full.filter((folder) => !REGISTRIES.includes(folder))).toEqual([])
 })
 
+test('delivery says what became of a batch, and knows nobody who settles it', () => {
+  const graph = folderGraph('apps/outbox-relay')
+  const known = new Set<string>()
+  const ways = ['apps/outbox-relay/src/delivery']
+  for (let folder = ways.pop(); folder !== undefined; folder = ways.pop()) {
+    if (known.has(folder)) continue
+    known.add(folder)
+    ways.push(...(graph.get(folder) ?? []))
+  }
+  const settling = ['acknowledge', 'dead-letter', 'reexport', 'observe', 'push']
+  expect(settling.filter((name) => known.has(`apps/outbox-relay/src/${name}`))).toEqual([])
+})
+
 describe('docs/ARCHITECTURE.md says who may import whom', () => {
   const text = readFileSync(join(ROOT, 'docs', 'ARCHITECTURE.md'), 'utf8')
   const allowed = new Map(

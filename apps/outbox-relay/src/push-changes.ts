@@ -1,6 +1,4 @@
 import type pg from 'pg'
-import { deliverWindow } from './delivery/deliver-window.ts'
-import type { DeliveryContext } from './delivery/delivery-context.ts'
 import {
   arm,
   canRing,
@@ -17,6 +15,7 @@ import { compactAcks } from './outbox/compact-acks.ts'
 import type { Heartbeat } from './outbox/heartbeat.ts'
 import { isLarge, ROTATION_PERIOD_MS, rotate, TURNS_TO_EMPTY } from './outbox/rotate.ts'
 import { takeTick } from './outbox/tick.ts'
+import { deliverWindow, type WindowContext } from './push/deliver-window.ts'
 import { assertSeesAll } from './session/hidden-tables.ts'
 import { Settler } from './settle/settler.ts'
 import { openWindowTrace } from './tracing/window-trace.ts'
@@ -61,7 +60,7 @@ export interface PushContext {
   readonly epoch: string
   readonly listener: NotifyListener
   readonly heartbeat: Heartbeat
-  readonly delivery: DeliveryContext
+  readonly delivery: WindowContext
   /** Aborted when the relay stops or a session is lost. */
   readonly stopping: AbortSignal
   /** Called after every tick: the loop lives. */

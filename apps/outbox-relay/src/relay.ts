@@ -3,33 +3,28 @@ import { describeError } from '@hq-export/runtime/describe-error.ts'
 import { MigrationStateError } from '@hq-export/runtime/postgres/migrations.ts'
 import { SessionSettingsError } from '@hq-export/runtime/postgres/session.ts'
 import { Pool } from 'undici'
+import type { Settlement } from './acknowledge/acknowledge-outcome.ts'
 import { Backfiller } from './backfill/backfiller.ts'
 import { DeliveryStoppedError } from './batch/delivery-stopped.ts'
 import { warnUnbound } from './binding/warn-unbound.ts'
 import { NOT_IN_TIME } from './dead-letter/dead-letter.ts'
-import { insertDeadLetters } from './dead-letter/insert-dead-letters.ts'
-import { resendConflicts } from './dead-letter/resend-conflicts.ts'
-import { sendSuperseded } from './dead-letter/send-superseded.ts'
-import { MAX_IN_FLIGHT } from './delivery/deliver-window.ts'
 import type { DeliveryContext } from './delivery/delivery-context.ts'
-import { NO_METRICS, type RelayMetrics } from './delivery/delivery-metrics.ts'
-import { ParkedRows } from './delivery/parked-rows.ts'
 import { NotifyListener } from './doorbell/notify-listener.ts'
 import { backoffMs } from './flow-control/backoff.ts'
 import { BatchSizer } from './flow-control/batch-sizer.ts'
 import { CircuitBreaker } from './flow-control/circuit-breaker.ts'
+import { MAX_IN_FLIGHT } from './flow-control/in-flight.ts'
 import { Restraint } from './flow-control/restraint.ts'
 import { checkReady } from './http/check-ready.ts'
+import { NO_METRICS, type RelayMetrics } from './observe/relay-metrics.ts'
 import type { RelayProgress, RelayState } from './observe/relay-progress.ts'
 import { establishEpoch } from './outbox/epoch.ts'
 import { HEARTBEAT_PERIOD_MS, Heartbeat } from './outbox/heartbeat.ts'
 import { placeSequences, raiseSequences } from './outbox/mend-sequences.ts'
 import type { RelayConfig } from './process/config.ts'
 import type { Logger } from './process/log.ts'
+import { ParkedRows } from './push/parked-rows.ts'
 import { type PushTiming, pushChanges } from './push-changes.ts'
-import { findDeleteRaces } from './reexport/find-delete-races.ts'
-import { projectRawRows } from './reexport/project-raw-rows.ts'
-import { repairDeleteRaces } from './reexport/repair-delete-races.ts'
 import { connect } from './session/connect.ts'
 import { assertSeesAll } from './session/hidden-tables.ts'
 import {
@@ -213,36 +208,29 @@ export class Relay {
         compression: this.#config.compression,
         origin: { source, epoch },
         log: this.#log,
-        metrics,
         stopping,
         aborting: this.#aborting.signal,
-        projectRawRows: (rows) => side.run((beside) => projectRawRows(beside, rows)),
-        keepDeadLetters: async (letters) => {
-          await insertDeadLetters(sessionClient, letters)
-          metrics.deadLettered(letters)
-          if (letters.some(({ reason }) => reason === NOT_IN_TIME)) parkedRows?.wake()
-        },
-        resendConflicts: (letters) => side.run((beside) => resendConflicts(beside, letters)),
-        findDeleteRaces: (batch, answer) => findDeleteRaces(sessionClient, batch, answer),
-        repairDeleteRaces: async (deleteRaces) => {
-          const sent = await side.run((beside) => repairDeleteRaces(beside, deleteRaces))
-          this.#log.info(
-            { sent },
-            'inserts raced with deletes of their keys; sent again above them',
-          )
-        },
-        sendSuperseded: async (refused, supersedes) => {
-          const sent = await side.run((beside) => sendSuperseded(beside, refused, supersedes))
-          if (sent > 0) this.#log.info({ sent }, 'sent what refused versions had superseded')
-        },
         restraint: this.#restraint,
-        onAccepted: (rowCount) => {
-          this.#settledRows += rowCount
-          this.#settledBatches++
-          this.#lastSettledAtMs = Date.now()
-        },
+        onAttempt: metrics.attempted,
         onHalt: (reason) => {
           this.#haltReason = reason
+        },
+      }
+      const onAccepted: Settlement['onAccepted'] = (batch, answer) => {
+        metrics.settled(batch, answer)
+        this.#settledRows += batch.rowCount
+        this.#settledBatches++
+        this.#lastSettledAtMs = Date.now()
+      }
+      const settlement: Settlement = {
+        run: (work) => work(sessionClient),
+        transact: (work) => side.run(work),
+        mayRace: true,
+        log: this.#log,
+        onAccepted,
+        onDeadLetters: (letters) => {
+          metrics.deadLettered(letters)
+          if (letters.some(({ reason }) => reason === NOT_IN_TIME)) parkedRows?.wake()
         },
       }
       this.#state = 'working'
@@ -253,17 +241,27 @@ export class Relay {
       backfiller = new Backfiller({
         databaseUrl,
         delivery: { ...delivery, rank: 'backfill' },
+        onAccepted,
         log: this.#log,
         stopping,
       })
       backfiller.start()
-      parkedRows = new ParkedRows(side, delivery)
+      parkedRows = new ParkedRows(side, delivery, onAccepted)
       parkedRows.start()
       const onTick = () => {
         this.#lastTickAtMs = Date.now()
       }
       const heartbeat = this.#heartbeat
-      await pushChanges({ client, epoch, listener, heartbeat, delivery, stopping, onTick, timing })
+      await pushChanges({
+        client,
+        epoch,
+        listener,
+        heartbeat,
+        delivery: { ...delivery, settlement, metrics },
+        stopping,
+        onTick,
+        timing,
+      })
       if (lost.signal.aborted) throw lost.signal.reason
     } catch (error) {
       // What a loss broke is reported as the loss; a stop between two attempts is no fault at all.

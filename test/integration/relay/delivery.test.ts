@@ -2,6 +2,7 @@ import {
   type BatchResult,
   emptyCounts,
   PROBLEMS,
+  type ProblemCode,
   parseSigningKey,
   parseVerificationKey,
   problemType,
@@ -60,14 +61,25 @@ function settledRows(count: number): Promise<boolean> {
 
 const EVENTS = 'dx_operation_events_v1'
 
-const notInTime: ScriptedAnswer = {
-  status: 503,
-  body: {
-    type: problemType('not_in_time'),
-    title: PROBLEMS.not_in_time.title,
-    status: 503,
-    code: 'not_in_time',
-  },
+/** As our gateway refuses. */
+function refusal(code: ProblemCode): ScriptedAnswer {
+  const { status, title } = PROBLEMS[code]
+  return { status, body: { type: problemType(code), title, status, code } }
+}
+
+const notInTime = refusal('not_in_time')
+
+/** HQ quarantines the only row of a batch. */
+function quarantineOne(batch: ReceivedBatch): ScriptedAnswer {
+  return {
+    status: 200,
+    body: {
+      batch: batch.headers['webhook-id'],
+      status: 'partial',
+      counts: { ...emptyCounts(1), quarantined: 1 },
+      rows: [{ index: 0, key: 'a', outcome: 'quarantined', code: 'invalid_value' }],
+    },
+  }
 }
 
 function keysOf(name: string, count: number): string[] {
@@ -377,6 +389,25 @@ test('I4: a batch that is too much for the time HQ has is cut, and all of it arr
   expect(await deadLetters()).toEqual([])
 })
 
+test('I4: what is decided of a cut batch is settled while the rest is still tried', async () => {
+  let isHeld = true
+  gateway.answer((batch) => {
+    if (batch.envelope.rows.length > 1) return notInTime
+    if (batch.bytes.includes('"refused"')) return quarantineOne(batch)
+    return isHeld ? refusal('in_flight') : acceptAll(batch)
+  })
+  await insertOutboxRows(writer, ['held', 'refused'])
+  relay.start()
+  await waitFor('the dead letter', async () => (await deadLetters()).length === 1)
+  expect(await deadLetters()).toEqual([{ key: 'refused', reason: 'invalid_value' }])
+  await settledRows(1)
+  const attempts = gateway.received.length
+  await waitFor('one more attempt', () => gateway.received.length > attempts)
+  isHeld = false
+  await settledRows(2)
+  expect(await deadLetters()).toHaveLength(1)
+})
+
 test('I4: a batch that HQ cannot write while it writes others is cut, whatever 503 says so', async () => {
   gateway.answer((batch) => (batch.envelope.rows.length > 4 ? { status: 503 } : acceptAll(batch)))
   await insertOutboxRows(writer, keysOf('row', 10))
@@ -423,15 +454,7 @@ test('a row that was left for later and is refused then has the reason of HQ', a
   relay.start()
   await waitFor('the dead letter', async () => (await deadLetters()).length === 1)
   gateway.answer((batch) => {
-    answer = {
-      status: 200,
-      body: {
-        batch: batch.headers['webhook-id'],
-        status: 'partial',
-        counts: { ...emptyCounts(1), quarantined: 1 },
-        rows: [{ index: 0, key: 'a', outcome: 'quarantined', code: 'invalid_value' }],
-      },
-    }
+    answer = quarantineOne(batch)
     return answer
   })
   await waitFor('the reason', async () => (await deadLetters())[0]?.reason === 'invalid_value')

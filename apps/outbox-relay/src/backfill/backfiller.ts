@@ -1,15 +1,14 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { describeError } from '@hq-export/runtime/describe-error.ts'
 import type pg from 'pg'
-import { insertDeadLetters } from '../dead-letter/insert-dead-letters.ts'
-import { resendConflicts } from '../dead-letter/resend-conflicts.ts'
+import type { RunOnSession, Settlement } from '../acknowledge/acknowledge-outcome.ts'
 import type { DeliveryContext } from '../delivery/delivery-context.ts'
 import type { Logger } from '../process/log.ts'
 import { STRANGERS_NOTICE } from '../session/lead.ts'
 import { hasRunningBackfill, nextBackfill } from './backfill-record.ts'
 import { connectBackfill } from './backfill-session.ts'
 import { releaseExecutionLock, tryExecutionLock } from './execution-lock.ts'
-import { createSerializer, type Serialize } from './one-at-a-time.ts'
+import { createSerializer } from './one-at-a-time.ts'
 import { type BackfillEnd, runBackfill } from './run-backfill.ts'
 
 /**
@@ -23,42 +22,13 @@ const HALT_PAUSE_MS = 15_000
 /** What executes backfills. */
 export interface BackfillerContext {
   readonly databaseUrl: string
-  readonly delivery: Omit<DeliveryContext, keyof Settlement>
+  readonly delivery: Omit<DeliveryContext, 'onHalt'>
+  readonly onAccepted: Settlement['onAccepted']
   readonly log: Logger
   /** Ends the work at its checkpoint. */
   readonly stopping: AbortSignal
   /** The last one to execute; all of them where it is not said. */
   readonly lastId?: string
-}
-
-/** The part of a delivery that is a backfill's own. */
-type Settlement = Pick<
-  DeliveryContext,
-  | 'projectRawRows'
-  | 'keepDeadLetters'
-  | 'resendConflicts'
-  | 'findDeleteRaces'
-  | 'repairDeleteRaces'
-  | 'sendSuperseded'
-  | 'onHalt'
->
-
-/** How the rows of a backfill are settled, on its session. */
-function settlement(client: pg.ClientBase, serialize: Serialize): Settlement {
-  return {
-    async keepDeadLetters(letters) {
-      await serialize(() => insertDeadLetters(client, letters))
-    },
-    resendConflicts: (letters) => serialize(() => resendConflicts(client, letters)),
-    // Views show every row above the delete of its key, and as a whole: nothing to mend.
-    findDeleteRaces: async () => [],
-    repairDeleteRaces: async () => {},
-    // A view shows one version of a key.
-    sendSuperseded: async () => {},
-    projectRawRows: async (rows) => rows,
-    // A run takes note of it by itself; live changes have nothing to do with it.
-    onHalt: () => {},
-  }
 }
 
 /**
@@ -67,20 +37,22 @@ function settlement(client: pg.ClientBase, serialize: Serialize): Settlement {
  */
 async function executeOn(
   client: pg.ClientBase,
-  { delivery, log, lastId, stopping }: BackfillerContext,
+  { delivery, onAccepted, log, lastId, stopping }: BackfillerContext,
 ): Promise<BackfillEnd | 'none' | undefined> {
   const { key, strangers } = await tryExecutionLock(client)
   if (strangers.length > 0) log.warn({ pids: strangers }, STRANGERS_NOTICE)
   if (key === undefined) return undefined
   const serialize = createSerializer()
-  const whole = { ...delivery, ...settlement(client, serialize) }
+  const run: RunOnSession = (work) => serialize(() => work(client))
+  // Views show every row above the delete of its key, and as a whole: no race to mend.
+  const settlement = { run, transact: run, mayRace: false, log, onAccepted }
   let end: BackfillEnd | 'none' = 'none'
   while (!stopping.aborted) {
     const record = await nextBackfill(client)
     if (record === undefined) break
     const facts = { backfill: record.id, dataset: record.selection.dataset ?? 'all' }
     log.info(facts, 'working on a backfill')
-    end = await runBackfill({ client, serialize, stopping, delivery: whole }, record)
+    end = await runBackfill({ client, serialize, stopping, delivery, settlement }, record)
     log.info({ ...facts, end }, 'the work on a backfill has ended')
     if (record.id === lastId || end === 'halted') break
   }

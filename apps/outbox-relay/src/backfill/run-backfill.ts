@@ -1,9 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import pg from 'pg'
+import type { Settlement } from '../acknowledge/acknowledge-outcome.ts'
 import { DeliveryStoppedError } from '../batch/delivery-stopped.ts'
-import { MAX_IN_FLIGHT } from '../delivery/deliver-window.ts'
 import type { DeliveryContext } from '../delivery/delivery-context.ts'
-import { InFlight } from '../flow-control/in-flight.ts'
+import { InFlight, MAX_IN_FLIGHT } from '../flow-control/in-flight.ts'
 import { type BackfillRecord, finishBackfill, saveProgress } from './backfill-record.ts'
 import { Checkpoint } from './checkpoint.ts'
 import { deliverChunk } from './deliver-chunk.ts'
@@ -39,7 +39,9 @@ export interface BackfillContext {
   readonly client: pg.ClientBase
   /** Turns on the client: it also keeps dead letters. */
   readonly serialize: Serialize
-  readonly delivery: DeliveryContext
+  /** A run takes note of what halts it by itself; live changes have nothing to do with it. */
+  readonly delivery: Omit<DeliveryContext, 'onHalt'>
+  readonly settlement: Settlement
   /** Ends the work at its checkpoint. */
   readonly stopping: AbortSignal
 }
@@ -116,7 +118,7 @@ class Run {
   }
 
   async #deliverPass(pass: PassProgress): Promise<void> {
-    const { client, serialize } = this.#context
+    const { client, serialize, settlement } = this.#context
     const delivery = this.#delivery
     const checkpoint = new Checkpoint(pass)
     this.#checkpoint = checkpoint
@@ -129,7 +131,7 @@ class Run {
         const chunk = await serialize(() => reader.next(delivery.sizer.rows))
         if (chunk === undefined) break
         const settle = checkpoint.begin()
-        await inFlight.add(async () => settle(await deliverChunk(chunk, delivery)))
+        await inFlight.add(async () => settle(await deliverChunk(chunk, delivery, settlement)))
       }
     } finally {
       await inFlight.drain()

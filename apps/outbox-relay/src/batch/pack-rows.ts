@@ -2,6 +2,9 @@ import { type WireDataset, wireDataset } from '@hq-export/contract'
 import type { WireRows } from '../outbox/read-page.ts'
 import type { PackedRows } from './seal-batch.ts'
 
+/** UTF-16 units of one POST; a batch may exceed it by a page. */
+export const MAX_BATCH_UNITS = 2 * 1024 * 1024
+
 /** When a batch is full. Whole pieces are packed, so a batch may exceed a limit by one page. */
 export interface BatchLimits {
   readonly maxRows: number

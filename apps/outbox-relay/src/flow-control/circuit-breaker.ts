@@ -1,5 +1,5 @@
-import { BackfillShare } from './backfill-share.ts'
 import { backoffMs, MAX_WAIT_MS } from './backoff.ts'
+import { ConcurrencyLimit, type DeliveryRank } from './concurrency-limit.ts'
 
 /** How often HQ is asked whether it is ready, while it asked to be left alone for longer. */
 const ASK_PERIOD_MS = 15_000
@@ -28,35 +28,22 @@ export interface CircuitState {
 }
 
 /**
- * Whose attempt it is: a change that was just committed, or a backfill's, which goes only where
- * live changes leave room.
- */
-export type DeliveryRank = 'live' | 'backfill'
-
-/**
  * Decides when an attempt may be made; shared by all batches under way.
  *
- * Closed, it lets as many attempts at once as HQ has shown to take: one more after each round of
- * successes, half as many after a failure (AIMD, as TCP does). After several failures in a row it
- * opens: then a single attempt probes, after a growing pause that is never shorter than
- * `Retry-After`, and its success closes the circuit breaker again. An HQ in trouble so gets one
- * request at a time, however many batches wait. No pause is longer than five minutes, whatever HQ
- * asked for, and one ends when an HQ that was not ready meanwhile is ready again. Pauses run on a
- * clock that nobody sets.
- *
- * A backfill's attempt is let in only while no live one waits, and one place stays free for the
- * next live one (where there is more than one); how many places a backfill may take of the rest
- * follows from how fast live attempts are, see {@link BackfillShare}.
+ * Closed, it lets as many attempts at once as HQ has shown to take, see {@link ConcurrencyLimit}.
+ * After several failures in a row it opens: then a single attempt probes, after a growing pause
+ * that is never shorter than `Retry-After`, and its success closes the circuit breaker again. An HQ
+ * in trouble so gets one request at a time, however many batches wait. No pause is longer than five
+ * minutes, whatever HQ asked for, and one ends when an HQ that was not ready meanwhile is ready
+ * again. Pauses run on a clock that nobody sets. A backfill's attempt is let in only while no live
+ * one waits.
  */
 export class CircuitBreaker {
-  readonly #maxLimit: number
+  readonly #concurrency: ConcurrencyLimit
   readonly #random: () => number
   readonly #isReady: (() => Promise<boolean>) | undefined
   readonly #now: () => number
   readonly #waiters: Readonly<Record<DeliveryRank, (() => void)[]>> = { live: [], backfill: [] }
-  readonly #share: BackfillShare
-  #limit: number
-  #active = 0
   #failures = 0
   #closedUntil = Number.NEGATIVE_INFINITY
   #isOpen = false
@@ -75,9 +62,7 @@ export class CircuitBreaker {
     random: () => number = Math.random,
     now: () => number = () => performance.now(),
   ) {
-    this.#maxLimit = maxLimit
-    this.#limit = maxLimit
-    this.#share = new BackfillShare(Math.max(1, maxLimit - 1))
+    this.#concurrency = new ConcurrencyLimit(maxLimit)
     this.#random = random
     this.#isReady = isReady
     this.#now = now
@@ -85,16 +70,16 @@ export class CircuitBreaker {
 
   /** Attempts allowed at once now; 1 while only a probe is. */
   get limit(): number {
-    return this.#isOpen ? 1 : Math.floor(this.#limit)
+    return this.#isOpen ? 1 : this.#concurrency.attempts
   }
 
   /** Attempts under way. */
   get active(): number {
-    return this.#active
+    return this.#concurrency.active
   }
 
   get state(): CircuitState {
-    return { isOpen: this.#isOpen, limit: this.limit, active: this.#active }
+    return { isOpen: this.#isOpen, limit: this.limit, active: this.active }
   }
 
   /**
@@ -122,18 +107,6 @@ export class CircuitBreaker {
     })
   }
 
-  /**
-   * HQ was seen to serve, although the attempt at hand failed: the fault is its batch's, and nobody
-   * need wait for it.
-   */
-  proveUp(): void {
-    this.#failures = 0
-    this.#isOpen = false
-    this.#closedUntil = Number.NEGATIVE_INFINITY
-    this.#wasUnready = false
-    this.#admit()
-  }
-
   /** Forgets its timer; whoever waits is to be ended by its signal. */
   close(): void {
     this.#isClosed = true
@@ -146,16 +119,17 @@ export class CircuitBreaker {
    * @param elapsedMs since the attempt asked to {@link enter}.
    */
   leave(signal: HqSignal, rank: DeliveryRank = 'live', elapsedMs = 0): void {
-    this.#active--
-    this.#share.note(rank, elapsedMs, this.#now())
+    this.#concurrency.leave(rank, elapsedMs, this.#now())
     switch (signal.kind) {
       case 'up':
-        this.proveUp()
-        this.#limit = Math.min(this.#maxLimit, this.#limit + 1 / this.#limit)
+        this.#failures = 0
+        this.#isOpen = false
+        this.#closedUntil = Number.NEGATIVE_INFINITY
+        this.#concurrency.grow()
         break
       case 'down':
         this.#failures++
-        this.#limit = Math.max(1, this.#limit / 2)
+        this.#concurrency.shrink()
         this.#isOpen ||= this.#failures >= OPEN_AFTER_FAILURES
         this.#pause(
           this.#isOpen
@@ -180,14 +154,6 @@ export class CircuitBreaker {
 
   #pause(ms: number): void {
     this.#closedUntil = Math.max(this.#closedUntil, this.#now() + Math.min(ms, MAX_WAIT_MS))
-  }
-
-  /**
-   * True if a backfill may take a place: what is left beside live attempts and the place kept for
-   * the next one.
-   */
-  #hasRoom(): boolean {
-    return this.#active < Math.max(1, Math.min(this.limit - 1, this.#share.attempts))
   }
 
   /**
@@ -219,11 +185,13 @@ export class CircuitBreaker {
       return
     }
     this.#wasUnready = false
-    while (this.#active < this.limit) {
+    const { live, backfill } = this.#waiters
+    const concurrency = this.#concurrency
+    while (concurrency.hasRoom('live', this.limit)) {
       const waiter =
-        this.#waiters.live.shift() ?? (this.#hasRoom() ? this.#waiters.backfill.shift() : undefined)
+        live.shift() ?? (concurrency.hasRoom('backfill', this.limit) ? backfill.shift() : undefined)
       if (waiter === undefined) return
-      this.#active++
+      concurrency.enter()
       waiter()
     }
   }

@@ -1,3 +1,6 @@
+/** Batches under way at once. */
+export const MAX_IN_FLIGHT = 4
+
 /**
  * Runs at most `limit` tasks at once. The first failure is kept and thrown to whoever adds or
  * drains next.

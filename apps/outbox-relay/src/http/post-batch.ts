@@ -11,10 +11,9 @@ import {
 } from '@hq-export/contract'
 import { errorType } from '@hq-export/observability/error-type.ts'
 import { errors, type Pool } from 'undici'
-import type { AttemptOutcome } from '../batch/attempt-outcome.ts'
+import type { PostOutcome } from '../batch/attempt-outcome.ts'
 import type { WireBody } from '../batch/compress.ts'
 import { parseRetryAfter } from '../flow-control/backoff.ts'
-import { noteStatus } from '../tracing/batch-trace.ts'
 import { classify } from './classify.ts'
 
 /** Longest answer that is read; a batch in which every row is listed stays far below. */
@@ -72,7 +71,7 @@ export async function postBatch(
   post: Post,
   nowMs: number,
   signal: AbortSignal,
-): Promise<AttemptOutcome> {
+): Promise<PostOutcome> {
   const timestamp = Math.floor(nowMs / 1000)
   const headers: Record<string, string> = {
     'content-type': BATCH_CONTENT_TYPE,
@@ -86,6 +85,7 @@ export async function postBatch(
   }
   if (post.traceparent !== undefined) headers[TRACEPARENT] = post.traceparent
 
+  let status: number | undefined
   try {
     const response = await pool.request({
       method: 'POST',
@@ -94,18 +94,18 @@ export async function postBatch(
       body: post.body.bytes,
       signal,
     })
-    noteStatus(response.statusCode)
+    status = response.statusCode
     const retryAfter = response.headers['retry-after']
     const answer = {
-      status: response.statusCode,
+      status,
       body: await readAnswer(response.body),
       retryAfterMs: parseRetryAfter(Array.isArray(retryAfter) ? retryAfter[0] : retryAfter, nowMs),
     }
-    return classify(answer, post.batchId, post.rowCount)
+    return { ...classify(answer, post.batchId, post.rowCount), status }
   } catch (error) {
     const code = errorType(error)
     return TLS_CODE_PATTERN.test(code)
-      ? { kind: 'halt', reason: code }
-      : { kind: 'retry', reason: code, blame: isSuspect(code) ? 'kills' : 'hq' }
+      ? { kind: 'halt', reason: code, status }
+      : { kind: 'retry', reason: code, blame: isSuspect(code) ? 'kills' : 'hq', status }
   }
 }

@@ -1,8 +1,7 @@
-import { nowMs } from '@hq-export/observability/clock.ts'
 import type { Origins } from '@hq-export/observability/origins.ts'
-import { endSpan, inSpan, startSpan } from '@hq-export/observability/span.ts'
+import { inSpan } from '@hq-export/observability/span.ts'
 import { isTracing } from '@hq-export/observability/start-tracing.ts'
-import { context, createContextKey, type SpanContext, SpanKind, trace } from '@opentelemetry/api'
+import { context, createContextKey, type SpanContext, SpanKind } from '@opentelemetry/api'
 import type { Batch } from '../batch/batch.ts'
 import { batchOrigins, type WaitingOrigin } from './batch-origins.ts'
 import { activeWindow } from './window-trace.ts'
@@ -44,24 +43,4 @@ export async function traceBatch(batch: Batch, work: () => Promise<void>): Promi
 /** The batch that is being delivered; undefined while nothing traces. */
 export function activeBatch(): BatchTrace | undefined {
   return context.active().getValue(BATCH) as BatchTrace | undefined
-}
-
-/** A wait that is too short to be seen is not shown. */
-const MIN_WAIT_MS = 1
-
-/** Shows a wait as a span, so that a gap in the timeline says why it is there. */
-export async function traceWait<T>(name: string, waiting: Promise<T>): Promise<T> {
-  if (!isTracing()) return waiting
-  const startTime = nowMs()
-  try {
-    return await waiting
-  } finally {
-    const endTime = nowMs()
-    if (endTime - startTime >= MIN_WAIT_MS) endSpan(startSpan(name, { startTime }), endTime)
-  }
-}
-
-/** Status of the answer, on the span of the attempt. */
-export function noteStatus(status: number): void {
-  trace.getActiveSpan()?.setAttribute('http.response.status_code', status)
 }

@@ -4,6 +4,7 @@ import { contextOf } from '@hq-export/observability/origins.ts'
 import { endSpan, failSpan, startSpan } from '@hq-export/observability/span.ts'
 import { SpanKind } from '@opentelemetry/api'
 import type { Batch } from '../batch/batch.ts'
+import type { DecidedOutcome } from '../batch/batch-outcome.ts'
 import { rowsAt } from '../batch/open-batch.ts'
 import { activeBatch } from './batch-trace.ts'
 import { parseTimestamp } from './parse-timestamp.ts'
@@ -76,7 +77,8 @@ export function traceDelivered(batch: Batch, answer: BatchResult): void {
   traceOrigins(batch, (traceId) => refused.get(traceId))
 }
 
-/** The only row of a batch cannot be delivered and is a dead letter. */
-export function traceDeadLettered(batch: Batch, reason: string): void {
-  traceOrigins(batch, () => ({ code: reason, rows: 1 }))
+/** As {@link traceDelivered}, or the only row of a batch is undelivered and a dead letter. */
+export function traceArrival(batch: Batch, outcome: DecidedOutcome): void {
+  if (outcome.kind === 'accepted') traceDelivered(batch, outcome.answer)
+  else traceOrigins(batch, () => ({ code: outcome.reason, rows: 1 }))
 }

@@ -1,20 +1,38 @@
 import { TRACEPARENT } from '@hq-export/contract'
 import { batchAttributes } from '@hq-export/observability/attributes.ts'
 import { nowMs } from '@hq-export/observability/clock.ts'
-import { failSpan, inSpan } from '@hq-export/observability/span.ts'
+import { endSpan, failSpan, inSpan, startSpan } from '@hq-export/observability/span.ts'
 import { isTracing } from '@hq-export/observability/start-tracing.ts'
 import { context, propagation, type Span, SpanKind, trace } from '@opentelemetry/api'
-import type { AttemptOutcome } from '../batch/attempt-outcome.ts'
+import type { AttemptOutcome, PostOutcome } from '../batch/attempt-outcome.ts'
 import type { Batch } from '../batch/batch.ts'
 import { activeBatch } from './batch-trace.ts'
 
-function noteOutcome(span: Span, outcome: AttemptOutcome): void {
+function noteOutcome(span: Span, outcome: PostOutcome): void {
+  if (outcome.status !== undefined) {
+    span.setAttribute('http.response.status_code', outcome.status)
+  }
   const batch = activeBatch()
   const spanContext = span.isRecording() ? span.spanContext() : undefined
   if (batch !== undefined) batch.sent = { spanContext, atMs: nowMs() }
   if (outcome.kind !== 'accepted') failSpan(span, outcome.reason)
   else if (outcome.answer.counts.quarantined > 0) {
     span.addEvent('rows.quarantined', { 'hq_export.rows': outcome.answer.counts.quarantined })
+  }
+}
+
+/** A wait that is too short to be seen is not shown. */
+const MIN_WAIT_MS = 1
+
+/** Shows a wait as a span, so that a gap in the timeline says why it is there. */
+export async function traceWait<T>(name: string, waiting: Promise<T>): Promise<T> {
+  if (!isTracing()) return waiting
+  const startTime = nowMs()
+  try {
+    return await waiting
+  } finally {
+    const endTime = nowMs()
+    if (endTime - startTime >= MIN_WAIT_MS) endSpan(startSpan(name, { startTime }), endTime)
   }
 }
 
@@ -26,7 +44,7 @@ function noteOutcome(span: Span, outcome: AttemptOutcome): void {
 export async function traceSend(
   batch: Batch,
   attempt: number,
-  work: (traceparent: string | undefined) => Promise<AttemptOutcome>,
+  work: (traceparent: string | undefined) => Promise<PostOutcome>,
 ): Promise<AttemptOutcome> {
   if (!isTracing()) return work(undefined)
   const parent = trace.getActiveSpan()

@@ -1,8 +1,7 @@
 import { Pool } from 'undici'
-import { MAX_IN_FLIGHT } from '../../delivery/deliver-window.ts'
-import { NO_METRICS } from '../../delivery/delivery-metrics.ts'
 import { BatchSizer } from '../../flow-control/batch-sizer.ts'
 import { CircuitBreaker } from '../../flow-control/circuit-breaker.ts'
+import { MAX_IN_FLIGHT } from '../../flow-control/in-flight.ts'
 import { Restraint } from '../../flow-control/restraint.ts'
 import { checkReady } from '../../http/check-ready.ts'
 import { establishEpoch } from '../../outbox/epoch.ts'
@@ -67,12 +66,11 @@ export async function executeHere(
         compression,
         origin: { source, epoch },
         log,
-        metrics: NO_METRICS,
         stopping,
         aborting: aborting.signal,
         restraint: new Restraint(),
-        onAccepted: () => {},
       },
+      onAccepted: () => {},
     })
   } finally {
     stopping.removeEventListener('abort', onStop)

@@ -1,22 +1,19 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { datasetByName } from '@hq-export/contract'
 import { describeError } from '@hq-export/runtime/describe-error.ts'
+import { acknowledgeOutcome, type Settlement } from '../acknowledge/acknowledge-outcome.ts'
+import type { DecidedOutcome } from '../batch/batch-outcome.ts'
 import { compress } from '../batch/compress.ts'
 import { DeliveryStoppedError } from '../batch/delivery-stopped.ts'
 import { sealBatch } from '../batch/seal-batch.ts'
-import { NOT_IN_TIME } from '../dead-letter/dead-letter.ts'
 import {
   closeLetter,
   type DueLetter,
   readDueLetters,
   untilDue,
 } from '../dead-letter/due-letters.ts'
-import { insertDeadLetters } from '../dead-letter/insert-dead-letters.ts'
-import { findDeleteRaces } from '../reexport/find-delete-races.ts'
+import { type AttemptContext, attemptBatch } from '../delivery/attempt.ts'
 import type { RepairSession } from '../session/repair-session.ts'
-import { acknowledgeBatch, deadLetterLoneRow } from './acknowledge-batch.ts'
-import { attemptBatch } from './attempt.ts'
-import type { DeliveryContext } from './delivery-context.ts'
 
 /** How often a relay looks for rows that another process, a backfill, has left for later. */
 const POLL_MS = 60_000
@@ -33,24 +30,18 @@ const MAX_LETTERS = 20
  */
 export class ParkedRows {
   readonly #side: RepairSession
-  readonly #delivery: DeliveryContext
+  readonly #delivery: AttemptContext
+  readonly #settlement: Settlement
   #waking = new AbortController()
   #running: Promise<void> | undefined
 
   /** @param side for transactions of its own. */
-  constructor(side: RepairSession, delivery: DeliveryContext) {
+  constructor(side: RepairSession, delivery: AttemptContext, onAccepted: Settlement['onAccepted']) {
     this.#side = side
-    this.#delivery = {
-      ...delivery,
-      // Live changes go first, and find out for themselves what halts.
-      rank: 'backfill',
-      onHalt: () => {},
-      keepDeadLetters: async (letters) => {
-        await side.run((client) => insertDeadLetters(client, letters))
-      },
-      findDeleteRaces: (batch, answer) =>
-        side.run((client) => findDeleteRaces(client, batch, answer)),
-    }
+    // Live changes go first.
+    this.#delivery = { ...delivery, rank: 'backfill' }
+    const run: Settlement['run'] = (work) => side.run(work)
+    this.#settlement = { run, transact: run, mayRace: true, log: delivery.log, onAccepted }
   }
 
   /** Begins; a second call changes nothing. */
@@ -97,14 +88,14 @@ export class ParkedRows {
     const packed = { dataset: datasetByName(dataset), rowCount: 1, texts: [text] }
     const batch = sealBatch(packed, delivery.origin)
     const body = await compress(batch.body, delivery.compression)
-    const outcome = await attemptBatch(batch, body, 1, delivery)
-    if (outcome.kind !== 'accepted') {
-      await deadLetterLoneRow(batch, NOT_IN_TIME, outcome.reason, delivery)
-      return
-    }
-    await acknowledgeBatch(batch, outcome.answer, delivery)
+    const attempt = await attemptBatch(batch, body, 1, delivery)
+    const outcome: DecidedOutcome =
+      attempt.kind === 'accepted'
+        ? attempt
+        : { kind: 'undelivered', reason: 'not_in_time', detail: attempt.reason }
+    await acknowledgeOutcome(batch, outcome, this.#settlement)
     // What HQ has refused is the same letter, with its reason.
-    if (outcome.answer.counts.quarantined > 0) return
+    if (outcome.kind !== 'accepted' || outcome.answer.counts.quarantined > 0) return
     await this.#side.run((client) => closeLetter(client, id))
   }
 }

@@ -1,28 +1,41 @@
 import { datasetByNumber } from '@hq-export/contract'
 import type pg from 'pg'
-import { RowPacker } from '../batch/pack-rows.ts'
+import {
+  acknowledgeOutcome,
+  keepDeadLetters,
+  repairDeleteRaces,
+  type Settlement,
+} from '../acknowledge/acknowledge-outcome.ts'
+import { type Settle, settleBatch } from '../acknowledge/settle-batch.ts'
+import { MAX_BATCH_UNITS, RowPacker } from '../batch/pack-rows.ts'
 import { type PackedRows, sealBatch } from '../batch/seal-batch.ts'
 import type { DeadLetter } from '../dead-letter/dead-letter.ts'
-import { type RefusedVersion, refusedVersions } from '../dead-letter/send-superseded.ts'
-import { InFlight } from '../flow-control/in-flight.ts'
+import {
+  type RefusedVersion,
+  refusedVersions,
+  sendSuperseded,
+} from '../dead-letter/send-superseded.ts'
+import type { DeliveryContext } from '../delivery/delivery-context.ts'
+import { InFlight, MAX_IN_FLIGHT } from '../flow-control/in-flight.ts'
 import { NewestVersions } from '../outbox/newest-versions.ts'
 import type { OutboxRow } from '../outbox/outbox-row.ts'
 import type { OversizedRow } from '../outbox/read-page.ts'
 import { readWindow, type Window } from '../outbox/read-window.ts'
 import { tooLargeDetail } from '../outbox/row-size.ts'
+import { projectRawRows } from '../reexport/project-raw-rows.ts'
 import { tracePages } from '../tracing/trace-pages.ts'
-import { deliverBatch } from './deliver-batch.ts'
-import type { DeliveryContext } from './delivery-context.ts'
 
 /**
  * Bytes of one read; one row may exceed them alone, by what HQ takes of a row. Together with the
  * batches in flight it bounds the relay's memory.
  */
 export const MAX_PAGE_BYTES = 2 * 1024 * 1024
-/** UTF-16 units of one POST; a batch may exceed it by a page. */
-export const MAX_BATCH_UNITS = 2 * 1024 * 1024
-/** Batches under way at once. */
-export const MAX_IN_FLIGHT = 4
+
+/** What the delivery of windows needs, for as long as the relay's session lives. */
+export interface WindowContext extends DeliveryContext {
+  readonly settlement: Settlement
+  readonly metrics: { readonly windowDelivered: (rows: number) => void }
+}
 
 /**
  * A row that can be projected neither in the source's transaction nor by itself goes no further.
@@ -42,29 +55,30 @@ function tooLarge({ bytes, ...row }: OversizedRow): DeadLetter {
   const dataset = datasetByNumber(row.dataset).name
   if (row.sqlstate === null)
     return { dataset, row, reason: 'too_large', detail: tooLargeDetail(bytes), batch: null }
-  const detail = `gap: SQLSTATE ${row.sqlstate}, and a raw row of ${bytes} bytes, which was not kept`
+  const rawRow = `a raw row of ${bytes} bytes, which was not kept`
+  const detail = `gap: SQLSTATE ${row.sqlstate}, and ${rawRow}`
   return { dataset, row, reason: 'capture_failed', detail, batch: null }
 }
 
 async function settleOversized(
   oversized: readonly OversizedRow[],
-  delivery: DeliveryContext,
+  { settlement, log }: WindowContext,
 ): Promise<void> {
-  await delivery.keepDeadLetters(oversized.map(tooLarge))
+  await keepDeadLetters(oversized.map(tooLarge), settlement)
   const bytes = Math.max(...oversized.map((row) => row.bytes))
-  delivery.log.warn({ rows: oversized.length, bytes }, 'rows are too large; kept as dead letters')
+  log.warn({ rows: oversized.length, bytes }, 'rows are too large; kept as dead letters')
 }
 
 async function settleFailed(
   failed: readonly OutboxRow[],
-  delivery: DeliveryContext,
+  { settlement, log }: WindowContext,
 ): Promise<void> {
-  const unprojected = await delivery.projectRawRows(failed)
-  delivery.log.warn(
+  const unprojected = await settlement.transact((client) => projectRawRows(client, failed))
+  log.warn(
     { rows: failed.length, projected: failed.length - unprojected.length },
     'captures failed; the raw rows were projected by themselves, or are dead letters',
   )
-  if (unprojected.length > 0) await delivery.keepDeadLetters(unprojected.map(captureFailure))
+  if (unprojected.length > 0) await keepDeadLetters(unprojected.map(captureFailure), settlement)
 }
 
 /**
@@ -75,32 +89,30 @@ async function settleFailed(
 export async function deliverWindow(
   client: pg.ClientBase,
   window: Window,
-  delivery: DeliveryContext,
+  context: WindowContext,
 ): Promise<number> {
-  const maxRows = delivery.sizer.rows
+  const { settlement, log } = context
+  const maxRows = context.sizer.rows
   const packer = new RowPacker({ maxRows, maxUnits: MAX_BATCH_UNITS })
   const pageLimits = { maxRows, maxBytes: MAX_PAGE_BYTES }
   const inFlight = new InFlight(MAX_IN_FLIGHT)
   const newest = new NewestVersions()
   const refused: RefusedVersion[] = []
-  const collecting: DeliveryContext = {
-    ...delivery,
-    async keepDeadLetters(letters) {
-      await delivery.keepDeadLetters(letters)
-      for (const version of refusedVersions(letters)) refused.push(version)
-    },
+  const settle: Settle = async (batch, outcome) => {
+    const { letters } = await acknowledgeOutcome(batch, outcome, settlement)
+    for (const version of refusedVersions(letters)) refused.push(version)
   }
   let rowCount = 0
   async function send(packed: PackedRows): Promise<void> {
-    const batch = sealBatch(packed, delivery.origin)
-    await inFlight.add(() => deliverBatch(batch, collecting))
+    const batch = sealBatch(packed, context.origin)
+    await inFlight.add(() => settleBatch(batch, context, settle))
   }
   try {
     for await (const page of tracePages(readWindow(client, window, pageLimits, newest))) {
       rowCount += page.rowCount
-      if (page.deleteRaces.length > 0) await delivery.repairDeleteRaces(page.deleteRaces)
-      if (page.oversized.length > 0) await settleOversized(page.oversized, delivery)
-      if (page.failed.length > 0) await settleFailed(page.failed, delivery)
+      if (page.deleteRaces.length > 0) await repairDeleteRaces(page.deleteRaces, settlement)
+      if (page.oversized.length > 0) await settleOversized(page.oversized, context)
+      if (page.failed.length > 0) await settleFailed(page.failed, context)
       for (const rows of page.wireRows) {
         const packed = packer.add(rows)
         if (packed !== undefined) await send(packed)
@@ -112,7 +124,9 @@ export async function deliverWindow(
   }
   // Only now is it known of every version whether it stayed behind; the ack waits for it.
   if (refused.length > 0) {
-    await delivery.sendSuperseded(refused, (hash) => newest.supersedes(hash))
+    const supersedes = (hash: string) => newest.supersedes(hash)
+    const sent = await settlement.transact((beside) => sendSuperseded(beside, refused, supersedes))
+    if (sent > 0) log.info({ sent }, 'sent what refused versions had superseded')
   }
   return rowCount
 }
