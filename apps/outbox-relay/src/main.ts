@@ -3,6 +3,7 @@ import '@hq-export/runtime/keep-heap-small.ts'
 import { startTracing } from '@hq-export/observability/start-tracing.ts'
 import { describeError } from '@hq-export/runtime/describe-error.ts'
 import { exitOnEpipe } from '@hq-export/runtime/exit-on-epipe.ts'
+import { firstError } from '@hq-export/runtime/first-error.ts'
 import {
   explainDatabaseError,
   UnusableDatabaseError,
@@ -180,7 +181,8 @@ addBackfillCommands(program, {
 try {
   process.exitCode = GOOD
   await program.parseAsync()
-} catch (error) {
+} catch (thrown) {
+  const error = firstError(thrown)
   if (error instanceof CommanderError) {
     process.exitCode = error.exitCode === 0 ? GOOD : UNKNOWN
   } else {
