@@ -4,9 +4,9 @@ import { establishEpoch } from './epoch.ts'
 import { placeSequences, raiseSequences } from './mend-sequences.ts'
 
 /**
- * What a relay that leads does before its first tick: raises sequences above their tables, and names
- * the life of the server. Those that say where something stands are placed last: as long as they are
- * unset, whoever comes after a relay that died here does all of it again.
+ * What a relay that leads does before its first tick: raises sequences above their tables, and
+ * names the life of the server. Those that say where something stands are placed last: as long as
+ * they are unset, whoever comes after a relay that died here does all of it again.
  * @returns the epoch.
  */
 export async function prepareOutbox(client: pg.ClientBase, log: Logger): Promise<string> {
