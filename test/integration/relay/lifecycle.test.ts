@@ -144,7 +144,7 @@ test('a stop that fails keeps no other from its turn, and is told', async () => 
 })
 
 describe('what one life of the connections holds', () => {
-  test('is released in reverse order once its work is to end, whichever release fails', async () => {
+  test('is released in reverse order after its work was stopped, whichever fails', async () => {
     const released: string[] = []
     {
       await using scope = new SessionScope(database.url, log, new AbortController().signal)

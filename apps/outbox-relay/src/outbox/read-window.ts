@@ -1,14 +1,9 @@
 import type pg from 'pg'
-import {
-  cutPage,
-  OUTBOX_TABLES,
-  type PageCut,
-  type PageLimits,
-  type PageRange,
-} from './cut-page.ts'
+import { cutPage, type PageCut, type PageLimits, type PageRange } from './cut-page.ts'
 import type { DeleteRace } from './delete-race.ts'
 import { type ComparedVersions, NewestVersions } from './newest-versions.ts'
 import type { OutboxRow } from './outbox-row.ts'
+import { OUTBOX_TABLES } from './outbox-tables.ts'
 import {
   type OversizedRow,
   readFailedRows,
