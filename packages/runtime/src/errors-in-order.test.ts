@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { firstError } from './first-error.ts'
+import { errorsInOrder } from './errors-in-order.ts'
 
 async function failAtEveryRelease(): Promise<void> {
   await using held = new AsyncDisposableStack()
@@ -8,13 +8,16 @@ async function failAtEveryRelease(): Promise<void> {
   throw new Error('the work')
 }
 
-test('the error of the work is told, whatever the releases after it throw', async () => {
+test('the error of the work comes first, then what the releases threw', async () => {
   const thrown = await failAtEveryRelease().catch((error: unknown) => error)
-  expect(thrown).toBeInstanceOf(SuppressedError)
-  expect(firstError(thrown)).toEqual(new Error('the work'))
+  expect(errorsInOrder(thrown)).toEqual([
+    new Error('the work'),
+    new Error('the first release'),
+    new Error('the last release'),
+  ])
 })
 
-test('any other error is itself', () => {
+test('any other error is alone', () => {
   const error = new Error('alone')
-  expect(firstError(error)).toBe(error)
+  expect(errorsInOrder(error)).toEqual([error])
 })
