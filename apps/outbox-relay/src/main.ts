@@ -2,6 +2,7 @@ import '@hq-export/runtime/keep-heap-small.ts'
 
 import { startTracing } from '@hq-export/observability/start-tracing.ts'
 import { describeError } from '@hq-export/runtime/describe-error.ts'
+import { errorsInOrder } from '@hq-export/runtime/errors-in-order.ts'
 import { exitOnEpipe } from '@hq-export/runtime/exit-on-epipe.ts'
 import {
   explainDatabaseError,
@@ -180,7 +181,8 @@ addBackfillCommands(program, {
 try {
   process.exitCode = GOOD
   await program.parseAsync()
-} catch (error) {
+} catch (thrown) {
+  const [error, ...ofEnding] = errorsInOrder(thrown)
   if (error instanceof CommanderError) {
     process.exitCode = error.exitCode === 0 ? GOOD : UNKNOWN
   } else {
@@ -195,5 +197,7 @@ try {
     process.stderr.write(`relay: ${text}\n`)
     process.exitCode = UNKNOWN
   }
+  for (const each of ofEnding)
+    process.stderr.write(`relay: and while ending: ${describeError(each)}\n`)
 }
 if (!hasEnded) process.exit()

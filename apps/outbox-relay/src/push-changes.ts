@@ -1,58 +1,28 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import type pg from 'pg'
-import {
-  arm,
-  canRing,
-  DOORBELL_EXPIRY_MS,
-  DOORBELL_RENEWAL_MS,
-  disarm,
-  look,
-  openWriters,
-} from './doorbell/doorbell.ts'
+import { canRing, disarm } from './doorbell/doorbell.ts'
 import { noteLosses } from './doorbell/note-losses.ts'
 import type { NotifyListener } from './doorbell/notify-listener.ts'
-import { readAck, writeAck } from './outbox/ack.ts'
+import { type Pusher, SLEEP_TIMING, Sleeper, type SleepTiming } from './doorbell/sleeper.ts'
+import { type Ack, readAck, writeAck } from './outbox/ack.ts'
 import { compactAcks } from './outbox/compact-acks.ts'
-import type { Heartbeat } from './outbox/heartbeat.ts'
+import type { Beat, Heartbeat } from './outbox/heartbeat.ts'
+import type { Window } from './outbox/read-window.ts'
 import { isLarge, ROTATION_PERIOD_MS, rotate, TURNS_TO_EMPTY } from './outbox/rotate.ts'
-import { takeTick } from './outbox/tick.ts'
+import { tickWithRows } from './outbox/small-window.ts'
+import type { Snapshot } from './outbox/tick.ts'
 import { deliverWindow, type WindowContext } from './push/deliver-window.ts'
 import { assertSeesAll } from './session/hidden-tables.ts'
 import { Settler } from './settle/settler.ts'
-import { openWindowTrace } from './tracing/window-trace.ts'
+import { openWindowTrace, type WindowTracing } from './tracing/window-trace.ts'
 
 /** How often the loop does what nobody asks it to, in milliseconds. */
-export interface PushTiming {
-  /** Poll where triggers cannot ring or LISTEN does not deliver. */
-  readonly pollMs: number
-  /** Look at the writers that may not have rung this often, while there are any. */
-  readonly writerPollMs: number
-  /**
-   * A sleeping relay looks this often for captures that must not ring, where there were some
-   * lately.
-   */
-  readonly sequencePollMs: number
-  /** And this often where there were none. */
-  readonly restingSequencePollMs: number
-  /** Renewal of the doorbell, and with it the safety poll of a sleeping relay. */
-  readonly renewalMs: number
-  /** How long the doorbell stays armed without renewal. */
-  readonly expiryMs: number
+export interface PushTiming extends SleepTiming {
   readonly rotationPeriodMs: number
 }
 
-/** Whoever did not ring is likely to be back within this time. */
-const UNRUNG_MEMORY_MS = 60_000
-
 /** What a relay runs with; only tests have reasons for anything else. */
-export const PUSH_TIMING: PushTiming = {
-  pollMs: 50,
-  writerPollMs: 10,
-  sequencePollMs: 25,
-  restingSequencePollMs: 100,
-  renewalMs: DOORBELL_RENEWAL_MS,
-  expiryMs: DOORBELL_EXPIRY_MS,
-  rotationPeriodMs: ROTATION_PERIOD_MS,
-}
+export const PUSH_TIMING: PushTiming = { ...SLEEP_TIMING, rotationPeriodMs: ROTATION_PERIOD_MS }
 
 /** What the loop works with, for as long as one set of sessions lives. */
 export interface PushContext {
@@ -68,132 +38,187 @@ export interface PushContext {
   readonly timing?: PushTiming | undefined
 }
 
+/** Windows that are on their way at once. */
+const MAX_WINDOWS = 4
+/** Between two looks into the outbox while what was found there before is on its way. */
+const NEXT_LOOK_MS = 2
+
 /**
- * The relay's loop: tick, deliver the window, ack; sleep when a window was empty. Returns when
- * `stopping` is aborted between windows; throws what a window throws.
+ * The relay's loop: tick, deliver the window, ack; sleep when a window was empty and none is on its
+ * way. Returns when `stopping` is aborted between windows; throws what a window throws.
  */
 export async function pushChanges(context: PushContext): Promise<void> {
-  const { client, epoch, listener, heartbeat, stopping, timing = PUSH_TIMING } = context
-  let ack = await readAck(client, epoch)
-  let from = ack.acked
-  let rotatedAt = performance.now()
+  const { client, epoch, listener, stopping, timing = PUSH_TIMING } = context
+  const loop = new PushLoop(context, await readAck(client, epoch), timing.rotationPeriodMs)
+  const isRingable = await canRing(client)
+  const sleeper = new Sleeper(client, listener, stopping, timing)
+  try {
+    while (!stopping.aborted) {
+      if ((await loop.push(!isRingable)) !== 'nothing') continue
+      if (isRingable) await sleeper.sleep(loop.idle)
+      else await listener.wait(timing.pollMs)
+    }
+  } finally {
+    await loop.drain()
+  }
+  loop.throwFailure()
+  await disarm(client)
+}
+
+/**
+ * Where the loop stands, and one turn of it.
+ *
+ * Windows overlap: while one is at HQ, the next is cut where it ended. A window is acked when all
+ * before it are, so an ack says of everything visible in it that it is settled; a relay that dies
+ * sends whatever was on its way again. HQ decides by version and by key, so it may get windows in
+ * another order than they were cut in. Only a small window, which its tick has read, is left on its
+ * way: a large one is read in pages, and its batches overlap by themselves.
+ */
+class PushLoop {
+  readonly #context: PushContext
+  readonly #settler: Settler
+  readonly #rotationPeriodMs: number
+  #ack: Ack
+  /** Where the next window begins. */
+  #from: Snapshot
+  /** Windows on their way, the oldest first; each ends with its ack. */
+  readonly #underWay: Promise<void>[] = []
+  /** What ended a window before its ack. */
+  #failure: { readonly error: unknown } | undefined
+  /** Another relay has acked: nothing that was cut before is acked any more. */
+  #isOvertaken = false
+  #rotatedAt = performance.now()
   // Heartbeats alone turn nothing: at rest no table is truncated, which a standby would have to
   // replay.
-  let turnsDue = 0
-  let unrungSeenAt = Number.NEGATIVE_INFINITY
-  const ringable = await canRing(client)
-  const settler = new Settler(client, context.delivery.log)
-  let hasSettled = false
+  #turnsDue = 0
+
+  constructor(context: PushContext, ack: Ack, rotationPeriodMs: number) {
+    this.#context = context
+    this.#settler = new Settler(context.client, context.delivery.log)
+    this.#rotationPeriodMs = rotationPeriodMs
+    this.#ack = ack
+    this.#from = ack.acked
+  }
+
+  /** The turns of a relay that has nothing else to do. */
+  readonly idle: Pusher = { push: () => this.push(true), waitMs: () => this.#settler.waitMs }
 
   /**
-   * One window; true if it had rows that somebody else had written. @param isIdle nothing else is
-   * to be done: look at the settle list, too.
+   * One turn. @param isIdle nothing else is to be done: look at the settle list, too.
+   * @returns whether the window had rows that somebody else had written; or that the settle list
+   * added to; or that an earlier one is on its way still.
    */
-  async function push(isIdle: boolean): Promise<boolean> {
+  async push(isIdle: boolean): Promise<'nothing' | 'settled' | 'changes'> {
+    const { client, listener, heartbeat } = this.#context
     listener.reset()
-    hasSettled = await settler.step(isIdle)
+    const hasSettled = await this.#settler.step(isIdle)
     const hasBeaten = await heartbeat.beat(client)
+    const rows = await this.#pushWindow()
+    const isChanged = rows > (hasBeaten ? 1 : 0)
+    if (isChanged) this.#turnsDue = TURNS_TO_EMPTY
+    if (performance.now() - this.#rotatedAt >= this.#rotationPeriodMs) await this.#keepOutbox()
+    if (isChanged) return hasSettled ? 'settled' : 'changes'
+    return this.#underWay.length > 0 ? 'settled' : 'nothing'
+  }
+
+  /** Resolves when no window is on its way. */
+  async drain(): Promise<void> {
+    while (this.#underWay.length > 0) await this.#underWay[0]
+  }
+
+  /** Sends what became visible since the last window was cut. @returns its rows. */
+  async #pushWindow(): Promise<number> {
+    const { client, heartbeat, onTick } = this.#context
+    await this.#makeRoom()
     const trace = openWindowTrace()
-    const to = await trace.step('tick', () => takeTick(client))
-    context.onTick()
-    const rows = await trace.deliver(() => deliverWindow(client, { from, to }, context.delivery))
-    heartbeat.echo()
-    context.delivery.metrics.windowDelivered(rows)
-    if (rows > 0) {
-      const written = await trace.step('ack', () => writeAck(client, epoch, ack, to))
+    const from = this.#from
+    const beat = heartbeat.sent
+    const { to, rows } = await trace.step('tick', () => tickWithRows(client, from))
+    onTick()
+    const window: Window = { from, to, rows }
+    this.#from = to
+    if (rows === undefined) {
+      // Pages are read while its batches are on their way, by the same session that ticks.
+      await this.drain()
+      const count = await this.#deliver(trace, window)
+      await this.#settle(trace, window, count, beat)
+      this.throwFailure()
+      return count
+    }
+    if (rows.length === 0) {
+      this.#context.delivery.metrics.windowDelivered(0)
+      if (this.#underWay.length > 0) await Promise.race([this.#underWay[0], delay(NEXT_LOOK_MS)])
+      else heartbeat.echo(beat)
+      return 0
+    }
+    const before = this.#underWay.at(-1)
+    const way = this.#deliver(trace, window)
+      .then(async (count) => {
+        await before
+        await this.#settle(trace, window, count, beat)
+      })
+      .catch((error: unknown) => {
+        this.#failure ??= { error }
+      })
+      .finally(() => {
+        this.#underWay.splice(this.#underWay.indexOf(way), 1)
+      })
+    this.#underWay.push(way)
+    return rows.length
+  }
+
+  /** Waits while as many windows are on their way as may be; throws what has ended one. */
+  async #makeRoom(): Promise<void> {
+    while (this.#underWay.length >= MAX_WINDOWS) await this.#underWay[0]
+    this.throwFailure()
+    if (!this.#isOvertaken) return
+    await this.drain()
+    this.throwFailure()
+    this.#isOvertaken = false
+    this.#ack = await readAck(this.#context.client, this.#context.epoch)
+    this.#from = this.#ack.acked
+  }
+
+  /** @throws what has ended a window before its ack. */
+  throwFailure(): void {
+    if (this.#failure !== undefined) throw this.#failure.error
+  }
+
+  #deliver(trace: WindowTracing, window: Window): Promise<number> {
+    const { client, delivery } = this.#context
+    return trace.deliver(() => deliverWindow(client, window, delivery))
+  }
+
+  /** Everything of a window, and of all before it, is settled: acks it. */
+  async #settle(
+    trace: WindowTracing,
+    { to }: Window,
+    rows: number,
+    beat: Beat | undefined,
+  ): Promise<void> {
+    const { client, epoch, heartbeat, delivery } = this.#context
+    // One that came before ended without an ack: this one may not have one either.
+    if (this.#failure !== undefined) return
+    heartbeat.echo(beat)
+    delivery.metrics.windowDelivered(rows)
+    if (rows > 0 && !this.#isOvertaken) {
+      const written = await trace.step('ack', () => writeAck(client, epoch, this.#ack, to))
       // Overtaken: another relay has acked. Go on from where it is; what both delivered, HQ
       // deduplicates.
-      ack = written ?? (await readAck(client, epoch))
-      from = ack.acked
-    } else {
-      from = to
+      if (written === undefined) this.#isOvertaken = true
+      else this.#ack = written
     }
     trace.end()
-    const isChanged = rows > (hasBeaten ? 1 : 0)
-    if (isChanged) turnsDue = TURNS_TO_EMPTY
-    if (performance.now() - rotatedAt >= timing.rotationPeriodMs) {
-      rotatedAt = performance.now()
-      await assertSeesAll(client)
-      if ((turnsDue > 0 || (await isLarge(client))) && (await rotate(client, ack))) turnsDue--
-      await compactAcks(client)
-      await noteLosses(client)
-    }
-    return isChanged
   }
 
-  /**
-   * Sleeps until something may have been committed. The order makes it safe: arm, then look who was
-   * already writing (they may have read "awake" and will not ring), then push when one of these has
-   * ended. Everyone later reads the armed flag, and rings or counts up what every look sees; who
-   * counted may still be open, and is waited for like the first.
-   */
-  async function sleep(): Promise<void> {
-    await arm(client, timing.expiryMs)
-    let armedAt = performance.now()
-    let hasSlept = false
-    try {
-      let { unrung } = await look(client)
-      let writers: ReadonlySet<string> = await openWriters(client)
-
-      /**
-       * Rests for `ms`, or until a look finds something; false if nobody who does not ring was
-       * seen.
-       */
-      async function rest(ms: number): Promise<boolean> {
-        const endsAt = performance.now() + ms
-        const isQuick = performance.now() - unrungSeenAt < UNRUNG_MEMORY_MS
-        const pollMs = isQuick ? timing.sequencePollMs : timing.restingSequencePollMs
-        for (let left = ms; left > 0 && !stopping.aborted; left = endsAt - performance.now()) {
-          await listener.wait(Math.min(left, writers.size > 0 ? timing.writerPollMs : pollMs))
-          if (listener.hasRung) return false
-          const seen = await look(client)
-          if (seen.hasLosses) await noteLosses(client)
-          if (seen.unrung !== unrung) {
-            unrung = seen.unrung
-            unrungSeenAt = performance.now()
-            writers = writers.union(await openWriters(client))
-            return true
-          }
-          if (writers.size > 0) {
-            const open = writers.intersection(await openWriters(client))
-            const hasEnded = open.size < writers.size
-            writers = open
-            if (hasEnded) return true
-          }
-        }
-        return writers.size > 0
-      }
-
-      while (!stopping.aborted) {
-        if (await push(true)) {
-          // The safety poll found what should have rung: LISTEN may be dead without an error. Poll
-          // until it proves itself.
-          if (hasSlept && !hasSettled) listener.suspect()
-          return
-        }
-        const restMs = listener.isListening ? timing.renewalMs : timing.pollMs
-        const hasSeen = await rest(Math.min(restMs, settler.waitMs))
-        if (listener.hasRung) return
-        hasSlept = !hasSeen && listener.isListening
-        const armedForMs = performance.now() - armedAt
-        if (armedForMs >= timing.renewalMs) {
-          await arm(client, timing.expiryMs)
-          armedAt = performance.now()
-          // It ran out before it was renewed (the relay was stopped, the server slow): as if armed
-          // for the first time.
-          if (armedForMs >= timing.expiryMs) writers = writers.union(await openWriters(client))
-        }
-      }
-    } finally {
-      // A lost session cannot disarm; the flag then runs out by itself.
-      if (!stopping.aborted) await disarm(client)
-    }
+  /** What keeps the outbox small, and counts what captures could not write. */
+  async #keepOutbox(): Promise<void> {
+    const { client } = this.#context
+    this.#rotatedAt = performance.now()
+    await assertSeesAll(client)
+    const isDue = this.#turnsDue > 0 || (await isLarge(client))
+    if (isDue && (await rotate(client, this.#ack))) this.#turnsDue--
+    await compactAcks(client)
+    await noteLosses(client)
   }
-
-  while (!stopping.aborted) {
-    if (await push(!ringable)) continue
-    if (ringable) await sleep()
-    else await listener.wait(timing.pollMs)
-  }
-  await disarm(client)
 }

@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { describeError } from '@hq-export/runtime/describe-error.ts'
 import { MigrationStateError } from '@hq-export/runtime/postgres/migrations.ts'
 import { SessionSettingsError } from '@hq-export/runtime/postgres/session.ts'
+import type { Service } from '@hq-export/runtime/service.ts'
 import { Pool } from 'undici'
 import type { Settlement } from './acknowledge/acknowledge-outcome.ts'
 import { Backfiller } from './backfill/backfiller.ts'
@@ -18,25 +19,19 @@ import { Restraint } from './flow-control/restraint.ts'
 import { checkReady } from './http/check-ready.ts'
 import { NO_METRICS, type RelayMetrics } from './observe/relay-metrics.ts'
 import type { RelayProgress, RelayState } from './observe/relay-progress.ts'
-import { establishEpoch } from './outbox/epoch.ts'
 import { HEARTBEAT_PERIOD_MS, Heartbeat } from './outbox/heartbeat.ts'
-import { placeSequences, raiseSequences } from './outbox/mend-sequences.ts'
+import { prepareOutbox } from './outbox/prepare-outbox.ts'
 import type { RelayConfig } from './process/config.ts'
 import type { Logger } from './process/log.ts'
 import { ParkedRows } from './push/parked-rows.ts'
 import { type PushTiming, pushChanges } from './push-changes.ts'
-import { connect } from './session/connect.ts'
+import { assertPrimary } from './session/assert-primary.ts'
 import { assertSeesAll } from './session/hidden-tables.ts'
-import {
-  keepLead,
-  LEAD_SESSION,
-  LED_SESSION,
-  STANDBY_RETRY_MS,
-  STRANGERS_NOTICE,
-  tryLead,
-} from './session/lead.ts'
+import { keepLead, LEAD_SESSION, LED_SESSION } from './session/lead.ts'
 import { dxMigrations } from './session/migrations.ts'
 import { RepairSession } from './session/repair-session.ts'
+import { SessionScope } from './session/session-scope.ts'
+import { waitForLead } from './session/wait-for-lead.ts'
 
 /** How long a stopping relay lets attempts under way finish before it cuts them off. */
 const STOP_GRACE_MS = 20_000
@@ -58,16 +53,11 @@ export interface RelayOptions {
   readonly ignoresLead?: boolean
 }
 
-/** The database cannot be used by a relay at all: no retry helps. */
-export class NotPrimaryError extends Error {
-  override readonly name = 'NotPrimaryError'
-}
-
 /**
  * Pushes every committed change from the outbox to HQ. `start()` returns at once; the relay
  * connects, waits for the lead, works, and starts over whenever a session is lost, until `stop()`.
  */
-export class Relay {
+export class Relay implements Service {
   readonly #config: WorkConfig
   readonly #log: Logger
   readonly #options: RelayOptions
@@ -159,168 +149,139 @@ export class Relay {
 
   /** One life of the connections: ends when the relay stops, throws when one of them is lost. */
   async #session(onWorking: () => void): Promise<void> {
-    const { databaseUrl, ingestUrl, source } = this.#config
     this.#state = 'connecting'
-    const lost = new AbortController()
-    const stopping = AbortSignal.any([this.#stopping.signal, lost.signal])
-    const onLost = (error: Error) => lost.abort(error)
+    await using scope = new SessionScope(this.#config.databaseUrl, this.#log, this.#stopping.signal)
+    try {
+      if (!(await this.#lead(scope))) return
+      await this.#work(scope, onWorking)
+    } catch (error) {
+      // What a loss broke is reported as the loss; a stop between two attempts is no fault at all.
+      scope.throwIfLost()
+      if (!(error instanceof DeliveryStoppedError)) throw error
+    }
+    scope.throwIfLost()
+  }
 
-    const leader = await connect(databaseUrl, 'lead', onLost, LEAD_SESSION)
-    const listener = new NotifyListener(databaseUrl, this.#log, onLost)
-    const pool = new Pool(ingestUrl, {
+  /** Leads, as soon as no other relay does. False if this relay is stopped first. */
+  async #lead(scope: SessionScope): Promise<boolean> {
+    const leader = await scope.connect('lead', LEAD_SESSION)
+    await dxMigrations.assertApplied(leader)
+    await assertPrimary(leader)
+    await assertSeesAll(leader)
+    let key: string | undefined
+    if (!this.#options.ignoresLead) {
+      key = await waitForLead(leader, this.#log, scope.stopping, () => {
+        this.#state = 'standby'
+      })
+      if (key === undefined) return false
+    }
+    scope.hold(keepLead(leader, key, scope.onLost))
+    return true
+  }
+
+  /** Works under the lead until the scope's `stopping`. */
+  async #work(scope: SessionScope, onWorking: () => void): Promise<void> {
+    const { databaseUrl, source } = this.#config
+    const { stopping } = scope
+    const client = await scope.connect('push', LED_SESSION)
+    const epoch = await prepareOutbox(client, this.#log)
+    const listener = await this.#listen(scope)
+    const side = new RepairSession(databaseUrl)
+    const delivery = this.#createDelivery(scope, { source, epoch })
+    const { metrics = NO_METRICS } = this.#options
+    const onAccepted: Settlement['onAccepted'] = (batch, answer) => {
+      metrics.settled(batch, answer)
+      this.#settledRows += batch.rowCount
+      this.#settledBatches++
+      this.#lastSettledAtMs = Date.now()
+    }
+    const parkedRows = new ParkedRows(side, delivery, onAccepted)
+    const settlement: Settlement = {
+      run: (work) => work(client),
+      transact: (work) => side.run(work),
+      mayRace: true,
+      log: this.#log,
+      onAccepted,
+      onDeadLetters: (letters) => {
+        metrics.deadLettered(letters)
+        if (letters.some(({ reason }) => reason === NOT_IN_TIME)) parkedRows.wake()
+      },
+    }
+    this.#state = 'working'
+    this.#breaker = delivery.breaker
+    scope.hold(() => this.#forgetDelivery())
+    this.#log.info({ epoch, source }, 'working')
+    await warnUnbound(client, this.#log)
+    onWorking()
+
+    const backfiller = new Backfiller({
+      databaseUrl,
+      delivery: { ...delivery, rank: 'backfill' },
+      onAccepted,
+      log: this.#log,
+      stopping,
+    })
+    scope.hold(() => parkedRows.ended())
+    scope.hold(() => backfiller.stop())
+    backfiller.start()
+    parkedRows.start()
+    await pushChanges({
+      client,
+      epoch,
+      listener,
+      heartbeat: this.#heartbeat,
+      delivery: { ...delivery, settlement, metrics },
+      stopping,
+      onTick: () => {
+        this.#lastTickAtMs = Date.now()
+      },
+      timing: this.#options.timing,
+    })
+  }
+
+  /** Hears the doorbell. */
+  async #listen(scope: SessionScope): Promise<NotifyListener> {
+    const listener = new NotifyListener(this.#config.databaseUrl, this.#log, scope.onLost)
+    scope.hold(() => listener.stop())
+    // Whatever ends the session ends a wait for the doorbell, too.
+    scope.stopping.addEventListener('abort', () => listener.ring())
+    await listener.start()
+    return listener
+  }
+
+  /** What halted this session is for the next one to find out again, if there is one. */
+  #forgetDelivery(): void {
+    this.#breaker = undefined
+    this.#haltReason = undefined
+  }
+
+  /** How rows reach HQ in this session. */
+  #createDelivery(scope: SessionScope, origin: DeliveryContext['origin']): DeliveryContext {
+    const { metrics = NO_METRICS } = this.#options
+    const pool = new Pool(this.#config.ingestUrl, {
       // One more than batches in flight, so that HQ can be asked whether it is ready.
       connections: MAX_IN_FLIGHT + 1,
       headersTimeout: REQUEST_TIMEOUT_MS,
       bodyTimeout: REQUEST_TIMEOUT_MS,
     })
+    scope.hold(() => pool.close())
     const breaker = new CircuitBreaker(MAX_IN_FLIGHT, () => checkReady(pool, this.#aborting.signal))
-    const { metrics = NO_METRICS, timing } = this.#options
-    // Whatever ends the session ends a wait for the doorbell, too.
-    const wakeOnStop = () => listener.ring()
-    stopping.addEventListener('abort', wakeOnStop)
-    let client: Awaited<ReturnType<typeof connect>> | undefined
-    let stopPings = () => {}
-    let backfiller: Backfiller | undefined
-    let parkedRows: ParkedRows | undefined
-    try {
-      await dxMigrations.assertApplied(leader)
-      await this.#assertPrimary(leader)
-      await assertSeesAll(leader)
-      const lead = await this.#waitForLead(leader, stopping)
-      if (lead === undefined) return
-      stopPings = keepLead(leader, lead.key, onLost)
-      client = await connect(databaseUrl, 'push', onLost, LED_SESSION)
-      const { raised, isNumberedTwice } = await raiseSequences(client)
-      if (raised.length > 0)
-        this.#log.warn({ sequences: raised }, 'sequences were behind their tables; set above them')
-      const { epoch, isNew } = await establishEpoch(client, isNumberedTwice)
-      await placeSequences(client)
-      if (isNew) this.#log.info({ epoch }, 'new life of the source server; sending what it retains')
-      await listener.start()
-
-      const sessionClient = client
-      const side = new RepairSession(databaseUrl)
-      const delivery: DeliveryContext = {
-        pool,
-        breaker,
-        sizer: this.#sizer,
-        keys: this.#config.signingKeys,
-        compression: this.#config.compression,
-        origin: { source, epoch },
-        log: this.#log,
-        stopping,
-        aborting: this.#aborting.signal,
-        restraint: this.#restraint,
-        onAttempt: metrics.attempted,
-        onHalt: (reason) => {
-          this.#haltReason = reason
-        },
-      }
-      const onAccepted: Settlement['onAccepted'] = (batch, answer) => {
-        metrics.settled(batch, answer)
-        this.#settledRows += batch.rowCount
-        this.#settledBatches++
-        this.#lastSettledAtMs = Date.now()
-      }
-      const settlement: Settlement = {
-        run: (work) => work(sessionClient),
-        transact: (work) => side.run(work),
-        mayRace: true,
-        log: this.#log,
-        onAccepted,
-        onDeadLetters: (letters) => {
-          metrics.deadLettered(letters)
-          if (letters.some(({ reason }) => reason === NOT_IN_TIME)) parkedRows?.wake()
-        },
-      }
-      this.#state = 'working'
-      this.#breaker = breaker
-      this.#log.info({ epoch, source }, 'working')
-      await warnUnbound(client, this.#log)
-      onWorking()
-      backfiller = new Backfiller({
-        databaseUrl,
-        delivery: { ...delivery, rank: 'backfill' },
-        onAccepted,
-        log: this.#log,
-        stopping,
-      })
-      backfiller.start()
-      parkedRows = new ParkedRows(side, delivery, onAccepted)
-      parkedRows.start()
-      const onTick = () => {
-        this.#lastTickAtMs = Date.now()
-      }
-      const heartbeat = this.#heartbeat
-      await pushChanges({
-        client,
-        epoch,
-        listener,
-        heartbeat,
-        delivery: { ...delivery, settlement, metrics },
-        stopping,
-        onTick,
-        timing,
-      })
-      if (lost.signal.aborted) throw lost.signal.reason
-    } catch (error) {
-      // What a loss broke is reported as the loss; a stop between two attempts is no fault at all.
-      if (lost.signal.aborted) throw lost.signal.reason
-      if (!(error instanceof DeliveryStoppedError)) throw error
-    } finally {
-      stopping.removeEventListener('abort', wakeOnStop)
-      stopPings()
-      this.#breaker = undefined
-      // What halted this session is for the next one to find out again, if there is one.
-      this.#haltReason = undefined
-      lost.abort(new Error('session ended'))
-      breaker.close()
-      await this.#release([
-        () => backfiller?.stop(),
-        () => parkedRows?.ended(),
-        () => listener.stop(),
-        () => pool.close(),
-        () => client?.end(),
-        () => leader.end(),
-      ])
-    }
-  }
-
-  async #assertPrimary(client: Awaited<ReturnType<typeof connect>>): Promise<void> {
-    const { rows } = await client.query<{ standby: boolean }>(
-      'select pg_catalog.pg_is_in_recovery() as standby',
-    )
-    if (rows[0]?.standby) {
-      throw new NotPrimaryError('data-engine-x is in recovery; the relay works on the primary only')
-    }
-  }
-
-  /**
-   * Stands by until this relay leads, under a key of its own unless it ignores the lead; undefined
-   * if it is stopped first.
-   */
-  async #waitForLead(
-    leader: Awaited<ReturnType<typeof connect>>,
-    stopping: AbortSignal,
-  ): Promise<{ readonly key: string | undefined } | undefined> {
-    while (!stopping.aborted) {
-      if (this.#options.ignoresLead) return { key: undefined }
-      const { key, strangers } = await tryLead(leader)
-      if (strangers.length > 0) this.#log.warn({ pids: strangers }, STRANGERS_NOTICE)
-      if (key !== undefined) return { key }
-      if (this.#state !== 'standby') this.#log.info('another relay works; standing by')
-      this.#state = 'standby'
-      await delay(STANDBY_RETRY_MS, undefined, { signal: stopping }).catch(() => {})
-    }
-    return undefined
-  }
-
-  /** Releases everything, whatever fails: what cannot be closed is gone already. */
-  async #release(releases: readonly (() => Promise<unknown> | undefined)[]): Promise<void> {
-    for (const release of releases) {
-      await Promise.resolve(release()).catch((error: unknown) => {
-        this.#log.debug({ reason: describeError(error) }, 'closing what was lost')
-      })
+    scope.hold(() => breaker.close())
+    return {
+      pool,
+      breaker,
+      sizer: this.#sizer,
+      keys: this.#config.signingKeys,
+      compression: this.#config.compression,
+      origin,
+      log: this.#log,
+      stopping: scope.stopping,
+      aborting: this.#aborting.signal,
+      restraint: this.#restraint,
+      onAttempt: metrics.attempted,
+      onHalt: (reason) => {
+        this.#haltReason = reason
+      },
     }
   }
 }

@@ -13,52 +13,50 @@ import { Relay } from './relay.ts'
 
 /**
  * The relay as a process: the relay itself, what is measured of it and of data-engine-x, and the
- * private port that shows both. Works until `stopping` is aborted; throws what no retry mends.
+ * private port that shows both. Works until `stopping` is aborted; throws what no retry mends. Stops
+ * its parts in reverse order, each whatever became of the others.
  */
 export async function runRelay(
   config: RelayConfig,
   log: Logger,
   stopping: AbortSignal,
 ): Promise<void> {
+  await using started = new AsyncDisposableStack()
   const metrics = startMetrics('outbox-relay')
-  const stopObserving = observeEventLoop(metrics.meter)
+  started.defer(() => metrics.stop())
+  started.defer(observeEventLoop(metrics.meter))
   const relay = new Relay(config, log, { metrics: createRelayMetrics(metrics.meter) })
+  observeRelay(metrics.meter, () => relay.progress)
   const watcher = new SourceWatcher(
     config.databaseUrl,
     () => relay.progress.heartbeatWrittenAt,
     log,
   )
-  observeRelay(metrics.meter, () => relay.progress)
   observeSource(metrics.meter, () => watcher.reading)
+
   const server = new PrivateServer(metrics, () => relay.progress, log)
-  const notifier =
-    config.alertWebhookUrl === undefined
-      ? undefined
-      : new Notifier({
-          url: config.alertWebhookUrl,
-          receiver: 'outbox-relay',
-          read: () => relayConditions(relay.progress, watcher.reading),
-          log,
-        })
-  const stopSummary = summarise(() => relay.progress, log)
-  const stop = () => void relay.stop()
-  stopping.addEventListener('abort', stop)
-  try {
-    const url = await server.start(config.metricsPort)
-    log.info({ port: Number(new URL(url).port) }, 'metrics')
-    watcher.start()
-    notifier?.start()
-    relay.start()
-    if (stopping.aborted) stop()
-    await relay.ended()
-  } finally {
-    stopping.removeEventListener('abort', stop)
-    await relay.stop()
-    stopSummary()
-    await notifier?.stop()
-    await watcher.stop()
-    await server.stop()
-    stopObserving()
-    await metrics.stop()
+  started.defer(() => server.stop())
+  const url = await server.start(config.metricsPort)
+  log.info({ port: Number(new URL(url).port) }, 'metrics')
+  started.defer(() => watcher.stop())
+  watcher.start()
+  if (config.alertWebhookUrl !== undefined) {
+    const notifier = new Notifier({
+      url: config.alertWebhookUrl,
+      receiver: 'outbox-relay',
+      read: () => relayConditions(relay.progress, watcher.reading),
+      log,
+    })
+    started.defer(() => notifier.stop())
+    notifier.start()
   }
+  started.defer(summarise(() => relay.progress, log))
+
+  const stop = () => void relay.stop()
+  started.defer(() => relay.stop())
+  stopping.addEventListener('abort', stop)
+  started.defer(() => stopping.removeEventListener('abort', stop))
+  relay.start()
+  if (stopping.aborted) stop()
+  await relay.ended()
 }

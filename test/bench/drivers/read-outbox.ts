@@ -1,7 +1,7 @@
-import { MAX_PAGE_BYTES } from '@hq-export/outbox-relay/delivery/deliver-window.ts'
 import { BatchSizer } from '@hq-export/outbox-relay/flow-control/batch-sizer.ts'
 import { readWindow } from '@hq-export/outbox-relay/outbox/read-window.ts'
 import { EMPTY_SNAPSHOT, takeTick } from '@hq-export/outbox-relay/outbox/tick.ts'
+import { MAX_PAGE_BYTES } from '@hq-export/outbox-relay/push/deliver-window.ts'
 import { connect } from '@hq-export/outbox-relay/session/connect.ts'
 import { LED_SESSION } from '@hq-export/outbox-relay/session/lead.ts'
 

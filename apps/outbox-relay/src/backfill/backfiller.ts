@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { describeError } from '@hq-export/runtime/describe-error.ts'
+import type { Service } from '@hq-export/runtime/service.ts'
 import type pg from 'pg'
 import type { RunOnSession, Settlement } from '../acknowledge/acknowledge-outcome.ts'
 import type { DeliveryContext } from '../delivery/delivery-context.ts'
@@ -106,7 +107,7 @@ async function lookAndExecute(client: pg.ClientBase, context: BackfillerContext)
 }
 
 /** The part of a leading relay that executes backfills beside the push of live changes. */
-export class Backfiller {
+export class Backfiller implements Service {
   readonly #context: BackfillerContext
   readonly #stopping = new AbortController()
   #running: Promise<void> | undefined

@@ -1,11 +1,10 @@
 import type pg from 'pg'
+import { hasSqlstate, QUERY_CANCELED } from '../session/sqlstate.ts'
+import { transact } from '../session/transact.ts'
 import { type Statement, scanStatement, wantedStatement } from './chunk-sql.ts'
 import type { Pass } from './pass.ts'
 import { type PassOutput, type PassRelation, relationOf } from './pass-relation.ts'
 import type { RowSelection } from './selection.ts'
-
-/** SQLSTATE of a statement that ran into `statement_timeout`. */
-const QUERY_CANCELED = '57014'
 
 async function plannedRows(client: pg.ClientBase, { text, values }: Statement): Promise<number> {
   const { rows } = await client.query<{ 'QUERY PLAN': [{ Plan: { 'Plan Rows': number } }] }>(
@@ -47,8 +46,7 @@ export async function countRows(
   timeoutMs: number,
 ): Promise<RowCount> {
   const statement = wantedStatement(relation, output, selection)
-  await client.query('begin read only')
-  try {
+  const count = async (): Promise<RowCount> => {
     await client.query(
       `set local enable_seqscan = on; set local enable_bitmapscan = on; set local statement_timeout = ${Math.ceil(timeoutMs)}`,
     )
@@ -57,10 +55,11 @@ export async function countRows(
       [...statement.values],
     )
     return { rows: rows[0]?.rows ?? 0, isExact: true }
+  }
+  try {
+    return await transact(client, count, { mode: 'read only' })
   } catch (error) {
-    if ((error as { code?: string }).code !== QUERY_CANCELED) throw error
-  } finally {
-    await client.query('rollback')
+    if (!hasSqlstate(error, QUERY_CANCELED)) throw error
   }
   return { rows: await plannedRows(client, statement), isExact: false }
 }

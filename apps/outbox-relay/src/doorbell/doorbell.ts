@@ -1,4 +1,5 @@
 import type pg from 'pg'
+import { OUTBOX_REGCLASSES } from '../outbox/outbox-tables.ts'
 
 /** Channel that capture triggers notify while the relay sleeps. */
 export const DOORBELL_CHANNEL = 'hq_export_outbox'
@@ -26,7 +27,7 @@ select distinct l.virtualtransaction as writer
 from pg_catalog.pg_locks l
 where l.locktype = 'relation' and l.mode = 'RowExclusiveLock' and l.granted
   and l.database = (select oid from pg_catalog.pg_database where datname = pg_catalog.current_database())
-  and l.relation in ('hq_export.outbox_0'::regclass, 'hq_export.outbox_1'::regclass, 'hq_export.outbox_2'::regclass,
+  and l.relation in (${OUTBOX_REGCLASSES},
                      'hq_export.settle_0'::regclass, 'hq_export.settle_1'::regclass)`
 
 // Two sequences, read without MVCC: no row of the outbox, no snapshot that is kept, nothing that

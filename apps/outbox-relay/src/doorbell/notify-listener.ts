@@ -1,3 +1,4 @@
+import type { Service } from '@hq-export/runtime/service.ts'
 import pgListen from 'pg-listen'
 import type { Logger } from '../process/log.ts'
 import { sessionConfig } from '../session/connect.ts'
@@ -12,7 +13,7 @@ const SELF_TEST_TIMEOUT_MS = 5_000
  * Turns notifications into wake-ups. A notification is only ever a hint: whoever waits looks into
  * the outbox after a time-out all the same, so losing this component costs time and never a row.
  */
-export class NotifyListener {
+export class NotifyListener implements Service {
   readonly #subscriber
   readonly #log: Logger
   readonly #onLost: (error: Error) => void
@@ -21,6 +22,7 @@ export class NotifyListener {
   #isListening = false
   #isStopped = false
   #started: Promise<void> | undefined
+  #stopped: Promise<void> | undefined
 
   /** @param onLost called if the listening session is gone and nothing brings it back. */
   constructor(databaseUrl: string, log: Logger, onLost: (error: Error) => void = () => {}) {
@@ -82,6 +84,7 @@ export class NotifyListener {
       this.ring()
     })
     await this.#subscriber.connect()
+    if (this.#isStopped) return
     await this.#subscriber.listenTo(DOORBELL_CHANNEL)
     await this.#proveDelivery()
   }
@@ -90,7 +93,7 @@ export class NotifyListener {
     this.#isListening = false
     this.#rung = false
     if (await this.#notifyOurselves()) await this.wait(SELF_TEST_TIMEOUT_MS)
-    if (!this.#isListening) {
+    if (!this.#isListening && !this.#isStopped) {
       this.#log.warn(
         'LISTEN delivers nothing; polling instead. Is DX_DATABASE_URL a transaction pooler? It must be a direct connection.',
       )
@@ -146,7 +149,12 @@ export class NotifyListener {
     return this.#rung
   }
 
-  async stop(): Promise<void> {
+  stop(): Promise<void> {
+    this.#stopped ??= this.#stop()
+    return this.#stopped
+  }
+
+  async #stop(): Promise<void> {
     this.#isStopped = true
     this.#isListening = false
     this.#wake?.()

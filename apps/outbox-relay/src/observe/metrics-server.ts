@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net'
 import { LIVE_PATH, READY_PATH } from '@hq-export/contract'
 import { EXPOSITION_CONTENT_TYPE, type Metrics } from '@hq-export/observability/meter.ts'
 import { describeError } from '@hq-export/runtime/describe-error.ts'
+import type { Service } from '@hq-export/runtime/service.ts'
 import type { Logger } from '../process/log.ts'
 import type { RelayProgress } from './relay-progress.ts'
 
@@ -22,8 +23,10 @@ function isReady({ state }: RelayProgress): boolean {
 }
 
 /** `/metrics`, `/livez` and `/readyz` of a relay, for the machine it runs on. */
-export class PrivateServer {
+export class PrivateServer implements Service {
   readonly #server: Server
+  #started: Promise<string> | undefined
+  #stopped: Promise<void> | undefined
 
   constructor(metrics: Metrics, progress: () => RelayProgress, log: Logger) {
     this.#server = createServer((request, response) => {
@@ -64,13 +67,25 @@ export class PrivateServer {
    * @param port 0 asks the system for a free one.
    * @returns the base URL.
    */
-  async start(port: number): Promise<string> {
+  start(port: number): Promise<string> {
+    this.#started ??= this.#start(port)
+    return this.#started
+  }
+
+  stop(): Promise<void> {
+    this.#stopped ??= this.#stop()
+    return this.#stopped
+  }
+
+  async #start(port: number): Promise<string> {
     this.#server.listen(port, HOST)
     await once(this.#server, 'listening')
     return `http://${HOST}:${(this.#server.address() as AddressInfo).port}`
   }
 
-  async stop(): Promise<void> {
+  async #stop(): Promise<void> {
+    // Whoever awaits the start gets its fault; a stop only waits.
+    await this.#started?.catch(() => {})
     if (!this.#server.listening) return
     const closed = once(this.#server, 'close')
     this.#server.close()

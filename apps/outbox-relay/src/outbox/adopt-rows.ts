@@ -1,6 +1,6 @@
 import type pg from 'pg'
 import { forEachBlockRange } from './block-ranges.ts'
-import { OUTBOX_TABLES } from './cut-page.ts'
+import { CURRENT_OUTBOX, OUTBOX_TABLES } from './outbox-tables.ts'
 
 /*
  * Rows that a restore brought carry transaction ids of another server. A visible row's transaction
@@ -15,7 +15,7 @@ const IS_FOREIGN = 'xid >= pg_catalog.pg_snapshot_xmax(pg_catalog.pg_current_sna
 const FIND = /* sql */ `
 select ${OUTBOX_TABLES.map(
   (table) => `exists (select from hq_export.outbox_${table} where ${IS_FOREIGN}) as found_${table}`,
-).join(', ')}, pg_catalog.pg_sequence_last_value('hq_export.current_outbox')::int as current`
+).join(', ')}, ${CURRENT_OUTBOX} as current`
 
 // In the order in which they stand there, which is that of their capture but for what was written
 // side by side. Row locks only, on rows that nobody else writes. The old rows stay as dead ones

@@ -1,6 +1,5 @@
 import type pg from 'pg'
-
-const LOCK_NOT_AVAILABLE = '55P03'
+import { hasSqlstate, LOCK_NOT_AVAILABLE } from '../session/sqlstate.ts'
 
 // TRUNCATE and the re-insert of the newest ack are one statement: whoever reads, reads an ack. Only
 // relays ask for this table, and the lock is not waited for. No temporary table: many databases
@@ -35,6 +34,6 @@ export async function compactAcks(
   try {
     await client.query(COMPACT)
   } catch (error) {
-    if ((error as { code?: string }).code !== LOCK_NOT_AVAILABLE) throw error
+    if (!hasSqlstate(error, LOCK_NOT_AVAILABLE)) throw error
   }
 }

@@ -1,10 +1,9 @@
 import type pg from 'pg'
+import { OUTBOX_TABLES, type OutboxTable } from './outbox-tables.ts'
 import { MAX_BODY_BYTES, MAX_KEY_BYTES } from './row-size.ts'
 import type { Snapshot } from './tick.ts'
 
-/** The three outbox tables, by number. */
-export const OUTBOX_TABLES = [0, 1, 2] as const
-export type OutboxTable = (typeof OUTBOX_TABLES)[number]
+export { OUTBOX_TABLES, type OutboxTable } from './outbox-tables.ts'
 
 /** A place in the order of an outbox table. Text, because both numbers have 64 bits. */
 export interface Position {

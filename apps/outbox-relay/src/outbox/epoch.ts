@@ -1,4 +1,5 @@
 import type pg from 'pg'
+import { transact } from '../session/transact.ts'
 import { adoptRows } from './adopt-rows.ts'
 import { EMPTY_SNAPSHOT } from './tick.ts'
 
@@ -42,8 +43,7 @@ export async function establishEpoch(
   client: pg.ClientBase,
   isNumberedTwice = false,
 ): Promise<EstablishedEpoch> {
-  await client.query('begin')
-  try {
+  const established = await transact(client, async () => {
     await client.query(LOCK_EPOCH)
     const found = (
       await client.query<{ system_identifier: string; incarnation: string | null }>(READ_EPOCH)
@@ -59,11 +59,8 @@ export async function establishEpoch(
     const epoch = `${found.system_identifier}.${incarnation}`
     const isNew = isNumberedTwice || epoch !== last
     if (isNew) await client.query(RESET_ACK, [epoch, EMPTY_SNAPSHOT])
-    await client.query('commit')
-    await adoptRows(client, isNumberedTwice)
     return { epoch, isNew }
-  } catch (error) {
-    await client.query('rollback')
-    throw error
-  }
+  })
+  await adoptRows(client, isNumberedTwice)
+  return established
 }

@@ -1,5 +1,5 @@
 import type pg from 'pg'
-import { OUTBOX_TABLES } from './cut-page.ts'
+import { currentOutbox, OUTBOX_TABLES } from './outbox-tables.ts'
 
 /** How often the leader sends a row that only measures the way. */
 export const HEARTBEAT_PERIOD_MS = 30_000
@@ -15,9 +15,8 @@ select 0, pg_catalog.json_build_object('source_ts', source_ts)::text from beat
 returning body::json ->> 'source_ts' as source_ts`,
 )
 
-const CURRENT = /* sql */ `select coalesce(pg_catalog.pg_sequence_last_value('hq_export.current_outbox'), 0)::int as current`
-
-interface Beat {
+/** A heartbeat that was written. */
+export interface Beat {
   readonly sourceTs: string
   readonly writtenAt: number
 }
@@ -27,8 +26,8 @@ interface Beat {
  * microseconds.
  */
 async function writeBeat(client: pg.ClientBase): Promise<string> {
-  const { rows } = await client.query<{ current: 0 | 1 | 2 }>(CURRENT)
-  const beat = await client.query<{ source_ts: string }>(BEAT[rows[0]?.current ?? 0] ?? '')
+  const table = await currentOutbox(client)
+  const beat = await client.query<{ source_ts: string }>(BEAT[table] ?? '')
   const sourceTs = beat.rows[0]?.source_ts
   if (sourceTs === undefined) throw new Error('a heartbeat has a time')
   return sourceTs
@@ -73,9 +72,17 @@ export class Heartbeat {
     return true
   }
 
-  /** HQ has decided everything that was in the outbox when the last window was cut. */
-  echo(): void {
-    if (this.#sent === undefined) return
+  /** The one that is under way; to be read before a window is cut, see {@link echo}. */
+  get sent(): Beat | undefined {
+    return this.#sent
+  }
+
+  /**
+   * HQ has decided everything that was in the outbox when a window was cut.
+   * @param sent what was under way before that.
+   */
+  echo(sent: Beat | undefined): void {
+    if (this.#sent === undefined || this.#sent !== sent) return
     this.#echoed = this.#sent
     this.#sent = undefined
     this.#dueAt = performance.now() + this.#periodMs

@@ -1,8 +1,9 @@
 import type pg from 'pg'
-import { OUTBOX_TABLES, type PageCut, type PageRange } from './cut-page.ts'
+import type { PageCut, PageRange } from './cut-page.ts'
 import type { DeleteRace } from './delete-race.ts'
 import type { Inversion } from './newest-versions.ts'
 import type { OutboxRow } from './outbox-row.ts'
+import { OUTBOX_TABLES } from './outbox-tables.ts'
 import { isOversizedSql, shortKeySql } from './row-size.ts'
 import { wireRowSql } from './wire-row-sql.ts'
 

@@ -1,38 +1,19 @@
 import type pg from 'pg'
-import {
-  cutPage,
-  OUTBOX_TABLES,
-  type PageCut,
-  type PageLimits,
-  type PageRange,
-} from './cut-page.ts'
-import type { DeleteRace } from './delete-race.ts'
+import { cutPage, type PageCut, type PageLimits, type PageRange } from './cut-page.ts'
 import { type ComparedVersions, NewestVersions } from './newest-versions.ts'
-import type { OutboxRow } from './outbox-row.ts'
+import { OUTBOX_TABLES } from './outbox-tables.ts'
+import type { Page } from './page.ts'
 import {
   type OversizedRow,
   readFailedRows,
   readOutrunRows,
   readOversizedRows,
   readPage,
-  type WireRows,
 } from './read-page.ts'
+import { pageOf, type Tick } from './small-window.ts'
 import type { Snapshot } from './tick.ts'
 
 const MAX_INT8 = '9223372036854775807'
-
-/**
- * A page of a window: what travels, what could not be captured, what is too large for either, and
- * how many rows it was in the outbox.
- */
-export interface Page {
-  readonly rowCount: number
-  readonly wireRows: readonly WireRows[]
-  readonly failed: readonly OutboxRow[]
-  readonly oversized: readonly OversizedRow[]
-  /** Inserts that the delete of their key, in this window too, has overtaken. */
-  readonly deleteRaces: readonly DeleteRace[]
-}
 
 const NO_VERSIONS: ComparedVersions = { superseded: [], inversions: [] }
 
@@ -118,6 +99,10 @@ export async function* readWindow(
   limits: PageLimits,
   newest: NewestVersions = new NewestVersions(),
 ): AsyncGenerator<Page> {
+  if (window.rows !== undefined) {
+    if (window.rows.length > 0) yield pageOf(window.rows, newest)
+    return
+  }
   for (const range of await findRanges(client, window)) {
     yield* readRange(client, range, limits, newest)
   }
@@ -131,4 +116,6 @@ export async function* readWindow(
 export interface Window {
   readonly from: Snapshot
   readonly to: Snapshot
+  /** All of it, where its tick has read it. */
+  readonly rows?: Tick['rows']
 }

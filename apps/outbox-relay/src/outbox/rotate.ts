@@ -1,5 +1,8 @@
 import type pg from 'pg'
+import { hasSqlstate, LOCK_NOT_AVAILABLE } from '../session/sqlstate.ts'
+import { transact } from '../session/transact.ts'
 import type { Ack } from './ack.ts'
+import { CURRENT_OUTBOX, OUTBOX_REGCLASSES, OUTBOX_TABLES } from './outbox-tables.ts'
 
 /**
  * How often the outbox may turn: TRUNCATE stalls a standby's replay behind its readers, or cancels
@@ -7,25 +10,19 @@ import type { Ack } from './ack.ts'
  */
 export const ROTATION_PERIOD_MS = 30_000
 
-const TABLE_COUNT = 3
 /** Turns that empty every table. */
-export const TURNS_TO_EMPTY = TABLE_COUNT
+export const TURNS_TO_EMPTY = OUTBOX_TABLES.length
 /** Bytes that may stay where nothing but heartbeats is written: some weeks of them. */
 const RESTING_BYTES = 8 * 1024 * 1024
 
-// SQLSTATE 55P03: somebody (pg_dump, a prepared transaction, a writer) holds the table. The next
-// period tries again.
-const LOCK_NOT_AVAILABLE = '55P03'
-
+const IS_USED = OUTBOX_TABLES.map((table) => `exists (select from hq_export.outbox_${table})`)
 const STATE = /* sql */ `
-select coalesce(pg_catalog.pg_sequence_last_value('hq_export.current_outbox'), 0)::int as current,
-       exists (select from hq_export.outbox_0) as used_0,
-       exists (select from hq_export.outbox_1) as used_1,
-       exists (select from hq_export.outbox_2) as used_2`
+select ${CURRENT_OUTBOX} as current,
+       array[${IS_USED.join(', ')}] as used`
 
 const SIZE = /* sql */ `
 select pg_catalog.sum(pg_catalog.pg_total_relation_size(t))::float8 as bytes
-from pg_catalog.unnest(array['hq_export.outbox_0', 'hq_export.outbox_1', 'hq_export.outbox_2']::pg_catalog.regclass[]) t`
+from pg_catalog.unnest(array[${OUTBOX_REGCLASSES}]) t`
 
 const SWITCH = /* sql */ `select pg_catalog.setval('hq_export.current_outbox', $1)`
 
@@ -48,20 +45,21 @@ function truncateStatements(table: number) {
 /** True if the table is empty afterwards. */
 async function truncateIfSettled(client: pg.ClientBase, table: number, ack: Ack): Promise<boolean> {
   const { lock, unsettled, truncate } = truncateStatements(table)
-  await client.query('begin')
   try {
-    // The truncation need not wait for a synchronous standby: undone by a failover, it only brings
-    // back settled rows.
-    await client.query('set local synchronous_commit = local')
-    await client.query(lock)
-    const { rows } = await client.query<{ found: boolean }>(unsettled, [ack.acked])
-    const isSettled = rows[0]?.found === false
-    if (isSettled) await client.query(truncate)
-    await client.query('commit')
-    return isSettled
+    return await transact(client, async () => {
+      // The truncation need not wait for a synchronous standby: undone by a failover, it only
+      // brings back settled rows.
+      await client.query('set local synchronous_commit = local')
+      await client.query(lock)
+      const { rows } = await client.query<{ found: boolean }>(unsettled, [ack.acked])
+      const isSettled = rows[0]?.found === false
+      if (isSettled) await client.query(truncate)
+      return isSettled
+    })
   } catch (error) {
-    await client.query('rollback')
-    if ((error as { code?: string }).code === LOCK_NOT_AVAILABLE) return false
+    // Somebody (pg_dump, a prepared transaction, a writer) holds the table. The next period tries
+    // again.
+    if (hasSqlstate(error, LOCK_NOT_AVAILABLE)) return false
     throw error
   }
 }
@@ -78,16 +76,12 @@ async function truncateIfSettled(client: pg.ClientBase, table: number, ack: Ack)
  * @returns true if the tables turned.
  */
 export async function rotate(client: pg.ClientBase, ack: Ack): Promise<boolean> {
-  const state = (
-    await client.query<{ current: number; used_0: boolean; used_1: boolean; used_2: boolean }>(
-      STATE,
-    )
-  ).rows[0]
+  const state = (await client.query<{ current: number; used: boolean[] }>(STATE)).rows[0]
   if (state === undefined) throw new Error('the outbox has a state')
-  const used = [state.used_0, state.used_1, state.used_2]
+  const { current, used } = state
   if (!used.includes(true)) return false
 
-  const oldest = (state.current + 1) % TABLE_COUNT
+  const oldest = (current + 1) % OUTBOX_TABLES.length
   if (used[oldest] && !(await truncateIfSettled(client, oldest, ack))) return false
   await client.query(SWITCH, [oldest])
   return true

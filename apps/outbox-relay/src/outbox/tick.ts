@@ -27,6 +27,11 @@ set local synchronous_commit = local;
 select pg_catalog.pg_logical_emit_message(true, 'hq_export', '');
 commit;`
 
+/** Resolves when everything that was written to the WAL so far is on disk. */
+export async function makeDurable(client: pg.ClientBase): Promise<void> {
+  await client.query(FORCE_FLUSH)
+}
+
 /**
  * Cuts a window's upper end: a snapshot of which everything visible is on disk. What is not could
  * be undone by a crash after HQ had it, and its xid and seq be given to another row.
@@ -36,6 +41,6 @@ export async function takeTick(client: pg.ClientBase): Promise<Snapshot> {
     await client.query<{ snapshot: string; durable: boolean }>({ name: 'tick', text: TAKE_TICK })
   ).rows[0]
   if (tick === undefined) throw new Error('no snapshot')
-  if (!tick.durable) await client.query(FORCE_FLUSH)
+  if (!tick.durable) await makeDurable(client)
   return tick.snapshot
 }

@@ -5,6 +5,7 @@ import {
 } from '@hq-export/runtime/postgres/explain-connect-error.ts'
 import { COMMON_SETTINGS, openSession, sessionConfig } from '@hq-export/runtime/postgres/session.ts'
 import { dxMigrations } from './migrations.ts'
+import { hasSqlstate, INVALID_PARAMETER_VALUE } from './sqlstate.ts'
 
 /** data-engine-x as the operator knows it. */
 export const DATA_ENGINE_X: NamedDatabase = {
@@ -12,8 +13,6 @@ export const DATA_ENGINE_X: NamedDatabase = {
   variable: 'DX_DATABASE_URL',
   role: 'hq_export_relay',
 }
-
-const INVALID_PARAMETER_VALUE = '22023'
 
 const ROLE_EXISTS = /* sql */ `
 select exists (select from pg_catalog.pg_roles where rolname = 'hq_export_relay') as found`
@@ -49,7 +48,7 @@ async function whyRoleIsMissing(databaseUrl: string): Promise<Error | undefined>
  * migrated.
  */
 export async function whyNotConnected(error: unknown, databaseUrl: string): Promise<unknown> {
-  if ((error as { code?: unknown }).code === INVALID_PARAMETER_VALUE)
+  if (hasSqlstate(error, INVALID_PARAMETER_VALUE))
     return (await whyRoleIsMissing(databaseUrl)) ?? error
   const why = explainConnectError(error, DATA_ENGINE_X)
   if (why === undefined) return error

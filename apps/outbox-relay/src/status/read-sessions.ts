@@ -1,5 +1,7 @@
 import type pg from 'pg'
+import { OUTBOX_REGCLASSES } from '../outbox/outbox-tables.ts'
 import { leaderLockCondition, readLeadKey } from '../session/lead.ts'
+import { transact } from '../session/transact.ts'
 
 /**
  * A relay's leading session, or one that would like to be. Null where the login role may not see
@@ -49,7 +51,7 @@ select extract(epoch from pg_catalog.clock_timestamp() - pg_catalog.min(a.xact_s
 from pg_catalog.pg_locks l join pg_catalog.pg_stat_activity a using (pid)
 where l.locktype = 'relation' and l.mode = 'RowExclusiveLock' and l.granted
   and l.database = (select oid from pg_catalog.pg_database where datname = pg_catalog.current_database())
-  and l.relation in ('hq_export.outbox_0'::regclass, 'hq_export.outbox_1'::regclass, 'hq_export.outbox_2'::regclass)`
+  and l.relation in (${OUTBOX_REGCLASSES})`
 
 /**
  * Reads what `pg_stat_activity` says of relays and writers: as the login role, because it hides
@@ -57,8 +59,7 @@ where l.locktype = 'relation' and l.mode = 'RowExclusiveLock' and l.granted
  */
 export async function readSessions(client: pg.ClientBase): Promise<Sessions> {
   const key = await readLeadKey(client)
-  await client.query('begin read only')
-  try {
+  const read = async (): Promise<Sessions> => {
     await client.query('set local role none')
     const relays = (await client.query<RelaySession & { leads: boolean }>(RELAYS, [key])).rows
     const loop = (await client.query<{ silent_s: number | null }>(LOOP)).rows[0]
@@ -72,7 +73,6 @@ export async function readSessions(client: pg.ClientBase): Promise<Sessions> {
       loop_silent_s: loop?.silent_s ?? null,
       oldest_writer_s: writer?.age_s ?? null,
     }
-  } finally {
-    await client.query('rollback')
   }
+  return transact(client, read, { mode: 'read only' })
 }

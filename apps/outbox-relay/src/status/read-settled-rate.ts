@@ -1,4 +1,5 @@
 import type pg from 'pg'
+import { unionOfOutbox } from '../outbox/outbox-tables.ts'
 
 /**
  * Over how long the rate is taken. Outbox tables are emptied no sooner than this after they were
@@ -30,11 +31,9 @@ limit 1`
 const SETTLED = /* sql */ `
 select count(*)::int as rows
 from (
-  select xid from hq_export.outbox_0 where xid >= pg_catalog.pg_snapshot_xmin($1::pg_snapshot)
-  union all
-  select xid from hq_export.outbox_1 where xid >= pg_catalog.pg_snapshot_xmin($1::pg_snapshot)
-  union all
-  select xid from hq_export.outbox_2 where xid >= pg_catalog.pg_snapshot_xmin($1::pg_snapshot)
+  ${unionOfOutbox(
+    (table) => `select xid from ${table} where xid >= pg_catalog.pg_snapshot_xmin($1::pg_snapshot)`,
+  )}
 ) o
 where pg_catalog.pg_visible_in_snapshot(xid, $2::pg_snapshot)
   and not pg_catalog.pg_visible_in_snapshot(xid, $1::pg_snapshot)`

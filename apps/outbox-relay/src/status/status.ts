@@ -1,6 +1,7 @@
 import { DATASETS } from '@hq-export/contract'
 import type { Stranger } from '@hq-export/runtime/postgres/own-locks.ts'
 import type pg from 'pg'
+import { unionOfOutbox } from '../outbox/outbox-tables.ts'
 import { EMPTY_SNAPSHOT } from '../outbox/tick.ts'
 import { relayLocks } from '../session/lead.ts'
 import { type BackfillStatus, readBackfills } from './read-backfills.ts'
@@ -66,11 +67,10 @@ const WAITING = /* sql */ `
 select dataset, count(*)::int as rows,
        greatest(extract(epoch from pg_catalog.clock_timestamp() - pg_catalog.min(captured_at)), 0)::float8 as age
 from (
-  select dataset, xid, captured_at from hq_export.outbox_0 where xid >= pg_catalog.pg_snapshot_xmin($1::pg_snapshot)
-  union all
-  select dataset, xid, captured_at from hq_export.outbox_1 where xid >= pg_catalog.pg_snapshot_xmin($1::pg_snapshot)
-  union all
-  select dataset, xid, captured_at from hq_export.outbox_2 where xid >= pg_catalog.pg_snapshot_xmin($1::pg_snapshot)
+  ${unionOfOutbox(
+    (table) => /* sql */ `select dataset, xid, captured_at from ${table}
+  where xid >= pg_catalog.pg_snapshot_xmin($1::pg_snapshot)`,
+  )}
 ) o
 where not pg_catalog.pg_visible_in_snapshot(xid, $1::pg_snapshot)
 group by dataset`

@@ -1,18 +1,14 @@
 import type pg from 'pg'
+import { ROLE_SETTINGS } from '../../session/role-settings.ts'
 
 // For this session, and what roles and databases have for theirs. `-1` is no limit.
 const LIMITS = /* sql */ `
 select pg_catalog.current_setting('temp_file_limit') as "limit", 'this login' as whose
 where pg_catalog.current_setting('temp_file_limit') <> '-1'
 union all
-select pg_catalog.split_part(setting, '=', 2),
-       coalesce('role ' || r.rolname::text, 'every role') || ' in ' || coalesce('database ' || d.datname::text, 'every database')
-from pg_catalog.pg_db_role_setting s
-cross join lateral pg_catalog.unnest(s.setconfig) setting
-left join pg_catalog.pg_database d on d.oid = s.setdatabase
-left join pg_catalog.pg_roles r on r.oid = s.setrole
-where (s.setdatabase = 0 or d.datname = pg_catalog.current_database())
-  and pg_catalog.starts_with(setting, 'temp_file_limit=') and setting <> 'temp_file_limit=-1'
+select pg_catalog.split_part(s.setting, '=', 2), s.place
+from (${ROLE_SETTINGS}) s
+where pg_catalog.starts_with(s.setting, 'temp_file_limit=') and s.setting <> 'temp_file_limit=-1'
 order by 2`
 
 /** What there is to say about `temp_file_limit`; nothing to do about it is ours. */

@@ -1,5 +1,7 @@
 import { datasetByName } from '@hq-export/contract'
 import pg from 'pg'
+import { EMPTY_SNAPSHOT } from '../../outbox/tick.ts'
+import { transact } from '../../session/transact.ts'
 import type { Binding, BoundDataset } from '../binding-schema.ts'
 import { delaySql } from '../projection/joins.ts'
 import { projectionOf } from '../projection/projection.ts'
@@ -10,7 +12,8 @@ type Settle = NonNullable<BoundDataset['settle']>
 
 const FIRST_MARK = `
 insert into hq_export.settled (due_before, seen)
-select pg_catalog.clock_timestamp(), '1:1:' where not exists (select from hq_export.settled)`
+select pg_catalog.clock_timestamp(), '${EMPTY_SNAPSHOT}'
+where not exists (select from hq_export.settled)`
 
 /**
  * Begins to settle datasets that did not before, in the transaction that installs and under its
@@ -64,19 +67,15 @@ export async function noteRecentRows(client: pg.ClientBase, binding: Binding): P
   )
   for (const { dataset, notingSince } of waiting) {
     const bound = binding.datasets.find((candidate) => candidate.dataset === dataset)
-    await client.query('begin isolation level read committed')
-    try {
+    const note = async (): Promise<void> => {
       if (bound?.settle !== undefined) {
         const { rows } = await client.query<{ current: number }>(CURRENT)
-        const note = noteStatement(bound, bound.settle, rows[0]?.current ?? 0)
-        await client.query(note, [notingSince])
+        const statement = noteStatement(bound, bound.settle, rows[0]?.current ?? 0)
+        await client.query(statement, [notingSince])
       }
       await client.query(NOTED, [dataset])
-      await client.query('commit')
-    } catch (error) {
-      await client.query('rollback')
-      throw error
     }
+    await transact(client, note, { mode: 'isolation level read committed' })
   }
   return waiting.length > 0
 }

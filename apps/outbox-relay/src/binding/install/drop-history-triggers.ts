@@ -1,11 +1,10 @@
 import pg from 'pg'
 import { connectLogin } from '../../session/connect.ts'
+import { hasSqlstate, INSUFFICIENT_PRIVILEGE } from '../../session/sqlstate.ts'
+import { transact } from '../../session/transact.ts'
 import { LOCK_BINDING } from './lock-binding.ts'
 import { lockRelations } from './lock-relations.ts'
 import { isBusy, type LockAttempt, type LockRetry, retryWithLockTimeout } from './lock-retry.ts'
-
-/** Insufficient privilege, or not the owner of a table. */
-const NOT_PERMITTED = '42501'
 
 /** What became of the triggers that kept replaced versions. */
 export type HistoryTriggersDropped =
@@ -54,9 +53,8 @@ export async function completeHistoriesWithTriggers(client: pg.ClientBase): Prom
  * for milliseconds once all are held. The lock of `bind` first: whoever binds again meanwhile
  * decides.
  */
-async function dropNeedless(client: pg.ClientBase, locking: LockAttempt): Promise<void> {
-  await client.query('begin isolation level read committed')
-  try {
+function dropNeedless(client: pg.ClientBase, locking: LockAttempt): Promise<void> {
+  const drop = async (): Promise<void> => {
     await client.query(`set local lock_timeout = ${locking.lockWaitMs}`)
     await client.query(LOCK_BINDING)
     const triggers = await readNeedless(client)
@@ -70,17 +68,14 @@ async function dropNeedless(client: pg.ClientBase, locking: LockAttempt): Promis
       await client.query(`drop trigger ${pg.escapeIdentifier(name)} on ${relation}`)
     for (const name of new Set(triggers.map((trigger) => trigger.function)))
       await client.query(`drop function ${name}()`)
-    await client.query('commit')
-  } catch (error) {
-    await client.query('rollback')
-    throw error
   }
+  return transact(client, drop, { mode: 'isolation level read committed' })
 }
 
 function whyLeft(error: unknown): string | undefined {
   if (isBusy(error)) return 'their tables were busy'
-  const isRefused = error instanceof pg.DatabaseError && error.code === NOT_PERMITTED
-  return isRefused ? 'this login may not drop them' : undefined
+  if (hasSqlstate(error, INSUFFICIENT_PRIVILEGE)) return 'this login may not drop them'
+  return undefined
 }
 
 /**

@@ -1,4 +1,5 @@
 import pg from 'pg'
+import { OUTBOX_NAMES } from '../../outbox/outbox-tables.ts'
 import type { SourceTable } from '../source-table.ts'
 
 const { escapeIdentifier } = pg
@@ -15,7 +16,7 @@ function captureGrants(owner: string): string[] {
   const role = escapeIdentifier(owner)
   return [
     `grant usage on schema hq_export to ${role}`,
-    `grant insert on hq_export.outbox_0, hq_export.outbox_1, hq_export.outbox_2, hq_export.capture_gap to ${role}`,
+    `grant insert on ${OUTBOX_NAMES}, hq_export.capture_gap to ${role}`,
     `grant select, insert, update on hq_export.version_base to ${role}`,
     `grant insert on hq_export.settle_0, hq_export.settle_1 to ${role}`,
     `grant select, insert on hq_export.late_child, hq_export.assigned_sequence, hq_export.captured_from to ${role}`,

@@ -1,5 +1,7 @@
 import { datasetByName } from '@hq-export/contract'
 import pg from 'pg'
+import { hasSqlstate, QUERY_CANCELED } from '../../session/sqlstate.ts'
+import { transact } from '../../session/transact.ts'
 import { type Binding, SNAPSHOTS_DATASET } from '../binding-schema.ts'
 import type { GeneratedFunction } from '../capture/capture-function.ts'
 import { type GeneratedSql, neededSql } from '../capture/generate.ts'
@@ -93,7 +95,6 @@ async function beginHistories(
  * counts as not empty.
  */
 const POLL_MS = 50
-const QUERY_CANCELED = '57014'
 
 async function isEmpty(client: pg.ClientBase, dataset: string): Promise<boolean> {
   await client.query('savepoint looking')
@@ -104,7 +105,7 @@ async function isEmpty(client: pg.ClientBase, dataset: string): Promise<boolean>
     )
     return rows[0]?.found === false
   } catch (error) {
-    if ((error as pg.DatabaseError).code !== QUERY_CANCELED) throw error
+    if (!hasSqlstate(error, QUERY_CANCELED)) throw error
     return false
   } finally {
     // The time-out with it.
@@ -170,10 +171,9 @@ async function recordBinding(
  * ours, nor named by the binding.
  * @throws pg.DatabaseError 55P03 when a table was not to be had in time; nothing is installed then.
  */
-export async function install(client: pg.ClientBase, installation: Installation): Promise<void> {
+export function install(client: pg.ClientBase, installation: Installation): Promise<void> {
   const { binding, sources } = installation
-  await client.query('begin isolation level read committed')
-  try {
+  const installAll = async (): Promise<void> => {
     await client.query(`set local lock_timeout = ${installation.lockWaitMs}`)
     await client.query(LOCK_BINDING)
     const installed = await readInstalled(client)
@@ -230,9 +230,6 @@ export async function install(client: pg.ClientBase, installation: Installation)
         foreign.map(({ object, fault }) => `${object} ${fault}`),
       )
     await recordSource(client)
-    await client.query('commit')
-  } catch (error) {
-    await client.query('rollback')
-    throw error
   }
+  return transact(client, installAll, { mode: 'isolation level read committed' })
 }

@@ -1,11 +1,11 @@
 import type pg from 'pg'
+import { hasSqlstate, LOCK_NOT_AVAILABLE } from '../../session/sqlstate.ts'
 
 /**
  * Further tables get this much in all: less than a deadlock_timeout, so that no writer is ever
  * sacrificed for us.
  */
 const FURTHER_WAIT_MS = 500
-const LOCK_NOT_AVAILABLE = '55P03'
 
 /** A table was not to be had in time. */
 export class LockRefusedError extends Error {
@@ -55,7 +55,7 @@ export async function lockRelations(client: pg.ClientBase, locking: Locking): Pr
     try {
       await client.query(`lock table only ${relation} in ${mode} mode`)
     } catch (error) {
-      if ((error as pg.DatabaseError).code !== LOCK_NOT_AVAILABLE) throw error
+      if (!hasSqlstate(error, LOCK_NOT_AVAILABLE)) throw error
       throw new LockRefusedError(relation, error)
     }
     if (index > 0) budgetMs -= performance.now() - startedAt

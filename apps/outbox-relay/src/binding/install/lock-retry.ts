@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import pg from 'pg'
+import { DEADLOCK_DETECTED, hasSqlstate, LOCK_NOT_AVAILABLE } from '../../session/sqlstate.ts'
 import { LockRefusedError } from './lock-relations.ts'
 
 const LOCK_WAIT_MS = 2000
@@ -33,13 +33,10 @@ function pauseMs(attempt: number): number {
   return FIRST_PAUSE_MS + Math.random() * longest
 }
 
-/**
- * Somebody else works on a bound table, or reads a view of ours: 55P03 lock not available, 40P01
- * deadlock.
- */
+/** Somebody else works on a bound table, or reads a view of ours. */
 export function isBusy(error: unknown): boolean {
   if (error instanceof LockRefusedError) return true
-  return error instanceof pg.DatabaseError && (error.code === '55P03' || error.code === '40P01')
+  return hasSqlstate(error, LOCK_NOT_AVAILABLE, DEADLOCK_DETECTED)
 }
 
 /**

@@ -1,4 +1,4 @@
-import { OUTBOX_TABLES } from '../../outbox/cut-page.ts'
+import { OUTBOX_TABLES } from '../../outbox/outbox-tables.ts'
 
 /** Tables that take turns, by number; a sequence says which one writers fill now. */
 const TABLES = { outbox: OUTBOX_TABLES, settle: [0, 1] } as const

@@ -1,5 +1,6 @@
 import { IS_SWITCHED_OFF, switchesOff } from '../../binding/capture/switched-off.ts'
 import { readDifferences } from '../../binding/inspect/known-source.ts'
+import { ROLE_SETTINGS } from '../../session/role-settings.ts'
 import { type Check, type Finding, fail, ok, warn } from './finding.ts'
 
 const GAPS = /* sql */ `
@@ -14,12 +15,7 @@ group by 1 order by 1`
 const SWITCHES = /* sql */ `
 select s.place, pg_catalog.split_part(s.setting, '=', 1) as name, s.setting
 from (
-  select coalesce('role ' || r.rolname, 'every role') || ' in ' || coalesce(d.datname, 'every database') as place, setting
-  from pg_catalog.pg_db_role_setting s
-  cross join lateral pg_catalog.unnest(s.setconfig) setting
-  left join pg_catalog.pg_database d on d.oid = s.setdatabase
-  left join pg_catalog.pg_roles r on r.oid = s.setrole
-  where s.setdatabase = 0 or d.datname = pg_catalog.current_database()
+  ${ROLE_SETTINGS}
   union all
   select 'function ' || p.oid::pg_catalog.regprocedure::text, setting
   from pg_catalog.pg_proc p cross join lateral pg_catalog.unnest(p.proconfig) setting

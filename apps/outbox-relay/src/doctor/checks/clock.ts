@@ -2,6 +2,7 @@ import pg from 'pg'
 import type { Binding } from '../../binding/binding-schema.ts'
 import { projectionOf } from '../../binding/projection/projection.ts'
 import { tableSql } from '../../binding/source-table.ts'
+import { unionOfOutbox } from '../../outbox/outbox-tables.ts'
 import { type Check, type Finding, fail, ok, warn } from './finding.ts'
 
 /**
@@ -20,9 +21,7 @@ const AHEAD = `pg_catalog.clock_timestamp() + interval '60 seconds'`
 const CLOCK = /* sql */ `
 select (extract(epoch from pg_catalog.clock_timestamp()) * 1000)::float8 as "serverMs",
   (select count(*)::int from (
-     select captured_at from hq_export.outbox_0
-     union all select captured_at from hq_export.outbox_1
-     union all select captured_at from hq_export.outbox_2
+  ${unionOfOutbox((table) => `select captured_at from ${table}`)}
    ) o where o.captured_at > ${AHEAD}) as captured,
   (select count(*)::int from hq_export.settle p
    join hq_export.binding d on d.number = p.dataset

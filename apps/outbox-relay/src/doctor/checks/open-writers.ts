@@ -1,3 +1,4 @@
+import { OUTBOX_REGCLASSES } from '../../outbox/outbox-tables.ts'
 import { type Check, ok, warn } from './finding.ts'
 
 const LONG_SECONDS = 600
@@ -9,7 +10,7 @@ from pg_catalog.pg_stat_activity a
 where a.datname = pg_catalog.current_database() and exists (
   select from pg_catalog.pg_locks l
   where l.pid = a.pid and l.locktype = 'relation' and l.mode = 'RowExclusiveLock' and l.granted
-    and l.relation in ('hq_export.outbox_0'::regclass, 'hq_export.outbox_1'::regclass, 'hq_export.outbox_2'::regclass)
+    and l.relation in (${OUTBOX_REGCLASSES})
 )
 order by a.xact_start`
 

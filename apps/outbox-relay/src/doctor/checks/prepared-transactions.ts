@@ -1,3 +1,4 @@
+import { OUTBOX_REGCLASSES } from '../../outbox/outbox-tables.ts'
 import { type Check, fail, ok } from './finding.ts'
 
 /** A coordinator that has not decided for so long has died. */
@@ -13,7 +14,7 @@ where p.database = pg_catalog.current_database() and exists (
   join pg_catalog.pg_locks l on l.virtualtransaction = own.virtualtransaction and l.pid is null
   where own.locktype = 'transactionid' and own.transactionid = p.transaction and own.pid is null
     and l.locktype = 'relation'
-    and l.relation in ('hq_export.outbox_0'::regclass, 'hq_export.outbox_1'::regclass, 'hq_export.outbox_2'::regclass)
+    and l.relation in (${OUTBOX_REGCLASSES})
 )
 order by p.prepared`
 

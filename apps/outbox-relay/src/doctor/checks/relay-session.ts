@@ -1,3 +1,4 @@
+import { OBJECT_NOT_IN_PREREQUISITE_STATE } from '../../session/sqlstate.ts'
 import { type Check, fail, ok } from './finding.ts'
 
 // pg_control_system: the epoch begins with its identifier. Some hosts take it from everybody.
@@ -6,9 +7,6 @@ select current_user as role, pg_catalog.current_setting('transaction_isolation')
        pg_catalog.current_setting('timezone') as timezone,
        pg_catalog.has_function_privilege('pg_catalog.pg_control_system()', 'execute') as may_read_identity,
        pg_catalog.pg_current_wal_flush_lsn() is not null as has_flush_lsn`
-
-/** Object not in prerequisite state: a standby has no flush position of its own. */
-const IN_RECOVERY = '55000'
 
 interface Session {
   role: string
@@ -33,7 +31,8 @@ export const relaySession: Check = {
       const { code, message } = error as { code?: string; message?: string }
       return fail(
         `the relay's session cannot be opened: ${code ?? 'error'}: ${message}`,
-        code === IN_RECOVERY
+        // A standby has no flush position of its own.
+        code === OBJECT_NOT_IN_PREREQUISITE_STATE
           ? 'see primary'
           : 'see login-role and direct-connection; a pooler that refuses the startup parameter "options" must be bypassed',
       )

@@ -1,0 +1,126 @@
+import type pg from 'pg'
+import type { NewestVersions } from './newest-versions.ts'
+import { OUTBOX_TABLES } from './outbox-tables.ts'
+import type { Page } from './page.ts'
+import type { WireRows } from './read-page.ts'
+import { MAX_BODY_BYTES, MAX_KEY_BYTES } from './row-size.ts'
+import { makeDurable, type Snapshot } from './tick.ts'
+import { wireRowSql } from './wire-row-sql.ts'
+
+/*
+ * Most windows hold a handful of rows, and what they cost is statements: a tick, the bounds, a look
+ * into three tables, a page. One statement does all of it: its own snapshot is the upper end of
+ * the window, so what it sees is what belongs to it.
+ */
+
+/** Rows up to which a window is read with its tick. */
+const MAX_ROWS = 64
+/** Bytes of their bodies. */
+const MAX_BYTES = 256 * 1024
+
+/** A row of a small window. */
+interface SmallRow {
+  readonly dataset: number
+  readonly key: string | null
+  readonly seq: string
+  /** `hash version seq` of a row with a version, else null. */
+  readonly version: string | null
+  readonly text: string
+}
+
+/** The upper end of a window, and with it what the window holds where that is little. */
+export interface Tick {
+  readonly to: Snapshot
+  /** Newest first; undefined where the window is to be read in pages. */
+  readonly rows: readonly SmallRow[] | undefined
+}
+
+const candidates = OUTBOX_TABLES.flatMap((table) =>
+  [
+    'xid >= pg_catalog.pg_snapshot_xmax($1::pg_snapshot)',
+    'xid = any (array(select pg_catalog.pg_snapshot_xip($1::pg_snapshot)))',
+  ].map(
+    (range) => /* sql */ `
+    (select *, coalesce(pg_catalog.octet_length(body), 0) as bytes
+     from hq_export.outbox_${table}
+     where ${range} and pg_catalog.pg_visible_in_snapshot(xid, pg_catalog.pg_current_snapshot())
+     limit ${MAX_ROWS + 1})`,
+  ),
+)
+
+// The snapshot is the statement's own. After it, left to right: how far WAL was written, then how
+// far it is on disk, as a tick asks. Sizes are known before a body is read; where there is more
+// than a small window holds, none is. Reads, and waits for nobody.
+const READ = /* sql */ `
+with tick as materialized (
+  select pg_catalog.pg_current_snapshot()::text as snapshot,
+    pg_catalog.pg_current_wal_insert_lsn() <= pg_catalog.pg_current_wal_flush_lsn() as durable
+), measured as materialized (
+  select o.*,
+    count(*) over () <= ${MAX_ROWS} and pg_catalog.sum(bytes) over () <= ${MAX_BYTES}
+      and not pg_catalog.bool_or(
+        sqlstate is not null or bytes > ${MAX_BODY_BYTES}
+        or coalesce(pg_catalog.octet_length(key), 0) > ${MAX_KEY_BYTES}
+      ) over () as is_small
+  from (${candidates.join('\n    union all')}
+  ) o
+)
+select t.snapshot, t.durable, m.is_small, m.dataset, m.seq::text as seq,
+  case when m.is_small then m.key end as key,
+  case when m.is_small and m.version is not null then
+    pg_catalog.hashtextextended(m.key, m.dataset)::text || ' ' || m.version::text || ' '
+      || m.seq::text end as version,
+  case when m.is_small then ${wireRowSql('m')} end as text
+from tick t
+left join measured m on true
+order by m.xid desc, m.seq desc`
+
+type ReadRow = SmallRow & { snapshot: string; durable: boolean; is_small: boolean | null }
+
+/**
+ * Cuts the upper end of a window that begins at `from`, as a tick does: everything visible in it is
+ * on disk when this resolves.
+ */
+export async function tickWithRows(client: pg.ClientBase, from: Snapshot): Promise<Tick> {
+  const { rows } = await client.query<ReadRow>({
+    name: 'tick-with-rows',
+    text: READ,
+    values: [from],
+  })
+  const [first] = rows
+  if (first === undefined) throw new Error('no snapshot')
+  if (!first.durable) await makeDurable(client)
+  const to = first.snapshot
+  if (first.is_small === null) return { to, rows: [] }
+  return { to, rows: first.is_small ? rows : undefined }
+}
+
+/**
+ * The one page of a small window.
+ * @param newest learns which versions stay behind.
+ */
+export function pageOf(rows: readonly SmallRow[], newest: NewestVersions): Page {
+  const versions = rows.flatMap(({ version }) => (version === null ? [] : [version]))
+  const { superseded, inversions } =
+    versions.length === 0 ? { superseded: [], inversions: [] } : newest.compare(versions.join(','))
+  const skipped = new Set(superseded)
+  const travelling = rows.filter(({ seq }) => !skipped.has(seq)).reverse()
+  const byDataset = Map.groupBy(travelling, ({ dataset }) => dataset)
+  return {
+    rowCount: rows.length,
+    wireRows: Array.from(
+      byDataset,
+      ([dataset, some]): WireRows => ({
+        dataset,
+        rowCount: some.length,
+        text: some.map(({ text }) => text).join(','),
+      }),
+    ),
+    failed: [],
+    oversized: [],
+    deleteRaces: inversions.flatMap(({ seq, version }) => {
+      const row = rows.find((candidate) => candidate.seq === seq)
+      return row?.key == null ? [] : [{ dataset: row.dataset, key: row.key, version }]
+    }),
+  }
+}
