@@ -109,7 +109,7 @@ describe('what cannot be connected to', () => {
         urlOf((url) => {
           url.password = 'hunter2'
         }),
-      /refuses the password in \w+_DATABASE_URL$/,
+      /refuses the password in \w+_DATABASE_URL; correct it$/,
     ],
     [
       'no server',

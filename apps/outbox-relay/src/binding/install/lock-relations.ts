@@ -1,3 +1,4 @@
+import { OperatorError } from '@hq-export/runtime/operator-error.ts'
 import type pg from 'pg'
 
 /**
@@ -8,13 +9,18 @@ const FURTHER_WAIT_MS = 500
 const LOCK_NOT_AVAILABLE = '55P03'
 
 /** A table was not to be had in time. */
-export class LockRefusedError extends Error {
+export class LockRefusedError extends OperatorError {
   override readonly name = 'LockRefusedError'
   /** Quoted `schema.table`. */
   readonly relation: string
 
   constructor(relation: string, cause: unknown) {
-    super(`${relation} is being written to and was not free in time`, { cause })
+    super(
+      `${relation} is being written to and was not free in time; try again when it is quieter`,
+      {
+        cause,
+      },
+    )
     this.relation = relation
   }
 }
