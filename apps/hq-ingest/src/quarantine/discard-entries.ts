@@ -29,7 +29,8 @@ export function discardEntries(
        )
        update ingest.quarantine as q
        set resolved_at = pg_catalog.clock_timestamp(), resolution = 'discarded',
-         resolved_by = coalesce($${values.push(by ?? null)}, session_user), resolution_note = $${values.push(note)}
+         resolved_by = coalesce($${values.push(by ?? null)}, session_user),
+         resolution_note = $${values.push(note)}
        from chosen where q.id = chosen.id
        returning q.id::text as id`,
       values,

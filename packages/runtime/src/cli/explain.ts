@@ -12,8 +12,7 @@ export interface KnownFaults {
 }
 
 /** Where it was thrown; the first line of a stack may quote values. */
-function framesOf(error: unknown): string[] {
-  const stack = error instanceof Error ? (error.stack ?? '') : ''
+function framesOf({ stack = '' }: Error): string[] {
   return stack.split('\n').filter((line) => line.startsWith('    at '))
 }
 
@@ -22,6 +21,7 @@ function framesOf(error: unknown): string[] {
  * what to do. One that only a defect of ours explains keeps the lines where it was thrown.
  */
 export function explain(error: unknown, faults: KnownFaults): string {
+  if (!(error instanceof Error)) return 'something that is no error was thrown; report it'
   const { code, address, port } = error as { code?: unknown; address?: string; port?: number }
   if (code === 'EADDRINUSE') {
     return `${address}:${port} is taken by another process; set ${faults.portSettings}`

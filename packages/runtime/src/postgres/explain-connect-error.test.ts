@@ -30,7 +30,8 @@ test('of a name with several addresses, every attempt is said', () => {
     new Error('connect ECONNREFUSED 127.0.0.1:9'),
   ]
   expect(explain('ECONNREFUSED', new AggregateError(attempts))).toBe(
-    'HQ does not answer: Error: connect ECONNREFUSED ::1:9, Error: connect ECONNREFUSED 127.0.0.1:9; start it, or correct HQ_DATABASE_URL',
+    'HQ does not answer: Error: connect ECONNREFUSED ::1:9, ' +
+      'Error: connect ECONNREFUSED 127.0.0.1:9; start it, or correct HQ_DATABASE_URL',
   )
 })
 
