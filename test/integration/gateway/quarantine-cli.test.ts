@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type pg from 'pg'
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { startSite } from '../../support/programs/gateway-site.ts'
 import {
   buildEnvelope,
   buildRow,
@@ -11,7 +12,7 @@ import {
   type TestGateway,
 } from '../../support/programs/ingest-client.ts'
 import { type Run, runIngest } from '../../support/programs/ingest-process.ts'
-import { createHqDatabase, type TestDatabase } from '../../support/servers/databases.ts'
+import type { TestDatabase } from '../../support/servers/databases.ts'
 
 const RUNS = 'dx_operation_runs_v1'
 const COMPANIES = 'dx_company_entities_v1'
@@ -21,14 +22,11 @@ let gateway: TestGateway
 let client: pg.Client
 
 beforeAll(async () => {
-  hq = await createHqDatabase()
-  gateway = await startGateway(hq.url)
-  client = await hq.connect()
-})
-
-afterAll(async () => {
-  await gateway[Symbol.asyncDispose]()
-  await hq[Symbol.asyncDispose]()
+  const site = await startSite()
+  hq = site.hq
+  gateway = site.gateway
+  client = site.client
+  return site.stop
 })
 
 beforeEach(async () => {
