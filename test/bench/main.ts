@@ -1,6 +1,7 @@
 import { mkdir } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
+import { EXIT } from '@hq-export/runtime/cli/program.ts'
 import { describeMachine, describeVersions } from './measure/machine.ts'
 import {
   printAll,
@@ -12,10 +13,6 @@ import {
 import { listProfiles, printProfiles } from './measure/profile-summary.ts'
 import { type BenchOptions, type BenchSize, type Scenario, WrongResultError } from './scenario.ts'
 import { SCENARIOS } from './scenarios.ts'
-
-/** Exit status: good, found something wrong, could not tell or bad usage. */
-const WRONG = 1
-const UNKNOWN = 2
 
 const ROWS_PER_COMMIT = 1000
 
@@ -181,8 +178,8 @@ async function main(): Promise<void> {
 try {
   await main()
 } catch (error) {
-  const isUsage = error instanceof UsageError
   const text = error instanceof Error ? error.message : String(error)
-  process.stderr.write(`bench: ${text}\n${isUsage ? 'See --help.\n' : ''}`)
-  process.exitCode = error instanceof WrongResultError ? WRONG : UNKNOWN
+  const next = error instanceof UsageError ? '; see: npm run bench -- --help' : ''
+  process.stderr.write(`bench: ${text}${next}\n`)
+  process.exitCode = error instanceof WrongResultError ? EXIT.wrong : EXIT.unknown
 }

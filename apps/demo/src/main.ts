@@ -1,11 +1,10 @@
 import { randomInt } from 'node:crypto'
 import { startTracing } from '@hq-export/observability/start-tracing.ts'
+import { EXIT, outputOf } from '@hq-export/runtime/cli/program.ts'
 import { CommanderError } from 'commander'
 import { APPLICATION, runDemo } from './demo.ts'
 import { type DemoOptions, parseOptions } from './options.ts'
 
-/** Exit status: good, found something wrong, could not tell or bad usage. */
-const STATUS = { good: 0, wrong: 1, unknown: 2 } as const
 /** 128 + SIGINT, as shells have it. */
 const STATUS_OF_ABORT = 130
 
@@ -58,10 +57,11 @@ function explain(error: unknown): string {
 
 function readOptions(): DemoOptions | undefined {
   try {
-    return parseOptions(process.argv.slice(2), randomInt(MAX_RANDOM_SEED))
+    const seed = randomInt(MAX_RANDOM_SEED)
+    return parseOptions(process.argv.slice(2), seed, outputOf(process))
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error
-    process.exitCode = error.exitCode === 0 ? STATUS.good : STATUS.unknown
+    process.exitCode = error.exitCode === 0 ? EXIT.good : EXIT.unknown
     return undefined
   }
 }
@@ -80,7 +80,7 @@ async function main(): Promise<void> {
   // A defect of ours must not leave servers and children behind: what can be cleaned up is.
   for (const event of ['uncaughtException', 'unhandledRejection'] as const) {
     process.on(event, (error) => {
-      warn(`npm start: defect: ${error instanceof Error ? error.stack : error}`)
+      warn(`demo: defect: ${error instanceof Error ? error.stack : error}`)
       isDefective = true
       stopping.abort()
       aborting.abort()
@@ -93,14 +93,14 @@ async function main(): Promise<void> {
   try {
     const { signal } = stopping
     const context = { options, env: process.env, say, warn, aborting: aborting.signal }
-    process.exitCode = STATUS[await runDemo({ ...context, stopping: signal })]
+    process.exitCode = EXIT[await runDemo({ ...context, stopping: signal })]
   } catch (error) {
-    warn(`npm start: ${explain(error)}`)
-    process.exitCode = STATUS.unknown
+    warn(`demo: ${explain(error)}`)
+    process.exitCode = EXIT.unknown
   } finally {
     hasEnded = await stopTracing()
   }
-  if (isDefective) process.exitCode = STATUS.unknown
+  if (isDefective) process.exitCode = EXIT.unknown
   else if (aborting.signal.aborted) process.exitCode = STATUS_OF_ABORT
 }
 

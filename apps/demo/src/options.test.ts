@@ -1,15 +1,14 @@
 import { CommanderError } from 'commander'
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { parseOptions } from './options.ts'
+import { describe, expect, it } from 'vitest'
+import { type DemoOptions, parseOptions } from './options.ts'
+
+function parse(...args: string[]): DemoOptions {
+  return parseOptions(args, 7, { out: () => {}, err: () => {} })
+}
 
 describe('the command line', () => {
-  beforeEach(() => {
-    vi.spyOn(process.stderr, 'write').mockReturnValue(true)
-  })
-  afterEach(() => vi.restoreAllMocks())
-
   it('runs gently until stopped where nothing is asked for', () => {
-    expect(parseOptions([], 7)).toEqual({
+    expect(parse()).toEqual({
       seconds: undefined,
       seed: 7,
       rowsPerSecond: 300,
@@ -18,7 +17,7 @@ describe('the command line', () => {
   })
 
   it('takes seconds, seed and rate', () => {
-    expect(parseOptions(['--seconds', '20', '--seed', '0', '--rate', '50', '--quiet'], 7)).toEqual({
+    expect(parse('--seconds', '20', '--seed', '0', '--rate', '50', '--quiet')).toEqual({
       seconds: 20,
       seed: 0,
       rowsPerSecond: 50,
@@ -27,7 +26,7 @@ describe('the command line', () => {
   })
 
   it('runs faster for a bounded time', () => {
-    expect(parseOptions(['--seconds', '20'], 7).rowsPerSecond).toBe(3_000)
+    expect(parse('--seconds', '20').rowsPerSecond).toBe(3_000)
   })
 
   it.each([
@@ -40,6 +39,6 @@ describe('the command line', () => {
     ['--nonsense', '1'],
     ['start', 'now'],
   ])('refuses %s %s', (option, value) => {
-    expect(() => parseOptions([option, value], 7)).toThrow(CommanderError)
+    expect(() => parse(option, value)).toThrow(CommanderError)
   })
 })

@@ -1,4 +1,5 @@
-import { Command, InvalidArgumentError } from 'commander'
+import { wholeNumber } from '@hq-export/runtime/cli/options.ts'
+import { createCommand, type Output } from '@hq-export/runtime/cli/program.ts'
 
 /** What the user asked for. */
 export interface DemoOptions {
@@ -22,27 +23,34 @@ const MAX_SEED = Number.MAX_SAFE_INTEGER
 const RATE_OF_BOUNDED_RUN = 3_000
 const RATE_OF_ENDLESS_RUN = 300
 
-function wholeNumber(min: number, max: number): (text: string) => number {
-  return (text) => {
-    const number = Number(text)
-    if (!/^\d+$/.test(text) || number < min || number > max) {
-      throw new InvalidArgumentError(`must be a whole number from ${min} to ${max}.`)
-    }
-    return number
-  }
-}
+const HELP = `\
+Both databases are embedded servers that are removed at the end, or the ones that DX_DATABASE_URL
+and HQ_DATABASE_URL name. OTEL_* goes to both apps, and the application traces what it does.
+Ctrl-C stops everything cleanly; a second Ctrl-C does not wait.
+It has found something wrong where the databases differ, or a dataset got no rows.`
 
 /**
  * Reads the command line.
  * @param args without program and script.
  * @param randomSeed seed where none is given.
+ * @param output where help, and what is wrong, are written.
  * @throws {CommanderError} for bad usage and for `--help`, after printing.
  */
-export function parseOptions(args: readonly string[], randomSeed: number): DemoOptions {
-  const program = new Command('npm start --')
-    .description(
-      'Runs data-engine-x, HQ, the relay and the gateway on this machine, with an application that writes.',
-    )
+export function parseOptions(
+  args: readonly string[],
+  randomSeed: number,
+  output: Output,
+): DemoOptions {
+  const program = createCommand(
+    {
+      name: 'demo',
+      description:
+        'Runs data-engine-x, HQ, the relay and the gateway here, with an application that writes.',
+      call: 'npm start --',
+      help: HELP,
+    },
+    output,
+  )
     .option(
       '--seconds <n>',
       'stop after n seconds, compare every row of both databases, say whether they are equal',
@@ -60,15 +68,6 @@ export function parseOptions(args: readonly string[], randomSeed: number): DemoO
     )
     .option('--quiet', 'no live line every second')
     .allowExcessArguments(false)
-    .addHelpText(
-      'after',
-      `
-Both databases are embedded servers that are removed at the end, or the ones that DX_DATABASE_URL and HQ_DATABASE_URL name.
-OTEL_* goes to both apps, and the application traces what it does. Ctrl-C stops everything cleanly; a second Ctrl-C does not wait.
-
-Exit status: 0 good, 1 the databases differ or a dataset got no rows, 2 could not tell or bad usage.`,
-    )
-    .exitOverride()
   program.parse(args, { from: 'user' })
   const { seconds, seed, rate, quiet } = program.opts<{
     seconds?: number

@@ -1,15 +1,17 @@
 import { z } from 'zod'
+import { OperatorError } from './operator-error.ts'
 
 /** Variables by name, as `process.env` has them. */
 export type Environment = Readonly<Record<string, string | undefined>>
 
 /** Every problem with the settings at once, one line each: variable, rule, value received. */
-export class ConfigError extends Error {
+export class ConfigError extends OperatorError {
   override readonly name = 'ConfigError'
   readonly problems: readonly string[]
 
   constructor(problems: readonly string[]) {
-    super(`settings are not usable:\n${problems.map((problem) => `  ${problem}`).join('\n')}`)
+    const lines = problems.map((problem) => `  ${problem}`)
+    super(`settings are not usable; see docs/CONFIGURATION.md:\n${lines.join('\n')}`)
     this.problems = problems
   }
 }

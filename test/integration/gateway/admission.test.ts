@@ -1,6 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import type { KeyQuota } from '@hq-export/hq-ingest/admission/key-quotas.ts'
-import type { IngestKey } from '@hq-export/hq-ingest/keys/ingest-key.ts'
+import type { IngestKey, KeyQuota } from '@hq-export/hq-ingest/keys/ingest-key.ts'
 import type pg from 'pg'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { RawConnection, rawHead } from '../../support/network/raw-connection.ts'

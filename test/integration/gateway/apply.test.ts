@@ -3,7 +3,8 @@ import { type BatchResult, DATASETS, type DatasetName } from '@hq-export/contrac
 import { HqWatcher } from '@hq-export/hq-ingest/metrics/watch-hq.ts'
 import { createLogger } from '@hq-export/observability/logger.ts'
 import type pg from 'pg'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { beforeAll, expect, test } from 'vitest'
+import { startSite } from '../../support/programs/gateway-site.ts'
 import {
   answerOf,
   buildEnvelope,
@@ -27,14 +28,11 @@ let gateway: TestGateway
 let client: pg.Client
 
 beforeAll(async () => {
-  hq = await createHqDatabase()
-  gateway = await startGateway(hq.url)
-  client = await hq.connect()
-})
-
-afterAll(async () => {
-  await gateway[Symbol.asyncDispose]()
-  await hq[Symbol.asyncDispose]()
+  const site = await startSite()
+  hq = site.hq
+  gateway = site.gateway
+  client = site.client
+  return site.stop
 })
 
 function apply(dataset: DatasetName, ...rows: Parameters<typeof buildEnvelope>[1][]) {

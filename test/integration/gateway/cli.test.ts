@@ -26,12 +26,12 @@ test('status prints tables, sources and open quarantine, for people and as JSON'
   const json = await runIngest(['status', '--json'], { HQ_DATABASE_URL: hq.url })
   expect(json).toMatchObject({ status: 0, stderr: '' })
   expect(JSON.parse(json.stdout)).toEqual({
-    tables: expect.arrayContaining([{ dataset: 'dx_operation_runs_v1', rowsEstimate: 1 }]),
+    tables: expect.arrayContaining([{ dataset: 'dx_operation_runs_v1', rows_estimate: 1 }]),
     sources: [
-      { source: SOURCE, batches: 2, lastBatchAt: expect.stringMatching(/^\d{4}-.*\.\d{6}Z$/) },
+      { source: SOURCE, batches: 2, last_batch_at: expect.stringMatching(/^\d{4}-.*\.\d{6}Z$/) },
     ],
-    heartbeats: [{ source: SOURCE, sourceTs: '2026-01-01T00:00:00.000000Z' }],
-    quarantine: [{ dataset: 'dx_operation_runs_v1', code: 'invalid_value', rows: 1 }],
+    heartbeats: [{ source: SOURCE, source_ts: '2026-01-01T00:00:00.000000Z' }],
+    quarantine: [{ dataset: 'dx_operation_runs_v1', reason: 'invalid_value', rows: 1 }],
   })
   const text = await runIngest(['status'], { HQ_DATABASE_URL: hq.url })
   expect(text.stdout).toContain('dx_operation_runs_v1  invalid_value  1')
@@ -50,7 +50,7 @@ test('a port that is taken is named with the settings that choose it, and exits 
   const { status, stderr } = await runIngest(['serve'], settings)
   expect(status).toBe(2)
   expect(stderr).toBe(
-    `127.0.0.1:${port} is taken by another process; set INGEST_HOST, INGEST_PORT or INGEST_METRICS_PORT\n`,
+    `ingest: 127.0.0.1:${port} is taken by another process; set INGEST_HOST, INGEST_PORT or INGEST_METRICS_PORT\n`,
   )
 })
 
@@ -58,7 +58,7 @@ test('migrate says that there is nothing to do', async () => {
   await using hq = await createHqDatabase()
   expect(await runIngest(['migrate'], { HQ_DATABASE_URL: hq.url })).toMatchObject({
     status: 0,
-    stdout: 'HQ is up to date\n',
+    stdout: 'nothing to do\n',
   })
 })
 
@@ -84,7 +84,7 @@ test('what cannot be told is status 2 and says why, without a secret', async () 
   await client.query(`delete from ingest.migration where name = '0003_create_ingest'`)
   const run = await runIngest(['serve'], environment)
   expect(run.status).toBe(2)
-  expect(run.stderr).toBe('HQ lacks 0003_create_ingest; run: npm run ingest -- migrate\n')
+  expect(run.stderr).toBe('ingest: HQ lacks 0003_create_ingest; run: npm run ingest -- migrate\n')
 })
 
 test('help is status 0', async () => {

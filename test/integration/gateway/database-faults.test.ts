@@ -1,27 +1,25 @@
 import type pg from 'pg'
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { startSite } from '../../support/programs/gateway-site.ts'
 import {
   buildEnvelope,
   buildRow,
   deliver,
   problemOf,
   send,
-  startGateway,
   type TestGateway,
 } from '../../support/programs/ingest-client.ts'
-import { createHqDatabase, type TestDatabase } from '../../support/servers/databases.ts'
 
 const RUNS = 'dx_operation_runs_v1'
 const COMPANIES = 'dx_company_entities_v1'
 
-let hq: TestDatabase
 let gateway: TestGateway
 let client: pg.Client
 
 beforeAll(async () => {
-  hq = await createHqDatabase()
-  gateway = await startGateway(hq.url)
-  client = await hq.connect()
+  const site = await startSite()
+  gateway = site.gateway
+  client = site.client
   // Sequences do not roll back, so a fault can happen a number of times.
   await client.query(`
     create sequence public.fired;
@@ -37,11 +35,7 @@ beforeAll(async () => {
     end $$;
     create trigger fail before insert or update on hq.${RUNS} for each row execute function public.fail();
     create trigger fail before insert or update on hq.${COMPANIES} for each row execute function public.fail()`)
-})
-
-afterAll(async () => {
-  await gateway[Symbol.asyncDispose]()
-  await hq[Symbol.asyncDispose]()
+  return site.stop
 })
 
 beforeEach(async () => {

@@ -5,8 +5,9 @@ import { LIMITS, PROBLEMS } from '@hq-export/contract'
 import { DEFAULT_GATEWAY_LIMITS } from '@hq-export/hq-ingest/admission/gateway-limits.ts'
 import type pg from 'pg'
 import { Pool } from 'undici'
-import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
+import { afterEach, beforeAll, expect, test } from 'vitest'
 import { RawConnection, rawHead } from '../../support/network/raw-connection.ts'
+import { startSite } from '../../support/programs/gateway-site.ts'
 import {
   answerOf,
   buildEnvelope,
@@ -19,7 +20,7 @@ import {
   startGateway,
   type TestGateway,
 } from '../../support/programs/ingest-client.ts'
-import { createHqDatabase, type TestDatabase } from '../../support/servers/databases.ts'
+import type { TestDatabase } from '../../support/servers/databases.ts'
 import { waitFor } from '../../support/wait-for.ts'
 
 const RUNS = 'dx_operation_runs_v1'
@@ -29,14 +30,11 @@ let gateway: TestGateway
 let client: pg.Client
 
 beforeAll(async () => {
-  hq = await createHqDatabase()
-  gateway = await startGateway(hq.url)
-  client = await hq.connect()
-})
-
-afterAll(async () => {
-  await gateway[Symbol.asyncDispose]()
-  await hq[Symbol.asyncDispose]()
+  const site = await startSite()
+  hq = site.hq
+  gateway = site.gateway
+  client = site.client
+  return site.stop
 })
 
 afterEach(async () => {

@@ -2,8 +2,9 @@ import { gzipSync, zstdCompressSync } from 'node:zlib'
 import { DATASETS, type DatasetName, type Envelope } from '@hq-export/contract'
 import fc from 'fast-check'
 import type pg from 'pg'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { beforeAll, expect, test } from 'vitest'
 import { RawConnection } from '../../support/network/raw-connection.ts'
+import { startSite } from '../../support/programs/gateway-site.ts'
 import {
   answerOf,
   buildEnvelope,
@@ -11,16 +12,13 @@ import {
   post,
   problemOf,
   type SendOptions,
-  startGateway,
   type TestGateway,
 } from '../../support/programs/ingest-client.ts'
-import { createHqDatabase, type TestDatabase } from '../../support/servers/databases.ts'
 
 /** The same requests in every run; another seed finds others. */
 const SEED = 20_260_216
 const ENTITIES = [1, 2, 3].map((n) => `00000000-0000-4000-8000-00000000000${n}`)
 
-let hq: TestDatabase
 let gateway: TestGateway
 let client: pg.Client
 
@@ -28,14 +26,10 @@ let client: pg.Client
 const said = { batches: 0, inserted: 0, quarantined: 0 }
 
 beforeAll(async () => {
-  hq = await createHqDatabase()
-  gateway = await startGateway(hq.url)
-  client = await hq.connect()
-})
-
-afterAll(async () => {
-  await gateway[Symbol.asyncDispose]()
-  await hq[Symbol.asyncDispose]()
+  const site = await startSite()
+  gateway = site.gateway
+  client = site.client
+  return site.stop
 })
 
 /** Values that have broken somebody's ingestion. */

@@ -1,32 +1,26 @@
 import { zstdCompressSync } from 'node:zlib'
 import { BATCHES_PATH } from '@hq-export/contract'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { beforeAll, expect, test } from 'vitest'
+import { startSite } from '../../support/programs/gateway-site.ts'
 import {
   answerOf,
   buildEnvelope,
   buildRow,
   signedRequest,
-  startGateway,
   type TestGateway,
 } from '../../support/programs/ingest-client.ts'
-import { createHqDatabase, type TestDatabase } from '../../support/servers/databases.ts'
 import { threadMs } from '../../support/thread-ms.ts'
 
 const COMPANIES = 'dx_company_entities_v1'
 const EVENTS = 'dx_operation_events_v1'
 const MIB = 1024 * 1024
 
-let hq: TestDatabase
 let gateway: TestGateway
 
 beforeAll(async () => {
-  hq = await createHqDatabase()
-  gateway = await startGateway(hq.url)
-})
-
-afterAll(async () => {
-  await gateway[Symbol.asyncDispose]()
-  await hq[Symbol.asyncDispose]()
+  const site = await startSite()
+  gateway = site.gateway
+  return site.stop
 })
 
 test.each([

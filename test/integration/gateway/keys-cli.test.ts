@@ -1,5 +1,4 @@
 import { generateKeyPairSync } from 'node:crypto'
-import type { ListedKey } from '@hq-export/hq-ingest/keys/list-keys.ts'
 import { parseMasterKey } from '@hq-export/hq-ingest/keys/master-key.ts'
 import type pg from 'pg'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
@@ -69,15 +68,21 @@ test('add prints the secret once; HQ holds it sealed, list shows the terms, and 
     bytesPerMinute: Number.MAX_SAFE_INTEGER,
     kind: 'hmac',
   }
-  const [key] = JSON.parse(listed.stdout) as ListedKey[]
+  const [key] = JSON.parse(listed.stdout)
   expect(key).toMatchObject({
-    ...terms,
+    source: 'data-engine-x',
+    label: 'main',
+    orgs: terms.orgs,
+    datasets: [RUNS],
+    requests_per_minute: 600,
+    bytes_per_minute: Number.MAX_SAFE_INTEGER,
+    kind: 'hmac',
     state: 'retiring',
-    notBefore: '2025-12-31T23:00:00.000000Z',
-    notAfter: '2999-01-01T00:00:00.000000Z',
-    revokedAt: null,
-    lastUsedAt: null,
-    masterKeyId: MASTER_KEY.id,
+    not_before: '2025-12-31T23:00:00.000000Z',
+    not_after: '2999-01-01T00:00:00.000000Z',
+    revoked_at: null,
+    last_used_at: null,
+    master_key_id: MASTER_KEY.id,
   })
   expect(await auditOf()).toEqual([
     {
@@ -100,12 +105,15 @@ test('rotate takes over the terms, ends the old key after the overlap, and says 
   const source = 'data-engine-x'
   const old = await addStoredKey(hq.url, { source, orgs: [ORG], datasets: [RUNS], label: 'main' })
   const rotated = await keys(['rotate', '--source', source, '--json'])
-  const { id, keys: listed } = JSON.parse(rotated.stdout) as { id: string; keys: ListedKey[] }
+  const { id, keys: listed } = JSON.parse(rotated.stdout) as {
+    id: string
+    keys: Record<string, string>[]
+  }
   expect(listed).toMatchObject([
     { id, state: 'active', orgs: [ORG.toLowerCase()], datasets: [RUNS], label: 'main' },
     { id: old.id, state: 'retiring' },
   ])
-  const overlapMs = Date.parse(listed[1]?.notAfter ?? '') - Date.parse(listed[0]?.createdAt ?? '')
+  const overlapMs = Date.parse(listed[1]?.not_after ?? '') - Date.parse(listed[0]?.created_at ?? '')
   expect(Math.round(overlapMs / 60_000)).toBe(24 * 60)
 
   const another = await addStoredKey(hq.url, { source })

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type pg from 'pg'
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { startSite } from '../../support/programs/gateway-site.ts'
 import {
   buildEnvelope,
   buildRow,
@@ -11,7 +12,7 @@ import {
   type TestGateway,
 } from '../../support/programs/ingest-client.ts'
 import { type Run, runIngest } from '../../support/programs/ingest-process.ts'
-import { createHqDatabase, type TestDatabase } from '../../support/servers/databases.ts'
+import type { TestDatabase } from '../../support/servers/databases.ts'
 
 const RUNS = 'dx_operation_runs_v1'
 const COMPANIES = 'dx_company_entities_v1'
@@ -21,14 +22,11 @@ let gateway: TestGateway
 let client: pg.Client
 
 beforeAll(async () => {
-  hq = await createHqDatabase()
-  gateway = await startGateway(hq.url)
-  client = await hq.connect()
-})
-
-afterAll(async () => {
-  await gateway[Symbol.asyncDispose]()
-  await hq[Symbol.asyncDispose]()
+  const site = await startSite()
+  hq = site.hq
+  gateway = site.gateway
+  client = site.client
+  return site.stop
 })
 
 beforeEach(async () => {
@@ -88,7 +86,7 @@ describe('list', () => {
     const ids = async (...args: string[]) =>
       (await json('list', ...args)).data.entries.map(({ id }: { id: string }) => id)
     expect(await ids('--dataset', COMPANIES)).toEqual(['6'])
-    expect(await ids('--code', 'invalid_value', '--batch', 'runs')).toEqual([
+    expect(await ids('--reason', 'invalid_value', '--batch', 'runs')).toEqual([
       '5',
       '4',
       '3',
@@ -118,18 +116,26 @@ describe('replay', () => {
   test('applies the rows as they were sent, closes the entries, and writes down who did it', async () => {
     const rows = await refuseCompanies(3)
     await lift()
-    const counted = await json('replay', '--code', 'database_rejected', '--dry-run')
+    const counted = await json('replay', '--reason', 'database_rejected', '--dry-run')
     expect(counted.data).toEqual({
-      dryRun: true,
-      selected: [{ dataset: COMPANIES, code: 'database_rejected', rows: 3 }],
+      dry_run: true,
+      selected: 3,
+      counts: [{ dataset: COMPANIES, reason: 'database_rejected', rows: 3 }],
       missing: [],
     })
     expect(await count(`hq.${COMPANIES}`)).toBe(0)
 
-    const run = await json('replay', '--code', 'database_rejected', '--by', 'ada')
+    const run = await json('replay', '--reason', 'database_rejected', '--by', 'ada')
     expect(run).toEqual({
       status: 0,
-      data: { replayed: ['1', '2', '3'], refused: [], notReplayable: [] },
+      data: {
+        dry_run: false,
+        selected: 3,
+        replayed: ['1', '2', '3'],
+        refused: [],
+        not_replayable: [],
+        missing: [],
+      },
     })
     const { rows: stored } = await client.query(
       `select c.entity_id, c._dx_xid::text as xid, q.resolution, q.resolved_by, q.resolution_note = c._dx_batch as by_batch,
@@ -185,7 +191,7 @@ describe('replay', () => {
     const run = await json('replay', '--all')
     expect(run).toMatchObject({
       status: 1,
-      data: { replayed: ['1'], refused: [{ id: '2', code: 'version_conflict' }] },
+      data: { replayed: ['1'], refused: [{ id: '2', reason: 'version_conflict' }] },
     })
     const { rows: entries } = await client.query(
       `select id::text, code, resolution, seen_count, pointer = '/rows/' || row_index || '/row' as points from ingest.quarantine q order by q.id`,
@@ -234,20 +240,23 @@ describe('replay', () => {
     const { status, data } = await json('replay', '--all')
     expect(status).toBe(1)
     expect(data).toMatchObject({ replayed: [], refused: [] })
-    expect(data.notReplayable.map(({ id }: { id: string }) => id).sort()).toEqual(['1', '2', '3'])
+    expect(data.not_replayable.map(({ id }: { id: string }) => id).sort()).toEqual(['1', '2', '3'])
     expect(await count(`hq.${RUNS}`)).toBe(0)
     expect(await count('ingest.quarantine where resolved_at is null')).toBe(3)
   })
 })
 
 describe('discard', () => {
-  test('closes what is selected, with the reason, and keeps the rows', async () => {
+  test('closes what is selected, with the note, and keeps the rows', async () => {
     await deliver(
       gateway.url,
       buildEnvelope(RUNS, [buildRow(RUNS, { status: 'a' }), buildRow(RUNS, { status: 'b' })]),
     )
-    expect((await json('discard', '--id', '1', '--reason', 'test tenant')).data).toEqual({
+    expect((await json('discard', '--id', '1', '--note', 'test tenant')).data).toEqual({
+      dry_run: false,
+      selected: 1,
       discarded: ['1'],
+      missing: [],
     })
     const { rows } = await client.query(
       'select resolution, resolution_note, resolved_by = current_user as by_login from ingest.quarantine order by id',
@@ -258,27 +267,29 @@ describe('discard', () => {
     ])
     const { rows: audit } = await client.query('select action, detail from ingest.audit')
     expect(audit).toMatchObject([
-      { action: 'quarantine.discard', detail: { reason: 'test tenant', ids: ['1'] } },
+      { action: 'quarantine.discard', detail: { note: 'test tenant', ids: ['1'] } },
     ])
   })
 })
 
 test.each([
-  { args: ['discard', '--reason', 'x'], says: 'say which' },
+  { args: ['discard', '--note', 'x'], says: 'say which' },
   { args: ['replay'], says: 'say which' },
   { args: ['replay', '--all', '--dataset', RUNS], says: 'say which' },
-  { args: ['discard', '--all'], says: '--reason' },
-  { args: ['list', '--code', 'nonsense'], says: 'must be one of' },
+  { args: ['replay', '--id', '1', '--dataset', RUNS], says: 'say which' },
+  { args: ['discard', '--all'], says: '--note' },
+  { args: ['list', '--reason', 'nonsense'], says: 'must be one of' },
   { args: ['list', '--since', 'yesterday'], says: 'ISO 8601' },
-  { args: ['show', 'x'], says: 'id of an entry' },
+  { args: ['show', 'x'], says: 'must be an id, as list shows it' },
 ])('$args is refused with status 2, and changes nothing', async ({ args, says }) => {
   const run = await quarantine(...args)
   expect(run).toMatchObject({ status: 2, stdout: '' })
   expect(run.stderr).toContain(says)
+  expect(run.stderr).toMatch(/^ingest: .*\n$/)
 })
 
 test('an id that does not exist is something wrong: exit status 1', async () => {
   const run = await quarantine('replay', '--id', '99')
   expect(run.status).toBe(1)
-  expect(run.stdout).toContain('no entry 99')
+  expect(run.stdout).toContain('no entry 99; list shows them')
 })

@@ -1,7 +1,8 @@
 import { createHash, randomUUID } from 'node:crypto'
 import { LIMITS } from '@hq-export/contract'
 import type pg from 'pg'
-import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
+import { afterEach, beforeAll, expect, test } from 'vitest'
+import { startSite } from '../../support/programs/gateway-site.ts'
 import {
   answerOf,
   buildEnvelope,
@@ -13,7 +14,7 @@ import {
   startGateway,
   type TestGateway,
 } from '../../support/programs/ingest-client.ts'
-import { createHqDatabase, type TestDatabase } from '../../support/servers/databases.ts'
+import type { TestDatabase } from '../../support/servers/databases.ts'
 
 const EVENTS = 'dx_operation_events_v1'
 const COMPANIES = 'dx_company_entities_v1'
@@ -24,14 +25,11 @@ let gateway: TestGateway
 let client: pg.Client
 
 beforeAll(async () => {
-  hq = await createHqDatabase()
-  gateway = await startGateway(hq.url)
-  client = await hq.connect()
-})
-
-afterAll(async () => {
-  await gateway[Symbol.asyncDispose]()
-  await hq[Symbol.asyncDispose]()
+  const site = await startSite()
+  hq = site.hq
+  gateway = site.gateway
+  client = site.client
+  return site.stop
 })
 
 afterEach(async () => {

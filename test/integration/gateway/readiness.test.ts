@@ -1,7 +1,8 @@
 import { hqMigrations } from '@hq-export/hq-ingest/db/migrations.ts'
 import type pg from 'pg'
 import { Client } from 'pg'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { beforeAll, expect, test } from 'vitest'
+import { startSite } from '../../support/programs/gateway-site.ts'
 import {
   buildEnvelope,
   buildRow,
@@ -11,25 +12,20 @@ import {
   startGateway,
   type TestGateway,
 } from '../../support/programs/ingest-client.ts'
-import { createHqDatabase, type TestDatabase } from '../../support/servers/databases.ts'
+import { createHqDatabase } from '../../support/servers/databases.ts'
 import { startOwnServer } from '../../support/servers/own-server.ts'
 import { waitFor } from '../../support/wait-for.ts'
 
 const RUNS = 'dx_operation_runs_v1'
 
-let hq: TestDatabase
 let gateway: TestGateway
 let client: pg.Client
 
 beforeAll(async () => {
-  hq = await createHqDatabase()
-  gateway = await startGateway(hq.url)
-  client = await hq.connect()
-})
-
-afterAll(async () => {
-  await gateway[Symbol.asyncDispose]()
-  await hq[Symbol.asyncDispose]()
+  const site = await startSite()
+  gateway = site.gateway
+  client = site.client
+  return site.stop
 })
 
 function envelope() {

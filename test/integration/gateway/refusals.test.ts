@@ -7,7 +7,8 @@ import { IngestServer } from '@hq-export/hq-ingest/ingest-server.ts'
 import { createSilentLogger } from '@hq-export/hq-ingest/process/log.ts'
 import type pg from 'pg'
 import { Webhook } from 'standardwebhooks'
-import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
+import { afterEach, beforeAll, expect, test } from 'vitest'
+import { startSite } from '../../support/programs/gateway-site.ts'
 import {
   answerOf,
   buildEnvelope,
@@ -24,7 +25,7 @@ import {
   startGateway,
   type TestGateway,
 } from '../../support/programs/ingest-client.ts'
-import { createHqDatabase, type TestDatabase } from '../../support/servers/databases.ts'
+import type { TestDatabase } from '../../support/servers/databases.ts'
 
 const RUNS = 'dx_operation_runs_v1'
 const OTHER_SECRET = `whsec_${randomBytes(32).toString('base64')}`
@@ -34,16 +35,13 @@ let gateway: TestGateway
 let client: pg.Client
 
 beforeAll(async () => {
-  hq = await createHqDatabase()
-  gateway = await startGateway(hq.url, {
+  const site = await startSite({
     keys: [ingestKey(), ingestKey({ source: 'other', secret: OTHER_SECRET })],
   })
-  client = await hq.connect()
-})
-
-afterAll(async () => {
-  await gateway[Symbol.asyncDispose]()
-  await hq[Symbol.asyncDispose]()
+  hq = site.hq
+  gateway = site.gateway
+  client = site.client
+  return site.stop
 })
 
 afterEach(async () => {

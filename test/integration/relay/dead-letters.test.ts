@@ -518,7 +518,7 @@ describe('the command line', () => {
     for (const args of [
       ['show', '99999'],
       ['replay', '--id', '99999'],
-      ['discard', '--id', '99999'],
+      ['discard', '--id', '99999', '--note', 'not ours'],
     ]) {
       const { exitCode, output } = await relay(...args)
       expect({ args, exitCode }).toEqual({ args, exitCode: 1 })
@@ -529,7 +529,9 @@ describe('the command line', () => {
   test.each([
     [['replay']],
     [['replay', '--all', '--id', '1']],
-    [['discard', '--all', '--reason', 'too_large']],
+    [['discard', '--all', '--reason', 'too_large', '--note', 'not ours']],
+    [['discard', '--all']],
+    [['replay', '--dataset', 'dx_nothing_v1']],
     [['replay', '--id', 'one']],
     [['show']],
   ])('bad usage %j exits 2 and changes nothing', async (args) => {

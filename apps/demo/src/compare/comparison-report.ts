@@ -1,3 +1,4 @@
+import { table } from '@hq-export/runtime/table.ts'
 import type { DatasetComparison } from './compare-databases.ts'
 import type { Difference } from './merge-rows.ts'
 
@@ -33,25 +34,12 @@ function describe(difference: Difference): string[] {
   ]
 }
 
-function table(rows: readonly (readonly string[])[]): string[] {
-  const widths = (rows[0] ?? []).map((_, column) =>
-    Math.max(...rows.map((row) => row[column]?.length ?? 0)),
-  )
-  return rows.map((row) =>
-    row
-      .map((cell, column) =>
-        column === 0 ? cell.padEnd(widths[0] ?? 0) : cell.padStart(widths[column] ?? 0),
-      )
-      .join('   '),
-  )
-}
-
 /**
  * Judges a comparison: good if no dataset differs and none is empty, since an empty one proves
  * nothing.
  */
 export function judge(comparisons: readonly DatasetComparison[]): Verdict {
-  const lines = table([
+  const overview = [
     ['dataset', 'rows in source', 'rows in HQ', 'differences'],
     ...comparisons.map(({ dataset, sourceRows, hqRows, differences }) => [
       dataset,
@@ -59,7 +47,8 @@ export function judge(comparisons: readonly DatasetComparison[]): Verdict {
       count(hqRows),
       count(differences),
     ]),
-  ])
+  ]
+  const lines = [table(overview, 1)]
   for (const { dataset, differences, examples } of comparisons) {
     if (differences === 0) continue
     lines.push(

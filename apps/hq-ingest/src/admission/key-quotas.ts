@@ -1,12 +1,6 @@
+import type { KeyQuota } from '../keys/ingest-key.ts'
 import { Refusal } from '../refusal/refusal.ts'
 import { TokenBucket } from './token-bucket.ts'
-
-/** What a key may send per minute; without a member there is no limit of its kind. */
-export interface KeyQuota {
-  readonly requestsPerMinute?: number
-  /** Bytes on the wire. */
-  readonly bytesPerMinute?: number
-}
 
 /** A key as far as its quota goes. */
 export interface LimitedKey {

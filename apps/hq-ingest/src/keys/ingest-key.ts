@@ -27,7 +27,7 @@ export interface IngestKey {
   readonly notAfterMs?: number
 }
 
-/** What a key may send per minute; undefined for no limit. */
+/** What a key may send per minute; without a member there is no limit of its kind. */
 export interface KeyQuota {
   readonly requestsPerMinute?: number
   /** Bytes of bodies as sent. */

@@ -19,7 +19,7 @@ export interface Resolving {
 export function discardEntries(
   pool: pg.Pool,
   { selection, by }: Resolving,
-  reason: string,
+  note: string,
 ): Promise<string[]> {
   return transact(pool, async (client) => {
     const { text, values } = conditionOf(selection)
@@ -29,14 +29,15 @@ export function discardEntries(
        )
        update ingest.quarantine as q
        set resolved_at = pg_catalog.clock_timestamp(), resolution = 'discarded',
-         resolved_by = coalesce($${values.push(by ?? null)}, session_user), resolution_note = $${values.push(reason)}
+         resolved_by = coalesce($${values.push(by ?? null)}, session_user),
+         resolution_note = $${values.push(note)}
        from chosen where q.id = chosen.id
        returning q.id::text as id`,
       values,
     )
     const ids = rows.map(({ id }) => id)
     if (ids.length > 0) {
-      const detail = { selection, reason, ids }
+      const detail = { selection, note, ids }
       await recordAudit(client, {
         actor: by,
         action: 'quarantine.discard',

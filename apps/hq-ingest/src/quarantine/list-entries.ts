@@ -6,7 +6,8 @@ export interface ListedEntry {
   readonly id: string
   readonly source: string
   readonly dataset: string
-  readonly code: string
+  /** Code for which it is refused. */
+  readonly reason: string
   readonly key: string | null
   readonly pointer: string | null
   readonly detail: string | null
@@ -39,7 +40,8 @@ export async function listEntries(
   const { text, values } = conditionOf(selection)
   const below = before === undefined ? '' : `and q.id < $${values.push(before)}::bigint`
   const { rows } = await client.query<ListedEntry>(
-    `select q.id::text as id, q.source, q.dataset, q.code, q.key, q.pointer, q.detail, q.org_id as "orgId", q.batch,
+    `select q.id::text as id, q.source, q.dataset, q.code as reason, q.key, q.pointer, q.detail,
+       q.org_id as "orgId", q.batch,
        pg_catalog.to_json(q.first_seen_at) #>> '{}' as "firstSeenAt",
        pg_catalog.to_json(q.last_seen_at) #>> '{}' as "lastSeenAt", q.seen_count as "seenCount", q.resolution
      from ingest.quarantine as q where ${text} ${below} order by q.id desc limit $${values.push(limit + 1)}`,

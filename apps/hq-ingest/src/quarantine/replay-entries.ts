@@ -18,7 +18,7 @@ import { closeEntries, reopenEntries } from './resolve-entries.ts'
 export interface ReplaySummary {
   readonly replayed: string[]
   /** Refused again; they are open, with the reason of now. */
-  readonly refused: { readonly id: string; readonly code: string; readonly detail: string }[]
+  readonly refused: { readonly id: string; readonly reason: string; readonly detail: string }[]
   /** Cannot be replayed in HQ; untouched. */
   readonly notReplayable: { readonly id: string; readonly why: string }[]
 }
@@ -116,7 +116,7 @@ async function replayChunk(
     if (row === undefined) summary.replayed.push(entry.id)
     else {
       reopened.push({ entry, row })
-      summary.refused.push({ id: entry.id, code: row.code, detail: row.detail })
+      summary.refused.push({ id: entry.id, reason: row.code, detail: row.detail })
     }
   }
   await closeEntries(client, summary.replayed, by, batchId)

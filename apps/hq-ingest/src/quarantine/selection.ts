@@ -6,7 +6,8 @@ export interface Selection {
   readonly ids?: readonly string[] | undefined
   readonly source?: string | undefined
   readonly dataset?: string | undefined
-  readonly code?: string | undefined
+  /** Code for which they are refused. */
+  readonly reason?: string | undefined
   readonly org?: string | undefined
   readonly batch?: string | undefined
   /** Refused last at or after; any text that PostgreSQL reads as an instant. */
@@ -23,14 +24,14 @@ export interface Condition {
 
 /** Only the conditions that were given stand in the statement, so that each finds its index. */
 export function conditionOf(selection: Selection): Condition {
-  const { ids, source, dataset, code, org, batch, since, resolved } = selection
+  const { ids, source, dataset, reason, org, batch, since, resolved } = selection
   const parts: string[] = []
   const values: unknown[] = []
   const given: readonly (readonly [unknown, (parameter: string) => string])[] = [
     [ids, (p) => `q.id = any (${p}::bigint[])`],
     [source, (p) => `q.source = ${p}`],
     [dataset, (p) => `q.dataset = ${p}`],
-    [code, (p) => `q.code = ${p}`],
+    [reason, (p) => `q.code = ${p}`],
     [org, (p) => `q.org_id = ${p}::uuid`],
     [batch, (p) => `q.batch = ${p}`],
     [since, (p) => `q.last_seen_at >= ${p}::timestamptz`],
@@ -45,18 +46,18 @@ export function conditionOf(selection: Selection): Condition {
 /** How many entries of a kind a selection has. */
 export interface SelectedCount {
   readonly dataset: string
-  readonly code: string
+  readonly reason: string
   readonly rows: number
 }
 
-/** Counts what is selected, by dataset and code. */
+/** Counts what is selected, by dataset and reason. */
 export async function countSelected(
   client: pg.ClientBase | pg.Pool,
   selection: Selection,
 ): Promise<SelectedCount[]> {
   const { text, values } = conditionOf(selection)
   const { rows } = await client.query<SelectedCount>(
-    `select q.dataset, q.code, pg_catalog.count(*)::int4 as rows
+    `select q.dataset, q.code as reason, pg_catalog.count(*)::int4 as rows
      from ingest.quarantine as q where ${text} group by q.dataset, q.code order by q.dataset, q.code`,
     values,
   )

@@ -14,7 +14,8 @@ export interface ShownEntry {
 }
 
 const SHOW = `
-  select q.id::text as id, q.source, q.dataset, q.schema_version as "schemaVersion", q.code, q.key, q.org_id as "orgId",
+  select q.id::text as id, q.source, q.dataset, q.schema_version as "schemaVersion",
+    q.code as reason, q.key, q.org_id as "orgId",
     q.org_allowed as "orgAllowed", q.pointer, q.detail, q.batch, q.row_index as "rowIndex", q.deleted, q.xid::text as xid,
     pg_catalog.to_json(q.captured_at) #>> '{}' as "capturedAt", q.traceparent, q.trace_id as "traceId",
     pg_catalog.to_json(q.first_seen_at) #>> '{}' as "firstSeenAt", pg_catalog.to_json(q.last_seen_at) #>> '{}' as "lastSeenAt",

@@ -23,7 +23,7 @@ export interface Status {
   /** Open entries only. */
   readonly quarantine: readonly {
     readonly dataset: string
-    readonly code: string
+    readonly reason: string
     readonly rows: number
   }[]
   /**
@@ -78,7 +78,7 @@ export async function readStatus(databaseUrl: string): Promise<Status> {
         .from(heartbeat)
         .orderBy(heartbeat.source),
       quarantine: await db
-        .select({ dataset: quarantine.dataset, code: quarantine.code, rows: count() })
+        .select({ dataset: quarantine.dataset, reason: quarantine.code, rows: count() })
         .from(quarantine)
         .where(isNull(quarantine.resolvedAt))
         .groupBy(quarantine.dataset, quarantine.code)
@@ -114,7 +114,7 @@ export function printStatus(status: Status): string {
     ),
     ...section(
       'quarantine (open)',
-      status.quarantine.map(({ dataset, code, rows }) => `${dataset}  ${code}  ${rows}`),
+      status.quarantine.map(({ dataset, reason, rows }) => `${dataset}  ${reason}  ${rows}`),
     ),
     ...(foreignCode.length === 0
       ? []

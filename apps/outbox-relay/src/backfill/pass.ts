@@ -1,4 +1,5 @@
 import { type Dataset, datasetByName } from '@hq-export/contract'
+import { OperatorError } from '@hq-export/runtime/operator-error.ts'
 import { type Binding, type BoundDataset, SNAPSHOTS_DATASET } from '../binding/binding-schema.ts'
 import type { BackfillSelection } from './selection.ts'
 
@@ -26,7 +27,7 @@ export interface Pass {
 }
 
 /** What a selection asks for cannot be had; the message says what helps. */
-export class NotBoundError extends Error {
+export class NotBoundError extends OperatorError {
   override readonly name = 'NotBoundError'
 }
 
@@ -71,6 +72,10 @@ export function planPasses(
         return { kind: 'snapshots', dataset: entity.dataset, snapshots: snapshotsOf(entity) }
       })
   })()
-  if (passes.length === 0) throw new NotBoundError(`${dataset} is not bound; bind it first`)
+  if (passes.length === 0) {
+    throw new NotBoundError(
+      `${dataset} is not bound; add it to the binding, and run: npm run relay -- bind FILE`,
+    )
+  }
   return passes
 }

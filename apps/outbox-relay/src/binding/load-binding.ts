@@ -1,6 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { datasetByName } from '@hq-export/contract'
+import { OperatorError } from '@hq-export/runtime/operator-error.ts'
 import { dxMigrations } from '../session/migrations.ts'
 import { type Binding, type BoundDataset, bindingSchema } from './binding-schema.ts'
 
@@ -83,7 +84,7 @@ export async function loadBinding(nameOrFile: string): Promise<Binding> {
 }
 
 /** A binding that cannot be installed, with everything that is wrong with it. */
-export class BindingError extends Error {
+export class BindingError extends OperatorError {
   override readonly name = 'BindingError'
   /** One sentence per problem, each naming its dataset, table or column. */
   readonly problems: readonly string[]

@@ -1,9 +1,8 @@
+import type { CommandLine } from '@hq-export/runtime/cli/command-line.ts'
 import type pg from 'pg'
 
-/** What the commands need of the program around them. */
-export interface CommandLine {
+/** What the commands of the relay need of the program around them. */
+export interface RelayCommandLine extends CommandLine {
+  /** Works on a session of data-engine-x, which has this build's migrations. */
   readonly withDatabase: <T>(work: (client: pg.Client) => Promise<T>) => Promise<T>
-  readonly print: (line: string) => void
-  /** Something is wrong, and the output says what: exit status 1. */
-  readonly exitFailed: () => void
 }

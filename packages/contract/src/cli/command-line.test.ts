@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
 import { DATASETS } from '../datasets/datasets.ts'
-import { type ContractDocument, runCommandLine } from './command-line.ts'
+import { type ContractDocument, createContractProgram } from './command-line.ts'
 import { SECTION_BEGIN, SECTION_END } from './generated-section.ts'
 
 function documentOf(text: string): ContractDocument & { text: string } {
@@ -17,18 +17,34 @@ function documentOf(text: string): ContractDocument & { text: string } {
 }
 
 const stale = () => documentOf(`before\n${SECTION_BEGIN}\nold\n${SECTION_END}\nafter\n`)
-const run = (...args: string[]) => runCommandLine(args, stale())
+
+/** Runs one command line to its end. */
+async function runWith(document: ContractDocument, ...args: string[]) {
+  let stdout = ''
+  let stderr = ''
+  const program = createContractProgram(document, {
+    out: (text) => {
+      stdout += text
+    },
+    err: (text) => {
+      stderr += text
+    },
+  })
+  return { status: await program.run(args), stdout, stderr }
+}
+
+const run = (...args: string[]) => runWith(stale(), ...args)
 
 describe('list', () => {
-  it('names every dataset', () => {
-    const { status, stdout } = run('list')
+  it('names every dataset', async () => {
+    const { status, stdout } = await run('list')
     expect(status).toBe(0)
     expect(stdout.trimEnd().split('\n')).toHaveLength(DATASETS.length)
     for (const { name } of DATASETS) expect(stdout).toContain(name)
   })
 
-  it('prints JSON', () => {
-    const { status, stdout } = run('list', '--json')
+  it('prints JSON', async () => {
+    const { status, stdout } = await run('list', '--json')
     expect(status).toBe(0)
     expect(JSON.parse(stdout)).toEqual(
       DATASETS.map(({ name, semantics, description }) => ({ name, semantics, description })),
@@ -37,36 +53,41 @@ describe('list', () => {
 })
 
 describe('show', () => {
-  it.each(DATASETS.map(({ name }) => name))('prints %s with every column', (name) => {
-    const { status, stdout } = run('show', name)
+  it.each(DATASETS.map(({ name }) => name))('prints %s with every column', async (name) => {
+    const { status, stdout } = await run('show', name)
     expect(status).toBe(0)
     for (const column of DATASETS.find((dataset) => dataset.name === name)?.columns ?? []) {
       expect(stdout).toContain(`\`${column.name}\``)
     }
   })
 
-  it('prints the whole descriptor as JSON', () => {
-    const { status, stdout } = run('show', 'dx_person_entities_v1', '--json')
+  it('prints the whole descriptor as JSON', async () => {
+    const { status, stdout } = await run('show', 'dx_person_entities_v1', '--json')
     expect(status).toBe(0)
-    expect(JSON.parse(stdout)).toEqual(DATASETS[3])
+    expect(JSON.parse(stdout)).toMatchObject({
+      name: 'dx_person_entities_v1',
+      schema_version: 'v1',
+      primary_key: DATASETS[3]?.primaryKey,
+      columns: DATASETS[3]?.columns,
+    })
   })
 })
 
 describe('docs', () => {
-  it('finds tables that differ, and changes nothing', () => {
+  it('finds tables that differ, and changes nothing', async () => {
     const document = stale()
     const before = document.text
-    expect(runCommandLine(['docs', '--check'], document).status).toBe(1)
+    expect((await runWith(document, 'docs', '--check')).status).toBe(1)
     expect(document.text).toBe(before)
   })
 
-  it('writes the tables between the markers, and nothing else', () => {
+  it('writes the tables between the markers, and nothing else', async () => {
     const document = stale()
-    expect(runCommandLine(['docs', '--write'], document).status).toBe(0)
+    expect((await runWith(document, 'docs', '--write')).status).toBe(0)
     expect(document.text).toMatch(/^before\n/)
     expect(document.text).toMatch(/\nafter\n$/)
     expect(document.text).not.toContain('old')
-    expect(runCommandLine(['docs', '--check'], document).status).toBe(0)
+    expect((await runWith(document, 'docs', '--check')).status).toBe(0)
   })
 
   it.each([
@@ -76,36 +97,41 @@ describe('docs', () => {
     ['the end first', `${SECTION_END}\n${SECTION_BEGIN}\n`],
     ['two ends', `${SECTION_BEGIN}\n${SECTION_END}\n${SECTION_END}\n`],
     ['two sections', `${SECTION_BEGIN}\n${SECTION_END}\n${SECTION_BEGIN}\n${SECTION_END}\n`],
-  ])('cannot tell from a document with %s', (_, text) => {
+  ])('cannot tell from a document with %s', async (_, text) => {
     const document = documentOf(text)
-    expect(runCommandLine(['docs', '--write'], document).status).toBe(2)
+    expect((await runWith(document, 'docs', '--write')).status).toBe(2)
     expect(document.text).toBe(text)
   })
 
-  it('cannot tell from a document that is not there', () => {
+  it('cannot tell from a document that is not there', async () => {
     const document = {
       read: () => {
         throw new Error('no such file')
       },
       write: () => {},
     }
-    expect(runCommandLine(['docs', '--check'], document)).toEqual({
+    expect(await runWith(document, 'docs', '--check')).toEqual({
       status: 2,
       stdout: '',
-      stderr: 'no such file\n',
+      stderr: 'contract: no such file; see docs/EXPORT_CONTRACT_V1.md\n',
     })
   })
 })
 
 describe('usage', () => {
-  it.each([[['--help']], [['list', '--help']], [['-h']]])('%j explains itself', (args) => {
-    const { status, stdout } = run(...args)
+  it('without a command, the help is on standard error', async () => {
+    const { status, stdout, stderr } = await run()
+    expect({ status, stdout }).toEqual({ status: 2, stdout: '' })
+    expect(stderr).toMatch(/^Usage: contract /)
+  })
+
+  it.each([[['--help']], [['list', '--help']], [['-h']]])('%j explains itself', async (args) => {
+    const { status, stdout } = await run(...args)
     expect(status).toBe(0)
-    expect(stdout).toMatch(/^usage: /)
+    expect(stdout).toMatch(/^Usage: contract /)
   })
 
   it.each([
-    [[]],
     [['nothing']],
     [['list', 'more']],
     [['list', '--check']],
@@ -117,10 +143,12 @@ describe('usage', () => {
     [['docs', '--check', '--write']],
     [['docs', '--check', '--json']],
     [['docs', 'more', '--check']],
-  ])('%j is refused with 2 and help on standard error', (args) => {
-    const { status, stdout, stderr } = run(...args)
+  ])('%j is refused with 2, in one line that names the next step', async (args) => {
+    const { status, stdout, stderr } = await run(...args)
     expect({ status, stdout }).toEqual({ status: 2, stdout: '' })
-    expect(stderr).toContain('usage: ')
+    expect(stderr).toMatch(
+      /^contract: .*(?:; see: npm run contract -- --help|: give --check or --write)\n$/,
+    )
   })
 })
 

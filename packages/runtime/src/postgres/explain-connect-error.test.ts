@@ -16,7 +16,10 @@ test.each([
   ['UNABLE_TO_VERIFY_LEAF_SIGNATURE', /certificate of HQ.*sslrootcert/],
   ['SELF_SIGNED_CERT_IN_CHAIN', /certificate of HQ.*sslrootcert/],
   ['ERR_TLS_CERT_ALTNAME_INVALID', /certificate of HQ.*sslrootcert/],
-  ['ETIMEDOUT', /^HQ does not answer: as the server says it$/],
+  [
+    'ETIMEDOUT',
+    /^HQ does not answer: as the server says it; start it, or correct HQ_DATABASE_URL$/,
+  ],
 ])('%s is said in one sentence', (code, sentence) => {
   expect(explain(code)).toMatch(sentence)
 })
@@ -27,7 +30,8 @@ test('of a name with several addresses, every attempt is said', () => {
     new Error('connect ECONNREFUSED 127.0.0.1:9'),
   ]
   expect(explain('ECONNREFUSED', new AggregateError(attempts))).toBe(
-    'HQ does not answer: Error: connect ECONNREFUSED ::1:9, Error: connect ECONNREFUSED 127.0.0.1:9',
+    'HQ does not answer: Error: connect ECONNREFUSED ::1:9, ' +
+      'Error: connect ECONNREFUSED 127.0.0.1:9; start it, or correct HQ_DATABASE_URL',
   )
 })
 

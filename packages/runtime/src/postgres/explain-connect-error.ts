@@ -1,3 +1,5 @@
+import { OperatorError } from '../operator-error.ts'
+
 /** A database as the operator knows it. */
 export interface NamedDatabase {
   /** Such as HQ. */
@@ -12,7 +14,7 @@ export interface NamedDatabase {
  * A database that cannot be used as it is; the message says in one sentence why, and never holds a
  * password.
  */
-export class UnusableDatabaseError extends Error {
+export class UnusableDatabaseError extends OperatorError {
   override readonly name = 'UnusableDatabaseError'
 }
 
@@ -36,24 +38,24 @@ export function explainConnectError(
     case '3D000':
       return `the server has no database of the name in ${variable}; create it, or correct ${variable}`
     case '28P01':
-      return `the server refuses the password in ${variable}`
+      return `the server refuses the password in ${variable}; correct it`
     case '28000':
       return `the server lets the login in ${variable} not in: there is no such role, or pg_hba.conf does not allow it, perhaps not without TLS (sslmode)`
     case '42501':
       return `the login in ${variable} may not connect to the database, or not work as ${role}; grant it connect, or run: grant ${role} to it`
     case '22023':
-      return `${name} has no role ${role}: it is not migrated, or was restored without the roles of its server`
+      return `${name} has no role ${role}: run migrate, or restore the roles of its server, too`
     case '53300':
-      return `${name} has no session left (max_connections)`
+      return `${name} has no session left; end some, or raise max_connections`
     case '57P03':
-      return `${name} is starting up or shutting down`
+      return `${name} is starting up or shutting down; try again`
     default:
       // Of OpenSSL and Node, such as SELF_SIGNED_CERT_IN_CHAIN and ERR_TLS_CERT_ALTNAME_INVALID.
       if (/CERT|UNABLE_TO_VERIFY|_TLS_|_SSL_/.test(String(error.code)))
         return `the certificate of ${name} is not accepted: ${messageOf(error)}; see sslrootcert in ${variable}`
       // Of the operating system, such as ECONNREFUSED.
       return /^E[A-Z]+$/.test(String(error.code))
-        ? `${name} does not answer: ${messageOf(error)}`
+        ? `${name} does not answer: ${messageOf(error)}; start it, or correct ${variable}`
         : undefined
   }
 }

@@ -1,6 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises'
 import type { MigrationBuilder } from 'node-pg-migrate'
 import type pg from 'pg'
+import { OperatorError } from '../operator-error.ts'
 import { type InstallRights, readInstallRights } from './missing-rights.ts'
 import { COMMON_SETTINGS, openSession, sessionConfig } from './session.ts'
 import { readServer, unsupportedServer } from './supported-server.ts'
@@ -68,7 +69,7 @@ export interface MigratedDatabase {
  * The database does not have exactly the migrations that this build was written for, or cannot have
  * them.
  */
-export class MigrationStateError extends Error {
+export class MigrationStateError extends OperatorError {
   override readonly name = 'MigrationStateError'
 }
 

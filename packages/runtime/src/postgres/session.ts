@@ -1,4 +1,5 @@
 import pg from 'pg'
+import { OperatorError } from '../operator-error.ts'
 
 /** Settings by name, each as `SHOW` prints it. */
 export type SessionSettings = Readonly<Record<string, string>>
@@ -57,7 +58,7 @@ const FOREIGN_PARAMETERS = [
  * A session does not have a setting that our statements rely on: something between us and
  * PostgreSQL, or a right that is missing.
  */
-export class SessionSettingsError extends Error {
+export class SessionSettingsError extends OperatorError {
   override readonly name = 'SessionSettingsError'
 }
 

@@ -1,11 +1,13 @@
+import { parseInstant } from '@hq-export/runtime/cli/options.ts'
+import { OperatorError } from '@hq-export/runtime/operator-error.ts'
 import { type Command, Option } from 'commander'
+import type { IngestCommandLine } from '../../cli/command-line.ts'
 import { loadMasterKeys } from '../../process/config.ts'
 import { addKey, type KeyTerms } from '../add-key.ts'
 import { createHmacMaterial, type KeyMaterial } from '../key-material.ts'
 import { listKeys } from '../list-keys.ts'
 import {
   additionProblem,
-  type CommandLine,
   type Common,
   change,
   printNewKey,
@@ -15,7 +17,6 @@ import {
 import {
   parseBytes,
   parseDatasets,
-  parseInstant,
   parseOrgs,
   parseRequests,
   parseSource,
@@ -29,7 +30,7 @@ type AddOptions = Common & {
 } & { readonly [Name in Exclude<keyof KeyTerms, 'source'>]?: NonNullable<KeyTerms[Name]> }
 
 /** Adds `keys add` to the commands. */
-export function addAddCommand(parent: Command, commandLine: CommandLine): void {
+export function addAddCommand(parent: Command, commandLine: IngestCommandLine): void {
   const command = parent
     .command('add')
     .description('add a key of a source; prints its secret, once')
@@ -50,14 +51,13 @@ export function addAddCommand(parent: Command, commandLine: CommandLine): void {
   withCommon(command).action(async (options: AddOptions) => {
     const { source, kind, publicKey, by, json, notBefore = null, notAfter = null } = options
     if ((kind === 'ed25519') !== (publicKey !== undefined)) {
-      command.error('error: --kind ed25519 and --public-key go together')
+      throw new OperatorError('--kind ed25519 and --public-key go together')
     }
     if (notBefore !== null && notAfter !== null && Date.parse(notBefore) >= Date.parse(notAfter)) {
-      command.error('error: --not-before must be before --not-after')
+      throw new OperatorError('--not-before must be before --not-after')
     }
     const material =
-      takePublicKey(command, publicKey) ??
-      createHmacMaterial(source, loadMasterKeys(commandLine.env)[0])
+      takePublicKey(publicKey) ?? createHmacMaterial(source, loadMasterKeys(commandLine.env)[0])
     const terms = {
       source,
       label: options.label ?? null,

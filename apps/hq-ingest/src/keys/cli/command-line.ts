@@ -1,19 +1,14 @@
+import { withJson } from '@hq-export/runtime/cli/options.ts'
+import { printJson } from '@hq-export/runtime/table.ts'
 import type { Command } from 'commander'
 import type pg from 'pg'
+import type { IngestCommandLine } from '../../cli/command-line.ts'
 import { transactAsWriter } from '../../db/transact-as-writer.ts'
 import { loadDatabaseUrl } from '../../process/config.ts'
 import { type Addition, lockKeys, MAX_LIVE_KEYS } from '../add-key.ts'
 import type { KeyMaterial } from '../key-material.ts'
 import type { ListedKey } from '../list-keys.ts'
 import { printKeys } from './print-keys.ts'
-
-/** What the commands need of the program around them. */
-export interface CommandLine {
-  readonly env: Readonly<Record<string, string | undefined>>
-  readonly print: (line: string) => void
-  /** Something is wrong, and the output says what: exit status 1. */
-  readonly exitFailed: () => void
-}
 
 /** Options of every command that changes something. */
 export interface Common {
@@ -23,7 +18,7 @@ export interface Common {
 
 /** Runs one change of keys, alone, in one transaction. */
 export function change<T>(
-  { env }: CommandLine,
+  { env }: IngestCommandLine,
   work: (client: pg.Client) => Promise<T>,
 ): Promise<T> {
   return transactAsWriter(loadDatabaseUrl(env), async (client) => {
@@ -34,11 +29,11 @@ export function change<T>(
 
 /** Says what is wrong, for exit status 1. */
 export function wrong(
-  { print, exitFailed }: CommandLine,
+  { print, exitFailed }: IngestCommandLine,
   json: boolean | undefined,
   problem: string,
 ): void {
-  print(json ? JSON.stringify({ problem }) : problem)
+  print(json ? printJson({ problem }) : problem)
   exitFailed()
 }
 
@@ -58,14 +53,14 @@ export function additionProblem(addition: Addition, source: string): string | un
 
 /** The one time that a secret is shown. */
 export function printNewKey(
-  { print }: CommandLine,
+  { print }: IngestCommandLine,
   material: KeyMaterial,
   listed: readonly ListedKey[],
   json: boolean | undefined,
 ): void {
   const secret = material.kind === 'hmac' ? { secret: material.secret } : {}
   if (json) {
-    print(JSON.stringify({ id: material.id, ...secret, keys: listed }))
+    print(printJson({ id: material.id, ...secret, keys: listed }))
     return
   }
   print(printKeys(listed))
@@ -75,7 +70,7 @@ export function printNewKey(
 
 /** Adds the options of {@link Common}. */
 export function withCommon(command: Command): Command {
-  return command
-    .option('--by <name>', 'who does it, for the audit; the login role without')
-    .option('--json', 'print JSON')
+  return withJson(
+    command.option('--by <name>', 'who does it, for the audit; the login role without'),
+  )
 }

@@ -5,8 +5,9 @@ import {
   SOURCE_PATTERN,
   UUID_PATTERN,
 } from '@hq-export/contract'
-import { type Command, InvalidArgumentError } from 'commander'
-import { z } from 'zod'
+import { matching, wholeNumber } from '@hq-export/runtime/cli/options.ts'
+import { OperatorError } from '@hq-export/runtime/operator-error.ts'
+import { InvalidArgumentError } from 'commander'
 import { type KeyMaterial, readPublicMaterial } from '../key-material.ts'
 
 /*
@@ -19,10 +20,12 @@ const SECONDS = { s: 1, m: 60, h: 3600, d: 86_400 } as const
 const MAX_OVERLAP_SECONDS = 366 * SECONDS.d
 const MAX_INT4 = 2_147_483_647
 
-export function parseSource(text: string): string {
-  if (SOURCE_PATTERN.test(text)) return text
-  throw new InvalidArgumentError('must be 1 to 64 letters, digits, dots, dashes, underscores')
-}
+export const parseSource = matching(
+  SOURCE_PATTERN,
+  'must be 1 to 64 letters, digits, dots, dashes, underscores',
+)
+export const parseRequests = wholeNumber(1, MAX_INT4)
+export const parseBytes = wholeNumber(1, Number.MAX_SAFE_INTEGER)
 
 export function parseOrgs(text: string): string[] {
   const orgs = text.split(',')
@@ -38,34 +41,16 @@ export function parseDatasets(text: string): string[] {
 
 /**
  * Reads `--public-key` in the action and not as it is parsed: commander repeats what it refuses,
- * and that may be a secret. Ends the program for any other text.
+ * and that may be a secret.
+ * @throws {OperatorError} for any other text.
  */
-export function takePublicKey(command: Command, text: string | undefined): KeyMaterial | undefined {
+export function takePublicKey(text: string | undefined): KeyMaterial | undefined {
   try {
     return text === undefined ? undefined : readPublicMaterial(text)
   } catch (error) {
-    if (error instanceof KeyFormatError) command.error(`error: --public-key ${error.message}`)
+    if (error instanceof KeyFormatError) throw new OperatorError(`--public-key ${error.message}`)
     throw error
   }
-}
-
-export function parseInstant(text: string): string {
-  if (z.iso.datetime({ offset: true }).safeParse(text).success) return text
-  throw new InvalidArgumentError('must be ISO 8601 with offset, such as 2026-03-01T00:00:00Z')
-}
-
-function parseCount(text: string, most: number): number {
-  const count = Number(text)
-  if (/^[1-9]\d{0,15}$/.test(text) && count <= most) return count
-  throw new InvalidArgumentError(`must be a whole number from 1 to ${most}`)
-}
-
-export function parseRequests(text: string): number {
-  return parseCount(text, MAX_INT4)
-}
-
-export function parseBytes(text: string): number {
-  return parseCount(text, Number.MAX_SAFE_INTEGER)
 }
 
 export function parseOverlap(text: string): number {

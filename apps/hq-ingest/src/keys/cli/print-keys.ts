@@ -1,3 +1,4 @@
+import { table } from '@hq-export/runtime/table.ts'
 import type { ListedKey } from '../list-keys.ts'
 
 const COLUMNS: Readonly<Record<string, (key: ListedKey) => string | null>> = {
@@ -24,19 +25,8 @@ const COLUMNS: Readonly<Record<string, (key: ListedKey) => string | null>> = {
 /** Keys for people, as a table. */
 export function printKeys(keys: readonly ListedKey[]): string {
   if (keys.length === 0) return 'no keys'
-  const lines = [
+  return table([
     Object.keys(COLUMNS),
     ...keys.map((key) => Object.values(COLUMNS).map((cell) => cell(key) ?? '-')),
-  ]
-  const widths = Object.keys(COLUMNS).map((_, column) =>
-    Math.max(...lines.map((line) => line[column]?.length ?? 0)),
-  )
-  return lines
-    .map((line) =>
-      line
-        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-        .join('  ')
-        .trimEnd(),
-    )
-    .join('\n')
+  ])
 }

@@ -1,12 +1,13 @@
+import { OperatorError } from '@hq-export/runtime/operator-error.ts'
 import { type Command, Option } from 'commander'
 import type pg from 'pg'
+import type { IngestCommandLine } from '../../cli/command-line.ts'
 import { loadMasterKeys } from '../../process/config.ts'
 import { createHmacMaterial, type KeyMaterial } from '../key-material.ts'
 import { type ListedKey, listKeys } from '../list-keys.ts'
 import { chooseRotated, rotateKey } from '../rotate-key.ts'
 import {
   additionProblem,
-  type CommandLine,
   type Common,
   change,
   printNewKey,
@@ -32,7 +33,7 @@ async function rotate(
   client: pg.Client,
   { source, key: id, overlap, by }: RotateOptions,
   publicKey: KeyMaterial | undefined,
-  env: CommandLine['env'],
+  env: IngestCommandLine['env'],
 ): Promise<Rotation> {
   const wanted = id === undefined ? { source: source ?? '' } : { id }
   const choice = await chooseRotated(client, wanted)
@@ -66,7 +67,7 @@ async function rotate(
 }
 
 /** Adds `keys rotate` to the commands. */
-export function addRotateCommand(parent: Command, commandLine: CommandLine): void {
+export function addRotateCommand(parent: Command, commandLine: IngestCommandLine): void {
   const command = parent
     .command('rotate')
     .description('add a key with the terms of an active one, which ends after an overlap')
@@ -80,9 +81,9 @@ export function addRotateCommand(parent: Command, commandLine: CommandLine): voi
     )
   withCommon(command).action(async (options: RotateOptions) => {
     if (options.source === undefined && options.key === undefined) {
-      command.error('error: give --source or --key')
+      throw new OperatorError('say which: give --source or --key')
     }
-    const publicKey = takePublicKey(command, options.publicKey)
+    const publicKey = takePublicKey(options.publicKey)
     const rotation = await change(commandLine, (client) =>
       rotate(client, options, publicKey, commandLine.env),
     )

@@ -1,5 +1,14 @@
-import { type Command, InvalidArgumentError } from 'commander'
+import {
+  type ChangeOptions as CommonOptions,
+  parseId,
+  withJson,
+  withLimit,
+  withNote,
+} from '@hq-export/runtime/cli/options.ts'
+import { printJson } from '@hq-export/runtime/table.ts'
+import type { Command } from 'commander'
 import type pg from 'pg'
+import type { IngestCommandLine } from '../../cli/command-line.ts'
 import { connectPlain, createPool } from '../../db/connect.ts'
 import { assertSeesAll } from '../../db/hidden-tables.ts'
 import { hqMigrations } from '../../db/migrations.ts'
@@ -9,37 +18,21 @@ import { listEntries } from '../list-entries.ts'
 import { replayEntries } from '../replay-entries.ts'
 import { countSelected, missingIds, type Selection } from '../selection.ts'
 import { showEntry } from '../show-entry.ts'
-import { printCounts, printEntry, printPage, printReplay } from './print-entries.ts'
+import { printCounts, printEntry, printMissing, printPage, printReplay } from './print-entries.ts'
 import {
+  type FilterOptions,
   filtersOf,
-  parseId,
-  type SelectorOptions,
   selectionOf,
   withFilters,
   withSelectors,
 } from './selectors.ts'
 
-/** What the commands need of the program around them. */
-export interface CommandLine {
-  readonly env: Readonly<Record<string, string | undefined>>
-  readonly print: (line: string) => void
-  /** Something is wrong, and the output says what: exit status 1. */
-  readonly exitFailed: () => void
-}
+type ChangeOptions = CommonOptions & FilterOptions & { readonly by?: string }
 
-interface ChangeOptions extends SelectorOptions {
-  readonly by?: string
-  readonly dryRun?: boolean
-  readonly json?: boolean
-}
-
-function parseLimit(text: string): number {
-  const limit = Number(text)
-  if (/^\d{1,6}$/.test(text) && limit >= 1) return limit
-  throw new InvalidArgumentError('must be a number of entries')
-}
-
-async function withPool<T>({ env }: CommandLine, work: (pool: pg.Pool) => Promise<T>): Promise<T> {
+async function withPool<T>(
+  { env }: IngestCommandLine,
+  work: (pool: pg.Pool) => Promise<T>,
+): Promise<T> {
   const databaseUrl = loadDatabaseUrl(env)
   // Not as the writer, whom a database that is not migrated lacks.
   const client = await connectPlain(databaseUrl)
@@ -59,109 +52,133 @@ async function withPool<T>({ env }: CommandLine, work: (pool: pg.Pool) => Promis
   }
 }
 
-function addList(parent: Command, commandLine: CommandLine): void {
+function addList(parent: Command, commandLine: IngestCommandLine): void {
   const { print, exitFailed } = commandLine
-  withFilters(
+  const command = withFilters(
     parent
       .command('list')
       .description('open entries, newest first; exit status 1 if there are any'),
   )
     .option('--resolved', 'those that were replayed or discarded, instead')
-    .option('--limit <entries>', 'at most this many', parseLimit, 100)
     .option('--before <id>', 'the page below this entry', parseId)
-    .option('--json', 'print JSON')
-    .action(
-      async (
-        options: SelectorOptions & { limit: number; before?: string; json?: boolean },
-      ): Promise<void> => {
-        const { resolved, limit, before, json } = options
-        const page = await withPool(commandLine, (pool) =>
-          listEntries(pool, { ...filtersOf(options), resolved }, limit, before),
-        )
-        print(json ? JSON.stringify(page) : printPage(page))
-        if (resolved !== true && page.entries.length > 0) exitFailed()
+  withJson(withLimit(command)).action(
+    async (
+      options: FilterOptions & {
+        resolved?: boolean
+        limit: number
+        before?: string
+        json?: boolean
       },
-    )
+    ): Promise<void> => {
+      const { resolved, limit, before, json } = options
+      const page = await withPool(commandLine, (pool) =>
+        listEntries(pool, { ...filtersOf(options), resolved }, limit, before),
+      )
+      print(json ? printJson(page) : printPage(page))
+      if (resolved !== true && page.entries.length > 0) exitFailed()
+    },
+  )
 }
 
-function addShow(parent: Command, commandLine: CommandLine): void {
+function addShow(parent: Command, commandLine: IngestCommandLine): void {
   const { print, exitFailed } = commandLine
-  parent
-    .command('show')
-    .description('everything that is kept of one entry')
-    .argument('<id>', 'as list shows it', parseId)
-    .option('--values', 'the row, too; it may be personal data')
-    .option('--json', 'print JSON')
-    .action(async (id: string, { values, json }: { values?: boolean; json?: boolean }) => {
-      const entry = await withPool(commandLine, (pool) => showEntry(pool, id, values ?? false))
-      if (entry === undefined) {
-        print(json ? 'null' : `no entry ${id}`)
-        exitFailed()
-      } else print(json ? JSON.stringify(entry) : printEntry(entry))
-    })
+  withJson(
+    parent
+      .command('show')
+      .description('everything that is kept of one')
+      .argument('<id>', 'as list shows it', parseId)
+      .option('--values', 'the row, too; it may be personal data'),
+  ).action(async (id: string, { values, json }: { values?: boolean; json?: boolean }) => {
+    const entry = await withPool(commandLine, (pool) => showEntry(pool, id, values ?? false))
+    if (entry === undefined) {
+      print(json ? printJson(null) : printMissing([id]))
+      exitFailed()
+    } else print(json ? printJson(entry) : printEntry(entry))
+  })
 }
 
-/** Says which ids do not exist, and what would be done; true where that is all there is to do. */
+/**
+ * Finds the ids that do not exist, and says what would be done where nothing else is wanted.
+ * @returns the ids; undefined where that was all there is to do.
+ */
 async function rehearse(
   pool: pg.Pool,
-  { print, exitFailed }: CommandLine,
+  { print, exitFailed }: IngestCommandLine,
   verb: string,
   selection: Selection,
   { dryRun, json }: ChangeOptions,
-): Promise<boolean> {
+): Promise<string[] | undefined> {
   const missing = await missingIds(pool, selection)
   if (missing.length > 0) exitFailed()
-  if (missing.length > 0 && !json) print(`no entry ${missing.join(', ')}`)
-  if (!dryRun) return false
-  const selected = await countSelected(pool, selection)
-  print(json ? JSON.stringify({ dryRun: true, selected, missing }) : printCounts(verb, selected))
-  return true
+  if (missing.length > 0 && !json) print(printMissing(missing))
+  if (!dryRun) return missing
+  const counts = await countSelected(pool, selection)
+  const selected = counts.reduce((sum, { rows }) => sum + rows, 0)
+  print(
+    json
+      ? printJson({ dry_run: true, selected, counts, missing })
+      : printCounts(verb, selected, counts),
+  )
+  return undefined
 }
 
-function addReplay(parent: Command, commandLine: CommandLine): void {
+/** Adds `--by`. */
+function withActor(command: Command): Command {
+  return command.option('--by <name>', 'who does it, for the audit; the login role without')
+}
+
+function addReplay(parent: Command, commandLine: IngestCommandLine): void {
   const { print, exitFailed } = commandLine
   const command = withSelectors(
     parent
       .command('replay')
       .description('apply the rows as HQ knows them now; exit status 1 if one is not applied'),
   )
-  command
-    .option('--by <name>', 'who does it, for the audit; the login role without')
-    .option('--json', 'print JSON')
-    .action(async (options: ChangeOptions) => {
-      const selection = selectionOf(command, options)
-      await withPool(commandLine, async (pool) => {
-        if (await rehearse(pool, commandLine, 'replayed', selection, options)) return
-        const summary = await replayEntries(pool, { selection, by: options.by }, (done) => {
-          if (!options.json) print(`${done} done`)
-        })
-        print(options.json ? JSON.stringify(summary) : printReplay(summary))
-        if (summary.refused.length + summary.notReplayable.length > 0) exitFailed()
+  withActor(command).action(async (options: ChangeOptions) => {
+    const selection = selectionOf(options)
+    await withPool(commandLine, async (pool) => {
+      const missing = await rehearse(pool, commandLine, 'replayed', selection, options)
+      if (missing === undefined) return
+      const summary = await replayEntries(pool, { selection, by: options.by }, (done) => {
+        if (!options.json) print(`${done} done`)
       })
+      const { replayed, refused, notReplayable } = summary
+      print(
+        options.json
+          ? printJson({
+              dry_run: false,
+              selected: replayed.length + refused.length + notReplayable.length,
+              ...{ replayed, refused, not_replayable: notReplayable, missing },
+            })
+          : printReplay(summary),
+      )
+      if (refused.length + notReplayable.length > 0) exitFailed()
     })
+  })
 }
 
-function addDiscard(parent: Command, commandLine: CommandLine): void {
+function addDiscard(parent: Command, commandLine: IngestCommandLine): void {
   const { print } = commandLine
-  const command = withSelectors(
-    parent.command('discard').description('close entries for good; their rows stay readable'),
+  const command = withNote(
+    withSelectors(parent.command('discard').description('give the rows up; they stay on record')),
   )
-  command
-    .requiredOption('--reason <text>', 'why')
-    .option('--by <name>', 'who does it, for the audit; the login role without')
-    .option('--json', 'print JSON')
-    .action(async (options: ChangeOptions & { reason: string }) => {
-      const selection = selectionOf(command, options)
-      await withPool(commandLine, async (pool) => {
-        if (await rehearse(pool, commandLine, 'discarded', selection, options)) return
-        const ids = await discardEntries(pool, { selection, by: options.by }, options.reason)
-        print(options.json ? JSON.stringify({ discarded: ids }) : `${ids.length} discarded`)
-      })
+  withActor(command).action(async (options: ChangeOptions & { note: string }) => {
+    const selection = selectionOf(options)
+    await withPool(commandLine, async (pool) => {
+      const missing = await rehearse(pool, commandLine, 'discarded', selection, options)
+      if (missing === undefined) return
+      const ids = await discardEntries(pool, { selection, by: options.by }, options.note)
+      print(
+        options.json
+          ? printJson({ dry_run: false, selected: ids.length, discarded: ids, missing })
+          : `${ids.length} discarded`,
+      )
     })
+  })
 }
 
 /** Adds `quarantine list | show | replay | discard` to the program. */
-export function addQuarantineCommands(program: Command, commandLine: CommandLine): void {
+export function addQuarantineCommands(program: Command, commandLine: IngestCommandLine): void {
   const parent = program.command('quarantine').description('rows that HQ refused')
   addList(parent, commandLine)
   addShow(parent, commandLine)

@@ -1,7 +1,7 @@
 import { printJson } from '@hq-export/runtime/table.ts'
 import type pg from 'pg'
 import type { HistoryTriggersDropped } from '../../binding/install/drop-history-triggers.ts'
-import type { CommandLine } from '../../cli/command-line.ts'
+import type { RelayCommandLine } from '../../cli/command-line.ts'
 import type { RelayConfig } from '../../process/config.ts'
 import type { Logger } from '../../process/log.ts'
 import { backfillFacts, describeBackfill } from './describe-backfill.ts'
@@ -9,7 +9,7 @@ import { type FollowEnd, followBackfill } from './follow-backfill.ts'
 import { ProgressDisplay, type Terminal } from './progress-display.ts'
 
 /** What the commands of backfills need of the program around them. */
-export interface BackfillCommandLine extends CommandLine {
+export interface BackfillCommandLine extends RelayCommandLine {
   /** The work is not done, and the output says why: exit status 2. */
   readonly exitIncomplete: () => void
   readonly loadConfig: () => RelayConfig

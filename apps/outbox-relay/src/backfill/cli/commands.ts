@@ -1,10 +1,11 @@
+import { withDryRun, withJson } from '@hq-export/runtime/cli/options.ts'
 import { printJson } from '@hq-export/runtime/table.ts'
 import type { Command } from 'commander'
 import type pg from 'pg'
 import { readBinding } from '../../binding/read-binding.ts'
 import { insertBackfill } from '../backfill-record.ts'
 import { estimateScan } from '../estimate.ts'
-import { NotBoundError, type Pass, planPasses } from '../pass.ts'
+import { type Pass, planPasses } from '../pass.ts'
 import { beginPass, type PassProgress } from '../progress.ts'
 import type { BackfillSelection } from '../selection.ts'
 import { type BackfillCommandLine, followOnCommandLine } from './command-line.ts'
@@ -13,22 +14,10 @@ import { describePreview, previewBackfill } from './preview-backfill.ts'
 import { readSelection, type SelectionOptions, withSelection } from './selection-options.ts'
 
 const HELP = `
-While a relay leads, that one executes it, after live changes; else this command does. It goes on from its checkpoint whoever is
-killed. Ctrl-C leaves it to the relay, or pauses it.
-Exit status: 0 all delivered, 1 delivered but rows were refused (see dead-letters), 2 not all delivered or bad usage.`
-
-async function plan(
-  client: pg.Client,
-  command: Command,
-  selection: BackfillSelection,
-): Promise<Pass[]> {
-  try {
-    return planPasses(await readBinding(client), selection)
-  } catch (error) {
-    if (!(error instanceof NotBoundError)) throw error
-    return command.error(`error: ${error.message}`)
-  }
-}
+While a relay leads, that one executes it, after live changes; else this command does. It goes on
+from its checkpoint whoever is killed. Ctrl-C leaves it to the relay, or pauses it.
+Exit status: 0 all delivered, 1 delivered but rows were refused (see dead-letters), 2 not all
+delivered or bad usage.`
 
 /** Records the backfill. @returns its id. */
 async function record(
@@ -47,23 +36,19 @@ async function record(
 export function addBackfillCommands(program: Command, commandLine: BackfillCommandLine): void {
   const { withDatabase, print, terminal } = commandLine
   // What stands behind a subcommand is its own: --json exists on two levels.
-  const parent = withSelection(
-    program
-      .enablePositionalOptions()
-      .command('backfill')
-      .enablePositionalOptions()
-      .description(
-        'send what the source has to HQ, changed or not; returns when all of it is delivered',
-      ),
-  )
-    .option('--dry-run', 'only count; write nothing')
-    .option('--json', 'the result as JSON')
-    .addHelpText('after', HELP)
+  const command = program
+    .enablePositionalOptions()
+    .command('backfill')
+    .enablePositionalOptions()
+    .description(
+      'send what the source has to HQ, changed or not; returns when all of it is delivered',
+    )
+  const parent = withJson(withDryRun(withSelection(command))).addHelpText('after', HELP)
   parent.action(async (options: SelectionOptions & { dryRun?: boolean; json?: boolean }) => {
     const { dryRun: isDryRun = false, json: isJson = false } = options
     await withDatabase(async (client) => {
-      const selection = await readSelection(client, parent, options)
-      const passes = await plan(client, parent, selection)
+      const selection = await readSelection(client, options)
+      const passes = planPasses(await readBinding(client), selection)
       if (isDryRun) {
         const preview = await previewBackfill(client, passes, selection)
         print(isJson ? printJson(preview) : describePreview(preview))

@@ -1,5 +1,7 @@
-import { DATASETS, isDatasetName, UUID_PATTERN } from '@hq-export/contract'
-import { type Command, InvalidArgumentError } from 'commander'
+import { DATASETS, UUID_PATTERN } from '@hq-export/contract'
+import { matching, oneOf } from '@hq-export/runtime/cli/options.ts'
+import { OperatorError } from '@hq-export/runtime/operator-error.ts'
+import type { Command } from 'commander'
 import pg from 'pg'
 import type { BackfillSelection } from '../selection.ts'
 
@@ -20,17 +22,8 @@ export interface SelectionOptions {
   readonly org?: string
 }
 
-function parseDataset(text: string): string {
-  if (text === ALL || isDatasetName(text)) return text
-  throw new InvalidArgumentError(
-    `must be all or one of ${DATASETS.map(({ name }) => name).join(', ')}`,
-  )
-}
-
-function parseOrg(text: string): string {
-  if (!UUID_PATTERN.test(text)) throw new InvalidArgumentError('must be a UUID')
-  return text.toLowerCase()
-}
+const parseDataset = oneOf([ALL, ...DATASETS.map(({ name }) => name)])
+const parseOrg = matching(UUID_PATTERN, 'must be a UUID')
 
 /** Adds `--dataset`, `--since`, `--until` and `--org` to a command. */
 export function withSelection(command: Command): Command {
@@ -42,7 +35,8 @@ export function withSelection(command: Command): Command {
 }
 
 const BOUNDS = /* sql */ `
-select pg_catalog.to_json($1::timestamptz) #>> '{}' as since, pg_catalog.to_json($2::timestamptz) #>> '{}' as until,
+select pg_catalog.to_json($1::timestamptz) #>> '{}' as since,
+       pg_catalog.to_json($2::timestamptz) #>> '{}' as until,
        coalesce($1::timestamptz >= $2::timestamptz, false) as empty`
 
 interface Bounds {
@@ -54,11 +48,10 @@ interface Bounds {
 /**
  * What is selected. Bounds are what PostgreSQL reads them as: a date, a timestamp with or without
  * offset (UTC), `yesterday`.
- * @throws {CommanderError} for bad usage.
+ * @throws {OperatorError} for bad usage.
  */
 export async function readSelection(
   client: pg.ClientBase,
-  command: Command,
   { dataset, since, until, org }: SelectionOptions,
 ): Promise<BackfillSelection> {
   const bounds = await client
@@ -66,17 +59,17 @@ export async function readSelection(
     .catch((error: unknown) => {
       const code = error instanceof pg.DatabaseError ? (error.code ?? '') : ''
       if (!code.startsWith(DATA_EXCEPTION)) throw error
-      return command.error(
-        'error: --since and --until must be timestamps, such as 2026-03-01T06:30:00Z',
+      throw new OperatorError(
+        '--since and --until must be timestamps, such as 2026-03-01T06:30:00Z',
       )
     })
   const [found] = bounds.rows
   if (found === undefined) throw new Error('the bounds were read')
-  if (found.empty) return command.error('error: --since must be earlier than --until')
+  if (found.empty) throw new OperatorError('--since must be earlier than --until')
   return {
     dataset: dataset === ALL ? null : dataset,
     since: found.since,
     until: found.until,
-    orgId: org ?? null,
+    orgId: org?.toLowerCase() ?? null,
   }
 }

@@ -1,3 +1,4 @@
+import { OperatorError } from '@hq-export/runtime/operator-error.ts'
 import type pg from 'pg'
 import { hasSqlstate, LOCK_NOT_AVAILABLE } from '../../session/sqlstate.ts'
 
@@ -8,13 +9,18 @@ import { hasSqlstate, LOCK_NOT_AVAILABLE } from '../../session/sqlstate.ts'
 const FURTHER_WAIT_MS = 500
 
 /** A table was not to be had in time. */
-export class LockRefusedError extends Error {
+export class LockRefusedError extends OperatorError {
   override readonly name = 'LockRefusedError'
   /** Quoted `schema.table`. */
   readonly relation: string
 
   constructor(relation: string, cause: unknown) {
-    super(`${relation} is being written to and was not free in time`, { cause })
+    super(
+      `${relation} is being written to and was not free in time; try again when it is quieter`,
+      {
+        cause,
+      },
+    )
     this.relation = relation
   }
 }

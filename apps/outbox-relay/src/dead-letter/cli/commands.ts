@@ -1,66 +1,67 @@
+import {
+  type ChangeOptions,
+  parseId,
+  withJson,
+  withLimit,
+  withNote,
+} from '@hq-export/runtime/cli/options.ts'
 import { printJson } from '@hq-export/runtime/table.ts'
-import { type Command, InvalidArgumentError } from 'commander'
-import type { CommandLine } from '../../cli/command-line.ts'
-import { parseId } from '../../cli/parse-id.ts'
+import type { Command } from 'commander'
+import type { RelayCommandLine } from '../../cli/command-line.ts'
 import { discardDeadLetters } from '../discard-dead-letters.ts'
 import { listDeadLetters } from '../list-dead-letters.ts'
 import { replayDeadLetters } from '../replay-dead-letters.ts'
 import { missingIds, type SelectedDeadLetter, selectDeadLetters } from '../selection.ts'
 import { showDeadLetter } from '../show-dead-letter.ts'
-import { printDeadLetter, printDeadLetters, printReplay } from './print-dead-letters.ts'
-import { type SelectionOptions, selectionOf, withSelectors } from './selectors.ts'
+import {
+  printDeadLetter,
+  printDeadLetters,
+  printMissing,
+  printReplay,
+} from './print-dead-letters.ts'
+import { type FilterOptions, selectionOf, withFilters, withSelectors } from './selectors.ts'
 
-function parseLimit(text: string): number {
-  const limit = Number(text)
-  if (!Number.isSafeInteger(limit) || limit < 1 || limit > 1_000_000)
-    throw new InvalidArgumentError('must be a number of rows')
-  return limit
-}
-
-function addList(parent: Command, { withDatabase, print, exitFailed }: CommandLine): void {
-  parent
-    .command('list')
-    .description('open ones, the last that failed first; exit status 1 if there are any')
-    .option('--dataset <name>', 'only of this dataset')
-    .option('--reason <code>', 'only with this reason')
-    .option('--resolved', 'those that were replayed or discarded, instead')
-    .option('--limit <rows>', 'at most this many', parseLimit, 100)
-    .option('--json', 'as JSON')
-    .action(async (options: Parameters<typeof listDeadLetters>[1] & { json?: boolean }) => {
+function addList(parent: Command, { withDatabase, print, exitFailed }: RelayCommandLine): void {
+  const command = withFilters(
+    parent
+      .command('list')
+      .description('open ones, the last that failed first; exit status 1 if there are any'),
+  ).option('--resolved', 'those that were replayed or discarded, instead')
+  withJson(withLimit(command)).action(
+    async (options: Parameters<typeof listDeadLetters>[1] & { json?: boolean }) => {
       const letters = await withDatabase((client) => listDeadLetters(client, options))
       print(options.json ? printJson(letters) : printDeadLetters(letters))
       if (letters.some(({ resolution }) => resolution === null)) exitFailed()
-    })
+    },
+  )
 }
 
-function addShow(parent: Command, { withDatabase, print, exitFailed }: CommandLine): void {
-  parent
-    .command('show')
-    .description('everything that is kept of one')
-    .argument('<id>', 'as list shows it', parseId)
-    .option('--values', "the row's values too; they may be personal data")
-    .option('--json', 'as JSON')
-    .action(async (id: string, options: { values?: boolean; json?: boolean }) => {
-      const letter = await withDatabase((client) =>
-        showDeadLetter(client, id, options.values ?? false),
-      )
-      if (letter === undefined) {
-        print(options.json ? printJson(null) : `no dead letter ${id}`)
-        exitFailed()
-      } else {
-        print(options.json ? printJson(letter) : printDeadLetter(letter))
-      }
-    })
+function addShow(parent: Command, { withDatabase, print, exitFailed }: RelayCommandLine): void {
+  withJson(
+    parent
+      .command('show')
+      .description('everything that is kept of one')
+      .argument('<id>', 'as list shows it', parseId)
+      .option('--values', 'the row, too; it may be personal data'),
+  ).action(async (id: string, { values, json }: { values?: boolean; json?: boolean }) => {
+    const letter = await withDatabase((client) => showDeadLetter(client, id, values ?? false))
+    if (letter === undefined) {
+      print(json ? printJson(null) : printMissing([id]).join('\n'))
+      exitFailed()
+    } else {
+      print(json ? printJson(letter) : printDeadLetter(letter))
+    }
+  })
 }
 
-function addReplay(parent: Command, { withDatabase, print, exitFailed }: CommandLine): void {
+function addReplay(parent: Command, { withDatabase, print, exitFailed }: RelayCommandLine): void {
   const command = withSelectors(
     parent
       .command('replay')
       .description('send the rows again, as the source has them now; exit status 1 if one cannot'),
   )
-  command.action(async (options: SelectionOptions) => {
-    const selection = selectionOf(command, options)
+  command.action(async (options: ChangeOptions & FilterOptions) => {
+    const selection = selectionOf(options)
     const { summary, missing } = await withDatabase(async (client) => {
       const letters = await selectDeadLetters(client, selection)
       return {
@@ -69,7 +70,7 @@ function addReplay(parent: Command, { withDatabase, print, exitFailed }: Command
       }
     })
     if (options.json) print(printJson({ ...summary, missing }))
-    else print([printReplay(summary), ...missing.map((id) => `no dead letter ${id}`)].join('\n'))
+    else print([printReplay(summary), ...printMissing(missing)].join('\n'))
     if (summary.not_replayable.length > 0 || missing.length > 0) exitFailed()
   })
 }
@@ -79,12 +80,12 @@ function countBy(letters: readonly SelectedDeadLetter[]) {
   return [...groups].map(([group, { length }]) => `${length}  ${group}`)
 }
 
-function addDiscard(parent: Command, { withDatabase, print, exitFailed }: CommandLine): void {
-  const command = withSelectors(
-    parent.command('discard').description('give the rows up; they stay on record'),
-  ).option('--note <text>', 'why, for whoever asks later')
-  command.action(async (options: SelectionOptions & { note?: string }) => {
-    const selection = selectionOf(command, options)
+function addDiscard(parent: Command, { withDatabase, print, exitFailed }: RelayCommandLine): void {
+  const command = withNote(
+    withSelectors(parent.command('discard').description('give the rows up; they stay on record')),
+  )
+  command.action(async (options: ChangeOptions & FilterOptions & { note: string }) => {
+    const selection = selectionOf(options)
     const isDryRun = options.dryRun ?? false
     const letters = await withDatabase(async (client) => {
       const selected = await selectDeadLetters(client, selection)
@@ -98,14 +99,14 @@ function addDiscard(parent: Command, { withDatabase, print, exitFailed }: Comman
     } else {
       const verb = isDryRun ? 'would be discarded' : 'discarded'
       const lines = [`${letters.length} ${verb}`, ...countBy(letters)]
-      print([...lines, ...missing.map((id) => `no dead letter ${id}`)].join('\n'))
+      print([...lines, ...printMissing(missing)].join('\n'))
     }
     if (missing.length > 0) exitFailed()
   })
 }
 
 /** Adds `dead-letters list | show | replay | discard` to the program. */
-export function addDeadLetterCommands(program: Command, commandLine: CommandLine): void {
+export function addDeadLetterCommands(program: Command, commandLine: RelayCommandLine): void {
   const parent = program
     .command('dead-letters')
     .description('rows that HQ refused, or that could not be captured')

@@ -33,6 +33,11 @@ export function printDeadLetter(letter: ShownDeadLetter): string {
   ])
 }
 
+/** Ids that were asked for and do not exist, for people. */
+export function printMissing(ids: readonly string[]): string[] {
+  return ids.length === 0 ? [] : [`no dead letter ${ids.join(', ')}; list shows them`]
+}
+
 /** What a replay did, for people. */
 export function printReplay(summary: ReplaySummary): string {
   const { dry_run, selected, sent, gone, not_replayable } = summary
