@@ -1,5 +1,5 @@
 import { NewestVersions } from '@hq-export/outbox-relay/outbox/newest-versions.ts'
-import type { Page } from '@hq-export/outbox-relay/outbox/page.ts'
+import type { Page } from '@hq-export/outbox-relay/outbox/read-page.ts'
 import { readWindow } from '@hq-export/outbox-relay/outbox/read-window.ts'
 import { tickWithRows } from '@hq-export/outbox-relay/outbox/small-window.ts'
 import { type Snapshot, takeTick } from '@hq-export/outbox-relay/outbox/tick.ts'

@@ -1,5 +1,5 @@
 import type pg from 'pg'
-import { wireRowSql } from '../outbox/wire-row-sql.ts'
+import { wireRowSql } from '../outbox/outbox-row.ts'
 
 /** A letter whose row is to be tried again now. */
 export interface DueLetter {

@@ -2,10 +2,9 @@ import type pg from 'pg'
 import type { PageCut, PageRange } from './cut-page.ts'
 import type { DeleteRace } from './delete-race.ts'
 import type { Inversion } from './newest-versions.ts'
-import type { OutboxRow } from './outbox-row.ts'
+import { type OutboxRow, wireRowSql } from './outbox-row.ts'
 import { OUTBOX_TABLES } from './outbox-tables.ts'
 import { isOversizedSql, shortKeySql } from './row-size.ts'
-import { wireRowSql } from './wire-row-sql.ts'
 
 /**
  * Rows of one dataset as they go on the wire: elements of the envelope's `rows`, separated by
@@ -132,6 +131,19 @@ export async function readFailedRows(
 export interface OversizedRow extends OutboxRow {
   readonly seq: string
   readonly bytes: number
+}
+
+/**
+ * A page of a window: what travels, what could not be captured, what is too large for either, and
+ * how many rows it was in the outbox.
+ */
+export interface Page {
+  readonly rowCount: number
+  readonly wireRows: readonly WireRows[]
+  readonly failed: readonly OutboxRow[]
+  readonly oversized: readonly OversizedRow[]
+  /** Inserts that the delete of their key, in this window too, has overtaken. */
+  readonly deleteRaces: readonly DeleteRace[]
 }
 
 /** Reads what is told of the rows of a page that are too large; hardly any page has one. */

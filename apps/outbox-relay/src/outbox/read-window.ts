@@ -2,9 +2,9 @@ import type pg from 'pg'
 import { cutPage, type PageCut, type PageLimits, type PageRange } from './cut-page.ts'
 import { type ComparedVersions, NewestVersions } from './newest-versions.ts'
 import { OUTBOX_TABLES } from './outbox-tables.ts'
-import type { Page } from './page.ts'
 import {
   type OversizedRow,
+  type Page,
   readFailedRows,
   readOutrunRows,
   readOversizedRows,

@@ -1,11 +1,10 @@
 import type pg from 'pg'
 import type { NewestVersions } from './newest-versions.ts'
+import { wireRowSql } from './outbox-row.ts'
 import { OUTBOX_TABLES } from './outbox-tables.ts'
-import type { Page } from './page.ts'
-import type { WireRows } from './read-page.ts'
+import type { Page, WireRows } from './read-page.ts'
 import { MAX_BODY_BYTES, MAX_KEY_BYTES } from './row-size.ts'
 import { makeDurable, type Snapshot } from './tick.ts'
-import { wireRowSql } from './wire-row-sql.ts'
 
 /*
  * Most windows hold a handful of rows, and what they cost is statements: a tick, the bounds, a look
