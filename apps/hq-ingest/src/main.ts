@@ -1,6 +1,5 @@
 import '@hq-export/runtime/keep-heap-small.ts'
 
-import { startTracing } from '@hq-export/observability/start-tracing.ts'
 import { explain } from '@hq-export/runtime/cli/explain.ts'
 import { withJson } from '@hq-export/runtime/cli/options.ts'
 import { outputOf, Program, runProcess } from '@hq-export/runtime/cli/program.ts'
@@ -11,7 +10,6 @@ import { addKeyCommands } from './keys/cli/commands.ts'
 import { loadConfig, loadDatabaseUrl } from './process/config.ts'
 import { createLogger } from './process/log.ts'
 import { addQuarantineCommands } from './quarantine/cli/commands.ts'
-import { serve } from './serve.ts'
 
 const env = process.env
 
@@ -46,6 +44,8 @@ async function runStatus(options: { json?: boolean }): Promise<void> {
 }
 
 async function runServe(): Promise<void> {
+  const { startTracing } = await import('@hq-export/observability/start-tracing.ts')
+  const { serve } = await import('./serve.ts')
   const config = loadConfig(env)
   const log = createLogger(config.logLevel)
   const stopTracing = await startTracing(env, {

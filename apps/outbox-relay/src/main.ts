@@ -1,26 +1,17 @@
 import '@hq-export/runtime/keep-heap-small.ts'
 
-import { startTracing } from '@hq-export/observability/start-tracing.ts'
 import { explain } from '@hq-export/runtime/cli/explain.ts'
 import { withJson } from '@hq-export/runtime/cli/options.ts'
 import { outputOf, Program, runProcess } from '@hq-export/runtime/cli/program.ts'
 import { printJson } from '@hq-export/runtime/table.ts'
 import { addBackfillCommands } from './backfill/cli/commands.ts'
-import { bind } from './binding/install/bind.ts'
-import { dropHistoryTriggers } from './binding/install/drop-history-triggers.ts'
 import { addDeadLetterCommands } from './dead-letter/cli/commands.ts'
-import { CHECKS } from './doctor/checks.ts'
-import { printFindings } from './doctor/print-findings.ts'
-import { runDoctor } from './doctor/run-doctor.ts'
 import { loadConfig, loadDatabaseUrl } from './process/config.ts'
 import { createErrorLog, createLog } from './process/log.ts'
-import { runRelay } from './run-relay.ts'
 import { connect } from './session/connect.ts'
 import { SEES_ALL } from './session/hidden-tables.ts'
 import { dxMigrations } from './session/migrations.ts'
 import { DATA_ENGINE_X } from './session/why-not-connected.ts'
-import { printStatus } from './status/print-status.ts'
-import { readStatus } from './status/status.ts'
 
 /**
  * How often a backfill that is over tries to lock bound tables: about ten seconds in all. `bind`
@@ -29,6 +20,8 @@ import { readStatus } from './status/status.ts'
 const CLOSING_ATTEMPTS = 5
 
 const env = process.env
+
+// What only one command needs, it loads itself: most of them are over in less time than all takes.
 
 const program = new Program(
   {
@@ -60,6 +53,8 @@ async function withDatabase<T>(
 }
 
 async function run(): Promise<void> {
+  const { startTracing } = await import('@hq-export/observability/start-tracing.ts')
+  const { runRelay } = await import('./run-relay.ts')
   const config = loadConfig(env)
   const log = createLog(config.logLevel)
   const stopTracing = await startTracing(env, {
@@ -97,6 +92,7 @@ command
   )
   .action(async (binding: string) => {
     const url = loadDatabaseUrl(env)
+    const { bind } = await import('./binding/install/bind.ts')
     await withDatabase(async () => {})
     const { datasets, changed, remarks } = await bind(url, binding)
     print(changed ? `bound ${datasets.join(', ')}` : 'already bound; nothing changed')
@@ -107,6 +103,8 @@ command.command('run').description('work until SIGTERM or SIGINT').action(run)
 
 withJson(command.command('status').description('what waits, what was refused, who leads')).action(
   async ({ json }: { json?: boolean }) => {
+    const { readStatus } = await import('./status/status.ts')
+    const { printStatus } = await import('./status/print-status.ts')
     const status = await withDatabase(readStatus)
     print(json ? printJson(status) : printStatus(status))
     if (status.datasets.some(({ dead_letters }) => dead_letters > 0)) program.exitFailed()
@@ -118,6 +116,9 @@ withJson(
     .command('doctor')
     .description('examines data-engine-x and says what to do; exit status 2 if it cannot tell'),
 ).action(async ({ json }: { json?: boolean }) => {
+  const { CHECKS } = await import('./doctor/checks.ts')
+  const { printFindings } = await import('./doctor/print-findings.ts')
+  const { runDoctor } = await import('./doctor/run-doctor.ts')
   const findings = await runDoctor(loadDatabaseUrl(env), CHECKS)
   print(json ? printJson(findings) : printFindings(findings))
   if (findings.some(({ state }) => state === 'fail')) program.exitFailed()
@@ -130,8 +131,10 @@ addBackfillCommands(command, {
   ...commandLine,
   exitIncomplete: program.exitUnknown,
   loadConfig: () => loadConfig(env),
-  dropHistoryTriggers: (client) =>
-    dropHistoryTriggers(client, loadDatabaseUrl(env), { attempts: CLOSING_ATTEMPTS }),
+  dropHistoryTriggers: async (client) => {
+    const { dropHistoryTriggers } = await import('./binding/install/drop-history-triggers.ts')
+    return dropHistoryTriggers(client, loadDatabaseUrl(env), { attempts: CLOSING_ATTEMPTS })
+  },
   createErrorLog,
   terminal: {
     isTTY: process.stderr.isTTY,

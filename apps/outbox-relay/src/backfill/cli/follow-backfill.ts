@@ -4,7 +4,6 @@ import type { RelayConfig } from '../../process/config.ts'
 import type { Logger } from '../../process/log.ts'
 import { hasLeader } from '../../session/lead.ts'
 import { type BackfillRecord, controlBackfill, readBackfill } from '../backfill-record.ts'
-import { executeHere } from './execute-here.ts'
 
 /** How often a command looks how far a backfill has come, and whether a relay leads. */
 const POLL_MS = 500
@@ -67,6 +66,8 @@ async function execute(context: FollowContext, id: string): Promise<boolean> {
   const ending = new AbortController()
   const ended = new AbortController()
   const stopping = AbortSignal.any([interrupted, ending.signal])
+  // Where a relay leads, nothing of what delivers is needed here.
+  const { executeHere } = await import('./execute-here.ts')
   const [executed, watched] = await Promise.allSettled([
     executeHere({ config, log, stopping }, id).finally(() => ended.abort()),
     watch(context, id, ended.signal, () => ending.abort()).finally(() => ending.abort()),
