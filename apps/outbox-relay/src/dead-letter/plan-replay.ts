@@ -2,7 +2,7 @@ import { type Dataset, datasetByName } from '@hq-export/contract'
 import type pg from 'pg'
 import { type Binding, type BoundDataset, SNAPSHOTS_DATASET } from '../binding/binding-schema.ts'
 import { readsOtherRows } from '../binding/projection/joins.ts'
-import { keyOfRawRow } from '../reexport/insert-raw-row.ts'
+import { keysOfRawRows } from '../reexport/insert-raw-row.ts'
 import { pastVersion } from '../reexport/past-version.ts'
 import { rawSource } from '../reexport/raw-source.ts'
 import { readRawVersion } from '../reexport/raw-version.ts'
@@ -60,8 +60,8 @@ async function planRaw(
   const lost = bound.key.filter((column) => source.missing.includes(column))
   if (lost.length > 0)
     return refused(`the raw row has no column ${lost.join(', ')}, which is its key now; reconcile`)
-  const key = await keyOfRawRow(client, bound, source, raw)
-  if (key === null) return refused('the raw row has no key; reconcile the dataset')
+  const [key] = await keysOfRawRows(client, bound, source, raw)
+  if (key === undefined) return refused('the raw row has no key; reconcile the dataset')
   const dataset: Dataset = datasetByName(letter.dataset)
   const row = await readSourceRow(client, dataset, key)
   if (row !== undefined) return { kind: 'current', dataset, row }
