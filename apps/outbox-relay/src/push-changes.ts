@@ -17,6 +17,7 @@ import { compactAcks } from './outbox/compact-acks.ts'
 import type { Heartbeat } from './outbox/heartbeat.ts'
 import { isLarge, ROTATION_PERIOD_MS, rotate, TURNS_TO_EMPTY } from './outbox/rotate.ts'
 import { takeTick } from './outbox/tick.ts'
+import { Reexporter } from './reexport/reexporter.ts'
 import { assertSeesAll } from './session/hidden-tables.ts'
 import { Settler } from './settle/settler.ts'
 import { openWindowTrace } from './tracing/window-trace.ts'
@@ -84,15 +85,18 @@ export async function pushChanges(context: PushContext): Promise<void> {
   let unrungSeenAt = Number.NEGATIVE_INFINITY
   const ringable = await canRing(client)
   const settler = new Settler(client, context.delivery.log)
+  const reexporter = new Reexporter(client, context.delivery.log)
   let hasSettled = false
+  let hasReexported = false
 
   /**
    * One window; true if it had rows that somebody else had written. @param isIdle nothing else is
-   * to be done: look at the settle list, too.
+   * to be done: look at the settle list, too, and at the keys to send again.
    */
   async function push(isIdle: boolean): Promise<boolean> {
     listener.reset()
     hasSettled = await settler.step(isIdle)
+    hasReexported = await reexporter.step(isIdle)
     const hasBeaten = await heartbeat.beat(client)
     const trace = openWindowTrace()
     const to = await trace.step('tick', () => takeTick(client))
@@ -169,11 +173,11 @@ export async function pushChanges(context: PushContext): Promise<void> {
         if (await push(true)) {
           // The safety poll found what should have rung: LISTEN may be dead without an error. Poll
           // until it proves itself.
-          if (hasSlept && !hasSettled) listener.suspect()
+          if (hasSlept && !hasSettled && !hasReexported) listener.suspect()
           return
         }
         const restMs = listener.isListening ? timing.renewalMs : timing.pollMs
-        const hasSeen = await rest(Math.min(restMs, settler.waitMs))
+        const hasSeen = await rest(Math.min(restMs, settler.waitMs, reexporter.waitMs))
         if (listener.hasRung) return
         hasSlept = !hasSeen && listener.isListening
         const armedForMs = performance.now() - armedAt

@@ -15,15 +15,10 @@ export interface SentKey {
 // Index look-ups by key only: tables without statistics look small enough to scan for each row.
 const LOOK_UP = /* sql */ `set local enable_hashjoin = off; set local enable_mergejoin = off; set local enable_material = off`
 
-/** How the transaction has to look rows up that {@link insertKeys} inserts, however many. */
-export async function lookUpByKey(client: pg.ClientBase): Promise<void> {
-  await client.query(LOOK_UP)
-}
-
 /**
  * Projects rows from their views into the outbox, in the open transaction: of an entity its
  * snapshot too, by the same statement and so of the same version. A key that the view has not goes
- * nowhere. Takes no lock on a key.
+ * nowhere. Takes no lock on a key. Rows are looked up by their keys for the rest of the transaction.
  * @returns rows that went into the outbox, snapshots included.
  */
 export async function insertKeys(
@@ -53,6 +48,7 @@ cross join lateral (${selectRows(from, conditions)} offset 0) v`
   from rows from (pg_catalog.unnest($1::text[]), pg_catalog.unnest($2::text[])) k (key, traceparent)
 )
 ${selects.join('\nunion all')}`
+  await client.query(LOOK_UP)
   return insertSelected(client, select, [
     keys.map(({ key }) => key),
     keys.map(({ traceparent }) => traceparent),

@@ -7,7 +7,7 @@ import { readBinding } from '../binding/read-binding.ts'
 import type { OutboxRow } from '../outbox/outbox-row.ts'
 import { findRefused } from './find-refused.ts'
 import { ring } from './insert-export-row.ts'
-import { insertKeys, lookUpByKey } from './insert-keys.ts'
+import { insertKeys } from './insert-keys.ts'
 import { insertRawRow, insertRawRows, keysOfRawRows } from './insert-raw-row.ts'
 import { type RawSource, rawSource } from './raw-source.ts'
 import { insertRawVersion, readRawVersion } from './raw-version.ts'
@@ -97,7 +97,6 @@ async function projectTogether(
   await client.query('begin')
   try {
     await client.query(BOUND_WAIT)
-    await lookUpByKey(client)
     await client.query(SET_TRACEPARENT, [traceparent ?? ''])
     const source = await rawSource(client, bound, raw)
     let isProjected = isWhole(group, source)

@@ -1,6 +1,5 @@
 import type { Dataset } from '@hq-export/contract'
 import pg from 'pg'
-import { entityTypeOf } from '../binding/projection/projection.ts'
 import { viewColumns, viewName } from '../binding/projection/view-sql.ts'
 import { wireBodySql } from '../binding/projection/wire-body.ts'
 import { MAX_BODY_BYTES } from '../outbox/row-size.ts'
@@ -41,29 +40,6 @@ interface MeasuredRow extends Omit<SourceRow, 'body'> {
 }
 
 /**
- * Fetches rows that HQ would take.
- * @throws {NotReplayableError} where one is too large; it is not fetched.
- */
-async function fetchRows(
-  client: pg.ClientBase,
-  select: string,
-  values: readonly unknown[],
-): Promise<SourceRow[]> {
-  const { rows } = await client.query<MeasuredRow>(
-    `select key, version, bytes, case when bytes <= ${MAX_BODY_BYTES} then body end as body
-from (select *, pg_catalog.octet_length(body) as bytes from (${select} offset 0) built offset 0) measured`,
-    [...values],
-  )
-  return rows.map(({ key, version, bytes, body }) => {
-    if (body === null) {
-      const why = `the source's row has ${bytes} bytes, HQ takes ${MAX_BODY_BYTES}: make it smaller, or discard the letter`
-      throw new NotReplayableError(why)
-    }
-    return { key, version, body }
-  })
-}
-
-/**
  * Reads a row from the projection view by its contract key: an index look-up where the key is one
  * of the source's.
  * @returns undefined where the source has no such row (any more), or it is not under contract.
@@ -78,7 +54,20 @@ export async function readSourceRow(
   const values = key.split('/')
   const conditions = keyConditions(dataset)
   if (values.length !== conditions.length) return undefined
-  return (await fetchRows(client, selectRows(dataset, conditions), values))[0]
+  const { rows } = await client.query<MeasuredRow>(
+    `select key, version, bytes, case when bytes <= ${MAX_BODY_BYTES} then body end as body
+from (select *, pg_catalog.octet_length(body) as bytes
+  from (${selectRows(dataset, conditions)} offset 0) built offset 0) measured`,
+    values,
+  )
+  const [row] = rows
+  if (row === undefined) return undefined
+  const { bytes, body, version } = row
+  if (body === null) {
+    const why = `the source's row has ${bytes} bytes, HQ takes ${MAX_BODY_BYTES}: make it smaller, or discard the letter`
+    throw new NotReplayableError(why)
+  }
+  return { key: row.key, version, body }
 }
 
 /**
@@ -95,20 +84,4 @@ export async function readVersion(
     key.split('/'),
   )
   return rows[0] === undefined ? undefined : BigInt(rows[0].version)
-}
-
-/** Reads the rows of `dx_entity_snapshots_v1` that belong to the current version of an entity. */
-export async function readSnapshotRows(
-  client: pg.ClientBase,
-  snapshots: Dataset,
-  entity: Dataset,
-  key: string,
-): Promise<SourceRow[]> {
-  const [orgId, entityId] = key.split('/')
-  const select = selectRows(snapshots, [
-    'v.org_id = $1::uuid',
-    'v.entity_id = $2::uuid',
-    'v.entity_type = $3',
-  ])
-  return fetchRows(client, select, [orgId, entityId, entityTypeOf(entity)])
 }

@@ -4,7 +4,7 @@ import type pg from 'pg'
 import type { Binding } from '../binding/binding-schema.ts'
 import { findRefused } from './find-refused.ts'
 import { insertFailedKeys } from './insert-export-row.ts'
-import { insertKeys, lookUpByKey, type SentKey } from './insert-keys.ts'
+import { insertKeys, type SentKey } from './insert-keys.ts'
 
 /**
  * Sends rows of a dataset as their view has them now, in the open transaction. A row that the view
@@ -18,7 +18,6 @@ export async function reexportKeys(
   dataset: Dataset,
   keys: readonly SentKey[],
 ): Promise<number> {
-  await lookUpByKey(client)
   let sent = 0
   let sqlstate = ''
   const states = new Map<SentKey, string>()
