@@ -1,6 +1,7 @@
 import { datasetByName } from '@hq-export/contract'
 import { readBinding } from '@hq-export/outbox-relay/binding/read-binding.ts'
 import { insertDeadLetters } from '@hq-export/outbox-relay/dead-letter/insert-dead-letters.ts'
+import { planReplay } from '@hq-export/outbox-relay/dead-letter/plan-replay.ts'
 import { replayOne } from '@hq-export/outbox-relay/dead-letter/replay-one.ts'
 import { createLog } from '@hq-export/outbox-relay/process/log.ts'
 import { noteKey } from '@hq-export/outbox-relay/reexport/note-key.ts'
@@ -135,6 +136,13 @@ test('I4: an insert that raced with a delete and cannot be projected is a failed
     expect(await noted()).toEqual([entityId])
     const rows = await capturing(app, () => reexporting())
     expect(rows).toMatchObject([{ dataset: COMPANIES, key, sqlstate: '21000' }])
+    // Its letter is replayed by the key; should the entity be gone, its delete has told.
+    const letter = { id: '1', dataset: COMPANIES, key, reason: 'capture_failed' }
+    const nothing = { deleted: false, traceparent: null, body: null, xid: '1' }
+    const plan = async () => planReplay(relay, { ...letter, ...nothing }, await readBinding(relay))
+    await expect(plan()).rejects.toMatchObject({ code: '21000' })
+    await app.query('delete from entities.company_entities where entity_id = $1', [entityId])
+    expect(await plan()).toEqual({ kind: 'gone' })
   })
 })
 
@@ -173,7 +181,7 @@ test('a key that is noted while it is being sent goes once more, and another rel
   await noting.end()
 })
 
-test('I2: a replay settles its letter and notes the key together, or does neither; the attempt knows its letter', async () => {
+test('I1: a replay settles its letter and notes the key together, or does neither; the attempt knows its letter', async () => {
   const entityId = await insertCompany(app, orgId)
   const key = `${orgId}/${entityId}`
   const place = { dataset: 3, key, xid: '700', seq: '1', capturedAt: 'now' }

@@ -364,7 +364,9 @@ test('I4: a run of which a sub-select of the binding finds two rows goes out as 
   const found = '(select a.action from ops.operation_attempts a where a.run_id = r.run_id)'
   const binding = await writeLiveBinding(join(folder, 'two.json'), 0, (datasets) =>
     datasets.map((bound) =>
-      bound.dataset === RUNS ? { ...bound, columns: { ...bound.columns, outcome: found } } : bound,
+      bound.dataset === RUNS
+        ? { ...bound, columns: { ...(bound.columns as object), outcome: found } }
+        : bound,
     ),
   )
   await using two = await createLiveDatabase(binding)

@@ -46,12 +46,13 @@ async function planRaw(
   letter: ReplayableLetter,
   bound: BoundDataset,
 ): Promise<ReplayPlan> {
-  // A row of the settle list that could not be projected when it was due: its key is known, and the
-  // source has it.
+  // A key of the settle list, or one that was noted to be sent again, whose row could not be
+  // projected then.
   if (letter.body === null && letter.key !== null) {
     const dataset: Dataset = datasetByName(letter.dataset)
     const row = await readSourceRow(client, dataset, letter.key)
     if (row !== undefined) return { kind: 'current', dataset, row }
+    if (dataset.semantics === 'upsert' && !letter.deleted) return { kind: 'gone' }
   }
   if (letter.body === null)
     return refused('the capture could not even keep the raw row: backfill the dataset')
