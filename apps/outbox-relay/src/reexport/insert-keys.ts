@@ -19,6 +19,7 @@ const LOOK_UP = /* sql */ `set local enable_hashjoin = off; set local enable_mer
  * Projects rows from their views into the outbox, in the open transaction: of an entity its
  * snapshot too, by the same statement and so of the same version. A key that the view has not goes
  * nowhere. Takes no lock on a key. Rows are looked up by their keys for the rest of the transaction.
+ * @param binding what says whether a dataset has snapshots.
  * @returns rows that went into the outbox, snapshots included.
  */
 export async function insertKeys(

@@ -3,22 +3,6 @@ import type pg from 'pg'
 import { readBinding } from '../binding/read-binding.ts'
 import { reexportKeys } from './reexport-keys.ts'
 
-const LETTERS = /* sql */ `
-select n.letter::text as letter from (select letter from hq_export.reexport limit $1) n
-where n.letter is not null`
-
-// Before the entries, as a replay does, and in the order in which the relay's own insert locks
-// letters: nobody deadlocks with us. By this id the relay knows its own attempt when HQ refuses it.
-const MARK = /* sql */ `
-with chosen as materialized (
-  select d.id from hq_export.dead_letter d
-  where d.id = any ($1::bigint[])
-  order by d.dataset, d.fingerprint
-  for update
-)
-update hq_export.dead_letter d set resent_xid = pg_catalog.pg_current_xact_id()
-from chosen c where d.id = c.id`
-
 // What another relay is at is its own.
 const TAKE = /* sql */ `
 with taken as materialized (
@@ -26,12 +10,23 @@ with taken as materialized (
 )
 delete from hq_export.reexport r using taken t
 where r.dataset = t.dataset and r.key = t.key
-returning r.dataset, r.key, r.traceparent`
+returning r.dataset, r.key, r.traceparent, r.letter::text as letter`
+
+// By this id the relay knows its own attempt when HQ refuses it. A letter that somebody holds is
+// being settled: by a replay, which waits for us with another entry of the key, or for good. We
+// hold entries, and wait for no letter.
+const MARK = /* sql */ `
+update hq_export.dead_letter d set resent_xid = pg_catalog.pg_current_xact_id()
+from (
+  select l.id from hq_export.dead_letter l where l.id = any ($1::bigint[]) for update skip locked
+) l
+where d.id = l.id`
 
 interface TakenKey {
   readonly dataset: number
   readonly key: string
   readonly traceparent: string | null
+  readonly letter: string | null
 }
 
 /**
@@ -43,9 +38,9 @@ interface TakenKey {
 export async function reexportNoted(client: pg.ClientBase, limit: number): Promise<number> {
   await client.query('begin isolation level read committed')
   try {
-    const letters = (await client.query<{ letter: string }>(LETTERS, [limit])).rows
-    if (letters.length > 0) await client.query(MARK, [letters.map(({ letter }) => letter)])
     const { rows } = await client.query<TakenKey>(TAKE, [limit])
+    const letters = rows.flatMap(({ letter }) => letter ?? [])
+    if (letters.length > 0) await client.query(MARK, [letters])
     const binding = await readBinding(client)
     for (const [number, keys] of Map.groupBy(rows, ({ dataset }) => dataset)) {
       const dataset: Dataset = datasetByNumber(number)

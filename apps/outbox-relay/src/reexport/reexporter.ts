@@ -1,6 +1,7 @@
 import { describeError } from '@hq-export/runtime/describe-error.ts'
-import pg from 'pg'
+import type pg from 'pg'
 import type { Logger } from '../process/log.ts'
+import { endsSession } from './ends-session.ts'
 import { reexportNoted } from './reexport-noted.ts'
 
 /** Keys of one transaction. */
@@ -21,15 +22,16 @@ export class Reexporter {
   readonly #log: Logger
   #lookAt = 0
   #isFaulty = false
+  #isPending = false
 
   constructor(client: pg.ClientBase, log: Logger) {
     this.#client = client
     this.#log = log
   }
 
-  /** How long nothing needs to be done, unless the bell rings. */
+  /** How long nothing needs to be done, unless the bell rings: more may be there after a step. */
   get waitMs(): number {
-    return this.#isFaulty ? Math.max(0, this.#lookAt - performance.now()) : Infinity
+    return this.#isPending ? Math.max(0, this.#lookAt - performance.now()) : Infinity
   }
 
   /**
@@ -40,22 +42,22 @@ export class Reexporter {
   async step(isIdle: boolean): Promise<boolean> {
     if (performance.now() < this.#lookAt && (!isIdle || this.#isFaulty)) return false
     this.#isFaulty = false
+    this.#isPending = true
     try {
       const { rows } = await this.#client.query<{ found: boolean }>({
         name: 'reexport-has-keys',
         text: HAS_KEYS,
       })
       const count = rows[0]?.found ? await reexportNoted(this.#client, MAX_KEYS) : 0
-      // More may be there.
+      this.#isPending = count > 0
       this.#lookAt = count > 0 ? 0 : performance.now() + POLL_MS
       return count > 0
     } catch (error) {
-      // Must not stop what the triggers captured. A lost session is the loop's to see.
-      if (!(error instanceof pg.DatabaseError) || /^(57|08)/.test(error.code ?? '')) throw error
+      if (endsSession(error)) throw error
       this.#isFaulty = true
       this.#lookAt = performance.now() + FAULT_PAUSE_MS
       this.#log.error(
-        { code: error.code, reason: describeError(error) },
+        { code: (error as { code?: string }).code, reason: describeError(error) },
         'rows cannot be sent again; trying again. See: npm run relay -- doctor',
       )
       return false

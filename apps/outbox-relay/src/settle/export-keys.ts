@@ -1,8 +1,6 @@
 import { type Dataset, datasetByName } from '@hq-export/contract'
 import type pg from 'pg'
-import type { Binding } from '../binding/binding-schema.ts'
 import { isSettledSql } from '../binding/projection/settled-sql.ts'
-import { readBinding } from '../binding/read-binding.ts'
 import type { SentKey } from '../reexport/insert-keys.ts'
 import { reexportKeys } from '../reexport/reexport-keys.ts'
 import { IS_SETTLED } from './read-pending.ts'
@@ -38,12 +36,12 @@ where p.dataset = ${dataset.number} and ${IS_SETTLED}
  */
 async function exportDataset(
   client: pg.ClientBase,
-  binding: Binding | undefined,
   dataset: Dataset,
   mark: string,
 ): Promise<number> {
   const { rows } = await client.query<SentKey>(keysStatement(dataset), [mark])
-  return reexportKeys(client, binding, dataset, rows)
+  // Only entities have snapshots, for which a binding is asked.
+  return reexportKeys(client, undefined, dataset, rows)
 }
 
 /**
@@ -63,10 +61,9 @@ export async function exportKeys(
     const { rows } = await client.query<{ id: string }>(ADD_MARK, [lastNumber])
     const mark = rows[0]?.id
     if (mark === undefined) throw new Error('a mark has an id')
-    const binding = await readBinding(client)
     let exported = 0
     for (const { dataset } of datasets) {
-      exported += await exportDataset(client, binding, datasetByName(dataset.name), mark)
+      exported += await exportDataset(client, datasetByName(dataset.name), mark)
     }
     // The newest and the one that it follows are all that is ever read.
     await client.query('delete from hq_export.settled where id < $1::bigint - 1', [mark])
