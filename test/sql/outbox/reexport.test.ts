@@ -4,9 +4,12 @@ import { insertDeadLetters } from '@hq-export/outbox-relay/dead-letter/insert-de
 import { planReplay } from '@hq-export/outbox-relay/dead-letter/plan-replay.ts'
 import { replayOne } from '@hq-export/outbox-relay/dead-letter/replay-one.ts'
 import { createLog } from '@hq-export/outbox-relay/process/log.ts'
+import { NotReplayableError } from '@hq-export/outbox-relay/reexport/not-replayable-error.ts'
 import { noteKey } from '@hq-export/outbox-relay/reexport/note-key.ts'
 import { Reexporter } from '@hq-export/outbox-relay/reexport/reexporter.ts'
 import { repairDeleteRaces } from '@hq-export/outbox-relay/reexport/repair-delete-races.ts'
+import type { Plan } from '@hq-export/outbox-relay/reexport/replay-plan.ts'
+import { sendAgain } from '@hq-export/outbox-relay/reexport/send-again.ts'
 import { connect } from '@hq-export/outbox-relay/session/connect.ts'
 import type pg from 'pg'
 import { afterAll, beforeAll, expect, test } from 'vitest'
@@ -214,4 +217,30 @@ test('I1: a replay settles its letter and notes the key together, or does neithe
       .join(' union all ')}) o order by seq desc limit 1`,
   )
   expect((await state())?.resent_xid).toBe(rows[0]?.xid)
+})
+
+test('an entity that is deleted between plan and replay of a version conflict is planned anew, as deleted', async () => {
+  const entityId = await insertCompany(app, orgId)
+  const key = `${orgId}/${entityId}`
+  const body = JSON.stringify({ record_version: '1' })
+  const place = { dataset: 3, key, xid: '701', seq: '1', capturedAt: 'now' }
+  const row = { ...place, deleted: false, sqlstate: null, traceparent: null, body }
+  await insertDeadLetters(relay, [
+    { dataset: COMPANIES, row, reason: 'version_conflict', detail: null, batch: null },
+  ])
+  const { rows } = await app.query(
+    `select d.id::text as id, dataset, key, reason, deleted, traceparent, body, xid::text as xid
+     from hq_export.dead_letter d where key = $1`,
+    [key],
+  )
+  const binding = await readBinding(relay)
+  const plan = await planReplay(relay, rows[0], binding)
+  await app.query('delete from entities.company_entities where entity_id = $1', [entityId])
+  await relay.query('begin')
+  await expect(sendAgain(relay, plan as Plan<'current'>, rows[0], binding)).rejects.toBeInstanceOf(
+    NotReplayableError,
+  )
+  await relay.query('rollback')
+  expect(await planReplay(relay, rows[0], binding)).toMatchObject({ kind: 'stored', deleted: true })
+  expect(await noted()).toEqual([])
 })

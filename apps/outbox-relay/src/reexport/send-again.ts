@@ -10,7 +10,10 @@ import { renumbered, withColumn } from './past-version.ts'
 import { betweenVersion, raiseVersionBase, refusedVersion } from './raise-version-base.ts'
 import { insertRawVersion } from './raw-version.ts'
 import { readCapturedBody } from './read-captured-body.ts'
+import { readVersion } from './read-source-row.ts'
 import type { Plan, ReplayableLetter } from './replay-plan.ts'
+
+const GONE = 'the source has the row no more; try again'
 
 async function sendCurrent(
   client: pg.ClientBase,
@@ -23,13 +26,16 @@ async function sendCurrent(
   if (version === null) {
     // Nobody else would send it, should it be gone before the loop comes to it.
     const sent = await insertKeys(client, binding, dataset, [{ key, traceparent }])
-    if (sent === 0) throw new NotReplayableError('the source has the row no more; try again')
+    if (sent === 0) throw new NotReplayableError(GONE)
     return
   }
   const conflict = await refusedVersion(client, { dataset, key })
-  // Before it is noted, under the lock of the key: a delete meanwhile is above the conflict, too.
-  if (conflict !== undefined)
+  if (conflict !== undefined) {
     await raiseVersionBase(client, { dataset, key }, BigInt(version), conflict)
+    // Under the lock of the key: a delete from here on is above the conflict, too. One that came
+    // first is not.
+    if ((await readVersion(client, dataset, key)) === undefined) throw new NotReplayableError(GONE)
+  }
   const reason = conflict === undefined ? 'replay' : 'version_conflict'
   await noteKey(client, dataset, { key, reason, traceparent, letter: id })
 }
@@ -91,7 +97,8 @@ async function sendEntity(
     BigInt(row.version ?? 0),
     conflict,
   )
-  await insertKeys(client, binding, dataset, [{ key, traceparent }])
+  const sent = await insertKeys(client, binding, dataset, [{ key, traceparent }])
+  if (sent === 0) throw new NotReplayableError(GONE)
   return raised
 }
 
@@ -125,8 +132,8 @@ function refuseFiltered(sent: number): void {
 
 /**
  * Puts into the outbox what a replay has to send, in the open transaction.
- * @throws {NotReplayableError} when no version is left above the one that HQ refused, or the raw
- * row is not under contract.
+ * @throws {NotReplayableError} when no version is left above the one that HQ refused, the row has
+ * gone since it was planned, or the raw row is not under contract.
  */
 export async function sendAgain(
   client: pg.ClientBase,
