@@ -17,6 +17,7 @@ import { capturing, ofDataset } from '../../support/capture-rows.ts'
 import { insertCompany, insertOrg } from '../../support/reference-rows.ts'
 import { createDxDatabase, type TestDatabase } from '../../support/servers/databases.ts'
 import { waitFor } from '../../support/wait-for.ts'
+import { whileTwoAreFound } from '../../support/while-two-are-found.ts'
 
 const COMPANIES = 'dx_company_entities_v1'
 const SNAPSHOTS = 'dx_entity_snapshots_v1'
@@ -80,20 +81,6 @@ async function whileLocked(client: pg.Client, work: (pid: number) => Promise<voi
   return step
 }
 
-/** Companies of this name are at fault, as a binding's sub-select is that finds two rows. */
-async function whileTwoAreFound(name: string, work: () => Promise<void>): Promise<void> {
-  const view = `hq_export.${COMPANIES}`
-  const { rows } = await app.query<{ sql: string }>(`select pg_get_viewdef('${view}') as sql`)
-  const sql = rows[0]?.sql ?? ''
-  const faulty = sql.replace(
-    /r?\.?employee_count( AS employee_count)?/,
-    `(select n from (values (1), (2)) t (n) where r.canonical_name = '${name}') as employee_count`,
-  )
-  await app.query(`create or replace view ${view} as ${faulty}`)
-  await work()
-  await app.query(`create or replace view ${view} as ${sql}`)
-}
-
 test('a key that is noted goes out once, as its view has it by then, with its snapshot and its trace', async () => {
   const entityId = await insertCompany(app, orgId)
   const gone = await insertCompany(app, orgId)
@@ -120,7 +107,7 @@ test('I4: a row of which a sub-select finds two goes out as a failed capture, an
   for (const canonical_name of ['good', 'two', 'good', 'good', 'two'])
     ids.push(await insertCompany(app, orgId, { canonical_name }))
   for (const id of ids) await note(id)
-  await whileTwoAreFound('two', async () => {
+  await whileTwoAreFound(app, 'two', async () => {
     const rows = ofDataset(await capturing(app, () => reexporting()), COMPANIES)
     const states = rows.map(({ key, sqlstate }) => [key?.split('/')[1], sqlstate])
     expect(states.toSorted()).toEqual(
@@ -133,7 +120,7 @@ test('I4: a row of which a sub-select finds two goes out as a failed capture, an
 test('I4: an insert that raced with a delete and cannot be projected is a failed capture, not lost', async () => {
   const entityId = await insertCompany(app, orgId, { canonical_name: 'two' })
   await app.query('update hq_export.version_base set deleted_at = now()')
-  await whileTwoAreFound('two', async () => {
+  await whileTwoAreFound(app, 'two', async () => {
     const key = `${orgId}/${entityId}`
     await repairDeleteRaces(relay, [{ dataset: 3, key, version: '0' }])
     expect(await noted()).toEqual([entityId])
