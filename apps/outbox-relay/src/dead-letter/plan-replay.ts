@@ -3,13 +3,13 @@ import type pg from 'pg'
 import { type Binding, type BoundDataset, SNAPSHOTS_DATASET } from '../binding/binding-schema.ts'
 import { readsOtherRows } from '../binding/projection/joins.ts'
 import { keysOfRawRows } from '../reexport/insert-raw-row.ts'
-import { pastVersion } from '../reexport/past-version.ts'
 import { rawSource } from '../reexport/raw-source.ts'
 import { readRawVersion } from '../reexport/raw-version.ts'
-import { readCapturedBody } from '../reexport/read-captured-body.ts'
 import { readSourceRow } from '../reexport/read-source-row.ts'
-import type { Plan, ReplayableLetter, ReplayPlan } from '../reexport/replay-plan.ts'
 import { isVersionConflict } from './dead-letter.ts'
+import { pastVersion } from './past-version.ts'
+import { readCapturedBody } from './read-captured-body.ts'
+import type { Plan, ReplayableLetter, ReplayPlan } from './replay-plan.ts'
 
 const refused = (why: string): ReplayPlan => ({ kind: 'refused', why })
 
