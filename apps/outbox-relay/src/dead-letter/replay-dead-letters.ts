@@ -29,9 +29,9 @@ export interface ReplaySummary {
  * Sends the rows of dead letters again, each as the source has it, by way of the outbox: the relay
  * delivers them like any other change, in batches that HQ has not seen.
  *
- * One transaction per letter: the letter is settled if and only if its row is in the outbox or its key is noted, one
- * that cannot be sent stops no other, and no two keys are ever locked at once, so no writer can
- * deadlock with us. Safe to repeat and to interrupt.
+ * One transaction per letter: the letter is settled if and only if its row is in the outbox or its
+ * key is noted, one that cannot be sent stops no other, and no two keys are ever locked at once, so
+ * no writer can deadlock with us. Safe to repeat and to interrupt.
  * @param isDryRun only look; what would be sent is counted, and nothing is written.
  */
 export async function replayDeadLetters(

@@ -61,7 +61,8 @@ async function resendOne(
  * stays a dead letter with its reason, for an operator.
  *
  * One transaction per row, with the letter as its record: the key is noted, or the row in the
- * outbox, if and only if its letter is settled. No two keys are locked at once, so no writer can deadlock with us.
+ * outbox, if and only if its letter is settled. No two keys are locked at once, so no writer can
+ * deadlock with us.
  */
 export async function resendConflicts(
   client: pg.ClientBase,

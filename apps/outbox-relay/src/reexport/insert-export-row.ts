@@ -29,7 +29,8 @@ export interface FailedKey {
 }
 
 const CURRENT = /* sql */ `
-select 'hq_export.outbox_' || coalesce(pg_catalog.pg_sequence_last_value('hq_export.current_outbox'), 0) as name`
+select 'hq_export.outbox_' || coalesce(n, 0) as name
+from pg_catalog.pg_sequence_last_value('hq_export.current_outbox') n`
 
 // After the insert, as capture triggers do: a relay that arms the doorbell sees our lock or we see
 // it armed.
@@ -80,7 +81,9 @@ export async function insertFailedKeys(
   await client.query(
     `insert into ${table} (dataset, key, traceparent, sqlstate)
 select $1, f.*
-from rows from (pg_catalog.unnest($2::text[]), pg_catalog.unnest($3::text[]), pg_catalog.unnest($4::text[])) f`,
+from rows from (
+  pg_catalog.unnest($2::text[]), pg_catalog.unnest($3::text[]), pg_catalog.unnest($4::text[])
+) f`,
     [
       dataset,
       keys.map(({ key }) => key),

@@ -13,12 +13,15 @@ export interface SentKey {
 }
 
 // Index look-ups by key only: tables without statistics look small enough to scan for each row.
-const LOOK_UP = /* sql */ `set local enable_hashjoin = off; set local enable_mergejoin = off; set local enable_material = off`
+const LOOK_UP = /* sql */ `
+set local enable_hashjoin = off;
+set local enable_mergejoin = off;
+set local enable_material = off`
 
 /**
  * Projects rows from their views into the outbox, in the open transaction: of an entity its
  * snapshot too, by the same statement and so of the same version. A key that the view has not goes
- * nowhere. Takes no lock on a key. Rows are looked up by their keys for the rest of the transaction.
+ * nowhere. Takes no lock on a key; sets how rows are looked up until the transaction ends.
  * @param binding what says whether a dataset has snapshots.
  * @returns rows that went into the outbox, snapshots included.
  */
@@ -35,7 +38,8 @@ export async function insertKeys(
   })
   // The lateral subquery stays one index look-up per key, and computes the row of no other.
   const selectFrom = (from: Dataset, conditions: readonly string[]): string => `
-select ${from.number} as dataset, v.version::bigint as version, false as deleted, v.key, k.traceparent, v.body
+select ${from.number} as dataset, v.version::bigint as version, false as deleted,
+  v.key, k.traceparent, v.body
 from keys k
 cross join lateral (${selectRows(from, conditions)} offset 0) v`
   const selects = [selectFrom(dataset, matches)]
