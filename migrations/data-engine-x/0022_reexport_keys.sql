@@ -15,10 +15,15 @@ create table hq_export.reexport (
   constraint reexport_pkey primary key (dataset, key),
   constraint reexport_reason_check check (reason in ('replay', 'version_conflict', 'delete_race'))
 );
-comment on table hq_export.reexport is 'keys whose rows go into the outbox once more, as their views have them; empty at rest';
-comment on column hq_export.reexport.reason is 'why it was noted last';
-comment on column hq_export.reexport.noted_at is 'server''s clock when the key was noted first: for who looks, nothing waits for it';
-comment on column hq_export.reexport.traceparent is 'trace context of the transaction that wrote the row first';
-comment on column hq_export.reexport.letter is 'the dead letter that this is a replay of; null where it is none';
+comment on table hq_export.reexport is
+  'keys whose rows go into the outbox once more, as their views have them; empty at rest';
+comment on column hq_export.reexport.reason is
+  'why it was noted last';
+comment on column hq_export.reexport.noted_at is
+  'server''s clock when the key was noted first: for who looks, nothing waits for it';
+comment on column hq_export.reexport.traceparent is
+  'trace context of the transaction that wrote the row first';
+comment on column hq_export.reexport.letter is
+  'the dead letter that this is a replay of; null where it is none';
 
 grant select, insert, update, delete on hq_export.reexport to hq_export_relay;

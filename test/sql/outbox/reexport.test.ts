@@ -14,6 +14,8 @@ import { connect } from '@hq-export/outbox-relay/session/connect.ts'
 import type pg from 'pg'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { capturing, ofDataset } from '../../support/capture-rows.ts'
+import { acceptAll, ScriptedGateway } from '../../support/network/scripted-gateway.ts'
+import { DOORBELL_ONLY, startInProcessRelay } from '../../support/programs/in-process-relay.ts'
 import { insertCompany, insertOrg } from '../../support/reference-rows.ts'
 import { createDxDatabase, type TestDatabase } from '../../support/servers/databases.ts'
 import { waitFor } from '../../support/wait-for.ts'
@@ -230,4 +232,47 @@ test('an entity that is deleted between plan and replay of a version conflict is
   await relay.query('rollback')
   expect(await planReplay(relay, rows[0], binding)).toMatchObject({ kind: 'stored', deleted: true })
   expect(await noted()).toEqual([])
+})
+
+test('I1: a key that is noted arrives with no poll to help it: of a transaction that saw the relay awake and ends while it sleeps, too', async () => {
+  const entityId = await insertCompany(app, orgId)
+  const isOurs = ({ row }: { row: Record<string, unknown> }) => row.entity_id === entityId
+  await using gateway = await ScriptedGateway.start()
+  const held = Promise.withResolvers<void>()
+  let arrived = 0
+  gateway.answer(async (batch) => {
+    const { dataset, rows } = batch.envelope
+    if (dataset === COMPANIES && rows.some(isOurs) && ++arrived === 1) await held.promise
+    return acceptAll(batch)
+  })
+  await using _relay = await startInProcessRelay({
+    databaseUrl: database.url,
+    ingestUrl: gateway.url,
+    timing: DOORBELL_ONLY,
+  })
+  // The second look after the doorbell is armed is one of rest: nothing is read any more.
+  const asleep = async () => {
+    const looks = new Set<string>()
+    await waitFor('the relay to rest', async () => {
+      const { rows } = await app.query<{ at: string }>(
+        `select query_start::text as at from pg_stat_activity
+         where hq_export.is_relay_asleep() and datname = current_database() and query like '%unrung%'
+           and pid <> pg_backend_pid()`,
+      )
+      for (const { at } of rows) looks.add(at)
+      return looks.size > 1
+    })
+  }
+  await waitFor('a batch under way', () => arrived === 1)
+  const noting = await relaySession()
+  await noting.query('begin')
+  await note(entityId, noting)
+  held.resolve()
+  await asleep()
+  await noting.query('commit')
+  await waitFor('what was noted while the relay was awake', () => arrived === 2)
+  await asleep()
+  await note(entityId, noting)
+  await waitFor('what was noted while it slept', () => arrived === 3)
+  await noting.end()
 })
