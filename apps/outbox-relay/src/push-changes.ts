@@ -12,6 +12,7 @@ import { isLarge, ROTATION_PERIOD_MS, rotate, TURNS_TO_EMPTY } from './outbox/ro
 import { tickWithRows } from './outbox/small-window.ts'
 import type { Snapshot } from './outbox/tick.ts'
 import { deliverWindow, type WindowContext } from './push/deliver-window.ts'
+import { Reexporter } from './reexport/reexporter.ts'
 import { assertSeesAll } from './session/hidden-tables.ts'
 import { Settler } from './settle/settler.ts'
 import { openWindowTrace, type WindowTracing } from './tracing/window-trace.ts'
@@ -77,6 +78,7 @@ export async function pushChanges(context: PushContext): Promise<void> {
 class PushLoop {
   readonly #context: PushContext
   readonly #settler: Settler
+  readonly #reexporter: Reexporter
   readonly #rotationPeriodMs: number
   #ack: Ack
   /** Where the next window begins. */
@@ -95,29 +97,35 @@ class PushLoop {
   constructor(context: PushContext, ack: Ack, rotationPeriodMs: number) {
     this.#context = context
     this.#settler = new Settler(context.client, context.delivery.log)
+    this.#reexporter = new Reexporter(context.client, context.delivery.log)
     this.#rotationPeriodMs = rotationPeriodMs
     this.#ack = ack
     this.#from = ack.acked
   }
 
   /** The turns of a relay that has nothing else to do. */
-  readonly idle: Pusher = { push: () => this.push(true), waitMs: () => this.#settler.waitMs }
+  readonly idle: Pusher = {
+    push: () => this.push(true),
+    waitMs: () => Math.min(this.#settler.waitMs, this.#reexporter.waitMs),
+  }
 
   /**
-   * One turn. @param isIdle nothing else is to be done: look at the settle list, too.
-   * @returns whether the window had rows that somebody else had written; or that the settle list
-   * added to; or that an earlier one is on its way still.
+   * One turn. @param isIdle nothing else is to be done: look at the settle list, too, and at
+   * the keys to send again.
+   * @returns whether the window had rows that somebody else had written; or that the relay
+   * itself added to; or that an earlier one is on its way still.
    */
   async push(isIdle: boolean): Promise<'nothing' | 'settled' | 'changes'> {
     const { client, listener, heartbeat } = this.#context
     listener.reset()
     const hasSettled = await this.#settler.step(isIdle)
+    const hasReexported = await this.#reexporter.step(isIdle)
     const hasBeaten = await heartbeat.beat(client)
     const rows = await this.#pushWindow()
     const isChanged = rows > (hasBeaten ? 1 : 0)
     if (isChanged) this.#turnsDue = TURNS_TO_EMPTY
     if (performance.now() - this.#rotatedAt >= this.#rotationPeriodMs) await this.#keepOutbox()
-    if (isChanged) return hasSettled ? 'settled' : 'changes'
+    if (isChanged) return hasSettled || hasReexported ? 'settled' : 'changes'
     return this.#underWay.length > 0 ? 'settled' : 'nothing'
   }
 

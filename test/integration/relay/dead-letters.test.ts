@@ -29,6 +29,8 @@ beforeAll(async () => {
 })
 
 beforeEach(async () => {
+  // What the test before has replayed is sent by the relay's loop.
+  await pipeline.settled()
   await pipeline.dx.query('truncate hq_export.dead_letter')
   orgId = await insertOrg(pipeline.dx)
 })

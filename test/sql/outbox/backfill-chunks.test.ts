@@ -8,6 +8,7 @@ import type pg from 'pg'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { insertOrg, insertRun } from '../../support/reference-rows.ts'
 import { createDxDatabase, type TestDatabase } from '../../support/servers/databases.ts'
+import { whileTwoAreFound } from '../../support/while-two-are-found.ts'
 
 const ROWS = 5_000
 const ALL: RowSelection = { since: null, until: null, orgId: null }
@@ -182,4 +183,26 @@ test('a row that is larger than HQ takes is told by its key and size, and the ro
       row: { key: `${org}/00000000-0000-0000-0000-000000000002`, body: null, deleted: false },
     },
   ])
+})
+
+test('I4: a row of which a sub-select finds two is left out by its key, and the rows around it are read', async () => {
+  const org = await insertOrg(dx)
+  await dx.query(
+    `insert into entities.company_entities (org_id, entity_id, canonical_name)
+     select $1, lpad(n::text, 32, '0')::uuid, case n when 2 then 'two' end from generate_series(1, 3) n`,
+    [org],
+  )
+  await whileTwoAreFound(dx, 'two', async () => {
+    const chunks = new ChunkReader(reader, COMPANIES, { ...ALL, orgId: org }, null)
+    let read = 0
+    const letters: unknown[] = []
+    for (let chunk = await chunks.next(100); chunk !== undefined; chunk = await chunks.next(100)) {
+      read += chunk.wireRows.flatMap(({ text }) => JSON.parse(`[${text}]`)).length
+      letters.push(...chunk.failed)
+    }
+    // Two entities, and the snapshot of each.
+    expect(read).toBe(4)
+    const key = `${org}/00000000-0000-0000-0000-000000000002`
+    expect(letters).toMatchObject([{ detail: expect.stringContaining('21000'), row: { key } }])
+  })
 })

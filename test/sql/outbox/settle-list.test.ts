@@ -360,6 +360,34 @@ test('I4: a run that cannot be projected goes out as a failed capture, the other
   await app.query('delete from ops.operation_runs where run_id = $1', [bad])
 })
 
+test('I4: a run of which a sub-select of the binding finds two rows goes out as a failed capture, the others as they are', async () => {
+  const found = '(select a.action from ops.operation_attempts a where a.run_id = r.run_id)'
+  const binding = await writeLiveBinding(join(folder, 'two.json'), 0, (datasets) =>
+    datasets.map((bound) =>
+      bound.dataset === RUNS
+        ? { ...bound, columns: { ...(bound.columns as object), outcome: found } }
+        : bound,
+    ),
+  )
+  await using two = await createLiveDatabase(binding)
+  const writer = await two.connect()
+  const session = await connect(two.url, 'push', () => {})
+  const settling = new Settler(session, createLog('silent'))
+  await settling.step(true)
+  const org = await insertLiveOrg(writer)
+  const runs: string[] = []
+  for (const attempts of [[{}], [{}, {}], [{}]]) {
+    const runId = await insertLiveRun(writer, org)
+    await insertAttempts(writer, runId, attempts)
+    runs.push(runId)
+  }
+  const exported = ofDataset(await capturing(writer, () => settling.step(true)), RUNS)
+  expect(exported.map(({ key, sqlstate }) => [key, sqlstate]).toSorted()).toEqual(
+    runs.map((runId, n) => [runId, n === 1 ? '21000' : null]).toSorted(),
+  )
+  await session.end()
+})
+
 test('a run that was written while capture was off is in the view for a backfill, and counts as a gap', async () => {
   await app.query(`set hq_export.disabled = 'on'`)
   const missed = await insertLiveRun(app, orgId)

@@ -110,11 +110,14 @@ export class Pipeline implements AsyncDisposable {
     return gateway
   }
 
-  /** Waits until nothing waits in the outbox: everything committed so far is settled. */
+  /**
+   * Waits until nothing waits in the outbox, or to enter it once more: everything committed so far
+   * is settled.
+   */
   async settled(): Promise<void> {
     await waitFor('the relay to settle everything', async () => {
       const { rows } = await this.dx.query<{ waiting: number }>(
-        `select count(*)::int as waiting from (
+        `select count(*)::int + (select count(*)::int from hq_export.reexport) as waiting from (
            select xid from hq_export.outbox_0 union all select xid from hq_export.outbox_1
            union all select xid from hq_export.outbox_2) o
          where not pg_visible_in_snapshot(xid, coalesce(

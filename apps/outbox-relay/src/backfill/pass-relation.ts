@@ -1,14 +1,8 @@
-import {
-  type ColumnType,
-  columnOf,
-  type Dataset,
-  datasetByName,
-  ENTITY_TYPES,
-} from '@hq-export/contract'
+import { type ColumnType, columnOf, type Dataset, datasetByName } from '@hq-export/contract'
 import pg from 'pg'
 import { SNAPSHOTS_DATASET } from '../binding/binding-schema.ts'
-import type { ProjectedColumn } from '../binding/projection/projection.ts'
-import { viewName } from '../binding/projection/view-sql.ts'
+import { entityTypeOf, type ProjectedColumn } from '../binding/projection/projection.ts'
+import { viewColumns, viewName } from '../binding/projection/view-sql.ts'
 import type { Pass } from './pass.ts'
 
 const { escapeIdentifier, escapeLiteral } = pg
@@ -54,8 +48,7 @@ export interface PassRelation {
 const column = (name: string, alias = 'v'): string => `${alias}.${escapeIdentifier(name)}`
 
 function ownOutput(dataset: Dataset, deleted: boolean): PassOutput {
-  const columns = dataset.columns.map(({ name, type }) => ({ name, type, sql: column(name) }))
-  return { dataset, columns, deleted }
+  return { dataset, columns: viewColumns(dataset, 'v'), deleted }
 }
 
 /**
@@ -75,16 +68,14 @@ function snapshotOutput(entity: Dataset): PassOutput {
 /** Every version of an entity that the view of the snapshots has. */
 function historyOutput(entity: Dataset, isOnly: boolean): PassOutput {
   const dataset: Dataset = datasetByName(SNAPSHOTS_DATASET)
-  const columns = dataset.columns.map(({ name, type }) => ({ name, type, sql: column(name, 's') }))
-  const type = ENTITY_TYPES.find((candidate) => entity.name === `dx_${candidate}_entities_v1`)
   const condition = [
-    `s.entity_type = ${escapeLiteral(type ?? '')}`,
+    `s.entity_type = ${escapeLiteral(entityTypeOf(entity))}`,
     ...entity.primaryKey.map((name) => `${column(name, 's')} = ${column(name)}`),
   ].join(' and ')
   const timeSql = isOnly ? { timeSql: column(dataset.timeColumn, 's') } : {}
   return {
     dataset,
-    columns,
+    columns: viewColumns(dataset, 's'),
     deleted: false,
     from: { sql: viewName(dataset.name), condition, ...timeSql },
   }

@@ -2,14 +2,14 @@ import { type Dataset, datasetByName } from '@hq-export/contract'
 import type pg from 'pg'
 import { type Binding, type BoundDataset, SNAPSHOTS_DATASET } from '../binding/binding-schema.ts'
 import { readsOtherRows } from '../binding/projection/joins.ts'
-import { keyOfRawRow } from '../reexport/insert-raw-row.ts'
-import { pastVersion } from '../reexport/past-version.ts'
+import { keysOfRawRows } from '../reexport/insert-raw-row.ts'
 import { rawSource } from '../reexport/raw-source.ts'
 import { readRawVersion } from '../reexport/raw-version.ts'
-import { readCapturedBody } from '../reexport/read-captured-body.ts'
 import { readSourceRow } from '../reexport/read-source-row.ts'
-import type { Plan, ReplayableLetter, ReplayPlan } from '../reexport/replay-plan.ts'
 import { isVersionConflict } from './dead-letter.ts'
+import { pastVersion } from './past-version.ts'
+import { readCapturedBody } from './read-captured-body.ts'
+import type { Plan, ReplayableLetter, ReplayPlan } from './replay-plan.ts'
 
 const refused = (why: string): ReplayPlan => ({ kind: 'refused', why })
 
@@ -46,12 +46,13 @@ async function planRaw(
   letter: ReplayableLetter,
   bound: BoundDataset,
 ): Promise<ReplayPlan> {
-  // A row of the settle list that could not be projected when it was due: its key is known, and the
-  // source has it.
+  // A key of the settle list, or one that was noted to be sent again, whose row could not be
+  // projected then.
   if (letter.body === null && letter.key !== null) {
     const dataset: Dataset = datasetByName(letter.dataset)
     const row = await readSourceRow(client, dataset, letter.key)
     if (row !== undefined) return { kind: 'current', dataset, row }
+    if (dataset.semantics === 'upsert' && !letter.deleted) return { kind: 'gone' }
   }
   if (letter.body === null)
     return refused('the capture could not even keep the raw row: backfill the dataset')
@@ -60,8 +61,8 @@ async function planRaw(
   const lost = bound.key.filter((column) => source.missing.includes(column))
   if (lost.length > 0)
     return refused(`the raw row has no column ${lost.join(', ')}, which is its key now; reconcile`)
-  const key = await keyOfRawRow(client, bound, source, raw)
-  if (key === null) return refused('the raw row has no key; reconcile the dataset')
+  const [key] = await keysOfRawRows(client, bound, source, raw)
+  if (key === undefined) return refused('the raw row has no key; reconcile the dataset')
   const dataset: Dataset = datasetByName(letter.dataset)
   const row = await readSourceRow(client, dataset, key)
   if (row !== undefined) return { kind: 'current', dataset, row }

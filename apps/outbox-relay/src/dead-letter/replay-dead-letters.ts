@@ -8,7 +8,7 @@ import type { SelectedDeadLetter } from './selection.ts'
 export interface ReplaySummary {
   readonly dry_run: boolean
   readonly selected: number
-  /** Letters whose row is in the outbox again. */
+  /** Letters whose row is in the outbox again, or whose entity the relay's loop puts there. */
   readonly sent: number
   /**
    * Letters of entities that were deleted since: the delete is a row of its own, so there is
@@ -26,12 +26,12 @@ export interface ReplaySummary {
 }
 
 /**
- * Sends the rows of dead letters again, each as the source has it now, by way of the outbox: the
- * relay delivers them like any other change, in batches that HQ has not seen.
+ * Sends the rows of dead letters again, each as the source has it, by way of the outbox: the relay
+ * delivers them like any other change, in batches that HQ has not seen.
  *
- * One transaction per letter: the letter is settled if and only if its row is in the outbox, one
- * that cannot be sent stops no other, and no two keys are ever locked at once, so no writer can
- * deadlock with us. Safe to repeat and to interrupt.
+ * One transaction per letter: the letter is settled if and only if its row is in the outbox or its
+ * key is noted, one that cannot be sent stops no other, and no two keys are ever locked at once, so
+ * no writer can deadlock with us. Safe to repeat and to interrupt.
  * @param isDryRun only look; what would be sent is counted, and nothing is written.
  */
 export async function replayDeadLetters(

@@ -2,9 +2,9 @@ import type pg from 'pg'
 import type { Binding } from '../binding/binding-schema.ts'
 import { MAX_RAW_BYTES } from '../outbox/row-size.ts'
 import { ring } from '../reexport/insert-export-row.ts'
-import type { ReplayableLetter, ReplayPlan } from '../reexport/replay-plan.ts'
-import { sendAgain } from '../reexport/send-again.ts'
 import { planReplay } from './plan-replay.ts'
+import type { ReplayableLetter, ReplayPlan } from './replay-plan.ts'
+import { sendAgain } from './send-again.ts'
 
 // A body that was kept before its size was tested, and is beyond all use, counts as none.
 // The relay that refuses the same row at this moment waits for us or we for it, one letter long.

@@ -9,8 +9,7 @@ import { replayOne } from './replay-one.ts'
 /** What became of rows whose version HQ holds with other content. */
 export interface ResentConflicts {
   /**
-   * Settled: the entity is in the outbox once more, above that version, or there is nothing left to
-   * send.
+   * Settled: the entity goes once more, above that version, or there is nothing left to send.
    */
   readonly resent: number
   /** Dead letters. */
@@ -61,8 +60,9 @@ async function resendOne(
  * as it is now, or as deleted where it is gone. Once: what is refused again, or cannot be sent,
  * stays a dead letter with its reason, for an operator.
  *
- * One transaction per row, with the letter as its record: the row is in the outbox if and only if
- * its letter is settled. No two keys are locked at once, so no writer can deadlock with us.
+ * One transaction per row, with the letter as its record: the key is noted, or the row in the
+ * outbox, if and only if its letter is settled. No two keys are locked at once, so no writer can
+ * deadlock with us.
  */
 export async function resendConflicts(
   client: pg.ClientBase,

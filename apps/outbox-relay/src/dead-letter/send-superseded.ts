@@ -1,7 +1,7 @@
 import { type Dataset, datasetByName, isDatasetName } from '@hq-export/contract'
 import type pg from 'pg'
 import { OUTBOX_TABLES } from '../outbox/cut-page.ts'
-import { currentOutbox, ring } from '../reexport/insert-export-row.ts'
+import { insertSelected, ring } from '../reexport/insert-export-row.ts'
 import { type DeadLetter, NOT_IN_TIME } from './dead-letter.ts'
 
 /** A version of an entity that goes no further. */
@@ -39,8 +39,7 @@ const RETAINED = OUTBOX_TABLES.map(
 
 // One look at what the outbox retains, for all keys of a window. Nothing leaves the server. A row
 // that has a letter was tried.
-const INSERT = (table: number) => /* sql */ `
-insert into hq_export.outbox_${table} (dataset, version, deleted, key, traceparent, body)
+const SUPERSEDED = /* sql */ `
 select distinct on (o.key) o.dataset, o.version, o.deleted, o.key, o.traceparent, o.body
 from (${RETAINED}) o
 join rows from (pg_catalog.unnest($3::text[]), pg_catalog.unnest($4::bigint[])) as r(key, version) on r.key = o.key
@@ -67,13 +66,12 @@ async function sendOf(
     return isAgain || supersedes(hash)
   })
   if (wanted.length === 0) return 0
-  const { rowCount } = await client.query(INSERT(await currentOutbox(client)), [
+  return insertSelected(client, SUPERSEDED, [
     number,
     name,
     wanted.map(({ key }) => key),
     wanted.map(({ version }) => version),
   ])
-  return rowCount ?? 0
 }
 
 /**

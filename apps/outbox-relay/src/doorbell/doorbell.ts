@@ -20,15 +20,16 @@ select pg_catalog.setval('hq_export.doorbell',
 
 const DISARM = /* sql */ `select pg_catalog.setval('hq_export.doorbell', 0)`
 
-// Whoever inserted into the outbox, or into the settle list, holds this lock until it ends. A
-// prepared transaction has -1 for a backend.
+// Whoever inserted into the outbox, into the settle list, or among the keys to send again, holds
+// this lock until it ends. A prepared transaction has -1 for a backend.
 const WRITERS = /* sql */ `
 select distinct l.virtualtransaction as writer
 from pg_catalog.pg_locks l
 where l.locktype = 'relation' and l.mode = 'RowExclusiveLock' and l.granted
   and l.database = (select oid from pg_catalog.pg_database where datname = pg_catalog.current_database())
   and l.relation in (${OUTBOX_REGCLASSES},
-                     'hq_export.settle_0'::regclass, 'hq_export.settle_1'::regclass)`
+                     'hq_export.settle_0'::regclass, 'hq_export.settle_1'::regclass,
+                     'hq_export.reexport'::regclass)`
 
 // Two sequences, read without MVCC: no row of the outbox, no snapshot that is kept, nothing that
 // could wait.

@@ -5,33 +5,29 @@ import { type Binding, type BoundDataset, SNAPSHOTS_DATASET } from '../binding/b
 import { readsOtherRows } from '../binding/projection/joins.ts'
 import { readBinding } from '../binding/read-binding.ts'
 import type { OutboxRow } from '../outbox/outbox-row.ts'
+import { findRefused } from './find-refused.ts'
 import { ring } from './insert-export-row.ts'
-import { insertCurrentRows, insertRawRow, insertRawRows, keyOfRawRow } from './insert-raw-row.ts'
+import { insertKeys } from './insert-keys.ts'
+import { insertRawRow, insertRawRows, keysOfRawRows } from './insert-raw-row.ts'
 import { type RawSource, rawSource } from './raw-source.ts'
 import { insertRawVersion, readRawVersion } from './raw-version.ts'
+import { revive } from './revive.ts'
 
 /** Raw rows of one dataset that can be projected by one statement. */
 interface RawGroup {
+  readonly binding: Binding
   readonly bound: BoundDataset
   readonly deleted: boolean
   readonly traceparent: string | null
   readonly rows: OutboxRow[]
 }
 
-/**
- * Statements that fail in a row, and not by a value, until no other row of a group is tried by
- * itself.
- */
-const MAX_STATEMENT_FAULTS = 16
 const LOCK_NOT_AVAILABLE = '55P03'
 
 // The row's own trace context, for the rows that its projection inserts.
 const SET_TRACEPARENT = /* sql */ `select pg_catalog.set_config('hq_export.traceparent', $1, true)`
 // A writer that holds the key for longer is not waited for: the window would wait with us.
 const BOUND_WAIT = /* sql */ `set local lock_timeout = '1s'`
-// Index look-ups by key only: tables without statistics look small enough to scan for each row.
-const LOOK_UP = /* sql */ `set local enable_hashjoin = off; set local enable_mergejoin = off; set local enable_material = off`
-const REVIVE = /* sql */ `update hq_export.version_base set deleted_at = null where dataset = $1 and key = $2`
 
 /**
  * Whom to blame for an error of a projection; a writer that holds the key is none of the rows'
@@ -60,36 +56,55 @@ function isWhole(group: RawGroup, source: RawSource): boolean {
     : bound.key.every((column) => !source.missing.includes(column))
 }
 
+/**
+ * Sends the rows of raw ones as the source has them now. @returns how many it has; of entities,
+ * their snapshots included.
+ */
+async function sendCurrent(
+  client: pg.ClientBase,
+  { binding, bound, traceparent }: RawGroup,
+  source: RawSource,
+  raw: string,
+): Promise<number> {
+  const keys = await keysOfRawRows(client, bound, source, raw)
+  const sent = keys.map((key) => ({ key, traceparent }))
+  return insertKeys(client, binding, datasetByName(bound.dataset), sent)
+}
+
 async function sendDeleted(
   client: pg.ClientBase,
-  bound: BoundDataset,
+  group: RawGroup,
   source: RawSource,
   raw: string,
 ): Promise<void> {
+  const { bound } = group
   await insertRawRow(client, bound, source, { raw, deleted: true })
-  if ((await insertCurrentRows(client, bound, source, raw)) === 0) return
+  if ((await sendCurrent(client, group, source, raw)) === 0) return
   // It was inserted again since, below the delete that has only now got its version, and went once
   // more, above it.
-  const key = await keyOfRawRow(client, bound, source, raw)
-  await client.query(REVIVE, [datasetByName(bound.dataset).number, key])
+  const [key = ''] = await keysOfRawRows(client, bound, source, raw)
+  await revive(client, datasetByName(bound.dataset), key)
 }
 
 /** One transaction; false where the rows cannot be projected by what they hold. */
-async function projectTogether(client: pg.ClientBase, group: RawGroup): Promise<boolean> {
-  const { bound, deleted, traceparent, rows } = group
+async function projectTogether(
+  client: pg.ClientBase,
+  group: RawGroup,
+  rows: readonly OutboxRow[],
+): Promise<boolean> {
+  const { bound, deleted, traceparent } = group
   const raw = `[${rows.map(({ body }) => body).join(',')}]`
   await client.query('begin')
   try {
     await client.query(BOUND_WAIT)
-    await client.query(LOOK_UP)
     await client.query(SET_TRACEPARENT, [traceparent ?? ''])
     const source = await rawSource(client, bound, raw)
     let isProjected = isWhole(group, source)
     if (isProjected) {
-      if (deleted) await sendDeleted(client, bound, source, raw)
+      if (deleted) await sendDeleted(client, group, source, raw)
       else if (isOfRawRows(group)) await insertRawRows(client, bound, source, raw)
       else {
-        const found = await insertCurrentRows(client, bound, source, raw)
+        const found = await sendCurrent(client, group, source, raw)
         // An entity that is gone has a delete of its own; an append-only row that the source has
         // not has nothing else.
         isProjected = bound.version !== undefined || found === rows.length
@@ -131,43 +146,19 @@ async function projectVersion(
   }
 }
 
-/** Statement faults of a group since one of its statements passed. */
-interface Streak {
-  faults: number
-}
-
-/**
- * Rows of the group that cannot be projected, found by halves. Where every statement is wrong, most
- * of them are not tried.
- */
-async function projectGroup(
-  client: pg.ClientBase,
-  group: RawGroup,
-  streak: Streak = { faults: 0 },
-): Promise<OutboxRow[]> {
-  const { rows } = group
-  if (streak.faults >= MAX_STATEMENT_FAULTS) return rows
-  const isAlone = rows.length === 1
-  // Deletes lock the base of their key: one at a time, so that no writer can deadlock with us.
-  if (!group.deleted || isAlone) {
+/** Rows of the group that cannot be projected. */
+async function projectGroup(client: pg.ClientBase, group: RawGroup): Promise<readonly OutboxRow[]> {
+  return findRefused(group.rows, async (rows) => {
+    // Deletes lock the base of their key: one at a time, so that no writer can deadlock with us.
+    if (group.deleted && rows.length > 1) return 'row'
     try {
-      if (await projectTogether(client, group)) {
-        streak.faults = 0
-        return []
-      }
+      return (await projectTogether(client, group, rows)) ? 'done' : 'row'
     } catch (error) {
       const fault = faultOf(error)
       if (fault === 'nobody') throw error
-      if (fault === 'writer') return rows
-      if (fault === 'statement') streak.faults++
+      return fault === 'writer' ? 'none' : fault
     }
-    if (isAlone) return rows
-  }
-  const middle = rows.length >> 1
-  return [
-    ...(await projectGroup(client, { ...group, rows: rows.slice(0, middle) }, streak)),
-    ...(await projectGroup(client, { ...group, rows: rows.slice(middle) }, streak)),
-  ]
+  })
 }
 
 /**
@@ -198,12 +189,13 @@ export async function projectRawRows(
     }
     const bound = binding?.datasets.find((candidate) => candidate.dataset === name)
     // A row that settles is not complete yet; once it is, a replay of its dead letter finds it.
-    if (bound === undefined || body === null || bound.settle !== undefined) {
+    const isReady = bound !== undefined && bound.settle === undefined
+    if (binding === undefined || !isReady || body === null) {
       unprojected.push(row)
       continue
     }
     const key = `${name} ${deleted} ${traceparent}`
-    const group = groups.get(key) ?? { bound, deleted, traceparent, rows: [] }
+    const group = groups.get(key) ?? { binding, bound, deleted, traceparent, rows: [] }
     group.rows.push(row)
     groups.set(key, group)
   }

@@ -1,8 +1,7 @@
 import type pg from 'pg'
 import type { Binding, BoundDataset } from '../binding/binding-schema.ts'
-import { OUTBOX_COLUMNS } from '../binding/capture/capture-select.ts'
 import { snapshotSelect } from '../binding/capture/prior-versions.ts'
-import { currentOutbox } from './insert-export-row.ts'
+import { insertSelected } from './insert-export-row.ts'
 import { type RawSource, rawSource } from './raw-source.ts'
 
 /**
@@ -55,7 +54,5 @@ export async function insertRawVersion(
   { bound, source, raw, version }: RawVersion,
 ): Promise<number> {
   const from = `${source.sql}\ncross join lateral (select $2::bigint as version offset 0) v`
-  const insert = `insert into hq_export.outbox_${await currentOutbox(client)} (${OUTBOX_COLUMNS})
-${snapshotSelect(bound, from)}`
-  return (await client.query(insert, [raw, version])).rowCount ?? 0
+  return insertSelected(client, snapshotSelect(bound, from), [raw, version])
 }

@@ -1,6 +1,6 @@
-import { type Dataset, ENTITY_TYPES } from '@hq-export/contract'
+import type { Dataset } from '@hq-export/contract'
 import pg from 'pg'
-import { viewName } from '../binding/projection/view-sql.ts'
+import { viewColumns, viewName } from '../binding/projection/view-sql.ts'
 import { wireBodySql } from '../binding/projection/wire-body.ts'
 import { MAX_BODY_BYTES } from '../outbox/row-size.ts'
 import { NotReplayableError } from './not-replayable-error.ts'
@@ -17,9 +17,7 @@ export interface SourceRow {
 /** SQL of rows of the projection view `v`, each as a {@link SourceRow}. */
 export function selectRows(dataset: Dataset, conditions: readonly string[]): string {
   const column = (name: string): string => `v.${pg.escapeIdentifier(name)}`
-  const body = wireBodySql(
-    dataset.columns.map(({ name, type }) => ({ name, type, sql: column(name) })),
-  )
+  const body = wireBodySql(viewColumns(dataset, 'v'))
   const key = dataset.primaryKey.map((name) => `${column(name)}::text`).join(` || '/' || `)
   const version =
     dataset.versionColumn === undefined ? 'null' : `${column(dataset.versionColumn)}::text`
@@ -28,32 +26,17 @@ from ${viewName(dataset.name)} v
 where ${conditions.join(' and ')}`
 }
 
+/** Conditions of {@link selectRows} by the values of a key as parameters. */
+function keyConditions(dataset: Dataset): string[] {
+  return dataset.primaryKey.map((name, index) => {
+    const type = dataset.columns.find((column) => column.name === name)?.type ?? 'text'
+    return `v.${pg.escapeIdentifier(name)} = $${index + 1}::${type}`
+  })
+}
+
 interface MeasuredRow extends Omit<SourceRow, 'body'> {
   readonly bytes: number
   readonly body: string | null
-}
-
-/**
- * Fetches rows that HQ would take.
- * @throws {NotReplayableError} where one is too large; it is not fetched.
- */
-async function fetchRows(
-  client: pg.ClientBase,
-  select: string,
-  values: readonly unknown[],
-): Promise<SourceRow[]> {
-  const { rows } = await client.query<MeasuredRow>(
-    `select key, version, bytes, case when bytes <= ${MAX_BODY_BYTES} then body end as body
-from (select *, pg_catalog.octet_length(body) as bytes from (${select} offset 0) built offset 0) measured`,
-    [...values],
-  )
-  return rows.map(({ key, version, bytes, body }) => {
-    if (body === null) {
-      const why = `the source's row has ${bytes} bytes, HQ takes ${MAX_BODY_BYTES}: make it smaller, or discard the letter`
-      throw new NotReplayableError(why)
-    }
-    return { key, version, body }
-  })
 }
 
 /**
@@ -69,27 +52,36 @@ export async function readSourceRow(
 ): Promise<SourceRow | undefined> {
   // Every key of the contract is made of uuids, which hold no slash.
   const values = key.split('/')
-  const conditions = dataset.primaryKey.map((name, index) => {
-    const type = dataset.columns.find((column) => column.name === name)?.type ?? 'text'
-    return `v.${pg.escapeIdentifier(name)} = $${index + 1}::${type}`
-  })
+  const conditions = keyConditions(dataset)
   if (values.length !== conditions.length) return undefined
-  return (await fetchRows(client, selectRows(dataset, conditions), values))[0]
+  const { rows } = await client.query<MeasuredRow>(
+    `select key, version, bytes, case when bytes <= ${MAX_BODY_BYTES} then body end as body
+from (select *, pg_catalog.octet_length(body) as bytes
+  from (${selectRows(dataset, conditions)} offset 0) built offset 0) measured`,
+    values,
+  )
+  const [row] = rows
+  if (row === undefined) return undefined
+  const { bytes, body, version } = row
+  if (body === null) {
+    const why = `the source's row has ${bytes} bytes, HQ takes ${MAX_BODY_BYTES}: make it smaller, or discard the letter`
+    throw new NotReplayableError(why)
+  }
+  return { key: row.key, version, body }
 }
 
-/** Reads the rows of `dx_entity_snapshots_v1` that belong to the current version of an entity. */
-export async function readSnapshotRows(
+/**
+ * The exported version of an entity as it is now; undefined where the source has no such row (any
+ * more). Computes nothing else of the row.
+ */
+export async function readVersion(
   client: pg.ClientBase,
-  snapshots: Dataset,
-  entity: Dataset,
+  dataset: Dataset,
   key: string,
-): Promise<SourceRow[]> {
-  const entityType = ENTITY_TYPES.find((type) => entity.name === `dx_${type}_entities_v1`)
-  const [orgId, entityId] = key.split('/')
-  const select = selectRows(snapshots, [
-    'v.org_id = $1::uuid',
-    'v.entity_id = $2::uuid',
-    'v.entity_type = $3',
-  ])
-  return fetchRows(client, select, [orgId, entityId, entityType])
+): Promise<bigint | undefined> {
+  const { rows } = await client.query<{ version: string }>(
+    `select version from (${selectRows(dataset, keyConditions(dataset))}) r`,
+    key.split('/'),
+  )
+  return rows[0] === undefined ? undefined : BigInt(rows[0].version)
 }

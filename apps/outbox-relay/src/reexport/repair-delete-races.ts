@@ -1,49 +1,34 @@
 import { datasetByNumber } from '@hq-export/contract'
+import { isRowFault } from '@hq-export/runtime/postgres/row-fault.ts'
 import type pg from 'pg'
-import type { Binding } from '../binding/binding-schema.ts'
-import { readBinding } from '../binding/read-binding.ts'
 import type { DeleteRace } from '../outbox/delete-race.ts'
-import { ring } from './insert-export-row.ts'
 import { whyNot } from './not-replayable-error.ts'
-import { readSourceRow } from './read-source-row.ts'
-import { sendRow } from './send-again.ts'
+import { noteKey } from './note-key.ts'
+import { readVersion } from './read-source-row.ts'
+import { revive } from './revive.ts'
 
-// Whoever holds the key is deleting or changing it now, notes it himself, and exports above what we
-// send.
-const REVIVE = /* sql */ `
-update hq_export.version_base b set deleted_at = null
-from (
-  select l.dataset, l.key from hq_export.version_base l
-  where l.dataset = $1 and l.key = $2
-  for update skip locked
-) l
-where b.dataset = l.dataset and b.key = l.key`
-
-async function sendOne(
+/** False where nothing is to be sent: the key is deleted still, or was never below. */
+async function isBackAbove(
   client: pg.ClientBase,
   { dataset: number, key, version }: DeleteRace,
-  binding: Binding | undefined,
 ): Promise<boolean> {
   const dataset = datasetByNumber(number)
-  await client.query(REVIVE, [number, key])
+  await revive(client, dataset, key)
   // After the lock: who deletes the key from here on waits for us and exports above.
-  const row = await readSourceRow(client, dataset, key)
-  const isAbove = row?.version != null && BigInt(row.version) > BigInt(version)
-  if (row === undefined || !isAbove) return false
-  await sendRow(client, dataset, row, null, binding)
-  await ring(client)
-  return true
+  const current = await readVersion(client, dataset, key)
+  return current !== undefined && current > BigInt(version)
 }
 
-/** What {@link repairDeleteRaces} did; keys that are neither are gone, or were never below. */
+/** What {@link repairDeleteRaces} did; keys that are not sent are gone, or were never below. */
 export interface RepairedRaces {
+  /** Noted to be sent again. */
   readonly sent: number
   /** Why PostgreSQL could not project a row, without a value of it. */
   readonly failures: readonly string[]
 }
 
 /**
- * Sends entities again as they are, whose insert raced with the delete of their key and was
+ * Has entities sent again as they are, whose insert raced with the delete of their key and was
  * captured below it: the view shows them above the base that the delete left, which is where HQ
  * takes them. One transaction per key; safe to repeat, HQ finds duplicates.
  */
@@ -51,21 +36,33 @@ export async function repairDeleteRaces(
   client: pg.ClientBase,
   deleteRaces: readonly DeleteRace[],
 ): Promise<RepairedRaces> {
-  const binding = await readBinding(client)
   let sent = 0
   const failures: string[] = []
-  for (const row of deleteRaces) {
+  for (const race of deleteRaces) {
+    const { dataset, key } = race
     await client.query('begin')
     try {
-      const isSent = await sendOne(client, row, binding)
-      // Nothing to send: the key is deleted still, and stays noted as such.
+      await client.query('savepoint look')
+      let isSent: boolean
+      try {
+        isSent = await isBackAbove(client, race)
+      } catch (error) {
+        if (!isRowFault(error)) throw error
+        await client.query('rollback to savepoint look')
+        failures.push(whyNot(error) ?? '')
+        // What cannot be projected goes out as a failed capture, and is a dead letter then.
+        isSent = true
+      }
+      if (isSent) {
+        const noted = { key, reason: 'delete_race', traceparent: null, letter: null } as const
+        await noteKey(client, datasetByNumber(dataset), noted)
+        sent++
+      }
+      // Nothing to send: the key stays noted as deleted.
       await client.query(isSent ? 'commit' : 'rollback')
-      if (isSent) sent++
     } catch (error) {
       await client.query('rollback')
-      const why = whyNot(error)
-      if (why === undefined) throw error
-      failures.push(why)
+      throw error
     }
   }
   return { sent, failures }

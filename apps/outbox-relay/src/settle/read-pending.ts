@@ -1,4 +1,5 @@
 import type pg from 'pg'
+import { isSettledSql } from '../binding/projection/settled-sql.ts'
 
 /** What of the settle list is not exported yet. */
 export interface Pending {
@@ -9,11 +10,8 @@ export interface Pending {
   readonly lastNumber: string | null
 }
 
-/**
- * A key is settled when the newest mark saw it and counted that far. Without a mark of this server,
- * every key is pending.
- */
-export const IS_SETTLED = /* sql */ `(p.number <= m.number and pg_catalog.pg_visible_in_snapshot(p.xid, m.seen))`
+/** By the mark `m`. */
+export const IS_SETTLED = isSettledSql('m')
 
 // Both tables whole: they hold what came within the delay and two periods of rotation.
 const READ_PENDING = /* sql */ `

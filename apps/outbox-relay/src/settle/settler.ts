@@ -1,6 +1,7 @@
 import { describeError } from '@hq-export/runtime/describe-error.ts'
-import pg from 'pg'
+import type pg from 'pg'
 import type { Logger } from '../process/log.ts'
+import { endsSession } from '../reexport/ends-session.ts'
 import { adoptSettleList } from './adopt-settle-list.ts'
 import { childWriters, closeKeys } from './close-keys.ts'
 import { exportKeys } from './export-keys.ts'
@@ -78,14 +79,12 @@ export class Settler {
       this.#isFaulty = false
       return await this.#step()
     } catch (error) {
-      // A view that a changed table broke must not stop what the triggers captured. A lost session
-      // is the loop's to see.
-      if (!(error instanceof pg.DatabaseError) || /^(57|08)/.test(error.code ?? '')) throw error
+      if (endsSession(error)) throw error
       this.#closing = undefined
       this.#isFaulty = true
       this.#pause(FAULT_PAUSE_MS)
       this.#log.error(
-        { code: error.code, reason: describeError(error) },
+        { code: (error as { code?: string }).code, reason: describeError(error) },
         'rows that are due cannot be exported; trying again. See: npm run relay -- doctor',
       )
       return false

@@ -11,6 +11,7 @@ import {
   snapshotProjectionOf,
 } from './projection.ts'
 import { type RowFunction, rowFunction, rowFunctionName } from './row-function.ts'
+import { isSettledSql } from './settled-sql.ts'
 
 const { escapeIdentifier } = pg
 
@@ -36,6 +37,15 @@ export interface GeneratedView {
 /** `hq_export.dx_..._v1` of a dataset. */
 export function viewName(dataset: string): string {
   return `hq_export.${escapeIdentifier(dataset)}`
+}
+
+/** The contract's columns of a dataset as its view has them. */
+export function viewColumns(dataset: Dataset, alias: string): ProjectedColumn[] {
+  return dataset.columns.map(({ name, type }) => ({
+    name,
+    type,
+    sql: `${alias}.${escapeIdentifier(name)}`,
+  }))
 }
 
 function selectList(columns: readonly ProjectedColumn[]): string {
@@ -92,7 +102,7 @@ function settledConditions(bound: BoundDataset, key: string): string[] {
     `not exists (
   select from hq_export.settle p
   where p.dataset = ${datasetByName(dataset).number} and p.key = ${key}
-    and not (p.number <= ${MARK}.number and pg_catalog.pg_visible_in_snapshot(p.xid, ${MARK}.seen)))`,
+    and not ${isSettledSql(MARK)})`,
   ]
 }
 

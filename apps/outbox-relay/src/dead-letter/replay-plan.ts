@@ -1,9 +1,9 @@
 import type { Dataset } from '@hq-export/contract'
 import type { BoundDataset } from '../binding/binding-schema.ts'
+import type { RawSource } from '../reexport/raw-source.ts'
+import type { RawVersion } from '../reexport/raw-version.ts'
+import type { SourceRow } from '../reexport/read-source-row.ts'
 import type { PastVersion } from './past-version.ts'
-import type { RawSource } from './raw-source.ts'
-import type { RawVersion } from './raw-version.ts'
-import type { SourceRow } from './read-source-row.ts'
 
 /** What a replay needs to know of a dead letter. */
 export interface ReplayableLetter {

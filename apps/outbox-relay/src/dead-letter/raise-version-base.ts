@@ -1,5 +1,5 @@
 import type pg from 'pg'
-import { NotReplayableError } from './not-replayable-error.ts'
+import { NotReplayableError } from '../reexport/not-replayable-error.ts'
 
 // The highest version of a key that HQ has called a conflict, in whatever letter, settled or not.
 // `->` and not `->>`: the latter unescapes the whole row and fails on one \u0000 anywhere in it.

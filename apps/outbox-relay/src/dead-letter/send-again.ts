@@ -1,58 +1,19 @@
-import { type Dataset, datasetByName } from '@hq-export/contract'
+import { datasetByName } from '@hq-export/contract'
 import type pg from 'pg'
 import { type Binding, SNAPSHOTS_DATASET } from '../binding/binding-schema.ts'
-import { type ExportRow, insertExportRow } from './insert-export-row.ts'
-import { insertRawRow } from './insert-raw-row.ts'
-import { NotReplayableError } from './not-replayable-error.ts'
-import { pastVersion, renumbered, withColumn } from './past-version.ts'
+import { insertExportRow } from '../reexport/insert-export-row.ts'
+import { insertKeys } from '../reexport/insert-keys.ts'
+import { insertRawRow } from '../reexport/insert-raw-row.ts'
+import { NotReplayableError } from '../reexport/not-replayable-error.ts'
+import { noteKey } from '../reexport/note-key.ts'
+import { insertRawVersion } from '../reexport/raw-version.ts'
+import { readVersion } from '../reexport/read-source-row.ts'
+import { renumbered, withColumn } from './past-version.ts'
 import { betweenVersion, raiseVersionBase, refusedVersion } from './raise-version-base.ts'
-import { insertRawVersion } from './raw-version.ts'
-import { readSnapshotRows, readSourceRow, type SourceRow } from './read-source-row.ts'
+import { readCapturedBody } from './read-captured-body.ts'
 import type { Plan, ReplayableLetter } from './replay-plan.ts'
 
-/**
- * The row as it is now, above every version that HQ has called a conflict: HQ holds that version
- * with other content, as after a failover that lost a commit, and would refuse it again.
- */
-async function raisedRow(
-  client: pg.ClientBase,
-  dataset: Dataset,
-  row: SourceRow,
-  conflict: bigint | undefined,
-): Promise<SourceRow> {
-  if (row.version === null || conflict === undefined) return row
-  await raiseVersionBase(client, { dataset, key: row.key }, BigInt(row.version), conflict)
-  return (await readSourceRow(client, dataset, row.key)) ?? row
-}
-
-/**
- * Puts an entity, or an append-only row, into the outbox as it is, in the open transaction; with it
- * the snapshot of its version, which HQ may have already.
- * @returns the snapshots that went with it.
- */
-export async function sendRow(
-  client: pg.ClientBase,
-  dataset: Dataset,
-  row: SourceRow,
-  traceparent: string | null,
-  binding: Binding | undefined,
-): Promise<SourceRow[]> {
-  const exported = ({ number }: Dataset, { key, version, body }: SourceRow): ExportRow => ({
-    dataset: number,
-    key,
-    version,
-    deleted: false,
-    traceparent,
-    body,
-  })
-  await insertExportRow(client, exported(dataset, row))
-  const bound = binding?.datasets.find((candidate) => candidate.dataset === dataset.name)
-  if (bound?.snapshot === undefined) return []
-  const snapshots: Dataset = datasetByName(SNAPSHOTS_DATASET)
-  const current = await readSnapshotRows(client, snapshots, dataset, row.key)
-  for (const snapshot of current) await insertExportRow(client, exported(snapshots, snapshot))
-  return current
-}
+const GONE = 'the source has the row no more; try again'
 
 async function sendCurrent(
   client: pg.ClientBase,
@@ -60,10 +21,23 @@ async function sendCurrent(
   letter: ReplayableLetter,
   binding: Binding | undefined,
 ): Promise<void> {
-  const conflict =
-    row.version === null ? undefined : await refusedVersion(client, { dataset, key: row.key })
-  const raised = await raisedRow(client, dataset, row, conflict)
-  await sendRow(client, dataset, raised, letter.traceparent, binding)
+  const { key, version } = row
+  const { id, traceparent } = letter
+  if (version === null) {
+    // Nobody else would send it, should it be gone before the loop comes to it.
+    const sent = await insertKeys(client, binding, dataset, [{ key, traceparent }])
+    if (sent === 0) throw new NotReplayableError(GONE)
+    return
+  }
+  const conflict = await refusedVersion(client, { dataset, key })
+  if (conflict !== undefined) {
+    await raiseVersionBase(client, { dataset, key }, BigInt(version), conflict)
+    // Under the lock of the key: a delete from here on is above the conflict, too. One that came
+    // first is not.
+    if ((await readVersion(client, dataset, key)) === undefined) throw new NotReplayableError(GONE)
+  }
+  const reason = conflict === undefined ? 'replay' : 'version_conflict'
+  await noteKey(client, dataset, { key, reason, traceparent, letter: id })
 }
 
 /** The last state of a deleted entity, above every version that HQ has called a conflict. */
@@ -101,19 +75,31 @@ async function sendStored(
   await insertExportRow(client, { dataset: number, key, version: null, deleted, traceparent, body })
 }
 
-/** The entity of a version that HQ holds with other content, above it. */
+/**
+ * The entity of a version that HQ holds with other content, above it. @returns the version that it
+ * has now; undefined where it is gone.
+ */
 async function sendEntity(
   client: pg.ClientBase,
-  { snapshot: { version }, entity }: Plan<'version'>,
+  { snapshot: { version: conflict }, entity }: Plan<'version'>,
   traceparent: string | null,
   binding: Binding | undefined,
-): Promise<SourceRow[]> {
+): Promise<bigint | undefined> {
   if (entity.kind === 'stored') {
-    await sendDelete(client, entity, traceparent, version)
-    return []
+    await sendDelete(client, entity, traceparent, conflict)
+    return undefined
   }
-  const raised = await raisedRow(client, entity.dataset, entity.row, version)
-  return sendRow(client, entity.dataset, raised, traceparent, binding)
+  const { dataset, row } = entity
+  const { key } = row
+  const raised = await raiseVersionBase(
+    client,
+    { dataset, key },
+    BigInt(row.version ?? 0),
+    conflict,
+  )
+  const sent = await insertKeys(client, binding, dataset, [{ key, traceparent }])
+  if (sent === 0) throw new NotReplayableError(GONE)
+  return raised
 }
 
 /**
@@ -127,13 +113,15 @@ async function sendVersion(
   binding: Binding | undefined,
 ): Promise<void> {
   const { snapshot } = plan
-  for (const { body } of await sendEntity(client, plan, traceparent, binding)) {
-    const { version } = pastVersion(body)
+  const { number } = datasetByName(SNAPSHOTS_DATASET)
+  const version = await sendEntity(client, plan, traceparent, binding)
+  if (version !== undefined) {
+    const current = await renumbered(client, snapshot, version)
     // The refused version is the current one: it has just been sent.
-    if ((await renumbered(client, snapshot, version)).body === body) return
+    const sent = await readCapturedBody(client, { dataset: number, key: current.key })
+    if (sent === current.body) return
   }
   const free = await renumbered(client, snapshot, betweenVersion(snapshot.version))
-  const { number } = datasetByName(SNAPSHOTS_DATASET)
   const row = { ...free, dataset: number, version: null, deleted: false, traceparent }
   await insertExportRow(client, row)
 }
@@ -144,8 +132,8 @@ function refuseFiltered(sent: number): void {
 
 /**
  * Puts into the outbox what a replay has to send, in the open transaction.
- * @throws {NotReplayableError} when no version is left above the one that HQ refused, or the raw
- * row is not under contract.
+ * @throws {NotReplayableError} when no version is left above the one that HQ refused, the row has
+ * gone since it was planned, or the raw row is not under contract.
  */
 export async function sendAgain(
   client: pg.ClientBase,
