@@ -15,9 +15,10 @@ import { createDxDatabase, type TestDatabase } from '../../support/servers/datab
 
 const FOLDER = join(dxMigrations.folder, 'bindings', 'generated')
 
-function scriptOf({ views, functions, triggers }: GeneratedSql): string {
+function scriptOf({ types, views, functions, triggers }: GeneratedSql): string {
   const statements = [
     ...views.flatMap(({ rowFunction, sql }) => (rowFunction ? [rowFunction.sql, sql] : [sql])),
+    ...types.map(({ sql }) => sql),
     ...functions.map(({ sql }) => sql),
     ...triggers.map(({ sql }) => sql),
   ]
@@ -36,7 +37,10 @@ async function scriptsOf(database: TestDatabase, binding: Binding): Promise<Map<
       const views = sql.views.filter(({ name }) => name === bound.dataset)
       return [bound.dataset, scriptOf({ ...sql, views })]
     }),
-    [SNAPSHOTS_DATASET, scriptOf({ ...all, views: snapshots, functions: [], triggers: [] })],
+    [
+      SNAPSHOTS_DATASET,
+      scriptOf({ ...all, types: [], views: snapshots, functions: [], triggers: [] }),
+    ],
   ])
 }
 

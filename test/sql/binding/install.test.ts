@@ -8,7 +8,13 @@ import { dxMigrations } from '@hq-export/outbox-relay/session/migrations.ts'
 import type pg from 'pg'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { capturing, ofDataset, versionsOf } from '../../support/capture-rows.ts'
-import { insertCompany, insertOrg, insertPerson } from '../../support/reference-rows.ts'
+import {
+  insertCompany,
+  insertEvent,
+  insertOrg,
+  insertPerson,
+  insertRun,
+} from '../../support/reference-rows.ts'
 import {
   createDxDatabase,
   createEmptyDxDatabase,
@@ -19,6 +25,7 @@ import { majorVersion } from '../../support/servers/server-version.ts'
 import { waitFor } from '../../support/wait-for.ts'
 
 const COMPANIES = 'dx_company_entities_v1'
+const EVENTS = 'dx_operation_events_v1'
 const PERSONS = 'dx_person_entities_v1'
 const REFERENCE = join(
   import.meta.dirname,
@@ -119,6 +126,38 @@ test('binding again mends a trigger that was dropped or disabled', async () => {
     await insertPerson(client, orgId)
   })
   expect([...versionsOf(rows, COMPANIES), ...versionsOf(rows, PERSONS)]).toEqual(['1', '1'])
+})
+
+test('another binding has the types that it names and no other, and a session that was open captures by them', async () => {
+  await using database = await createDxDatabase()
+  const [client, writer] = [await database.connect(), await database.connect()]
+  const types = async (): Promise<string[]> => {
+    const { rows } = await client.query<{ name: string }>(
+      `select typname as name from pg_type
+       where typnamespace = 'hq_export'::regnamespace and typname like 'body%' order by 1`,
+    )
+    return rows.map(({ name }) => name)
+  }
+  const orgId = await insertOrg(writer)
+  const runId = await insertRun(writer, orgId)
+  await insertEvent(writer, orgId, runId)
+  const before = await types()
+  expect(before).toHaveLength(5)
+  await client.query('alter table ops.operation_events add seen_on date default now()')
+  // Read in the time zone of the session, so the capture sets it and its body is of another type.
+  const columns = { occurred_at: 'r.seen_on', provider: `'a\nb'` }
+  await bind(database.url, await bindingFile(changing(EVENTS, { columns })))
+  const after = await types()
+  expect(after).toHaveLength(5)
+  expect(after.filter((name) => !before.includes(name))).toHaveLength(1)
+  await writer.query(`set timezone = 'Asia/Kathmandu'`)
+  const values = { event_sequence: 2, seen_on: '2026-01-01' }
+  expect(await capturing(writer, () => insertEvent(writer, orgId, runId, values))).toMatchObject([
+    { sqlstate: null, row: { occurred_at: '2026-01-01T00:00:00+00:00', provider: 'a\nb' } },
+  ])
+  const only = await bindingFile((all) => all.filter((bound) => bound.dataset === PERSONS))
+  await bind(database.url, only)
+  expect(await types()).toHaveLength(2)
 })
 
 test('bind gives way to an open writer, comes back, and succeeds once the writer is done', async () => {

@@ -158,6 +158,53 @@ test('a body does not depend on the session settings of the writer', async () =>
   expect(stable(rows)).toEqual(stable(plain))
 })
 
+test('I6: a time is captured as JSON has it in UTC, whatever its era and the time zone of the writer', async () => {
+  const times = [
+    '2026-03-29 01:59:59.5+00',
+    '2026-06-01 12:00:00.000001+05:45',
+    '0001-01-01 00:00:00+00',
+    '0001-12-31 23:59:59.999999+00 BC',
+    '4713-01-02 00:00:00+00 BC',
+    '294276-12-31 23:59:59.999999+00',
+    'infinity',
+    '-infinity',
+  ]
+  const other = await database.connect()
+  await other.query(`set timezone = 'Asia/Kathmandu'; set datestyle = 'German, DMY'`)
+  const runId = await insertRun(writer, orgId)
+  const rows = await capturing(other, async () => {
+    for (const [index, time] of times.entries()) {
+      const values = { event_sequence: index, occurred_at: time }
+      await insertEvent(other, orgId, runId, values)
+    }
+  })
+  await writer.query(`set timezone = 'UTC'`)
+  const { rows: shown } = await writer.query<{ text: string }>(
+    `select to_json(t::timestamptz) #>> '{}' as text from unnest($1::text[]) t`,
+    [times],
+  )
+  expect(ofDataset(rows, EVENTS).map(({ row }) => row.occurred_at)).toEqual(
+    shown.map(({ text }) => text),
+  )
+})
+
+test('a row that could not be captured is kept with its times in UTC, too', async () => {
+  const other = await database.connect()
+  await other.query(`set timezone = 'Asia/Kathmandu'`)
+  const runId = await insertRun(writer, orgId)
+  await writer.query('alter table ops.operation_events rename column provider to supplier')
+  try {
+    const rows = await capturing(other, () =>
+      insertEvent(other, orgId, runId, { occurred_at: '2026-01-01 00:00:00+00' }),
+    )
+    expect(rows).toMatchObject([
+      { sqlstate: '42703', row: { occurred_at: '2026-01-01T00:00:00+00:00' } },
+    ])
+  } finally {
+    await writer.query('alter table ops.operation_events rename column supplier to provider')
+  }
+})
+
 test('a value of a megabyte is captured whole', async () => {
   const canonical_name = '🦊x'.repeat(200_000)
   const rows = await capturing(writer, () => insertCompany(writer, orgId, { canonical_name }))

@@ -2,14 +2,18 @@ import { datasetByName } from '@hq-export/contract'
 import type { BoundDataset } from '../binding-schema.ts'
 import { chooseTable } from '../projection/choose-table.ts'
 import { delaySql, joinsSql } from '../projection/joins.ts'
+import { indent, lines, whereSql } from '../projection/layout.ts'
 import { projectionOf } from '../projection/projection.ts'
 import {
   type CaptureKind,
   captureSelect,
   OUTBOX_COLUMNS,
   outboxSelect,
-  TRACEPARENT,
+  rowsOf,
+  TRACEPARENT_VARIABLE,
 } from './capture-select.ts'
+import { RING } from './capture-statement.ts'
+import type { CapturedDataset } from './captured-body.ts'
 
 /*
  * The exception block of a capture is a subtransaction, and one that writes takes a transaction id
@@ -36,10 +40,11 @@ export interface BoundedCapture {
 }
 
 /**
- * Captures of one transaction that may take a transaction id each: below the 64 that PostgreSQL
- * keeps in shared memory.
+ * Captures of one transaction that are noted, each with a transaction id. With those before the
+ * first note (see {@link noteCapture}) they stay below the 64 that PostgreSQL keeps in shared
+ * memory.
  */
-const MAX_PROTECTED = 48
+const MAX_PROTECTED = 32
 /** Rows of one statement that are kept in memory; a larger one takes an id of its own. */
 const MAX_ROWS = 100
 /**
@@ -54,10 +59,10 @@ const CAPTURES = 'hq_export.captures'
 const CAPTURED = `coalesce(current_setting('${CAPTURES}', true), '')`
 const IS_CHECKED = 'v_is_checked'
 /** One more than may be kept tells that there are too many. */
-const LIMIT = `limit ${MAX_ROWS + 1}`
+const LIMIT = MAX_ROWS + 1
 const HAS_FEW_ROWS = `coalesce(cardinality(v_keys), 0) <= ${MAX_ROWS}`
 
-const VARIABLES = ['v_captures text', `${IS_CHECKED} boolean`, 'v_table bigint']
+const VARIABLES = ['v_captures text', 'v_written text', `${IS_CHECKED} boolean`, 'v_table bigint']
 
 /**
  * plpgsql that captures outside of any writing subtransaction and returns, where a transaction has
@@ -68,37 +73,60 @@ const VARIABLES = ['v_captures text', `${IS_CHECKED} boolean`, 'v_table bigint']
  * @param leave plpgsql that returns from the trigger.
  */
 export function boundedPath({ tables, check, write }: BoundedCapture, leave: string): string {
-  return `
-  if length(${CAPTURED}) >= ${MAX_PROTECTED} and current_setting('transaction_isolation') = 'read committed'
-     and coalesce(current_setting('hq_export.disabled', true), '') = ''
-  then
-    begin
-      if strpos(${CAPTURED}, ${tables}) > 0 then
-${check}
-      end if;
-    exception when others then
-      ${IS_CHECKED} := false;
-    end;
-    if ${IS_CHECKED} then
-${write}
-      begin
-        perform hq_export.ring();
-      exception when others then
-        null; -- what was written waits for the relay's poll
-      end;
-      ${leave}
+  return `-- Later captures of a long transaction compute their rows in a block that writes nothing,
+-- so that it takes no transaction id, and write them after it.
+if length(${CAPTURED}) >= ${MAX_PROTECTED}
+  and current_setting('transaction_isolation') = 'read committed'
+  and coalesce(current_setting('hq_export.disabled', true), '') = ''
+then
+  begin
+    if strpos(
+      ${CAPTURED},
+      ${tables}
+    ) > 0 then
+${indent(check, 6)}
     end if;
-  end if;`
+  exception when others then
+    ${IS_CHECKED} := false;
+  end;
+  if ${IS_CHECKED} then
+${indent(write, 4)}
+    begin
+      perform hq_export.ring();
+    exception when others then
+      null; -- what was written waits for the relay's poll
+    end;
+    ${leave}
+  end if;
+end if;`
+}
+
+/** plpgsql that notes a capture and the tables that it has written. */
+function note({ tables }: BoundedCapture): string {
+  return `v_captures := ${CAPTURED};
+v_written := ${tables};
+if length(v_captures) < ${MAX_PROTECTED} or strpos(v_captures, v_written) = 0 then
+  v_captures := set_config('${CAPTURES}', v_captures || v_written, true);
+end if;`
 }
 
 /**
  * plpgsql at the end of a capture in its block: notes the tables that it has written. (Where they
- * turned just now, it takes the lock of the next at its first write.)
+ * turned just now, it takes the lock of the next at its first write.) Not in the first moments of a
+ * transaction: most end within them, and none has made many captures by then.
  */
-export function noteCapture({ tables }: BoundedCapture): string {
-  return `
-  v_captures := case when length(${CAPTURED}) < ${MAX_PROTECTED} or strpos(${CAPTURED}, ${tables}) = 0
-    then set_config('${CAPTURES}', ${CAPTURED} || ${tables}, true) end;`
+export function noteCapture(bounded: BoundedCapture): string {
+  return `if not hq_export.has_just_begun() then
+${indent(note(bounded))}
+end if;`
+}
+
+/** {@link RING} and {@link noteCapture}, at the price of one expression where neither is due. */
+export function ringAndNote(bounded: BoundedCapture): string {
+  return `if hq_export.is_relay_asleep() or not hq_export.has_just_begun() then
+${indent(RING)}
+${indent(note(bounded))}
+end if;`
 }
 
 /** SQL of a letter for the table that writers fill now. */
@@ -117,10 +145,22 @@ const OUTBOX_VARIABLES = [
   'v_deleted boolean[]',
   'v_keys text[]',
   'v_bodies text[]',
-  'v_traceparent text',
-  'v_is_numbered boolean',
 ]
-const OUTBOX_ROWS = `unnest(v_datasets, v_versions, v_deleted, v_keys, v_bodies) u (dataset, version, deleted, key, body)`
+const ROW_VALUES = ['dataset::smallint', 'version::bigint', 'deleted', 'key', 'body']
+const ROW_COLUMNS = 'dataset, version, deleted, key, body'
+const OUTBOX_ROWS = `unnest(v_datasets, v_versions, v_deleted, v_keys, v_bodies)
+  u (${ROW_COLUMNS})`
+
+/** plpgsql that finds the trace context, once the rows are known to be captured like this. */
+const FIND_TRACEPARENT = `if hq_export.has_traceparent() then
+  ${TRACEPARENT_VARIABLE} := hq_export.current_traceparent();
+end if;`
+
+/** plpgsql that does something where all conditions are true. */
+function onlyIf(conditions: readonly string[], work: string): string {
+  if (conditions.length === 0) return work
+  return `if ${conditions.join(' and ')} then\n${indent(work)}\nend if;`
+}
 
 /** What narrows a {@link boundedRows}. */
 interface RowsOptions {
@@ -128,19 +168,22 @@ interface RowsOptions {
   readonly before?: string
   /** SQL of a further condition under which the rows may be written like this. */
   readonly condition?: string
+  /** Variables that `before` needs. */
+  readonly variables?: readonly string[]
   /** plpgsql after the rows are computed, such as a count. */
   readonly after?: string
 }
 
 /** Captures rows of `from` (aliased `r`), as `captureRows` and `captureDeleted` do. */
 export function boundedRows(
-  bound: BoundDataset,
+  bound: CapturedDataset,
   kind: CaptureKind,
   from: string,
-  { before = '', condition, after = '' }: RowsOptions = {},
+  { before = '', condition, variables = [], after = '' }: RowsOptions = {},
 ): BoundedCapture {
   const { number } = datasetByName(bound.dataset)
-  const rows = outboxSelect(bound, kind, `(${captureSelect(bound, kind, from)})`)
+  const select = rowsOf(captureSelect(bound, kind, from))
+  const rows = rowsOf(`${outboxSelect(bound, kind, select, 'null')}\nlimit ${LIMIT}`)
   const conditions = [
     ...(kind === 'deleted' ? [MAY_WAIT] : []),
     ...(condition === undefined ? [] : [condition]),
@@ -148,31 +191,42 @@ export function boundedRows(
   // A key that is back from a delete is to be revived: that is left to the other way.
   const isRevived =
     bound.version === undefined || kind === 'deleted'
-      ? undefined
-      : `exists (select from hq_export.version_base b where b.dataset = ${number} and b.deleted_at is not null and b.key = any (v_keys))`
+      ? ''
+      : `
+  and not exists (
+    select from hq_export.version_base b
+    where b.dataset = ${number} and b.deleted_at is not null and b.key = any (v_keys)
+  )`
+  const compute = `v_table := pg_sequence_last_value('hq_export.current_outbox');
+select
+${lines(ROW_VALUES.map((value) => `array_agg(c.${value})`))}
+into v_datasets, v_versions, v_deleted, v_keys, v_bodies
+from ${rows} c (${OUTBOX_COLUMNS});
+${IS_CHECKED} := ${HAS_FEW_ROWS}${isRevived};
+${FIND_TRACEPARENT}${after === '' ? '' : `\nif ${IS_CHECKED} then\n${indent(after)}\nend if;`}`
   const raise =
     kind === 'deleted'
-      ? `      insert into hq_export.version_base as b (dataset, key, base, deleted_at)
-      select ${number}, u.key, max(u.version), clock_timestamp() from ${OUTBOX_ROWS} where u.deleted group by u.key
-      on conflict (dataset, key) do update set base = greatest(b.base, excluded.base), deleted_at = excluded.deleted_at;
+      ? `insert into hq_export.version_base as b (dataset, key, base, deleted_at)
+select ${number}, u.key, max(u.version), clock_timestamp()
+from ${OUTBOX_ROWS}
+where u.deleted
+group by u.key
+on conflict (dataset, key) do update set
+  base = greatest(b.base, excluded.base),
+  deleted_at = excluded.deleted_at;
 `
       : ''
   const insert = chooseTable(
     'outbox',
     (table) => `insert into ${table} (${OUTBOX_COLUMNS})
-select u.dataset, u.version, u.deleted, u.key, v_traceparent, u.body from ${OUTBOX_ROWS}`,
+select u.dataset, u.version, u.deleted, u.key, ${TRACEPARENT_VARIABLE}, u.body
+from ${OUTBOX_ROWS}`,
     'v_table',
   )
   return {
-    variables: OUTBOX_VARIABLES,
+    variables: [...OUTBOX_VARIABLES, ...variables],
     tables: currentOf('outbox', kind === 'deleted' ? 'xyz' : '012'),
-    check: `${before}      if ${conditions.length === 0 ? 'true' : conditions.join(' and ')} then
-      v_table := pg_sequence_last_value('hq_export.current_outbox');
-      select array_agg(c.dataset::smallint), array_agg(c.version::bigint), array_agg(c.deleted), array_agg(c.key), array_agg(c.body), max(c.traceparent)
-      into v_datasets, v_versions, v_deleted, v_keys, v_bodies, v_traceparent
-      from (${rows} ${LIMIT}) c (${OUTBOX_COLUMNS});
-      ${IS_CHECKED} := ${HAS_FEW_ROWS}${isRevived === undefined ? '' : ` and not ${isRevived}`};
-${after === '' ? '' : `      if ${IS_CHECKED} then\n${after}      end if;\n`}      end if;`,
+    check: `${before}${onlyIf(conditions, compute)}`,
     write: `${raise}${insert}`,
   }
 }
@@ -187,21 +241,24 @@ export function boundedKeys(
   after: string,
 ): BoundedCapture {
   const { dataset, key, filters } = projectionOf(bound, 'null')
-  const where = filters.length === 0 ? '' : ` where ${filters.join(' and ')}`
   const due = `clock_timestamp() + ${delaySql(settle)}`
+  const keys = rowsOf(`select ${due}, ${key}
+from n r${joinsSql({ ...bound, settle: undefined })}${whereSql(filters)}
+limit ${LIMIT}`)
   return {
     tables: currentOf('settle', 'ab'),
-    variables: [...VARIABLES, 'v_due timestamptz[]', 'v_keys text[]', 'v_traceparent text'],
-    check: `      v_table := pg_sequence_last_value('hq_export.current_settle');
-      select array_agg(c.due_at), array_agg(c.key), ${TRACEPARENT} into v_due, v_keys, v_traceparent
-      from (select ${due}, ${key} from n r${joinsSql({ ...bound, settle: undefined })}${where} ${LIMIT}) c (due_at, key);
-      ${IS_CHECKED} := ${HAS_FEW_ROWS};
-      if ${IS_CHECKED} then
-${after}      end if;`,
+    variables: [...VARIABLES, 'v_due timestamptz[]', 'v_keys text[]'],
+    check: `v_table := pg_sequence_last_value('hq_export.current_settle');
+select array_agg(c.due_at), array_agg(c.key)
+into v_due, v_keys
+from ${keys} c (due_at, key);
+${IS_CHECKED} := ${HAS_FEW_ROWS};
+${FIND_TRACEPARENT}${after === '' ? '' : `\nif ${IS_CHECKED} then\n${indent(after)}\nend if;`}`,
     write: chooseTable(
       'settle',
       (table) => `insert into ${table} (due_at, dataset, key, traceparent)
-select u.due_at, ${dataset.number}, u.key, v_traceparent from unnest(v_due, v_keys) u (due_at, key)`,
+select u.due_at, ${dataset.number}, u.key, ${TRACEPARENT_VARIABLE}
+from unnest(v_due, v_keys) u (due_at, key)`,
       'v_table',
     ),
   }
@@ -222,9 +279,15 @@ export function boundedBump(
   return {
     variables: [...VARIABLES, 'v_key text', 'v_missing bigint'],
     tables: `'v'`,
-    check: `${before}      select ${key}, ${missing} into v_key, v_missing from (select new.*) r;
-      ${IS_CHECKED} := ${MAY_WAIT};`,
-    write: `      insert into hq_export.version_base as b (dataset, key, base) values (${number}, v_key, v_missing)
-      on conflict (dataset, key) do update set base = hq_export.exported_version(b.base, excluded.base);`,
+    check: `${before}select
+  ${key},
+  ${missing}
+into v_key, v_missing
+from (select new.*) r;
+${IS_CHECKED} := ${MAY_WAIT};`,
+    write: `insert into hq_export.version_base as b (dataset, key, base)
+values (${number}, v_key, v_missing)
+on conflict (dataset, key) do update set
+  base = hq_export.exported_version(b.base, excluded.base);`,
   }
 }

@@ -4,13 +4,21 @@ import type { BoundDataset } from '../binding-schema.ts'
 import { QUERY_QUOTE } from '../binding-values.ts'
 import { chooseTable } from '../projection/choose-table.ts'
 import { joinsSql } from '../projection/joins.ts'
+import { indent } from '../projection/layout.ts'
 import { projectionOf, terminalSql } from '../projection/projection.ts'
 import { assignSequences } from '../projection/sequence-sql.ts'
 import { isPartitioned, type SourceTable } from '../source-table.ts'
-import { boundedBump, boundedKeys, boundedRows } from './bounded-capture.ts'
+import {
+  boundedBump,
+  boundedKeys,
+  boundedRows,
+  noteCapture,
+  ringAndNote,
+} from './bounded-capture.ts'
 import { captureFunction, type GeneratedFunction } from './capture-function.ts'
 import { captureDeleted, captureRows, insertDeleted, RING } from './capture-statement.ts'
-import { valueSettings } from './function-settings.ts'
+import type { CapturedDataset } from './captured-body.ts'
+import { setsTimeZone, valueSettings } from './function-settings.ts'
 import { onPartitionedEnd, onPartitionedUpdate } from './partitioned-events.ts'
 import { onEmpty, onReplace } from './prior-versions.ts'
 import {
@@ -26,23 +34,31 @@ import { noteDeleted } from './switched-off.ts'
 import { using, withBases } from './version-bases.ts'
 
 const { escapeIdentifier } = pg
-function onInsert(bound: BoundDataset): GeneratedFunction {
+
+function onInsert(bound: CapturedDataset): GeneratedFunction {
   const { settle } = bound
   const after = countFiltered(bound)
-  // The bell follows its insert: FOUND is of the statement before it.
-  const capture =
+  const bounded =
     settle === undefined
-      ? `${assignSequences(bound)}${captureWritten(bound, 'insert')}`
-      : `${noteKeys(bound, settle, 'n r')}\n${RING}`
-  return captureFunction({
+      ? boundedWritten(bound, 'insert', after)
+      : boundedKeys(bound, settle, after)
+  const counted = after === '' ? '' : `${after}\n`
+  // The bell follows its insert: FOUND is of the statement before it.
+  const ended = `${ringAndNote(bounded)}\n${counted}`.trimEnd()
+  const insert = {
     bound,
     event: 'insert',
     rows: { kind: 'transition', table: 'n' },
-    capture: `${capture}${after}`,
-    bounded:
-      settle === undefined
-        ? boundedWritten(bound, 'insert', `${after}\n`)
-        : boundedKeys(bound, settle, `${after}\n`),
+    bounded,
+  } as const
+  if (settle !== undefined)
+    return captureFunction({ ...insert, capture: `${noteKeys(bound, settle, 'n r')}\n${ended}` })
+  const endedReread = `${noteCapture(bounded)}\n${counted}`
+  const { conditions, unusual, usual } = captureWritten(bound, 'insert', ended, endedReread)
+  return captureFunction({
+    ...insert,
+    unusual: { conditions, work: unusual },
+    capture: `${assignSequences(bound)}${usual}`,
   })
 }
 
@@ -50,44 +66,57 @@ function onInsert(bound: BoundDataset): GeneratedFunction {
 function countFiltered(bound: BoundDataset): string {
   if (bound.filter === undefined) return ''
   const { number } = datasetByName(bound.dataset)
-  return `
-  perform nextval('hq_export.filtered_${number}') from n r${joinsSql(bound)} where (${bound.filter}) is not true;`
+  return `perform nextval('hq_export.filtered_${number}')
+from n r${joinsSql(bound)}
+where (${bound.filter}) is not true;`
 }
 
 /**
  * The old rows are not read: a join of old and new is planned once, for the few rows of its first
  * firing.
  */
-function onUpdate(bound: BoundDataset): GeneratedFunction {
+function onUpdate(bound: CapturedDataset): GeneratedFunction {
+  const bounded = boundedWritten(bound, 'update')
+  const { conditions, unusual, usual } = captureWritten(
+    bound,
+    'update',
+    ringAndNote(bounded),
+    `${noteCapture(bounded)}\n`,
+  )
   return captureFunction({
     bound,
     event: 'update',
     rows: { kind: 'transition', table: 'n' },
-    capture: captureWritten(bound, 'update'),
-    bounded: boundedWritten(bound, 'update'),
+    unusual: { conditions, work: unusual },
+    capture: usual,
+    bounded,
   })
 }
 
 /** Rows that have ended now and had not before. */
-function onEnd(bound: BoundDataset): GeneratedFunction {
+function onEnd(bound: CapturedDataset): GeneratedFunction {
+  const bounded = boundedRows(bound, 'current', '(select new.*) r')
   return captureFunction({
     bound,
     event: 'update',
     rows: { kind: 'record', record: 'new' },
-    capture: `${captureRows(bound, '(select new.*) r')}\n${RING}`,
-    bounded: boundedRows(bound, 'current', '(select new.*) r'),
+    capture: `${captureRows(bound, '(select new.*) r')}\n${ringAndNote(bounded)}`,
+    bounded,
   })
 }
 
-function onDelete(bound: BoundDataset): GeneratedFunction {
+function onDelete(bound: CapturedDataset): GeneratedFunction {
+  const bounded = boundedDeleted(bound)
   return captureFunction({
     bound,
     event: 'delete',
     rows: { kind: 'transition', table: 'o' },
     whileOff: `${noteDeleted(bound, 'o r')};\n`,
-    capture: `${REMEMBER_NESTED}${remember('deleted')}${captureDeleted(bound, 'o r')}\n${RING}
-${captureReinserted(bound)}`,
-    bounded: boundedDeleted(bound),
+    capture: `${REMEMBER_NESTED}${remember('deleted')}${captureDeleted(bound, 'o r')}
+${RING}
+${captureReinserted(bound)}
+${noteCapture(bounded)}`,
+    bounded,
   })
 }
 
@@ -95,7 +124,7 @@ ${captureReinserted(bound)}`,
  * A row left the dataset by an update: its key changed, or the filter no longer holds. For HQ it is
  * deleted.
  */
-function onLeave(bound: BoundDataset): GeneratedFunction {
+function onLeave(bound: CapturedDataset): GeneratedFunction {
   return captureFunction({
     bound,
     event: 'leave',
@@ -111,9 +140,11 @@ function onLeave(bound: BoundDataset): GeneratedFunction {
  */
 function leaveGuard(bound: BoundDataset): string {
   if (bound.filter === undefined) return ''
-  return `  if not (${keyChanged(bound)}) and (select ${bound.filter} from (select new.*) r) then
-    return null;
-  end if;
+  return `if not (${keyChanged(bound)})
+  and (select ${bound.filter} from (select new.*) r)
+then
+  return null;
+end if;
 `
 }
 
@@ -122,10 +153,10 @@ function leaveGuard(bound: BoundDataset): string {
  * rows. The rows are read under the transaction's snapshot; above READ COMMITTED it may be older
  * than rows that TRUNCATE removes, which is a gap.
  */
-function onTruncate(bound: BoundDataset): GeneratedFunction {
+function onTruncate(bound: CapturedDataset): GeneratedFunction {
   const { number } = datasetByName(bound.dataset)
   const rows = `only ${QUERY_QUOTE} || tg_relid::regclass::text || ${QUERY_QUOTE} r`
-  const quoted = (sql: string): string => `${QUERY_QUOTE}${sql}${QUERY_QUOTE}`
+  const quoted = (sql: string): string => `${QUERY_QUOTE}\n${indent(sql)}\n${QUERY_QUOTE}`
   const capture = (bases: string | undefined): string =>
     chooseTable(
       'outbox',
@@ -136,9 +167,11 @@ function onTruncate(bound: BoundDataset): GeneratedFunction {
     event: 'truncate',
     rows: { kind: 'table' },
     whileOff: `execute ${quoted(noteDeleted(bound, rows))};\n`,
-    capture: `  if current_setting('transaction_isolation') not in ('read committed', 'read uncommitted') then
-    insert into hq_export.capture_gap (dataset, operation) values (${number}, 'truncate');
-  end if;
+    capture: `if current_setting('transaction_isolation')
+  not in ('read committed', 'read uncommitted')
+then
+  insert into hq_export.capture_gap (dataset, operation) values (${number}, 'truncate');
+end if;
 ${withBases(bound, 'deleted', rows, { dynamic: quoted }, capture)}
 perform hq_export.ring();`,
   })
@@ -149,20 +182,28 @@ perform hq_export.ring();`,
  * exported version does. A row trigger, because only it sees old and new together; it runs before
  * the statement's capture, which then reads the base.
  */
-function onBump(bound: BoundDataset): GeneratedFunction {
+function onBump(bound: CapturedDataset): GeneratedFunction {
   const { number } = datasetByName(bound.dataset)
   const version = escapeIdentifier(bound.version ?? '')
   const { key } = projectionOf(bound, 'null')
   // numeric: the difference of two int8 need not be one.
   const missing = `least(old.${version}::numeric - new.${version} + 1, 9223372036854775807)::bigint`
+  const remembered = `${REMEMBER_NESTED}${remember('bumped')}`
+  const bounded = boundedBump(number, remembered, key, missing)
   return captureFunction({
     bound,
     event: 'bump',
     rows: { kind: 'record', record: 'new' },
-    capture: `${REMEMBER_NESTED}${remember('bumped')}  insert into hq_export.version_base as b (dataset, key, base)
-  select ${number}, ${key}, ${missing} from (select new.*) r
-  on conflict (dataset, key) do update set base = hq_export.exported_version(b.base, excluded.base);`,
-    bounded: boundedBump(number, `${REMEMBER_NESTED}${remember('bumped')}`, key, missing),
+    capture: `${remembered}insert into hq_export.version_base as b (dataset, key, base)
+select
+  ${number},
+  ${key},
+  ${missing}
+from (select new.*) r
+on conflict (dataset, key) do update set
+  base = hq_export.exported_version(b.base, excluded.base);
+${noteCapture(bounded)}`,
+    bounded,
   })
 }
 
@@ -181,7 +222,8 @@ export function hasJustEnded(bound: BoundDataset): string {
 /** The trigger functions of one dataset. */
 export function captureFunctions(bound: BoundDataset, source: SourceTable): GeneratedFunction[] {
   const settings = valueSettings(bound, source)
-  return eventFunctions(bound, source).map((generated) => ({
+  const captured = { ...bound, setsTimeZone: setsTimeZone(bound, source) }
+  return eventFunctions(captured, source).map((generated) => ({
     ...generated,
     sql: [
       generated.sql,
@@ -191,7 +233,7 @@ export function captureFunctions(bound: BoundDataset, source: SourceTable): Gene
 }
 
 /** Rows of append datasets are exported when they appear (or end), and never again. */
-function eventFunctions(bound: BoundDataset, source: SourceTable): GeneratedFunction[] {
+function eventFunctions(bound: CapturedDataset, source: SourceTable): GeneratedFunction[] {
   const { semantics }: Dataset = datasetByName(bound.dataset)
   const isMovable = isPartitioned(source)
   if (semantics === 'append') {

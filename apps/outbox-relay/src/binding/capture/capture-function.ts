@@ -1,10 +1,12 @@
 import { datasetByName } from '@hq-export/contract'
 import pg from 'pg'
-import type { BoundDataset } from '../binding-schema.ts'
 import { BODY_QUOTE } from '../binding-values.ts'
 import { chooseTable } from '../projection/choose-table.ts'
 import { readsOtherRows } from '../projection/joins.ts'
-import { type BoundedCapture, boundedPath, noteCapture } from './bounded-capture.ts'
+import { indent } from '../projection/layout.ts'
+import { type BoundedCapture, boundedPath } from './bounded-capture.ts'
+import { TRACEPARENT_VARIABLE } from './capture-select.ts'
+import type { CapturedDataset } from './captured-body.ts'
 import { insertRaw, type RawRows, rawNumber, VERSION } from './raw-rows.ts'
 import { IS_SWITCHED_OFF } from './switched-off.ts'
 import { BASES } from './version-bases.ts'
@@ -44,9 +46,12 @@ function returnSql(event: CaptureEvent): string {
   if (event === 'gone') return 'return old;'
   // Not `coalesce(new, old)`: an expression would fetch every TOASTed value of the row, and write
   // it anew.
-  if (event === 'replaced') return `if tg_op = 'DELETE' then return old; end if;\n  return new;`
+  if (event === 'replaced') return `if tg_op = 'DELETE' then\n  return old;\nend if;\nreturn new;`
   return 'return null;'
 }
+
+/** Events whose captures take the trace context from a variable. */
+const TRACED: readonly CaptureEvent[] = ['insert', 'update', 'delete', 'leave', 'gone']
 
 /**
  * The emergency switch, and its audited gap: one per firing, none for a statement that touched no
@@ -56,19 +61,45 @@ function returnSql(event: CaptureEvent): string {
  * failed capture.
  */
 function disabledGuard(number: number, event: CaptureEvent, rows: RawRows, whileOff = ''): string {
-  if (event === 'bump') return ''
   // The statement trigger of the same change leaves the gap, or that of the insert did.
-  if (['leave', 'late', 'gone', 'replaced', 'emptied'].includes(event))
-    return `
-  if ${IS_SWITCHED_OFF} then
-    ${whileOff}${returnSql(event)}
-  end if;`
-  const condition = rows.kind === 'transition' ? ` where exists (select from ${rows.table})` : ''
-  return `
-  if ${IS_SWITCHED_OFF} then
-    insert into hq_export.capture_gap (dataset, operation) select ${number}, '${event}'${condition};
-    ${whileOff}return null;
-  end if;`
+  const leavesGap = !['leave', 'late', 'gone', 'replaced', 'emptied'].includes(event)
+  const condition = rows.kind === 'transition' ? `\nwhere exists (select from ${rows.table})` : ''
+  const gap = `insert into hq_export.capture_gap (dataset, operation)
+select ${number}, '${event}'${condition};
+`
+  return `if ${IS_SWITCHED_OFF} then
+${indent(`${leavesGap ? gap : ''}${whileOff}${returnSql(event)}`)}
+end if;`
+}
+
+/**
+ * plpgsql at the start of a capture in its block. What few firings meet is asked by one expression:
+ * each costs a microsecond in a new transaction.
+ */
+function startSql(event: CaptureEvent, guard: string, unusual: Unusual | undefined): string {
+  if (event === 'bump') return ''
+  if (!TRACED.includes(event)) return `${guard}\n`
+  const conditions = [
+    `coalesce(current_setting('hq_export.disabled', true), '') <> ''`,
+    'hq_export.has_traceparent()',
+    ...(unusual?.conditions ?? []),
+  ]
+  return `-- What few writers meet.
+if ${conditions.join('\n  or ')}
+then
+${indent(guard)}
+  ${TRACEPARENT_VARIABLE} := hq_export.current_traceparent();
+${unusual === undefined || unusual.work === '' ? '' : `${indent(unusual.work)}\n`}end if;
+
+`
+}
+
+/** What of a capture only some firings need. */
+export interface Unusual {
+  /** SQL conditions of which one is true then. */
+  readonly conditions: readonly string[]
+  /** plpgsql that is run then. */
+  readonly work: string
 }
 
 /**
@@ -85,10 +116,12 @@ function disabledGuard(number: number, event: CaptureEvent, rows: RawRows, while
  * other; a doorbell that fails costs no row.
  */
 export function captureFunction(options: {
-  readonly bound: BoundDataset
+  readonly bound: CapturedDataset
   readonly event: CaptureEvent
   readonly rows: RawRows
   readonly capture: string
+  /** What is done before, where it must be. */
+  readonly unusual?: Unusual
   /** The same without a transaction id of its own, for the later captures of a transaction. */
   readonly bounded?: BoundedCapture
   /** plpgsql statements for when the emergency switch is on. */
@@ -96,61 +129,72 @@ export function captureFunction(options: {
   /** Planner settings beside the ones that every capture has. */
   readonly settings?: readonly string[]
 }): GeneratedFunction {
-  const { bound, event, rows, capture, bounded } = options
+  const { bound, event, rows, capture, unusual, bounded } = options
   const dataset = datasetByName(bound.dataset)
   const { name } = dataset
-  const noted = bounded === undefined ? '' : noteCapture(bounded)
   const number = rawNumber(dataset, rows)
   const isDeleted = event === 'delete' || event === 'truncate' || event === 'leave'
+  const leave = returnSql(event)
   // A capture whose plan was made for few rows must not scan version_base, or what it joins, for
   // each of many.
   const settings = [
+    'search_path = pg_catalog, pg_temp',
+    ...(bound.setsTimeZone ? [`timezone = 'UTC'`] : []),
     ...(bound.version === undefined && !readsOtherRows(bound) ? [] : ['enable_seqscan = off']),
     ...(options.settings ?? []),
   ]
   const variables = [
     'v_sqlstate text',
+    ...(TRACED.includes(event) ? [`${TRACEPARENT_VARIABLE} text`] : []),
     ...(bound.version === undefined ? [] : [`${BASES} jsonb`, 'v_overtaken boolean']),
     ...(rows.kind === 'versions' ? [`${VERSION} bigint`] : []),
     ...(bounded?.variables ?? []),
   ]
+  const marker = chooseTable(
+    'outbox',
+    (table) => `insert into ${table} (dataset, deleted, sqlstate)
+values (${number}, ${isDeleted}, v_sqlstate)`,
+  )
+  const start = startSql(event, disabledGuard(number, event, rows, options.whileOff), unusual)
   return {
     name: functionName(name, event),
     table: bound.table,
     sql: `create or replace function ${functionName(name, event)}() returns trigger
   language plpgsql volatile security definer
-  set search_path = pg_catalog, pg_temp
-  set timezone = 'UTC'${settings.map((setting) => `\n  set ${setting}`).join('')}
+${settings.map((setting) => `  set ${setting}`).join('\n')}
 as ${BODY_QUOTE}
 declare
-  ${variables.map((variable) => `${variable};`).join('\n  ')}
-begin${bounded === undefined ? '' : boundedPath(bounded, returnSql(event))}
-begin${disabledGuard(number, event, rows, options.whileOff)}
-${capture}${noted}
-  ${returnSql(event)}
-exception when others then
-  v_sqlstate := sqlstate;
-  begin
-    ${insertRaw(dataset, isDeleted, rows)}
+${variables.map((variable) => `  ${variable};`).join('\n')}
+begin
+${bounded === undefined ? '' : `${indent(boundedPath(bounded, leave))}\n\n`}  begin
+${indent(`${start}${capture}\n${leave}`, 4)}
   exception when others then
+    v_sqlstate := sqlstate;
+    -- The rows as they are, for the relay to project.
     begin
-      ${chooseTable('outbox', (table) => `insert into ${table} (dataset, deleted, sqlstate) values (${number}, ${isDeleted}, v_sqlstate)`)}
+${indent(insertRaw(dataset, isDeleted, rows), 6)}
     exception when others then
+      -- Or that there were rows.
       begin
-        perform nextval('hq_export.lost');
+${indent(marker, 8)}
       exception when others then
-        perform set_config('hq_export.lost', 'on', false);
+        -- Or that a statement was lost; the warning in the server's log names no value.
+        begin
+          perform nextval('hq_export.lost');
+        exception when others then
+          perform set_config('hq_export.lost', 'on', false);
+        end;
+        raise warning 'hq_export: % of %.% was not captured: SQLSTATE %',
+          tg_op, tg_table_schema, tg_table_name, v_sqlstate;
       end;
-      raise warning 'hq_export: % of %.% was not captured: SQLSTATE %', tg_op, tg_table_schema, tg_table_name, v_sqlstate;
     end;
+    begin
+      perform hq_export.ring();
+    exception when others then
+      null; -- what was kept waits for the relay's poll
+    end;
+${indent(leave, 4)}
   end;
-  begin
-    perform hq_export.ring();
-  exception when others then
-    null; -- what was kept waits for the relay's poll
-  end;
-  ${returnSql(event)}
-end;
 end ${BODY_QUOTE}`,
   }
 }

@@ -2,19 +2,24 @@ import { datasetByName } from '@hq-export/contract'
 import pg from 'pg'
 import { type BoundDataset, SNAPSHOTS_DATASET } from '../binding-schema.ts'
 import { joinsSql } from '../projection/joins.ts'
+import { indent, lines, whereSql } from '../projection/layout.ts'
 import { projectionOf, snapshotIdSql, snapshotProjectionOf } from '../projection/projection.ts'
-import { wireBodySql } from '../projection/wire-body.ts'
-import { baseSql } from './version-bases.ts'
+import { type CapturedDataset, capturedBody } from './captured-body.ts'
+import { exportedSql, lookUpBase, takenBase } from './version-bases.ts'
 
 /** What happened to the rows that a capture reads. */
 export type CaptureKind = 'current' | 'deleted'
 
+/** Variable of a capture function: the trace context. */
+export const TRACEPARENT_VARIABLE = 'v_traceparent'
+
 /**
- * SQL of the trace context. An uncorrelated subquery is run once per firing, and not at all when
- * there is no row.
+ * SQL of the trace context, where there is no variable of it. An uncorrelated subquery is run once
+ * per statement, and not at all when there is no row.
  */
-export const TRACEPARENT =
-  '(select case when hq_export.has_traceparent() then hq_export.current_traceparent() end)'
+export const TRACEPARENT = `(
+  select case when hq_export.has_traceparent() then hq_export.current_traceparent() end
+)`
 
 /** What narrows or speeds up a capture. */
 export interface CaptureOptions {
@@ -22,6 +27,10 @@ export interface CaptureOptions {
   readonly where?: string | undefined
   /** SQL of the bases of the rows, see `withBases`; without, each is looked up. */
   readonly bases?: string | undefined
+  /** True where keys that were deleted are noted as existing again; writes. */
+  readonly revives?: boolean
+  /** SQL of the trace context; by default that of a statement outside of a capture function. */
+  readonly traceparent?: string | undefined
 }
 
 /** Values of `outbox_n`'s columns for one contract row; the rest are column defaults. */
@@ -32,64 +41,96 @@ export const OUTBOX_COLUMNS = 'dataset, version, deleted, key, traceparent, body
  * outbox takes.
  *
  * `offset 0` keeps the planner from copying a value into every place that uses it: the version
- * stands in up to four. The base is a scalar subquery, never a join: a plan is cached at its first,
- * often one-row, execution, and a subquery stays one index lookup per row however many rows come
- * later.
+ * stands in up to four. The base is looked up row by row, by a lateral subquery: a plan is cached
+ * at its first, often one-row, execution, and this stays one index lookup per row however many rows
+ * come later.
  */
 export function captureSelect(
-  bound: BoundDataset,
+  bound: CapturedDataset,
   kind: CaptureKind,
   from: string,
-  { where: condition, bases }: CaptureOptions = {},
+  { where: condition, bases, revives = false }: CaptureOptions = {},
 ): string {
   const projection = projectionOf(bound, 'v.version')
-  const filters = [...projection.filters, ...(condition === undefined ? [] : [condition])]
-  const where = filters.length === 0 ? '' : `\nwhere ${filters.join(' and ')}`
+  const where = whereSql([...projection.filters, condition])
+  const body = capturedBody(bound, bound.dataset, projection.columns)
   if (bound.version === undefined) {
-    return `select ${projection.key} as key, ${wireBodySql(projection.columns)} as body
+    return `select
+  ${projection.key} as key,
+${indent(body)} as body
 from ${from}${joinsSql(bound)}${where}`
   }
-  const current = `hq_export.exported_version((r.${pg.escapeIdentifier(bound.version)})::bigint, ${baseSql(bound, bases)})`
+  const version = `(r.${pg.escapeIdentifier(bound.version)})::bigint`
+  const { number } = projection.dataset
+  const current = exportedSql(version, bases === undefined ? 'b.base' : takenBase(bases))
   // A delete is a version of its own, the one after the last.
-  const version = kind === 'deleted' ? `hq_export.exported_version(${current}, 1)` : current
+  const exported = kind === 'deleted' ? exportedSql(current, '1') : current
   const snapshot = snapshotProjectionOf(bound, projection, {
     version: 'v.version',
     snapshotId: 's.snapshot_id',
   })
-  const snapshotColumns =
-    snapshot === undefined
-      ? ''
-      : `,
-  s.snapshot_id::text as snapshot_key, ${wireBodySql(snapshot)} as snapshot_body`
-  const snapshotFrom =
-    snapshot === undefined
-      ? ''
-      : `
-cross join lateral (select ${snapshotIdSql(projection, 'v.version')} as snapshot_id offset 0) s`
-  // A deleted key has a base, so only a rebased row can be back from a delete.
-  const isRebased = `v.version <> (r.${pg.escapeIdentifier(bound.version)})::bigint`
-  return `select k.key, v.version, ${isRebased} as is_rebased, ${wireBodySql(projection.columns)} as body${snapshotColumns}
+  const snapshotBody = snapshot && capturedBody(bound, SNAPSHOTS_DATASET, snapshot)
+  const key = revives
+    ? `case when b.is_deleted then hq_export.revived(${number}::smallint, k.key) else k.key end`
+    : 'k.key'
+  const columns = [
+    `${key} as key`,
+    'v.version',
+    `${body} as body`,
+    ...(snapshotBody === undefined
+      ? []
+      : ['s.snapshot_id::text as snapshot_key', `${snapshotBody} as snapshot_body`]),
+  ]
+  const computed = [
+    lateral('k', 'key', projection.key),
+    ...(bases === undefined ? [lookUpBase(number)] : []),
+    lateral('v', 'version', exported),
+    ...(snapshot === undefined
+      ? []
+      : [lateral('s', 'snapshot_id', snapshotIdSql(projection, 'v.version'))]),
+  ]
+  return `select
+${lines(columns)}
 from ${from}
-cross join lateral (select ${projection.key} as key offset 0) k
-cross join lateral (select ${version} as version offset 0) v${snapshotFrom}${where}`
+${computed.join('\n')}${where}`
 }
 
 /**
  * From rows `p` of {@link captureSelect} to rows of the outbox: the entity's, and its snapshot's.
+ * @param traceparent SQL of the trace context.
  */
-export function outboxSelect(bound: BoundDataset, kind: CaptureKind, p: string): string {
+export function outboxSelect(
+  bound: BoundDataset,
+  kind: CaptureKind,
+  p: string,
+  traceparent = TRACEPARENT,
+): string {
   const { number } = datasetByName(bound.dataset)
+  const isDeleted = kind === 'deleted'
   if (bound.snapshot === undefined) {
     const version = bound.version === undefined ? 'null' : 'p.version'
-    return `select ${number}, ${version}, ${kind === 'deleted'}, p.key, ${TRACEPARENT}, p.body
+    return `select ${number}, ${version}, ${isDeleted}, p.key, ${traceparent}, p.body
 from ${p} p`
   }
   // Every exported version yields its snapshot row, a delete's version too; that row itself is
   // never deleted.
-  return `select x.dataset, x.version, x.deleted, x.key, ${TRACEPARENT}, x.body
+  return `select x.dataset, x.version, x.deleted, x.key, ${traceparent}, x.body
 from ${p} p
 cross join lateral (values
-  (${number}, p.version, ${kind === 'deleted'}, p.key, p.body),
+  (${number}, p.version, ${isDeleted}, p.key, p.body),
   (${datasetByName(SNAPSHOTS_DATASET).number}, null, false, p.snapshot_key, p.snapshot_body)
 ) x (dataset, version, deleted, key, body)`
+}
+
+/**
+ * A join that computes one value per row. `offset 0` keeps the planner from copying it into every
+ * place that uses it.
+ */
+export function lateral(alias: string, name: string, sql: string): string {
+  return `cross join lateral (\n${indent(`select ${sql} as ${name} offset 0`)}\n) ${alias}`
+}
+
+/** A sub-select of these rows, to stand in FROM. */
+export function rowsOf(select: string): string {
+  return `(\n${indent(select)}\n)`
 }

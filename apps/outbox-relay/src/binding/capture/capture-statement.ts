@@ -1,60 +1,48 @@
 import { datasetByName } from '@hq-export/contract'
-import type { BoundDataset } from '../binding-schema.ts'
 import { chooseTable } from '../projection/choose-table.ts'
 import {
   type CaptureOptions,
   captureSelect,
   OUTBOX_COLUMNS,
   outboxSelect,
+  rowsOf,
+  TRACEPARENT_VARIABLE,
 } from './capture-select.ts'
+import type { CapturedDataset } from './captured-body.ts'
 import { withBases } from './version-bases.ts'
 
 /**
  * Insert first, then look whether the relay sleeps; a statement that captured nothing rings nobody.
  */
-export const RING =
-  'if found and hq_export.is_relay_asleep() then perform hq_export.ring(); end if;'
+export const RING = `if found and hq_export.is_relay_asleep() then
+  perform hq_export.ring();
+end if;`
 
 /**
  * One insert that captures rows of `from` (aliased `r`) as they are, and notes of keys that were
  * deleted that they exist again.
  */
 export function insertRows(
-  bound: BoundDataset,
+  bound: CapturedDataset,
   table: string,
   from: string,
   options: CaptureOptions = {},
 ): string {
-  const { number } = datasetByName(bound.dataset)
-  const select = captureSelect(bound, 'current', from, options)
-  if (bound.version === undefined) {
-    return `insert into ${table} (${OUTBOX_COLUMNS})
-${outboxSelect(bound, 'current', `(${select})`)}`
-  }
   // Whoever took the bases has revived the keys with them, and must not read here.
-  if (options.bases !== undefined) {
-    return `with present as materialized (
-${select}
-)
-insert into ${table} (${OUTBOX_COLUMNS})
-${outboxSelect(bound, 'current', 'present')}`
-  }
-  // `= any (array(...))` and not a join: index lookups whatever rows the cached plan was made for.
-  return `with present as materialized (
-${select}
-), revived as (
-  update hq_export.version_base b set deleted_at = null
-  where b.dataset = ${number} and b.deleted_at is not null
-    and b.key = any (array(select p.key from present p where p.is_rebased))
-)
-insert into ${table} (${OUTBOX_COLUMNS})
-${outboxSelect(bound, 'current', 'present')}`
+  const revives = options.bases === undefined
+  const select = captureSelect(bound, 'current', from, { ...options, revives })
+  return `insert into ${table} (${OUTBOX_COLUMNS})
+${outboxSelect(bound, 'current', rowsOf(select), options.traceparent)}`
 }
 
 /** Captures rows of `from` (aliased `r`) as they are, see {@link insertRows}. */
-export function captureRows(bound: BoundDataset, from: string, where?: string): string {
-  return withBases(bound, 'current', from, { where }, (bases) =>
-    chooseTable('outbox', (table) => insertRows(bound, table, from, { where, bases })),
+export function captureRows(
+  bound: CapturedDataset,
+  from: string,
+  { where, bases }: Pick<CaptureOptions, 'where' | 'bases'> = {},
+): string {
+  return chooseTable('outbox', (table) =>
+    insertRows(bound, table, from, { where, bases, traceparent: TRACEPARENT_VARIABLE }),
   )
 }
 
@@ -64,26 +52,29 @@ export function captureRows(bound: BoundDataset, from: string, where?: string): 
  * meanwhile.
  */
 export function insertDeleted(
-  bound: BoundDataset,
+  bound: CapturedDataset,
   table: string,
   from: string,
   options: CaptureOptions = {},
 ): string {
   const { number } = datasetByName(bound.dataset)
-  return `with gone as materialized (
-${captureSelect(bound, 'deleted', from, options)}
-), raised as (
+  const gone = rowsOf(captureSelect(bound, 'deleted', from, options))
+  return `with gone as materialized ${gone}, raised as (
   insert into hq_export.version_base as b (dataset, key, base, deleted_at)
   select ${number}, g.key, g.version, clock_timestamp() from gone g
-  on conflict (dataset, key) do update set base = greatest(b.base, excluded.base), deleted_at = excluded.deleted_at
+  on conflict (dataset, key) do update set
+    base = greatest(b.base, excluded.base),
+    deleted_at = excluded.deleted_at
 )
 insert into ${table} (${OUTBOX_COLUMNS})
-${outboxSelect(bound, 'deleted', 'gone')}`
+${outboxSelect(bound, 'deleted', 'gone', options.traceparent)}`
 }
 
 /** Captures rows of `from` as deleted, see {@link insertDeleted}. */
-export function captureDeleted(bound: BoundDataset, from: string, where?: string): string {
+export function captureDeleted(bound: CapturedDataset, from: string, where?: string): string {
   return withBases(bound, 'deleted', from, { where }, (bases) =>
-    chooseTable('outbox', (table) => insertDeleted(bound, table, from, { where, bases })),
+    chooseTable('outbox', (table) =>
+      insertDeleted(bound, table, from, { where, bases, traceparent: TRACEPARENT_VARIABLE }),
+    ),
   )
 }

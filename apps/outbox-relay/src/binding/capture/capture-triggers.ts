@@ -35,7 +35,8 @@ function trigger(
     relation: relation.sql,
     // ALWAYS: a session with session_replication_role = replica changes rows like any other.
     sql: `create or replace trigger ${pg.escapeIdentifier(name)} ${when} on ${relation.sql}
-${rest.join('\n')} execute function ${functionName(bound.dataset, event)}();
+${rest.join('\n')}
+execute function ${functionName(bound.dataset, event)}();
 alter table ${relation.sql} enable always trigger ${pg.escapeIdentifier(name)}`,
   }
 }

@@ -49,7 +49,7 @@ function isPlain(expression: string, type: Column['type'], { columns }: SourceTa
  * when a capture fails.
  */
 function dependsOnSession(bound: BoundDataset, source: SourceTable): boolean {
-  const { dataset, columns, joins, settle, sequence, filter, snapshot } = bound
+  const { dataset, columns, joins, settle, sequence, filter, terminal, snapshot } = bound
   if (joins !== undefined || settle !== undefined || sequence !== undefined) return true
   if (!source.columns.every(({ type }) => PLAIN_TYPE.test(type) || TIME_TYPE.test(type)))
     return true
@@ -58,6 +58,7 @@ function dependsOnSession(bound: BoundDataset, source: SourceTable): boolean {
     .filter(({ name }) => name !== 'export_schema_version' && name !== versionColumn)
     .map(({ name, type }) => [columns[name] ?? `r.${name}`, type])
   if (filter !== undefined) expressions.push([filter, 'boolean'])
+  if (terminal !== undefined) expressions.push([`r."${terminal.column}"`, 'boolean'])
   if (snapshot !== undefined) {
     const { payload, capturedAt, sourceRunId } = snapshot
     expressions.push([payload, 'jsonb'], [capturedAt, 'timestamptz'], [sourceRunId, 'uuid'])
@@ -65,7 +66,26 @@ function dependsOnSession(bound: BoundDataset, source: SourceTable): boolean {
   return !expressions.every(([expression, type]) => isPlain(expression, type, source))
 }
 
-/** `name = 'value'` of the settings that the captures of a dataset need. */
+/** Types that become a timestamptz by the time zone of the session. */
+const LOCAL_TIME_TYPE = /^(?:pg_catalog\.)?(?:timestamp without time zone|date)$/
+
+/**
+ * True where the captures of a dataset set TimeZone: a value may depend on it, or several are
+ * times. Setting and restoring it costs a firing some eight microseconds; to print one time
+ * without, half of that.
+ */
+export function setsTimeZone(bound: BoundDataset, source: SourceTable): boolean {
+  const { columns }: Dataset = datasetByName(bound.dataset)
+  const times = columns.filter(({ type }) => type === 'timestamptz').length
+  return (
+    times > 1 ||
+    bound.snapshot !== undefined ||
+    dependsOnSession(bound, source) ||
+    source.columns.some(({ type }) => LOCAL_TIME_TYPE.test(type))
+  )
+}
+
+/** `name = 'value'` of the settings that the captures of a dataset need, TimeZone apart. */
 export function valueSettings(bound: BoundDataset, source: SourceTable): readonly string[] {
   if (!dependsOnSession(bound, source)) return []
   const { columns, joins, filter, settle, sequence, snapshot } = bound

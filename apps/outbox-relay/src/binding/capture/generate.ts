@@ -1,10 +1,13 @@
 import { createHash } from 'node:crypto'
-import type { Binding } from '../binding-schema.ts'
+import { type Binding, type BoundDataset, SNAPSHOTS_DATASET } from '../binding-schema.ts'
+import { projectionOf, snapshotProjectionOf } from '../projection/projection.ts'
 import { datasetView, type GeneratedView, snapshotsView } from '../projection/view-sql.ts'
 import type { SourceTable } from '../source-table.ts'
 import { captureFunctions } from './capture-events.ts'
 import type { GeneratedFunction } from './capture-function.ts'
 import { captureTriggers, type GeneratedTrigger, lateTriggers } from './capture-triggers.ts'
+import { type BodyType, bodyType } from './captured-body.ts'
+import { setsTimeZone } from './function-settings.ts'
 import { onLateChild } from './settle-capture.ts'
 
 /**
@@ -12,6 +15,8 @@ import { onLateChild } from './settle-capture.ts'
  * says what of it is needed.
  */
 export interface GeneratedSql {
+  /** Composite types of the bodies of captures. */
+  readonly types: readonly BodyType[]
   readonly views: readonly GeneratedView[]
   readonly functions: readonly GeneratedFunction[]
   readonly triggers: readonly GeneratedTrigger[]
@@ -28,7 +33,7 @@ function fingerprintOf(
     hash.update(JSON.stringify([sql, sources.get(table)?.owner]))
   }
   for (const { rowFunction } of parts.views) hash.update(JSON.stringify(rowFunction?.sql ?? ''))
-  for (const { sql } of parts.triggers) hash.update(JSON.stringify(sql))
+  for (const { sql } of [...parts.types, ...parts.triggers]) hash.update(JSON.stringify(sql))
   return hash.digest('hex')
 }
 
@@ -46,6 +51,20 @@ export function neededSql(sql: GeneratedSql, complete: ReadonlySet<string>): Gen
   }
 }
 
+/** The types that the captures of a dataset name. */
+function bodyTypes(bound: BoundDataset, source: SourceTable): BodyType[] {
+  const isSet = setsTimeZone(bound, source)
+  const projection = projectionOf(bound, 'null')
+  const snapshot = snapshotProjectionOf(bound, projection, {
+    version: 'null',
+    snapshotId: 'null',
+  })
+  return [
+    bodyType(bound.dataset, projection.columns, isSet),
+    ...(snapshot === undefined ? [] : [bodyType(SNAPSHOTS_DATASET, snapshot, isSet)]),
+  ]
+}
+
 /**
  * Generates views, trigger functions and triggers of a binding. Pure: the same input gives the same
  * text.
@@ -60,14 +79,18 @@ export function generate(
     if (source === undefined) throw new RangeError(`${table} was not inspected`)
     return source
   }
+  const types = binding.datasets.flatMap((bound) => bodyTypes(bound, sourceOf(bound)))
   const parts = {
+    types: [...new Map(types.map((type) => [type.name, type])).values()],
     views: [
       ...binding.datasets.map((bound) => datasetView(bound, sourceOf(bound))),
       ...(snapshots === undefined ? [] : [snapshots]),
     ],
     functions: binding.datasets.flatMap((bound) => [
       ...captureFunctions(bound, sourceOf(bound)),
-      ...(bound.settle === undefined ? [] : [onLateChild(bound, bound.settle)]),
+      ...(bound.settle === undefined
+        ? []
+        : [onLateChild({ ...bound, setsTimeZone: true }, bound.settle)]),
     ]),
     triggers: binding.datasets.flatMap((bound) => [
       ...captureTriggers(bound, sourceOf(bound)),

@@ -1,9 +1,11 @@
 import { datasetByName } from '@hq-export/contract'
 import pg from 'pg'
 import type { BoundDataset } from '../binding-schema.ts'
+import { indent } from '../projection/layout.ts'
 import { projectionOf, terminalSql } from '../projection/projection.ts'
 import { captureFunction, type GeneratedFunction } from './capture-function.ts'
 import { captureDeleted, captureRows, RING } from './capture-statement.ts'
+import type { CapturedDataset } from './captured-body.ts'
 import { captureWritten, remember } from './reread-rows.ts'
 import { noteDeleted } from './switched-off.ts'
 
@@ -22,25 +24,32 @@ const JOIN_SETTINGS = ['enable_nestloop = off']
  */
 function comparable(bound: BoundDataset, table: 'n' | 'o'): string {
   const { key } = projectionOf(bound, 'null')
-  return `(select ${key} as key, r.${pg.escapeIdentifier(bound.version ?? '')} as version, r as image from ${table} r)`
+  const version = `r.${pg.escapeIdentifier(bound.version ?? '')}`
+  return `(
+  select ${key} as key, ${version} as version, r as image from ${table} r
+)`
 }
 
 /** Raises the base of every key whose row changed while its record_version did not rise. */
 function bump(bound: BoundDataset): string {
   const { number } = datasetByName(bound.dataset)
-  return `  insert into hq_export.version_base as b (dataset, key, base)
-  select ${number}, x.key, max(least(y.version::numeric - x.version + 1, 9223372036854775807))::bigint
-  from ${comparable(bound, 'n')} x join ${comparable(bound, 'o')} y on y.key = x.key
-  where x.version <= y.version and y.image operator(pg_catalog.*<>) x.image
-  group by x.key
-  on conflict (dataset, key) do update set base = hq_export.exported_version(b.base, excluded.base);`
+  const missing = 'least(y.version::numeric - x.version + 1, 9223372036854775807)'
+  return `insert into hq_export.version_base as b (dataset, key, base)
+select ${number}, x.key, max(${missing})::bigint
+from ${comparable(bound, 'n')} x
+join ${comparable(bound, 'o')} y on y.key = x.key
+where x.version <= y.version and y.image operator(pg_catalog.*<>) x.image
+group by x.key
+on conflict (dataset, key) do update set
+  base = hq_export.exported_version(b.base, excluded.base);`
 }
 
 /** Updated rows of a partitioned table: keys that are gone, then what is there. */
-export function onPartitionedUpdate(bound: BoundDataset): GeneratedFunction {
+export function onPartitionedUpdate(bound: CapturedDataset): GeneratedFunction {
   const { key } = projectionOf(bound, 'null')
   const filter = bound.filter === undefined ? '' : ` where ${bound.filter}`
   const isGone = `${key} not in (select ${key} from n r${filter})`
+  const { conditions, unusual, usual } = captureWritten(bound, 'update', RING, '')
   return captureFunction({
     bound,
     event: 'update',
@@ -48,15 +57,19 @@ export function onPartitionedUpdate(bound: BoundDataset): GeneratedFunction {
     settings: JOIN_SETTINGS,
     whileOff: `${bump(bound)}\n${noteDeleted(bound, 'o r', isGone)};\n`,
     capture: `${bump(bound)}
-  if found then
-${remember('bumped')}  end if;
+if found then
+${indent(remember('bumped'))}end if;
 ${captureDeleted(bound, 'o r', isGone)}
-${captureWritten(bound, 'update')}`,
+if ${conditions.join('\n  or ')}
+then
+${indent(unusual)}
+end if;
+${usual}`,
   })
 }
 
 /** Rows of a partitioned table that have ended now and had not before. */
-export function onPartitionedEnd(bound: BoundDataset): GeneratedFunction {
+export function onPartitionedEnd(bound: CapturedDataset): GeneratedFunction {
   const { key } = projectionOf(bound, 'null')
   const hadNotEnded = `${key} in (select ${key} from o r where (${terminalSql(bound, 'r')}) is not true)`
   return captureFunction({
@@ -64,6 +77,6 @@ export function onPartitionedEnd(bound: BoundDataset): GeneratedFunction {
     event: 'update',
     rows: { kind: 'transition', table: 'n' },
     settings: JOIN_SETTINGS,
-    capture: `${captureRows(bound, 'n r', hadNotEnded)}\n${RING}`,
+    capture: `${captureRows(bound, 'n r', { where: hadNotEnded })}\n${RING}`,
   })
 }

@@ -3,12 +3,13 @@ import pg from 'pg'
 import { type BoundDataset, SNAPSHOTS_DATASET } from '../binding-schema.ts'
 import { QUERY_QUOTE } from '../binding-values.ts'
 import { chooseTable } from '../projection/choose-table.ts'
+import { indent, lines, whereSql } from '../projection/layout.ts'
 import { projectionOf, snapshotIdSql, snapshotProjectionOf } from '../projection/projection.ts'
-import { wireBodySql } from '../projection/wire-body.ts'
 import { captureFunction, type GeneratedFunction } from './capture-function.ts'
-import { OUTBOX_COLUMNS, TRACEPARENT } from './capture-select.ts'
+import { lateral, OUTBOX_COLUMNS, TRACEPARENT } from './capture-select.ts'
+import { type CapturedDataset, capturedBody } from './captured-body.ts'
 import { VERSION } from './raw-rows.ts'
-import { baseSql, using, withBases } from './version-bases.ts'
+import { baseSql, exportedSql, using, withBases } from './version-bases.ts'
 
 /*
  * Captures export a row as a statement leaves it. The version that was there before is known
@@ -20,22 +21,31 @@ import { baseSql, using, withBases } from './version-bases.ts'
 
 /** SQL of `exported_version` of the row `r` as it is, with key `k.key`. */
 function versionSql(bound: BoundDataset, bases: string | undefined): string {
-  return `hq_export.exported_version((r.${pg.escapeIdentifier(bound.version ?? '')})::bigint, ${baseSql(bound, bases)})`
+  const version = `(r.${pg.escapeIdentifier(bound.version ?? '')})::bigint`
+  return exportedSql(version, baseSql(bound, bases))
 }
 
 /**
  * `select` of what the outbox takes as the snapshot of row `r` of `from`, version `v.version`: that
  * of {@link captureSelect}.
  */
-export function snapshotSelect(bound: BoundDataset, from: string): string {
+export function snapshotSelect(bound: CapturedDataset, from: string): string {
   const projection = projectionOf(bound, 'v.version')
   const sql = { version: 'v.version', snapshotId: 's.snapshot_id' }
   const snapshot = snapshotProjectionOf(bound, projection, sql) ?? []
-  const where = projection.filters.length === 0 ? '' : `\nwhere ${projection.filters.join(' and ')}`
-  return `select ${datasetByName(SNAPSHOTS_DATASET).number}, null::bigint, false, s.snapshot_id::text,
-  ${TRACEPARENT}, ${wireBodySql(snapshot)}
+  const snapshotId = snapshotIdSql(projection, 'v.version')
+  const values = [
+    `${datasetByName(SNAPSHOTS_DATASET).number}`,
+    'null::bigint',
+    'false',
+    's.snapshot_id::text',
+    TRACEPARENT,
+    capturedBody(bound, SNAPSHOTS_DATASET, snapshot),
+  ]
+  return `select
+${lines(values)}
 from ${from}
-cross join lateral (select ${snapshotIdSql(projection, 'v.version')} as snapshot_id offset 0) s${where}`
+${lateral('s', 'snapshot_id', snapshotId)}${whereSql(projection.filters)}`
 }
 
 /**
@@ -47,15 +57,17 @@ cross join lateral (select ${snapshotIdSql(projection, 'v.version')} as snapshot
  * others away, also those of later transactions, whose version the capture has. The row is locked
  * by now, so two writers of one key never meet there.
  */
-export function onReplace(bound: BoundDataset): GeneratedFunction {
+export function onReplace(bound: CapturedDataset): GeneratedFunction {
   const { dataset, key, filters } = projectionOf(bound, 'null::bigint')
-  const where = filters.length === 0 ? '' : `\n  where ${filters.join(' and ')}`
   const from = '(select old.*) r'
   const noteFirst = (bases: string | undefined): string => `with first as (
   insert into hq_export.captured_from (dataset, key, version)
-  select ${dataset.number}, k.key, ${versionSql(bound, bases)}
+  select
+    ${dataset.number},
+    k.key,
+${indent(versionSql(bound, bases), 4)}
   from ${from}
-  cross join lateral (select ${key} as key offset 0) k${where}
+${indent(`${lateral('k', 'key', key)}${whereSql(filters)}`)}
   on conflict do nothing
   returning version
 )
@@ -66,14 +78,16 @@ select version into ${VERSION} from first;`
       event: 'replaced',
       rows: { kind: 'versions', of: 'old' },
       capture: `${withBases(bound, 'current', from, {}, noteFirst)}
-  if ${VERSION} is not null then
-${chooseTable(
-  'outbox',
-  (table) => `insert into ${table} (${OUTBOX_COLUMNS})
-${snapshotSelect(bound, `${from}\ncross join lateral (select ${VERSION} as version offset 0) v`)}`,
+if ${VERSION} is not null then
+${indent(
+  chooseTable(
+    'outbox',
+    (table) => `insert into ${table} (${OUTBOX_COLUMNS})
+${snapshotSelect(bound, `${from}\n${lateral('v', 'version', VERSION)}`)}`,
+  ),
 )}
-    perform hq_export.ring();
-  end if;`,
+  perform hq_export.ring();
+end if;`,
     }),
     untilComplete: bound.dataset,
   }
@@ -83,14 +97,14 @@ ${snapshotSelect(bound, `${from}\ncross join lateral (select ${VERSION} as versi
  * Before a TRUNCATE: exports every version that is there. Fires before the trigger that captures
  * the rows as deleted, by its name.
  */
-export function onEmpty(bound: BoundDataset): GeneratedFunction {
+export function onEmpty(bound: CapturedDataset): GeneratedFunction {
   const rows = `only ${QUERY_QUOTE} || tg_relid::regclass::text || ${QUERY_QUOTE} r`
   const { key } = projectionOf(bound, 'null::bigint')
-  const quoted = (sql: string): string => `${QUERY_QUOTE}${sql}${QUERY_QUOTE}`
+  const quoted = (sql: string): string => `${QUERY_QUOTE}\n${indent(sql)}\n${QUERY_QUOTE}`
   const capture = (bases: string | undefined): string => {
     const from = `${rows}
-cross join lateral (select ${key} as key offset 0) k
-cross join lateral (select ${versionSql(bound, bases)} as version offset 0) v`
+${lateral('k', 'key', key)}
+${lateral('v', 'version', versionSql(bound, bases))}`
     return chooseTable(
       'outbox',
       (table) =>

@@ -1,5 +1,6 @@
 import { type Dataset, datasetByName } from '@hq-export/contract'
 import { SNAPSHOTS_DATASET } from '../binding-schema.ts'
+import { indent } from '../projection/layout.ts'
 
 /** Where the rows of a firing come from when they have to be kept raw. */
 export type RawRows =
@@ -29,7 +30,9 @@ const TABLE = `quote_ident(tg_table_schema) || '.' || quote_ident(tg_table_name)
  * that is not known), its row.
  */
 function rawVersion(dataset: string, version: string, row: string): string {
-  return `json_build_object('dataset', '${dataset}', 'version', ${version}, 'row', row_to_json(${row}))::text`
+  return `json_build_object(
+  'dataset', '${dataset}', 'version', ${version}, 'row', hq_export.raw_row(${row})
+)::text`
 }
 
 /**
@@ -39,25 +42,28 @@ function rawVersion(dataset: string, version: string, row: string): string {
 export function insertRaw(dataset: Dataset, isDeleted: boolean, rows: RawRows): string {
   const { name } = dataset
   const number = rawNumber(dataset, rows)
-  const insert = `insert into hq_export.outbox_%s (dataset, deleted, sqlstate, traceparent, body)`
   const values = `${number}, ${isDeleted}, $1, hq_export.current_traceparent()`
-  const current = `coalesce(pg_sequence_last_value('hq_export.current_outbox'), 0)`
+  const insert = (source: string, table = '', using = ''): string => `execute format(
+  $raw$
+    insert into hq_export.outbox_%s (dataset, deleted, sqlstate, traceparent, body)
+${indent(source, 4)}
+  $raw$,
+  coalesce(pg_sequence_last_value('hq_export.current_outbox'), 0)${table}
+) using v_sqlstate${using};`
   switch (rows.kind) {
     case 'transition':
-      return `execute format('${insert} select ${values}, row_to_json(r)::text from ${rows.table} r',
-        ${current}) using v_sqlstate;`
+      return insert(`select ${values}, hq_export.raw_row(r)::text\nfrom ${rows.table} r`)
     case 'record':
-      return `execute format('${insert} values (${values}, $2)',
-        ${current}) using v_sqlstate, row_to_json(${rows.record})::text;`
+      return insert(`values (${values}, $2)`, '', `, hq_export.raw_row(${rows.record})::text`)
     case 'table':
-      return `execute format('${insert} select ${values}, row_to_json(r)::text from only %s r',
-        ${current}, ${TABLE}) using v_sqlstate;`
+      return insert(`select ${values}, hq_export.raw_row(r)::text\nfrom only %s r`, `,\n  ${TABLE}`)
     case 'versions':
       return rows.of === 'old'
-        ? `execute format('${insert} values (${values}, $2)',
-        ${current}) using v_sqlstate, ${rawVersion(name, `${VERSION}::text`, 'old')};`
-        : `execute format($raw$${insert} select ${values}, ${rawVersion(name, 'null', 'r')} from only %s r$raw$,
-        ${current}, ${TABLE}) using v_sqlstate;`
+        ? insert(`values (${values}, $2)`, '', `, ${rawVersion(name, `${VERSION}::text`, 'old')}`)
+        : insert(
+            `select ${values}, ${rawVersion(name, 'null', 'r')}\nfrom only %s r`,
+            `,\n  ${TABLE}`,
+          )
     case 'none':
       return `insert into hq_export.capture_gap (dataset, operation) values (${number}, 'late');`
   }

@@ -1,12 +1,14 @@
 import pg from 'pg'
 import type { BoundDataset } from '../binding-schema.ts'
 import { QUERY_QUOTE } from '../binding-values.ts'
+import { indent, whereSql } from '../projection/layout.ts'
 import { projectionOf } from '../projection/projection.ts'
 import { findNumbering } from '../projection/sequence-sql.ts'
 import { tableSql } from '../source-table.ts'
 import { type BoundedCapture, boundedRows } from './bounded-capture.ts'
-import { captureRows, insertRows, RING } from './capture-statement.ts'
-import { using, withBases } from './version-bases.ts'
+import { captureRows, insertRows } from './capture-statement.ts'
+import type { CapturedDataset } from './captured-body.ts'
+import { BASES, IS_SERIALIZABLE, takeBases, using, withBases } from './version-bases.ts'
 
 /*
  * A statement's transition table may hold rows that are out of date when its triggers fire: a
@@ -26,9 +28,9 @@ const level = `coalesce(current_setting('${SETTING}', true), '${LEVELS.nothing}'
 
 /** plpgsql that remembers for the rest of the transaction what has happened. */
 export function remember(what: 'bumped' | 'deleted'): string {
-  return `  if ${level} < '${LEVELS[what]}' then
-    perform set_config('${SETTING}', '${LEVELS[what]}', true);
-  end if;
+  return `if ${level} < '${LEVELS[what]}' then
+  perform set_config('${SETTING}', '${LEVELS[what]}', true);
+end if;
 `
 }
 
@@ -36,9 +38,9 @@ export function remember(what: 'bumped' | 'deleted'): string {
  * plpgsql that remembers that a statement inside a trigger of the application writes bound rows;
  * one look where none does.
  */
-export const REMEMBER_NESTED = `  if pg_trigger_depth() > 1 then
-    perform set_config('${SETTING}', '${LEVELS.nested}', true);
-  end if;
+export const REMEMBER_NESTED = `if pg_trigger_depth() > 1 then
+  perform set_config('${SETTING}', '${LEVELS.nested}', true);
+end if;
 `
 
 /** Variable of a capture function: some row of its transition table may be out of date. */
@@ -49,14 +51,18 @@ const OVERTAKEN = 'v_overtaken'
  * one with stands by itself.
  */
 function findOvertaken(bound: BoundDataset, event: 'insert' | 'update' | 'delete'): string {
-  if (event !== 'update') return `  ${OVERTAKEN} := ${level} >= '${LEVELS.nested}';\n`
+  if (event !== 'update') return `${OVERTAKEN} := ${level} >= '${LEVELS.nested}';\n`
   const { key } = projectionOf(bound, 'null::bigint')
   // Foreign keys that set NULL write one row twice and raise its base twice; no other single
   // statement writes a row twice.
-  return `  ${OVERTAKEN} := ${level} >= '${LEVELS.deleted}';
-  if ${level} = '${LEVELS.bumped}' then
-    ${OVERTAKEN} := exists (select from n r group by ${key} having count(*) > 1);
-  end if;
+  return `${OVERTAKEN} := ${level} >= '${LEVELS.deleted}';
+if ${level} = '${LEVELS.bumped}' then
+  ${OVERTAKEN} := exists (
+    select from n r
+    group by ${key}
+    having count(*) > 1
+  );
+end if;
 `
 }
 
@@ -64,41 +70,79 @@ function findOvertaken(bound: BoundDataset, event: 'insert' | 'update' | 'delete
  * plpgsql that captures, of the keys in a transition table, the rows that the source has now.
  * Dynamic, because it is rare, and so that it is planned for the rows at hand.
  */
-function captureNow(bound: BoundDataset, table: 'n' | 'o'): string {
+function captureNow(bound: CapturedDataset, table: 'n' | 'o'): string {
   const keys = bound.key.map((column) => pg.escapeIdentifier(column))
-  const matches = keys.map((column) => `s.${column} = d.${column}`).join(' and ')
+  const matches = keys.map((column) => `s.${column} = d.${column}`)
   // The lateral subquery stays one index look-up per key.
-  const rows = `(select c.* from (select distinct ${keys.join(', ')} from ${table}) d
-  cross join lateral (select s.* from ${tableSql(bound.table)} s where ${matches} offset 0) c) r`
-  const quoted = (sql: string): string => `${QUERY_QUOTE}${sql}${QUERY_QUOTE}`
-  const current = `hq_export.outbox_${QUERY_QUOTE} || coalesce(pg_sequence_last_value('hq_export.current_outbox'), 0) || ${QUERY_QUOTE}`
+  const rows = `(
+  select c.*
+  from (select distinct ${keys.join(', ')} from ${table}) d
+  cross join lateral (
+    select s.*
+    from ${tableSql(bound.table)} s${indent(whereSql(matches), 4)}
+    offset 0
+  ) c
+) r`
+  const quoted = (sql: string): string => `${QUERY_QUOTE}\n${indent(sql)}\n${QUERY_QUOTE}`
+  const current = `hq_export.outbox_${QUERY_QUOTE}
+  || coalesce(pg_sequence_last_value('hq_export.current_outbox'), 0)
+  || ${QUERY_QUOTE}`
   const capture = (bases: string | undefined): string =>
     `execute ${quoted(insertRows(bound, current, rows, { bases }))}${using(bases)};`
   return `${withBases(bound, 'current', rows, { dynamic: quoted }, capture)}
 perform hq_export.ring();`
 }
 
+/** The capture of transition table `n`. */
+interface WrittenCapture {
+  /** SQL conditions of which one is true where `n` may not simply be captured; most often none. */
+  readonly conditions: readonly string[]
+  /**
+   * plpgsql for where one is true: captures and returns where a row of `n` may be out of date, or
+   * the transaction is serializable.
+   */
+  readonly unusual: string
+  /** plpgsql that captures `n` as it is. */
+  readonly usual: string
+}
+
 /**
  * Captures transition table `n`, or what the source has now where a row of it may be out of date.
+ * @param end plpgsql after a capture; it looks at FOUND of the statement before.
+ * @param endReread plpgsql after rows were read again, which has rung.
  */
-export function captureWritten(bound: BoundDataset, event: 'insert' | 'update'): string {
-  const capture = `${captureRows(bound, 'n r')}\n${RING}`
-  if (bound.version === undefined) return capture
-  return `${REMEMBER_NESTED}${findOvertaken(bound, event)}  if ${OVERTAKEN} then
-${captureNow(bound, 'n')}
-  else
-${capture}
-  end if;`
+export function captureWritten(
+  bound: CapturedDataset,
+  event: 'insert' | 'update',
+  end: string,
+  endReread: string,
+): WrittenCapture {
+  const usual = `${captureRows(bound, 'n r')}\n${end}`
+  if (bound.version === undefined) return { conditions: [], unusual: '', usual }
+  return {
+    conditions: ['pg_trigger_depth() > 1', `${level} > '${LEVELS.nothing}'`, IS_SERIALIZABLE],
+    unusual: `-- Rows that were written again since are captured as they are now.
+${REMEMBER_NESTED}${findOvertaken(bound, event)}if ${OVERTAKEN} then
+${indent(captureNow(bound, 'n'))}
+${indent(`${endReread}return null;`)}
+end if;
+if ${IS_SERIALIZABLE} then
+${indent(takeBases(bound, 'current', 'n r'))}
+${indent(captureRows(bound, 'n r', { bases: BASES }))}
+${indent(`${end}\nreturn null;`)}
+end if;`,
+    usual,
+  }
 }
 
 /**
  * Captures rows that were deleted, and that a trigger of the application has inserted again
  * meanwhile: they exist, above their delete.
  */
-export function captureReinserted(bound: BoundDataset): string {
-  return `${findOvertaken(bound, 'delete')}  if ${OVERTAKEN} then
-${captureNow(bound, 'o')}
-  end if;`
+export function captureReinserted(bound: CapturedDataset): string {
+  return `${findOvertaken(bound, 'delete')}if ${OVERTAKEN} then
+${indent(captureNow(bound, 'o'))}
+end if;`
 }
 
 /**
@@ -106,7 +150,7 @@ ${captureNow(bound, 'o')}
  * the later captures of a transaction.
  */
 export function boundedWritten(
-  bound: BoundDataset,
+  bound: CapturedDataset,
   event: 'insert' | 'update',
   after = '',
 ): BoundedCapture {
@@ -122,7 +166,7 @@ export function boundedWritten(
 }
 
 /** Captures few deleted rows, none of which was inserted again. */
-export function boundedDeleted(bound: BoundDataset): BoundedCapture {
+export function boundedDeleted(bound: CapturedDataset): BoundedCapture {
   return boundedRows(bound, 'deleted', 'o r', {
     before: `${REMEMBER_NESTED}${remember('deleted')}${findOvertaken(bound, 'delete')}`,
     condition: `not ${OVERTAKEN}`,

@@ -3,11 +3,13 @@ import pg from 'pg'
 import type { BoundDataset } from '../binding-schema.ts'
 import { chooseTable } from '../projection/choose-table.ts'
 import { delaySql, joinsSql } from '../projection/joins.ts'
+import { whereSql } from '../projection/layout.ts'
 import { projectionOf } from '../projection/projection.ts'
 import { tableSql } from '../source-table.ts'
 import { captureFunction, type GeneratedFunction } from './capture-function.ts'
-import { TRACEPARENT } from './capture-select.ts'
+import { TRACEPARENT_VARIABLE } from './capture-select.ts'
 import { captureRows, RING } from './capture-statement.ts'
+import type { CapturedDataset } from './captured-body.ts'
 
 const { escapeIdentifier } = pg
 
@@ -20,12 +22,12 @@ type Settle = NonNullable<BoundDataset['settle']>
  */
 export function noteKeys(bound: BoundDataset, settle: Settle, from: string): string {
   const { dataset, key, filters } = projectionOf(bound, 'null')
-  const where = filters.length === 0 ? '' : `\nwhere ${filters.join(' and ')}`
+  const due = `clock_timestamp() + ${delaySql(settle)}`
   return chooseTable(
     'settle',
     (table) => `insert into ${table} (due_at, dataset, key, traceparent)
-select clock_timestamp() + ${delaySql(settle)}, ${dataset.number}, ${key}, ${TRACEPARENT}
-from ${from}${joinsSql({ ...bound, settle: undefined })}${where}`,
+select ${due}, ${dataset.number}, ${key}, ${TRACEPARENT_VARIABLE}
+from ${from}${joinsSql({ ...bound, settle: undefined })}${whereSql(filters)}`,
   )
 }
 
@@ -38,28 +40,39 @@ from ${from}${joinsSql({ ...bound, settle: undefined })}${where}`,
  * `bind` is still putting the rows of the last moments on the list, nobody is late: nothing of the
  * dataset was exported before.
  */
-export function onLateChild(bound: BoundDataset, settle: Settle): GeneratedFunction {
+export function onLateChild(bound: CapturedDataset, settle: Settle): GeneratedFunction {
   const { number } = datasetByName(bound.dataset)
   const { children } = settle
   const [key = ''] = bound.key
   const { key: contractKey, filters } = projectionOf(bound, 'null')
+  const joins = joinsSql({ ...bound, settle: undefined })
   const isExported = [...filters, 'not hq_export.written_here(r.xmin)'].join(' and ')
   return {
     ...captureFunction({
       bound,
       event: 'late',
       rows: { kind: 'none' },
-      capture: `  insert into hq_export.late_child (dataset, key)
-  select ${number}, c.${escapeIdentifier(children.key)}::text
-  from (select * from n, coalesce(pg_sequence_last_value('hq_export.settle_horizon'), 0) as hq_export_horizon) c
-  left join ${tableSql(bound.table)} r on r.${escapeIdentifier(key)} = c.${escapeIdentifier(children.parent)}${joinsSql({ ...bound, settle: undefined })}
-  where coalesce((
-      select max(p.number) from hq_export.settle p where p.dataset = ${number} and p.key = ${contractKey}
-    ), 0) <= c.hq_export_horizon
-    and not (select exists (select from hq_export.binding b where b.number = ${number} and b.noting_since is not null))
-    and case when r.${escapeIdentifier(key)} is null then current_setting('transaction_isolation') <> 'read committed'
-      else ${isExported} end
-  on conflict do nothing;`,
+      capture: `insert into hq_export.late_child (dataset, key)
+select ${number}, c.${escapeIdentifier(children.key)}::text
+from (
+  select *, coalesce(pg_sequence_last_value('hq_export.settle_horizon'), 0) as hq_export_horizon
+  from n
+) c
+left join ${tableSql(bound.table)} r
+  on r.${escapeIdentifier(key)} = c.${escapeIdentifier(children.parent)}${joins}
+where coalesce((
+    select max(p.number) from hq_export.settle p
+    where p.dataset = ${number} and p.key = ${contractKey}
+  ), 0) <= c.hq_export_horizon
+  and not (select exists (
+    select from hq_export.binding b where b.number = ${number} and b.noting_since is not null
+  ))
+  and case
+    when r.${escapeIdentifier(key)} is null
+    then current_setting('transaction_isolation') <> 'read committed'
+    else ${isExported}
+  end
+on conflict do nothing;`,
     }),
     table: children.table,
   }
@@ -69,17 +82,22 @@ export function onLateChild(bound: BoundDataset, settle: Settle): GeneratedFunct
  * A row that is deleted before it was exported goes out as it is, with the children that it still
  * has.
  */
-export function onPendingDelete(bound: BoundDataset): GeneratedFunction {
+export function onPendingDelete(bound: CapturedDataset): GeneratedFunction {
   const { dataset, key } = projectionOf(bound, 'null')
   const isPending = `exists (
-  select from hq_export.settle p
-  cross join lateral (select m.number, m.seen from hq_export.settled m order by m.id desc limit 1) m
-  where p.dataset = ${dataset.number} and p.key = ${key}
-    and not (p.number <= m.number and pg_visible_in_snapshot(p.xid, m.seen)))`
+  select
+  from hq_export.settle p
+  cross join lateral (
+    select m.number, m.seen from hq_export.settled m order by m.id desc limit 1
+  ) m
+  where p.dataset = ${dataset.number}
+    and p.key = ${key}
+    and not (p.number <= m.number and pg_visible_in_snapshot(p.xid, m.seen))
+)`
   return captureFunction({
     bound,
     event: 'gone',
     rows: { kind: 'record', record: 'old' },
-    capture: `${captureRows(bound, '(select old.*) r', isPending)}\n${RING}`,
+    capture: `${captureRows(bound, '(select old.*) r', { where: isPending })}\n${RING}`,
   })
 }

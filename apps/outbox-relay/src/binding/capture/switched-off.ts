@@ -1,5 +1,6 @@
 import pg from 'pg'
 import type { BoundDataset } from '../binding-schema.ts'
+import { whereSql } from '../projection/layout.ts'
 import { projectionOf } from '../projection/projection.ts'
 
 /** What PostgreSQL takes for false, and the setting that is not set. */
@@ -13,7 +14,9 @@ const NOT_OFF = ['', 'off', 'of', 'false', 'fals', 'fal', 'fa', 'f', 'no', 'n', 
 export function switchesOff(value: string): string {
   const values = NOT_OFF.map((text) => `'${text}'`).join(', ')
   // Most sessions have none: a comparison costs a fraction of the rest.
-  return `(coalesce(${value}, '') <> '' and lower(btrim(${value})) not in (${values}))`
+  return `(coalesce(${value}, '') <> ''
+  and lower(btrim(${value}))
+    not in (${values}))`
 }
 
 /** SQL that is true in a session whose changes are not captured. */
@@ -26,10 +29,15 @@ export const IS_SWITCHED_OFF = switchesOff(`current_setting('hq_export.disabled'
  */
 export function noteDeleted(bound: BoundDataset, from: string, where?: string): string {
   const { dataset, key, filters } = projectionOf(bound, 'null::bigint')
-  const conditions = [...filters, ...(where === undefined ? [] : [where])]
+  const version = `(r.${pg.escapeIdentifier(bound.version ?? '')})::bigint`
   return `insert into hq_export.version_base as b (dataset, key, base, deleted_at)
-select ${dataset.number}, ${key}, hq_export.exported_version((r.${pg.escapeIdentifier(bound.version ?? '')})::bigint, 1), clock_timestamp()
-from ${from}${conditions.length === 0 ? '' : `\nwhere ${conditions.join(' and ')}`}
+select
+  ${dataset.number},
+  ${key},
+  hq_export.exported_version(${version}, 1),
+  clock_timestamp()
+from ${from}${whereSql([...filters, where])}
 on conflict (dataset, key) do update set
-  base = greatest(b.base, hq_export.exported_version(b.base, excluded.base)), deleted_at = excluded.deleted_at`
+  base = greatest(b.base, hq_export.exported_version(b.base, excluded.base)),
+  deleted_at = excluded.deleted_at`
 }

@@ -1,19 +1,42 @@
 import { datasetByName } from '@hq-export/contract'
 import type { BoundDataset } from '../binding-schema.ts'
+import { indent, lines, whereSql } from '../projection/layout.ts'
 import { projectionOf } from '../projection/projection.ts'
 import type { CaptureKind } from './capture-select.ts'
 
 /** Variable of a capture function: bases by key, as jsonb, in a serializable transaction. */
 export const BASES = 'v_bases'
 
+/** SQL of the base of key `k.key` among those that {@link withBases} has taken. */
+export function takenBase(bases: string): string {
+  return `(${bases} ->> k.key)::bigint`
+}
+
+/** A join that reads the base of key `k.key` as `b`, and whether the key is deleted. */
+export function lookUpBase(number: number): string {
+  return `left join lateral (
+  select b.base, b.deleted_at is not null as is_deleted
+  from hq_export.version_base b
+  where b.dataset = ${number} and b.key = k.key
+  offset 0
+) b on true`
+}
+
 /**
  * SQL of the base of key `k.key`.
  * @param bases SQL of the bases that {@link withBases} has taken; without, they are read.
  */
 export function baseSql({ dataset }: BoundDataset, bases: string | undefined): string {
-  if (bases !== undefined) return `(${bases} ->> k.key)::bigint`
+  if (bases !== undefined) return takenBase(bases)
   const { number } = datasetByName(dataset)
-  return `(select b.base from hq_export.version_base b where b.dataset = ${number} and b.key = k.key)`
+  return `(
+  select b.base from hq_export.version_base b where b.dataset = ${number} and b.key = k.key
+)`
+}
+
+/** SQL of a version that is exported. */
+export function exportedSql(version: string, base: string): string {
+  return `hq_export.exported_version(\n${lines([version, base])}\n)`
 }
 
 /**
@@ -34,16 +57,29 @@ function takeSql(
   where: string | undefined,
 ): string {
   const { dataset, key, filters } = projectionOf(bound, 'null::bigint')
-  const conditions = [...filters, ...(where === undefined ? [] : [where])]
-  // An upsert must set something; a row that is there is no longer deleted, see captureRows.
+  // An upsert must set something; a row that is there is no longer deleted, see insertRows.
   const touch = kind === 'current' ? 'deleted_at = null' : 'base = b.base'
   return `with taken as (
   insert into hq_export.version_base as b (dataset, key, base)
-  select distinct ${dataset.number}, ${key}, 0 from ${from}${conditions.length === 0 ? '' : ` where ${conditions.join(' and ')}`}
+  select distinct ${dataset.number}, ${key}, 0
+${indent(`from ${from}${whereSql([...filters, where])}`)}
   on conflict (dataset, key) do update set ${touch}
   returning b.key, b.base
 )
 select coalesce(jsonb_object_agg(t.key, t.base), '{}')`
+}
+
+/** SQL that is true where {@link BASES} are to be taken. */
+export const IS_SERIALIZABLE = `current_setting('transaction_isolation') = 'serializable'`
+
+/** plpgsql statement that takes {@link BASES} of rows `from` (aliased `r`), see {@link takeSql}. */
+export function takeBases(
+  bound: BoundDataset,
+  kind: CaptureKind,
+  from: string,
+  where?: string,
+): string {
+  return `${takeSql(bound, kind, from, where)} into ${BASES}\nfrom taken t;`
 }
 
 /**
@@ -64,16 +100,15 @@ export function withBases(
 ): string {
   if (bound.version === undefined) return capture(undefined)
   const { where, dynamic } = options
-  const take = takeSql(bound, kind, from, where)
-  const statement =
+  const take =
     dynamic === undefined
-      ? `${take} into ${BASES} from taken t`
-      : `execute ${dynamic(`${take} from taken t`)} into ${BASES}`
-  return `if current_setting('transaction_isolation') = 'serializable' then
-${statement};
-${capture(dynamic === undefined ? BASES : '$1')}
+      ? takeBases(bound, kind, from, where)
+      : `execute ${dynamic(`${takeSql(bound, kind, from, where)}\nfrom taken t`)} into ${BASES};`
+  return `if ${IS_SERIALIZABLE} then
+${indent(take)}
+${indent(capture(dynamic === undefined ? BASES : '$1'))}
 else
-${capture(undefined)}
+${indent(capture(undefined))}
 end if;`
 }
 

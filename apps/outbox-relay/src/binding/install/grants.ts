@@ -28,7 +28,9 @@ function captureGrants(owner: string): string[] {
     `grant execute on function hq_export.ring(), hq_export.is_relay_asleep(), hq_export.has_traceparent(), hq_export.current_traceparent(), hq_export.written_here(xid),
       hq_export.exported_version(bigint, bigint), hq_export.snapshot_id(uuid, text, uuid, bigint),
       hq_export.allowed_payload(jsonb, text[]), hq_export.first_text(text[], jsonb[]),
-      hq_export.entity_id(text, uuid, jsonb[]) to ${role}`,
+      hq_export.entity_id(text, uuid, jsonb[]), hq_export.utc_text(timestamptz),
+      hq_export.odd_utc_text(timestamptz), hq_export.raw_row(record), hq_export.has_just_begun(),
+      hq_export.revived(smallint, text) to ${role}`,
   ]
 }
 

@@ -14,7 +14,13 @@ import { viewName } from '../projection/view-sql.ts'
 import type { SourceTable } from '../source-table.ts'
 import { beginSettling, keepLateByTime } from './begin-settling.ts'
 import { grantsFor } from './grants.ts'
-import { obsoleteFunctions, obsoleteTriggers, readInstalled } from './installed.ts'
+import {
+  missingTypes,
+  obsoleteFunctions,
+  obsoleteTriggers,
+  obsoleteTypes,
+  readInstalled,
+} from './installed.ts'
 import { LOCK_BINDING } from './lock-binding.ts'
 import { lockRelations } from './lock-relations.ts'
 import type { LockAttempt } from './lock-retry.ts'
@@ -189,6 +195,7 @@ export function install(client: pg.ClientBase, installation: Installation): Prom
     const before = await readPreviousBindings(client)
     const complete = completeHistories(binding, before)
     const allowed = neededSql(installation.sql, complete)
+    for (const type of missingTypes(allowed, installed)) await client.query(type.sql)
     await createFunctions(client, installation, allowed.functions)
 
     for (const bound of binding.datasets) {
@@ -215,6 +222,8 @@ export function install(client: pg.ClientBase, installation: Installation): Prom
     const { functions } = await readInstalled(client)
     for (const name of obsoleteFunctions(sql, functions))
       await client.query(`drop function ${name}()`)
+    // Whoever runs a function that names one of them holds a lock on its table.
+    for (const name of obsoleteTypes(sql, installed)) await client.query(`drop type ${name}`)
     for (const grant of grants.after) await client.query(grant)
     const settling = before.filter(({ settles }) => settles)
     const begun = await beginSettling(

@@ -1,4 +1,5 @@
 import type pg from 'pg'
+import { BODY_TYPE_PREFIX, type BodyType } from '../capture/captured-body.ts'
 import type { GeneratedSql } from '../capture/generate.ts'
 
 /** A trigger of ours as it stands in the catalog. */
@@ -15,6 +16,8 @@ export interface Installed {
   readonly fingerprints: readonly string[]
   /** Names of projection views, without schema. */
   readonly views: readonly string[]
+  /** Quoted `schema.name` of the types of captured bodies. */
+  readonly types: readonly string[]
   /** Signatures of the functions that views read their tables through. */
   readonly rowFunctions: readonly string[]
   /** Quoted `schema.name` of trigger functions. */
@@ -25,6 +28,12 @@ export interface Installed {
 const VIEWS = `
 select c.relname as name from pg_catalog.pg_class c
 where c.relnamespace = 'hq_export'::pg_catalog.regnamespace and c.relkind = 'v' and c.relname ~ '^dx_\\w+_v\\d+$'
+order by 1`
+
+const TYPES = `
+select pg_catalog.format('"hq_export"."%s"', t.typname) as name from pg_catalog.pg_type t
+where t.typnamespace = 'hq_export'::pg_catalog.regnamespace and t.typtype = 'c'
+  and pg_catalog.starts_with(t.typname, '${BODY_TYPE_PREFIX}')
 order by 1`
 
 const ROW_FUNCTIONS = `
@@ -56,6 +65,7 @@ export async function readInstalled(client: pg.ClientBase): Promise<Installed> {
   return {
     fingerprints: await names('select distinct fingerprint as name from hq_export.binding'),
     views: await names(VIEWS),
+    types: await names(TYPES),
     rowFunctions: await names(ROW_FUNCTIONS),
     functions: await names(FUNCTIONS),
     triggers: (await client.query<InstalledTrigger>(TRIGGERS)).rows,
@@ -67,12 +77,13 @@ const nameOf = ({ name, relation }: { name: string; relation: string }): string 
 
 /** True when exactly this is installed and every trigger of it is enabled, and no other. */
 export function isInstalled(sql: GeneratedSql, installed: Installed): boolean {
-  const { fingerprints, views, functions, triggers } = installed
+  const { fingerprints, views, types, functions, triggers } = installed
   const enabled = new Set(triggers.filter((trigger) => trigger.enabled).map(nameOf))
   return (
     fingerprints.length === 1 &&
     fingerprints[0] === sql.fingerprint &&
     sql.views.every(({ name }) => views.includes(name)) &&
+    sql.types.every(({ name }) => types.includes(quotedSchema(name))) &&
     sql.functions.every(({ name }) => functions.includes(quotedSchema(name))) &&
     sql.triggers.every((trigger) => enabled.has(nameOf(trigger))) &&
     obsoleteTriggers(sql, installed).length === 0
@@ -89,6 +100,17 @@ export function obsoleteTriggers(sql: GeneratedSql, installed: Installed): Insta
 export function obsoleteFunctions(sql: GeneratedSql, functions: readonly string[]): string[] {
   const wanted = new Set(sql.functions.map(({ name }) => quotedSchema(name)))
   return functions.filter((name) => !wanted.has(name))
+}
+
+/** Types of captured bodies that are to be created. */
+export function missingTypes(sql: GeneratedSql, { types }: Installed): BodyType[] {
+  return sql.types.filter(({ name }) => !types.includes(quotedSchema(name)))
+}
+
+/** Types of captured bodies that the new binding does not name. */
+export function obsoleteTypes(sql: GeneratedSql, { types }: Installed): string[] {
+  const wanted = new Set(sql.types.map(({ name }) => quotedSchema(name)))
+  return types.filter((name) => !wanted.has(name))
 }
 
 function quotedSchema(name: string): string {

@@ -1,4 +1,5 @@
 import { OUTBOX_TABLES } from '../../outbox/outbox-tables.ts'
+import { indent } from './layout.ts'
 
 /** Tables that take turns, by number; a sequence says which one writers fill now. */
 const TABLES = { outbox: OUTBOX_TABLES, settle: [0, 1] } as const
@@ -13,7 +14,7 @@ export function chooseTable(
   number = `coalesce(pg_sequence_last_value('hq_export.current_${kind}'), 0)`,
 ): string {
   const branches = TABLES[kind].map(
-    (table) => `when ${table} then\n${statement(`hq_export.${kind}_${table}`)};`,
+    (table) => `when ${table} then\n${indent(`${statement(`hq_export.${kind}_${table}`)};`)}`,
   )
   return `case ${number}
 ${branches.join('\n')}

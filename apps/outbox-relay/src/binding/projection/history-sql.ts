@@ -2,6 +2,7 @@ import { type Dataset, datasetByName } from '@hq-export/contract'
 import pg from 'pg'
 import { type BoundDataset, SNAPSHOTS_DATASET } from '../binding-schema.ts'
 import { tableSql } from '../source-table.ts'
+import { indent, lines } from './layout.ts'
 import { entityTypeOf, payloadSql, projectionOf, snapshotIdSql } from './projection.ts'
 
 const { escapeIdentifier, escapeLiteral } = pg
@@ -13,10 +14,16 @@ const { escapeIdentifier, escapeLiteral } = pg
 function capturedFrom(bound: BoundDataset, key: string): string {
   const { number } = datasetByName(bound.dataset)
   const version = `(r.${escapeIdentifier(bound.version ?? '')})::bigint`
-  return `coalesce((
-    select c.version from hq_export.captured_from c where c.dataset = ${number} and c.key = ${key}
-  ), hq_export.exported_version(${version}, (
-    select b.base from hq_export.version_base b where b.dataset = ${number} and b.key = ${key})))`
+  return `coalesce(
+  (
+    select c.version from hq_export.captured_from c
+    where c.dataset = ${number} and c.key = ${key}
+  ),
+  hq_export.exported_version(${version}, (
+    select b.base from hq_export.version_base b
+    where b.dataset = ${number} and b.key = ${key}
+  ))
+)`
 }
 
 /**
@@ -46,16 +53,18 @@ export function historySelect(bound: BoundDataset): string | undefined {
   }
   const dataset: Dataset = datasetByName(SNAPSHOTS_DATASET)
   const list = dataset.columns.map(
-    ({ name, type }) => `  ${expressions[name] ?? `null::${type}`} as ${escapeIdentifier(name)}`,
+    ({ name, type }) => `${expressions[name] ?? `null::${type}`} as ${escapeIdentifier(name)}`,
   )
   const filter = bound.filter === undefined ? '' : `\n  and (${bound.filter})`
   return `select
-${list.join(',\n')}
+${lines(list)}
 from ${tableSql(history.table)} h
 join ${tableSql(bound.table)} r on ${history.match}
-where (${history.capturedAt}) < (select b.captured_since from hq_export.binding b where b.number = ${number})
+where (${history.capturedAt}) < (
+    select b.captured_since from hq_export.binding b where b.number = ${number}
+  )
   and (${history.entityCreatedAt}) <= (${history.capturedAt})
-  and ${version} < ${capturedFrom(bound, projection.key)}${filter}`
+  and ${version} < ${indent(capturedFrom(bound, projection.key)).trimStart()}${filter}`
 }
 
 /**
@@ -67,11 +76,16 @@ export function raiseAboveHistory(bound: BoundDataset): string | undefined {
   if (history === undefined) return undefined
   const { dataset, key } = projectionOf(bound, 'null')
   const version = `(r.${escapeIdentifier(bound.version ?? '')})::bigint`
+  const raise = `max((${history.version})::numeric) + 1 - min(${version})`
   return `insert into hq_export.version_base (dataset, key, base)
-select ${dataset.number}, ${key}, least(max((${history.version})::numeric) + 1 - min(${version}), 9223372036854775807)::bigint
+select
+  ${dataset.number},
+  ${key},
+  least(${raise}, 9223372036854775807)::bigint
 from ${tableSql(history.table)} h
 join ${tableSql(bound.table)} r on ${history.match}
-where (${history.entityCreatedAt}) <= (${history.capturedAt}) and (${history.version})::bigint >= ${version}
+where (${history.entityCreatedAt}) <= (${history.capturedAt})
+  and (${history.version})::bigint >= ${version}
 group by 2
 on conflict (dataset, key) do nothing`
 }

@@ -2,6 +2,7 @@ import { datasetByName } from '@hq-export/contract'
 import pg from 'pg'
 import type { BoundDataset } from '../binding-schema.ts'
 import { tableSql } from '../source-table.ts'
+import { indent, lines } from './layout.ts'
 
 const { escapeIdentifier } = pg
 
@@ -23,7 +24,8 @@ function childrenSql(bound: BoundDataset): string | undefined {
   )
   const [key = ''] = bound.key
   return `left join lateral (
-  select ${names.join(', ')}
+  select
+${indent(lines(names))}
   from ${tableSql(children.table)} c
   where c.${escapeIdentifier(children.parent)} = r.${escapeIdentifier(key)}
     and not exists (

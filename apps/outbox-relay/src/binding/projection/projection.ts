@@ -1,6 +1,7 @@
 import { type Column, type Dataset, datasetByName } from '@hq-export/contract'
 import pg from 'pg'
 import { type BoundDataset, SNAPSHOTS_DATASET } from '../binding-schema.ts'
+import { lines } from './layout.ts'
 import { sequenceSql } from './sequence-sql.ts'
 
 const { escapeIdentifier, escapeLiteral } = pg
@@ -75,7 +76,9 @@ export function payloadSql(bound: BoundDataset, payload: string): string {
   if (extra === undefined) return `(${payload})::jsonb`
   const dataset: Dataset = datasetByName(bound.dataset)
   const names = [...dataset.columns.map(({ name }) => name), ...extra].map(escapeLiteral)
-  return `hq_export.allowed_payload((${payload})::jsonb, array[${names.join(', ')}])`
+  return `hq_export.allowed_payload((${payload})::jsonb, array[
+${lines(names)}
+])`
 }
 
 /** `company` or `person`: the entity kind of an entity dataset, from its contract name. */
@@ -88,7 +91,8 @@ export function snapshotIdSql({ dataset, columns }: Projection, versionSql: stri
   const value = (name: string): string | undefined =>
     columns.find((column) => column.name === name)?.sql
   const entityType = escapeLiteral(entityTypeOf(dataset))
-  return `hq_export.snapshot_id(${value('org_id')}, ${entityType}, ${value('entity_id')}, ${versionSql})`
+  const values = [`${value('org_id')}`, entityType, `${value('entity_id')}`, versionSql]
+  return `hq_export.snapshot_id(\n${lines(values)}\n)`
 }
 
 /**

@@ -3,6 +3,7 @@ import pg from 'pg'
 import type { BoundDataset } from '../binding-schema.ts'
 import { BODY_QUOTE } from '../binding-values.ts'
 import type { SourceColumn, SourceTable } from '../source-table.ts'
+import { lines } from './layout.ts'
 import { terminalSql } from './projection.ts'
 
 const { escapeIdentifier } = pg
@@ -67,13 +68,18 @@ export function rowFunction(bound: BoundDataset, source: SourceTable): RowFuncti
   const name = rowFunctionName(bound.dataset)
   const columns = mentionedColumns(bound, source.columns)
   const list = (item: (column: SourceColumn, identifier: string) => string): string =>
-    columns.map((column) => item(column, escapeIdentifier(column.name))).join(', ')
+    lines(columns.map((column) => item(column, escapeIdentifier(column.name))))
   const table = bound.table.split('.').map(escapeIdentifier).join('.')
   return {
     signature: `${name}(${table})`,
     sql: `create function ${name}(r ${table})
-returns table (${list(({ type }, column) => `${column} ${type}`)})
+returns table (
+${list(({ type }, column) => `${column} ${type}`)}
+)
 language sql stable parallel safe
-as ${BODY_QUOTE}select ${list(({ type }, column) => `(r).${column}::${type}`)}${BODY_QUOTE}`,
+as ${BODY_QUOTE}
+select
+${list(({ type }, column) => `(r).${column}::${type}`)}
+${BODY_QUOTE}`,
   }
 }

@@ -2,6 +2,7 @@ import { datasetByName } from '@hq-export/contract'
 import pg from 'pg'
 import type { BoundDataset } from '../binding-schema.ts'
 import { tableSql } from '../source-table.ts'
+import { indent } from './layout.ts'
 
 const columnsOf = (alias: string, names: readonly string[]): string =>
   names.map((name) => `${alias}.${pg.escapeIdentifier(name)}`).join(', ')
@@ -20,13 +21,22 @@ export function sequenceSql(
   const { number } = datasetByName(bound.dataset)
   const { partitionBy, orderBy } = sequence
   const assigned = (alias: string): string =>
-    `from hq_export.assigned_sequence q where q.dataset = ${number} and q.key = ${keyOf(bound, alias)}`
-  return `coalesce((select q.sequence ${assigned('r')}), (
-    select count(*) from ${tableSql(bound.table)} t
+    `from hq_export.assigned_sequence q
+where q.dataset = ${number} and q.key = ${keyOf(bound, alias)}`
+  return `coalesce(
+  (
+${indent(`select q.sequence ${assigned('r')}`, 4)}
+  ),
+  (
+    select count(*)
+    from ${tableSql(bound.table)} t
     where (${columnsOf('t', partitionBy)}) = (${columnsOf('r', partitionBy)})
       and (${columnsOf('t', orderBy)}) <= (${columnsOf('r', orderBy)})
-      and not exists (select ${assigned('t')})
-  ))`
+      and not exists (
+${indent(`select ${assigned('t')}`, 8)}
+      )
+  )
+)`
 }
 
 /**
@@ -56,26 +66,44 @@ const FIRST_APART = 1_000_000_000
  */
 function findAlone(hash: string): string {
   const share = `& ${SHARES - 1}`
-  return `    v_groups := array(select distinct ${hash} from n r limit ${MAX_GUARDED_GROUPS + 1});
-    v_guarded := array(select unnest(string_to_array(current_setting('${GUARDED}', true), ',')) union select unnest(v_groups)::text);
-    if cardinality(v_guarded) <= ${MAX_GUARDED_GROUPS} then
-      v_setting := set_config('${GUARDED}', array_to_string(v_guarded, ','), true);
-      v_alone := array(select g from unnest(v_groups) g
-        where pg_try_advisory_xact_lock_shared(${SHARE_LOCKS}, g ${share}) and pg_try_advisory_xact_lock(${GROUP_LOCKS}, g));
-    else
-      v_bits := ${SHARES - 1};
-      v_alone := array(select s.share from (select distinct ${hash} ${share} as share from n r) s
-        where pg_try_advisory_xact_lock(${SHARE_LOCKS}, s.share));
-    end if;
+  return `v_groups := array(select distinct ${hash} from n r limit ${MAX_GUARDED_GROUPS + 1});
+v_guarded := array(
+  select unnest(string_to_array(current_setting('${GUARDED}', true), ','))
+  union
+  select unnest(v_groups)::text
+);
+if cardinality(v_guarded) <= ${MAX_GUARDED_GROUPS} then
+  v_setting := set_config('${GUARDED}', array_to_string(v_guarded, ','), true);
+  v_alone := array(
+    select g from unnest(v_groups) g
+    where pg_try_advisory_xact_lock_shared(${SHARE_LOCKS}, g ${share})
+      and pg_try_advisory_xact_lock(${GROUP_LOCKS}, g)
+  );
+else
+  v_bits := ${SHARES - 1};
+  v_alone := array(
+    select s.share
+    from (select distinct ${hash} ${share} as share from n r) s
+    where pg_try_advisory_xact_lock(${SHARE_LOCKS}, s.share)
+  );
+end if;
 `
 }
 
-const VARIABLES = `    v_groups integer[];
-    v_guarded text[];
-    v_setting text;
-    v_bits integer := -1;
-    v_alone integer[];
+/** plpgsql: a block with what {@link findAlone} finds. */
+function aloneBlock(hash: string, work: string): string {
+  return `-- In which groups no other transaction adds rows now.
+declare
+  v_groups integer[];
+  v_guarded text[];
+  v_setting text;
+  v_bits integer := -1;
+  v_alone integer[];
+begin
+${indent(`${findAlone(hash)}${work}`)}
+end;
 `
+}
 
 /**
  * New rows with the number of those in their group, all and new ones, and whether this transaction
@@ -84,14 +112,25 @@ const VARIABLES = `    v_groups integer[];
 function newRows(bound: BoundDataset, sequence: NonNullable<BoundDataset['sequence']>): string {
   const partition = columnsOf('r', sequence.partitionBy)
   return `(
-      select ${keyOf(bound, 'r')} as key, ${partition}, count(*) over (partition by ${partition}) as added,
-        row_number() over (partition by ${partition} order by ${columnsOf('r', sequence.orderBy)}) as place,
-        (select count(*) from ${tableSql(bound.table)} t
-         where (${columnsOf('t', sequence.partitionBy)}) = (${partition})) as total,
-        hashtext(row(${partition})::text) & v_bits = any (v_alone) as is_alone
-      from n r
-    ) x`
+  select
+    ${keyOf(bound, 'r')} as key,
+    ${partition},
+    count(*) over (partition by ${partition}) as added,
+    row_number() over (
+      partition by ${partition} order by ${columnsOf('r', sequence.orderBy)}
+    ) as place,
+    (
+      select count(*) from ${tableSql(bound.table)} t
+      where (${columnsOf('t', sequence.partitionBy)}) = (${partition})
+    ) as total,
+    hashtext(row(${partition})::text) & v_bits = any (v_alone) as is_alone
+  from n r
+) x`
 }
+
+/** SQL of the hash of a group. */
+const hashOf = (sequence: NonNullable<BoundDataset['sequence']>): string =>
+  `hashtext(row(${columnsOf('r', sequence.partitionBy)})::text)`
 
 /** Rows of {@link newRows} that get a number; the others are counted. */
 const IS_NUMBERED = '(x.total > x.added or not x.is_alone)'
@@ -100,17 +139,24 @@ const IS_NUMBERED = '(x.total > x.added or not x.is_alone)'
  * What `assignSequences` would find out, without writing: the rows may be captured as they are
  * where none is to be numbered.
  */
-export function findNumbering(
-  bound: BoundDataset,
-): { readonly before: string; readonly condition: string } | undefined {
+export function findNumbering(bound: BoundDataset):
+  | {
+      readonly before: string
+      readonly variables: readonly string[]
+      readonly condition: string
+    }
+  | undefined {
   const { sequence } = bound
   if (sequence === undefined) return undefined
   return {
-    before: `  declare
-${VARIABLES}  begin
-${findAlone(`hashtext(row(${columnsOf('r', sequence.partitionBy)})::text)`)}    v_is_numbered := exists (select from ${newRows(bound, sequence)} where ${IS_NUMBERED});
-  end;
-`,
+    before: aloneBlock(
+      hashOf(sequence),
+      `v_is_numbered := exists (
+  select from ${indent(newRows(bound, sequence)).trimStart()}
+  where ${IS_NUMBERED}
+);`,
+    ),
+    variables: ['v_is_numbered boolean'],
     condition: 'not v_is_numbered',
   }
 }
@@ -129,20 +175,26 @@ export function assignSequences(bound: BoundDataset): string {
   const { sequence } = bound
   if (sequence === undefined) return ''
   const { number } = datasetByName(bound.dataset)
-  const table = tableSql(bound.table)
-  return `  declare
-${VARIABLES}  begin
-${findAlone(`hashtext(row(${columnsOf('r', sequence.partitionBy)})::text)`)}    insert into hq_export.assigned_sequence (dataset, key, sequence)
-    select ${number}, x.key, case
-      when x.is_alone and coalesce(m.highest < ${FIRST_APART}, true)
-      then x.place + greatest(x.total - x.added, m.highest) else nextval('hq_export.apart_sequence') end
-    from ${newRows(bound, sequence)}
-    cross join lateral (
-      select max(q.sequence) as highest from ${table} t
-      join hq_export.assigned_sequence q on q.dataset = ${number} and q.key = ${keyOf(bound, 't')}
-      where x.total > x.added and (${columnsOf('t', sequence.partitionBy)}) = (${columnsOf('x', sequence.partitionBy)})
-    ) m
-    where ${IS_NUMBERED};
-  end;
-`
+  const { partitionBy } = sequence
+  const match = `(${columnsOf('t', partitionBy)}) = (${columnsOf('x', partitionBy)})`
+  return aloneBlock(
+    hashOf(sequence),
+    `insert into hq_export.assigned_sequence (dataset, key, sequence)
+select
+  ${number},
+  x.key,
+  case
+    when x.is_alone and coalesce(m.highest < ${FIRST_APART}, true)
+    then x.place + greatest(x.total - x.added, m.highest)
+    else nextval('hq_export.apart_sequence')
+  end
+from ${newRows(bound, sequence)}
+cross join lateral (
+  select max(q.sequence) as highest
+  from ${tableSql(bound.table)} t
+  join hq_export.assigned_sequence q on q.dataset = ${number} and q.key = ${keyOf(bound, 't')}
+  where x.total > x.added and ${match}
+) m
+where ${IS_NUMBERED};`,
+  )
 }

@@ -4,6 +4,7 @@ import { type Binding, type BoundDataset, SNAPSHOTS_DATASET } from '../binding-s
 import { type SourceTable, tableSql } from '../source-table.ts'
 import { historySelect } from './history-sql.ts'
 import { joinsSql } from './joins.ts'
+import { lines, whereSql } from './layout.ts'
 import {
   type ProjectedColumn,
   projectionOf,
@@ -49,7 +50,7 @@ export function viewColumns(dataset: Dataset, alias: string): ProjectedColumn[] 
 }
 
 function selectList(columns: readonly ProjectedColumn[]): string {
-  return columns.map(({ name, sql }) => `  ${sql} as ${escapeIdentifier(name)}`).join(',\n')
+  return lines(columns.map(({ name, sql }) => `${sql} as ${escapeIdentifier(name)}`))
 }
 
 /** The contract rows of one source table as they are now. */
@@ -73,7 +74,8 @@ export function datasetView(bound: BoundDataset, source: SourceTable): Generated
 left join hq_export.version_base ${BASE}
   on ${BASE}.dataset = ${dataset.number} and ${BASE}.key = ${projection.key}`
   const conditions = [...filters, ...settledConditions(bound, projection.key)]
-  const where = conditions.length === 0 ? '' : `\nwhere ${conditions.join(' and ')}`
+  const joins = `${bound.version === undefined ? '' : base}${joinsSql(bound)}`
+  const mark = bound.settle === undefined ? '' : LAST_MARK
   return {
     name: dataset.name,
     table: bound.table,
@@ -82,14 +84,16 @@ left join hq_export.version_base ${BASE}
 select
 ${selectList([...projection.columns, ...extra])}
 from ${tableSql(bound.table)} ${ROW}
-cross join lateral ${rowFunctionName(bound.dataset)}(${ROW}) r${bound.version === undefined ? '' : base}${joinsSql(bound)}${bound.settle === undefined ? '' : LAST_MARK}${where}`,
+cross join lateral ${rowFunctionName(bound.dataset)}(${ROW}) r${joins}${mark}${whereSql(conditions)}`,
   }
 }
 
 /** Alias of the mark up to which the settle list is exported. */
 const MARK = 'hq_export_mark'
 const LAST_MARK = `
-cross join (select m.number, m.seen from hq_export.settled m order by m.id desc limit 1) ${MARK}`
+cross join (
+  select m.number, m.seen from hq_export.settled m order by m.id desc limit 1
+) ${MARK}`
 
 /**
  * A view shows of a settling dataset what is exported, or was there before the capture, or was
@@ -100,9 +104,11 @@ function settledConditions(bound: BoundDataset, key: string): string[] {
   if (settle === undefined) return []
   return [
     `not exists (
-  select from hq_export.settle p
-  where p.dataset = ${datasetByName(dataset).number} and p.key = ${key}
-    and not ${isSettledSql(MARK)})`,
+    select from hq_export.settle p
+    where p.dataset = ${datasetByName(dataset).number}
+      and p.key = ${key}
+      and not ${isSettledSql(MARK)}
+  )`,
   ]
 }
 
@@ -123,7 +129,7 @@ export function snapshotsView(binding: Binding): GeneratedView | undefined {
         ? escapeIdentifier(name)
         : `${escapeIdentifier(`${EXTRA_PREFIX}${name}`)} as ${escapeIdentifier(name)}`
     })
-    return `select ${names.join(', ')}\nfrom ${viewName(bound.dataset)}`
+    return `select\n${lines(names)}\nfrom ${viewName(bound.dataset)}`
   })
   const histories = sources.map(historySelect).filter((select) => select !== undefined)
   return {

@@ -1,7 +1,48 @@
 create function hq_export."row_dx_company_entities_v1"(r "entities"."company_entities")
-returns table ("org_id" pg_catalog.uuid, "company_id" pg_catalog.uuid, "entity_id" pg_catalog.uuid, "canonical_domain" pg_catalog.text, "canonical_name" pg_catalog.text, "linkedin_url" pg_catalog.text, "industry" pg_catalog.text, "employee_count" integer, "revenue_band" pg_catalog.text, "hq_country" pg_catalog.text, "enrichment_confidence" numeric, "last_enriched_at" timestamp with time zone, "last_operation_id" pg_catalog.text, "last_run_id" pg_catalog.uuid, "source_providers" pg_catalog.text[], "record_version" bigint, "canonical_payload" pg_catalog.jsonb, "updated_at" timestamp with time zone, "company_linkedin_id" pg_catalog.text)
+returns table (
+  "org_id" pg_catalog.uuid,
+  "company_id" pg_catalog.uuid,
+  "entity_id" pg_catalog.uuid,
+  "canonical_domain" pg_catalog.text,
+  "canonical_name" pg_catalog.text,
+  "linkedin_url" pg_catalog.text,
+  "industry" pg_catalog.text,
+  "employee_count" integer,
+  "revenue_band" pg_catalog.text,
+  "hq_country" pg_catalog.text,
+  "enrichment_confidence" numeric,
+  "last_enriched_at" timestamp with time zone,
+  "last_operation_id" pg_catalog.text,
+  "last_run_id" pg_catalog.uuid,
+  "source_providers" pg_catalog.text[],
+  "record_version" bigint,
+  "canonical_payload" pg_catalog.jsonb,
+  "updated_at" timestamp with time zone,
+  "company_linkedin_id" pg_catalog.text
+)
 language sql stable parallel safe
-as $capture$select (r)."org_id"::pg_catalog.uuid, (r)."company_id"::pg_catalog.uuid, (r)."entity_id"::pg_catalog.uuid, (r)."canonical_domain"::pg_catalog.text, (r)."canonical_name"::pg_catalog.text, (r)."linkedin_url"::pg_catalog.text, (r)."industry"::pg_catalog.text, (r)."employee_count"::integer, (r)."revenue_band"::pg_catalog.text, (r)."hq_country"::pg_catalog.text, (r)."enrichment_confidence"::numeric, (r)."last_enriched_at"::timestamp with time zone, (r)."last_operation_id"::pg_catalog.text, (r)."last_run_id"::pg_catalog.uuid, (r)."source_providers"::pg_catalog.text[], (r)."record_version"::bigint, (r)."canonical_payload"::pg_catalog.jsonb, (r)."updated_at"::timestamp with time zone, (r)."company_linkedin_id"::pg_catalog.text$capture$;
+as $capture$
+select
+  (r)."org_id"::pg_catalog.uuid,
+  (r)."company_id"::pg_catalog.uuid,
+  (r)."entity_id"::pg_catalog.uuid,
+  (r)."canonical_domain"::pg_catalog.text,
+  (r)."canonical_name"::pg_catalog.text,
+  (r)."linkedin_url"::pg_catalog.text,
+  (r)."industry"::pg_catalog.text,
+  (r)."employee_count"::integer,
+  (r)."revenue_band"::pg_catalog.text,
+  (r)."hq_country"::pg_catalog.text,
+  (r)."enrichment_confidence"::numeric,
+  (r)."last_enriched_at"::timestamp with time zone,
+  (r)."last_operation_id"::pg_catalog.text,
+  (r)."last_run_id"::pg_catalog.uuid,
+  (r)."source_providers"::pg_catalog.text[],
+  (r)."record_version"::bigint,
+  (r)."canonical_payload"::pg_catalog.jsonb,
+  (r)."updated_at"::timestamp with time zone,
+  (r)."company_linkedin_id"::pg_catalog.text
+$capture$;
 
 create view hq_export."dx_company_entities_v1" as
 select
@@ -24,15 +65,74 @@ select
   (array_to_string(r.source_providers, '>'))::text as "source_priority",
   hq_export.exported_version((r."record_version")::bigint, hq_export_base.base) as "record_version",
   (r."updated_at")::timestamptz as "updated_at",
-  hq_export.snapshot_id((r."org_id")::uuid, 'company', (r."entity_id")::uuid, hq_export.exported_version((r."record_version")::bigint, hq_export_base.base)) as "_snapshot_id",
+  hq_export.snapshot_id(
+    (r."org_id")::uuid,
+    'company',
+    (r."entity_id")::uuid,
+    hq_export.exported_version((r."record_version")::bigint, hq_export_base.base)
+  ) as "_snapshot_id",
   'company'::text as "_entity_type",
-  hq_export.allowed_payload((r.canonical_payload)::jsonb, array['export_schema_version', 'org_id', 'company_id', 'entity_id', 'canonical_name', 'canonical_domain', 'linkedin_url', 'linkedin_page_id', 'industry', 'employee_count', 'revenue_band', 'hq_country', 'enrichment_confidence', 'last_enriched_at', 'last_operation_id', 'last_run_id', 'source_priority', 'record_version', 'updated_at']) as "_canonical_payload_json",
+  hq_export.allowed_payload((r.canonical_payload)::jsonb, array[
+    'export_schema_version',
+    'org_id',
+    'company_id',
+    'entity_id',
+    'canonical_name',
+    'canonical_domain',
+    'linkedin_url',
+    'linkedin_page_id',
+    'industry',
+    'employee_count',
+    'revenue_band',
+    'hq_country',
+    'enrichment_confidence',
+    'last_enriched_at',
+    'last_operation_id',
+    'last_run_id',
+    'source_priority',
+    'record_version',
+    'updated_at'
+  ]) as "_canonical_payload_json",
   (r.updated_at)::timestamptz as "_captured_at",
   (r.last_run_id)::uuid as "_source_run_id"
 from "entities"."company_entities" hq_export_row
 cross join lateral hq_export."row_dx_company_entities_v1"(hq_export_row) r
 left join hq_export.version_base hq_export_base
   on hq_export_base.dataset = 3 and hq_export_base.key = (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text;
+
+create type hq_export."body_dx_company_entities_v1_9d44eb5b" as (
+  "export_schema_version" text,
+  "org_id" text,
+  "company_id" text,
+  "entity_id" text,
+  "canonical_name" text,
+  "canonical_domain" text,
+  "linkedin_url" text,
+  "linkedin_page_id" text,
+  "industry" text,
+  "employee_count" int4,
+  "revenue_band" text,
+  "hq_country" text,
+  "enrichment_confidence" text,
+  "last_enriched_at" timestamptz,
+  "last_operation_id" text,
+  "last_run_id" text,
+  "source_priority" text,
+  "record_version" text,
+  "updated_at" timestamptz
+);
+
+create type hq_export."body_dx_entity_snapshots_v1_e1d52a08" as (
+  "export_schema_version" text,
+  "snapshot_id" text,
+  "org_id" text,
+  "entity_type" text,
+  "entity_id" text,
+  "record_version" text,
+  "canonical_payload_json" text,
+  "captured_at" timestamptz,
+  "source_run_id" text
+);
 
 create or replace function hq_export."capture_dx_company_entities_v1_insert"() returns trigger
   language plpgsql volatile security definer
@@ -42,9 +142,11 @@ create or replace function hq_export."capture_dx_company_entities_v1_insert"() r
 as $capture$
 declare
   v_sqlstate text;
+  v_traceparent text;
   v_bases jsonb;
   v_overtaken boolean;
   v_captures text;
+  v_written text;
   v_is_checked boolean;
   v_table bigint;
   v_datasets smallint[];
@@ -52,54 +154,152 @@ declare
   v_deleted boolean[];
   v_keys text[];
   v_bodies text[];
-  v_traceparent text;
-  v_is_numbered boolean;
 begin
-  if length(coalesce(current_setting('hq_export.captures', true), '')) >= 48 and current_setting('transaction_isolation') = 'read committed'
-     and coalesce(current_setting('hq_export.disabled', true), '') = ''
+  -- Later captures of a long transaction compute their rows in a block that writes nothing,
+  -- so that it takes no transaction id, and write them after it.
+  if length(coalesce(current_setting('hq_export.captures', true), '')) >= 32
+    and current_setting('transaction_isolation') = 'read committed'
+    and coalesce(current_setting('hq_export.disabled', true), '') = ''
   then
     begin
-      if strpos(coalesce(current_setting('hq_export.captures', true), ''), substr('012', pg_sequence_last_value('hq_export.current_outbox')::int + 1, 1)) > 0 then
-  if pg_trigger_depth() > 1 then
-    perform set_config('hq_export.overtaken', '3', true);
-  end if;
-  v_overtaken := coalesce(current_setting('hq_export.overtaken', true), '0') >= '3';
-      if not v_overtaken then
-      v_table := pg_sequence_last_value('hq_export.current_outbox');
-      select array_agg(c.dataset::smallint), array_agg(c.version::bigint), array_agg(c.deleted), array_agg(c.key), array_agg(c.body), max(c.traceparent)
-      into v_datasets, v_versions, v_deleted, v_keys, v_bodies, v_traceparent
-      from (select x.dataset, x.version, x.deleted, x.key, (select case when hq_export.has_traceparent() then hq_export.current_traceparent() end), x.body
-from (select k.key, v.version, v.version <> (r."record_version")::bigint as is_rebased, (select pg_catalog.row_to_json(w) from (select 'v1'::text as "export_schema_version", ((r."org_id")::uuid)::text as "org_id", ((coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid)::text as "company_id", ((r."entity_id")::uuid)::text as "entity_id", (r."canonical_name")::text as "canonical_name", (r."canonical_domain")::text as "canonical_domain", (r."linkedin_url")::text as "linkedin_url", (r.company_linkedin_id)::text as "linkedin_page_id", (r."industry")::text as "industry", (r."employee_count")::int4 as "employee_count", (r."revenue_band")::text as "revenue_band", (r."hq_country")::text as "hq_country", ((r."enrichment_confidence")::numeric)::text as "enrichment_confidence", (r."last_enriched_at")::timestamptz as "last_enriched_at", (r."last_operation_id")::text as "last_operation_id", ((r."last_run_id")::uuid)::text as "last_run_id", (array_to_string(r.source_providers, '>'))::text as "source_priority", (v.version)::text as "record_version", (r."updated_at")::timestamptz as "updated_at") w)::text as body,
-  s.snapshot_id::text as snapshot_key, (select pg_catalog.row_to_json(w) from (select 'v1'::text as "export_schema_version", (s.snapshot_id)::text as "snapshot_id", ((r."org_id")::uuid)::text as "org_id", 'company'::text as "entity_type", ((r."entity_id")::uuid)::text as "entity_id", (v.version)::text as "record_version", (hq_export.allowed_payload((r.canonical_payload)::jsonb, array['export_schema_version', 'org_id', 'company_id', 'entity_id', 'canonical_name', 'canonical_domain', 'linkedin_url', 'linkedin_page_id', 'industry', 'employee_count', 'revenue_band', 'hq_country', 'enrichment_confidence', 'last_enriched_at', 'last_operation_id', 'last_run_id', 'source_priority', 'record_version', 'updated_at']))::text as "canonical_payload_json", (r.updated_at)::timestamptz as "captured_at", ((r.last_run_id)::uuid)::text as "source_run_id") w)::text as snapshot_body
-from n r
-cross join lateral (select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0) k
-cross join lateral (select hq_export.exported_version((r."record_version")::bigint, (select b.base from hq_export.version_base b where b.dataset = 3 and b.key = k.key)) as version offset 0) v
-cross join lateral (select hq_export.snapshot_id((r."org_id")::uuid, 'company', (r."entity_id")::uuid, v.version) as snapshot_id offset 0) s) p
-cross join lateral (values
-  (3, p.version, false, p.key, p.body),
-  (5, null, false, p.snapshot_key, p.snapshot_body)
-) x (dataset, version, deleted, key, body) limit 101) c (dataset, version, deleted, key, traceparent, body);
-      v_is_checked := coalesce(cardinality(v_keys), 0) <= 100 and not exists (select from hq_export.version_base b where b.dataset = 3 and b.deleted_at is not null and b.key = any (v_keys));
-      if v_is_checked then
-
-      end if;
-      end if;
+      if strpos(
+        coalesce(current_setting('hq_export.captures', true), ''),
+        substr('012', pg_sequence_last_value('hq_export.current_outbox')::int + 1, 1)
+      ) > 0 then
+        if pg_trigger_depth() > 1 then
+          perform set_config('hq_export.overtaken', '3', true);
+        end if;
+        v_overtaken := coalesce(current_setting('hq_export.overtaken', true), '0') >= '3';
+        if not v_overtaken then
+          v_table := pg_sequence_last_value('hq_export.current_outbox');
+          select
+            array_agg(c.dataset::smallint),
+            array_agg(c.version::bigint),
+            array_agg(c.deleted),
+            array_agg(c.key),
+            array_agg(c.body)
+          into v_datasets, v_versions, v_deleted, v_keys, v_bodies
+          from (
+            select x.dataset, x.version, x.deleted, x.key, null, x.body
+            from (
+              select
+                k.key as key,
+                v.version,
+                row_to_json(row(
+                  'v1'::text,
+                  ((r."org_id")::uuid)::text,
+                  ((coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid)::text,
+                  ((r."entity_id")::uuid)::text,
+                  (r."canonical_name")::text,
+                  (r."canonical_domain")::text,
+                  (r."linkedin_url")::text,
+                  (r.company_linkedin_id)::text,
+                  (r."industry")::text,
+                  (r."employee_count")::int4,
+                  (r."revenue_band")::text,
+                  (r."hq_country")::text,
+                  ((r."enrichment_confidence")::numeric)::text,
+                  (r."last_enriched_at")::timestamptz,
+                  (r."last_operation_id")::text,
+                  ((r."last_run_id")::uuid)::text,
+                  (array_to_string(r.source_providers, '>'))::text,
+                  (v.version)::text,
+                  (r."updated_at")::timestamptz
+                )::hq_export."body_dx_company_entities_v1_9d44eb5b")::text as body,
+                s.snapshot_id::text as snapshot_key,
+                row_to_json(row(
+                  'v1'::text,
+                  (s.snapshot_id)::text,
+                  ((r."org_id")::uuid)::text,
+                  'company'::text,
+                  ((r."entity_id")::uuid)::text,
+                  (v.version)::text,
+                  (hq_export.allowed_payload((r.canonical_payload)::jsonb, array[
+                    'export_schema_version',
+                    'org_id',
+                    'company_id',
+                    'entity_id',
+                    'canonical_name',
+                    'canonical_domain',
+                    'linkedin_url',
+                    'linkedin_page_id',
+                    'industry',
+                    'employee_count',
+                    'revenue_band',
+                    'hq_country',
+                    'enrichment_confidence',
+                    'last_enriched_at',
+                    'last_operation_id',
+                    'last_run_id',
+                    'source_priority',
+                    'record_version',
+                    'updated_at'
+                  ]))::text,
+                  (r.updated_at)::timestamptz,
+                  ((r.last_run_id)::uuid)::text
+                )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text as snapshot_body
+              from n r
+              cross join lateral (
+                select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0
+              ) k
+              left join lateral (
+                select b.base, b.deleted_at is not null as is_deleted
+                from hq_export.version_base b
+                where b.dataset = 3 and b.key = k.key
+                offset 0
+              ) b on true
+              cross join lateral (
+                select hq_export.exported_version(
+                  (r."record_version")::bigint,
+                  b.base
+                ) as version offset 0
+              ) v
+              cross join lateral (
+                select hq_export.snapshot_id(
+                  (r."org_id")::uuid,
+                  'company',
+                  (r."entity_id")::uuid,
+                  v.version
+                ) as snapshot_id offset 0
+              ) s
+            ) p
+            cross join lateral (values
+              (3, p.version, false, p.key, p.body),
+              (5, null, false, p.snapshot_key, p.snapshot_body)
+            ) x (dataset, version, deleted, key, body)
+            limit 101
+          ) c (dataset, version, deleted, key, traceparent, body);
+          v_is_checked := coalesce(cardinality(v_keys), 0) <= 100
+            and not exists (
+              select from hq_export.version_base b
+              where b.dataset = 3 and b.deleted_at is not null and b.key = any (v_keys)
+            );
+          if hq_export.has_traceparent() then
+            v_traceparent := hq_export.current_traceparent();
+          end if;
+        end if;
       end if;
     exception when others then
       v_is_checked := false;
     end;
     if v_is_checked then
-case v_table
-when 0 then
-insert into hq_export.outbox_0 (dataset, version, deleted, key, traceparent, body)
-select u.dataset, u.version, u.deleted, u.key, v_traceparent, u.body from unnest(v_datasets, v_versions, v_deleted, v_keys, v_bodies) u (dataset, version, deleted, key, body);
-when 1 then
-insert into hq_export.outbox_1 (dataset, version, deleted, key, traceparent, body)
-select u.dataset, u.version, u.deleted, u.key, v_traceparent, u.body from unnest(v_datasets, v_versions, v_deleted, v_keys, v_bodies) u (dataset, version, deleted, key, body);
-when 2 then
-insert into hq_export.outbox_2 (dataset, version, deleted, key, traceparent, body)
-select u.dataset, u.version, u.deleted, u.key, v_traceparent, u.body from unnest(v_datasets, v_versions, v_deleted, v_keys, v_bodies) u (dataset, version, deleted, key, body);
-end case;
+      case v_table
+      when 0 then
+        insert into hq_export.outbox_0 (dataset, version, deleted, key, traceparent, body)
+        select u.dataset, u.version, u.deleted, u.key, v_traceparent, u.body
+        from unnest(v_datasets, v_versions, v_deleted, v_keys, v_bodies)
+          u (dataset, version, deleted, key, body);
+      when 1 then
+        insert into hq_export.outbox_1 (dataset, version, deleted, key, traceparent, body)
+        select u.dataset, u.version, u.deleted, u.key, v_traceparent, u.body
+        from unnest(v_datasets, v_versions, v_deleted, v_keys, v_bodies)
+          u (dataset, version, deleted, key, body);
+      when 2 then
+        insert into hq_export.outbox_2 (dataset, version, deleted, key, traceparent, body)
+        select u.dataset, u.version, u.deleted, u.key, v_traceparent, u.body
+        from unnest(v_datasets, v_versions, v_deleted, v_keys, v_bodies)
+          u (dataset, version, deleted, key, body);
+      end case;
       begin
         perform hq_export.ring();
       exception when others then
@@ -108,223 +308,865 @@ end case;
       return null;
     end if;
   end if;
-begin
-  if (coalesce(current_setting('hq_export.disabled', true), '') <> '' and lower(btrim(current_setting('hq_export.disabled', true))) not in ('', 'off', 'of', 'false', 'fals', 'fal', 'fa', 'f', 'no', 'n', '0')) then
-    insert into hq_export.capture_gap (dataset, operation) select 3, 'insert' where exists (select from n);
+
+  begin
+    -- What few writers meet.
+    if coalesce(current_setting('hq_export.disabled', true), '') <> ''
+      or hq_export.has_traceparent()
+      or pg_trigger_depth() > 1
+      or coalesce(current_setting('hq_export.overtaken', true), '0') > '0'
+      or current_setting('transaction_isolation') = 'serializable'
+    then
+      if (coalesce(current_setting('hq_export.disabled', true), '') <> ''
+        and lower(btrim(current_setting('hq_export.disabled', true)))
+          not in ('', 'off', 'of', 'false', 'fals', 'fal', 'fa', 'f', 'no', 'n', '0')) then
+        insert into hq_export.capture_gap (dataset, operation)
+        select 3, 'insert'
+        where exists (select from n);
+        return null;
+      end if;
+      v_traceparent := hq_export.current_traceparent();
+      -- Rows that were written again since are captured as they are now.
+      if pg_trigger_depth() > 1 then
+        perform set_config('hq_export.overtaken', '3', true);
+      end if;
+      v_overtaken := coalesce(current_setting('hq_export.overtaken', true), '0') >= '3';
+      if v_overtaken then
+        if current_setting('transaction_isolation') = 'serializable' then
+          execute $query$
+            with taken as (
+              insert into hq_export.version_base as b (dataset, key, base)
+              select distinct 3, (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text, 0
+              from (
+                select c.*
+                from (select distinct "org_id", "entity_id" from n) d
+                cross join lateral (
+                  select s.*
+                  from "entities"."company_entities" s
+                  where s."org_id" = d."org_id"
+                    and s."entity_id" = d."entity_id"
+                  offset 0
+                ) c
+              ) r
+              on conflict (dataset, key) do update set deleted_at = null
+              returning b.key, b.base
+            )
+            select coalesce(jsonb_object_agg(t.key, t.base), '{}')
+            from taken t
+          $query$ into v_bases;
+          execute $query$
+            insert into hq_export.outbox_$query$
+              || coalesce(pg_sequence_last_value('hq_export.current_outbox'), 0)
+              || $query$ (dataset, version, deleted, key, traceparent, body)
+            select x.dataset, x.version, x.deleted, x.key, (
+              select case when hq_export.has_traceparent() then hq_export.current_traceparent() end
+            ), x.body
+            from (
+              select
+                k.key as key,
+                v.version,
+                row_to_json(row(
+                  'v1'::text,
+                  ((r."org_id")::uuid)::text,
+                  ((coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid)::text,
+                  ((r."entity_id")::uuid)::text,
+                  (r."canonical_name")::text,
+                  (r."canonical_domain")::text,
+                  (r."linkedin_url")::text,
+                  (r.company_linkedin_id)::text,
+                  (r."industry")::text,
+                  (r."employee_count")::int4,
+                  (r."revenue_band")::text,
+                  (r."hq_country")::text,
+                  ((r."enrichment_confidence")::numeric)::text,
+                  (r."last_enriched_at")::timestamptz,
+                  (r."last_operation_id")::text,
+                  ((r."last_run_id")::uuid)::text,
+                  (array_to_string(r.source_providers, '>'))::text,
+                  (v.version)::text,
+                  (r."updated_at")::timestamptz
+                )::hq_export."body_dx_company_entities_v1_9d44eb5b")::text as body,
+                s.snapshot_id::text as snapshot_key,
+                row_to_json(row(
+                  'v1'::text,
+                  (s.snapshot_id)::text,
+                  ((r."org_id")::uuid)::text,
+                  'company'::text,
+                  ((r."entity_id")::uuid)::text,
+                  (v.version)::text,
+                  (hq_export.allowed_payload((r.canonical_payload)::jsonb, array[
+                    'export_schema_version',
+                    'org_id',
+                    'company_id',
+                    'entity_id',
+                    'canonical_name',
+                    'canonical_domain',
+                    'linkedin_url',
+                    'linkedin_page_id',
+                    'industry',
+                    'employee_count',
+                    'revenue_band',
+                    'hq_country',
+                    'enrichment_confidence',
+                    'last_enriched_at',
+                    'last_operation_id',
+                    'last_run_id',
+                    'source_priority',
+                    'record_version',
+                    'updated_at'
+                  ]))::text,
+                  (r.updated_at)::timestamptz,
+                  ((r.last_run_id)::uuid)::text
+                )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text as snapshot_body
+              from (
+                select c.*
+                from (select distinct "org_id", "entity_id" from n) d
+                cross join lateral (
+                  select s.*
+                  from "entities"."company_entities" s
+                  where s."org_id" = d."org_id"
+                    and s."entity_id" = d."entity_id"
+                  offset 0
+                ) c
+              ) r
+              cross join lateral (
+                select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0
+              ) k
+              cross join lateral (
+                select hq_export.exported_version(
+                  (r."record_version")::bigint,
+                  ($1 ->> k.key)::bigint
+                ) as version offset 0
+              ) v
+              cross join lateral (
+                select hq_export.snapshot_id(
+                  (r."org_id")::uuid,
+                  'company',
+                  (r."entity_id")::uuid,
+                  v.version
+                ) as snapshot_id offset 0
+              ) s
+            ) p
+            cross join lateral (values
+              (3, p.version, false, p.key, p.body),
+              (5, null, false, p.snapshot_key, p.snapshot_body)
+            ) x (dataset, version, deleted, key, body)
+          $query$ using v_bases;
+        else
+          execute $query$
+            insert into hq_export.outbox_$query$
+              || coalesce(pg_sequence_last_value('hq_export.current_outbox'), 0)
+              || $query$ (dataset, version, deleted, key, traceparent, body)
+            select x.dataset, x.version, x.deleted, x.key, (
+              select case when hq_export.has_traceparent() then hq_export.current_traceparent() end
+            ), x.body
+            from (
+              select
+                case when b.is_deleted then hq_export.revived(3::smallint, k.key) else k.key end as key,
+                v.version,
+                row_to_json(row(
+                  'v1'::text,
+                  ((r."org_id")::uuid)::text,
+                  ((coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid)::text,
+                  ((r."entity_id")::uuid)::text,
+                  (r."canonical_name")::text,
+                  (r."canonical_domain")::text,
+                  (r."linkedin_url")::text,
+                  (r.company_linkedin_id)::text,
+                  (r."industry")::text,
+                  (r."employee_count")::int4,
+                  (r."revenue_band")::text,
+                  (r."hq_country")::text,
+                  ((r."enrichment_confidence")::numeric)::text,
+                  (r."last_enriched_at")::timestamptz,
+                  (r."last_operation_id")::text,
+                  ((r."last_run_id")::uuid)::text,
+                  (array_to_string(r.source_providers, '>'))::text,
+                  (v.version)::text,
+                  (r."updated_at")::timestamptz
+                )::hq_export."body_dx_company_entities_v1_9d44eb5b")::text as body,
+                s.snapshot_id::text as snapshot_key,
+                row_to_json(row(
+                  'v1'::text,
+                  (s.snapshot_id)::text,
+                  ((r."org_id")::uuid)::text,
+                  'company'::text,
+                  ((r."entity_id")::uuid)::text,
+                  (v.version)::text,
+                  (hq_export.allowed_payload((r.canonical_payload)::jsonb, array[
+                    'export_schema_version',
+                    'org_id',
+                    'company_id',
+                    'entity_id',
+                    'canonical_name',
+                    'canonical_domain',
+                    'linkedin_url',
+                    'linkedin_page_id',
+                    'industry',
+                    'employee_count',
+                    'revenue_band',
+                    'hq_country',
+                    'enrichment_confidence',
+                    'last_enriched_at',
+                    'last_operation_id',
+                    'last_run_id',
+                    'source_priority',
+                    'record_version',
+                    'updated_at'
+                  ]))::text,
+                  (r.updated_at)::timestamptz,
+                  ((r.last_run_id)::uuid)::text
+                )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text as snapshot_body
+              from (
+                select c.*
+                from (select distinct "org_id", "entity_id" from n) d
+                cross join lateral (
+                  select s.*
+                  from "entities"."company_entities" s
+                  where s."org_id" = d."org_id"
+                    and s."entity_id" = d."entity_id"
+                  offset 0
+                ) c
+              ) r
+              cross join lateral (
+                select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0
+              ) k
+              left join lateral (
+                select b.base, b.deleted_at is not null as is_deleted
+                from hq_export.version_base b
+                where b.dataset = 3 and b.key = k.key
+                offset 0
+              ) b on true
+              cross join lateral (
+                select hq_export.exported_version(
+                  (r."record_version")::bigint,
+                  b.base
+                ) as version offset 0
+              ) v
+              cross join lateral (
+                select hq_export.snapshot_id(
+                  (r."org_id")::uuid,
+                  'company',
+                  (r."entity_id")::uuid,
+                  v.version
+                ) as snapshot_id offset 0
+              ) s
+            ) p
+            cross join lateral (values
+              (3, p.version, false, p.key, p.body),
+              (5, null, false, p.snapshot_key, p.snapshot_body)
+            ) x (dataset, version, deleted, key, body)
+          $query$;
+        end if;
+        perform hq_export.ring();
+        if not hq_export.has_just_begun() then
+          v_captures := coalesce(current_setting('hq_export.captures', true), '');
+          v_written := substr('012', pg_sequence_last_value('hq_export.current_outbox')::int + 1, 1);
+          if length(v_captures) < 32 or strpos(v_captures, v_written) = 0 then
+            v_captures := set_config('hq_export.captures', v_captures || v_written, true);
+          end if;
+        end if;
+        return null;
+      end if;
+      if current_setting('transaction_isolation') = 'serializable' then
+        with taken as (
+          insert into hq_export.version_base as b (dataset, key, base)
+          select distinct 3, (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text, 0
+          from n r
+          on conflict (dataset, key) do update set deleted_at = null
+          returning b.key, b.base
+        )
+        select coalesce(jsonb_object_agg(t.key, t.base), '{}') into v_bases
+        from taken t;
+        case coalesce(pg_sequence_last_value('hq_export.current_outbox'), 0)
+        when 0 then
+          insert into hq_export.outbox_0 (dataset, version, deleted, key, traceparent, body)
+          select x.dataset, x.version, x.deleted, x.key, v_traceparent, x.body
+          from (
+            select
+              k.key as key,
+              v.version,
+              row_to_json(row(
+                'v1'::text,
+                ((r."org_id")::uuid)::text,
+                ((coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid)::text,
+                ((r."entity_id")::uuid)::text,
+                (r."canonical_name")::text,
+                (r."canonical_domain")::text,
+                (r."linkedin_url")::text,
+                (r.company_linkedin_id)::text,
+                (r."industry")::text,
+                (r."employee_count")::int4,
+                (r."revenue_band")::text,
+                (r."hq_country")::text,
+                ((r."enrichment_confidence")::numeric)::text,
+                (r."last_enriched_at")::timestamptz,
+                (r."last_operation_id")::text,
+                ((r."last_run_id")::uuid)::text,
+                (array_to_string(r.source_providers, '>'))::text,
+                (v.version)::text,
+                (r."updated_at")::timestamptz
+              )::hq_export."body_dx_company_entities_v1_9d44eb5b")::text as body,
+              s.snapshot_id::text as snapshot_key,
+              row_to_json(row(
+                'v1'::text,
+                (s.snapshot_id)::text,
+                ((r."org_id")::uuid)::text,
+                'company'::text,
+                ((r."entity_id")::uuid)::text,
+                (v.version)::text,
+                (hq_export.allowed_payload((r.canonical_payload)::jsonb, array[
+                  'export_schema_version',
+                  'org_id',
+                  'company_id',
+                  'entity_id',
+                  'canonical_name',
+                  'canonical_domain',
+                  'linkedin_url',
+                  'linkedin_page_id',
+                  'industry',
+                  'employee_count',
+                  'revenue_band',
+                  'hq_country',
+                  'enrichment_confidence',
+                  'last_enriched_at',
+                  'last_operation_id',
+                  'last_run_id',
+                  'source_priority',
+                  'record_version',
+                  'updated_at'
+                ]))::text,
+                (r.updated_at)::timestamptz,
+                ((r.last_run_id)::uuid)::text
+              )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text as snapshot_body
+            from n r
+            cross join lateral (
+              select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0
+            ) k
+            cross join lateral (
+              select hq_export.exported_version(
+                (r."record_version")::bigint,
+                (v_bases ->> k.key)::bigint
+              ) as version offset 0
+            ) v
+            cross join lateral (
+              select hq_export.snapshot_id(
+                (r."org_id")::uuid,
+                'company',
+                (r."entity_id")::uuid,
+                v.version
+              ) as snapshot_id offset 0
+            ) s
+          ) p
+          cross join lateral (values
+            (3, p.version, false, p.key, p.body),
+            (5, null, false, p.snapshot_key, p.snapshot_body)
+          ) x (dataset, version, deleted, key, body);
+        when 1 then
+          insert into hq_export.outbox_1 (dataset, version, deleted, key, traceparent, body)
+          select x.dataset, x.version, x.deleted, x.key, v_traceparent, x.body
+          from (
+            select
+              k.key as key,
+              v.version,
+              row_to_json(row(
+                'v1'::text,
+                ((r."org_id")::uuid)::text,
+                ((coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid)::text,
+                ((r."entity_id")::uuid)::text,
+                (r."canonical_name")::text,
+                (r."canonical_domain")::text,
+                (r."linkedin_url")::text,
+                (r.company_linkedin_id)::text,
+                (r."industry")::text,
+                (r."employee_count")::int4,
+                (r."revenue_band")::text,
+                (r."hq_country")::text,
+                ((r."enrichment_confidence")::numeric)::text,
+                (r."last_enriched_at")::timestamptz,
+                (r."last_operation_id")::text,
+                ((r."last_run_id")::uuid)::text,
+                (array_to_string(r.source_providers, '>'))::text,
+                (v.version)::text,
+                (r."updated_at")::timestamptz
+              )::hq_export."body_dx_company_entities_v1_9d44eb5b")::text as body,
+              s.snapshot_id::text as snapshot_key,
+              row_to_json(row(
+                'v1'::text,
+                (s.snapshot_id)::text,
+                ((r."org_id")::uuid)::text,
+                'company'::text,
+                ((r."entity_id")::uuid)::text,
+                (v.version)::text,
+                (hq_export.allowed_payload((r.canonical_payload)::jsonb, array[
+                  'export_schema_version',
+                  'org_id',
+                  'company_id',
+                  'entity_id',
+                  'canonical_name',
+                  'canonical_domain',
+                  'linkedin_url',
+                  'linkedin_page_id',
+                  'industry',
+                  'employee_count',
+                  'revenue_band',
+                  'hq_country',
+                  'enrichment_confidence',
+                  'last_enriched_at',
+                  'last_operation_id',
+                  'last_run_id',
+                  'source_priority',
+                  'record_version',
+                  'updated_at'
+                ]))::text,
+                (r.updated_at)::timestamptz,
+                ((r.last_run_id)::uuid)::text
+              )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text as snapshot_body
+            from n r
+            cross join lateral (
+              select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0
+            ) k
+            cross join lateral (
+              select hq_export.exported_version(
+                (r."record_version")::bigint,
+                (v_bases ->> k.key)::bigint
+              ) as version offset 0
+            ) v
+            cross join lateral (
+              select hq_export.snapshot_id(
+                (r."org_id")::uuid,
+                'company',
+                (r."entity_id")::uuid,
+                v.version
+              ) as snapshot_id offset 0
+            ) s
+          ) p
+          cross join lateral (values
+            (3, p.version, false, p.key, p.body),
+            (5, null, false, p.snapshot_key, p.snapshot_body)
+          ) x (dataset, version, deleted, key, body);
+        when 2 then
+          insert into hq_export.outbox_2 (dataset, version, deleted, key, traceparent, body)
+          select x.dataset, x.version, x.deleted, x.key, v_traceparent, x.body
+          from (
+            select
+              k.key as key,
+              v.version,
+              row_to_json(row(
+                'v1'::text,
+                ((r."org_id")::uuid)::text,
+                ((coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid)::text,
+                ((r."entity_id")::uuid)::text,
+                (r."canonical_name")::text,
+                (r."canonical_domain")::text,
+                (r."linkedin_url")::text,
+                (r.company_linkedin_id)::text,
+                (r."industry")::text,
+                (r."employee_count")::int4,
+                (r."revenue_band")::text,
+                (r."hq_country")::text,
+                ((r."enrichment_confidence")::numeric)::text,
+                (r."last_enriched_at")::timestamptz,
+                (r."last_operation_id")::text,
+                ((r."last_run_id")::uuid)::text,
+                (array_to_string(r.source_providers, '>'))::text,
+                (v.version)::text,
+                (r."updated_at")::timestamptz
+              )::hq_export."body_dx_company_entities_v1_9d44eb5b")::text as body,
+              s.snapshot_id::text as snapshot_key,
+              row_to_json(row(
+                'v1'::text,
+                (s.snapshot_id)::text,
+                ((r."org_id")::uuid)::text,
+                'company'::text,
+                ((r."entity_id")::uuid)::text,
+                (v.version)::text,
+                (hq_export.allowed_payload((r.canonical_payload)::jsonb, array[
+                  'export_schema_version',
+                  'org_id',
+                  'company_id',
+                  'entity_id',
+                  'canonical_name',
+                  'canonical_domain',
+                  'linkedin_url',
+                  'linkedin_page_id',
+                  'industry',
+                  'employee_count',
+                  'revenue_band',
+                  'hq_country',
+                  'enrichment_confidence',
+                  'last_enriched_at',
+                  'last_operation_id',
+                  'last_run_id',
+                  'source_priority',
+                  'record_version',
+                  'updated_at'
+                ]))::text,
+                (r.updated_at)::timestamptz,
+                ((r.last_run_id)::uuid)::text
+              )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text as snapshot_body
+            from n r
+            cross join lateral (
+              select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0
+            ) k
+            cross join lateral (
+              select hq_export.exported_version(
+                (r."record_version")::bigint,
+                (v_bases ->> k.key)::bigint
+              ) as version offset 0
+            ) v
+            cross join lateral (
+              select hq_export.snapshot_id(
+                (r."org_id")::uuid,
+                'company',
+                (r."entity_id")::uuid,
+                v.version
+              ) as snapshot_id offset 0
+            ) s
+          ) p
+          cross join lateral (values
+            (3, p.version, false, p.key, p.body),
+            (5, null, false, p.snapshot_key, p.snapshot_body)
+          ) x (dataset, version, deleted, key, body);
+        end case;
+        if hq_export.is_relay_asleep() or not hq_export.has_just_begun() then
+          if found and hq_export.is_relay_asleep() then
+            perform hq_export.ring();
+          end if;
+          v_captures := coalesce(current_setting('hq_export.captures', true), '');
+          v_written := substr('012', pg_sequence_last_value('hq_export.current_outbox')::int + 1, 1);
+          if length(v_captures) < 32 or strpos(v_captures, v_written) = 0 then
+            v_captures := set_config('hq_export.captures', v_captures || v_written, true);
+          end if;
+        end if;
+        return null;
+      end if;
+    end if;
+
+    case coalesce(pg_sequence_last_value('hq_export.current_outbox'), 0)
+    when 0 then
+      insert into hq_export.outbox_0 (dataset, version, deleted, key, traceparent, body)
+      select x.dataset, x.version, x.deleted, x.key, v_traceparent, x.body
+      from (
+        select
+          case when b.is_deleted then hq_export.revived(3::smallint, k.key) else k.key end as key,
+          v.version,
+          row_to_json(row(
+            'v1'::text,
+            ((r."org_id")::uuid)::text,
+            ((coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid)::text,
+            ((r."entity_id")::uuid)::text,
+            (r."canonical_name")::text,
+            (r."canonical_domain")::text,
+            (r."linkedin_url")::text,
+            (r.company_linkedin_id)::text,
+            (r."industry")::text,
+            (r."employee_count")::int4,
+            (r."revenue_band")::text,
+            (r."hq_country")::text,
+            ((r."enrichment_confidence")::numeric)::text,
+            (r."last_enriched_at")::timestamptz,
+            (r."last_operation_id")::text,
+            ((r."last_run_id")::uuid)::text,
+            (array_to_string(r.source_providers, '>'))::text,
+            (v.version)::text,
+            (r."updated_at")::timestamptz
+          )::hq_export."body_dx_company_entities_v1_9d44eb5b")::text as body,
+          s.snapshot_id::text as snapshot_key,
+          row_to_json(row(
+            'v1'::text,
+            (s.snapshot_id)::text,
+            ((r."org_id")::uuid)::text,
+            'company'::text,
+            ((r."entity_id")::uuid)::text,
+            (v.version)::text,
+            (hq_export.allowed_payload((r.canonical_payload)::jsonb, array[
+              'export_schema_version',
+              'org_id',
+              'company_id',
+              'entity_id',
+              'canonical_name',
+              'canonical_domain',
+              'linkedin_url',
+              'linkedin_page_id',
+              'industry',
+              'employee_count',
+              'revenue_band',
+              'hq_country',
+              'enrichment_confidence',
+              'last_enriched_at',
+              'last_operation_id',
+              'last_run_id',
+              'source_priority',
+              'record_version',
+              'updated_at'
+            ]))::text,
+            (r.updated_at)::timestamptz,
+            ((r.last_run_id)::uuid)::text
+          )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text as snapshot_body
+        from n r
+        cross join lateral (
+          select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0
+        ) k
+        left join lateral (
+          select b.base, b.deleted_at is not null as is_deleted
+          from hq_export.version_base b
+          where b.dataset = 3 and b.key = k.key
+          offset 0
+        ) b on true
+        cross join lateral (
+          select hq_export.exported_version(
+            (r."record_version")::bigint,
+            b.base
+          ) as version offset 0
+        ) v
+        cross join lateral (
+          select hq_export.snapshot_id(
+            (r."org_id")::uuid,
+            'company',
+            (r."entity_id")::uuid,
+            v.version
+          ) as snapshot_id offset 0
+        ) s
+      ) p
+      cross join lateral (values
+        (3, p.version, false, p.key, p.body),
+        (5, null, false, p.snapshot_key, p.snapshot_body)
+      ) x (dataset, version, deleted, key, body);
+    when 1 then
+      insert into hq_export.outbox_1 (dataset, version, deleted, key, traceparent, body)
+      select x.dataset, x.version, x.deleted, x.key, v_traceparent, x.body
+      from (
+        select
+          case when b.is_deleted then hq_export.revived(3::smallint, k.key) else k.key end as key,
+          v.version,
+          row_to_json(row(
+            'v1'::text,
+            ((r."org_id")::uuid)::text,
+            ((coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid)::text,
+            ((r."entity_id")::uuid)::text,
+            (r."canonical_name")::text,
+            (r."canonical_domain")::text,
+            (r."linkedin_url")::text,
+            (r.company_linkedin_id)::text,
+            (r."industry")::text,
+            (r."employee_count")::int4,
+            (r."revenue_band")::text,
+            (r."hq_country")::text,
+            ((r."enrichment_confidence")::numeric)::text,
+            (r."last_enriched_at")::timestamptz,
+            (r."last_operation_id")::text,
+            ((r."last_run_id")::uuid)::text,
+            (array_to_string(r.source_providers, '>'))::text,
+            (v.version)::text,
+            (r."updated_at")::timestamptz
+          )::hq_export."body_dx_company_entities_v1_9d44eb5b")::text as body,
+          s.snapshot_id::text as snapshot_key,
+          row_to_json(row(
+            'v1'::text,
+            (s.snapshot_id)::text,
+            ((r."org_id")::uuid)::text,
+            'company'::text,
+            ((r."entity_id")::uuid)::text,
+            (v.version)::text,
+            (hq_export.allowed_payload((r.canonical_payload)::jsonb, array[
+              'export_schema_version',
+              'org_id',
+              'company_id',
+              'entity_id',
+              'canonical_name',
+              'canonical_domain',
+              'linkedin_url',
+              'linkedin_page_id',
+              'industry',
+              'employee_count',
+              'revenue_band',
+              'hq_country',
+              'enrichment_confidence',
+              'last_enriched_at',
+              'last_operation_id',
+              'last_run_id',
+              'source_priority',
+              'record_version',
+              'updated_at'
+            ]))::text,
+            (r.updated_at)::timestamptz,
+            ((r.last_run_id)::uuid)::text
+          )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text as snapshot_body
+        from n r
+        cross join lateral (
+          select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0
+        ) k
+        left join lateral (
+          select b.base, b.deleted_at is not null as is_deleted
+          from hq_export.version_base b
+          where b.dataset = 3 and b.key = k.key
+          offset 0
+        ) b on true
+        cross join lateral (
+          select hq_export.exported_version(
+            (r."record_version")::bigint,
+            b.base
+          ) as version offset 0
+        ) v
+        cross join lateral (
+          select hq_export.snapshot_id(
+            (r."org_id")::uuid,
+            'company',
+            (r."entity_id")::uuid,
+            v.version
+          ) as snapshot_id offset 0
+        ) s
+      ) p
+      cross join lateral (values
+        (3, p.version, false, p.key, p.body),
+        (5, null, false, p.snapshot_key, p.snapshot_body)
+      ) x (dataset, version, deleted, key, body);
+    when 2 then
+      insert into hq_export.outbox_2 (dataset, version, deleted, key, traceparent, body)
+      select x.dataset, x.version, x.deleted, x.key, v_traceparent, x.body
+      from (
+        select
+          case when b.is_deleted then hq_export.revived(3::smallint, k.key) else k.key end as key,
+          v.version,
+          row_to_json(row(
+            'v1'::text,
+            ((r."org_id")::uuid)::text,
+            ((coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid)::text,
+            ((r."entity_id")::uuid)::text,
+            (r."canonical_name")::text,
+            (r."canonical_domain")::text,
+            (r."linkedin_url")::text,
+            (r.company_linkedin_id)::text,
+            (r."industry")::text,
+            (r."employee_count")::int4,
+            (r."revenue_band")::text,
+            (r."hq_country")::text,
+            ((r."enrichment_confidence")::numeric)::text,
+            (r."last_enriched_at")::timestamptz,
+            (r."last_operation_id")::text,
+            ((r."last_run_id")::uuid)::text,
+            (array_to_string(r.source_providers, '>'))::text,
+            (v.version)::text,
+            (r."updated_at")::timestamptz
+          )::hq_export."body_dx_company_entities_v1_9d44eb5b")::text as body,
+          s.snapshot_id::text as snapshot_key,
+          row_to_json(row(
+            'v1'::text,
+            (s.snapshot_id)::text,
+            ((r."org_id")::uuid)::text,
+            'company'::text,
+            ((r."entity_id")::uuid)::text,
+            (v.version)::text,
+            (hq_export.allowed_payload((r.canonical_payload)::jsonb, array[
+              'export_schema_version',
+              'org_id',
+              'company_id',
+              'entity_id',
+              'canonical_name',
+              'canonical_domain',
+              'linkedin_url',
+              'linkedin_page_id',
+              'industry',
+              'employee_count',
+              'revenue_band',
+              'hq_country',
+              'enrichment_confidence',
+              'last_enriched_at',
+              'last_operation_id',
+              'last_run_id',
+              'source_priority',
+              'record_version',
+              'updated_at'
+            ]))::text,
+            (r.updated_at)::timestamptz,
+            ((r.last_run_id)::uuid)::text
+          )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text as snapshot_body
+        from n r
+        cross join lateral (
+          select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0
+        ) k
+        left join lateral (
+          select b.base, b.deleted_at is not null as is_deleted
+          from hq_export.version_base b
+          where b.dataset = 3 and b.key = k.key
+          offset 0
+        ) b on true
+        cross join lateral (
+          select hq_export.exported_version(
+            (r."record_version")::bigint,
+            b.base
+          ) as version offset 0
+        ) v
+        cross join lateral (
+          select hq_export.snapshot_id(
+            (r."org_id")::uuid,
+            'company',
+            (r."entity_id")::uuid,
+            v.version
+          ) as snapshot_id offset 0
+        ) s
+      ) p
+      cross join lateral (values
+        (3, p.version, false, p.key, p.body),
+        (5, null, false, p.snapshot_key, p.snapshot_body)
+      ) x (dataset, version, deleted, key, body);
+    end case;
+    if hq_export.is_relay_asleep() or not hq_export.has_just_begun() then
+      if found and hq_export.is_relay_asleep() then
+        perform hq_export.ring();
+      end if;
+      v_captures := coalesce(current_setting('hq_export.captures', true), '');
+      v_written := substr('012', pg_sequence_last_value('hq_export.current_outbox')::int + 1, 1);
+      if length(v_captures) < 32 or strpos(v_captures, v_written) = 0 then
+        v_captures := set_config('hq_export.captures', v_captures || v_written, true);
+      end if;
+    end if;
     return null;
-  end if;
-  if pg_trigger_depth() > 1 then
-    perform set_config('hq_export.overtaken', '3', true);
-  end if;
-  v_overtaken := coalesce(current_setting('hq_export.overtaken', true), '0') >= '3';
-  if v_overtaken then
-if current_setting('transaction_isolation') = 'serializable' then
-execute $query$with taken as (
-  insert into hq_export.version_base as b (dataset, key, base)
-  select distinct 3, (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text, 0 from (select c.* from (select distinct "org_id", "entity_id" from n) d
-  cross join lateral (select s.* from "entities"."company_entities" s where s."org_id" = d."org_id" and s."entity_id" = d."entity_id" offset 0) c) r
-  on conflict (dataset, key) do update set deleted_at = null
-  returning b.key, b.base
-)
-select coalesce(jsonb_object_agg(t.key, t.base), '{}') from taken t$query$ into v_bases;
-execute $query$with present as materialized (
-select k.key, v.version, v.version <> (r."record_version")::bigint as is_rebased, (select pg_catalog.row_to_json(w) from (select 'v1'::text as "export_schema_version", ((r."org_id")::uuid)::text as "org_id", ((coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid)::text as "company_id", ((r."entity_id")::uuid)::text as "entity_id", (r."canonical_name")::text as "canonical_name", (r."canonical_domain")::text as "canonical_domain", (r."linkedin_url")::text as "linkedin_url", (r.company_linkedin_id)::text as "linkedin_page_id", (r."industry")::text as "industry", (r."employee_count")::int4 as "employee_count", (r."revenue_band")::text as "revenue_band", (r."hq_country")::text as "hq_country", ((r."enrichment_confidence")::numeric)::text as "enrichment_confidence", (r."last_enriched_at")::timestamptz as "last_enriched_at", (r."last_operation_id")::text as "last_operation_id", ((r."last_run_id")::uuid)::text as "last_run_id", (array_to_string(r.source_providers, '>'))::text as "source_priority", (v.version)::text as "record_version", (r."updated_at")::timestamptz as "updated_at") w)::text as body,
-  s.snapshot_id::text as snapshot_key, (select pg_catalog.row_to_json(w) from (select 'v1'::text as "export_schema_version", (s.snapshot_id)::text as "snapshot_id", ((r."org_id")::uuid)::text as "org_id", 'company'::text as "entity_type", ((r."entity_id")::uuid)::text as "entity_id", (v.version)::text as "record_version", (hq_export.allowed_payload((r.canonical_payload)::jsonb, array['export_schema_version', 'org_id', 'company_id', 'entity_id', 'canonical_name', 'canonical_domain', 'linkedin_url', 'linkedin_page_id', 'industry', 'employee_count', 'revenue_band', 'hq_country', 'enrichment_confidence', 'last_enriched_at', 'last_operation_id', 'last_run_id', 'source_priority', 'record_version', 'updated_at']))::text as "canonical_payload_json", (r.updated_at)::timestamptz as "captured_at", ((r.last_run_id)::uuid)::text as "source_run_id") w)::text as snapshot_body
-from (select c.* from (select distinct "org_id", "entity_id" from n) d
-  cross join lateral (select s.* from "entities"."company_entities" s where s."org_id" = d."org_id" and s."entity_id" = d."entity_id" offset 0) c) r
-cross join lateral (select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0) k
-cross join lateral (select hq_export.exported_version((r."record_version")::bigint, ($1 ->> k.key)::bigint) as version offset 0) v
-cross join lateral (select hq_export.snapshot_id((r."org_id")::uuid, 'company', (r."entity_id")::uuid, v.version) as snapshot_id offset 0) s
-)
-insert into hq_export.outbox_$query$ || coalesce(pg_sequence_last_value('hq_export.current_outbox'), 0) || $query$ (dataset, version, deleted, key, traceparent, body)
-select x.dataset, x.version, x.deleted, x.key, (select case when hq_export.has_traceparent() then hq_export.current_traceparent() end), x.body
-from present p
-cross join lateral (values
-  (3, p.version, false, p.key, p.body),
-  (5, null, false, p.snapshot_key, p.snapshot_body)
-) x (dataset, version, deleted, key, body)$query$ using v_bases;
-else
-execute $query$with present as materialized (
-select k.key, v.version, v.version <> (r."record_version")::bigint as is_rebased, (select pg_catalog.row_to_json(w) from (select 'v1'::text as "export_schema_version", ((r."org_id")::uuid)::text as "org_id", ((coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid)::text as "company_id", ((r."entity_id")::uuid)::text as "entity_id", (r."canonical_name")::text as "canonical_name", (r."canonical_domain")::text as "canonical_domain", (r."linkedin_url")::text as "linkedin_url", (r.company_linkedin_id)::text as "linkedin_page_id", (r."industry")::text as "industry", (r."employee_count")::int4 as "employee_count", (r."revenue_band")::text as "revenue_band", (r."hq_country")::text as "hq_country", ((r."enrichment_confidence")::numeric)::text as "enrichment_confidence", (r."last_enriched_at")::timestamptz as "last_enriched_at", (r."last_operation_id")::text as "last_operation_id", ((r."last_run_id")::uuid)::text as "last_run_id", (array_to_string(r.source_providers, '>'))::text as "source_priority", (v.version)::text as "record_version", (r."updated_at")::timestamptz as "updated_at") w)::text as body,
-  s.snapshot_id::text as snapshot_key, (select pg_catalog.row_to_json(w) from (select 'v1'::text as "export_schema_version", (s.snapshot_id)::text as "snapshot_id", ((r."org_id")::uuid)::text as "org_id", 'company'::text as "entity_type", ((r."entity_id")::uuid)::text as "entity_id", (v.version)::text as "record_version", (hq_export.allowed_payload((r.canonical_payload)::jsonb, array['export_schema_version', 'org_id', 'company_id', 'entity_id', 'canonical_name', 'canonical_domain', 'linkedin_url', 'linkedin_page_id', 'industry', 'employee_count', 'revenue_band', 'hq_country', 'enrichment_confidence', 'last_enriched_at', 'last_operation_id', 'last_run_id', 'source_priority', 'record_version', 'updated_at']))::text as "canonical_payload_json", (r.updated_at)::timestamptz as "captured_at", ((r.last_run_id)::uuid)::text as "source_run_id") w)::text as snapshot_body
-from (select c.* from (select distinct "org_id", "entity_id" from n) d
-  cross join lateral (select s.* from "entities"."company_entities" s where s."org_id" = d."org_id" and s."entity_id" = d."entity_id" offset 0) c) r
-cross join lateral (select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0) k
-cross join lateral (select hq_export.exported_version((r."record_version")::bigint, (select b.base from hq_export.version_base b where b.dataset = 3 and b.key = k.key)) as version offset 0) v
-cross join lateral (select hq_export.snapshot_id((r."org_id")::uuid, 'company', (r."entity_id")::uuid, v.version) as snapshot_id offset 0) s
-), revived as (
-  update hq_export.version_base b set deleted_at = null
-  where b.dataset = 3 and b.deleted_at is not null
-    and b.key = any (array(select p.key from present p where p.is_rebased))
-)
-insert into hq_export.outbox_$query$ || coalesce(pg_sequence_last_value('hq_export.current_outbox'), 0) || $query$ (dataset, version, deleted, key, traceparent, body)
-select x.dataset, x.version, x.deleted, x.key, (select case when hq_export.has_traceparent() then hq_export.current_traceparent() end), x.body
-from present p
-cross join lateral (values
-  (3, p.version, false, p.key, p.body),
-  (5, null, false, p.snapshot_key, p.snapshot_body)
-) x (dataset, version, deleted, key, body)$query$;
-end if;
-perform hq_export.ring();
-  else
-if current_setting('transaction_isolation') = 'serializable' then
-with taken as (
-  insert into hq_export.version_base as b (dataset, key, base)
-  select distinct 3, (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text, 0 from n r
-  on conflict (dataset, key) do update set deleted_at = null
-  returning b.key, b.base
-)
-select coalesce(jsonb_object_agg(t.key, t.base), '{}') into v_bases from taken t;
-case coalesce(pg_sequence_last_value('hq_export.current_outbox'), 0)
-when 0 then
-with present as materialized (
-select k.key, v.version, v.version <> (r."record_version")::bigint as is_rebased, (select pg_catalog.row_to_json(w) from (select 'v1'::text as "export_schema_version", ((r."org_id")::uuid)::text as "org_id", ((coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid)::text as "company_id", ((r."entity_id")::uuid)::text as "entity_id", (r."canonical_name")::text as "canonical_name", (r."canonical_domain")::text as "canonical_domain", (r."linkedin_url")::text as "linkedin_url", (r.company_linkedin_id)::text as "linkedin_page_id", (r."industry")::text as "industry", (r."employee_count")::int4 as "employee_count", (r."revenue_band")::text as "revenue_band", (r."hq_country")::text as "hq_country", ((r."enrichment_confidence")::numeric)::text as "enrichment_confidence", (r."last_enriched_at")::timestamptz as "last_enriched_at", (r."last_operation_id")::text as "last_operation_id", ((r."last_run_id")::uuid)::text as "last_run_id", (array_to_string(r.source_providers, '>'))::text as "source_priority", (v.version)::text as "record_version", (r."updated_at")::timestamptz as "updated_at") w)::text as body,
-  s.snapshot_id::text as snapshot_key, (select pg_catalog.row_to_json(w) from (select 'v1'::text as "export_schema_version", (s.snapshot_id)::text as "snapshot_id", ((r."org_id")::uuid)::text as "org_id", 'company'::text as "entity_type", ((r."entity_id")::uuid)::text as "entity_id", (v.version)::text as "record_version", (hq_export.allowed_payload((r.canonical_payload)::jsonb, array['export_schema_version', 'org_id', 'company_id', 'entity_id', 'canonical_name', 'canonical_domain', 'linkedin_url', 'linkedin_page_id', 'industry', 'employee_count', 'revenue_band', 'hq_country', 'enrichment_confidence', 'last_enriched_at', 'last_operation_id', 'last_run_id', 'source_priority', 'record_version', 'updated_at']))::text as "canonical_payload_json", (r.updated_at)::timestamptz as "captured_at", ((r.last_run_id)::uuid)::text as "source_run_id") w)::text as snapshot_body
-from n r
-cross join lateral (select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0) k
-cross join lateral (select hq_export.exported_version((r."record_version")::bigint, (v_bases ->> k.key)::bigint) as version offset 0) v
-cross join lateral (select hq_export.snapshot_id((r."org_id")::uuid, 'company', (r."entity_id")::uuid, v.version) as snapshot_id offset 0) s
-)
-insert into hq_export.outbox_0 (dataset, version, deleted, key, traceparent, body)
-select x.dataset, x.version, x.deleted, x.key, (select case when hq_export.has_traceparent() then hq_export.current_traceparent() end), x.body
-from present p
-cross join lateral (values
-  (3, p.version, false, p.key, p.body),
-  (5, null, false, p.snapshot_key, p.snapshot_body)
-) x (dataset, version, deleted, key, body);
-when 1 then
-with present as materialized (
-select k.key, v.version, v.version <> (r."record_version")::bigint as is_rebased, (select pg_catalog.row_to_json(w) from (select 'v1'::text as "export_schema_version", ((r."org_id")::uuid)::text as "org_id", ((coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid)::text as "company_id", ((r."entity_id")::uuid)::text as "entity_id", (r."canonical_name")::text as "canonical_name", (r."canonical_domain")::text as "canonical_domain", (r."linkedin_url")::text as "linkedin_url", (r.company_linkedin_id)::text as "linkedin_page_id", (r."industry")::text as "industry", (r."employee_count")::int4 as "employee_count", (r."revenue_band")::text as "revenue_band", (r."hq_country")::text as "hq_country", ((r."enrichment_confidence")::numeric)::text as "enrichment_confidence", (r."last_enriched_at")::timestamptz as "last_enriched_at", (r."last_operation_id")::text as "last_operation_id", ((r."last_run_id")::uuid)::text as "last_run_id", (array_to_string(r.source_providers, '>'))::text as "source_priority", (v.version)::text as "record_version", (r."updated_at")::timestamptz as "updated_at") w)::text as body,
-  s.snapshot_id::text as snapshot_key, (select pg_catalog.row_to_json(w) from (select 'v1'::text as "export_schema_version", (s.snapshot_id)::text as "snapshot_id", ((r."org_id")::uuid)::text as "org_id", 'company'::text as "entity_type", ((r."entity_id")::uuid)::text as "entity_id", (v.version)::text as "record_version", (hq_export.allowed_payload((r.canonical_payload)::jsonb, array['export_schema_version', 'org_id', 'company_id', 'entity_id', 'canonical_name', 'canonical_domain', 'linkedin_url', 'linkedin_page_id', 'industry', 'employee_count', 'revenue_band', 'hq_country', 'enrichment_confidence', 'last_enriched_at', 'last_operation_id', 'last_run_id', 'source_priority', 'record_version', 'updated_at']))::text as "canonical_payload_json", (r.updated_at)::timestamptz as "captured_at", ((r.last_run_id)::uuid)::text as "source_run_id") w)::text as snapshot_body
-from n r
-cross join lateral (select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0) k
-cross join lateral (select hq_export.exported_version((r."record_version")::bigint, (v_bases ->> k.key)::bigint) as version offset 0) v
-cross join lateral (select hq_export.snapshot_id((r."org_id")::uuid, 'company', (r."entity_id")::uuid, v.version) as snapshot_id offset 0) s
-)
-insert into hq_export.outbox_1 (dataset, version, deleted, key, traceparent, body)
-select x.dataset, x.version, x.deleted, x.key, (select case when hq_export.has_traceparent() then hq_export.current_traceparent() end), x.body
-from present p
-cross join lateral (values
-  (3, p.version, false, p.key, p.body),
-  (5, null, false, p.snapshot_key, p.snapshot_body)
-) x (dataset, version, deleted, key, body);
-when 2 then
-with present as materialized (
-select k.key, v.version, v.version <> (r."record_version")::bigint as is_rebased, (select pg_catalog.row_to_json(w) from (select 'v1'::text as "export_schema_version", ((r."org_id")::uuid)::text as "org_id", ((coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid)::text as "company_id", ((r."entity_id")::uuid)::text as "entity_id", (r."canonical_name")::text as "canonical_name", (r."canonical_domain")::text as "canonical_domain", (r."linkedin_url")::text as "linkedin_url", (r.company_linkedin_id)::text as "linkedin_page_id", (r."industry")::text as "industry", (r."employee_count")::int4 as "employee_count", (r."revenue_band")::text as "revenue_band", (r."hq_country")::text as "hq_country", ((r."enrichment_confidence")::numeric)::text as "enrichment_confidence", (r."last_enriched_at")::timestamptz as "last_enriched_at", (r."last_operation_id")::text as "last_operation_id", ((r."last_run_id")::uuid)::text as "last_run_id", (array_to_string(r.source_providers, '>'))::text as "source_priority", (v.version)::text as "record_version", (r."updated_at")::timestamptz as "updated_at") w)::text as body,
-  s.snapshot_id::text as snapshot_key, (select pg_catalog.row_to_json(w) from (select 'v1'::text as "export_schema_version", (s.snapshot_id)::text as "snapshot_id", ((r."org_id")::uuid)::text as "org_id", 'company'::text as "entity_type", ((r."entity_id")::uuid)::text as "entity_id", (v.version)::text as "record_version", (hq_export.allowed_payload((r.canonical_payload)::jsonb, array['export_schema_version', 'org_id', 'company_id', 'entity_id', 'canonical_name', 'canonical_domain', 'linkedin_url', 'linkedin_page_id', 'industry', 'employee_count', 'revenue_band', 'hq_country', 'enrichment_confidence', 'last_enriched_at', 'last_operation_id', 'last_run_id', 'source_priority', 'record_version', 'updated_at']))::text as "canonical_payload_json", (r.updated_at)::timestamptz as "captured_at", ((r.last_run_id)::uuid)::text as "source_run_id") w)::text as snapshot_body
-from n r
-cross join lateral (select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0) k
-cross join lateral (select hq_export.exported_version((r."record_version")::bigint, (v_bases ->> k.key)::bigint) as version offset 0) v
-cross join lateral (select hq_export.snapshot_id((r."org_id")::uuid, 'company', (r."entity_id")::uuid, v.version) as snapshot_id offset 0) s
-)
-insert into hq_export.outbox_2 (dataset, version, deleted, key, traceparent, body)
-select x.dataset, x.version, x.deleted, x.key, (select case when hq_export.has_traceparent() then hq_export.current_traceparent() end), x.body
-from present p
-cross join lateral (values
-  (3, p.version, false, p.key, p.body),
-  (5, null, false, p.snapshot_key, p.snapshot_body)
-) x (dataset, version, deleted, key, body);
-end case;
-else
-case coalesce(pg_sequence_last_value('hq_export.current_outbox'), 0)
-when 0 then
-with present as materialized (
-select k.key, v.version, v.version <> (r."record_version")::bigint as is_rebased, (select pg_catalog.row_to_json(w) from (select 'v1'::text as "export_schema_version", ((r."org_id")::uuid)::text as "org_id", ((coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid)::text as "company_id", ((r."entity_id")::uuid)::text as "entity_id", (r."canonical_name")::text as "canonical_name", (r."canonical_domain")::text as "canonical_domain", (r."linkedin_url")::text as "linkedin_url", (r.company_linkedin_id)::text as "linkedin_page_id", (r."industry")::text as "industry", (r."employee_count")::int4 as "employee_count", (r."revenue_band")::text as "revenue_band", (r."hq_country")::text as "hq_country", ((r."enrichment_confidence")::numeric)::text as "enrichment_confidence", (r."last_enriched_at")::timestamptz as "last_enriched_at", (r."last_operation_id")::text as "last_operation_id", ((r."last_run_id")::uuid)::text as "last_run_id", (array_to_string(r.source_providers, '>'))::text as "source_priority", (v.version)::text as "record_version", (r."updated_at")::timestamptz as "updated_at") w)::text as body,
-  s.snapshot_id::text as snapshot_key, (select pg_catalog.row_to_json(w) from (select 'v1'::text as "export_schema_version", (s.snapshot_id)::text as "snapshot_id", ((r."org_id")::uuid)::text as "org_id", 'company'::text as "entity_type", ((r."entity_id")::uuid)::text as "entity_id", (v.version)::text as "record_version", (hq_export.allowed_payload((r.canonical_payload)::jsonb, array['export_schema_version', 'org_id', 'company_id', 'entity_id', 'canonical_name', 'canonical_domain', 'linkedin_url', 'linkedin_page_id', 'industry', 'employee_count', 'revenue_band', 'hq_country', 'enrichment_confidence', 'last_enriched_at', 'last_operation_id', 'last_run_id', 'source_priority', 'record_version', 'updated_at']))::text as "canonical_payload_json", (r.updated_at)::timestamptz as "captured_at", ((r.last_run_id)::uuid)::text as "source_run_id") w)::text as snapshot_body
-from n r
-cross join lateral (select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0) k
-cross join lateral (select hq_export.exported_version((r."record_version")::bigint, (select b.base from hq_export.version_base b where b.dataset = 3 and b.key = k.key)) as version offset 0) v
-cross join lateral (select hq_export.snapshot_id((r."org_id")::uuid, 'company', (r."entity_id")::uuid, v.version) as snapshot_id offset 0) s
-), revived as (
-  update hq_export.version_base b set deleted_at = null
-  where b.dataset = 3 and b.deleted_at is not null
-    and b.key = any (array(select p.key from present p where p.is_rebased))
-)
-insert into hq_export.outbox_0 (dataset, version, deleted, key, traceparent, body)
-select x.dataset, x.version, x.deleted, x.key, (select case when hq_export.has_traceparent() then hq_export.current_traceparent() end), x.body
-from present p
-cross join lateral (values
-  (3, p.version, false, p.key, p.body),
-  (5, null, false, p.snapshot_key, p.snapshot_body)
-) x (dataset, version, deleted, key, body);
-when 1 then
-with present as materialized (
-select k.key, v.version, v.version <> (r."record_version")::bigint as is_rebased, (select pg_catalog.row_to_json(w) from (select 'v1'::text as "export_schema_version", ((r."org_id")::uuid)::text as "org_id", ((coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid)::text as "company_id", ((r."entity_id")::uuid)::text as "entity_id", (r."canonical_name")::text as "canonical_name", (r."canonical_domain")::text as "canonical_domain", (r."linkedin_url")::text as "linkedin_url", (r.company_linkedin_id)::text as "linkedin_page_id", (r."industry")::text as "industry", (r."employee_count")::int4 as "employee_count", (r."revenue_band")::text as "revenue_band", (r."hq_country")::text as "hq_country", ((r."enrichment_confidence")::numeric)::text as "enrichment_confidence", (r."last_enriched_at")::timestamptz as "last_enriched_at", (r."last_operation_id")::text as "last_operation_id", ((r."last_run_id")::uuid)::text as "last_run_id", (array_to_string(r.source_providers, '>'))::text as "source_priority", (v.version)::text as "record_version", (r."updated_at")::timestamptz as "updated_at") w)::text as body,
-  s.snapshot_id::text as snapshot_key, (select pg_catalog.row_to_json(w) from (select 'v1'::text as "export_schema_version", (s.snapshot_id)::text as "snapshot_id", ((r."org_id")::uuid)::text as "org_id", 'company'::text as "entity_type", ((r."entity_id")::uuid)::text as "entity_id", (v.version)::text as "record_version", (hq_export.allowed_payload((r.canonical_payload)::jsonb, array['export_schema_version', 'org_id', 'company_id', 'entity_id', 'canonical_name', 'canonical_domain', 'linkedin_url', 'linkedin_page_id', 'industry', 'employee_count', 'revenue_band', 'hq_country', 'enrichment_confidence', 'last_enriched_at', 'last_operation_id', 'last_run_id', 'source_priority', 'record_version', 'updated_at']))::text as "canonical_payload_json", (r.updated_at)::timestamptz as "captured_at", ((r.last_run_id)::uuid)::text as "source_run_id") w)::text as snapshot_body
-from n r
-cross join lateral (select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0) k
-cross join lateral (select hq_export.exported_version((r."record_version")::bigint, (select b.base from hq_export.version_base b where b.dataset = 3 and b.key = k.key)) as version offset 0) v
-cross join lateral (select hq_export.snapshot_id((r."org_id")::uuid, 'company', (r."entity_id")::uuid, v.version) as snapshot_id offset 0) s
-), revived as (
-  update hq_export.version_base b set deleted_at = null
-  where b.dataset = 3 and b.deleted_at is not null
-    and b.key = any (array(select p.key from present p where p.is_rebased))
-)
-insert into hq_export.outbox_1 (dataset, version, deleted, key, traceparent, body)
-select x.dataset, x.version, x.deleted, x.key, (select case when hq_export.has_traceparent() then hq_export.current_traceparent() end), x.body
-from present p
-cross join lateral (values
-  (3, p.version, false, p.key, p.body),
-  (5, null, false, p.snapshot_key, p.snapshot_body)
-) x (dataset, version, deleted, key, body);
-when 2 then
-with present as materialized (
-select k.key, v.version, v.version <> (r."record_version")::bigint as is_rebased, (select pg_catalog.row_to_json(w) from (select 'v1'::text as "export_schema_version", ((r."org_id")::uuid)::text as "org_id", ((coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid)::text as "company_id", ((r."entity_id")::uuid)::text as "entity_id", (r."canonical_name")::text as "canonical_name", (r."canonical_domain")::text as "canonical_domain", (r."linkedin_url")::text as "linkedin_url", (r.company_linkedin_id)::text as "linkedin_page_id", (r."industry")::text as "industry", (r."employee_count")::int4 as "employee_count", (r."revenue_band")::text as "revenue_band", (r."hq_country")::text as "hq_country", ((r."enrichment_confidence")::numeric)::text as "enrichment_confidence", (r."last_enriched_at")::timestamptz as "last_enriched_at", (r."last_operation_id")::text as "last_operation_id", ((r."last_run_id")::uuid)::text as "last_run_id", (array_to_string(r.source_providers, '>'))::text as "source_priority", (v.version)::text as "record_version", (r."updated_at")::timestamptz as "updated_at") w)::text as body,
-  s.snapshot_id::text as snapshot_key, (select pg_catalog.row_to_json(w) from (select 'v1'::text as "export_schema_version", (s.snapshot_id)::text as "snapshot_id", ((r."org_id")::uuid)::text as "org_id", 'company'::text as "entity_type", ((r."entity_id")::uuid)::text as "entity_id", (v.version)::text as "record_version", (hq_export.allowed_payload((r.canonical_payload)::jsonb, array['export_schema_version', 'org_id', 'company_id', 'entity_id', 'canonical_name', 'canonical_domain', 'linkedin_url', 'linkedin_page_id', 'industry', 'employee_count', 'revenue_band', 'hq_country', 'enrichment_confidence', 'last_enriched_at', 'last_operation_id', 'last_run_id', 'source_priority', 'record_version', 'updated_at']))::text as "canonical_payload_json", (r.updated_at)::timestamptz as "captured_at", ((r.last_run_id)::uuid)::text as "source_run_id") w)::text as snapshot_body
-from n r
-cross join lateral (select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0) k
-cross join lateral (select hq_export.exported_version((r."record_version")::bigint, (select b.base from hq_export.version_base b where b.dataset = 3 and b.key = k.key)) as version offset 0) v
-cross join lateral (select hq_export.snapshot_id((r."org_id")::uuid, 'company', (r."entity_id")::uuid, v.version) as snapshot_id offset 0) s
-), revived as (
-  update hq_export.version_base b set deleted_at = null
-  where b.dataset = 3 and b.deleted_at is not null
-    and b.key = any (array(select p.key from present p where p.is_rebased))
-)
-insert into hq_export.outbox_2 (dataset, version, deleted, key, traceparent, body)
-select x.dataset, x.version, x.deleted, x.key, (select case when hq_export.has_traceparent() then hq_export.current_traceparent() end), x.body
-from present p
-cross join lateral (values
-  (3, p.version, false, p.key, p.body),
-  (5, null, false, p.snapshot_key, p.snapshot_body)
-) x (dataset, version, deleted, key, body);
-end case;
-end if;
-if found and hq_export.is_relay_asleep() then perform hq_export.ring(); end if;
-  end if;
-  v_captures := case when length(coalesce(current_setting('hq_export.captures', true), '')) < 48 or strpos(coalesce(current_setting('hq_export.captures', true), ''), substr('012', pg_sequence_last_value('hq_export.current_outbox')::int + 1, 1)) = 0
-    then set_config('hq_export.captures', coalesce(current_setting('hq_export.captures', true), '') || substr('012', pg_sequence_last_value('hq_export.current_outbox')::int + 1, 1), true) end;
-  return null;
-exception when others then
-  v_sqlstate := sqlstate;
-  begin
-    execute format('insert into hq_export.outbox_%s (dataset, deleted, sqlstate, traceparent, body) select 3, false, $1, hq_export.current_traceparent(), row_to_json(r)::text from n r',
-        coalesce(pg_sequence_last_value('hq_export.current_outbox'), 0)) using v_sqlstate;
   exception when others then
+    v_sqlstate := sqlstate;
+    -- The rows as they are, for the relay to project.
     begin
-      case coalesce(pg_sequence_last_value('hq_export.current_outbox'), 0)
-when 0 then
-insert into hq_export.outbox_0 (dataset, deleted, sqlstate) values (3, false, v_sqlstate);
-when 1 then
-insert into hq_export.outbox_1 (dataset, deleted, sqlstate) values (3, false, v_sqlstate);
-when 2 then
-insert into hq_export.outbox_2 (dataset, deleted, sqlstate) values (3, false, v_sqlstate);
-end case;
+      execute format(
+        $raw$
+          insert into hq_export.outbox_%s (dataset, deleted, sqlstate, traceparent, body)
+          select 3, false, $1, hq_export.current_traceparent(), hq_export.raw_row(r)::text
+          from n r
+        $raw$,
+        coalesce(pg_sequence_last_value('hq_export.current_outbox'), 0)
+      ) using v_sqlstate;
     exception when others then
+      -- Or that there were rows.
       begin
-        perform nextval('hq_export.lost');
+        case coalesce(pg_sequence_last_value('hq_export.current_outbox'), 0)
+        when 0 then
+          insert into hq_export.outbox_0 (dataset, deleted, sqlstate)
+          values (3, false, v_sqlstate);
+        when 1 then
+          insert into hq_export.outbox_1 (dataset, deleted, sqlstate)
+          values (3, false, v_sqlstate);
+        when 2 then
+          insert into hq_export.outbox_2 (dataset, deleted, sqlstate)
+          values (3, false, v_sqlstate);
+        end case;
       exception when others then
-        perform set_config('hq_export.lost', 'on', false);
+        -- Or that a statement was lost; the warning in the server's log names no value.
+        begin
+          perform nextval('hq_export.lost');
+        exception when others then
+          perform set_config('hq_export.lost', 'on', false);
+        end;
+        raise warning 'hq_export: % of %.% was not captured: SQLSTATE %',
+          tg_op, tg_table_schema, tg_table_name, v_sqlstate;
       end;
-      raise warning 'hq_export: % of %.% was not captured: SQLSTATE %', tg_op, tg_table_schema, tg_table_name, v_sqlstate;
     end;
+    begin
+      perform hq_export.ring();
+    exception when others then
+      null; -- what was kept waits for the relay's poll
+    end;
+    return null;
   end;
-  begin
-    perform hq_export.ring();
-  exception when others then
-    null; -- what was kept waits for the relay's poll
-  end;
-  return null;
-end;
 end $capture$;
 alter function hq_export."capture_dx_company_entities_v1_insert"() set datestyle = 'ISO, MDY';
 alter function hq_export."capture_dx_company_entities_v1_insert"() set intervalstyle = 'postgres';
@@ -339,9 +1181,11 @@ create or replace function hq_export."capture_dx_company_entities_v1_update"() r
 as $capture$
 declare
   v_sqlstate text;
+  v_traceparent text;
   v_bases jsonb;
   v_overtaken boolean;
   v_captures text;
+  v_written text;
   v_is_checked boolean;
   v_table bigint;
   v_datasets smallint[];
@@ -349,54 +1193,159 @@ declare
   v_deleted boolean[];
   v_keys text[];
   v_bodies text[];
-  v_traceparent text;
-  v_is_numbered boolean;
 begin
-  if length(coalesce(current_setting('hq_export.captures', true), '')) >= 48 and current_setting('transaction_isolation') = 'read committed'
-     and coalesce(current_setting('hq_export.disabled', true), '') = ''
+  -- Later captures of a long transaction compute their rows in a block that writes nothing,
+  -- so that it takes no transaction id, and write them after it.
+  if length(coalesce(current_setting('hq_export.captures', true), '')) >= 32
+    and current_setting('transaction_isolation') = 'read committed'
+    and coalesce(current_setting('hq_export.disabled', true), '') = ''
   then
     begin
-      if strpos(coalesce(current_setting('hq_export.captures', true), ''), substr('012', pg_sequence_last_value('hq_export.current_outbox')::int + 1, 1)) > 0 then
-  if pg_trigger_depth() > 1 then
-    perform set_config('hq_export.overtaken', '3', true);
-  end if;
-  v_overtaken := coalesce(current_setting('hq_export.overtaken', true), '0') >= '2';
-  if coalesce(current_setting('hq_export.overtaken', true), '0') = '1' then
-    v_overtaken := exists (select from n r group by (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text having count(*) > 1);
-  end if;
-      if not v_overtaken then
-      v_table := pg_sequence_last_value('hq_export.current_outbox');
-      select array_agg(c.dataset::smallint), array_agg(c.version::bigint), array_agg(c.deleted), array_agg(c.key), array_agg(c.body), max(c.traceparent)
-      into v_datasets, v_versions, v_deleted, v_keys, v_bodies, v_traceparent
-      from (select x.dataset, x.version, x.deleted, x.key, (select case when hq_export.has_traceparent() then hq_export.current_traceparent() end), x.body
-from (select k.key, v.version, v.version <> (r."record_version")::bigint as is_rebased, (select pg_catalog.row_to_json(w) from (select 'v1'::text as "export_schema_version", ((r."org_id")::uuid)::text as "org_id", ((coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid)::text as "company_id", ((r."entity_id")::uuid)::text as "entity_id", (r."canonical_name")::text as "canonical_name", (r."canonical_domain")::text as "canonical_domain", (r."linkedin_url")::text as "linkedin_url", (r.company_linkedin_id)::text as "linkedin_page_id", (r."industry")::text as "industry", (r."employee_count")::int4 as "employee_count", (r."revenue_band")::text as "revenue_band", (r."hq_country")::text as "hq_country", ((r."enrichment_confidence")::numeric)::text as "enrichment_confidence", (r."last_enriched_at")::timestamptz as "last_enriched_at", (r."last_operation_id")::text as "last_operation_id", ((r."last_run_id")::uuid)::text as "last_run_id", (array_to_string(r.source_providers, '>'))::text as "source_priority", (v.version)::text as "record_version", (r."updated_at")::timestamptz as "updated_at") w)::text as body,
-  s.snapshot_id::text as snapshot_key, (select pg_catalog.row_to_json(w) from (select 'v1'::text as "export_schema_version", (s.snapshot_id)::text as "snapshot_id", ((r."org_id")::uuid)::text as "org_id", 'company'::text as "entity_type", ((r."entity_id")::uuid)::text as "entity_id", (v.version)::text as "record_version", (hq_export.allowed_payload((r.canonical_payload)::jsonb, array['export_schema_version', 'org_id', 'company_id', 'entity_id', 'canonical_name', 'canonical_domain', 'linkedin_url', 'linkedin_page_id', 'industry', 'employee_count', 'revenue_band', 'hq_country', 'enrichment_confidence', 'last_enriched_at', 'last_operation_id', 'last_run_id', 'source_priority', 'record_version', 'updated_at']))::text as "canonical_payload_json", (r.updated_at)::timestamptz as "captured_at", ((r.last_run_id)::uuid)::text as "source_run_id") w)::text as snapshot_body
-from n r
-cross join lateral (select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0) k
-cross join lateral (select hq_export.exported_version((r."record_version")::bigint, (select b.base from hq_export.version_base b where b.dataset = 3 and b.key = k.key)) as version offset 0) v
-cross join lateral (select hq_export.snapshot_id((r."org_id")::uuid, 'company', (r."entity_id")::uuid, v.version) as snapshot_id offset 0) s) p
-cross join lateral (values
-  (3, p.version, false, p.key, p.body),
-  (5, null, false, p.snapshot_key, p.snapshot_body)
-) x (dataset, version, deleted, key, body) limit 101) c (dataset, version, deleted, key, traceparent, body);
-      v_is_checked := coalesce(cardinality(v_keys), 0) <= 100 and not exists (select from hq_export.version_base b where b.dataset = 3 and b.deleted_at is not null and b.key = any (v_keys));
-      end if;
+      if strpos(
+        coalesce(current_setting('hq_export.captures', true), ''),
+        substr('012', pg_sequence_last_value('hq_export.current_outbox')::int + 1, 1)
+      ) > 0 then
+        if pg_trigger_depth() > 1 then
+          perform set_config('hq_export.overtaken', '3', true);
+        end if;
+        v_overtaken := coalesce(current_setting('hq_export.overtaken', true), '0') >= '2';
+        if coalesce(current_setting('hq_export.overtaken', true), '0') = '1' then
+          v_overtaken := exists (
+            select from n r
+            group by (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text
+            having count(*) > 1
+          );
+        end if;
+        if not v_overtaken then
+          v_table := pg_sequence_last_value('hq_export.current_outbox');
+          select
+            array_agg(c.dataset::smallint),
+            array_agg(c.version::bigint),
+            array_agg(c.deleted),
+            array_agg(c.key),
+            array_agg(c.body)
+          into v_datasets, v_versions, v_deleted, v_keys, v_bodies
+          from (
+            select x.dataset, x.version, x.deleted, x.key, null, x.body
+            from (
+              select
+                k.key as key,
+                v.version,
+                row_to_json(row(
+                  'v1'::text,
+                  ((r."org_id")::uuid)::text,
+                  ((coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid)::text,
+                  ((r."entity_id")::uuid)::text,
+                  (r."canonical_name")::text,
+                  (r."canonical_domain")::text,
+                  (r."linkedin_url")::text,
+                  (r.company_linkedin_id)::text,
+                  (r."industry")::text,
+                  (r."employee_count")::int4,
+                  (r."revenue_band")::text,
+                  (r."hq_country")::text,
+                  ((r."enrichment_confidence")::numeric)::text,
+                  (r."last_enriched_at")::timestamptz,
+                  (r."last_operation_id")::text,
+                  ((r."last_run_id")::uuid)::text,
+                  (array_to_string(r.source_providers, '>'))::text,
+                  (v.version)::text,
+                  (r."updated_at")::timestamptz
+                )::hq_export."body_dx_company_entities_v1_9d44eb5b")::text as body,
+                s.snapshot_id::text as snapshot_key,
+                row_to_json(row(
+                  'v1'::text,
+                  (s.snapshot_id)::text,
+                  ((r."org_id")::uuid)::text,
+                  'company'::text,
+                  ((r."entity_id")::uuid)::text,
+                  (v.version)::text,
+                  (hq_export.allowed_payload((r.canonical_payload)::jsonb, array[
+                    'export_schema_version',
+                    'org_id',
+                    'company_id',
+                    'entity_id',
+                    'canonical_name',
+                    'canonical_domain',
+                    'linkedin_url',
+                    'linkedin_page_id',
+                    'industry',
+                    'employee_count',
+                    'revenue_band',
+                    'hq_country',
+                    'enrichment_confidence',
+                    'last_enriched_at',
+                    'last_operation_id',
+                    'last_run_id',
+                    'source_priority',
+                    'record_version',
+                    'updated_at'
+                  ]))::text,
+                  (r.updated_at)::timestamptz,
+                  ((r.last_run_id)::uuid)::text
+                )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text as snapshot_body
+              from n r
+              cross join lateral (
+                select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0
+              ) k
+              left join lateral (
+                select b.base, b.deleted_at is not null as is_deleted
+                from hq_export.version_base b
+                where b.dataset = 3 and b.key = k.key
+                offset 0
+              ) b on true
+              cross join lateral (
+                select hq_export.exported_version(
+                  (r."record_version")::bigint,
+                  b.base
+                ) as version offset 0
+              ) v
+              cross join lateral (
+                select hq_export.snapshot_id(
+                  (r."org_id")::uuid,
+                  'company',
+                  (r."entity_id")::uuid,
+                  v.version
+                ) as snapshot_id offset 0
+              ) s
+            ) p
+            cross join lateral (values
+              (3, p.version, false, p.key, p.body),
+              (5, null, false, p.snapshot_key, p.snapshot_body)
+            ) x (dataset, version, deleted, key, body)
+            limit 101
+          ) c (dataset, version, deleted, key, traceparent, body);
+          v_is_checked := coalesce(cardinality(v_keys), 0) <= 100
+            and not exists (
+              select from hq_export.version_base b
+              where b.dataset = 3 and b.deleted_at is not null and b.key = any (v_keys)
+            );
+          if hq_export.has_traceparent() then
+            v_traceparent := hq_export.current_traceparent();
+          end if;
+        end if;
       end if;
     exception when others then
       v_is_checked := false;
     end;
     if v_is_checked then
-case v_table
-when 0 then
-insert into hq_export.outbox_0 (dataset, version, deleted, key, traceparent, body)
-select u.dataset, u.version, u.deleted, u.key, v_traceparent, u.body from unnest(v_datasets, v_versions, v_deleted, v_keys, v_bodies) u (dataset, version, deleted, key, body);
-when 1 then
-insert into hq_export.outbox_1 (dataset, version, deleted, key, traceparent, body)
-select u.dataset, u.version, u.deleted, u.key, v_traceparent, u.body from unnest(v_datasets, v_versions, v_deleted, v_keys, v_bodies) u (dataset, version, deleted, key, body);
-when 2 then
-insert into hq_export.outbox_2 (dataset, version, deleted, key, traceparent, body)
-select u.dataset, u.version, u.deleted, u.key, v_traceparent, u.body from unnest(v_datasets, v_versions, v_deleted, v_keys, v_bodies) u (dataset, version, deleted, key, body);
-end case;
+      case v_table
+      when 0 then
+        insert into hq_export.outbox_0 (dataset, version, deleted, key, traceparent, body)
+        select u.dataset, u.version, u.deleted, u.key, v_traceparent, u.body
+        from unnest(v_datasets, v_versions, v_deleted, v_keys, v_bodies)
+          u (dataset, version, deleted, key, body);
+      when 1 then
+        insert into hq_export.outbox_1 (dataset, version, deleted, key, traceparent, body)
+        select u.dataset, u.version, u.deleted, u.key, v_traceparent, u.body
+        from unnest(v_datasets, v_versions, v_deleted, v_keys, v_bodies)
+          u (dataset, version, deleted, key, body);
+      when 2 then
+        insert into hq_export.outbox_2 (dataset, version, deleted, key, traceparent, body)
+        select u.dataset, u.version, u.deleted, u.key, v_traceparent, u.body
+        from unnest(v_datasets, v_versions, v_deleted, v_keys, v_bodies)
+          u (dataset, version, deleted, key, body);
+      end case;
       begin
         perform hq_export.ring();
       exception when others then
@@ -405,226 +1354,872 @@ end case;
       return null;
     end if;
   end if;
-begin
-  if (coalesce(current_setting('hq_export.disabled', true), '') <> '' and lower(btrim(current_setting('hq_export.disabled', true))) not in ('', 'off', 'of', 'false', 'fals', 'fal', 'fa', 'f', 'no', 'n', '0')) then
-    insert into hq_export.capture_gap (dataset, operation) select 3, 'update' where exists (select from n);
+
+  begin
+    -- What few writers meet.
+    if coalesce(current_setting('hq_export.disabled', true), '') <> ''
+      or hq_export.has_traceparent()
+      or pg_trigger_depth() > 1
+      or coalesce(current_setting('hq_export.overtaken', true), '0') > '0'
+      or current_setting('transaction_isolation') = 'serializable'
+    then
+      if (coalesce(current_setting('hq_export.disabled', true), '') <> ''
+        and lower(btrim(current_setting('hq_export.disabled', true)))
+          not in ('', 'off', 'of', 'false', 'fals', 'fal', 'fa', 'f', 'no', 'n', '0')) then
+        insert into hq_export.capture_gap (dataset, operation)
+        select 3, 'update'
+        where exists (select from n);
+        return null;
+      end if;
+      v_traceparent := hq_export.current_traceparent();
+      -- Rows that were written again since are captured as they are now.
+      if pg_trigger_depth() > 1 then
+        perform set_config('hq_export.overtaken', '3', true);
+      end if;
+      v_overtaken := coalesce(current_setting('hq_export.overtaken', true), '0') >= '2';
+      if coalesce(current_setting('hq_export.overtaken', true), '0') = '1' then
+        v_overtaken := exists (
+          select from n r
+          group by (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text
+          having count(*) > 1
+        );
+      end if;
+      if v_overtaken then
+        if current_setting('transaction_isolation') = 'serializable' then
+          execute $query$
+            with taken as (
+              insert into hq_export.version_base as b (dataset, key, base)
+              select distinct 3, (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text, 0
+              from (
+                select c.*
+                from (select distinct "org_id", "entity_id" from n) d
+                cross join lateral (
+                  select s.*
+                  from "entities"."company_entities" s
+                  where s."org_id" = d."org_id"
+                    and s."entity_id" = d."entity_id"
+                  offset 0
+                ) c
+              ) r
+              on conflict (dataset, key) do update set deleted_at = null
+              returning b.key, b.base
+            )
+            select coalesce(jsonb_object_agg(t.key, t.base), '{}')
+            from taken t
+          $query$ into v_bases;
+          execute $query$
+            insert into hq_export.outbox_$query$
+              || coalesce(pg_sequence_last_value('hq_export.current_outbox'), 0)
+              || $query$ (dataset, version, deleted, key, traceparent, body)
+            select x.dataset, x.version, x.deleted, x.key, (
+              select case when hq_export.has_traceparent() then hq_export.current_traceparent() end
+            ), x.body
+            from (
+              select
+                k.key as key,
+                v.version,
+                row_to_json(row(
+                  'v1'::text,
+                  ((r."org_id")::uuid)::text,
+                  ((coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid)::text,
+                  ((r."entity_id")::uuid)::text,
+                  (r."canonical_name")::text,
+                  (r."canonical_domain")::text,
+                  (r."linkedin_url")::text,
+                  (r.company_linkedin_id)::text,
+                  (r."industry")::text,
+                  (r."employee_count")::int4,
+                  (r."revenue_band")::text,
+                  (r."hq_country")::text,
+                  ((r."enrichment_confidence")::numeric)::text,
+                  (r."last_enriched_at")::timestamptz,
+                  (r."last_operation_id")::text,
+                  ((r."last_run_id")::uuid)::text,
+                  (array_to_string(r.source_providers, '>'))::text,
+                  (v.version)::text,
+                  (r."updated_at")::timestamptz
+                )::hq_export."body_dx_company_entities_v1_9d44eb5b")::text as body,
+                s.snapshot_id::text as snapshot_key,
+                row_to_json(row(
+                  'v1'::text,
+                  (s.snapshot_id)::text,
+                  ((r."org_id")::uuid)::text,
+                  'company'::text,
+                  ((r."entity_id")::uuid)::text,
+                  (v.version)::text,
+                  (hq_export.allowed_payload((r.canonical_payload)::jsonb, array[
+                    'export_schema_version',
+                    'org_id',
+                    'company_id',
+                    'entity_id',
+                    'canonical_name',
+                    'canonical_domain',
+                    'linkedin_url',
+                    'linkedin_page_id',
+                    'industry',
+                    'employee_count',
+                    'revenue_band',
+                    'hq_country',
+                    'enrichment_confidence',
+                    'last_enriched_at',
+                    'last_operation_id',
+                    'last_run_id',
+                    'source_priority',
+                    'record_version',
+                    'updated_at'
+                  ]))::text,
+                  (r.updated_at)::timestamptz,
+                  ((r.last_run_id)::uuid)::text
+                )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text as snapshot_body
+              from (
+                select c.*
+                from (select distinct "org_id", "entity_id" from n) d
+                cross join lateral (
+                  select s.*
+                  from "entities"."company_entities" s
+                  where s."org_id" = d."org_id"
+                    and s."entity_id" = d."entity_id"
+                  offset 0
+                ) c
+              ) r
+              cross join lateral (
+                select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0
+              ) k
+              cross join lateral (
+                select hq_export.exported_version(
+                  (r."record_version")::bigint,
+                  ($1 ->> k.key)::bigint
+                ) as version offset 0
+              ) v
+              cross join lateral (
+                select hq_export.snapshot_id(
+                  (r."org_id")::uuid,
+                  'company',
+                  (r."entity_id")::uuid,
+                  v.version
+                ) as snapshot_id offset 0
+              ) s
+            ) p
+            cross join lateral (values
+              (3, p.version, false, p.key, p.body),
+              (5, null, false, p.snapshot_key, p.snapshot_body)
+            ) x (dataset, version, deleted, key, body)
+          $query$ using v_bases;
+        else
+          execute $query$
+            insert into hq_export.outbox_$query$
+              || coalesce(pg_sequence_last_value('hq_export.current_outbox'), 0)
+              || $query$ (dataset, version, deleted, key, traceparent, body)
+            select x.dataset, x.version, x.deleted, x.key, (
+              select case when hq_export.has_traceparent() then hq_export.current_traceparent() end
+            ), x.body
+            from (
+              select
+                case when b.is_deleted then hq_export.revived(3::smallint, k.key) else k.key end as key,
+                v.version,
+                row_to_json(row(
+                  'v1'::text,
+                  ((r."org_id")::uuid)::text,
+                  ((coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid)::text,
+                  ((r."entity_id")::uuid)::text,
+                  (r."canonical_name")::text,
+                  (r."canonical_domain")::text,
+                  (r."linkedin_url")::text,
+                  (r.company_linkedin_id)::text,
+                  (r."industry")::text,
+                  (r."employee_count")::int4,
+                  (r."revenue_band")::text,
+                  (r."hq_country")::text,
+                  ((r."enrichment_confidence")::numeric)::text,
+                  (r."last_enriched_at")::timestamptz,
+                  (r."last_operation_id")::text,
+                  ((r."last_run_id")::uuid)::text,
+                  (array_to_string(r.source_providers, '>'))::text,
+                  (v.version)::text,
+                  (r."updated_at")::timestamptz
+                )::hq_export."body_dx_company_entities_v1_9d44eb5b")::text as body,
+                s.snapshot_id::text as snapshot_key,
+                row_to_json(row(
+                  'v1'::text,
+                  (s.snapshot_id)::text,
+                  ((r."org_id")::uuid)::text,
+                  'company'::text,
+                  ((r."entity_id")::uuid)::text,
+                  (v.version)::text,
+                  (hq_export.allowed_payload((r.canonical_payload)::jsonb, array[
+                    'export_schema_version',
+                    'org_id',
+                    'company_id',
+                    'entity_id',
+                    'canonical_name',
+                    'canonical_domain',
+                    'linkedin_url',
+                    'linkedin_page_id',
+                    'industry',
+                    'employee_count',
+                    'revenue_band',
+                    'hq_country',
+                    'enrichment_confidence',
+                    'last_enriched_at',
+                    'last_operation_id',
+                    'last_run_id',
+                    'source_priority',
+                    'record_version',
+                    'updated_at'
+                  ]))::text,
+                  (r.updated_at)::timestamptz,
+                  ((r.last_run_id)::uuid)::text
+                )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text as snapshot_body
+              from (
+                select c.*
+                from (select distinct "org_id", "entity_id" from n) d
+                cross join lateral (
+                  select s.*
+                  from "entities"."company_entities" s
+                  where s."org_id" = d."org_id"
+                    and s."entity_id" = d."entity_id"
+                  offset 0
+                ) c
+              ) r
+              cross join lateral (
+                select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0
+              ) k
+              left join lateral (
+                select b.base, b.deleted_at is not null as is_deleted
+                from hq_export.version_base b
+                where b.dataset = 3 and b.key = k.key
+                offset 0
+              ) b on true
+              cross join lateral (
+                select hq_export.exported_version(
+                  (r."record_version")::bigint,
+                  b.base
+                ) as version offset 0
+              ) v
+              cross join lateral (
+                select hq_export.snapshot_id(
+                  (r."org_id")::uuid,
+                  'company',
+                  (r."entity_id")::uuid,
+                  v.version
+                ) as snapshot_id offset 0
+              ) s
+            ) p
+            cross join lateral (values
+              (3, p.version, false, p.key, p.body),
+              (5, null, false, p.snapshot_key, p.snapshot_body)
+            ) x (dataset, version, deleted, key, body)
+          $query$;
+        end if;
+        perform hq_export.ring();
+        if not hq_export.has_just_begun() then
+          v_captures := coalesce(current_setting('hq_export.captures', true), '');
+          v_written := substr('012', pg_sequence_last_value('hq_export.current_outbox')::int + 1, 1);
+          if length(v_captures) < 32 or strpos(v_captures, v_written) = 0 then
+            v_captures := set_config('hq_export.captures', v_captures || v_written, true);
+          end if;
+        end if;
+        return null;
+      end if;
+      if current_setting('transaction_isolation') = 'serializable' then
+        with taken as (
+          insert into hq_export.version_base as b (dataset, key, base)
+          select distinct 3, (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text, 0
+          from n r
+          on conflict (dataset, key) do update set deleted_at = null
+          returning b.key, b.base
+        )
+        select coalesce(jsonb_object_agg(t.key, t.base), '{}') into v_bases
+        from taken t;
+        case coalesce(pg_sequence_last_value('hq_export.current_outbox'), 0)
+        when 0 then
+          insert into hq_export.outbox_0 (dataset, version, deleted, key, traceparent, body)
+          select x.dataset, x.version, x.deleted, x.key, v_traceparent, x.body
+          from (
+            select
+              k.key as key,
+              v.version,
+              row_to_json(row(
+                'v1'::text,
+                ((r."org_id")::uuid)::text,
+                ((coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid)::text,
+                ((r."entity_id")::uuid)::text,
+                (r."canonical_name")::text,
+                (r."canonical_domain")::text,
+                (r."linkedin_url")::text,
+                (r.company_linkedin_id)::text,
+                (r."industry")::text,
+                (r."employee_count")::int4,
+                (r."revenue_band")::text,
+                (r."hq_country")::text,
+                ((r."enrichment_confidence")::numeric)::text,
+                (r."last_enriched_at")::timestamptz,
+                (r."last_operation_id")::text,
+                ((r."last_run_id")::uuid)::text,
+                (array_to_string(r.source_providers, '>'))::text,
+                (v.version)::text,
+                (r."updated_at")::timestamptz
+              )::hq_export."body_dx_company_entities_v1_9d44eb5b")::text as body,
+              s.snapshot_id::text as snapshot_key,
+              row_to_json(row(
+                'v1'::text,
+                (s.snapshot_id)::text,
+                ((r."org_id")::uuid)::text,
+                'company'::text,
+                ((r."entity_id")::uuid)::text,
+                (v.version)::text,
+                (hq_export.allowed_payload((r.canonical_payload)::jsonb, array[
+                  'export_schema_version',
+                  'org_id',
+                  'company_id',
+                  'entity_id',
+                  'canonical_name',
+                  'canonical_domain',
+                  'linkedin_url',
+                  'linkedin_page_id',
+                  'industry',
+                  'employee_count',
+                  'revenue_band',
+                  'hq_country',
+                  'enrichment_confidence',
+                  'last_enriched_at',
+                  'last_operation_id',
+                  'last_run_id',
+                  'source_priority',
+                  'record_version',
+                  'updated_at'
+                ]))::text,
+                (r.updated_at)::timestamptz,
+                ((r.last_run_id)::uuid)::text
+              )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text as snapshot_body
+            from n r
+            cross join lateral (
+              select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0
+            ) k
+            cross join lateral (
+              select hq_export.exported_version(
+                (r."record_version")::bigint,
+                (v_bases ->> k.key)::bigint
+              ) as version offset 0
+            ) v
+            cross join lateral (
+              select hq_export.snapshot_id(
+                (r."org_id")::uuid,
+                'company',
+                (r."entity_id")::uuid,
+                v.version
+              ) as snapshot_id offset 0
+            ) s
+          ) p
+          cross join lateral (values
+            (3, p.version, false, p.key, p.body),
+            (5, null, false, p.snapshot_key, p.snapshot_body)
+          ) x (dataset, version, deleted, key, body);
+        when 1 then
+          insert into hq_export.outbox_1 (dataset, version, deleted, key, traceparent, body)
+          select x.dataset, x.version, x.deleted, x.key, v_traceparent, x.body
+          from (
+            select
+              k.key as key,
+              v.version,
+              row_to_json(row(
+                'v1'::text,
+                ((r."org_id")::uuid)::text,
+                ((coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid)::text,
+                ((r."entity_id")::uuid)::text,
+                (r."canonical_name")::text,
+                (r."canonical_domain")::text,
+                (r."linkedin_url")::text,
+                (r.company_linkedin_id)::text,
+                (r."industry")::text,
+                (r."employee_count")::int4,
+                (r."revenue_band")::text,
+                (r."hq_country")::text,
+                ((r."enrichment_confidence")::numeric)::text,
+                (r."last_enriched_at")::timestamptz,
+                (r."last_operation_id")::text,
+                ((r."last_run_id")::uuid)::text,
+                (array_to_string(r.source_providers, '>'))::text,
+                (v.version)::text,
+                (r."updated_at")::timestamptz
+              )::hq_export."body_dx_company_entities_v1_9d44eb5b")::text as body,
+              s.snapshot_id::text as snapshot_key,
+              row_to_json(row(
+                'v1'::text,
+                (s.snapshot_id)::text,
+                ((r."org_id")::uuid)::text,
+                'company'::text,
+                ((r."entity_id")::uuid)::text,
+                (v.version)::text,
+                (hq_export.allowed_payload((r.canonical_payload)::jsonb, array[
+                  'export_schema_version',
+                  'org_id',
+                  'company_id',
+                  'entity_id',
+                  'canonical_name',
+                  'canonical_domain',
+                  'linkedin_url',
+                  'linkedin_page_id',
+                  'industry',
+                  'employee_count',
+                  'revenue_band',
+                  'hq_country',
+                  'enrichment_confidence',
+                  'last_enriched_at',
+                  'last_operation_id',
+                  'last_run_id',
+                  'source_priority',
+                  'record_version',
+                  'updated_at'
+                ]))::text,
+                (r.updated_at)::timestamptz,
+                ((r.last_run_id)::uuid)::text
+              )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text as snapshot_body
+            from n r
+            cross join lateral (
+              select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0
+            ) k
+            cross join lateral (
+              select hq_export.exported_version(
+                (r."record_version")::bigint,
+                (v_bases ->> k.key)::bigint
+              ) as version offset 0
+            ) v
+            cross join lateral (
+              select hq_export.snapshot_id(
+                (r."org_id")::uuid,
+                'company',
+                (r."entity_id")::uuid,
+                v.version
+              ) as snapshot_id offset 0
+            ) s
+          ) p
+          cross join lateral (values
+            (3, p.version, false, p.key, p.body),
+            (5, null, false, p.snapshot_key, p.snapshot_body)
+          ) x (dataset, version, deleted, key, body);
+        when 2 then
+          insert into hq_export.outbox_2 (dataset, version, deleted, key, traceparent, body)
+          select x.dataset, x.version, x.deleted, x.key, v_traceparent, x.body
+          from (
+            select
+              k.key as key,
+              v.version,
+              row_to_json(row(
+                'v1'::text,
+                ((r."org_id")::uuid)::text,
+                ((coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid)::text,
+                ((r."entity_id")::uuid)::text,
+                (r."canonical_name")::text,
+                (r."canonical_domain")::text,
+                (r."linkedin_url")::text,
+                (r.company_linkedin_id)::text,
+                (r."industry")::text,
+                (r."employee_count")::int4,
+                (r."revenue_band")::text,
+                (r."hq_country")::text,
+                ((r."enrichment_confidence")::numeric)::text,
+                (r."last_enriched_at")::timestamptz,
+                (r."last_operation_id")::text,
+                ((r."last_run_id")::uuid)::text,
+                (array_to_string(r.source_providers, '>'))::text,
+                (v.version)::text,
+                (r."updated_at")::timestamptz
+              )::hq_export."body_dx_company_entities_v1_9d44eb5b")::text as body,
+              s.snapshot_id::text as snapshot_key,
+              row_to_json(row(
+                'v1'::text,
+                (s.snapshot_id)::text,
+                ((r."org_id")::uuid)::text,
+                'company'::text,
+                ((r."entity_id")::uuid)::text,
+                (v.version)::text,
+                (hq_export.allowed_payload((r.canonical_payload)::jsonb, array[
+                  'export_schema_version',
+                  'org_id',
+                  'company_id',
+                  'entity_id',
+                  'canonical_name',
+                  'canonical_domain',
+                  'linkedin_url',
+                  'linkedin_page_id',
+                  'industry',
+                  'employee_count',
+                  'revenue_band',
+                  'hq_country',
+                  'enrichment_confidence',
+                  'last_enriched_at',
+                  'last_operation_id',
+                  'last_run_id',
+                  'source_priority',
+                  'record_version',
+                  'updated_at'
+                ]))::text,
+                (r.updated_at)::timestamptz,
+                ((r.last_run_id)::uuid)::text
+              )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text as snapshot_body
+            from n r
+            cross join lateral (
+              select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0
+            ) k
+            cross join lateral (
+              select hq_export.exported_version(
+                (r."record_version")::bigint,
+                (v_bases ->> k.key)::bigint
+              ) as version offset 0
+            ) v
+            cross join lateral (
+              select hq_export.snapshot_id(
+                (r."org_id")::uuid,
+                'company',
+                (r."entity_id")::uuid,
+                v.version
+              ) as snapshot_id offset 0
+            ) s
+          ) p
+          cross join lateral (values
+            (3, p.version, false, p.key, p.body),
+            (5, null, false, p.snapshot_key, p.snapshot_body)
+          ) x (dataset, version, deleted, key, body);
+        end case;
+        if hq_export.is_relay_asleep() or not hq_export.has_just_begun() then
+          if found and hq_export.is_relay_asleep() then
+            perform hq_export.ring();
+          end if;
+          v_captures := coalesce(current_setting('hq_export.captures', true), '');
+          v_written := substr('012', pg_sequence_last_value('hq_export.current_outbox')::int + 1, 1);
+          if length(v_captures) < 32 or strpos(v_captures, v_written) = 0 then
+            v_captures := set_config('hq_export.captures', v_captures || v_written, true);
+          end if;
+        end if;
+        return null;
+      end if;
+    end if;
+
+    case coalesce(pg_sequence_last_value('hq_export.current_outbox'), 0)
+    when 0 then
+      insert into hq_export.outbox_0 (dataset, version, deleted, key, traceparent, body)
+      select x.dataset, x.version, x.deleted, x.key, v_traceparent, x.body
+      from (
+        select
+          case when b.is_deleted then hq_export.revived(3::smallint, k.key) else k.key end as key,
+          v.version,
+          row_to_json(row(
+            'v1'::text,
+            ((r."org_id")::uuid)::text,
+            ((coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid)::text,
+            ((r."entity_id")::uuid)::text,
+            (r."canonical_name")::text,
+            (r."canonical_domain")::text,
+            (r."linkedin_url")::text,
+            (r.company_linkedin_id)::text,
+            (r."industry")::text,
+            (r."employee_count")::int4,
+            (r."revenue_band")::text,
+            (r."hq_country")::text,
+            ((r."enrichment_confidence")::numeric)::text,
+            (r."last_enriched_at")::timestamptz,
+            (r."last_operation_id")::text,
+            ((r."last_run_id")::uuid)::text,
+            (array_to_string(r.source_providers, '>'))::text,
+            (v.version)::text,
+            (r."updated_at")::timestamptz
+          )::hq_export."body_dx_company_entities_v1_9d44eb5b")::text as body,
+          s.snapshot_id::text as snapshot_key,
+          row_to_json(row(
+            'v1'::text,
+            (s.snapshot_id)::text,
+            ((r."org_id")::uuid)::text,
+            'company'::text,
+            ((r."entity_id")::uuid)::text,
+            (v.version)::text,
+            (hq_export.allowed_payload((r.canonical_payload)::jsonb, array[
+              'export_schema_version',
+              'org_id',
+              'company_id',
+              'entity_id',
+              'canonical_name',
+              'canonical_domain',
+              'linkedin_url',
+              'linkedin_page_id',
+              'industry',
+              'employee_count',
+              'revenue_band',
+              'hq_country',
+              'enrichment_confidence',
+              'last_enriched_at',
+              'last_operation_id',
+              'last_run_id',
+              'source_priority',
+              'record_version',
+              'updated_at'
+            ]))::text,
+            (r.updated_at)::timestamptz,
+            ((r.last_run_id)::uuid)::text
+          )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text as snapshot_body
+        from n r
+        cross join lateral (
+          select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0
+        ) k
+        left join lateral (
+          select b.base, b.deleted_at is not null as is_deleted
+          from hq_export.version_base b
+          where b.dataset = 3 and b.key = k.key
+          offset 0
+        ) b on true
+        cross join lateral (
+          select hq_export.exported_version(
+            (r."record_version")::bigint,
+            b.base
+          ) as version offset 0
+        ) v
+        cross join lateral (
+          select hq_export.snapshot_id(
+            (r."org_id")::uuid,
+            'company',
+            (r."entity_id")::uuid,
+            v.version
+          ) as snapshot_id offset 0
+        ) s
+      ) p
+      cross join lateral (values
+        (3, p.version, false, p.key, p.body),
+        (5, null, false, p.snapshot_key, p.snapshot_body)
+      ) x (dataset, version, deleted, key, body);
+    when 1 then
+      insert into hq_export.outbox_1 (dataset, version, deleted, key, traceparent, body)
+      select x.dataset, x.version, x.deleted, x.key, v_traceparent, x.body
+      from (
+        select
+          case when b.is_deleted then hq_export.revived(3::smallint, k.key) else k.key end as key,
+          v.version,
+          row_to_json(row(
+            'v1'::text,
+            ((r."org_id")::uuid)::text,
+            ((coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid)::text,
+            ((r."entity_id")::uuid)::text,
+            (r."canonical_name")::text,
+            (r."canonical_domain")::text,
+            (r."linkedin_url")::text,
+            (r.company_linkedin_id)::text,
+            (r."industry")::text,
+            (r."employee_count")::int4,
+            (r."revenue_band")::text,
+            (r."hq_country")::text,
+            ((r."enrichment_confidence")::numeric)::text,
+            (r."last_enriched_at")::timestamptz,
+            (r."last_operation_id")::text,
+            ((r."last_run_id")::uuid)::text,
+            (array_to_string(r.source_providers, '>'))::text,
+            (v.version)::text,
+            (r."updated_at")::timestamptz
+          )::hq_export."body_dx_company_entities_v1_9d44eb5b")::text as body,
+          s.snapshot_id::text as snapshot_key,
+          row_to_json(row(
+            'v1'::text,
+            (s.snapshot_id)::text,
+            ((r."org_id")::uuid)::text,
+            'company'::text,
+            ((r."entity_id")::uuid)::text,
+            (v.version)::text,
+            (hq_export.allowed_payload((r.canonical_payload)::jsonb, array[
+              'export_schema_version',
+              'org_id',
+              'company_id',
+              'entity_id',
+              'canonical_name',
+              'canonical_domain',
+              'linkedin_url',
+              'linkedin_page_id',
+              'industry',
+              'employee_count',
+              'revenue_band',
+              'hq_country',
+              'enrichment_confidence',
+              'last_enriched_at',
+              'last_operation_id',
+              'last_run_id',
+              'source_priority',
+              'record_version',
+              'updated_at'
+            ]))::text,
+            (r.updated_at)::timestamptz,
+            ((r.last_run_id)::uuid)::text
+          )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text as snapshot_body
+        from n r
+        cross join lateral (
+          select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0
+        ) k
+        left join lateral (
+          select b.base, b.deleted_at is not null as is_deleted
+          from hq_export.version_base b
+          where b.dataset = 3 and b.key = k.key
+          offset 0
+        ) b on true
+        cross join lateral (
+          select hq_export.exported_version(
+            (r."record_version")::bigint,
+            b.base
+          ) as version offset 0
+        ) v
+        cross join lateral (
+          select hq_export.snapshot_id(
+            (r."org_id")::uuid,
+            'company',
+            (r."entity_id")::uuid,
+            v.version
+          ) as snapshot_id offset 0
+        ) s
+      ) p
+      cross join lateral (values
+        (3, p.version, false, p.key, p.body),
+        (5, null, false, p.snapshot_key, p.snapshot_body)
+      ) x (dataset, version, deleted, key, body);
+    when 2 then
+      insert into hq_export.outbox_2 (dataset, version, deleted, key, traceparent, body)
+      select x.dataset, x.version, x.deleted, x.key, v_traceparent, x.body
+      from (
+        select
+          case when b.is_deleted then hq_export.revived(3::smallint, k.key) else k.key end as key,
+          v.version,
+          row_to_json(row(
+            'v1'::text,
+            ((r."org_id")::uuid)::text,
+            ((coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid)::text,
+            ((r."entity_id")::uuid)::text,
+            (r."canonical_name")::text,
+            (r."canonical_domain")::text,
+            (r."linkedin_url")::text,
+            (r.company_linkedin_id)::text,
+            (r."industry")::text,
+            (r."employee_count")::int4,
+            (r."revenue_band")::text,
+            (r."hq_country")::text,
+            ((r."enrichment_confidence")::numeric)::text,
+            (r."last_enriched_at")::timestamptz,
+            (r."last_operation_id")::text,
+            ((r."last_run_id")::uuid)::text,
+            (array_to_string(r.source_providers, '>'))::text,
+            (v.version)::text,
+            (r."updated_at")::timestamptz
+          )::hq_export."body_dx_company_entities_v1_9d44eb5b")::text as body,
+          s.snapshot_id::text as snapshot_key,
+          row_to_json(row(
+            'v1'::text,
+            (s.snapshot_id)::text,
+            ((r."org_id")::uuid)::text,
+            'company'::text,
+            ((r."entity_id")::uuid)::text,
+            (v.version)::text,
+            (hq_export.allowed_payload((r.canonical_payload)::jsonb, array[
+              'export_schema_version',
+              'org_id',
+              'company_id',
+              'entity_id',
+              'canonical_name',
+              'canonical_domain',
+              'linkedin_url',
+              'linkedin_page_id',
+              'industry',
+              'employee_count',
+              'revenue_band',
+              'hq_country',
+              'enrichment_confidence',
+              'last_enriched_at',
+              'last_operation_id',
+              'last_run_id',
+              'source_priority',
+              'record_version',
+              'updated_at'
+            ]))::text,
+            (r.updated_at)::timestamptz,
+            ((r.last_run_id)::uuid)::text
+          )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text as snapshot_body
+        from n r
+        cross join lateral (
+          select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0
+        ) k
+        left join lateral (
+          select b.base, b.deleted_at is not null as is_deleted
+          from hq_export.version_base b
+          where b.dataset = 3 and b.key = k.key
+          offset 0
+        ) b on true
+        cross join lateral (
+          select hq_export.exported_version(
+            (r."record_version")::bigint,
+            b.base
+          ) as version offset 0
+        ) v
+        cross join lateral (
+          select hq_export.snapshot_id(
+            (r."org_id")::uuid,
+            'company',
+            (r."entity_id")::uuid,
+            v.version
+          ) as snapshot_id offset 0
+        ) s
+      ) p
+      cross join lateral (values
+        (3, p.version, false, p.key, p.body),
+        (5, null, false, p.snapshot_key, p.snapshot_body)
+      ) x (dataset, version, deleted, key, body);
+    end case;
+    if hq_export.is_relay_asleep() or not hq_export.has_just_begun() then
+      if found and hq_export.is_relay_asleep() then
+        perform hq_export.ring();
+      end if;
+      v_captures := coalesce(current_setting('hq_export.captures', true), '');
+      v_written := substr('012', pg_sequence_last_value('hq_export.current_outbox')::int + 1, 1);
+      if length(v_captures) < 32 or strpos(v_captures, v_written) = 0 then
+        v_captures := set_config('hq_export.captures', v_captures || v_written, true);
+      end if;
+    end if;
     return null;
-  end if;
-  if pg_trigger_depth() > 1 then
-    perform set_config('hq_export.overtaken', '3', true);
-  end if;
-  v_overtaken := coalesce(current_setting('hq_export.overtaken', true), '0') >= '2';
-  if coalesce(current_setting('hq_export.overtaken', true), '0') = '1' then
-    v_overtaken := exists (select from n r group by (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text having count(*) > 1);
-  end if;
-  if v_overtaken then
-if current_setting('transaction_isolation') = 'serializable' then
-execute $query$with taken as (
-  insert into hq_export.version_base as b (dataset, key, base)
-  select distinct 3, (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text, 0 from (select c.* from (select distinct "org_id", "entity_id" from n) d
-  cross join lateral (select s.* from "entities"."company_entities" s where s."org_id" = d."org_id" and s."entity_id" = d."entity_id" offset 0) c) r
-  on conflict (dataset, key) do update set deleted_at = null
-  returning b.key, b.base
-)
-select coalesce(jsonb_object_agg(t.key, t.base), '{}') from taken t$query$ into v_bases;
-execute $query$with present as materialized (
-select k.key, v.version, v.version <> (r."record_version")::bigint as is_rebased, (select pg_catalog.row_to_json(w) from (select 'v1'::text as "export_schema_version", ((r."org_id")::uuid)::text as "org_id", ((coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid)::text as "company_id", ((r."entity_id")::uuid)::text as "entity_id", (r."canonical_name")::text as "canonical_name", (r."canonical_domain")::text as "canonical_domain", (r."linkedin_url")::text as "linkedin_url", (r.company_linkedin_id)::text as "linkedin_page_id", (r."industry")::text as "industry", (r."employee_count")::int4 as "employee_count", (r."revenue_band")::text as "revenue_band", (r."hq_country")::text as "hq_country", ((r."enrichment_confidence")::numeric)::text as "enrichment_confidence", (r."last_enriched_at")::timestamptz as "last_enriched_at", (r."last_operation_id")::text as "last_operation_id", ((r."last_run_id")::uuid)::text as "last_run_id", (array_to_string(r.source_providers, '>'))::text as "source_priority", (v.version)::text as "record_version", (r."updated_at")::timestamptz as "updated_at") w)::text as body,
-  s.snapshot_id::text as snapshot_key, (select pg_catalog.row_to_json(w) from (select 'v1'::text as "export_schema_version", (s.snapshot_id)::text as "snapshot_id", ((r."org_id")::uuid)::text as "org_id", 'company'::text as "entity_type", ((r."entity_id")::uuid)::text as "entity_id", (v.version)::text as "record_version", (hq_export.allowed_payload((r.canonical_payload)::jsonb, array['export_schema_version', 'org_id', 'company_id', 'entity_id', 'canonical_name', 'canonical_domain', 'linkedin_url', 'linkedin_page_id', 'industry', 'employee_count', 'revenue_band', 'hq_country', 'enrichment_confidence', 'last_enriched_at', 'last_operation_id', 'last_run_id', 'source_priority', 'record_version', 'updated_at']))::text as "canonical_payload_json", (r.updated_at)::timestamptz as "captured_at", ((r.last_run_id)::uuid)::text as "source_run_id") w)::text as snapshot_body
-from (select c.* from (select distinct "org_id", "entity_id" from n) d
-  cross join lateral (select s.* from "entities"."company_entities" s where s."org_id" = d."org_id" and s."entity_id" = d."entity_id" offset 0) c) r
-cross join lateral (select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0) k
-cross join lateral (select hq_export.exported_version((r."record_version")::bigint, ($1 ->> k.key)::bigint) as version offset 0) v
-cross join lateral (select hq_export.snapshot_id((r."org_id")::uuid, 'company', (r."entity_id")::uuid, v.version) as snapshot_id offset 0) s
-)
-insert into hq_export.outbox_$query$ || coalesce(pg_sequence_last_value('hq_export.current_outbox'), 0) || $query$ (dataset, version, deleted, key, traceparent, body)
-select x.dataset, x.version, x.deleted, x.key, (select case when hq_export.has_traceparent() then hq_export.current_traceparent() end), x.body
-from present p
-cross join lateral (values
-  (3, p.version, false, p.key, p.body),
-  (5, null, false, p.snapshot_key, p.snapshot_body)
-) x (dataset, version, deleted, key, body)$query$ using v_bases;
-else
-execute $query$with present as materialized (
-select k.key, v.version, v.version <> (r."record_version")::bigint as is_rebased, (select pg_catalog.row_to_json(w) from (select 'v1'::text as "export_schema_version", ((r."org_id")::uuid)::text as "org_id", ((coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid)::text as "company_id", ((r."entity_id")::uuid)::text as "entity_id", (r."canonical_name")::text as "canonical_name", (r."canonical_domain")::text as "canonical_domain", (r."linkedin_url")::text as "linkedin_url", (r.company_linkedin_id)::text as "linkedin_page_id", (r."industry")::text as "industry", (r."employee_count")::int4 as "employee_count", (r."revenue_band")::text as "revenue_band", (r."hq_country")::text as "hq_country", ((r."enrichment_confidence")::numeric)::text as "enrichment_confidence", (r."last_enriched_at")::timestamptz as "last_enriched_at", (r."last_operation_id")::text as "last_operation_id", ((r."last_run_id")::uuid)::text as "last_run_id", (array_to_string(r.source_providers, '>'))::text as "source_priority", (v.version)::text as "record_version", (r."updated_at")::timestamptz as "updated_at") w)::text as body,
-  s.snapshot_id::text as snapshot_key, (select pg_catalog.row_to_json(w) from (select 'v1'::text as "export_schema_version", (s.snapshot_id)::text as "snapshot_id", ((r."org_id")::uuid)::text as "org_id", 'company'::text as "entity_type", ((r."entity_id")::uuid)::text as "entity_id", (v.version)::text as "record_version", (hq_export.allowed_payload((r.canonical_payload)::jsonb, array['export_schema_version', 'org_id', 'company_id', 'entity_id', 'canonical_name', 'canonical_domain', 'linkedin_url', 'linkedin_page_id', 'industry', 'employee_count', 'revenue_band', 'hq_country', 'enrichment_confidence', 'last_enriched_at', 'last_operation_id', 'last_run_id', 'source_priority', 'record_version', 'updated_at']))::text as "canonical_payload_json", (r.updated_at)::timestamptz as "captured_at", ((r.last_run_id)::uuid)::text as "source_run_id") w)::text as snapshot_body
-from (select c.* from (select distinct "org_id", "entity_id" from n) d
-  cross join lateral (select s.* from "entities"."company_entities" s where s."org_id" = d."org_id" and s."entity_id" = d."entity_id" offset 0) c) r
-cross join lateral (select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0) k
-cross join lateral (select hq_export.exported_version((r."record_version")::bigint, (select b.base from hq_export.version_base b where b.dataset = 3 and b.key = k.key)) as version offset 0) v
-cross join lateral (select hq_export.snapshot_id((r."org_id")::uuid, 'company', (r."entity_id")::uuid, v.version) as snapshot_id offset 0) s
-), revived as (
-  update hq_export.version_base b set deleted_at = null
-  where b.dataset = 3 and b.deleted_at is not null
-    and b.key = any (array(select p.key from present p where p.is_rebased))
-)
-insert into hq_export.outbox_$query$ || coalesce(pg_sequence_last_value('hq_export.current_outbox'), 0) || $query$ (dataset, version, deleted, key, traceparent, body)
-select x.dataset, x.version, x.deleted, x.key, (select case when hq_export.has_traceparent() then hq_export.current_traceparent() end), x.body
-from present p
-cross join lateral (values
-  (3, p.version, false, p.key, p.body),
-  (5, null, false, p.snapshot_key, p.snapshot_body)
-) x (dataset, version, deleted, key, body)$query$;
-end if;
-perform hq_export.ring();
-  else
-if current_setting('transaction_isolation') = 'serializable' then
-with taken as (
-  insert into hq_export.version_base as b (dataset, key, base)
-  select distinct 3, (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text, 0 from n r
-  on conflict (dataset, key) do update set deleted_at = null
-  returning b.key, b.base
-)
-select coalesce(jsonb_object_agg(t.key, t.base), '{}') into v_bases from taken t;
-case coalesce(pg_sequence_last_value('hq_export.current_outbox'), 0)
-when 0 then
-with present as materialized (
-select k.key, v.version, v.version <> (r."record_version")::bigint as is_rebased, (select pg_catalog.row_to_json(w) from (select 'v1'::text as "export_schema_version", ((r."org_id")::uuid)::text as "org_id", ((coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid)::text as "company_id", ((r."entity_id")::uuid)::text as "entity_id", (r."canonical_name")::text as "canonical_name", (r."canonical_domain")::text as "canonical_domain", (r."linkedin_url")::text as "linkedin_url", (r.company_linkedin_id)::text as "linkedin_page_id", (r."industry")::text as "industry", (r."employee_count")::int4 as "employee_count", (r."revenue_band")::text as "revenue_band", (r."hq_country")::text as "hq_country", ((r."enrichment_confidence")::numeric)::text as "enrichment_confidence", (r."last_enriched_at")::timestamptz as "last_enriched_at", (r."last_operation_id")::text as "last_operation_id", ((r."last_run_id")::uuid)::text as "last_run_id", (array_to_string(r.source_providers, '>'))::text as "source_priority", (v.version)::text as "record_version", (r."updated_at")::timestamptz as "updated_at") w)::text as body,
-  s.snapshot_id::text as snapshot_key, (select pg_catalog.row_to_json(w) from (select 'v1'::text as "export_schema_version", (s.snapshot_id)::text as "snapshot_id", ((r."org_id")::uuid)::text as "org_id", 'company'::text as "entity_type", ((r."entity_id")::uuid)::text as "entity_id", (v.version)::text as "record_version", (hq_export.allowed_payload((r.canonical_payload)::jsonb, array['export_schema_version', 'org_id', 'company_id', 'entity_id', 'canonical_name', 'canonical_domain', 'linkedin_url', 'linkedin_page_id', 'industry', 'employee_count', 'revenue_band', 'hq_country', 'enrichment_confidence', 'last_enriched_at', 'last_operation_id', 'last_run_id', 'source_priority', 'record_version', 'updated_at']))::text as "canonical_payload_json", (r.updated_at)::timestamptz as "captured_at", ((r.last_run_id)::uuid)::text as "source_run_id") w)::text as snapshot_body
-from n r
-cross join lateral (select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0) k
-cross join lateral (select hq_export.exported_version((r."record_version")::bigint, (v_bases ->> k.key)::bigint) as version offset 0) v
-cross join lateral (select hq_export.snapshot_id((r."org_id")::uuid, 'company', (r."entity_id")::uuid, v.version) as snapshot_id offset 0) s
-)
-insert into hq_export.outbox_0 (dataset, version, deleted, key, traceparent, body)
-select x.dataset, x.version, x.deleted, x.key, (select case when hq_export.has_traceparent() then hq_export.current_traceparent() end), x.body
-from present p
-cross join lateral (values
-  (3, p.version, false, p.key, p.body),
-  (5, null, false, p.snapshot_key, p.snapshot_body)
-) x (dataset, version, deleted, key, body);
-when 1 then
-with present as materialized (
-select k.key, v.version, v.version <> (r."record_version")::bigint as is_rebased, (select pg_catalog.row_to_json(w) from (select 'v1'::text as "export_schema_version", ((r."org_id")::uuid)::text as "org_id", ((coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid)::text as "company_id", ((r."entity_id")::uuid)::text as "entity_id", (r."canonical_name")::text as "canonical_name", (r."canonical_domain")::text as "canonical_domain", (r."linkedin_url")::text as "linkedin_url", (r.company_linkedin_id)::text as "linkedin_page_id", (r."industry")::text as "industry", (r."employee_count")::int4 as "employee_count", (r."revenue_band")::text as "revenue_band", (r."hq_country")::text as "hq_country", ((r."enrichment_confidence")::numeric)::text as "enrichment_confidence", (r."last_enriched_at")::timestamptz as "last_enriched_at", (r."last_operation_id")::text as "last_operation_id", ((r."last_run_id")::uuid)::text as "last_run_id", (array_to_string(r.source_providers, '>'))::text as "source_priority", (v.version)::text as "record_version", (r."updated_at")::timestamptz as "updated_at") w)::text as body,
-  s.snapshot_id::text as snapshot_key, (select pg_catalog.row_to_json(w) from (select 'v1'::text as "export_schema_version", (s.snapshot_id)::text as "snapshot_id", ((r."org_id")::uuid)::text as "org_id", 'company'::text as "entity_type", ((r."entity_id")::uuid)::text as "entity_id", (v.version)::text as "record_version", (hq_export.allowed_payload((r.canonical_payload)::jsonb, array['export_schema_version', 'org_id', 'company_id', 'entity_id', 'canonical_name', 'canonical_domain', 'linkedin_url', 'linkedin_page_id', 'industry', 'employee_count', 'revenue_band', 'hq_country', 'enrichment_confidence', 'last_enriched_at', 'last_operation_id', 'last_run_id', 'source_priority', 'record_version', 'updated_at']))::text as "canonical_payload_json", (r.updated_at)::timestamptz as "captured_at", ((r.last_run_id)::uuid)::text as "source_run_id") w)::text as snapshot_body
-from n r
-cross join lateral (select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0) k
-cross join lateral (select hq_export.exported_version((r."record_version")::bigint, (v_bases ->> k.key)::bigint) as version offset 0) v
-cross join lateral (select hq_export.snapshot_id((r."org_id")::uuid, 'company', (r."entity_id")::uuid, v.version) as snapshot_id offset 0) s
-)
-insert into hq_export.outbox_1 (dataset, version, deleted, key, traceparent, body)
-select x.dataset, x.version, x.deleted, x.key, (select case when hq_export.has_traceparent() then hq_export.current_traceparent() end), x.body
-from present p
-cross join lateral (values
-  (3, p.version, false, p.key, p.body),
-  (5, null, false, p.snapshot_key, p.snapshot_body)
-) x (dataset, version, deleted, key, body);
-when 2 then
-with present as materialized (
-select k.key, v.version, v.version <> (r."record_version")::bigint as is_rebased, (select pg_catalog.row_to_json(w) from (select 'v1'::text as "export_schema_version", ((r."org_id")::uuid)::text as "org_id", ((coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid)::text as "company_id", ((r."entity_id")::uuid)::text as "entity_id", (r."canonical_name")::text as "canonical_name", (r."canonical_domain")::text as "canonical_domain", (r."linkedin_url")::text as "linkedin_url", (r.company_linkedin_id)::text as "linkedin_page_id", (r."industry")::text as "industry", (r."employee_count")::int4 as "employee_count", (r."revenue_band")::text as "revenue_band", (r."hq_country")::text as "hq_country", ((r."enrichment_confidence")::numeric)::text as "enrichment_confidence", (r."last_enriched_at")::timestamptz as "last_enriched_at", (r."last_operation_id")::text as "last_operation_id", ((r."last_run_id")::uuid)::text as "last_run_id", (array_to_string(r.source_providers, '>'))::text as "source_priority", (v.version)::text as "record_version", (r."updated_at")::timestamptz as "updated_at") w)::text as body,
-  s.snapshot_id::text as snapshot_key, (select pg_catalog.row_to_json(w) from (select 'v1'::text as "export_schema_version", (s.snapshot_id)::text as "snapshot_id", ((r."org_id")::uuid)::text as "org_id", 'company'::text as "entity_type", ((r."entity_id")::uuid)::text as "entity_id", (v.version)::text as "record_version", (hq_export.allowed_payload((r.canonical_payload)::jsonb, array['export_schema_version', 'org_id', 'company_id', 'entity_id', 'canonical_name', 'canonical_domain', 'linkedin_url', 'linkedin_page_id', 'industry', 'employee_count', 'revenue_band', 'hq_country', 'enrichment_confidence', 'last_enriched_at', 'last_operation_id', 'last_run_id', 'source_priority', 'record_version', 'updated_at']))::text as "canonical_payload_json", (r.updated_at)::timestamptz as "captured_at", ((r.last_run_id)::uuid)::text as "source_run_id") w)::text as snapshot_body
-from n r
-cross join lateral (select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0) k
-cross join lateral (select hq_export.exported_version((r."record_version")::bigint, (v_bases ->> k.key)::bigint) as version offset 0) v
-cross join lateral (select hq_export.snapshot_id((r."org_id")::uuid, 'company', (r."entity_id")::uuid, v.version) as snapshot_id offset 0) s
-)
-insert into hq_export.outbox_2 (dataset, version, deleted, key, traceparent, body)
-select x.dataset, x.version, x.deleted, x.key, (select case when hq_export.has_traceparent() then hq_export.current_traceparent() end), x.body
-from present p
-cross join lateral (values
-  (3, p.version, false, p.key, p.body),
-  (5, null, false, p.snapshot_key, p.snapshot_body)
-) x (dataset, version, deleted, key, body);
-end case;
-else
-case coalesce(pg_sequence_last_value('hq_export.current_outbox'), 0)
-when 0 then
-with present as materialized (
-select k.key, v.version, v.version <> (r."record_version")::bigint as is_rebased, (select pg_catalog.row_to_json(w) from (select 'v1'::text as "export_schema_version", ((r."org_id")::uuid)::text as "org_id", ((coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid)::text as "company_id", ((r."entity_id")::uuid)::text as "entity_id", (r."canonical_name")::text as "canonical_name", (r."canonical_domain")::text as "canonical_domain", (r."linkedin_url")::text as "linkedin_url", (r.company_linkedin_id)::text as "linkedin_page_id", (r."industry")::text as "industry", (r."employee_count")::int4 as "employee_count", (r."revenue_band")::text as "revenue_band", (r."hq_country")::text as "hq_country", ((r."enrichment_confidence")::numeric)::text as "enrichment_confidence", (r."last_enriched_at")::timestamptz as "last_enriched_at", (r."last_operation_id")::text as "last_operation_id", ((r."last_run_id")::uuid)::text as "last_run_id", (array_to_string(r.source_providers, '>'))::text as "source_priority", (v.version)::text as "record_version", (r."updated_at")::timestamptz as "updated_at") w)::text as body,
-  s.snapshot_id::text as snapshot_key, (select pg_catalog.row_to_json(w) from (select 'v1'::text as "export_schema_version", (s.snapshot_id)::text as "snapshot_id", ((r."org_id")::uuid)::text as "org_id", 'company'::text as "entity_type", ((r."entity_id")::uuid)::text as "entity_id", (v.version)::text as "record_version", (hq_export.allowed_payload((r.canonical_payload)::jsonb, array['export_schema_version', 'org_id', 'company_id', 'entity_id', 'canonical_name', 'canonical_domain', 'linkedin_url', 'linkedin_page_id', 'industry', 'employee_count', 'revenue_band', 'hq_country', 'enrichment_confidence', 'last_enriched_at', 'last_operation_id', 'last_run_id', 'source_priority', 'record_version', 'updated_at']))::text as "canonical_payload_json", (r.updated_at)::timestamptz as "captured_at", ((r.last_run_id)::uuid)::text as "source_run_id") w)::text as snapshot_body
-from n r
-cross join lateral (select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0) k
-cross join lateral (select hq_export.exported_version((r."record_version")::bigint, (select b.base from hq_export.version_base b where b.dataset = 3 and b.key = k.key)) as version offset 0) v
-cross join lateral (select hq_export.snapshot_id((r."org_id")::uuid, 'company', (r."entity_id")::uuid, v.version) as snapshot_id offset 0) s
-), revived as (
-  update hq_export.version_base b set deleted_at = null
-  where b.dataset = 3 and b.deleted_at is not null
-    and b.key = any (array(select p.key from present p where p.is_rebased))
-)
-insert into hq_export.outbox_0 (dataset, version, deleted, key, traceparent, body)
-select x.dataset, x.version, x.deleted, x.key, (select case when hq_export.has_traceparent() then hq_export.current_traceparent() end), x.body
-from present p
-cross join lateral (values
-  (3, p.version, false, p.key, p.body),
-  (5, null, false, p.snapshot_key, p.snapshot_body)
-) x (dataset, version, deleted, key, body);
-when 1 then
-with present as materialized (
-select k.key, v.version, v.version <> (r."record_version")::bigint as is_rebased, (select pg_catalog.row_to_json(w) from (select 'v1'::text as "export_schema_version", ((r."org_id")::uuid)::text as "org_id", ((coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid)::text as "company_id", ((r."entity_id")::uuid)::text as "entity_id", (r."canonical_name")::text as "canonical_name", (r."canonical_domain")::text as "canonical_domain", (r."linkedin_url")::text as "linkedin_url", (r.company_linkedin_id)::text as "linkedin_page_id", (r."industry")::text as "industry", (r."employee_count")::int4 as "employee_count", (r."revenue_band")::text as "revenue_band", (r."hq_country")::text as "hq_country", ((r."enrichment_confidence")::numeric)::text as "enrichment_confidence", (r."last_enriched_at")::timestamptz as "last_enriched_at", (r."last_operation_id")::text as "last_operation_id", ((r."last_run_id")::uuid)::text as "last_run_id", (array_to_string(r.source_providers, '>'))::text as "source_priority", (v.version)::text as "record_version", (r."updated_at")::timestamptz as "updated_at") w)::text as body,
-  s.snapshot_id::text as snapshot_key, (select pg_catalog.row_to_json(w) from (select 'v1'::text as "export_schema_version", (s.snapshot_id)::text as "snapshot_id", ((r."org_id")::uuid)::text as "org_id", 'company'::text as "entity_type", ((r."entity_id")::uuid)::text as "entity_id", (v.version)::text as "record_version", (hq_export.allowed_payload((r.canonical_payload)::jsonb, array['export_schema_version', 'org_id', 'company_id', 'entity_id', 'canonical_name', 'canonical_domain', 'linkedin_url', 'linkedin_page_id', 'industry', 'employee_count', 'revenue_band', 'hq_country', 'enrichment_confidence', 'last_enriched_at', 'last_operation_id', 'last_run_id', 'source_priority', 'record_version', 'updated_at']))::text as "canonical_payload_json", (r.updated_at)::timestamptz as "captured_at", ((r.last_run_id)::uuid)::text as "source_run_id") w)::text as snapshot_body
-from n r
-cross join lateral (select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0) k
-cross join lateral (select hq_export.exported_version((r."record_version")::bigint, (select b.base from hq_export.version_base b where b.dataset = 3 and b.key = k.key)) as version offset 0) v
-cross join lateral (select hq_export.snapshot_id((r."org_id")::uuid, 'company', (r."entity_id")::uuid, v.version) as snapshot_id offset 0) s
-), revived as (
-  update hq_export.version_base b set deleted_at = null
-  where b.dataset = 3 and b.deleted_at is not null
-    and b.key = any (array(select p.key from present p where p.is_rebased))
-)
-insert into hq_export.outbox_1 (dataset, version, deleted, key, traceparent, body)
-select x.dataset, x.version, x.deleted, x.key, (select case when hq_export.has_traceparent() then hq_export.current_traceparent() end), x.body
-from present p
-cross join lateral (values
-  (3, p.version, false, p.key, p.body),
-  (5, null, false, p.snapshot_key, p.snapshot_body)
-) x (dataset, version, deleted, key, body);
-when 2 then
-with present as materialized (
-select k.key, v.version, v.version <> (r."record_version")::bigint as is_rebased, (select pg_catalog.row_to_json(w) from (select 'v1'::text as "export_schema_version", ((r."org_id")::uuid)::text as "org_id", ((coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid)::text as "company_id", ((r."entity_id")::uuid)::text as "entity_id", (r."canonical_name")::text as "canonical_name", (r."canonical_domain")::text as "canonical_domain", (r."linkedin_url")::text as "linkedin_url", (r.company_linkedin_id)::text as "linkedin_page_id", (r."industry")::text as "industry", (r."employee_count")::int4 as "employee_count", (r."revenue_band")::text as "revenue_band", (r."hq_country")::text as "hq_country", ((r."enrichment_confidence")::numeric)::text as "enrichment_confidence", (r."last_enriched_at")::timestamptz as "last_enriched_at", (r."last_operation_id")::text as "last_operation_id", ((r."last_run_id")::uuid)::text as "last_run_id", (array_to_string(r.source_providers, '>'))::text as "source_priority", (v.version)::text as "record_version", (r."updated_at")::timestamptz as "updated_at") w)::text as body,
-  s.snapshot_id::text as snapshot_key, (select pg_catalog.row_to_json(w) from (select 'v1'::text as "export_schema_version", (s.snapshot_id)::text as "snapshot_id", ((r."org_id")::uuid)::text as "org_id", 'company'::text as "entity_type", ((r."entity_id")::uuid)::text as "entity_id", (v.version)::text as "record_version", (hq_export.allowed_payload((r.canonical_payload)::jsonb, array['export_schema_version', 'org_id', 'company_id', 'entity_id', 'canonical_name', 'canonical_domain', 'linkedin_url', 'linkedin_page_id', 'industry', 'employee_count', 'revenue_band', 'hq_country', 'enrichment_confidence', 'last_enriched_at', 'last_operation_id', 'last_run_id', 'source_priority', 'record_version', 'updated_at']))::text as "canonical_payload_json", (r.updated_at)::timestamptz as "captured_at", ((r.last_run_id)::uuid)::text as "source_run_id") w)::text as snapshot_body
-from n r
-cross join lateral (select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0) k
-cross join lateral (select hq_export.exported_version((r."record_version")::bigint, (select b.base from hq_export.version_base b where b.dataset = 3 and b.key = k.key)) as version offset 0) v
-cross join lateral (select hq_export.snapshot_id((r."org_id")::uuid, 'company', (r."entity_id")::uuid, v.version) as snapshot_id offset 0) s
-), revived as (
-  update hq_export.version_base b set deleted_at = null
-  where b.dataset = 3 and b.deleted_at is not null
-    and b.key = any (array(select p.key from present p where p.is_rebased))
-)
-insert into hq_export.outbox_2 (dataset, version, deleted, key, traceparent, body)
-select x.dataset, x.version, x.deleted, x.key, (select case when hq_export.has_traceparent() then hq_export.current_traceparent() end), x.body
-from present p
-cross join lateral (values
-  (3, p.version, false, p.key, p.body),
-  (5, null, false, p.snapshot_key, p.snapshot_body)
-) x (dataset, version, deleted, key, body);
-end case;
-end if;
-if found and hq_export.is_relay_asleep() then perform hq_export.ring(); end if;
-  end if;
-  v_captures := case when length(coalesce(current_setting('hq_export.captures', true), '')) < 48 or strpos(coalesce(current_setting('hq_export.captures', true), ''), substr('012', pg_sequence_last_value('hq_export.current_outbox')::int + 1, 1)) = 0
-    then set_config('hq_export.captures', coalesce(current_setting('hq_export.captures', true), '') || substr('012', pg_sequence_last_value('hq_export.current_outbox')::int + 1, 1), true) end;
-  return null;
-exception when others then
-  v_sqlstate := sqlstate;
-  begin
-    execute format('insert into hq_export.outbox_%s (dataset, deleted, sqlstate, traceparent, body) select 3, false, $1, hq_export.current_traceparent(), row_to_json(r)::text from n r',
-        coalesce(pg_sequence_last_value('hq_export.current_outbox'), 0)) using v_sqlstate;
   exception when others then
+    v_sqlstate := sqlstate;
+    -- The rows as they are, for the relay to project.
     begin
-      case coalesce(pg_sequence_last_value('hq_export.current_outbox'), 0)
-when 0 then
-insert into hq_export.outbox_0 (dataset, deleted, sqlstate) values (3, false, v_sqlstate);
-when 1 then
-insert into hq_export.outbox_1 (dataset, deleted, sqlstate) values (3, false, v_sqlstate);
-when 2 then
-insert into hq_export.outbox_2 (dataset, deleted, sqlstate) values (3, false, v_sqlstate);
-end case;
+      execute format(
+        $raw$
+          insert into hq_export.outbox_%s (dataset, deleted, sqlstate, traceparent, body)
+          select 3, false, $1, hq_export.current_traceparent(), hq_export.raw_row(r)::text
+          from n r
+        $raw$,
+        coalesce(pg_sequence_last_value('hq_export.current_outbox'), 0)
+      ) using v_sqlstate;
     exception when others then
+      -- Or that there were rows.
       begin
-        perform nextval('hq_export.lost');
+        case coalesce(pg_sequence_last_value('hq_export.current_outbox'), 0)
+        when 0 then
+          insert into hq_export.outbox_0 (dataset, deleted, sqlstate)
+          values (3, false, v_sqlstate);
+        when 1 then
+          insert into hq_export.outbox_1 (dataset, deleted, sqlstate)
+          values (3, false, v_sqlstate);
+        when 2 then
+          insert into hq_export.outbox_2 (dataset, deleted, sqlstate)
+          values (3, false, v_sqlstate);
+        end case;
       exception when others then
-        perform set_config('hq_export.lost', 'on', false);
+        -- Or that a statement was lost; the warning in the server's log names no value.
+        begin
+          perform nextval('hq_export.lost');
+        exception when others then
+          perform set_config('hq_export.lost', 'on', false);
+        end;
+        raise warning 'hq_export: % of %.% was not captured: SQLSTATE %',
+          tg_op, tg_table_schema, tg_table_name, v_sqlstate;
       end;
-      raise warning 'hq_export: % of %.% was not captured: SQLSTATE %', tg_op, tg_table_schema, tg_table_name, v_sqlstate;
     end;
+    begin
+      perform hq_export.ring();
+    exception when others then
+      null; -- what was kept waits for the relay's poll
+    end;
+    return null;
   end;
-  begin
-    perform hq_export.ring();
-  exception when others then
-    null; -- what was kept waits for the relay's poll
-  end;
-  return null;
-end;
 end $capture$;
 alter function hq_export."capture_dx_company_entities_v1_update"() set datestyle = 'ISO, MDY';
 alter function hq_export."capture_dx_company_entities_v1_update"() set intervalstyle = 'postgres';
@@ -639,188 +2234,675 @@ create or replace function hq_export."capture_dx_company_entities_v1_leave"() re
 as $capture$
 declare
   v_sqlstate text;
+  v_traceparent text;
   v_bases jsonb;
   v_overtaken boolean;
 begin
-begin
-  if (coalesce(current_setting('hq_export.disabled', true), '') <> '' and lower(btrim(current_setting('hq_export.disabled', true))) not in ('', 'off', 'of', 'false', 'fals', 'fal', 'fa', 'f', 'no', 'n', '0')) then
-    insert into hq_export.version_base as b (dataset, key, base, deleted_at)
-select 3, (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text, hq_export.exported_version((r."record_version")::bigint, 1), clock_timestamp()
-from (select old.*) r
-on conflict (dataset, key) do update set
-  base = greatest(b.base, hq_export.exported_version(b.base, excluded.base)), deleted_at = excluded.deleted_at;
-return null;
-  end if;
-  if pg_trigger_depth() > 1 then
-    perform set_config('hq_export.overtaken', '3', true);
-  end if;
-if current_setting('transaction_isolation') = 'serializable' then
-with taken as (
-  insert into hq_export.version_base as b (dataset, key, base)
-  select distinct 3, (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text, 0 from (select old.*) r
-  on conflict (dataset, key) do update set base = b.base
-  returning b.key, b.base
-)
-select coalesce(jsonb_object_agg(t.key, t.base), '{}') into v_bases from taken t;
-case coalesce(pg_sequence_last_value('hq_export.current_outbox'), 0)
-when 0 then
-with gone as materialized (
-select k.key, v.version, v.version <> (r."record_version")::bigint as is_rebased, (select pg_catalog.row_to_json(w) from (select 'v1'::text as "export_schema_version", ((r."org_id")::uuid)::text as "org_id", ((coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid)::text as "company_id", ((r."entity_id")::uuid)::text as "entity_id", (r."canonical_name")::text as "canonical_name", (r."canonical_domain")::text as "canonical_domain", (r."linkedin_url")::text as "linkedin_url", (r.company_linkedin_id)::text as "linkedin_page_id", (r."industry")::text as "industry", (r."employee_count")::int4 as "employee_count", (r."revenue_band")::text as "revenue_band", (r."hq_country")::text as "hq_country", ((r."enrichment_confidence")::numeric)::text as "enrichment_confidence", (r."last_enriched_at")::timestamptz as "last_enriched_at", (r."last_operation_id")::text as "last_operation_id", ((r."last_run_id")::uuid)::text as "last_run_id", (array_to_string(r.source_providers, '>'))::text as "source_priority", (v.version)::text as "record_version", (r."updated_at")::timestamptz as "updated_at") w)::text as body,
-  s.snapshot_id::text as snapshot_key, (select pg_catalog.row_to_json(w) from (select 'v1'::text as "export_schema_version", (s.snapshot_id)::text as "snapshot_id", ((r."org_id")::uuid)::text as "org_id", 'company'::text as "entity_type", ((r."entity_id")::uuid)::text as "entity_id", (v.version)::text as "record_version", (hq_export.allowed_payload((r.canonical_payload)::jsonb, array['export_schema_version', 'org_id', 'company_id', 'entity_id', 'canonical_name', 'canonical_domain', 'linkedin_url', 'linkedin_page_id', 'industry', 'employee_count', 'revenue_band', 'hq_country', 'enrichment_confidence', 'last_enriched_at', 'last_operation_id', 'last_run_id', 'source_priority', 'record_version', 'updated_at']))::text as "canonical_payload_json", (r.updated_at)::timestamptz as "captured_at", ((r.last_run_id)::uuid)::text as "source_run_id") w)::text as snapshot_body
-from (select old.*) r
-cross join lateral (select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0) k
-cross join lateral (select hq_export.exported_version(hq_export.exported_version((r."record_version")::bigint, (v_bases ->> k.key)::bigint), 1) as version offset 0) v
-cross join lateral (select hq_export.snapshot_id((r."org_id")::uuid, 'company', (r."entity_id")::uuid, v.version) as snapshot_id offset 0) s
-), raised as (
-  insert into hq_export.version_base as b (dataset, key, base, deleted_at)
-  select 3, g.key, g.version, clock_timestamp() from gone g
-  on conflict (dataset, key) do update set base = greatest(b.base, excluded.base), deleted_at = excluded.deleted_at
-)
-insert into hq_export.outbox_0 (dataset, version, deleted, key, traceparent, body)
-select x.dataset, x.version, x.deleted, x.key, (select case when hq_export.has_traceparent() then hq_export.current_traceparent() end), x.body
-from gone p
-cross join lateral (values
-  (3, p.version, true, p.key, p.body),
-  (5, null, false, p.snapshot_key, p.snapshot_body)
-) x (dataset, version, deleted, key, body);
-when 1 then
-with gone as materialized (
-select k.key, v.version, v.version <> (r."record_version")::bigint as is_rebased, (select pg_catalog.row_to_json(w) from (select 'v1'::text as "export_schema_version", ((r."org_id")::uuid)::text as "org_id", ((coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid)::text as "company_id", ((r."entity_id")::uuid)::text as "entity_id", (r."canonical_name")::text as "canonical_name", (r."canonical_domain")::text as "canonical_domain", (r."linkedin_url")::text as "linkedin_url", (r.company_linkedin_id)::text as "linkedin_page_id", (r."industry")::text as "industry", (r."employee_count")::int4 as "employee_count", (r."revenue_band")::text as "revenue_band", (r."hq_country")::text as "hq_country", ((r."enrichment_confidence")::numeric)::text as "enrichment_confidence", (r."last_enriched_at")::timestamptz as "last_enriched_at", (r."last_operation_id")::text as "last_operation_id", ((r."last_run_id")::uuid)::text as "last_run_id", (array_to_string(r.source_providers, '>'))::text as "source_priority", (v.version)::text as "record_version", (r."updated_at")::timestamptz as "updated_at") w)::text as body,
-  s.snapshot_id::text as snapshot_key, (select pg_catalog.row_to_json(w) from (select 'v1'::text as "export_schema_version", (s.snapshot_id)::text as "snapshot_id", ((r."org_id")::uuid)::text as "org_id", 'company'::text as "entity_type", ((r."entity_id")::uuid)::text as "entity_id", (v.version)::text as "record_version", (hq_export.allowed_payload((r.canonical_payload)::jsonb, array['export_schema_version', 'org_id', 'company_id', 'entity_id', 'canonical_name', 'canonical_domain', 'linkedin_url', 'linkedin_page_id', 'industry', 'employee_count', 'revenue_band', 'hq_country', 'enrichment_confidence', 'last_enriched_at', 'last_operation_id', 'last_run_id', 'source_priority', 'record_version', 'updated_at']))::text as "canonical_payload_json", (r.updated_at)::timestamptz as "captured_at", ((r.last_run_id)::uuid)::text as "source_run_id") w)::text as snapshot_body
-from (select old.*) r
-cross join lateral (select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0) k
-cross join lateral (select hq_export.exported_version(hq_export.exported_version((r."record_version")::bigint, (v_bases ->> k.key)::bigint), 1) as version offset 0) v
-cross join lateral (select hq_export.snapshot_id((r."org_id")::uuid, 'company', (r."entity_id")::uuid, v.version) as snapshot_id offset 0) s
-), raised as (
-  insert into hq_export.version_base as b (dataset, key, base, deleted_at)
-  select 3, g.key, g.version, clock_timestamp() from gone g
-  on conflict (dataset, key) do update set base = greatest(b.base, excluded.base), deleted_at = excluded.deleted_at
-)
-insert into hq_export.outbox_1 (dataset, version, deleted, key, traceparent, body)
-select x.dataset, x.version, x.deleted, x.key, (select case when hq_export.has_traceparent() then hq_export.current_traceparent() end), x.body
-from gone p
-cross join lateral (values
-  (3, p.version, true, p.key, p.body),
-  (5, null, false, p.snapshot_key, p.snapshot_body)
-) x (dataset, version, deleted, key, body);
-when 2 then
-with gone as materialized (
-select k.key, v.version, v.version <> (r."record_version")::bigint as is_rebased, (select pg_catalog.row_to_json(w) from (select 'v1'::text as "export_schema_version", ((r."org_id")::uuid)::text as "org_id", ((coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid)::text as "company_id", ((r."entity_id")::uuid)::text as "entity_id", (r."canonical_name")::text as "canonical_name", (r."canonical_domain")::text as "canonical_domain", (r."linkedin_url")::text as "linkedin_url", (r.company_linkedin_id)::text as "linkedin_page_id", (r."industry")::text as "industry", (r."employee_count")::int4 as "employee_count", (r."revenue_band")::text as "revenue_band", (r."hq_country")::text as "hq_country", ((r."enrichment_confidence")::numeric)::text as "enrichment_confidence", (r."last_enriched_at")::timestamptz as "last_enriched_at", (r."last_operation_id")::text as "last_operation_id", ((r."last_run_id")::uuid)::text as "last_run_id", (array_to_string(r.source_providers, '>'))::text as "source_priority", (v.version)::text as "record_version", (r."updated_at")::timestamptz as "updated_at") w)::text as body,
-  s.snapshot_id::text as snapshot_key, (select pg_catalog.row_to_json(w) from (select 'v1'::text as "export_schema_version", (s.snapshot_id)::text as "snapshot_id", ((r."org_id")::uuid)::text as "org_id", 'company'::text as "entity_type", ((r."entity_id")::uuid)::text as "entity_id", (v.version)::text as "record_version", (hq_export.allowed_payload((r.canonical_payload)::jsonb, array['export_schema_version', 'org_id', 'company_id', 'entity_id', 'canonical_name', 'canonical_domain', 'linkedin_url', 'linkedin_page_id', 'industry', 'employee_count', 'revenue_band', 'hq_country', 'enrichment_confidence', 'last_enriched_at', 'last_operation_id', 'last_run_id', 'source_priority', 'record_version', 'updated_at']))::text as "canonical_payload_json", (r.updated_at)::timestamptz as "captured_at", ((r.last_run_id)::uuid)::text as "source_run_id") w)::text as snapshot_body
-from (select old.*) r
-cross join lateral (select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0) k
-cross join lateral (select hq_export.exported_version(hq_export.exported_version((r."record_version")::bigint, (v_bases ->> k.key)::bigint), 1) as version offset 0) v
-cross join lateral (select hq_export.snapshot_id((r."org_id")::uuid, 'company', (r."entity_id")::uuid, v.version) as snapshot_id offset 0) s
-), raised as (
-  insert into hq_export.version_base as b (dataset, key, base, deleted_at)
-  select 3, g.key, g.version, clock_timestamp() from gone g
-  on conflict (dataset, key) do update set base = greatest(b.base, excluded.base), deleted_at = excluded.deleted_at
-)
-insert into hq_export.outbox_2 (dataset, version, deleted, key, traceparent, body)
-select x.dataset, x.version, x.deleted, x.key, (select case when hq_export.has_traceparent() then hq_export.current_traceparent() end), x.body
-from gone p
-cross join lateral (values
-  (3, p.version, true, p.key, p.body),
-  (5, null, false, p.snapshot_key, p.snapshot_body)
-) x (dataset, version, deleted, key, body);
-end case;
-else
-case coalesce(pg_sequence_last_value('hq_export.current_outbox'), 0)
-when 0 then
-with gone as materialized (
-select k.key, v.version, v.version <> (r."record_version")::bigint as is_rebased, (select pg_catalog.row_to_json(w) from (select 'v1'::text as "export_schema_version", ((r."org_id")::uuid)::text as "org_id", ((coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid)::text as "company_id", ((r."entity_id")::uuid)::text as "entity_id", (r."canonical_name")::text as "canonical_name", (r."canonical_domain")::text as "canonical_domain", (r."linkedin_url")::text as "linkedin_url", (r.company_linkedin_id)::text as "linkedin_page_id", (r."industry")::text as "industry", (r."employee_count")::int4 as "employee_count", (r."revenue_band")::text as "revenue_band", (r."hq_country")::text as "hq_country", ((r."enrichment_confidence")::numeric)::text as "enrichment_confidence", (r."last_enriched_at")::timestamptz as "last_enriched_at", (r."last_operation_id")::text as "last_operation_id", ((r."last_run_id")::uuid)::text as "last_run_id", (array_to_string(r.source_providers, '>'))::text as "source_priority", (v.version)::text as "record_version", (r."updated_at")::timestamptz as "updated_at") w)::text as body,
-  s.snapshot_id::text as snapshot_key, (select pg_catalog.row_to_json(w) from (select 'v1'::text as "export_schema_version", (s.snapshot_id)::text as "snapshot_id", ((r."org_id")::uuid)::text as "org_id", 'company'::text as "entity_type", ((r."entity_id")::uuid)::text as "entity_id", (v.version)::text as "record_version", (hq_export.allowed_payload((r.canonical_payload)::jsonb, array['export_schema_version', 'org_id', 'company_id', 'entity_id', 'canonical_name', 'canonical_domain', 'linkedin_url', 'linkedin_page_id', 'industry', 'employee_count', 'revenue_band', 'hq_country', 'enrichment_confidence', 'last_enriched_at', 'last_operation_id', 'last_run_id', 'source_priority', 'record_version', 'updated_at']))::text as "canonical_payload_json", (r.updated_at)::timestamptz as "captured_at", ((r.last_run_id)::uuid)::text as "source_run_id") w)::text as snapshot_body
-from (select old.*) r
-cross join lateral (select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0) k
-cross join lateral (select hq_export.exported_version(hq_export.exported_version((r."record_version")::bigint, (select b.base from hq_export.version_base b where b.dataset = 3 and b.key = k.key)), 1) as version offset 0) v
-cross join lateral (select hq_export.snapshot_id((r."org_id")::uuid, 'company', (r."entity_id")::uuid, v.version) as snapshot_id offset 0) s
-), raised as (
-  insert into hq_export.version_base as b (dataset, key, base, deleted_at)
-  select 3, g.key, g.version, clock_timestamp() from gone g
-  on conflict (dataset, key) do update set base = greatest(b.base, excluded.base), deleted_at = excluded.deleted_at
-)
-insert into hq_export.outbox_0 (dataset, version, deleted, key, traceparent, body)
-select x.dataset, x.version, x.deleted, x.key, (select case when hq_export.has_traceparent() then hq_export.current_traceparent() end), x.body
-from gone p
-cross join lateral (values
-  (3, p.version, true, p.key, p.body),
-  (5, null, false, p.snapshot_key, p.snapshot_body)
-) x (dataset, version, deleted, key, body);
-when 1 then
-with gone as materialized (
-select k.key, v.version, v.version <> (r."record_version")::bigint as is_rebased, (select pg_catalog.row_to_json(w) from (select 'v1'::text as "export_schema_version", ((r."org_id")::uuid)::text as "org_id", ((coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid)::text as "company_id", ((r."entity_id")::uuid)::text as "entity_id", (r."canonical_name")::text as "canonical_name", (r."canonical_domain")::text as "canonical_domain", (r."linkedin_url")::text as "linkedin_url", (r.company_linkedin_id)::text as "linkedin_page_id", (r."industry")::text as "industry", (r."employee_count")::int4 as "employee_count", (r."revenue_band")::text as "revenue_band", (r."hq_country")::text as "hq_country", ((r."enrichment_confidence")::numeric)::text as "enrichment_confidence", (r."last_enriched_at")::timestamptz as "last_enriched_at", (r."last_operation_id")::text as "last_operation_id", ((r."last_run_id")::uuid)::text as "last_run_id", (array_to_string(r.source_providers, '>'))::text as "source_priority", (v.version)::text as "record_version", (r."updated_at")::timestamptz as "updated_at") w)::text as body,
-  s.snapshot_id::text as snapshot_key, (select pg_catalog.row_to_json(w) from (select 'v1'::text as "export_schema_version", (s.snapshot_id)::text as "snapshot_id", ((r."org_id")::uuid)::text as "org_id", 'company'::text as "entity_type", ((r."entity_id")::uuid)::text as "entity_id", (v.version)::text as "record_version", (hq_export.allowed_payload((r.canonical_payload)::jsonb, array['export_schema_version', 'org_id', 'company_id', 'entity_id', 'canonical_name', 'canonical_domain', 'linkedin_url', 'linkedin_page_id', 'industry', 'employee_count', 'revenue_band', 'hq_country', 'enrichment_confidence', 'last_enriched_at', 'last_operation_id', 'last_run_id', 'source_priority', 'record_version', 'updated_at']))::text as "canonical_payload_json", (r.updated_at)::timestamptz as "captured_at", ((r.last_run_id)::uuid)::text as "source_run_id") w)::text as snapshot_body
-from (select old.*) r
-cross join lateral (select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0) k
-cross join lateral (select hq_export.exported_version(hq_export.exported_version((r."record_version")::bigint, (select b.base from hq_export.version_base b where b.dataset = 3 and b.key = k.key)), 1) as version offset 0) v
-cross join lateral (select hq_export.snapshot_id((r."org_id")::uuid, 'company', (r."entity_id")::uuid, v.version) as snapshot_id offset 0) s
-), raised as (
-  insert into hq_export.version_base as b (dataset, key, base, deleted_at)
-  select 3, g.key, g.version, clock_timestamp() from gone g
-  on conflict (dataset, key) do update set base = greatest(b.base, excluded.base), deleted_at = excluded.deleted_at
-)
-insert into hq_export.outbox_1 (dataset, version, deleted, key, traceparent, body)
-select x.dataset, x.version, x.deleted, x.key, (select case when hq_export.has_traceparent() then hq_export.current_traceparent() end), x.body
-from gone p
-cross join lateral (values
-  (3, p.version, true, p.key, p.body),
-  (5, null, false, p.snapshot_key, p.snapshot_body)
-) x (dataset, version, deleted, key, body);
-when 2 then
-with gone as materialized (
-select k.key, v.version, v.version <> (r."record_version")::bigint as is_rebased, (select pg_catalog.row_to_json(w) from (select 'v1'::text as "export_schema_version", ((r."org_id")::uuid)::text as "org_id", ((coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid)::text as "company_id", ((r."entity_id")::uuid)::text as "entity_id", (r."canonical_name")::text as "canonical_name", (r."canonical_domain")::text as "canonical_domain", (r."linkedin_url")::text as "linkedin_url", (r.company_linkedin_id)::text as "linkedin_page_id", (r."industry")::text as "industry", (r."employee_count")::int4 as "employee_count", (r."revenue_band")::text as "revenue_band", (r."hq_country")::text as "hq_country", ((r."enrichment_confidence")::numeric)::text as "enrichment_confidence", (r."last_enriched_at")::timestamptz as "last_enriched_at", (r."last_operation_id")::text as "last_operation_id", ((r."last_run_id")::uuid)::text as "last_run_id", (array_to_string(r.source_providers, '>'))::text as "source_priority", (v.version)::text as "record_version", (r."updated_at")::timestamptz as "updated_at") w)::text as body,
-  s.snapshot_id::text as snapshot_key, (select pg_catalog.row_to_json(w) from (select 'v1'::text as "export_schema_version", (s.snapshot_id)::text as "snapshot_id", ((r."org_id")::uuid)::text as "org_id", 'company'::text as "entity_type", ((r."entity_id")::uuid)::text as "entity_id", (v.version)::text as "record_version", (hq_export.allowed_payload((r.canonical_payload)::jsonb, array['export_schema_version', 'org_id', 'company_id', 'entity_id', 'canonical_name', 'canonical_domain', 'linkedin_url', 'linkedin_page_id', 'industry', 'employee_count', 'revenue_band', 'hq_country', 'enrichment_confidence', 'last_enriched_at', 'last_operation_id', 'last_run_id', 'source_priority', 'record_version', 'updated_at']))::text as "canonical_payload_json", (r.updated_at)::timestamptz as "captured_at", ((r.last_run_id)::uuid)::text as "source_run_id") w)::text as snapshot_body
-from (select old.*) r
-cross join lateral (select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0) k
-cross join lateral (select hq_export.exported_version(hq_export.exported_version((r."record_version")::bigint, (select b.base from hq_export.version_base b where b.dataset = 3 and b.key = k.key)), 1) as version offset 0) v
-cross join lateral (select hq_export.snapshot_id((r."org_id")::uuid, 'company', (r."entity_id")::uuid, v.version) as snapshot_id offset 0) s
-), raised as (
-  insert into hq_export.version_base as b (dataset, key, base, deleted_at)
-  select 3, g.key, g.version, clock_timestamp() from gone g
-  on conflict (dataset, key) do update set base = greatest(b.base, excluded.base), deleted_at = excluded.deleted_at
-)
-insert into hq_export.outbox_2 (dataset, version, deleted, key, traceparent, body)
-select x.dataset, x.version, x.deleted, x.key, (select case when hq_export.has_traceparent() then hq_export.current_traceparent() end), x.body
-from gone p
-cross join lateral (values
-  (3, p.version, true, p.key, p.body),
-  (5, null, false, p.snapshot_key, p.snapshot_body)
-) x (dataset, version, deleted, key, body);
-end case;
-end if;
-if found and hq_export.is_relay_asleep() then perform hq_export.ring(); end if;
-  return null;
-exception when others then
-  v_sqlstate := sqlstate;
   begin
-    execute format('insert into hq_export.outbox_%s (dataset, deleted, sqlstate, traceparent, body) values (3, true, $1, hq_export.current_traceparent(), $2)',
-        coalesce(pg_sequence_last_value('hq_export.current_outbox'), 0)) using v_sqlstate, row_to_json(old)::text;
-  exception when others then
-    begin
+    -- What few writers meet.
+    if coalesce(current_setting('hq_export.disabled', true), '') <> ''
+      or hq_export.has_traceparent()
+    then
+      if (coalesce(current_setting('hq_export.disabled', true), '') <> ''
+        and lower(btrim(current_setting('hq_export.disabled', true)))
+          not in ('', 'off', 'of', 'false', 'fals', 'fal', 'fa', 'f', 'no', 'n', '0')) then
+        insert into hq_export.version_base as b (dataset, key, base, deleted_at)
+        select
+          3,
+          (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text,
+          hq_export.exported_version((r."record_version")::bigint, 1),
+          clock_timestamp()
+        from (select old.*) r
+        on conflict (dataset, key) do update set
+          base = greatest(b.base, hq_export.exported_version(b.base, excluded.base)),
+          deleted_at = excluded.deleted_at;
+        return null;
+      end if;
+      v_traceparent := hq_export.current_traceparent();
+    end if;
+
+    if pg_trigger_depth() > 1 then
+      perform set_config('hq_export.overtaken', '3', true);
+    end if;
+    if current_setting('transaction_isolation') = 'serializable' then
+      with taken as (
+        insert into hq_export.version_base as b (dataset, key, base)
+        select distinct 3, (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text, 0
+        from (select old.*) r
+        on conflict (dataset, key) do update set base = b.base
+        returning b.key, b.base
+      )
+      select coalesce(jsonb_object_agg(t.key, t.base), '{}') into v_bases
+      from taken t;
       case coalesce(pg_sequence_last_value('hq_export.current_outbox'), 0)
-when 0 then
-insert into hq_export.outbox_0 (dataset, deleted, sqlstate) values (3, true, v_sqlstate);
-when 1 then
-insert into hq_export.outbox_1 (dataset, deleted, sqlstate) values (3, true, v_sqlstate);
-when 2 then
-insert into hq_export.outbox_2 (dataset, deleted, sqlstate) values (3, true, v_sqlstate);
-end case;
-    exception when others then
-      begin
-        perform nextval('hq_export.lost');
-      exception when others then
-        perform set_config('hq_export.lost', 'on', false);
-      end;
-      raise warning 'hq_export: % of %.% was not captured: SQLSTATE %', tg_op, tg_table_schema, tg_table_name, v_sqlstate;
-    end;
-  end;
-  begin
-    perform hq_export.ring();
+      when 0 then
+        with gone as materialized (
+          select
+            k.key as key,
+            v.version,
+            row_to_json(row(
+              'v1'::text,
+              ((r."org_id")::uuid)::text,
+              ((coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid)::text,
+              ((r."entity_id")::uuid)::text,
+              (r."canonical_name")::text,
+              (r."canonical_domain")::text,
+              (r."linkedin_url")::text,
+              (r.company_linkedin_id)::text,
+              (r."industry")::text,
+              (r."employee_count")::int4,
+              (r."revenue_band")::text,
+              (r."hq_country")::text,
+              ((r."enrichment_confidence")::numeric)::text,
+              (r."last_enriched_at")::timestamptz,
+              (r."last_operation_id")::text,
+              ((r."last_run_id")::uuid)::text,
+              (array_to_string(r.source_providers, '>'))::text,
+              (v.version)::text,
+              (r."updated_at")::timestamptz
+            )::hq_export."body_dx_company_entities_v1_9d44eb5b")::text as body,
+            s.snapshot_id::text as snapshot_key,
+            row_to_json(row(
+              'v1'::text,
+              (s.snapshot_id)::text,
+              ((r."org_id")::uuid)::text,
+              'company'::text,
+              ((r."entity_id")::uuid)::text,
+              (v.version)::text,
+              (hq_export.allowed_payload((r.canonical_payload)::jsonb, array[
+                'export_schema_version',
+                'org_id',
+                'company_id',
+                'entity_id',
+                'canonical_name',
+                'canonical_domain',
+                'linkedin_url',
+                'linkedin_page_id',
+                'industry',
+                'employee_count',
+                'revenue_band',
+                'hq_country',
+                'enrichment_confidence',
+                'last_enriched_at',
+                'last_operation_id',
+                'last_run_id',
+                'source_priority',
+                'record_version',
+                'updated_at'
+              ]))::text,
+              (r.updated_at)::timestamptz,
+              ((r.last_run_id)::uuid)::text
+            )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text as snapshot_body
+          from (select old.*) r
+          cross join lateral (
+            select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0
+          ) k
+          cross join lateral (
+            select hq_export.exported_version(
+              hq_export.exported_version(
+                (r."record_version")::bigint,
+                (v_bases ->> k.key)::bigint
+              ),
+              1
+            ) as version offset 0
+          ) v
+          cross join lateral (
+            select hq_export.snapshot_id(
+              (r."org_id")::uuid,
+              'company',
+              (r."entity_id")::uuid,
+              v.version
+            ) as snapshot_id offset 0
+          ) s
+        ), raised as (
+          insert into hq_export.version_base as b (dataset, key, base, deleted_at)
+          select 3, g.key, g.version, clock_timestamp() from gone g
+          on conflict (dataset, key) do update set
+            base = greatest(b.base, excluded.base),
+            deleted_at = excluded.deleted_at
+        )
+        insert into hq_export.outbox_0 (dataset, version, deleted, key, traceparent, body)
+        select x.dataset, x.version, x.deleted, x.key, v_traceparent, x.body
+        from gone p
+        cross join lateral (values
+          (3, p.version, true, p.key, p.body),
+          (5, null, false, p.snapshot_key, p.snapshot_body)
+        ) x (dataset, version, deleted, key, body);
+      when 1 then
+        with gone as materialized (
+          select
+            k.key as key,
+            v.version,
+            row_to_json(row(
+              'v1'::text,
+              ((r."org_id")::uuid)::text,
+              ((coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid)::text,
+              ((r."entity_id")::uuid)::text,
+              (r."canonical_name")::text,
+              (r."canonical_domain")::text,
+              (r."linkedin_url")::text,
+              (r.company_linkedin_id)::text,
+              (r."industry")::text,
+              (r."employee_count")::int4,
+              (r."revenue_band")::text,
+              (r."hq_country")::text,
+              ((r."enrichment_confidence")::numeric)::text,
+              (r."last_enriched_at")::timestamptz,
+              (r."last_operation_id")::text,
+              ((r."last_run_id")::uuid)::text,
+              (array_to_string(r.source_providers, '>'))::text,
+              (v.version)::text,
+              (r."updated_at")::timestamptz
+            )::hq_export."body_dx_company_entities_v1_9d44eb5b")::text as body,
+            s.snapshot_id::text as snapshot_key,
+            row_to_json(row(
+              'v1'::text,
+              (s.snapshot_id)::text,
+              ((r."org_id")::uuid)::text,
+              'company'::text,
+              ((r."entity_id")::uuid)::text,
+              (v.version)::text,
+              (hq_export.allowed_payload((r.canonical_payload)::jsonb, array[
+                'export_schema_version',
+                'org_id',
+                'company_id',
+                'entity_id',
+                'canonical_name',
+                'canonical_domain',
+                'linkedin_url',
+                'linkedin_page_id',
+                'industry',
+                'employee_count',
+                'revenue_band',
+                'hq_country',
+                'enrichment_confidence',
+                'last_enriched_at',
+                'last_operation_id',
+                'last_run_id',
+                'source_priority',
+                'record_version',
+                'updated_at'
+              ]))::text,
+              (r.updated_at)::timestamptz,
+              ((r.last_run_id)::uuid)::text
+            )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text as snapshot_body
+          from (select old.*) r
+          cross join lateral (
+            select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0
+          ) k
+          cross join lateral (
+            select hq_export.exported_version(
+              hq_export.exported_version(
+                (r."record_version")::bigint,
+                (v_bases ->> k.key)::bigint
+              ),
+              1
+            ) as version offset 0
+          ) v
+          cross join lateral (
+            select hq_export.snapshot_id(
+              (r."org_id")::uuid,
+              'company',
+              (r."entity_id")::uuid,
+              v.version
+            ) as snapshot_id offset 0
+          ) s
+        ), raised as (
+          insert into hq_export.version_base as b (dataset, key, base, deleted_at)
+          select 3, g.key, g.version, clock_timestamp() from gone g
+          on conflict (dataset, key) do update set
+            base = greatest(b.base, excluded.base),
+            deleted_at = excluded.deleted_at
+        )
+        insert into hq_export.outbox_1 (dataset, version, deleted, key, traceparent, body)
+        select x.dataset, x.version, x.deleted, x.key, v_traceparent, x.body
+        from gone p
+        cross join lateral (values
+          (3, p.version, true, p.key, p.body),
+          (5, null, false, p.snapshot_key, p.snapshot_body)
+        ) x (dataset, version, deleted, key, body);
+      when 2 then
+        with gone as materialized (
+          select
+            k.key as key,
+            v.version,
+            row_to_json(row(
+              'v1'::text,
+              ((r."org_id")::uuid)::text,
+              ((coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid)::text,
+              ((r."entity_id")::uuid)::text,
+              (r."canonical_name")::text,
+              (r."canonical_domain")::text,
+              (r."linkedin_url")::text,
+              (r.company_linkedin_id)::text,
+              (r."industry")::text,
+              (r."employee_count")::int4,
+              (r."revenue_band")::text,
+              (r."hq_country")::text,
+              ((r."enrichment_confidence")::numeric)::text,
+              (r."last_enriched_at")::timestamptz,
+              (r."last_operation_id")::text,
+              ((r."last_run_id")::uuid)::text,
+              (array_to_string(r.source_providers, '>'))::text,
+              (v.version)::text,
+              (r."updated_at")::timestamptz
+            )::hq_export."body_dx_company_entities_v1_9d44eb5b")::text as body,
+            s.snapshot_id::text as snapshot_key,
+            row_to_json(row(
+              'v1'::text,
+              (s.snapshot_id)::text,
+              ((r."org_id")::uuid)::text,
+              'company'::text,
+              ((r."entity_id")::uuid)::text,
+              (v.version)::text,
+              (hq_export.allowed_payload((r.canonical_payload)::jsonb, array[
+                'export_schema_version',
+                'org_id',
+                'company_id',
+                'entity_id',
+                'canonical_name',
+                'canonical_domain',
+                'linkedin_url',
+                'linkedin_page_id',
+                'industry',
+                'employee_count',
+                'revenue_band',
+                'hq_country',
+                'enrichment_confidence',
+                'last_enriched_at',
+                'last_operation_id',
+                'last_run_id',
+                'source_priority',
+                'record_version',
+                'updated_at'
+              ]))::text,
+              (r.updated_at)::timestamptz,
+              ((r.last_run_id)::uuid)::text
+            )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text as snapshot_body
+          from (select old.*) r
+          cross join lateral (
+            select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0
+          ) k
+          cross join lateral (
+            select hq_export.exported_version(
+              hq_export.exported_version(
+                (r."record_version")::bigint,
+                (v_bases ->> k.key)::bigint
+              ),
+              1
+            ) as version offset 0
+          ) v
+          cross join lateral (
+            select hq_export.snapshot_id(
+              (r."org_id")::uuid,
+              'company',
+              (r."entity_id")::uuid,
+              v.version
+            ) as snapshot_id offset 0
+          ) s
+        ), raised as (
+          insert into hq_export.version_base as b (dataset, key, base, deleted_at)
+          select 3, g.key, g.version, clock_timestamp() from gone g
+          on conflict (dataset, key) do update set
+            base = greatest(b.base, excluded.base),
+            deleted_at = excluded.deleted_at
+        )
+        insert into hq_export.outbox_2 (dataset, version, deleted, key, traceparent, body)
+        select x.dataset, x.version, x.deleted, x.key, v_traceparent, x.body
+        from gone p
+        cross join lateral (values
+          (3, p.version, true, p.key, p.body),
+          (5, null, false, p.snapshot_key, p.snapshot_body)
+        ) x (dataset, version, deleted, key, body);
+      end case;
+    else
+      case coalesce(pg_sequence_last_value('hq_export.current_outbox'), 0)
+      when 0 then
+        with gone as materialized (
+          select
+            k.key as key,
+            v.version,
+            row_to_json(row(
+              'v1'::text,
+              ((r."org_id")::uuid)::text,
+              ((coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid)::text,
+              ((r."entity_id")::uuid)::text,
+              (r."canonical_name")::text,
+              (r."canonical_domain")::text,
+              (r."linkedin_url")::text,
+              (r.company_linkedin_id)::text,
+              (r."industry")::text,
+              (r."employee_count")::int4,
+              (r."revenue_band")::text,
+              (r."hq_country")::text,
+              ((r."enrichment_confidence")::numeric)::text,
+              (r."last_enriched_at")::timestamptz,
+              (r."last_operation_id")::text,
+              ((r."last_run_id")::uuid)::text,
+              (array_to_string(r.source_providers, '>'))::text,
+              (v.version)::text,
+              (r."updated_at")::timestamptz
+            )::hq_export."body_dx_company_entities_v1_9d44eb5b")::text as body,
+            s.snapshot_id::text as snapshot_key,
+            row_to_json(row(
+              'v1'::text,
+              (s.snapshot_id)::text,
+              ((r."org_id")::uuid)::text,
+              'company'::text,
+              ((r."entity_id")::uuid)::text,
+              (v.version)::text,
+              (hq_export.allowed_payload((r.canonical_payload)::jsonb, array[
+                'export_schema_version',
+                'org_id',
+                'company_id',
+                'entity_id',
+                'canonical_name',
+                'canonical_domain',
+                'linkedin_url',
+                'linkedin_page_id',
+                'industry',
+                'employee_count',
+                'revenue_band',
+                'hq_country',
+                'enrichment_confidence',
+                'last_enriched_at',
+                'last_operation_id',
+                'last_run_id',
+                'source_priority',
+                'record_version',
+                'updated_at'
+              ]))::text,
+              (r.updated_at)::timestamptz,
+              ((r.last_run_id)::uuid)::text
+            )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text as snapshot_body
+          from (select old.*) r
+          cross join lateral (
+            select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0
+          ) k
+          left join lateral (
+            select b.base, b.deleted_at is not null as is_deleted
+            from hq_export.version_base b
+            where b.dataset = 3 and b.key = k.key
+            offset 0
+          ) b on true
+          cross join lateral (
+            select hq_export.exported_version(
+              hq_export.exported_version(
+                (r."record_version")::bigint,
+                b.base
+              ),
+              1
+            ) as version offset 0
+          ) v
+          cross join lateral (
+            select hq_export.snapshot_id(
+              (r."org_id")::uuid,
+              'company',
+              (r."entity_id")::uuid,
+              v.version
+            ) as snapshot_id offset 0
+          ) s
+        ), raised as (
+          insert into hq_export.version_base as b (dataset, key, base, deleted_at)
+          select 3, g.key, g.version, clock_timestamp() from gone g
+          on conflict (dataset, key) do update set
+            base = greatest(b.base, excluded.base),
+            deleted_at = excluded.deleted_at
+        )
+        insert into hq_export.outbox_0 (dataset, version, deleted, key, traceparent, body)
+        select x.dataset, x.version, x.deleted, x.key, v_traceparent, x.body
+        from gone p
+        cross join lateral (values
+          (3, p.version, true, p.key, p.body),
+          (5, null, false, p.snapshot_key, p.snapshot_body)
+        ) x (dataset, version, deleted, key, body);
+      when 1 then
+        with gone as materialized (
+          select
+            k.key as key,
+            v.version,
+            row_to_json(row(
+              'v1'::text,
+              ((r."org_id")::uuid)::text,
+              ((coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid)::text,
+              ((r."entity_id")::uuid)::text,
+              (r."canonical_name")::text,
+              (r."canonical_domain")::text,
+              (r."linkedin_url")::text,
+              (r.company_linkedin_id)::text,
+              (r."industry")::text,
+              (r."employee_count")::int4,
+              (r."revenue_band")::text,
+              (r."hq_country")::text,
+              ((r."enrichment_confidence")::numeric)::text,
+              (r."last_enriched_at")::timestamptz,
+              (r."last_operation_id")::text,
+              ((r."last_run_id")::uuid)::text,
+              (array_to_string(r.source_providers, '>'))::text,
+              (v.version)::text,
+              (r."updated_at")::timestamptz
+            )::hq_export."body_dx_company_entities_v1_9d44eb5b")::text as body,
+            s.snapshot_id::text as snapshot_key,
+            row_to_json(row(
+              'v1'::text,
+              (s.snapshot_id)::text,
+              ((r."org_id")::uuid)::text,
+              'company'::text,
+              ((r."entity_id")::uuid)::text,
+              (v.version)::text,
+              (hq_export.allowed_payload((r.canonical_payload)::jsonb, array[
+                'export_schema_version',
+                'org_id',
+                'company_id',
+                'entity_id',
+                'canonical_name',
+                'canonical_domain',
+                'linkedin_url',
+                'linkedin_page_id',
+                'industry',
+                'employee_count',
+                'revenue_band',
+                'hq_country',
+                'enrichment_confidence',
+                'last_enriched_at',
+                'last_operation_id',
+                'last_run_id',
+                'source_priority',
+                'record_version',
+                'updated_at'
+              ]))::text,
+              (r.updated_at)::timestamptz,
+              ((r.last_run_id)::uuid)::text
+            )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text as snapshot_body
+          from (select old.*) r
+          cross join lateral (
+            select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0
+          ) k
+          left join lateral (
+            select b.base, b.deleted_at is not null as is_deleted
+            from hq_export.version_base b
+            where b.dataset = 3 and b.key = k.key
+            offset 0
+          ) b on true
+          cross join lateral (
+            select hq_export.exported_version(
+              hq_export.exported_version(
+                (r."record_version")::bigint,
+                b.base
+              ),
+              1
+            ) as version offset 0
+          ) v
+          cross join lateral (
+            select hq_export.snapshot_id(
+              (r."org_id")::uuid,
+              'company',
+              (r."entity_id")::uuid,
+              v.version
+            ) as snapshot_id offset 0
+          ) s
+        ), raised as (
+          insert into hq_export.version_base as b (dataset, key, base, deleted_at)
+          select 3, g.key, g.version, clock_timestamp() from gone g
+          on conflict (dataset, key) do update set
+            base = greatest(b.base, excluded.base),
+            deleted_at = excluded.deleted_at
+        )
+        insert into hq_export.outbox_1 (dataset, version, deleted, key, traceparent, body)
+        select x.dataset, x.version, x.deleted, x.key, v_traceparent, x.body
+        from gone p
+        cross join lateral (values
+          (3, p.version, true, p.key, p.body),
+          (5, null, false, p.snapshot_key, p.snapshot_body)
+        ) x (dataset, version, deleted, key, body);
+      when 2 then
+        with gone as materialized (
+          select
+            k.key as key,
+            v.version,
+            row_to_json(row(
+              'v1'::text,
+              ((r."org_id")::uuid)::text,
+              ((coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid)::text,
+              ((r."entity_id")::uuid)::text,
+              (r."canonical_name")::text,
+              (r."canonical_domain")::text,
+              (r."linkedin_url")::text,
+              (r.company_linkedin_id)::text,
+              (r."industry")::text,
+              (r."employee_count")::int4,
+              (r."revenue_band")::text,
+              (r."hq_country")::text,
+              ((r."enrichment_confidence")::numeric)::text,
+              (r."last_enriched_at")::timestamptz,
+              (r."last_operation_id")::text,
+              ((r."last_run_id")::uuid)::text,
+              (array_to_string(r.source_providers, '>'))::text,
+              (v.version)::text,
+              (r."updated_at")::timestamptz
+            )::hq_export."body_dx_company_entities_v1_9d44eb5b")::text as body,
+            s.snapshot_id::text as snapshot_key,
+            row_to_json(row(
+              'v1'::text,
+              (s.snapshot_id)::text,
+              ((r."org_id")::uuid)::text,
+              'company'::text,
+              ((r."entity_id")::uuid)::text,
+              (v.version)::text,
+              (hq_export.allowed_payload((r.canonical_payload)::jsonb, array[
+                'export_schema_version',
+                'org_id',
+                'company_id',
+                'entity_id',
+                'canonical_name',
+                'canonical_domain',
+                'linkedin_url',
+                'linkedin_page_id',
+                'industry',
+                'employee_count',
+                'revenue_band',
+                'hq_country',
+                'enrichment_confidence',
+                'last_enriched_at',
+                'last_operation_id',
+                'last_run_id',
+                'source_priority',
+                'record_version',
+                'updated_at'
+              ]))::text,
+              (r.updated_at)::timestamptz,
+              ((r.last_run_id)::uuid)::text
+            )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text as snapshot_body
+          from (select old.*) r
+          cross join lateral (
+            select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0
+          ) k
+          left join lateral (
+            select b.base, b.deleted_at is not null as is_deleted
+            from hq_export.version_base b
+            where b.dataset = 3 and b.key = k.key
+            offset 0
+          ) b on true
+          cross join lateral (
+            select hq_export.exported_version(
+              hq_export.exported_version(
+                (r."record_version")::bigint,
+                b.base
+              ),
+              1
+            ) as version offset 0
+          ) v
+          cross join lateral (
+            select hq_export.snapshot_id(
+              (r."org_id")::uuid,
+              'company',
+              (r."entity_id")::uuid,
+              v.version
+            ) as snapshot_id offset 0
+          ) s
+        ), raised as (
+          insert into hq_export.version_base as b (dataset, key, base, deleted_at)
+          select 3, g.key, g.version, clock_timestamp() from gone g
+          on conflict (dataset, key) do update set
+            base = greatest(b.base, excluded.base),
+            deleted_at = excluded.deleted_at
+        )
+        insert into hq_export.outbox_2 (dataset, version, deleted, key, traceparent, body)
+        select x.dataset, x.version, x.deleted, x.key, v_traceparent, x.body
+        from gone p
+        cross join lateral (values
+          (3, p.version, true, p.key, p.body),
+          (5, null, false, p.snapshot_key, p.snapshot_body)
+        ) x (dataset, version, deleted, key, body);
+      end case;
+    end if;
+    if found and hq_export.is_relay_asleep() then
+      perform hq_export.ring();
+    end if;
+    return null;
   exception when others then
-    null; -- what was kept waits for the relay's poll
+    v_sqlstate := sqlstate;
+    -- The rows as they are, for the relay to project.
+    begin
+      execute format(
+        $raw$
+          insert into hq_export.outbox_%s (dataset, deleted, sqlstate, traceparent, body)
+          values (3, true, $1, hq_export.current_traceparent(), $2)
+        $raw$,
+        coalesce(pg_sequence_last_value('hq_export.current_outbox'), 0)
+      ) using v_sqlstate, hq_export.raw_row(old)::text;
+    exception when others then
+      -- Or that there were rows.
+      begin
+        case coalesce(pg_sequence_last_value('hq_export.current_outbox'), 0)
+        when 0 then
+          insert into hq_export.outbox_0 (dataset, deleted, sqlstate)
+          values (3, true, v_sqlstate);
+        when 1 then
+          insert into hq_export.outbox_1 (dataset, deleted, sqlstate)
+          values (3, true, v_sqlstate);
+        when 2 then
+          insert into hq_export.outbox_2 (dataset, deleted, sqlstate)
+          values (3, true, v_sqlstate);
+        end case;
+      exception when others then
+        -- Or that a statement was lost; the warning in the server's log names no value.
+        begin
+          perform nextval('hq_export.lost');
+        exception when others then
+          perform set_config('hq_export.lost', 'on', false);
+        end;
+        raise warning 'hq_export: % of %.% was not captured: SQLSTATE %',
+          tg_op, tg_table_schema, tg_table_name, v_sqlstate;
+      end;
+    end;
+    begin
+      perform hq_export.ring();
+    exception when others then
+      null; -- what was kept waits for the relay's poll
+    end;
+    return null;
   end;
-  return null;
-end;
 end $capture$;
 alter function hq_export."capture_dx_company_entities_v1_leave"() set datestyle = 'ISO, MDY';
 alter function hq_export."capture_dx_company_entities_v1_leave"() set intervalstyle = 'postgres';
@@ -838,31 +2920,44 @@ declare
   v_bases jsonb;
   v_overtaken boolean;
   v_captures text;
+  v_written text;
   v_is_checked boolean;
   v_table bigint;
   v_key text;
   v_missing bigint;
 begin
-  if length(coalesce(current_setting('hq_export.captures', true), '')) >= 48 and current_setting('transaction_isolation') = 'read committed'
-     and coalesce(current_setting('hq_export.disabled', true), '') = ''
+  -- Later captures of a long transaction compute their rows in a block that writes nothing,
+  -- so that it takes no transaction id, and write them after it.
+  if length(coalesce(current_setting('hq_export.captures', true), '')) >= 32
+    and current_setting('transaction_isolation') = 'read committed'
+    and coalesce(current_setting('hq_export.disabled', true), '') = ''
   then
     begin
-      if strpos(coalesce(current_setting('hq_export.captures', true), ''), 'v') > 0 then
-  if pg_trigger_depth() > 1 then
-    perform set_config('hq_export.overtaken', '3', true);
-  end if;
-  if coalesce(current_setting('hq_export.overtaken', true), '0') < '1' then
-    perform set_config('hq_export.overtaken', '1', true);
-  end if;
-      select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text, least(old."record_version"::numeric - new."record_version" + 1, 9223372036854775807)::bigint into v_key, v_missing from (select new.*) r;
-      v_is_checked := current_setting('lock_timeout') = '0';
+      if strpos(
+        coalesce(current_setting('hq_export.captures', true), ''),
+        'v'
+      ) > 0 then
+        if pg_trigger_depth() > 1 then
+          perform set_config('hq_export.overtaken', '3', true);
+        end if;
+        if coalesce(current_setting('hq_export.overtaken', true), '0') < '1' then
+          perform set_config('hq_export.overtaken', '1', true);
+        end if;
+        select
+          (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text,
+          least(old."record_version"::numeric - new."record_version" + 1, 9223372036854775807)::bigint
+        into v_key, v_missing
+        from (select new.*) r;
+        v_is_checked := current_setting('lock_timeout') = '0';
       end if;
     exception when others then
       v_is_checked := false;
     end;
     if v_is_checked then
-      insert into hq_export.version_base as b (dataset, key, base) values (3, v_key, v_missing)
-      on conflict (dataset, key) do update set base = hq_export.exported_version(b.base, excluded.base);
+      insert into hq_export.version_base as b (dataset, key, base)
+      values (3, v_key, v_missing)
+      on conflict (dataset, key) do update set
+        base = hq_export.exported_version(b.base, excluded.base);
       begin
         perform hq_export.ring();
       exception when others then
@@ -871,50 +2966,73 @@ begin
       return null;
     end if;
   end if;
-begin
-  if pg_trigger_depth() > 1 then
-    perform set_config('hq_export.overtaken', '3', true);
-  end if;
-  if coalesce(current_setting('hq_export.overtaken', true), '0') < '1' then
-    perform set_config('hq_export.overtaken', '1', true);
-  end if;
-  insert into hq_export.version_base as b (dataset, key, base)
-  select 3, (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text, least(old."record_version"::numeric - new."record_version" + 1, 9223372036854775807)::bigint from (select new.*) r
-  on conflict (dataset, key) do update set base = hq_export.exported_version(b.base, excluded.base);
-  v_captures := case when length(coalesce(current_setting('hq_export.captures', true), '')) < 48 or strpos(coalesce(current_setting('hq_export.captures', true), ''), 'v') = 0
-    then set_config('hq_export.captures', coalesce(current_setting('hq_export.captures', true), '') || 'v', true) end;
-  return null;
-exception when others then
-  v_sqlstate := sqlstate;
+
   begin
-    execute format('insert into hq_export.outbox_%s (dataset, deleted, sqlstate, traceparent, body) values (3, false, $1, hq_export.current_traceparent(), $2)',
-        coalesce(pg_sequence_last_value('hq_export.current_outbox'), 0)) using v_sqlstate, row_to_json(new)::text;
+    if pg_trigger_depth() > 1 then
+      perform set_config('hq_export.overtaken', '3', true);
+    end if;
+    if coalesce(current_setting('hq_export.overtaken', true), '0') < '1' then
+      perform set_config('hq_export.overtaken', '1', true);
+    end if;
+    insert into hq_export.version_base as b (dataset, key, base)
+    select
+      3,
+      (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text,
+      least(old."record_version"::numeric - new."record_version" + 1, 9223372036854775807)::bigint
+    from (select new.*) r
+    on conflict (dataset, key) do update set
+      base = hq_export.exported_version(b.base, excluded.base);
+    if not hq_export.has_just_begun() then
+      v_captures := coalesce(current_setting('hq_export.captures', true), '');
+      v_written := 'v';
+      if length(v_captures) < 32 or strpos(v_captures, v_written) = 0 then
+        v_captures := set_config('hq_export.captures', v_captures || v_written, true);
+      end if;
+    end if;
+    return null;
   exception when others then
+    v_sqlstate := sqlstate;
+    -- The rows as they are, for the relay to project.
     begin
-      case coalesce(pg_sequence_last_value('hq_export.current_outbox'), 0)
-when 0 then
-insert into hq_export.outbox_0 (dataset, deleted, sqlstate) values (3, false, v_sqlstate);
-when 1 then
-insert into hq_export.outbox_1 (dataset, deleted, sqlstate) values (3, false, v_sqlstate);
-when 2 then
-insert into hq_export.outbox_2 (dataset, deleted, sqlstate) values (3, false, v_sqlstate);
-end case;
+      execute format(
+        $raw$
+          insert into hq_export.outbox_%s (dataset, deleted, sqlstate, traceparent, body)
+          values (3, false, $1, hq_export.current_traceparent(), $2)
+        $raw$,
+        coalesce(pg_sequence_last_value('hq_export.current_outbox'), 0)
+      ) using v_sqlstate, hq_export.raw_row(new)::text;
     exception when others then
+      -- Or that there were rows.
       begin
-        perform nextval('hq_export.lost');
+        case coalesce(pg_sequence_last_value('hq_export.current_outbox'), 0)
+        when 0 then
+          insert into hq_export.outbox_0 (dataset, deleted, sqlstate)
+          values (3, false, v_sqlstate);
+        when 1 then
+          insert into hq_export.outbox_1 (dataset, deleted, sqlstate)
+          values (3, false, v_sqlstate);
+        when 2 then
+          insert into hq_export.outbox_2 (dataset, deleted, sqlstate)
+          values (3, false, v_sqlstate);
+        end case;
       exception when others then
-        perform set_config('hq_export.lost', 'on', false);
+        -- Or that a statement was lost; the warning in the server's log names no value.
+        begin
+          perform nextval('hq_export.lost');
+        exception when others then
+          perform set_config('hq_export.lost', 'on', false);
+        end;
+        raise warning 'hq_export: % of %.% was not captured: SQLSTATE %',
+          tg_op, tg_table_schema, tg_table_name, v_sqlstate;
       end;
-      raise warning 'hq_export: % of %.% was not captured: SQLSTATE %', tg_op, tg_table_schema, tg_table_name, v_sqlstate;
     end;
+    begin
+      perform hq_export.ring();
+    exception when others then
+      null; -- what was kept waits for the relay's poll
+    end;
+    return null;
   end;
-  begin
-    perform hq_export.ring();
-  exception when others then
-    null; -- what was kept waits for the relay's poll
-  end;
-  return null;
-end;
 end $capture$;
 alter function hq_export."capture_dx_company_entities_v1_bump"() set datestyle = 'ISO, MDY';
 alter function hq_export."capture_dx_company_entities_v1_bump"() set intervalstyle = 'postgres';
@@ -929,9 +3047,11 @@ create or replace function hq_export."capture_dx_company_entities_v1_delete"() r
 as $capture$
 declare
   v_sqlstate text;
+  v_traceparent text;
   v_bases jsonb;
   v_overtaken boolean;
   v_captures text;
+  v_written text;
   v_is_checked boolean;
   v_table bigint;
   v_datasets smallint[];
@@ -939,57 +3059,163 @@ declare
   v_deleted boolean[];
   v_keys text[];
   v_bodies text[];
-  v_traceparent text;
-  v_is_numbered boolean;
 begin
-  if length(coalesce(current_setting('hq_export.captures', true), '')) >= 48 and current_setting('transaction_isolation') = 'read committed'
-     and coalesce(current_setting('hq_export.disabled', true), '') = ''
+  -- Later captures of a long transaction compute their rows in a block that writes nothing,
+  -- so that it takes no transaction id, and write them after it.
+  if length(coalesce(current_setting('hq_export.captures', true), '')) >= 32
+    and current_setting('transaction_isolation') = 'read committed'
+    and coalesce(current_setting('hq_export.disabled', true), '') = ''
   then
     begin
-      if strpos(coalesce(current_setting('hq_export.captures', true), ''), substr('xyz', pg_sequence_last_value('hq_export.current_outbox')::int + 1, 1)) > 0 then
-  if pg_trigger_depth() > 1 then
-    perform set_config('hq_export.overtaken', '3', true);
-  end if;
-  if coalesce(current_setting('hq_export.overtaken', true), '0') < '2' then
-    perform set_config('hq_export.overtaken', '2', true);
-  end if;
-  v_overtaken := coalesce(current_setting('hq_export.overtaken', true), '0') >= '3';
-      if current_setting('lock_timeout') = '0' and not v_overtaken then
-      v_table := pg_sequence_last_value('hq_export.current_outbox');
-      select array_agg(c.dataset::smallint), array_agg(c.version::bigint), array_agg(c.deleted), array_agg(c.key), array_agg(c.body), max(c.traceparent)
-      into v_datasets, v_versions, v_deleted, v_keys, v_bodies, v_traceparent
-      from (select x.dataset, x.version, x.deleted, x.key, (select case when hq_export.has_traceparent() then hq_export.current_traceparent() end), x.body
-from (select k.key, v.version, v.version <> (r."record_version")::bigint as is_rebased, (select pg_catalog.row_to_json(w) from (select 'v1'::text as "export_schema_version", ((r."org_id")::uuid)::text as "org_id", ((coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid)::text as "company_id", ((r."entity_id")::uuid)::text as "entity_id", (r."canonical_name")::text as "canonical_name", (r."canonical_domain")::text as "canonical_domain", (r."linkedin_url")::text as "linkedin_url", (r.company_linkedin_id)::text as "linkedin_page_id", (r."industry")::text as "industry", (r."employee_count")::int4 as "employee_count", (r."revenue_band")::text as "revenue_band", (r."hq_country")::text as "hq_country", ((r."enrichment_confidence")::numeric)::text as "enrichment_confidence", (r."last_enriched_at")::timestamptz as "last_enriched_at", (r."last_operation_id")::text as "last_operation_id", ((r."last_run_id")::uuid)::text as "last_run_id", (array_to_string(r.source_providers, '>'))::text as "source_priority", (v.version)::text as "record_version", (r."updated_at")::timestamptz as "updated_at") w)::text as body,
-  s.snapshot_id::text as snapshot_key, (select pg_catalog.row_to_json(w) from (select 'v1'::text as "export_schema_version", (s.snapshot_id)::text as "snapshot_id", ((r."org_id")::uuid)::text as "org_id", 'company'::text as "entity_type", ((r."entity_id")::uuid)::text as "entity_id", (v.version)::text as "record_version", (hq_export.allowed_payload((r.canonical_payload)::jsonb, array['export_schema_version', 'org_id', 'company_id', 'entity_id', 'canonical_name', 'canonical_domain', 'linkedin_url', 'linkedin_page_id', 'industry', 'employee_count', 'revenue_band', 'hq_country', 'enrichment_confidence', 'last_enriched_at', 'last_operation_id', 'last_run_id', 'source_priority', 'record_version', 'updated_at']))::text as "canonical_payload_json", (r.updated_at)::timestamptz as "captured_at", ((r.last_run_id)::uuid)::text as "source_run_id") w)::text as snapshot_body
-from o r
-cross join lateral (select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0) k
-cross join lateral (select hq_export.exported_version(hq_export.exported_version((r."record_version")::bigint, (select b.base from hq_export.version_base b where b.dataset = 3 and b.key = k.key)), 1) as version offset 0) v
-cross join lateral (select hq_export.snapshot_id((r."org_id")::uuid, 'company', (r."entity_id")::uuid, v.version) as snapshot_id offset 0) s) p
-cross join lateral (values
-  (3, p.version, true, p.key, p.body),
-  (5, null, false, p.snapshot_key, p.snapshot_body)
-) x (dataset, version, deleted, key, body) limit 101) c (dataset, version, deleted, key, traceparent, body);
-      v_is_checked := coalesce(cardinality(v_keys), 0) <= 100;
-      end if;
+      if strpos(
+        coalesce(current_setting('hq_export.captures', true), ''),
+        substr('xyz', pg_sequence_last_value('hq_export.current_outbox')::int + 1, 1)
+      ) > 0 then
+        if pg_trigger_depth() > 1 then
+          perform set_config('hq_export.overtaken', '3', true);
+        end if;
+        if coalesce(current_setting('hq_export.overtaken', true), '0') < '2' then
+          perform set_config('hq_export.overtaken', '2', true);
+        end if;
+        v_overtaken := coalesce(current_setting('hq_export.overtaken', true), '0') >= '3';
+        if current_setting('lock_timeout') = '0' and not v_overtaken then
+          v_table := pg_sequence_last_value('hq_export.current_outbox');
+          select
+            array_agg(c.dataset::smallint),
+            array_agg(c.version::bigint),
+            array_agg(c.deleted),
+            array_agg(c.key),
+            array_agg(c.body)
+          into v_datasets, v_versions, v_deleted, v_keys, v_bodies
+          from (
+            select x.dataset, x.version, x.deleted, x.key, null, x.body
+            from (
+              select
+                k.key as key,
+                v.version,
+                row_to_json(row(
+                  'v1'::text,
+                  ((r."org_id")::uuid)::text,
+                  ((coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid)::text,
+                  ((r."entity_id")::uuid)::text,
+                  (r."canonical_name")::text,
+                  (r."canonical_domain")::text,
+                  (r."linkedin_url")::text,
+                  (r.company_linkedin_id)::text,
+                  (r."industry")::text,
+                  (r."employee_count")::int4,
+                  (r."revenue_band")::text,
+                  (r."hq_country")::text,
+                  ((r."enrichment_confidence")::numeric)::text,
+                  (r."last_enriched_at")::timestamptz,
+                  (r."last_operation_id")::text,
+                  ((r."last_run_id")::uuid)::text,
+                  (array_to_string(r.source_providers, '>'))::text,
+                  (v.version)::text,
+                  (r."updated_at")::timestamptz
+                )::hq_export."body_dx_company_entities_v1_9d44eb5b")::text as body,
+                s.snapshot_id::text as snapshot_key,
+                row_to_json(row(
+                  'v1'::text,
+                  (s.snapshot_id)::text,
+                  ((r."org_id")::uuid)::text,
+                  'company'::text,
+                  ((r."entity_id")::uuid)::text,
+                  (v.version)::text,
+                  (hq_export.allowed_payload((r.canonical_payload)::jsonb, array[
+                    'export_schema_version',
+                    'org_id',
+                    'company_id',
+                    'entity_id',
+                    'canonical_name',
+                    'canonical_domain',
+                    'linkedin_url',
+                    'linkedin_page_id',
+                    'industry',
+                    'employee_count',
+                    'revenue_band',
+                    'hq_country',
+                    'enrichment_confidence',
+                    'last_enriched_at',
+                    'last_operation_id',
+                    'last_run_id',
+                    'source_priority',
+                    'record_version',
+                    'updated_at'
+                  ]))::text,
+                  (r.updated_at)::timestamptz,
+                  ((r.last_run_id)::uuid)::text
+                )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text as snapshot_body
+              from o r
+              cross join lateral (
+                select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0
+              ) k
+              left join lateral (
+                select b.base, b.deleted_at is not null as is_deleted
+                from hq_export.version_base b
+                where b.dataset = 3 and b.key = k.key
+                offset 0
+              ) b on true
+              cross join lateral (
+                select hq_export.exported_version(
+                  hq_export.exported_version(
+                    (r."record_version")::bigint,
+                    b.base
+                  ),
+                  1
+                ) as version offset 0
+              ) v
+              cross join lateral (
+                select hq_export.snapshot_id(
+                  (r."org_id")::uuid,
+                  'company',
+                  (r."entity_id")::uuid,
+                  v.version
+                ) as snapshot_id offset 0
+              ) s
+            ) p
+            cross join lateral (values
+              (3, p.version, true, p.key, p.body),
+              (5, null, false, p.snapshot_key, p.snapshot_body)
+            ) x (dataset, version, deleted, key, body)
+            limit 101
+          ) c (dataset, version, deleted, key, traceparent, body);
+          v_is_checked := coalesce(cardinality(v_keys), 0) <= 100;
+          if hq_export.has_traceparent() then
+            v_traceparent := hq_export.current_traceparent();
+          end if;
+        end if;
       end if;
     exception when others then
       v_is_checked := false;
     end;
     if v_is_checked then
       insert into hq_export.version_base as b (dataset, key, base, deleted_at)
-      select 3, u.key, max(u.version), clock_timestamp() from unnest(v_datasets, v_versions, v_deleted, v_keys, v_bodies) u (dataset, version, deleted, key, body) where u.deleted group by u.key
-      on conflict (dataset, key) do update set base = greatest(b.base, excluded.base), deleted_at = excluded.deleted_at;
-case v_table
-when 0 then
-insert into hq_export.outbox_0 (dataset, version, deleted, key, traceparent, body)
-select u.dataset, u.version, u.deleted, u.key, v_traceparent, u.body from unnest(v_datasets, v_versions, v_deleted, v_keys, v_bodies) u (dataset, version, deleted, key, body);
-when 1 then
-insert into hq_export.outbox_1 (dataset, version, deleted, key, traceparent, body)
-select u.dataset, u.version, u.deleted, u.key, v_traceparent, u.body from unnest(v_datasets, v_versions, v_deleted, v_keys, v_bodies) u (dataset, version, deleted, key, body);
-when 2 then
-insert into hq_export.outbox_2 (dataset, version, deleted, key, traceparent, body)
-select u.dataset, u.version, u.deleted, u.key, v_traceparent, u.body from unnest(v_datasets, v_versions, v_deleted, v_keys, v_bodies) u (dataset, version, deleted, key, body);
-end case;
+      select 3, u.key, max(u.version), clock_timestamp()
+      from unnest(v_datasets, v_versions, v_deleted, v_keys, v_bodies)
+        u (dataset, version, deleted, key, body)
+      where u.deleted
+      group by u.key
+      on conflict (dataset, key) do update set
+        base = greatest(b.base, excluded.base),
+        deleted_at = excluded.deleted_at;
+      case v_table
+      when 0 then
+        insert into hq_export.outbox_0 (dataset, version, deleted, key, traceparent, body)
+        select u.dataset, u.version, u.deleted, u.key, v_traceparent, u.body
+        from unnest(v_datasets, v_versions, v_deleted, v_keys, v_bodies)
+          u (dataset, version, deleted, key, body);
+      when 1 then
+        insert into hq_export.outbox_1 (dataset, version, deleted, key, traceparent, body)
+        select u.dataset, u.version, u.deleted, u.key, v_traceparent, u.body
+        from unnest(v_datasets, v_versions, v_deleted, v_keys, v_bodies)
+          u (dataset, version, deleted, key, body);
+      when 2 then
+        insert into hq_export.outbox_2 (dataset, version, deleted, key, traceparent, body)
+        select u.dataset, u.version, u.deleted, u.key, v_traceparent, u.body
+        from unnest(v_datasets, v_versions, v_deleted, v_keys, v_bodies)
+          u (dataset, version, deleted, key, body);
+      end case;
       begin
         perform hq_export.ring();
       exception when others then
@@ -998,242 +3224,916 @@ end case;
       return null;
     end if;
   end if;
-begin
-  if (coalesce(current_setting('hq_export.disabled', true), '') <> '' and lower(btrim(current_setting('hq_export.disabled', true))) not in ('', 'off', 'of', 'false', 'fals', 'fal', 'fa', 'f', 'no', 'n', '0')) then
-    insert into hq_export.capture_gap (dataset, operation) select 3, 'delete' where exists (select from o);
-    insert into hq_export.version_base as b (dataset, key, base, deleted_at)
-select 3, (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text, hq_export.exported_version((r."record_version")::bigint, 1), clock_timestamp()
-from o r
-on conflict (dataset, key) do update set
-  base = greatest(b.base, hq_export.exported_version(b.base, excluded.base)), deleted_at = excluded.deleted_at;
-return null;
-  end if;
-  if pg_trigger_depth() > 1 then
-    perform set_config('hq_export.overtaken', '3', true);
-  end if;
-  if coalesce(current_setting('hq_export.overtaken', true), '0') < '2' then
-    perform set_config('hq_export.overtaken', '2', true);
-  end if;
-if current_setting('transaction_isolation') = 'serializable' then
-with taken as (
-  insert into hq_export.version_base as b (dataset, key, base)
-  select distinct 3, (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text, 0 from o r
-  on conflict (dataset, key) do update set base = b.base
-  returning b.key, b.base
-)
-select coalesce(jsonb_object_agg(t.key, t.base), '{}') into v_bases from taken t;
-case coalesce(pg_sequence_last_value('hq_export.current_outbox'), 0)
-when 0 then
-with gone as materialized (
-select k.key, v.version, v.version <> (r."record_version")::bigint as is_rebased, (select pg_catalog.row_to_json(w) from (select 'v1'::text as "export_schema_version", ((r."org_id")::uuid)::text as "org_id", ((coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid)::text as "company_id", ((r."entity_id")::uuid)::text as "entity_id", (r."canonical_name")::text as "canonical_name", (r."canonical_domain")::text as "canonical_domain", (r."linkedin_url")::text as "linkedin_url", (r.company_linkedin_id)::text as "linkedin_page_id", (r."industry")::text as "industry", (r."employee_count")::int4 as "employee_count", (r."revenue_band")::text as "revenue_band", (r."hq_country")::text as "hq_country", ((r."enrichment_confidence")::numeric)::text as "enrichment_confidence", (r."last_enriched_at")::timestamptz as "last_enriched_at", (r."last_operation_id")::text as "last_operation_id", ((r."last_run_id")::uuid)::text as "last_run_id", (array_to_string(r.source_providers, '>'))::text as "source_priority", (v.version)::text as "record_version", (r."updated_at")::timestamptz as "updated_at") w)::text as body,
-  s.snapshot_id::text as snapshot_key, (select pg_catalog.row_to_json(w) from (select 'v1'::text as "export_schema_version", (s.snapshot_id)::text as "snapshot_id", ((r."org_id")::uuid)::text as "org_id", 'company'::text as "entity_type", ((r."entity_id")::uuid)::text as "entity_id", (v.version)::text as "record_version", (hq_export.allowed_payload((r.canonical_payload)::jsonb, array['export_schema_version', 'org_id', 'company_id', 'entity_id', 'canonical_name', 'canonical_domain', 'linkedin_url', 'linkedin_page_id', 'industry', 'employee_count', 'revenue_band', 'hq_country', 'enrichment_confidence', 'last_enriched_at', 'last_operation_id', 'last_run_id', 'source_priority', 'record_version', 'updated_at']))::text as "canonical_payload_json", (r.updated_at)::timestamptz as "captured_at", ((r.last_run_id)::uuid)::text as "source_run_id") w)::text as snapshot_body
-from o r
-cross join lateral (select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0) k
-cross join lateral (select hq_export.exported_version(hq_export.exported_version((r."record_version")::bigint, (v_bases ->> k.key)::bigint), 1) as version offset 0) v
-cross join lateral (select hq_export.snapshot_id((r."org_id")::uuid, 'company', (r."entity_id")::uuid, v.version) as snapshot_id offset 0) s
-), raised as (
-  insert into hq_export.version_base as b (dataset, key, base, deleted_at)
-  select 3, g.key, g.version, clock_timestamp() from gone g
-  on conflict (dataset, key) do update set base = greatest(b.base, excluded.base), deleted_at = excluded.deleted_at
-)
-insert into hq_export.outbox_0 (dataset, version, deleted, key, traceparent, body)
-select x.dataset, x.version, x.deleted, x.key, (select case when hq_export.has_traceparent() then hq_export.current_traceparent() end), x.body
-from gone p
-cross join lateral (values
-  (3, p.version, true, p.key, p.body),
-  (5, null, false, p.snapshot_key, p.snapshot_body)
-) x (dataset, version, deleted, key, body);
-when 1 then
-with gone as materialized (
-select k.key, v.version, v.version <> (r."record_version")::bigint as is_rebased, (select pg_catalog.row_to_json(w) from (select 'v1'::text as "export_schema_version", ((r."org_id")::uuid)::text as "org_id", ((coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid)::text as "company_id", ((r."entity_id")::uuid)::text as "entity_id", (r."canonical_name")::text as "canonical_name", (r."canonical_domain")::text as "canonical_domain", (r."linkedin_url")::text as "linkedin_url", (r.company_linkedin_id)::text as "linkedin_page_id", (r."industry")::text as "industry", (r."employee_count")::int4 as "employee_count", (r."revenue_band")::text as "revenue_band", (r."hq_country")::text as "hq_country", ((r."enrichment_confidence")::numeric)::text as "enrichment_confidence", (r."last_enriched_at")::timestamptz as "last_enriched_at", (r."last_operation_id")::text as "last_operation_id", ((r."last_run_id")::uuid)::text as "last_run_id", (array_to_string(r.source_providers, '>'))::text as "source_priority", (v.version)::text as "record_version", (r."updated_at")::timestamptz as "updated_at") w)::text as body,
-  s.snapshot_id::text as snapshot_key, (select pg_catalog.row_to_json(w) from (select 'v1'::text as "export_schema_version", (s.snapshot_id)::text as "snapshot_id", ((r."org_id")::uuid)::text as "org_id", 'company'::text as "entity_type", ((r."entity_id")::uuid)::text as "entity_id", (v.version)::text as "record_version", (hq_export.allowed_payload((r.canonical_payload)::jsonb, array['export_schema_version', 'org_id', 'company_id', 'entity_id', 'canonical_name', 'canonical_domain', 'linkedin_url', 'linkedin_page_id', 'industry', 'employee_count', 'revenue_band', 'hq_country', 'enrichment_confidence', 'last_enriched_at', 'last_operation_id', 'last_run_id', 'source_priority', 'record_version', 'updated_at']))::text as "canonical_payload_json", (r.updated_at)::timestamptz as "captured_at", ((r.last_run_id)::uuid)::text as "source_run_id") w)::text as snapshot_body
-from o r
-cross join lateral (select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0) k
-cross join lateral (select hq_export.exported_version(hq_export.exported_version((r."record_version")::bigint, (v_bases ->> k.key)::bigint), 1) as version offset 0) v
-cross join lateral (select hq_export.snapshot_id((r."org_id")::uuid, 'company', (r."entity_id")::uuid, v.version) as snapshot_id offset 0) s
-), raised as (
-  insert into hq_export.version_base as b (dataset, key, base, deleted_at)
-  select 3, g.key, g.version, clock_timestamp() from gone g
-  on conflict (dataset, key) do update set base = greatest(b.base, excluded.base), deleted_at = excluded.deleted_at
-)
-insert into hq_export.outbox_1 (dataset, version, deleted, key, traceparent, body)
-select x.dataset, x.version, x.deleted, x.key, (select case when hq_export.has_traceparent() then hq_export.current_traceparent() end), x.body
-from gone p
-cross join lateral (values
-  (3, p.version, true, p.key, p.body),
-  (5, null, false, p.snapshot_key, p.snapshot_body)
-) x (dataset, version, deleted, key, body);
-when 2 then
-with gone as materialized (
-select k.key, v.version, v.version <> (r."record_version")::bigint as is_rebased, (select pg_catalog.row_to_json(w) from (select 'v1'::text as "export_schema_version", ((r."org_id")::uuid)::text as "org_id", ((coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid)::text as "company_id", ((r."entity_id")::uuid)::text as "entity_id", (r."canonical_name")::text as "canonical_name", (r."canonical_domain")::text as "canonical_domain", (r."linkedin_url")::text as "linkedin_url", (r.company_linkedin_id)::text as "linkedin_page_id", (r."industry")::text as "industry", (r."employee_count")::int4 as "employee_count", (r."revenue_band")::text as "revenue_band", (r."hq_country")::text as "hq_country", ((r."enrichment_confidence")::numeric)::text as "enrichment_confidence", (r."last_enriched_at")::timestamptz as "last_enriched_at", (r."last_operation_id")::text as "last_operation_id", ((r."last_run_id")::uuid)::text as "last_run_id", (array_to_string(r.source_providers, '>'))::text as "source_priority", (v.version)::text as "record_version", (r."updated_at")::timestamptz as "updated_at") w)::text as body,
-  s.snapshot_id::text as snapshot_key, (select pg_catalog.row_to_json(w) from (select 'v1'::text as "export_schema_version", (s.snapshot_id)::text as "snapshot_id", ((r."org_id")::uuid)::text as "org_id", 'company'::text as "entity_type", ((r."entity_id")::uuid)::text as "entity_id", (v.version)::text as "record_version", (hq_export.allowed_payload((r.canonical_payload)::jsonb, array['export_schema_version', 'org_id', 'company_id', 'entity_id', 'canonical_name', 'canonical_domain', 'linkedin_url', 'linkedin_page_id', 'industry', 'employee_count', 'revenue_band', 'hq_country', 'enrichment_confidence', 'last_enriched_at', 'last_operation_id', 'last_run_id', 'source_priority', 'record_version', 'updated_at']))::text as "canonical_payload_json", (r.updated_at)::timestamptz as "captured_at", ((r.last_run_id)::uuid)::text as "source_run_id") w)::text as snapshot_body
-from o r
-cross join lateral (select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0) k
-cross join lateral (select hq_export.exported_version(hq_export.exported_version((r."record_version")::bigint, (v_bases ->> k.key)::bigint), 1) as version offset 0) v
-cross join lateral (select hq_export.snapshot_id((r."org_id")::uuid, 'company', (r."entity_id")::uuid, v.version) as snapshot_id offset 0) s
-), raised as (
-  insert into hq_export.version_base as b (dataset, key, base, deleted_at)
-  select 3, g.key, g.version, clock_timestamp() from gone g
-  on conflict (dataset, key) do update set base = greatest(b.base, excluded.base), deleted_at = excluded.deleted_at
-)
-insert into hq_export.outbox_2 (dataset, version, deleted, key, traceparent, body)
-select x.dataset, x.version, x.deleted, x.key, (select case when hq_export.has_traceparent() then hq_export.current_traceparent() end), x.body
-from gone p
-cross join lateral (values
-  (3, p.version, true, p.key, p.body),
-  (5, null, false, p.snapshot_key, p.snapshot_body)
-) x (dataset, version, deleted, key, body);
-end case;
-else
-case coalesce(pg_sequence_last_value('hq_export.current_outbox'), 0)
-when 0 then
-with gone as materialized (
-select k.key, v.version, v.version <> (r."record_version")::bigint as is_rebased, (select pg_catalog.row_to_json(w) from (select 'v1'::text as "export_schema_version", ((r."org_id")::uuid)::text as "org_id", ((coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid)::text as "company_id", ((r."entity_id")::uuid)::text as "entity_id", (r."canonical_name")::text as "canonical_name", (r."canonical_domain")::text as "canonical_domain", (r."linkedin_url")::text as "linkedin_url", (r.company_linkedin_id)::text as "linkedin_page_id", (r."industry")::text as "industry", (r."employee_count")::int4 as "employee_count", (r."revenue_band")::text as "revenue_band", (r."hq_country")::text as "hq_country", ((r."enrichment_confidence")::numeric)::text as "enrichment_confidence", (r."last_enriched_at")::timestamptz as "last_enriched_at", (r."last_operation_id")::text as "last_operation_id", ((r."last_run_id")::uuid)::text as "last_run_id", (array_to_string(r.source_providers, '>'))::text as "source_priority", (v.version)::text as "record_version", (r."updated_at")::timestamptz as "updated_at") w)::text as body,
-  s.snapshot_id::text as snapshot_key, (select pg_catalog.row_to_json(w) from (select 'v1'::text as "export_schema_version", (s.snapshot_id)::text as "snapshot_id", ((r."org_id")::uuid)::text as "org_id", 'company'::text as "entity_type", ((r."entity_id")::uuid)::text as "entity_id", (v.version)::text as "record_version", (hq_export.allowed_payload((r.canonical_payload)::jsonb, array['export_schema_version', 'org_id', 'company_id', 'entity_id', 'canonical_name', 'canonical_domain', 'linkedin_url', 'linkedin_page_id', 'industry', 'employee_count', 'revenue_band', 'hq_country', 'enrichment_confidence', 'last_enriched_at', 'last_operation_id', 'last_run_id', 'source_priority', 'record_version', 'updated_at']))::text as "canonical_payload_json", (r.updated_at)::timestamptz as "captured_at", ((r.last_run_id)::uuid)::text as "source_run_id") w)::text as snapshot_body
-from o r
-cross join lateral (select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0) k
-cross join lateral (select hq_export.exported_version(hq_export.exported_version((r."record_version")::bigint, (select b.base from hq_export.version_base b where b.dataset = 3 and b.key = k.key)), 1) as version offset 0) v
-cross join lateral (select hq_export.snapshot_id((r."org_id")::uuid, 'company', (r."entity_id")::uuid, v.version) as snapshot_id offset 0) s
-), raised as (
-  insert into hq_export.version_base as b (dataset, key, base, deleted_at)
-  select 3, g.key, g.version, clock_timestamp() from gone g
-  on conflict (dataset, key) do update set base = greatest(b.base, excluded.base), deleted_at = excluded.deleted_at
-)
-insert into hq_export.outbox_0 (dataset, version, deleted, key, traceparent, body)
-select x.dataset, x.version, x.deleted, x.key, (select case when hq_export.has_traceparent() then hq_export.current_traceparent() end), x.body
-from gone p
-cross join lateral (values
-  (3, p.version, true, p.key, p.body),
-  (5, null, false, p.snapshot_key, p.snapshot_body)
-) x (dataset, version, deleted, key, body);
-when 1 then
-with gone as materialized (
-select k.key, v.version, v.version <> (r."record_version")::bigint as is_rebased, (select pg_catalog.row_to_json(w) from (select 'v1'::text as "export_schema_version", ((r."org_id")::uuid)::text as "org_id", ((coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid)::text as "company_id", ((r."entity_id")::uuid)::text as "entity_id", (r."canonical_name")::text as "canonical_name", (r."canonical_domain")::text as "canonical_domain", (r."linkedin_url")::text as "linkedin_url", (r.company_linkedin_id)::text as "linkedin_page_id", (r."industry")::text as "industry", (r."employee_count")::int4 as "employee_count", (r."revenue_band")::text as "revenue_band", (r."hq_country")::text as "hq_country", ((r."enrichment_confidence")::numeric)::text as "enrichment_confidence", (r."last_enriched_at")::timestamptz as "last_enriched_at", (r."last_operation_id")::text as "last_operation_id", ((r."last_run_id")::uuid)::text as "last_run_id", (array_to_string(r.source_providers, '>'))::text as "source_priority", (v.version)::text as "record_version", (r."updated_at")::timestamptz as "updated_at") w)::text as body,
-  s.snapshot_id::text as snapshot_key, (select pg_catalog.row_to_json(w) from (select 'v1'::text as "export_schema_version", (s.snapshot_id)::text as "snapshot_id", ((r."org_id")::uuid)::text as "org_id", 'company'::text as "entity_type", ((r."entity_id")::uuid)::text as "entity_id", (v.version)::text as "record_version", (hq_export.allowed_payload((r.canonical_payload)::jsonb, array['export_schema_version', 'org_id', 'company_id', 'entity_id', 'canonical_name', 'canonical_domain', 'linkedin_url', 'linkedin_page_id', 'industry', 'employee_count', 'revenue_band', 'hq_country', 'enrichment_confidence', 'last_enriched_at', 'last_operation_id', 'last_run_id', 'source_priority', 'record_version', 'updated_at']))::text as "canonical_payload_json", (r.updated_at)::timestamptz as "captured_at", ((r.last_run_id)::uuid)::text as "source_run_id") w)::text as snapshot_body
-from o r
-cross join lateral (select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0) k
-cross join lateral (select hq_export.exported_version(hq_export.exported_version((r."record_version")::bigint, (select b.base from hq_export.version_base b where b.dataset = 3 and b.key = k.key)), 1) as version offset 0) v
-cross join lateral (select hq_export.snapshot_id((r."org_id")::uuid, 'company', (r."entity_id")::uuid, v.version) as snapshot_id offset 0) s
-), raised as (
-  insert into hq_export.version_base as b (dataset, key, base, deleted_at)
-  select 3, g.key, g.version, clock_timestamp() from gone g
-  on conflict (dataset, key) do update set base = greatest(b.base, excluded.base), deleted_at = excluded.deleted_at
-)
-insert into hq_export.outbox_1 (dataset, version, deleted, key, traceparent, body)
-select x.dataset, x.version, x.deleted, x.key, (select case when hq_export.has_traceparent() then hq_export.current_traceparent() end), x.body
-from gone p
-cross join lateral (values
-  (3, p.version, true, p.key, p.body),
-  (5, null, false, p.snapshot_key, p.snapshot_body)
-) x (dataset, version, deleted, key, body);
-when 2 then
-with gone as materialized (
-select k.key, v.version, v.version <> (r."record_version")::bigint as is_rebased, (select pg_catalog.row_to_json(w) from (select 'v1'::text as "export_schema_version", ((r."org_id")::uuid)::text as "org_id", ((coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid)::text as "company_id", ((r."entity_id")::uuid)::text as "entity_id", (r."canonical_name")::text as "canonical_name", (r."canonical_domain")::text as "canonical_domain", (r."linkedin_url")::text as "linkedin_url", (r.company_linkedin_id)::text as "linkedin_page_id", (r."industry")::text as "industry", (r."employee_count")::int4 as "employee_count", (r."revenue_band")::text as "revenue_band", (r."hq_country")::text as "hq_country", ((r."enrichment_confidence")::numeric)::text as "enrichment_confidence", (r."last_enriched_at")::timestamptz as "last_enriched_at", (r."last_operation_id")::text as "last_operation_id", ((r."last_run_id")::uuid)::text as "last_run_id", (array_to_string(r.source_providers, '>'))::text as "source_priority", (v.version)::text as "record_version", (r."updated_at")::timestamptz as "updated_at") w)::text as body,
-  s.snapshot_id::text as snapshot_key, (select pg_catalog.row_to_json(w) from (select 'v1'::text as "export_schema_version", (s.snapshot_id)::text as "snapshot_id", ((r."org_id")::uuid)::text as "org_id", 'company'::text as "entity_type", ((r."entity_id")::uuid)::text as "entity_id", (v.version)::text as "record_version", (hq_export.allowed_payload((r.canonical_payload)::jsonb, array['export_schema_version', 'org_id', 'company_id', 'entity_id', 'canonical_name', 'canonical_domain', 'linkedin_url', 'linkedin_page_id', 'industry', 'employee_count', 'revenue_band', 'hq_country', 'enrichment_confidence', 'last_enriched_at', 'last_operation_id', 'last_run_id', 'source_priority', 'record_version', 'updated_at']))::text as "canonical_payload_json", (r.updated_at)::timestamptz as "captured_at", ((r.last_run_id)::uuid)::text as "source_run_id") w)::text as snapshot_body
-from o r
-cross join lateral (select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0) k
-cross join lateral (select hq_export.exported_version(hq_export.exported_version((r."record_version")::bigint, (select b.base from hq_export.version_base b where b.dataset = 3 and b.key = k.key)), 1) as version offset 0) v
-cross join lateral (select hq_export.snapshot_id((r."org_id")::uuid, 'company', (r."entity_id")::uuid, v.version) as snapshot_id offset 0) s
-), raised as (
-  insert into hq_export.version_base as b (dataset, key, base, deleted_at)
-  select 3, g.key, g.version, clock_timestamp() from gone g
-  on conflict (dataset, key) do update set base = greatest(b.base, excluded.base), deleted_at = excluded.deleted_at
-)
-insert into hq_export.outbox_2 (dataset, version, deleted, key, traceparent, body)
-select x.dataset, x.version, x.deleted, x.key, (select case when hq_export.has_traceparent() then hq_export.current_traceparent() end), x.body
-from gone p
-cross join lateral (values
-  (3, p.version, true, p.key, p.body),
-  (5, null, false, p.snapshot_key, p.snapshot_body)
-) x (dataset, version, deleted, key, body);
-end case;
-end if;
-if found and hq_export.is_relay_asleep() then perform hq_export.ring(); end if;
-  v_overtaken := coalesce(current_setting('hq_export.overtaken', true), '0') >= '3';
-  if v_overtaken then
-if current_setting('transaction_isolation') = 'serializable' then
-execute $query$with taken as (
-  insert into hq_export.version_base as b (dataset, key, base)
-  select distinct 3, (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text, 0 from (select c.* from (select distinct "org_id", "entity_id" from o) d
-  cross join lateral (select s.* from "entities"."company_entities" s where s."org_id" = d."org_id" and s."entity_id" = d."entity_id" offset 0) c) r
-  on conflict (dataset, key) do update set deleted_at = null
-  returning b.key, b.base
-)
-select coalesce(jsonb_object_agg(t.key, t.base), '{}') from taken t$query$ into v_bases;
-execute $query$with present as materialized (
-select k.key, v.version, v.version <> (r."record_version")::bigint as is_rebased, (select pg_catalog.row_to_json(w) from (select 'v1'::text as "export_schema_version", ((r."org_id")::uuid)::text as "org_id", ((coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid)::text as "company_id", ((r."entity_id")::uuid)::text as "entity_id", (r."canonical_name")::text as "canonical_name", (r."canonical_domain")::text as "canonical_domain", (r."linkedin_url")::text as "linkedin_url", (r.company_linkedin_id)::text as "linkedin_page_id", (r."industry")::text as "industry", (r."employee_count")::int4 as "employee_count", (r."revenue_band")::text as "revenue_band", (r."hq_country")::text as "hq_country", ((r."enrichment_confidence")::numeric)::text as "enrichment_confidence", (r."last_enriched_at")::timestamptz as "last_enriched_at", (r."last_operation_id")::text as "last_operation_id", ((r."last_run_id")::uuid)::text as "last_run_id", (array_to_string(r.source_providers, '>'))::text as "source_priority", (v.version)::text as "record_version", (r."updated_at")::timestamptz as "updated_at") w)::text as body,
-  s.snapshot_id::text as snapshot_key, (select pg_catalog.row_to_json(w) from (select 'v1'::text as "export_schema_version", (s.snapshot_id)::text as "snapshot_id", ((r."org_id")::uuid)::text as "org_id", 'company'::text as "entity_type", ((r."entity_id")::uuid)::text as "entity_id", (v.version)::text as "record_version", (hq_export.allowed_payload((r.canonical_payload)::jsonb, array['export_schema_version', 'org_id', 'company_id', 'entity_id', 'canonical_name', 'canonical_domain', 'linkedin_url', 'linkedin_page_id', 'industry', 'employee_count', 'revenue_band', 'hq_country', 'enrichment_confidence', 'last_enriched_at', 'last_operation_id', 'last_run_id', 'source_priority', 'record_version', 'updated_at']))::text as "canonical_payload_json", (r.updated_at)::timestamptz as "captured_at", ((r.last_run_id)::uuid)::text as "source_run_id") w)::text as snapshot_body
-from (select c.* from (select distinct "org_id", "entity_id" from o) d
-  cross join lateral (select s.* from "entities"."company_entities" s where s."org_id" = d."org_id" and s."entity_id" = d."entity_id" offset 0) c) r
-cross join lateral (select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0) k
-cross join lateral (select hq_export.exported_version((r."record_version")::bigint, ($1 ->> k.key)::bigint) as version offset 0) v
-cross join lateral (select hq_export.snapshot_id((r."org_id")::uuid, 'company', (r."entity_id")::uuid, v.version) as snapshot_id offset 0) s
-)
-insert into hq_export.outbox_$query$ || coalesce(pg_sequence_last_value('hq_export.current_outbox'), 0) || $query$ (dataset, version, deleted, key, traceparent, body)
-select x.dataset, x.version, x.deleted, x.key, (select case when hq_export.has_traceparent() then hq_export.current_traceparent() end), x.body
-from present p
-cross join lateral (values
-  (3, p.version, false, p.key, p.body),
-  (5, null, false, p.snapshot_key, p.snapshot_body)
-) x (dataset, version, deleted, key, body)$query$ using v_bases;
-else
-execute $query$with present as materialized (
-select k.key, v.version, v.version <> (r."record_version")::bigint as is_rebased, (select pg_catalog.row_to_json(w) from (select 'v1'::text as "export_schema_version", ((r."org_id")::uuid)::text as "org_id", ((coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid)::text as "company_id", ((r."entity_id")::uuid)::text as "entity_id", (r."canonical_name")::text as "canonical_name", (r."canonical_domain")::text as "canonical_domain", (r."linkedin_url")::text as "linkedin_url", (r.company_linkedin_id)::text as "linkedin_page_id", (r."industry")::text as "industry", (r."employee_count")::int4 as "employee_count", (r."revenue_band")::text as "revenue_band", (r."hq_country")::text as "hq_country", ((r."enrichment_confidence")::numeric)::text as "enrichment_confidence", (r."last_enriched_at")::timestamptz as "last_enriched_at", (r."last_operation_id")::text as "last_operation_id", ((r."last_run_id")::uuid)::text as "last_run_id", (array_to_string(r.source_providers, '>'))::text as "source_priority", (v.version)::text as "record_version", (r."updated_at")::timestamptz as "updated_at") w)::text as body,
-  s.snapshot_id::text as snapshot_key, (select pg_catalog.row_to_json(w) from (select 'v1'::text as "export_schema_version", (s.snapshot_id)::text as "snapshot_id", ((r."org_id")::uuid)::text as "org_id", 'company'::text as "entity_type", ((r."entity_id")::uuid)::text as "entity_id", (v.version)::text as "record_version", (hq_export.allowed_payload((r.canonical_payload)::jsonb, array['export_schema_version', 'org_id', 'company_id', 'entity_id', 'canonical_name', 'canonical_domain', 'linkedin_url', 'linkedin_page_id', 'industry', 'employee_count', 'revenue_band', 'hq_country', 'enrichment_confidence', 'last_enriched_at', 'last_operation_id', 'last_run_id', 'source_priority', 'record_version', 'updated_at']))::text as "canonical_payload_json", (r.updated_at)::timestamptz as "captured_at", ((r.last_run_id)::uuid)::text as "source_run_id") w)::text as snapshot_body
-from (select c.* from (select distinct "org_id", "entity_id" from o) d
-  cross join lateral (select s.* from "entities"."company_entities" s where s."org_id" = d."org_id" and s."entity_id" = d."entity_id" offset 0) c) r
-cross join lateral (select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0) k
-cross join lateral (select hq_export.exported_version((r."record_version")::bigint, (select b.base from hq_export.version_base b where b.dataset = 3 and b.key = k.key)) as version offset 0) v
-cross join lateral (select hq_export.snapshot_id((r."org_id")::uuid, 'company', (r."entity_id")::uuid, v.version) as snapshot_id offset 0) s
-), revived as (
-  update hq_export.version_base b set deleted_at = null
-  where b.dataset = 3 and b.deleted_at is not null
-    and b.key = any (array(select p.key from present p where p.is_rebased))
-)
-insert into hq_export.outbox_$query$ || coalesce(pg_sequence_last_value('hq_export.current_outbox'), 0) || $query$ (dataset, version, deleted, key, traceparent, body)
-select x.dataset, x.version, x.deleted, x.key, (select case when hq_export.has_traceparent() then hq_export.current_traceparent() end), x.body
-from present p
-cross join lateral (values
-  (3, p.version, false, p.key, p.body),
-  (5, null, false, p.snapshot_key, p.snapshot_body)
-) x (dataset, version, deleted, key, body)$query$;
-end if;
-perform hq_export.ring();
-  end if;
-  v_captures := case when length(coalesce(current_setting('hq_export.captures', true), '')) < 48 or strpos(coalesce(current_setting('hq_export.captures', true), ''), substr('xyz', pg_sequence_last_value('hq_export.current_outbox')::int + 1, 1)) = 0
-    then set_config('hq_export.captures', coalesce(current_setting('hq_export.captures', true), '') || substr('xyz', pg_sequence_last_value('hq_export.current_outbox')::int + 1, 1), true) end;
-  return null;
-exception when others then
-  v_sqlstate := sqlstate;
+
   begin
-    execute format('insert into hq_export.outbox_%s (dataset, deleted, sqlstate, traceparent, body) select 3, true, $1, hq_export.current_traceparent(), row_to_json(r)::text from o r',
-        coalesce(pg_sequence_last_value('hq_export.current_outbox'), 0)) using v_sqlstate;
-  exception when others then
-    begin
+    -- What few writers meet.
+    if coalesce(current_setting('hq_export.disabled', true), '') <> ''
+      or hq_export.has_traceparent()
+    then
+      if (coalesce(current_setting('hq_export.disabled', true), '') <> ''
+        and lower(btrim(current_setting('hq_export.disabled', true)))
+          not in ('', 'off', 'of', 'false', 'fals', 'fal', 'fa', 'f', 'no', 'n', '0')) then
+        insert into hq_export.capture_gap (dataset, operation)
+        select 3, 'delete'
+        where exists (select from o);
+        insert into hq_export.version_base as b (dataset, key, base, deleted_at)
+        select
+          3,
+          (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text,
+          hq_export.exported_version((r."record_version")::bigint, 1),
+          clock_timestamp()
+        from o r
+        on conflict (dataset, key) do update set
+          base = greatest(b.base, hq_export.exported_version(b.base, excluded.base)),
+          deleted_at = excluded.deleted_at;
+        return null;
+      end if;
+      v_traceparent := hq_export.current_traceparent();
+    end if;
+
+    if pg_trigger_depth() > 1 then
+      perform set_config('hq_export.overtaken', '3', true);
+    end if;
+    if coalesce(current_setting('hq_export.overtaken', true), '0') < '2' then
+      perform set_config('hq_export.overtaken', '2', true);
+    end if;
+    if current_setting('transaction_isolation') = 'serializable' then
+      with taken as (
+        insert into hq_export.version_base as b (dataset, key, base)
+        select distinct 3, (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text, 0
+        from o r
+        on conflict (dataset, key) do update set base = b.base
+        returning b.key, b.base
+      )
+      select coalesce(jsonb_object_agg(t.key, t.base), '{}') into v_bases
+      from taken t;
       case coalesce(pg_sequence_last_value('hq_export.current_outbox'), 0)
-when 0 then
-insert into hq_export.outbox_0 (dataset, deleted, sqlstate) values (3, true, v_sqlstate);
-when 1 then
-insert into hq_export.outbox_1 (dataset, deleted, sqlstate) values (3, true, v_sqlstate);
-when 2 then
-insert into hq_export.outbox_2 (dataset, deleted, sqlstate) values (3, true, v_sqlstate);
-end case;
-    exception when others then
-      begin
-        perform nextval('hq_export.lost');
-      exception when others then
-        perform set_config('hq_export.lost', 'on', false);
-      end;
-      raise warning 'hq_export: % of %.% was not captured: SQLSTATE %', tg_op, tg_table_schema, tg_table_name, v_sqlstate;
-    end;
-  end;
-  begin
-    perform hq_export.ring();
+      when 0 then
+        with gone as materialized (
+          select
+            k.key as key,
+            v.version,
+            row_to_json(row(
+              'v1'::text,
+              ((r."org_id")::uuid)::text,
+              ((coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid)::text,
+              ((r."entity_id")::uuid)::text,
+              (r."canonical_name")::text,
+              (r."canonical_domain")::text,
+              (r."linkedin_url")::text,
+              (r.company_linkedin_id)::text,
+              (r."industry")::text,
+              (r."employee_count")::int4,
+              (r."revenue_band")::text,
+              (r."hq_country")::text,
+              ((r."enrichment_confidence")::numeric)::text,
+              (r."last_enriched_at")::timestamptz,
+              (r."last_operation_id")::text,
+              ((r."last_run_id")::uuid)::text,
+              (array_to_string(r.source_providers, '>'))::text,
+              (v.version)::text,
+              (r."updated_at")::timestamptz
+            )::hq_export."body_dx_company_entities_v1_9d44eb5b")::text as body,
+            s.snapshot_id::text as snapshot_key,
+            row_to_json(row(
+              'v1'::text,
+              (s.snapshot_id)::text,
+              ((r."org_id")::uuid)::text,
+              'company'::text,
+              ((r."entity_id")::uuid)::text,
+              (v.version)::text,
+              (hq_export.allowed_payload((r.canonical_payload)::jsonb, array[
+                'export_schema_version',
+                'org_id',
+                'company_id',
+                'entity_id',
+                'canonical_name',
+                'canonical_domain',
+                'linkedin_url',
+                'linkedin_page_id',
+                'industry',
+                'employee_count',
+                'revenue_band',
+                'hq_country',
+                'enrichment_confidence',
+                'last_enriched_at',
+                'last_operation_id',
+                'last_run_id',
+                'source_priority',
+                'record_version',
+                'updated_at'
+              ]))::text,
+              (r.updated_at)::timestamptz,
+              ((r.last_run_id)::uuid)::text
+            )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text as snapshot_body
+          from o r
+          cross join lateral (
+            select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0
+          ) k
+          cross join lateral (
+            select hq_export.exported_version(
+              hq_export.exported_version(
+                (r."record_version")::bigint,
+                (v_bases ->> k.key)::bigint
+              ),
+              1
+            ) as version offset 0
+          ) v
+          cross join lateral (
+            select hq_export.snapshot_id(
+              (r."org_id")::uuid,
+              'company',
+              (r."entity_id")::uuid,
+              v.version
+            ) as snapshot_id offset 0
+          ) s
+        ), raised as (
+          insert into hq_export.version_base as b (dataset, key, base, deleted_at)
+          select 3, g.key, g.version, clock_timestamp() from gone g
+          on conflict (dataset, key) do update set
+            base = greatest(b.base, excluded.base),
+            deleted_at = excluded.deleted_at
+        )
+        insert into hq_export.outbox_0 (dataset, version, deleted, key, traceparent, body)
+        select x.dataset, x.version, x.deleted, x.key, v_traceparent, x.body
+        from gone p
+        cross join lateral (values
+          (3, p.version, true, p.key, p.body),
+          (5, null, false, p.snapshot_key, p.snapshot_body)
+        ) x (dataset, version, deleted, key, body);
+      when 1 then
+        with gone as materialized (
+          select
+            k.key as key,
+            v.version,
+            row_to_json(row(
+              'v1'::text,
+              ((r."org_id")::uuid)::text,
+              ((coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid)::text,
+              ((r."entity_id")::uuid)::text,
+              (r."canonical_name")::text,
+              (r."canonical_domain")::text,
+              (r."linkedin_url")::text,
+              (r.company_linkedin_id)::text,
+              (r."industry")::text,
+              (r."employee_count")::int4,
+              (r."revenue_band")::text,
+              (r."hq_country")::text,
+              ((r."enrichment_confidence")::numeric)::text,
+              (r."last_enriched_at")::timestamptz,
+              (r."last_operation_id")::text,
+              ((r."last_run_id")::uuid)::text,
+              (array_to_string(r.source_providers, '>'))::text,
+              (v.version)::text,
+              (r."updated_at")::timestamptz
+            )::hq_export."body_dx_company_entities_v1_9d44eb5b")::text as body,
+            s.snapshot_id::text as snapshot_key,
+            row_to_json(row(
+              'v1'::text,
+              (s.snapshot_id)::text,
+              ((r."org_id")::uuid)::text,
+              'company'::text,
+              ((r."entity_id")::uuid)::text,
+              (v.version)::text,
+              (hq_export.allowed_payload((r.canonical_payload)::jsonb, array[
+                'export_schema_version',
+                'org_id',
+                'company_id',
+                'entity_id',
+                'canonical_name',
+                'canonical_domain',
+                'linkedin_url',
+                'linkedin_page_id',
+                'industry',
+                'employee_count',
+                'revenue_band',
+                'hq_country',
+                'enrichment_confidence',
+                'last_enriched_at',
+                'last_operation_id',
+                'last_run_id',
+                'source_priority',
+                'record_version',
+                'updated_at'
+              ]))::text,
+              (r.updated_at)::timestamptz,
+              ((r.last_run_id)::uuid)::text
+            )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text as snapshot_body
+          from o r
+          cross join lateral (
+            select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0
+          ) k
+          cross join lateral (
+            select hq_export.exported_version(
+              hq_export.exported_version(
+                (r."record_version")::bigint,
+                (v_bases ->> k.key)::bigint
+              ),
+              1
+            ) as version offset 0
+          ) v
+          cross join lateral (
+            select hq_export.snapshot_id(
+              (r."org_id")::uuid,
+              'company',
+              (r."entity_id")::uuid,
+              v.version
+            ) as snapshot_id offset 0
+          ) s
+        ), raised as (
+          insert into hq_export.version_base as b (dataset, key, base, deleted_at)
+          select 3, g.key, g.version, clock_timestamp() from gone g
+          on conflict (dataset, key) do update set
+            base = greatest(b.base, excluded.base),
+            deleted_at = excluded.deleted_at
+        )
+        insert into hq_export.outbox_1 (dataset, version, deleted, key, traceparent, body)
+        select x.dataset, x.version, x.deleted, x.key, v_traceparent, x.body
+        from gone p
+        cross join lateral (values
+          (3, p.version, true, p.key, p.body),
+          (5, null, false, p.snapshot_key, p.snapshot_body)
+        ) x (dataset, version, deleted, key, body);
+      when 2 then
+        with gone as materialized (
+          select
+            k.key as key,
+            v.version,
+            row_to_json(row(
+              'v1'::text,
+              ((r."org_id")::uuid)::text,
+              ((coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid)::text,
+              ((r."entity_id")::uuid)::text,
+              (r."canonical_name")::text,
+              (r."canonical_domain")::text,
+              (r."linkedin_url")::text,
+              (r.company_linkedin_id)::text,
+              (r."industry")::text,
+              (r."employee_count")::int4,
+              (r."revenue_band")::text,
+              (r."hq_country")::text,
+              ((r."enrichment_confidence")::numeric)::text,
+              (r."last_enriched_at")::timestamptz,
+              (r."last_operation_id")::text,
+              ((r."last_run_id")::uuid)::text,
+              (array_to_string(r.source_providers, '>'))::text,
+              (v.version)::text,
+              (r."updated_at")::timestamptz
+            )::hq_export."body_dx_company_entities_v1_9d44eb5b")::text as body,
+            s.snapshot_id::text as snapshot_key,
+            row_to_json(row(
+              'v1'::text,
+              (s.snapshot_id)::text,
+              ((r."org_id")::uuid)::text,
+              'company'::text,
+              ((r."entity_id")::uuid)::text,
+              (v.version)::text,
+              (hq_export.allowed_payload((r.canonical_payload)::jsonb, array[
+                'export_schema_version',
+                'org_id',
+                'company_id',
+                'entity_id',
+                'canonical_name',
+                'canonical_domain',
+                'linkedin_url',
+                'linkedin_page_id',
+                'industry',
+                'employee_count',
+                'revenue_band',
+                'hq_country',
+                'enrichment_confidence',
+                'last_enriched_at',
+                'last_operation_id',
+                'last_run_id',
+                'source_priority',
+                'record_version',
+                'updated_at'
+              ]))::text,
+              (r.updated_at)::timestamptz,
+              ((r.last_run_id)::uuid)::text
+            )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text as snapshot_body
+          from o r
+          cross join lateral (
+            select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0
+          ) k
+          cross join lateral (
+            select hq_export.exported_version(
+              hq_export.exported_version(
+                (r."record_version")::bigint,
+                (v_bases ->> k.key)::bigint
+              ),
+              1
+            ) as version offset 0
+          ) v
+          cross join lateral (
+            select hq_export.snapshot_id(
+              (r."org_id")::uuid,
+              'company',
+              (r."entity_id")::uuid,
+              v.version
+            ) as snapshot_id offset 0
+          ) s
+        ), raised as (
+          insert into hq_export.version_base as b (dataset, key, base, deleted_at)
+          select 3, g.key, g.version, clock_timestamp() from gone g
+          on conflict (dataset, key) do update set
+            base = greatest(b.base, excluded.base),
+            deleted_at = excluded.deleted_at
+        )
+        insert into hq_export.outbox_2 (dataset, version, deleted, key, traceparent, body)
+        select x.dataset, x.version, x.deleted, x.key, v_traceparent, x.body
+        from gone p
+        cross join lateral (values
+          (3, p.version, true, p.key, p.body),
+          (5, null, false, p.snapshot_key, p.snapshot_body)
+        ) x (dataset, version, deleted, key, body);
+      end case;
+    else
+      case coalesce(pg_sequence_last_value('hq_export.current_outbox'), 0)
+      when 0 then
+        with gone as materialized (
+          select
+            k.key as key,
+            v.version,
+            row_to_json(row(
+              'v1'::text,
+              ((r."org_id")::uuid)::text,
+              ((coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid)::text,
+              ((r."entity_id")::uuid)::text,
+              (r."canonical_name")::text,
+              (r."canonical_domain")::text,
+              (r."linkedin_url")::text,
+              (r.company_linkedin_id)::text,
+              (r."industry")::text,
+              (r."employee_count")::int4,
+              (r."revenue_band")::text,
+              (r."hq_country")::text,
+              ((r."enrichment_confidence")::numeric)::text,
+              (r."last_enriched_at")::timestamptz,
+              (r."last_operation_id")::text,
+              ((r."last_run_id")::uuid)::text,
+              (array_to_string(r.source_providers, '>'))::text,
+              (v.version)::text,
+              (r."updated_at")::timestamptz
+            )::hq_export."body_dx_company_entities_v1_9d44eb5b")::text as body,
+            s.snapshot_id::text as snapshot_key,
+            row_to_json(row(
+              'v1'::text,
+              (s.snapshot_id)::text,
+              ((r."org_id")::uuid)::text,
+              'company'::text,
+              ((r."entity_id")::uuid)::text,
+              (v.version)::text,
+              (hq_export.allowed_payload((r.canonical_payload)::jsonb, array[
+                'export_schema_version',
+                'org_id',
+                'company_id',
+                'entity_id',
+                'canonical_name',
+                'canonical_domain',
+                'linkedin_url',
+                'linkedin_page_id',
+                'industry',
+                'employee_count',
+                'revenue_band',
+                'hq_country',
+                'enrichment_confidence',
+                'last_enriched_at',
+                'last_operation_id',
+                'last_run_id',
+                'source_priority',
+                'record_version',
+                'updated_at'
+              ]))::text,
+              (r.updated_at)::timestamptz,
+              ((r.last_run_id)::uuid)::text
+            )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text as snapshot_body
+          from o r
+          cross join lateral (
+            select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0
+          ) k
+          left join lateral (
+            select b.base, b.deleted_at is not null as is_deleted
+            from hq_export.version_base b
+            where b.dataset = 3 and b.key = k.key
+            offset 0
+          ) b on true
+          cross join lateral (
+            select hq_export.exported_version(
+              hq_export.exported_version(
+                (r."record_version")::bigint,
+                b.base
+              ),
+              1
+            ) as version offset 0
+          ) v
+          cross join lateral (
+            select hq_export.snapshot_id(
+              (r."org_id")::uuid,
+              'company',
+              (r."entity_id")::uuid,
+              v.version
+            ) as snapshot_id offset 0
+          ) s
+        ), raised as (
+          insert into hq_export.version_base as b (dataset, key, base, deleted_at)
+          select 3, g.key, g.version, clock_timestamp() from gone g
+          on conflict (dataset, key) do update set
+            base = greatest(b.base, excluded.base),
+            deleted_at = excluded.deleted_at
+        )
+        insert into hq_export.outbox_0 (dataset, version, deleted, key, traceparent, body)
+        select x.dataset, x.version, x.deleted, x.key, v_traceparent, x.body
+        from gone p
+        cross join lateral (values
+          (3, p.version, true, p.key, p.body),
+          (5, null, false, p.snapshot_key, p.snapshot_body)
+        ) x (dataset, version, deleted, key, body);
+      when 1 then
+        with gone as materialized (
+          select
+            k.key as key,
+            v.version,
+            row_to_json(row(
+              'v1'::text,
+              ((r."org_id")::uuid)::text,
+              ((coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid)::text,
+              ((r."entity_id")::uuid)::text,
+              (r."canonical_name")::text,
+              (r."canonical_domain")::text,
+              (r."linkedin_url")::text,
+              (r.company_linkedin_id)::text,
+              (r."industry")::text,
+              (r."employee_count")::int4,
+              (r."revenue_band")::text,
+              (r."hq_country")::text,
+              ((r."enrichment_confidence")::numeric)::text,
+              (r."last_enriched_at")::timestamptz,
+              (r."last_operation_id")::text,
+              ((r."last_run_id")::uuid)::text,
+              (array_to_string(r.source_providers, '>'))::text,
+              (v.version)::text,
+              (r."updated_at")::timestamptz
+            )::hq_export."body_dx_company_entities_v1_9d44eb5b")::text as body,
+            s.snapshot_id::text as snapshot_key,
+            row_to_json(row(
+              'v1'::text,
+              (s.snapshot_id)::text,
+              ((r."org_id")::uuid)::text,
+              'company'::text,
+              ((r."entity_id")::uuid)::text,
+              (v.version)::text,
+              (hq_export.allowed_payload((r.canonical_payload)::jsonb, array[
+                'export_schema_version',
+                'org_id',
+                'company_id',
+                'entity_id',
+                'canonical_name',
+                'canonical_domain',
+                'linkedin_url',
+                'linkedin_page_id',
+                'industry',
+                'employee_count',
+                'revenue_band',
+                'hq_country',
+                'enrichment_confidence',
+                'last_enriched_at',
+                'last_operation_id',
+                'last_run_id',
+                'source_priority',
+                'record_version',
+                'updated_at'
+              ]))::text,
+              (r.updated_at)::timestamptz,
+              ((r.last_run_id)::uuid)::text
+            )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text as snapshot_body
+          from o r
+          cross join lateral (
+            select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0
+          ) k
+          left join lateral (
+            select b.base, b.deleted_at is not null as is_deleted
+            from hq_export.version_base b
+            where b.dataset = 3 and b.key = k.key
+            offset 0
+          ) b on true
+          cross join lateral (
+            select hq_export.exported_version(
+              hq_export.exported_version(
+                (r."record_version")::bigint,
+                b.base
+              ),
+              1
+            ) as version offset 0
+          ) v
+          cross join lateral (
+            select hq_export.snapshot_id(
+              (r."org_id")::uuid,
+              'company',
+              (r."entity_id")::uuid,
+              v.version
+            ) as snapshot_id offset 0
+          ) s
+        ), raised as (
+          insert into hq_export.version_base as b (dataset, key, base, deleted_at)
+          select 3, g.key, g.version, clock_timestamp() from gone g
+          on conflict (dataset, key) do update set
+            base = greatest(b.base, excluded.base),
+            deleted_at = excluded.deleted_at
+        )
+        insert into hq_export.outbox_1 (dataset, version, deleted, key, traceparent, body)
+        select x.dataset, x.version, x.deleted, x.key, v_traceparent, x.body
+        from gone p
+        cross join lateral (values
+          (3, p.version, true, p.key, p.body),
+          (5, null, false, p.snapshot_key, p.snapshot_body)
+        ) x (dataset, version, deleted, key, body);
+      when 2 then
+        with gone as materialized (
+          select
+            k.key as key,
+            v.version,
+            row_to_json(row(
+              'v1'::text,
+              ((r."org_id")::uuid)::text,
+              ((coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid)::text,
+              ((r."entity_id")::uuid)::text,
+              (r."canonical_name")::text,
+              (r."canonical_domain")::text,
+              (r."linkedin_url")::text,
+              (r.company_linkedin_id)::text,
+              (r."industry")::text,
+              (r."employee_count")::int4,
+              (r."revenue_band")::text,
+              (r."hq_country")::text,
+              ((r."enrichment_confidence")::numeric)::text,
+              (r."last_enriched_at")::timestamptz,
+              (r."last_operation_id")::text,
+              ((r."last_run_id")::uuid)::text,
+              (array_to_string(r.source_providers, '>'))::text,
+              (v.version)::text,
+              (r."updated_at")::timestamptz
+            )::hq_export."body_dx_company_entities_v1_9d44eb5b")::text as body,
+            s.snapshot_id::text as snapshot_key,
+            row_to_json(row(
+              'v1'::text,
+              (s.snapshot_id)::text,
+              ((r."org_id")::uuid)::text,
+              'company'::text,
+              ((r."entity_id")::uuid)::text,
+              (v.version)::text,
+              (hq_export.allowed_payload((r.canonical_payload)::jsonb, array[
+                'export_schema_version',
+                'org_id',
+                'company_id',
+                'entity_id',
+                'canonical_name',
+                'canonical_domain',
+                'linkedin_url',
+                'linkedin_page_id',
+                'industry',
+                'employee_count',
+                'revenue_band',
+                'hq_country',
+                'enrichment_confidence',
+                'last_enriched_at',
+                'last_operation_id',
+                'last_run_id',
+                'source_priority',
+                'record_version',
+                'updated_at'
+              ]))::text,
+              (r.updated_at)::timestamptz,
+              ((r.last_run_id)::uuid)::text
+            )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text as snapshot_body
+          from o r
+          cross join lateral (
+            select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0
+          ) k
+          left join lateral (
+            select b.base, b.deleted_at is not null as is_deleted
+            from hq_export.version_base b
+            where b.dataset = 3 and b.key = k.key
+            offset 0
+          ) b on true
+          cross join lateral (
+            select hq_export.exported_version(
+              hq_export.exported_version(
+                (r."record_version")::bigint,
+                b.base
+              ),
+              1
+            ) as version offset 0
+          ) v
+          cross join lateral (
+            select hq_export.snapshot_id(
+              (r."org_id")::uuid,
+              'company',
+              (r."entity_id")::uuid,
+              v.version
+            ) as snapshot_id offset 0
+          ) s
+        ), raised as (
+          insert into hq_export.version_base as b (dataset, key, base, deleted_at)
+          select 3, g.key, g.version, clock_timestamp() from gone g
+          on conflict (dataset, key) do update set
+            base = greatest(b.base, excluded.base),
+            deleted_at = excluded.deleted_at
+        )
+        insert into hq_export.outbox_2 (dataset, version, deleted, key, traceparent, body)
+        select x.dataset, x.version, x.deleted, x.key, v_traceparent, x.body
+        from gone p
+        cross join lateral (values
+          (3, p.version, true, p.key, p.body),
+          (5, null, false, p.snapshot_key, p.snapshot_body)
+        ) x (dataset, version, deleted, key, body);
+      end case;
+    end if;
+    if found and hq_export.is_relay_asleep() then
+      perform hq_export.ring();
+    end if;
+    v_overtaken := coalesce(current_setting('hq_export.overtaken', true), '0') >= '3';
+    if v_overtaken then
+      if current_setting('transaction_isolation') = 'serializable' then
+        execute $query$
+          with taken as (
+            insert into hq_export.version_base as b (dataset, key, base)
+            select distinct 3, (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text, 0
+            from (
+              select c.*
+              from (select distinct "org_id", "entity_id" from o) d
+              cross join lateral (
+                select s.*
+                from "entities"."company_entities" s
+                where s."org_id" = d."org_id"
+                  and s."entity_id" = d."entity_id"
+                offset 0
+              ) c
+            ) r
+            on conflict (dataset, key) do update set deleted_at = null
+            returning b.key, b.base
+          )
+          select coalesce(jsonb_object_agg(t.key, t.base), '{}')
+          from taken t
+        $query$ into v_bases;
+        execute $query$
+          insert into hq_export.outbox_$query$
+            || coalesce(pg_sequence_last_value('hq_export.current_outbox'), 0)
+            || $query$ (dataset, version, deleted, key, traceparent, body)
+          select x.dataset, x.version, x.deleted, x.key, (
+            select case when hq_export.has_traceparent() then hq_export.current_traceparent() end
+          ), x.body
+          from (
+            select
+              k.key as key,
+              v.version,
+              row_to_json(row(
+                'v1'::text,
+                ((r."org_id")::uuid)::text,
+                ((coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid)::text,
+                ((r."entity_id")::uuid)::text,
+                (r."canonical_name")::text,
+                (r."canonical_domain")::text,
+                (r."linkedin_url")::text,
+                (r.company_linkedin_id)::text,
+                (r."industry")::text,
+                (r."employee_count")::int4,
+                (r."revenue_band")::text,
+                (r."hq_country")::text,
+                ((r."enrichment_confidence")::numeric)::text,
+                (r."last_enriched_at")::timestamptz,
+                (r."last_operation_id")::text,
+                ((r."last_run_id")::uuid)::text,
+                (array_to_string(r.source_providers, '>'))::text,
+                (v.version)::text,
+                (r."updated_at")::timestamptz
+              )::hq_export."body_dx_company_entities_v1_9d44eb5b")::text as body,
+              s.snapshot_id::text as snapshot_key,
+              row_to_json(row(
+                'v1'::text,
+                (s.snapshot_id)::text,
+                ((r."org_id")::uuid)::text,
+                'company'::text,
+                ((r."entity_id")::uuid)::text,
+                (v.version)::text,
+                (hq_export.allowed_payload((r.canonical_payload)::jsonb, array[
+                  'export_schema_version',
+                  'org_id',
+                  'company_id',
+                  'entity_id',
+                  'canonical_name',
+                  'canonical_domain',
+                  'linkedin_url',
+                  'linkedin_page_id',
+                  'industry',
+                  'employee_count',
+                  'revenue_band',
+                  'hq_country',
+                  'enrichment_confidence',
+                  'last_enriched_at',
+                  'last_operation_id',
+                  'last_run_id',
+                  'source_priority',
+                  'record_version',
+                  'updated_at'
+                ]))::text,
+                (r.updated_at)::timestamptz,
+                ((r.last_run_id)::uuid)::text
+              )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text as snapshot_body
+            from (
+              select c.*
+              from (select distinct "org_id", "entity_id" from o) d
+              cross join lateral (
+                select s.*
+                from "entities"."company_entities" s
+                where s."org_id" = d."org_id"
+                  and s."entity_id" = d."entity_id"
+                offset 0
+              ) c
+            ) r
+            cross join lateral (
+              select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0
+            ) k
+            cross join lateral (
+              select hq_export.exported_version(
+                (r."record_version")::bigint,
+                ($1 ->> k.key)::bigint
+              ) as version offset 0
+            ) v
+            cross join lateral (
+              select hq_export.snapshot_id(
+                (r."org_id")::uuid,
+                'company',
+                (r."entity_id")::uuid,
+                v.version
+              ) as snapshot_id offset 0
+            ) s
+          ) p
+          cross join lateral (values
+            (3, p.version, false, p.key, p.body),
+            (5, null, false, p.snapshot_key, p.snapshot_body)
+          ) x (dataset, version, deleted, key, body)
+        $query$ using v_bases;
+      else
+        execute $query$
+          insert into hq_export.outbox_$query$
+            || coalesce(pg_sequence_last_value('hq_export.current_outbox'), 0)
+            || $query$ (dataset, version, deleted, key, traceparent, body)
+          select x.dataset, x.version, x.deleted, x.key, (
+            select case when hq_export.has_traceparent() then hq_export.current_traceparent() end
+          ), x.body
+          from (
+            select
+              case when b.is_deleted then hq_export.revived(3::smallint, k.key) else k.key end as key,
+              v.version,
+              row_to_json(row(
+                'v1'::text,
+                ((r."org_id")::uuid)::text,
+                ((coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid)::text,
+                ((r."entity_id")::uuid)::text,
+                (r."canonical_name")::text,
+                (r."canonical_domain")::text,
+                (r."linkedin_url")::text,
+                (r.company_linkedin_id)::text,
+                (r."industry")::text,
+                (r."employee_count")::int4,
+                (r."revenue_band")::text,
+                (r."hq_country")::text,
+                ((r."enrichment_confidence")::numeric)::text,
+                (r."last_enriched_at")::timestamptz,
+                (r."last_operation_id")::text,
+                ((r."last_run_id")::uuid)::text,
+                (array_to_string(r.source_providers, '>'))::text,
+                (v.version)::text,
+                (r."updated_at")::timestamptz
+              )::hq_export."body_dx_company_entities_v1_9d44eb5b")::text as body,
+              s.snapshot_id::text as snapshot_key,
+              row_to_json(row(
+                'v1'::text,
+                (s.snapshot_id)::text,
+                ((r."org_id")::uuid)::text,
+                'company'::text,
+                ((r."entity_id")::uuid)::text,
+                (v.version)::text,
+                (hq_export.allowed_payload((r.canonical_payload)::jsonb, array[
+                  'export_schema_version',
+                  'org_id',
+                  'company_id',
+                  'entity_id',
+                  'canonical_name',
+                  'canonical_domain',
+                  'linkedin_url',
+                  'linkedin_page_id',
+                  'industry',
+                  'employee_count',
+                  'revenue_band',
+                  'hq_country',
+                  'enrichment_confidence',
+                  'last_enriched_at',
+                  'last_operation_id',
+                  'last_run_id',
+                  'source_priority',
+                  'record_version',
+                  'updated_at'
+                ]))::text,
+                (r.updated_at)::timestamptz,
+                ((r.last_run_id)::uuid)::text
+              )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text as snapshot_body
+            from (
+              select c.*
+              from (select distinct "org_id", "entity_id" from o) d
+              cross join lateral (
+                select s.*
+                from "entities"."company_entities" s
+                where s."org_id" = d."org_id"
+                  and s."entity_id" = d."entity_id"
+                offset 0
+              ) c
+            ) r
+            cross join lateral (
+              select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0
+            ) k
+            left join lateral (
+              select b.base, b.deleted_at is not null as is_deleted
+              from hq_export.version_base b
+              where b.dataset = 3 and b.key = k.key
+              offset 0
+            ) b on true
+            cross join lateral (
+              select hq_export.exported_version(
+                (r."record_version")::bigint,
+                b.base
+              ) as version offset 0
+            ) v
+            cross join lateral (
+              select hq_export.snapshot_id(
+                (r."org_id")::uuid,
+                'company',
+                (r."entity_id")::uuid,
+                v.version
+              ) as snapshot_id offset 0
+            ) s
+          ) p
+          cross join lateral (values
+            (3, p.version, false, p.key, p.body),
+            (5, null, false, p.snapshot_key, p.snapshot_body)
+          ) x (dataset, version, deleted, key, body)
+        $query$;
+      end if;
+      perform hq_export.ring();
+    end if;
+    if not hq_export.has_just_begun() then
+      v_captures := coalesce(current_setting('hq_export.captures', true), '');
+      v_written := substr('xyz', pg_sequence_last_value('hq_export.current_outbox')::int + 1, 1);
+      if length(v_captures) < 32 or strpos(v_captures, v_written) = 0 then
+        v_captures := set_config('hq_export.captures', v_captures || v_written, true);
+      end if;
+    end if;
+    return null;
   exception when others then
-    null; -- what was kept waits for the relay's poll
+    v_sqlstate := sqlstate;
+    -- The rows as they are, for the relay to project.
+    begin
+      execute format(
+        $raw$
+          insert into hq_export.outbox_%s (dataset, deleted, sqlstate, traceparent, body)
+          select 3, true, $1, hq_export.current_traceparent(), hq_export.raw_row(r)::text
+          from o r
+        $raw$,
+        coalesce(pg_sequence_last_value('hq_export.current_outbox'), 0)
+      ) using v_sqlstate;
+    exception when others then
+      -- Or that there were rows.
+      begin
+        case coalesce(pg_sequence_last_value('hq_export.current_outbox'), 0)
+        when 0 then
+          insert into hq_export.outbox_0 (dataset, deleted, sqlstate)
+          values (3, true, v_sqlstate);
+        when 1 then
+          insert into hq_export.outbox_1 (dataset, deleted, sqlstate)
+          values (3, true, v_sqlstate);
+        when 2 then
+          insert into hq_export.outbox_2 (dataset, deleted, sqlstate)
+          values (3, true, v_sqlstate);
+        end case;
+      exception when others then
+        -- Or that a statement was lost; the warning in the server's log names no value.
+        begin
+          perform nextval('hq_export.lost');
+        exception when others then
+          perform set_config('hq_export.lost', 'on', false);
+        end;
+        raise warning 'hq_export: % of %.% was not captured: SQLSTATE %',
+          tg_op, tg_table_schema, tg_table_name, v_sqlstate;
+      end;
+    end;
+    begin
+      perform hq_export.ring();
+    exception when others then
+      null; -- what was kept waits for the relay's poll
+    end;
+    return null;
   end;
-  return null;
-end;
 end $capture$;
 alter function hq_export."capture_dx_company_entities_v1_delete"() set datestyle = 'ISO, MDY';
 alter function hq_export."capture_dx_company_entities_v1_delete"() set intervalstyle = 'postgres';
@@ -1251,186 +4151,696 @@ declare
   v_bases jsonb;
   v_overtaken boolean;
 begin
-begin
-  if (coalesce(current_setting('hq_export.disabled', true), '') <> '' and lower(btrim(current_setting('hq_export.disabled', true))) not in ('', 'off', 'of', 'false', 'fals', 'fal', 'fa', 'f', 'no', 'n', '0')) then
-    insert into hq_export.capture_gap (dataset, operation) select 3, 'truncate';
-    execute $query$insert into hq_export.version_base as b (dataset, key, base, deleted_at)
-select 3, (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text, hq_export.exported_version((r."record_version")::bigint, 1), clock_timestamp()
-from only $query$ || tg_relid::regclass::text || $query$ r
-on conflict (dataset, key) do update set
-  base = greatest(b.base, hq_export.exported_version(b.base, excluded.base)), deleted_at = excluded.deleted_at$query$;
-return null;
-  end if;
-  if current_setting('transaction_isolation') not in ('read committed', 'read uncommitted') then
-    insert into hq_export.capture_gap (dataset, operation) values (3, 'truncate');
-  end if;
-if current_setting('transaction_isolation') = 'serializable' then
-execute $query$with taken as (
-  insert into hq_export.version_base as b (dataset, key, base)
-  select distinct 3, (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text, 0 from only $query$ || tg_relid::regclass::text || $query$ r
-  on conflict (dataset, key) do update set base = b.base
-  returning b.key, b.base
-)
-select coalesce(jsonb_object_agg(t.key, t.base), '{}') from taken t$query$ into v_bases;
-case coalesce(pg_sequence_last_value('hq_export.current_outbox'), 0)
-when 0 then
-execute $query$with gone as materialized (
-select k.key, v.version, v.version <> (r."record_version")::bigint as is_rebased, (select pg_catalog.row_to_json(w) from (select 'v1'::text as "export_schema_version", ((r."org_id")::uuid)::text as "org_id", ((coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid)::text as "company_id", ((r."entity_id")::uuid)::text as "entity_id", (r."canonical_name")::text as "canonical_name", (r."canonical_domain")::text as "canonical_domain", (r."linkedin_url")::text as "linkedin_url", (r.company_linkedin_id)::text as "linkedin_page_id", (r."industry")::text as "industry", (r."employee_count")::int4 as "employee_count", (r."revenue_band")::text as "revenue_band", (r."hq_country")::text as "hq_country", ((r."enrichment_confidence")::numeric)::text as "enrichment_confidence", (r."last_enriched_at")::timestamptz as "last_enriched_at", (r."last_operation_id")::text as "last_operation_id", ((r."last_run_id")::uuid)::text as "last_run_id", (array_to_string(r.source_providers, '>'))::text as "source_priority", (v.version)::text as "record_version", (r."updated_at")::timestamptz as "updated_at") w)::text as body,
-  s.snapshot_id::text as snapshot_key, (select pg_catalog.row_to_json(w) from (select 'v1'::text as "export_schema_version", (s.snapshot_id)::text as "snapshot_id", ((r."org_id")::uuid)::text as "org_id", 'company'::text as "entity_type", ((r."entity_id")::uuid)::text as "entity_id", (v.version)::text as "record_version", (hq_export.allowed_payload((r.canonical_payload)::jsonb, array['export_schema_version', 'org_id', 'company_id', 'entity_id', 'canonical_name', 'canonical_domain', 'linkedin_url', 'linkedin_page_id', 'industry', 'employee_count', 'revenue_band', 'hq_country', 'enrichment_confidence', 'last_enriched_at', 'last_operation_id', 'last_run_id', 'source_priority', 'record_version', 'updated_at']))::text as "canonical_payload_json", (r.updated_at)::timestamptz as "captured_at", ((r.last_run_id)::uuid)::text as "source_run_id") w)::text as snapshot_body
-from only $query$ || tg_relid::regclass::text || $query$ r
-cross join lateral (select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0) k
-cross join lateral (select hq_export.exported_version(hq_export.exported_version((r."record_version")::bigint, ($1 ->> k.key)::bigint), 1) as version offset 0) v
-cross join lateral (select hq_export.snapshot_id((r."org_id")::uuid, 'company', (r."entity_id")::uuid, v.version) as snapshot_id offset 0) s
-), raised as (
-  insert into hq_export.version_base as b (dataset, key, base, deleted_at)
-  select 3, g.key, g.version, clock_timestamp() from gone g
-  on conflict (dataset, key) do update set base = greatest(b.base, excluded.base), deleted_at = excluded.deleted_at
-)
-insert into hq_export.outbox_0 (dataset, version, deleted, key, traceparent, body)
-select x.dataset, x.version, x.deleted, x.key, (select case when hq_export.has_traceparent() then hq_export.current_traceparent() end), x.body
-from gone p
-cross join lateral (values
-  (3, p.version, true, p.key, p.body),
-  (5, null, false, p.snapshot_key, p.snapshot_body)
-) x (dataset, version, deleted, key, body)$query$ using v_bases;
-when 1 then
-execute $query$with gone as materialized (
-select k.key, v.version, v.version <> (r."record_version")::bigint as is_rebased, (select pg_catalog.row_to_json(w) from (select 'v1'::text as "export_schema_version", ((r."org_id")::uuid)::text as "org_id", ((coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid)::text as "company_id", ((r."entity_id")::uuid)::text as "entity_id", (r."canonical_name")::text as "canonical_name", (r."canonical_domain")::text as "canonical_domain", (r."linkedin_url")::text as "linkedin_url", (r.company_linkedin_id)::text as "linkedin_page_id", (r."industry")::text as "industry", (r."employee_count")::int4 as "employee_count", (r."revenue_band")::text as "revenue_band", (r."hq_country")::text as "hq_country", ((r."enrichment_confidence")::numeric)::text as "enrichment_confidence", (r."last_enriched_at")::timestamptz as "last_enriched_at", (r."last_operation_id")::text as "last_operation_id", ((r."last_run_id")::uuid)::text as "last_run_id", (array_to_string(r.source_providers, '>'))::text as "source_priority", (v.version)::text as "record_version", (r."updated_at")::timestamptz as "updated_at") w)::text as body,
-  s.snapshot_id::text as snapshot_key, (select pg_catalog.row_to_json(w) from (select 'v1'::text as "export_schema_version", (s.snapshot_id)::text as "snapshot_id", ((r."org_id")::uuid)::text as "org_id", 'company'::text as "entity_type", ((r."entity_id")::uuid)::text as "entity_id", (v.version)::text as "record_version", (hq_export.allowed_payload((r.canonical_payload)::jsonb, array['export_schema_version', 'org_id', 'company_id', 'entity_id', 'canonical_name', 'canonical_domain', 'linkedin_url', 'linkedin_page_id', 'industry', 'employee_count', 'revenue_band', 'hq_country', 'enrichment_confidence', 'last_enriched_at', 'last_operation_id', 'last_run_id', 'source_priority', 'record_version', 'updated_at']))::text as "canonical_payload_json", (r.updated_at)::timestamptz as "captured_at", ((r.last_run_id)::uuid)::text as "source_run_id") w)::text as snapshot_body
-from only $query$ || tg_relid::regclass::text || $query$ r
-cross join lateral (select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0) k
-cross join lateral (select hq_export.exported_version(hq_export.exported_version((r."record_version")::bigint, ($1 ->> k.key)::bigint), 1) as version offset 0) v
-cross join lateral (select hq_export.snapshot_id((r."org_id")::uuid, 'company', (r."entity_id")::uuid, v.version) as snapshot_id offset 0) s
-), raised as (
-  insert into hq_export.version_base as b (dataset, key, base, deleted_at)
-  select 3, g.key, g.version, clock_timestamp() from gone g
-  on conflict (dataset, key) do update set base = greatest(b.base, excluded.base), deleted_at = excluded.deleted_at
-)
-insert into hq_export.outbox_1 (dataset, version, deleted, key, traceparent, body)
-select x.dataset, x.version, x.deleted, x.key, (select case when hq_export.has_traceparent() then hq_export.current_traceparent() end), x.body
-from gone p
-cross join lateral (values
-  (3, p.version, true, p.key, p.body),
-  (5, null, false, p.snapshot_key, p.snapshot_body)
-) x (dataset, version, deleted, key, body)$query$ using v_bases;
-when 2 then
-execute $query$with gone as materialized (
-select k.key, v.version, v.version <> (r."record_version")::bigint as is_rebased, (select pg_catalog.row_to_json(w) from (select 'v1'::text as "export_schema_version", ((r."org_id")::uuid)::text as "org_id", ((coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid)::text as "company_id", ((r."entity_id")::uuid)::text as "entity_id", (r."canonical_name")::text as "canonical_name", (r."canonical_domain")::text as "canonical_domain", (r."linkedin_url")::text as "linkedin_url", (r.company_linkedin_id)::text as "linkedin_page_id", (r."industry")::text as "industry", (r."employee_count")::int4 as "employee_count", (r."revenue_band")::text as "revenue_band", (r."hq_country")::text as "hq_country", ((r."enrichment_confidence")::numeric)::text as "enrichment_confidence", (r."last_enriched_at")::timestamptz as "last_enriched_at", (r."last_operation_id")::text as "last_operation_id", ((r."last_run_id")::uuid)::text as "last_run_id", (array_to_string(r.source_providers, '>'))::text as "source_priority", (v.version)::text as "record_version", (r."updated_at")::timestamptz as "updated_at") w)::text as body,
-  s.snapshot_id::text as snapshot_key, (select pg_catalog.row_to_json(w) from (select 'v1'::text as "export_schema_version", (s.snapshot_id)::text as "snapshot_id", ((r."org_id")::uuid)::text as "org_id", 'company'::text as "entity_type", ((r."entity_id")::uuid)::text as "entity_id", (v.version)::text as "record_version", (hq_export.allowed_payload((r.canonical_payload)::jsonb, array['export_schema_version', 'org_id', 'company_id', 'entity_id', 'canonical_name', 'canonical_domain', 'linkedin_url', 'linkedin_page_id', 'industry', 'employee_count', 'revenue_band', 'hq_country', 'enrichment_confidence', 'last_enriched_at', 'last_operation_id', 'last_run_id', 'source_priority', 'record_version', 'updated_at']))::text as "canonical_payload_json", (r.updated_at)::timestamptz as "captured_at", ((r.last_run_id)::uuid)::text as "source_run_id") w)::text as snapshot_body
-from only $query$ || tg_relid::regclass::text || $query$ r
-cross join lateral (select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0) k
-cross join lateral (select hq_export.exported_version(hq_export.exported_version((r."record_version")::bigint, ($1 ->> k.key)::bigint), 1) as version offset 0) v
-cross join lateral (select hq_export.snapshot_id((r."org_id")::uuid, 'company', (r."entity_id")::uuid, v.version) as snapshot_id offset 0) s
-), raised as (
-  insert into hq_export.version_base as b (dataset, key, base, deleted_at)
-  select 3, g.key, g.version, clock_timestamp() from gone g
-  on conflict (dataset, key) do update set base = greatest(b.base, excluded.base), deleted_at = excluded.deleted_at
-)
-insert into hq_export.outbox_2 (dataset, version, deleted, key, traceparent, body)
-select x.dataset, x.version, x.deleted, x.key, (select case when hq_export.has_traceparent() then hq_export.current_traceparent() end), x.body
-from gone p
-cross join lateral (values
-  (3, p.version, true, p.key, p.body),
-  (5, null, false, p.snapshot_key, p.snapshot_body)
-) x (dataset, version, deleted, key, body)$query$ using v_bases;
-end case;
-else
-case coalesce(pg_sequence_last_value('hq_export.current_outbox'), 0)
-when 0 then
-execute $query$with gone as materialized (
-select k.key, v.version, v.version <> (r."record_version")::bigint as is_rebased, (select pg_catalog.row_to_json(w) from (select 'v1'::text as "export_schema_version", ((r."org_id")::uuid)::text as "org_id", ((coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid)::text as "company_id", ((r."entity_id")::uuid)::text as "entity_id", (r."canonical_name")::text as "canonical_name", (r."canonical_domain")::text as "canonical_domain", (r."linkedin_url")::text as "linkedin_url", (r.company_linkedin_id)::text as "linkedin_page_id", (r."industry")::text as "industry", (r."employee_count")::int4 as "employee_count", (r."revenue_band")::text as "revenue_band", (r."hq_country")::text as "hq_country", ((r."enrichment_confidence")::numeric)::text as "enrichment_confidence", (r."last_enriched_at")::timestamptz as "last_enriched_at", (r."last_operation_id")::text as "last_operation_id", ((r."last_run_id")::uuid)::text as "last_run_id", (array_to_string(r.source_providers, '>'))::text as "source_priority", (v.version)::text as "record_version", (r."updated_at")::timestamptz as "updated_at") w)::text as body,
-  s.snapshot_id::text as snapshot_key, (select pg_catalog.row_to_json(w) from (select 'v1'::text as "export_schema_version", (s.snapshot_id)::text as "snapshot_id", ((r."org_id")::uuid)::text as "org_id", 'company'::text as "entity_type", ((r."entity_id")::uuid)::text as "entity_id", (v.version)::text as "record_version", (hq_export.allowed_payload((r.canonical_payload)::jsonb, array['export_schema_version', 'org_id', 'company_id', 'entity_id', 'canonical_name', 'canonical_domain', 'linkedin_url', 'linkedin_page_id', 'industry', 'employee_count', 'revenue_band', 'hq_country', 'enrichment_confidence', 'last_enriched_at', 'last_operation_id', 'last_run_id', 'source_priority', 'record_version', 'updated_at']))::text as "canonical_payload_json", (r.updated_at)::timestamptz as "captured_at", ((r.last_run_id)::uuid)::text as "source_run_id") w)::text as snapshot_body
-from only $query$ || tg_relid::regclass::text || $query$ r
-cross join lateral (select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0) k
-cross join lateral (select hq_export.exported_version(hq_export.exported_version((r."record_version")::bigint, (select b.base from hq_export.version_base b where b.dataset = 3 and b.key = k.key)), 1) as version offset 0) v
-cross join lateral (select hq_export.snapshot_id((r."org_id")::uuid, 'company', (r."entity_id")::uuid, v.version) as snapshot_id offset 0) s
-), raised as (
-  insert into hq_export.version_base as b (dataset, key, base, deleted_at)
-  select 3, g.key, g.version, clock_timestamp() from gone g
-  on conflict (dataset, key) do update set base = greatest(b.base, excluded.base), deleted_at = excluded.deleted_at
-)
-insert into hq_export.outbox_0 (dataset, version, deleted, key, traceparent, body)
-select x.dataset, x.version, x.deleted, x.key, (select case when hq_export.has_traceparent() then hq_export.current_traceparent() end), x.body
-from gone p
-cross join lateral (values
-  (3, p.version, true, p.key, p.body),
-  (5, null, false, p.snapshot_key, p.snapshot_body)
-) x (dataset, version, deleted, key, body)$query$;
-when 1 then
-execute $query$with gone as materialized (
-select k.key, v.version, v.version <> (r."record_version")::bigint as is_rebased, (select pg_catalog.row_to_json(w) from (select 'v1'::text as "export_schema_version", ((r."org_id")::uuid)::text as "org_id", ((coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid)::text as "company_id", ((r."entity_id")::uuid)::text as "entity_id", (r."canonical_name")::text as "canonical_name", (r."canonical_domain")::text as "canonical_domain", (r."linkedin_url")::text as "linkedin_url", (r.company_linkedin_id)::text as "linkedin_page_id", (r."industry")::text as "industry", (r."employee_count")::int4 as "employee_count", (r."revenue_band")::text as "revenue_band", (r."hq_country")::text as "hq_country", ((r."enrichment_confidence")::numeric)::text as "enrichment_confidence", (r."last_enriched_at")::timestamptz as "last_enriched_at", (r."last_operation_id")::text as "last_operation_id", ((r."last_run_id")::uuid)::text as "last_run_id", (array_to_string(r.source_providers, '>'))::text as "source_priority", (v.version)::text as "record_version", (r."updated_at")::timestamptz as "updated_at") w)::text as body,
-  s.snapshot_id::text as snapshot_key, (select pg_catalog.row_to_json(w) from (select 'v1'::text as "export_schema_version", (s.snapshot_id)::text as "snapshot_id", ((r."org_id")::uuid)::text as "org_id", 'company'::text as "entity_type", ((r."entity_id")::uuid)::text as "entity_id", (v.version)::text as "record_version", (hq_export.allowed_payload((r.canonical_payload)::jsonb, array['export_schema_version', 'org_id', 'company_id', 'entity_id', 'canonical_name', 'canonical_domain', 'linkedin_url', 'linkedin_page_id', 'industry', 'employee_count', 'revenue_band', 'hq_country', 'enrichment_confidence', 'last_enriched_at', 'last_operation_id', 'last_run_id', 'source_priority', 'record_version', 'updated_at']))::text as "canonical_payload_json", (r.updated_at)::timestamptz as "captured_at", ((r.last_run_id)::uuid)::text as "source_run_id") w)::text as snapshot_body
-from only $query$ || tg_relid::regclass::text || $query$ r
-cross join lateral (select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0) k
-cross join lateral (select hq_export.exported_version(hq_export.exported_version((r."record_version")::bigint, (select b.base from hq_export.version_base b where b.dataset = 3 and b.key = k.key)), 1) as version offset 0) v
-cross join lateral (select hq_export.snapshot_id((r."org_id")::uuid, 'company', (r."entity_id")::uuid, v.version) as snapshot_id offset 0) s
-), raised as (
-  insert into hq_export.version_base as b (dataset, key, base, deleted_at)
-  select 3, g.key, g.version, clock_timestamp() from gone g
-  on conflict (dataset, key) do update set base = greatest(b.base, excluded.base), deleted_at = excluded.deleted_at
-)
-insert into hq_export.outbox_1 (dataset, version, deleted, key, traceparent, body)
-select x.dataset, x.version, x.deleted, x.key, (select case when hq_export.has_traceparent() then hq_export.current_traceparent() end), x.body
-from gone p
-cross join lateral (values
-  (3, p.version, true, p.key, p.body),
-  (5, null, false, p.snapshot_key, p.snapshot_body)
-) x (dataset, version, deleted, key, body)$query$;
-when 2 then
-execute $query$with gone as materialized (
-select k.key, v.version, v.version <> (r."record_version")::bigint as is_rebased, (select pg_catalog.row_to_json(w) from (select 'v1'::text as "export_schema_version", ((r."org_id")::uuid)::text as "org_id", ((coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid)::text as "company_id", ((r."entity_id")::uuid)::text as "entity_id", (r."canonical_name")::text as "canonical_name", (r."canonical_domain")::text as "canonical_domain", (r."linkedin_url")::text as "linkedin_url", (r.company_linkedin_id)::text as "linkedin_page_id", (r."industry")::text as "industry", (r."employee_count")::int4 as "employee_count", (r."revenue_band")::text as "revenue_band", (r."hq_country")::text as "hq_country", ((r."enrichment_confidence")::numeric)::text as "enrichment_confidence", (r."last_enriched_at")::timestamptz as "last_enriched_at", (r."last_operation_id")::text as "last_operation_id", ((r."last_run_id")::uuid)::text as "last_run_id", (array_to_string(r.source_providers, '>'))::text as "source_priority", (v.version)::text as "record_version", (r."updated_at")::timestamptz as "updated_at") w)::text as body,
-  s.snapshot_id::text as snapshot_key, (select pg_catalog.row_to_json(w) from (select 'v1'::text as "export_schema_version", (s.snapshot_id)::text as "snapshot_id", ((r."org_id")::uuid)::text as "org_id", 'company'::text as "entity_type", ((r."entity_id")::uuid)::text as "entity_id", (v.version)::text as "record_version", (hq_export.allowed_payload((r.canonical_payload)::jsonb, array['export_schema_version', 'org_id', 'company_id', 'entity_id', 'canonical_name', 'canonical_domain', 'linkedin_url', 'linkedin_page_id', 'industry', 'employee_count', 'revenue_band', 'hq_country', 'enrichment_confidence', 'last_enriched_at', 'last_operation_id', 'last_run_id', 'source_priority', 'record_version', 'updated_at']))::text as "canonical_payload_json", (r.updated_at)::timestamptz as "captured_at", ((r.last_run_id)::uuid)::text as "source_run_id") w)::text as snapshot_body
-from only $query$ || tg_relid::regclass::text || $query$ r
-cross join lateral (select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0) k
-cross join lateral (select hq_export.exported_version(hq_export.exported_version((r."record_version")::bigint, (select b.base from hq_export.version_base b where b.dataset = 3 and b.key = k.key)), 1) as version offset 0) v
-cross join lateral (select hq_export.snapshot_id((r."org_id")::uuid, 'company', (r."entity_id")::uuid, v.version) as snapshot_id offset 0) s
-), raised as (
-  insert into hq_export.version_base as b (dataset, key, base, deleted_at)
-  select 3, g.key, g.version, clock_timestamp() from gone g
-  on conflict (dataset, key) do update set base = greatest(b.base, excluded.base), deleted_at = excluded.deleted_at
-)
-insert into hq_export.outbox_2 (dataset, version, deleted, key, traceparent, body)
-select x.dataset, x.version, x.deleted, x.key, (select case when hq_export.has_traceparent() then hq_export.current_traceparent() end), x.body
-from gone p
-cross join lateral (values
-  (3, p.version, true, p.key, p.body),
-  (5, null, false, p.snapshot_key, p.snapshot_body)
-) x (dataset, version, deleted, key, body)$query$;
-end case;
-end if;
-perform hq_export.ring();
-  return null;
-exception when others then
-  v_sqlstate := sqlstate;
   begin
-    execute format('insert into hq_export.outbox_%s (dataset, deleted, sqlstate, traceparent, body) select 3, true, $1, hq_export.current_traceparent(), row_to_json(r)::text from only %s r',
-        coalesce(pg_sequence_last_value('hq_export.current_outbox'), 0), quote_ident(tg_table_schema) || '.' || quote_ident(tg_table_name)) using v_sqlstate;
-  exception when others then
-    begin
+    if (coalesce(current_setting('hq_export.disabled', true), '') <> ''
+      and lower(btrim(current_setting('hq_export.disabled', true)))
+        not in ('', 'off', 'of', 'false', 'fals', 'fal', 'fa', 'f', 'no', 'n', '0')) then
+      insert into hq_export.capture_gap (dataset, operation)
+      select 3, 'truncate';
+      execute $query$
+        insert into hq_export.version_base as b (dataset, key, base, deleted_at)
+        select
+          3,
+          (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text,
+          hq_export.exported_version((r."record_version")::bigint, 1),
+          clock_timestamp()
+        from only $query$ || tg_relid::regclass::text || $query$ r
+        on conflict (dataset, key) do update set
+          base = greatest(b.base, hq_export.exported_version(b.base, excluded.base)),
+          deleted_at = excluded.deleted_at
+      $query$;
+      return null;
+    end if;
+    if current_setting('transaction_isolation')
+      not in ('read committed', 'read uncommitted')
+    then
+      insert into hq_export.capture_gap (dataset, operation) values (3, 'truncate');
+    end if;
+    if current_setting('transaction_isolation') = 'serializable' then
+      execute $query$
+        with taken as (
+          insert into hq_export.version_base as b (dataset, key, base)
+          select distinct 3, (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text, 0
+          from only $query$ || tg_relid::regclass::text || $query$ r
+          on conflict (dataset, key) do update set base = b.base
+          returning b.key, b.base
+        )
+        select coalesce(jsonb_object_agg(t.key, t.base), '{}')
+        from taken t
+      $query$ into v_bases;
       case coalesce(pg_sequence_last_value('hq_export.current_outbox'), 0)
-when 0 then
-insert into hq_export.outbox_0 (dataset, deleted, sqlstate) values (3, true, v_sqlstate);
-when 1 then
-insert into hq_export.outbox_1 (dataset, deleted, sqlstate) values (3, true, v_sqlstate);
-when 2 then
-insert into hq_export.outbox_2 (dataset, deleted, sqlstate) values (3, true, v_sqlstate);
-end case;
-    exception when others then
-      begin
-        perform nextval('hq_export.lost');
-      exception when others then
-        perform set_config('hq_export.lost', 'on', false);
-      end;
-      raise warning 'hq_export: % of %.% was not captured: SQLSTATE %', tg_op, tg_table_schema, tg_table_name, v_sqlstate;
-    end;
-  end;
-  begin
+      when 0 then
+        execute $query$
+          with gone as materialized (
+            select
+              k.key as key,
+              v.version,
+              row_to_json(row(
+                'v1'::text,
+                ((r."org_id")::uuid)::text,
+                ((coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid)::text,
+                ((r."entity_id")::uuid)::text,
+                (r."canonical_name")::text,
+                (r."canonical_domain")::text,
+                (r."linkedin_url")::text,
+                (r.company_linkedin_id)::text,
+                (r."industry")::text,
+                (r."employee_count")::int4,
+                (r."revenue_band")::text,
+                (r."hq_country")::text,
+                ((r."enrichment_confidence")::numeric)::text,
+                (r."last_enriched_at")::timestamptz,
+                (r."last_operation_id")::text,
+                ((r."last_run_id")::uuid)::text,
+                (array_to_string(r.source_providers, '>'))::text,
+                (v.version)::text,
+                (r."updated_at")::timestamptz
+              )::hq_export."body_dx_company_entities_v1_9d44eb5b")::text as body,
+              s.snapshot_id::text as snapshot_key,
+              row_to_json(row(
+                'v1'::text,
+                (s.snapshot_id)::text,
+                ((r."org_id")::uuid)::text,
+                'company'::text,
+                ((r."entity_id")::uuid)::text,
+                (v.version)::text,
+                (hq_export.allowed_payload((r.canonical_payload)::jsonb, array[
+                  'export_schema_version',
+                  'org_id',
+                  'company_id',
+                  'entity_id',
+                  'canonical_name',
+                  'canonical_domain',
+                  'linkedin_url',
+                  'linkedin_page_id',
+                  'industry',
+                  'employee_count',
+                  'revenue_band',
+                  'hq_country',
+                  'enrichment_confidence',
+                  'last_enriched_at',
+                  'last_operation_id',
+                  'last_run_id',
+                  'source_priority',
+                  'record_version',
+                  'updated_at'
+                ]))::text,
+                (r.updated_at)::timestamptz,
+                ((r.last_run_id)::uuid)::text
+              )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text as snapshot_body
+            from only $query$ || tg_relid::regclass::text || $query$ r
+            cross join lateral (
+              select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0
+            ) k
+            cross join lateral (
+              select hq_export.exported_version(
+                hq_export.exported_version(
+                  (r."record_version")::bigint,
+                  ($1 ->> k.key)::bigint
+                ),
+                1
+              ) as version offset 0
+            ) v
+            cross join lateral (
+              select hq_export.snapshot_id(
+                (r."org_id")::uuid,
+                'company',
+                (r."entity_id")::uuid,
+                v.version
+              ) as snapshot_id offset 0
+            ) s
+          ), raised as (
+            insert into hq_export.version_base as b (dataset, key, base, deleted_at)
+            select 3, g.key, g.version, clock_timestamp() from gone g
+            on conflict (dataset, key) do update set
+              base = greatest(b.base, excluded.base),
+              deleted_at = excluded.deleted_at
+          )
+          insert into hq_export.outbox_0 (dataset, version, deleted, key, traceparent, body)
+          select x.dataset, x.version, x.deleted, x.key, (
+            select case when hq_export.has_traceparent() then hq_export.current_traceparent() end
+          ), x.body
+          from gone p
+          cross join lateral (values
+            (3, p.version, true, p.key, p.body),
+            (5, null, false, p.snapshot_key, p.snapshot_body)
+          ) x (dataset, version, deleted, key, body)
+        $query$ using v_bases;
+      when 1 then
+        execute $query$
+          with gone as materialized (
+            select
+              k.key as key,
+              v.version,
+              row_to_json(row(
+                'v1'::text,
+                ((r."org_id")::uuid)::text,
+                ((coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid)::text,
+                ((r."entity_id")::uuid)::text,
+                (r."canonical_name")::text,
+                (r."canonical_domain")::text,
+                (r."linkedin_url")::text,
+                (r.company_linkedin_id)::text,
+                (r."industry")::text,
+                (r."employee_count")::int4,
+                (r."revenue_band")::text,
+                (r."hq_country")::text,
+                ((r."enrichment_confidence")::numeric)::text,
+                (r."last_enriched_at")::timestamptz,
+                (r."last_operation_id")::text,
+                ((r."last_run_id")::uuid)::text,
+                (array_to_string(r.source_providers, '>'))::text,
+                (v.version)::text,
+                (r."updated_at")::timestamptz
+              )::hq_export."body_dx_company_entities_v1_9d44eb5b")::text as body,
+              s.snapshot_id::text as snapshot_key,
+              row_to_json(row(
+                'v1'::text,
+                (s.snapshot_id)::text,
+                ((r."org_id")::uuid)::text,
+                'company'::text,
+                ((r."entity_id")::uuid)::text,
+                (v.version)::text,
+                (hq_export.allowed_payload((r.canonical_payload)::jsonb, array[
+                  'export_schema_version',
+                  'org_id',
+                  'company_id',
+                  'entity_id',
+                  'canonical_name',
+                  'canonical_domain',
+                  'linkedin_url',
+                  'linkedin_page_id',
+                  'industry',
+                  'employee_count',
+                  'revenue_band',
+                  'hq_country',
+                  'enrichment_confidence',
+                  'last_enriched_at',
+                  'last_operation_id',
+                  'last_run_id',
+                  'source_priority',
+                  'record_version',
+                  'updated_at'
+                ]))::text,
+                (r.updated_at)::timestamptz,
+                ((r.last_run_id)::uuid)::text
+              )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text as snapshot_body
+            from only $query$ || tg_relid::regclass::text || $query$ r
+            cross join lateral (
+              select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0
+            ) k
+            cross join lateral (
+              select hq_export.exported_version(
+                hq_export.exported_version(
+                  (r."record_version")::bigint,
+                  ($1 ->> k.key)::bigint
+                ),
+                1
+              ) as version offset 0
+            ) v
+            cross join lateral (
+              select hq_export.snapshot_id(
+                (r."org_id")::uuid,
+                'company',
+                (r."entity_id")::uuid,
+                v.version
+              ) as snapshot_id offset 0
+            ) s
+          ), raised as (
+            insert into hq_export.version_base as b (dataset, key, base, deleted_at)
+            select 3, g.key, g.version, clock_timestamp() from gone g
+            on conflict (dataset, key) do update set
+              base = greatest(b.base, excluded.base),
+              deleted_at = excluded.deleted_at
+          )
+          insert into hq_export.outbox_1 (dataset, version, deleted, key, traceparent, body)
+          select x.dataset, x.version, x.deleted, x.key, (
+            select case when hq_export.has_traceparent() then hq_export.current_traceparent() end
+          ), x.body
+          from gone p
+          cross join lateral (values
+            (3, p.version, true, p.key, p.body),
+            (5, null, false, p.snapshot_key, p.snapshot_body)
+          ) x (dataset, version, deleted, key, body)
+        $query$ using v_bases;
+      when 2 then
+        execute $query$
+          with gone as materialized (
+            select
+              k.key as key,
+              v.version,
+              row_to_json(row(
+                'v1'::text,
+                ((r."org_id")::uuid)::text,
+                ((coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid)::text,
+                ((r."entity_id")::uuid)::text,
+                (r."canonical_name")::text,
+                (r."canonical_domain")::text,
+                (r."linkedin_url")::text,
+                (r.company_linkedin_id)::text,
+                (r."industry")::text,
+                (r."employee_count")::int4,
+                (r."revenue_band")::text,
+                (r."hq_country")::text,
+                ((r."enrichment_confidence")::numeric)::text,
+                (r."last_enriched_at")::timestamptz,
+                (r."last_operation_id")::text,
+                ((r."last_run_id")::uuid)::text,
+                (array_to_string(r.source_providers, '>'))::text,
+                (v.version)::text,
+                (r."updated_at")::timestamptz
+              )::hq_export."body_dx_company_entities_v1_9d44eb5b")::text as body,
+              s.snapshot_id::text as snapshot_key,
+              row_to_json(row(
+                'v1'::text,
+                (s.snapshot_id)::text,
+                ((r."org_id")::uuid)::text,
+                'company'::text,
+                ((r."entity_id")::uuid)::text,
+                (v.version)::text,
+                (hq_export.allowed_payload((r.canonical_payload)::jsonb, array[
+                  'export_schema_version',
+                  'org_id',
+                  'company_id',
+                  'entity_id',
+                  'canonical_name',
+                  'canonical_domain',
+                  'linkedin_url',
+                  'linkedin_page_id',
+                  'industry',
+                  'employee_count',
+                  'revenue_band',
+                  'hq_country',
+                  'enrichment_confidence',
+                  'last_enriched_at',
+                  'last_operation_id',
+                  'last_run_id',
+                  'source_priority',
+                  'record_version',
+                  'updated_at'
+                ]))::text,
+                (r.updated_at)::timestamptz,
+                ((r.last_run_id)::uuid)::text
+              )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text as snapshot_body
+            from only $query$ || tg_relid::regclass::text || $query$ r
+            cross join lateral (
+              select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0
+            ) k
+            cross join lateral (
+              select hq_export.exported_version(
+                hq_export.exported_version(
+                  (r."record_version")::bigint,
+                  ($1 ->> k.key)::bigint
+                ),
+                1
+              ) as version offset 0
+            ) v
+            cross join lateral (
+              select hq_export.snapshot_id(
+                (r."org_id")::uuid,
+                'company',
+                (r."entity_id")::uuid,
+                v.version
+              ) as snapshot_id offset 0
+            ) s
+          ), raised as (
+            insert into hq_export.version_base as b (dataset, key, base, deleted_at)
+            select 3, g.key, g.version, clock_timestamp() from gone g
+            on conflict (dataset, key) do update set
+              base = greatest(b.base, excluded.base),
+              deleted_at = excluded.deleted_at
+          )
+          insert into hq_export.outbox_2 (dataset, version, deleted, key, traceparent, body)
+          select x.dataset, x.version, x.deleted, x.key, (
+            select case when hq_export.has_traceparent() then hq_export.current_traceparent() end
+          ), x.body
+          from gone p
+          cross join lateral (values
+            (3, p.version, true, p.key, p.body),
+            (5, null, false, p.snapshot_key, p.snapshot_body)
+          ) x (dataset, version, deleted, key, body)
+        $query$ using v_bases;
+      end case;
+    else
+      case coalesce(pg_sequence_last_value('hq_export.current_outbox'), 0)
+      when 0 then
+        execute $query$
+          with gone as materialized (
+            select
+              k.key as key,
+              v.version,
+              row_to_json(row(
+                'v1'::text,
+                ((r."org_id")::uuid)::text,
+                ((coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid)::text,
+                ((r."entity_id")::uuid)::text,
+                (r."canonical_name")::text,
+                (r."canonical_domain")::text,
+                (r."linkedin_url")::text,
+                (r.company_linkedin_id)::text,
+                (r."industry")::text,
+                (r."employee_count")::int4,
+                (r."revenue_band")::text,
+                (r."hq_country")::text,
+                ((r."enrichment_confidence")::numeric)::text,
+                (r."last_enriched_at")::timestamptz,
+                (r."last_operation_id")::text,
+                ((r."last_run_id")::uuid)::text,
+                (array_to_string(r.source_providers, '>'))::text,
+                (v.version)::text,
+                (r."updated_at")::timestamptz
+              )::hq_export."body_dx_company_entities_v1_9d44eb5b")::text as body,
+              s.snapshot_id::text as snapshot_key,
+              row_to_json(row(
+                'v1'::text,
+                (s.snapshot_id)::text,
+                ((r."org_id")::uuid)::text,
+                'company'::text,
+                ((r."entity_id")::uuid)::text,
+                (v.version)::text,
+                (hq_export.allowed_payload((r.canonical_payload)::jsonb, array[
+                  'export_schema_version',
+                  'org_id',
+                  'company_id',
+                  'entity_id',
+                  'canonical_name',
+                  'canonical_domain',
+                  'linkedin_url',
+                  'linkedin_page_id',
+                  'industry',
+                  'employee_count',
+                  'revenue_band',
+                  'hq_country',
+                  'enrichment_confidence',
+                  'last_enriched_at',
+                  'last_operation_id',
+                  'last_run_id',
+                  'source_priority',
+                  'record_version',
+                  'updated_at'
+                ]))::text,
+                (r.updated_at)::timestamptz,
+                ((r.last_run_id)::uuid)::text
+              )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text as snapshot_body
+            from only $query$ || tg_relid::regclass::text || $query$ r
+            cross join lateral (
+              select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0
+            ) k
+            left join lateral (
+              select b.base, b.deleted_at is not null as is_deleted
+              from hq_export.version_base b
+              where b.dataset = 3 and b.key = k.key
+              offset 0
+            ) b on true
+            cross join lateral (
+              select hq_export.exported_version(
+                hq_export.exported_version(
+                  (r."record_version")::bigint,
+                  b.base
+                ),
+                1
+              ) as version offset 0
+            ) v
+            cross join lateral (
+              select hq_export.snapshot_id(
+                (r."org_id")::uuid,
+                'company',
+                (r."entity_id")::uuid,
+                v.version
+              ) as snapshot_id offset 0
+            ) s
+          ), raised as (
+            insert into hq_export.version_base as b (dataset, key, base, deleted_at)
+            select 3, g.key, g.version, clock_timestamp() from gone g
+            on conflict (dataset, key) do update set
+              base = greatest(b.base, excluded.base),
+              deleted_at = excluded.deleted_at
+          )
+          insert into hq_export.outbox_0 (dataset, version, deleted, key, traceparent, body)
+          select x.dataset, x.version, x.deleted, x.key, (
+            select case when hq_export.has_traceparent() then hq_export.current_traceparent() end
+          ), x.body
+          from gone p
+          cross join lateral (values
+            (3, p.version, true, p.key, p.body),
+            (5, null, false, p.snapshot_key, p.snapshot_body)
+          ) x (dataset, version, deleted, key, body)
+        $query$;
+      when 1 then
+        execute $query$
+          with gone as materialized (
+            select
+              k.key as key,
+              v.version,
+              row_to_json(row(
+                'v1'::text,
+                ((r."org_id")::uuid)::text,
+                ((coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid)::text,
+                ((r."entity_id")::uuid)::text,
+                (r."canonical_name")::text,
+                (r."canonical_domain")::text,
+                (r."linkedin_url")::text,
+                (r.company_linkedin_id)::text,
+                (r."industry")::text,
+                (r."employee_count")::int4,
+                (r."revenue_band")::text,
+                (r."hq_country")::text,
+                ((r."enrichment_confidence")::numeric)::text,
+                (r."last_enriched_at")::timestamptz,
+                (r."last_operation_id")::text,
+                ((r."last_run_id")::uuid)::text,
+                (array_to_string(r.source_providers, '>'))::text,
+                (v.version)::text,
+                (r."updated_at")::timestamptz
+              )::hq_export."body_dx_company_entities_v1_9d44eb5b")::text as body,
+              s.snapshot_id::text as snapshot_key,
+              row_to_json(row(
+                'v1'::text,
+                (s.snapshot_id)::text,
+                ((r."org_id")::uuid)::text,
+                'company'::text,
+                ((r."entity_id")::uuid)::text,
+                (v.version)::text,
+                (hq_export.allowed_payload((r.canonical_payload)::jsonb, array[
+                  'export_schema_version',
+                  'org_id',
+                  'company_id',
+                  'entity_id',
+                  'canonical_name',
+                  'canonical_domain',
+                  'linkedin_url',
+                  'linkedin_page_id',
+                  'industry',
+                  'employee_count',
+                  'revenue_band',
+                  'hq_country',
+                  'enrichment_confidence',
+                  'last_enriched_at',
+                  'last_operation_id',
+                  'last_run_id',
+                  'source_priority',
+                  'record_version',
+                  'updated_at'
+                ]))::text,
+                (r.updated_at)::timestamptz,
+                ((r.last_run_id)::uuid)::text
+              )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text as snapshot_body
+            from only $query$ || tg_relid::regclass::text || $query$ r
+            cross join lateral (
+              select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0
+            ) k
+            left join lateral (
+              select b.base, b.deleted_at is not null as is_deleted
+              from hq_export.version_base b
+              where b.dataset = 3 and b.key = k.key
+              offset 0
+            ) b on true
+            cross join lateral (
+              select hq_export.exported_version(
+                hq_export.exported_version(
+                  (r."record_version")::bigint,
+                  b.base
+                ),
+                1
+              ) as version offset 0
+            ) v
+            cross join lateral (
+              select hq_export.snapshot_id(
+                (r."org_id")::uuid,
+                'company',
+                (r."entity_id")::uuid,
+                v.version
+              ) as snapshot_id offset 0
+            ) s
+          ), raised as (
+            insert into hq_export.version_base as b (dataset, key, base, deleted_at)
+            select 3, g.key, g.version, clock_timestamp() from gone g
+            on conflict (dataset, key) do update set
+              base = greatest(b.base, excluded.base),
+              deleted_at = excluded.deleted_at
+          )
+          insert into hq_export.outbox_1 (dataset, version, deleted, key, traceparent, body)
+          select x.dataset, x.version, x.deleted, x.key, (
+            select case when hq_export.has_traceparent() then hq_export.current_traceparent() end
+          ), x.body
+          from gone p
+          cross join lateral (values
+            (3, p.version, true, p.key, p.body),
+            (5, null, false, p.snapshot_key, p.snapshot_body)
+          ) x (dataset, version, deleted, key, body)
+        $query$;
+      when 2 then
+        execute $query$
+          with gone as materialized (
+            select
+              k.key as key,
+              v.version,
+              row_to_json(row(
+                'v1'::text,
+                ((r."org_id")::uuid)::text,
+                ((coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid)::text,
+                ((r."entity_id")::uuid)::text,
+                (r."canonical_name")::text,
+                (r."canonical_domain")::text,
+                (r."linkedin_url")::text,
+                (r.company_linkedin_id)::text,
+                (r."industry")::text,
+                (r."employee_count")::int4,
+                (r."revenue_band")::text,
+                (r."hq_country")::text,
+                ((r."enrichment_confidence")::numeric)::text,
+                (r."last_enriched_at")::timestamptz,
+                (r."last_operation_id")::text,
+                ((r."last_run_id")::uuid)::text,
+                (array_to_string(r.source_providers, '>'))::text,
+                (v.version)::text,
+                (r."updated_at")::timestamptz
+              )::hq_export."body_dx_company_entities_v1_9d44eb5b")::text as body,
+              s.snapshot_id::text as snapshot_key,
+              row_to_json(row(
+                'v1'::text,
+                (s.snapshot_id)::text,
+                ((r."org_id")::uuid)::text,
+                'company'::text,
+                ((r."entity_id")::uuid)::text,
+                (v.version)::text,
+                (hq_export.allowed_payload((r.canonical_payload)::jsonb, array[
+                  'export_schema_version',
+                  'org_id',
+                  'company_id',
+                  'entity_id',
+                  'canonical_name',
+                  'canonical_domain',
+                  'linkedin_url',
+                  'linkedin_page_id',
+                  'industry',
+                  'employee_count',
+                  'revenue_band',
+                  'hq_country',
+                  'enrichment_confidence',
+                  'last_enriched_at',
+                  'last_operation_id',
+                  'last_run_id',
+                  'source_priority',
+                  'record_version',
+                  'updated_at'
+                ]))::text,
+                (r.updated_at)::timestamptz,
+                ((r.last_run_id)::uuid)::text
+              )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text as snapshot_body
+            from only $query$ || tg_relid::regclass::text || $query$ r
+            cross join lateral (
+              select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0
+            ) k
+            left join lateral (
+              select b.base, b.deleted_at is not null as is_deleted
+              from hq_export.version_base b
+              where b.dataset = 3 and b.key = k.key
+              offset 0
+            ) b on true
+            cross join lateral (
+              select hq_export.exported_version(
+                hq_export.exported_version(
+                  (r."record_version")::bigint,
+                  b.base
+                ),
+                1
+              ) as version offset 0
+            ) v
+            cross join lateral (
+              select hq_export.snapshot_id(
+                (r."org_id")::uuid,
+                'company',
+                (r."entity_id")::uuid,
+                v.version
+              ) as snapshot_id offset 0
+            ) s
+          ), raised as (
+            insert into hq_export.version_base as b (dataset, key, base, deleted_at)
+            select 3, g.key, g.version, clock_timestamp() from gone g
+            on conflict (dataset, key) do update set
+              base = greatest(b.base, excluded.base),
+              deleted_at = excluded.deleted_at
+          )
+          insert into hq_export.outbox_2 (dataset, version, deleted, key, traceparent, body)
+          select x.dataset, x.version, x.deleted, x.key, (
+            select case when hq_export.has_traceparent() then hq_export.current_traceparent() end
+          ), x.body
+          from gone p
+          cross join lateral (values
+            (3, p.version, true, p.key, p.body),
+            (5, null, false, p.snapshot_key, p.snapshot_body)
+          ) x (dataset, version, deleted, key, body)
+        $query$;
+      end case;
+    end if;
     perform hq_export.ring();
+    return null;
   exception when others then
-    null; -- what was kept waits for the relay's poll
+    v_sqlstate := sqlstate;
+    -- The rows as they are, for the relay to project.
+    begin
+      execute format(
+        $raw$
+          insert into hq_export.outbox_%s (dataset, deleted, sqlstate, traceparent, body)
+          select 3, true, $1, hq_export.current_traceparent(), hq_export.raw_row(r)::text
+          from only %s r
+        $raw$,
+        coalesce(pg_sequence_last_value('hq_export.current_outbox'), 0),
+        quote_ident(tg_table_schema) || '.' || quote_ident(tg_table_name)
+      ) using v_sqlstate;
+    exception when others then
+      -- Or that there were rows.
+      begin
+        case coalesce(pg_sequence_last_value('hq_export.current_outbox'), 0)
+        when 0 then
+          insert into hq_export.outbox_0 (dataset, deleted, sqlstate)
+          values (3, true, v_sqlstate);
+        when 1 then
+          insert into hq_export.outbox_1 (dataset, deleted, sqlstate)
+          values (3, true, v_sqlstate);
+        when 2 then
+          insert into hq_export.outbox_2 (dataset, deleted, sqlstate)
+          values (3, true, v_sqlstate);
+        end case;
+      exception when others then
+        -- Or that a statement was lost; the warning in the server's log names no value.
+        begin
+          perform nextval('hq_export.lost');
+        exception when others then
+          perform set_config('hq_export.lost', 'on', false);
+        end;
+        raise warning 'hq_export: % of %.% was not captured: SQLSTATE %',
+          tg_op, tg_table_schema, tg_table_name, v_sqlstate;
+      end;
+    end;
+    begin
+      perform hq_export.ring();
+    exception when others then
+      null; -- what was kept waits for the relay's poll
+    end;
+    return null;
   end;
-  return null;
-end;
 end $capture$;
 alter function hq_export."capture_dx_company_entities_v1_truncate"() set datestyle = 'ISO, MDY';
 alter function hq_export."capture_dx_company_entities_v1_truncate"() set intervalstyle = 'postgres';
@@ -1449,99 +4859,279 @@ declare
   v_overtaken boolean;
   v_version bigint;
 begin
-begin
-  if (coalesce(current_setting('hq_export.disabled', true), '') <> '' and lower(btrim(current_setting('hq_export.disabled', true))) not in ('', 'off', 'of', 'false', 'fals', 'fal', 'fa', 'f', 'no', 'n', '0')) then
-    if tg_op = 'DELETE' then return old; end if;
-  return new;
-  end if;
-if current_setting('transaction_isolation') = 'serializable' then
-with taken as (
-  insert into hq_export.version_base as b (dataset, key, base)
-  select distinct 3, (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text, 0 from (select old.*) r
-  on conflict (dataset, key) do update set deleted_at = null
-  returning b.key, b.base
-)
-select coalesce(jsonb_object_agg(t.key, t.base), '{}') into v_bases from taken t;
-with first as (
-  insert into hq_export.captured_from (dataset, key, version)
-  select 3, k.key, hq_export.exported_version((r."record_version")::bigint, (v_bases ->> k.key)::bigint)
-  from (select old.*) r
-  cross join lateral (select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0) k
-  on conflict do nothing
-  returning version
-)
-select version into v_version from first;
-else
-with first as (
-  insert into hq_export.captured_from (dataset, key, version)
-  select 3, k.key, hq_export.exported_version((r."record_version")::bigint, (select b.base from hq_export.version_base b where b.dataset = 3 and b.key = k.key))
-  from (select old.*) r
-  cross join lateral (select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0) k
-  on conflict do nothing
-  returning version
-)
-select version into v_version from first;
-end if;
-  if v_version is not null then
-case coalesce(pg_sequence_last_value('hq_export.current_outbox'), 0)
-when 0 then
-insert into hq_export.outbox_0 (dataset, version, deleted, key, traceparent, body)
-select 5, null::bigint, false, s.snapshot_id::text,
-  (select case when hq_export.has_traceparent() then hq_export.current_traceparent() end), (select pg_catalog.row_to_json(w) from (select 'v1'::text as "export_schema_version", (s.snapshot_id)::text as "snapshot_id", ((r."org_id")::uuid)::text as "org_id", 'company'::text as "entity_type", ((r."entity_id")::uuid)::text as "entity_id", (v.version)::text as "record_version", (hq_export.allowed_payload((r.canonical_payload)::jsonb, array['export_schema_version', 'org_id', 'company_id', 'entity_id', 'canonical_name', 'canonical_domain', 'linkedin_url', 'linkedin_page_id', 'industry', 'employee_count', 'revenue_band', 'hq_country', 'enrichment_confidence', 'last_enriched_at', 'last_operation_id', 'last_run_id', 'source_priority', 'record_version', 'updated_at']))::text as "canonical_payload_json", (r.updated_at)::timestamptz as "captured_at", ((r.last_run_id)::uuid)::text as "source_run_id") w)::text
-from (select old.*) r
-cross join lateral (select v_version as version offset 0) v
-cross join lateral (select hq_export.snapshot_id((r."org_id")::uuid, 'company', (r."entity_id")::uuid, v.version) as snapshot_id offset 0) s;
-when 1 then
-insert into hq_export.outbox_1 (dataset, version, deleted, key, traceparent, body)
-select 5, null::bigint, false, s.snapshot_id::text,
-  (select case when hq_export.has_traceparent() then hq_export.current_traceparent() end), (select pg_catalog.row_to_json(w) from (select 'v1'::text as "export_schema_version", (s.snapshot_id)::text as "snapshot_id", ((r."org_id")::uuid)::text as "org_id", 'company'::text as "entity_type", ((r."entity_id")::uuid)::text as "entity_id", (v.version)::text as "record_version", (hq_export.allowed_payload((r.canonical_payload)::jsonb, array['export_schema_version', 'org_id', 'company_id', 'entity_id', 'canonical_name', 'canonical_domain', 'linkedin_url', 'linkedin_page_id', 'industry', 'employee_count', 'revenue_band', 'hq_country', 'enrichment_confidence', 'last_enriched_at', 'last_operation_id', 'last_run_id', 'source_priority', 'record_version', 'updated_at']))::text as "canonical_payload_json", (r.updated_at)::timestamptz as "captured_at", ((r.last_run_id)::uuid)::text as "source_run_id") w)::text
-from (select old.*) r
-cross join lateral (select v_version as version offset 0) v
-cross join lateral (select hq_export.snapshot_id((r."org_id")::uuid, 'company', (r."entity_id")::uuid, v.version) as snapshot_id offset 0) s;
-when 2 then
-insert into hq_export.outbox_2 (dataset, version, deleted, key, traceparent, body)
-select 5, null::bigint, false, s.snapshot_id::text,
-  (select case when hq_export.has_traceparent() then hq_export.current_traceparent() end), (select pg_catalog.row_to_json(w) from (select 'v1'::text as "export_schema_version", (s.snapshot_id)::text as "snapshot_id", ((r."org_id")::uuid)::text as "org_id", 'company'::text as "entity_type", ((r."entity_id")::uuid)::text as "entity_id", (v.version)::text as "record_version", (hq_export.allowed_payload((r.canonical_payload)::jsonb, array['export_schema_version', 'org_id', 'company_id', 'entity_id', 'canonical_name', 'canonical_domain', 'linkedin_url', 'linkedin_page_id', 'industry', 'employee_count', 'revenue_band', 'hq_country', 'enrichment_confidence', 'last_enriched_at', 'last_operation_id', 'last_run_id', 'source_priority', 'record_version', 'updated_at']))::text as "canonical_payload_json", (r.updated_at)::timestamptz as "captured_at", ((r.last_run_id)::uuid)::text as "source_run_id") w)::text
-from (select old.*) r
-cross join lateral (select v_version as version offset 0) v
-cross join lateral (select hq_export.snapshot_id((r."org_id")::uuid, 'company', (r."entity_id")::uuid, v.version) as snapshot_id offset 0) s;
-end case;
-    perform hq_export.ring();
-  end if;
-  if tg_op = 'DELETE' then return old; end if;
-  return new;
-exception when others then
-  v_sqlstate := sqlstate;
   begin
-    execute format('insert into hq_export.outbox_%s (dataset, deleted, sqlstate, traceparent, body) values (5, false, $1, hq_export.current_traceparent(), $2)',
-        coalesce(pg_sequence_last_value('hq_export.current_outbox'), 0)) using v_sqlstate, json_build_object('dataset', 'dx_company_entities_v1', 'version', v_version::text, 'row', row_to_json(old))::text;
-  exception when others then
-    begin
+    if (coalesce(current_setting('hq_export.disabled', true), '') <> ''
+      and lower(btrim(current_setting('hq_export.disabled', true)))
+        not in ('', 'off', 'of', 'false', 'fals', 'fal', 'fa', 'f', 'no', 'n', '0')) then
+      if tg_op = 'DELETE' then
+        return old;
+      end if;
+      return new;
+    end if;
+    if current_setting('transaction_isolation') = 'serializable' then
+      with taken as (
+        insert into hq_export.version_base as b (dataset, key, base)
+        select distinct 3, (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text, 0
+        from (select old.*) r
+        on conflict (dataset, key) do update set deleted_at = null
+        returning b.key, b.base
+      )
+      select coalesce(jsonb_object_agg(t.key, t.base), '{}') into v_bases
+      from taken t;
+      with first as (
+        insert into hq_export.captured_from (dataset, key, version)
+        select
+          3,
+          k.key,
+          hq_export.exported_version(
+            (r."record_version")::bigint,
+            (v_bases ->> k.key)::bigint
+          )
+        from (select old.*) r
+        cross join lateral (
+          select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0
+        ) k
+        on conflict do nothing
+        returning version
+      )
+      select version into v_version from first;
+    else
+      with first as (
+        insert into hq_export.captured_from (dataset, key, version)
+        select
+          3,
+          k.key,
+          hq_export.exported_version(
+            (r."record_version")::bigint,
+            (
+              select b.base from hq_export.version_base b where b.dataset = 3 and b.key = k.key
+            )
+          )
+        from (select old.*) r
+        cross join lateral (
+          select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0
+        ) k
+        on conflict do nothing
+        returning version
+      )
+      select version into v_version from first;
+    end if;
+    if v_version is not null then
       case coalesce(pg_sequence_last_value('hq_export.current_outbox'), 0)
-when 0 then
-insert into hq_export.outbox_0 (dataset, deleted, sqlstate) values (5, false, v_sqlstate);
-when 1 then
-insert into hq_export.outbox_1 (dataset, deleted, sqlstate) values (5, false, v_sqlstate);
-when 2 then
-insert into hq_export.outbox_2 (dataset, deleted, sqlstate) values (5, false, v_sqlstate);
-end case;
-    exception when others then
-      begin
-        perform nextval('hq_export.lost');
-      exception when others then
-        perform set_config('hq_export.lost', 'on', false);
-      end;
-      raise warning 'hq_export: % of %.% was not captured: SQLSTATE %', tg_op, tg_table_schema, tg_table_name, v_sqlstate;
-    end;
-  end;
-  begin
-    perform hq_export.ring();
+      when 0 then
+        insert into hq_export.outbox_0 (dataset, version, deleted, key, traceparent, body)
+        select
+          5,
+          null::bigint,
+          false,
+          s.snapshot_id::text,
+          (
+            select case when hq_export.has_traceparent() then hq_export.current_traceparent() end
+          ),
+          row_to_json(row(
+            'v1'::text,
+            (s.snapshot_id)::text,
+            ((r."org_id")::uuid)::text,
+            'company'::text,
+            ((r."entity_id")::uuid)::text,
+            (v.version)::text,
+            (hq_export.allowed_payload((r.canonical_payload)::jsonb, array[
+              'export_schema_version',
+              'org_id',
+              'company_id',
+              'entity_id',
+              'canonical_name',
+              'canonical_domain',
+              'linkedin_url',
+              'linkedin_page_id',
+              'industry',
+              'employee_count',
+              'revenue_band',
+              'hq_country',
+              'enrichment_confidence',
+              'last_enriched_at',
+              'last_operation_id',
+              'last_run_id',
+              'source_priority',
+              'record_version',
+              'updated_at'
+            ]))::text,
+            (r.updated_at)::timestamptz,
+            ((r.last_run_id)::uuid)::text
+          )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text
+        from (select old.*) r
+        cross join lateral (
+          select v_version as version offset 0
+        ) v
+        cross join lateral (
+          select hq_export.snapshot_id(
+            (r."org_id")::uuid,
+            'company',
+            (r."entity_id")::uuid,
+            v.version
+          ) as snapshot_id offset 0
+        ) s;
+      when 1 then
+        insert into hq_export.outbox_1 (dataset, version, deleted, key, traceparent, body)
+        select
+          5,
+          null::bigint,
+          false,
+          s.snapshot_id::text,
+          (
+            select case when hq_export.has_traceparent() then hq_export.current_traceparent() end
+          ),
+          row_to_json(row(
+            'v1'::text,
+            (s.snapshot_id)::text,
+            ((r."org_id")::uuid)::text,
+            'company'::text,
+            ((r."entity_id")::uuid)::text,
+            (v.version)::text,
+            (hq_export.allowed_payload((r.canonical_payload)::jsonb, array[
+              'export_schema_version',
+              'org_id',
+              'company_id',
+              'entity_id',
+              'canonical_name',
+              'canonical_domain',
+              'linkedin_url',
+              'linkedin_page_id',
+              'industry',
+              'employee_count',
+              'revenue_band',
+              'hq_country',
+              'enrichment_confidence',
+              'last_enriched_at',
+              'last_operation_id',
+              'last_run_id',
+              'source_priority',
+              'record_version',
+              'updated_at'
+            ]))::text,
+            (r.updated_at)::timestamptz,
+            ((r.last_run_id)::uuid)::text
+          )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text
+        from (select old.*) r
+        cross join lateral (
+          select v_version as version offset 0
+        ) v
+        cross join lateral (
+          select hq_export.snapshot_id(
+            (r."org_id")::uuid,
+            'company',
+            (r."entity_id")::uuid,
+            v.version
+          ) as snapshot_id offset 0
+        ) s;
+      when 2 then
+        insert into hq_export.outbox_2 (dataset, version, deleted, key, traceparent, body)
+        select
+          5,
+          null::bigint,
+          false,
+          s.snapshot_id::text,
+          (
+            select case when hq_export.has_traceparent() then hq_export.current_traceparent() end
+          ),
+          row_to_json(row(
+            'v1'::text,
+            (s.snapshot_id)::text,
+            ((r."org_id")::uuid)::text,
+            'company'::text,
+            ((r."entity_id")::uuid)::text,
+            (v.version)::text,
+            (hq_export.allowed_payload((r.canonical_payload)::jsonb, array[
+              'export_schema_version',
+              'org_id',
+              'company_id',
+              'entity_id',
+              'canonical_name',
+              'canonical_domain',
+              'linkedin_url',
+              'linkedin_page_id',
+              'industry',
+              'employee_count',
+              'revenue_band',
+              'hq_country',
+              'enrichment_confidence',
+              'last_enriched_at',
+              'last_operation_id',
+              'last_run_id',
+              'source_priority',
+              'record_version',
+              'updated_at'
+            ]))::text,
+            (r.updated_at)::timestamptz,
+            ((r.last_run_id)::uuid)::text
+          )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text
+        from (select old.*) r
+        cross join lateral (
+          select v_version as version offset 0
+        ) v
+        cross join lateral (
+          select hq_export.snapshot_id(
+            (r."org_id")::uuid,
+            'company',
+            (r."entity_id")::uuid,
+            v.version
+          ) as snapshot_id offset 0
+        ) s;
+      end case;
+      perform hq_export.ring();
+    end if;
+    if tg_op = 'DELETE' then
+      return old;
+    end if;
+    return new;
   exception when others then
-    null; -- what was kept waits for the relay's poll
+    v_sqlstate := sqlstate;
+    -- The rows as they are, for the relay to project.
+    begin
+      execute format(
+        $raw$
+          insert into hq_export.outbox_%s (dataset, deleted, sqlstate, traceparent, body)
+          values (5, false, $1, hq_export.current_traceparent(), $2)
+        $raw$,
+        coalesce(pg_sequence_last_value('hq_export.current_outbox'), 0)
+      ) using v_sqlstate, json_build_object(
+        'dataset', 'dx_company_entities_v1', 'version', v_version::text, 'row', hq_export.raw_row(old)
+      )::text;
+    exception when others then
+      -- Or that there were rows.
+      begin
+        case coalesce(pg_sequence_last_value('hq_export.current_outbox'), 0)
+        when 0 then
+          insert into hq_export.outbox_0 (dataset, deleted, sqlstate)
+          values (5, false, v_sqlstate);
+        when 1 then
+          insert into hq_export.outbox_1 (dataset, deleted, sqlstate)
+          values (5, false, v_sqlstate);
+        when 2 then
+          insert into hq_export.outbox_2 (dataset, deleted, sqlstate)
+          values (5, false, v_sqlstate);
+        end case;
+      exception when others then
+        -- Or that a statement was lost; the warning in the server's log names no value.
+        begin
+          perform nextval('hq_export.lost');
+        exception when others then
+          perform set_config('hq_export.lost', 'on', false);
+        end;
+        raise warning 'hq_export: % of %.% was not captured: SQLSTATE %',
+          tg_op, tg_table_schema, tg_table_name, v_sqlstate;
+      end;
+    end;
+    begin
+      perform hq_export.ring();
+    exception when others then
+      null; -- what was kept waits for the relay's poll
+    end;
+    if tg_op = 'DELETE' then
+      return old;
+    end if;
+    return new;
   end;
-  if tg_op = 'DELETE' then return old; end if;
-  return new;
-end;
 end $capture$;
 alter function hq_export."capture_dx_company_entities_v1_replaced"() set datestyle = 'ISO, MDY';
 alter function hq_export."capture_dx_company_entities_v1_replaced"() set intervalstyle = 'postgres';
@@ -1560,105 +5150,451 @@ declare
   v_overtaken boolean;
   v_version bigint;
 begin
-begin
-  if (coalesce(current_setting('hq_export.disabled', true), '') <> '' and lower(btrim(current_setting('hq_export.disabled', true))) not in ('', 'off', 'of', 'false', 'fals', 'fal', 'fa', 'f', 'no', 'n', '0')) then
-    return null;
-  end if;
-if current_setting('transaction_isolation') = 'serializable' then
-execute $query$with taken as (
-  insert into hq_export.version_base as b (dataset, key, base)
-  select distinct 3, (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text, 0 from only $query$ || tg_relid::regclass::text || $query$ r
-  on conflict (dataset, key) do update set deleted_at = null
-  returning b.key, b.base
-)
-select coalesce(jsonb_object_agg(t.key, t.base), '{}') from taken t$query$ into v_bases;
-case coalesce(pg_sequence_last_value('hq_export.current_outbox'), 0)
-when 0 then
-execute $query$insert into hq_export.outbox_0 (dataset, version, deleted, key, traceparent, body)
-select 5, null::bigint, false, s.snapshot_id::text,
-  (select case when hq_export.has_traceparent() then hq_export.current_traceparent() end), (select pg_catalog.row_to_json(w) from (select 'v1'::text as "export_schema_version", (s.snapshot_id)::text as "snapshot_id", ((r."org_id")::uuid)::text as "org_id", 'company'::text as "entity_type", ((r."entity_id")::uuid)::text as "entity_id", (v.version)::text as "record_version", (hq_export.allowed_payload((r.canonical_payload)::jsonb, array['export_schema_version', 'org_id', 'company_id', 'entity_id', 'canonical_name', 'canonical_domain', 'linkedin_url', 'linkedin_page_id', 'industry', 'employee_count', 'revenue_band', 'hq_country', 'enrichment_confidence', 'last_enriched_at', 'last_operation_id', 'last_run_id', 'source_priority', 'record_version', 'updated_at']))::text as "canonical_payload_json", (r.updated_at)::timestamptz as "captured_at", ((r.last_run_id)::uuid)::text as "source_run_id") w)::text
-from only $query$ || tg_relid::regclass::text || $query$ r
-cross join lateral (select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0) k
-cross join lateral (select hq_export.exported_version((r."record_version")::bigint, ($1 ->> k.key)::bigint) as version offset 0) v
-cross join lateral (select hq_export.snapshot_id((r."org_id")::uuid, 'company', (r."entity_id")::uuid, v.version) as snapshot_id offset 0) s$query$ using v_bases;
-when 1 then
-execute $query$insert into hq_export.outbox_1 (dataset, version, deleted, key, traceparent, body)
-select 5, null::bigint, false, s.snapshot_id::text,
-  (select case when hq_export.has_traceparent() then hq_export.current_traceparent() end), (select pg_catalog.row_to_json(w) from (select 'v1'::text as "export_schema_version", (s.snapshot_id)::text as "snapshot_id", ((r."org_id")::uuid)::text as "org_id", 'company'::text as "entity_type", ((r."entity_id")::uuid)::text as "entity_id", (v.version)::text as "record_version", (hq_export.allowed_payload((r.canonical_payload)::jsonb, array['export_schema_version', 'org_id', 'company_id', 'entity_id', 'canonical_name', 'canonical_domain', 'linkedin_url', 'linkedin_page_id', 'industry', 'employee_count', 'revenue_band', 'hq_country', 'enrichment_confidence', 'last_enriched_at', 'last_operation_id', 'last_run_id', 'source_priority', 'record_version', 'updated_at']))::text as "canonical_payload_json", (r.updated_at)::timestamptz as "captured_at", ((r.last_run_id)::uuid)::text as "source_run_id") w)::text
-from only $query$ || tg_relid::regclass::text || $query$ r
-cross join lateral (select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0) k
-cross join lateral (select hq_export.exported_version((r."record_version")::bigint, ($1 ->> k.key)::bigint) as version offset 0) v
-cross join lateral (select hq_export.snapshot_id((r."org_id")::uuid, 'company', (r."entity_id")::uuid, v.version) as snapshot_id offset 0) s$query$ using v_bases;
-when 2 then
-execute $query$insert into hq_export.outbox_2 (dataset, version, deleted, key, traceparent, body)
-select 5, null::bigint, false, s.snapshot_id::text,
-  (select case when hq_export.has_traceparent() then hq_export.current_traceparent() end), (select pg_catalog.row_to_json(w) from (select 'v1'::text as "export_schema_version", (s.snapshot_id)::text as "snapshot_id", ((r."org_id")::uuid)::text as "org_id", 'company'::text as "entity_type", ((r."entity_id")::uuid)::text as "entity_id", (v.version)::text as "record_version", (hq_export.allowed_payload((r.canonical_payload)::jsonb, array['export_schema_version', 'org_id', 'company_id', 'entity_id', 'canonical_name', 'canonical_domain', 'linkedin_url', 'linkedin_page_id', 'industry', 'employee_count', 'revenue_band', 'hq_country', 'enrichment_confidence', 'last_enriched_at', 'last_operation_id', 'last_run_id', 'source_priority', 'record_version', 'updated_at']))::text as "canonical_payload_json", (r.updated_at)::timestamptz as "captured_at", ((r.last_run_id)::uuid)::text as "source_run_id") w)::text
-from only $query$ || tg_relid::regclass::text || $query$ r
-cross join lateral (select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0) k
-cross join lateral (select hq_export.exported_version((r."record_version")::bigint, ($1 ->> k.key)::bigint) as version offset 0) v
-cross join lateral (select hq_export.snapshot_id((r."org_id")::uuid, 'company', (r."entity_id")::uuid, v.version) as snapshot_id offset 0) s$query$ using v_bases;
-end case;
-else
-case coalesce(pg_sequence_last_value('hq_export.current_outbox'), 0)
-when 0 then
-execute $query$insert into hq_export.outbox_0 (dataset, version, deleted, key, traceparent, body)
-select 5, null::bigint, false, s.snapshot_id::text,
-  (select case when hq_export.has_traceparent() then hq_export.current_traceparent() end), (select pg_catalog.row_to_json(w) from (select 'v1'::text as "export_schema_version", (s.snapshot_id)::text as "snapshot_id", ((r."org_id")::uuid)::text as "org_id", 'company'::text as "entity_type", ((r."entity_id")::uuid)::text as "entity_id", (v.version)::text as "record_version", (hq_export.allowed_payload((r.canonical_payload)::jsonb, array['export_schema_version', 'org_id', 'company_id', 'entity_id', 'canonical_name', 'canonical_domain', 'linkedin_url', 'linkedin_page_id', 'industry', 'employee_count', 'revenue_band', 'hq_country', 'enrichment_confidence', 'last_enriched_at', 'last_operation_id', 'last_run_id', 'source_priority', 'record_version', 'updated_at']))::text as "canonical_payload_json", (r.updated_at)::timestamptz as "captured_at", ((r.last_run_id)::uuid)::text as "source_run_id") w)::text
-from only $query$ || tg_relid::regclass::text || $query$ r
-cross join lateral (select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0) k
-cross join lateral (select hq_export.exported_version((r."record_version")::bigint, (select b.base from hq_export.version_base b where b.dataset = 3 and b.key = k.key)) as version offset 0) v
-cross join lateral (select hq_export.snapshot_id((r."org_id")::uuid, 'company', (r."entity_id")::uuid, v.version) as snapshot_id offset 0) s$query$;
-when 1 then
-execute $query$insert into hq_export.outbox_1 (dataset, version, deleted, key, traceparent, body)
-select 5, null::bigint, false, s.snapshot_id::text,
-  (select case when hq_export.has_traceparent() then hq_export.current_traceparent() end), (select pg_catalog.row_to_json(w) from (select 'v1'::text as "export_schema_version", (s.snapshot_id)::text as "snapshot_id", ((r."org_id")::uuid)::text as "org_id", 'company'::text as "entity_type", ((r."entity_id")::uuid)::text as "entity_id", (v.version)::text as "record_version", (hq_export.allowed_payload((r.canonical_payload)::jsonb, array['export_schema_version', 'org_id', 'company_id', 'entity_id', 'canonical_name', 'canonical_domain', 'linkedin_url', 'linkedin_page_id', 'industry', 'employee_count', 'revenue_band', 'hq_country', 'enrichment_confidence', 'last_enriched_at', 'last_operation_id', 'last_run_id', 'source_priority', 'record_version', 'updated_at']))::text as "canonical_payload_json", (r.updated_at)::timestamptz as "captured_at", ((r.last_run_id)::uuid)::text as "source_run_id") w)::text
-from only $query$ || tg_relid::regclass::text || $query$ r
-cross join lateral (select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0) k
-cross join lateral (select hq_export.exported_version((r."record_version")::bigint, (select b.base from hq_export.version_base b where b.dataset = 3 and b.key = k.key)) as version offset 0) v
-cross join lateral (select hq_export.snapshot_id((r."org_id")::uuid, 'company', (r."entity_id")::uuid, v.version) as snapshot_id offset 0) s$query$;
-when 2 then
-execute $query$insert into hq_export.outbox_2 (dataset, version, deleted, key, traceparent, body)
-select 5, null::bigint, false, s.snapshot_id::text,
-  (select case when hq_export.has_traceparent() then hq_export.current_traceparent() end), (select pg_catalog.row_to_json(w) from (select 'v1'::text as "export_schema_version", (s.snapshot_id)::text as "snapshot_id", ((r."org_id")::uuid)::text as "org_id", 'company'::text as "entity_type", ((r."entity_id")::uuid)::text as "entity_id", (v.version)::text as "record_version", (hq_export.allowed_payload((r.canonical_payload)::jsonb, array['export_schema_version', 'org_id', 'company_id', 'entity_id', 'canonical_name', 'canonical_domain', 'linkedin_url', 'linkedin_page_id', 'industry', 'employee_count', 'revenue_band', 'hq_country', 'enrichment_confidence', 'last_enriched_at', 'last_operation_id', 'last_run_id', 'source_priority', 'record_version', 'updated_at']))::text as "canonical_payload_json", (r.updated_at)::timestamptz as "captured_at", ((r.last_run_id)::uuid)::text as "source_run_id") w)::text
-from only $query$ || tg_relid::regclass::text || $query$ r
-cross join lateral (select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0) k
-cross join lateral (select hq_export.exported_version((r."record_version")::bigint, (select b.base from hq_export.version_base b where b.dataset = 3 and b.key = k.key)) as version offset 0) v
-cross join lateral (select hq_export.snapshot_id((r."org_id")::uuid, 'company', (r."entity_id")::uuid, v.version) as snapshot_id offset 0) s$query$;
-end case;
-end if;
-perform hq_export.ring();
-  return null;
-exception when others then
-  v_sqlstate := sqlstate;
   begin
-    execute format($raw$insert into hq_export.outbox_%s (dataset, deleted, sqlstate, traceparent, body) select 5, false, $1, hq_export.current_traceparent(), json_build_object('dataset', 'dx_company_entities_v1', 'version', null, 'row', row_to_json(r))::text from only %s r$raw$,
-        coalesce(pg_sequence_last_value('hq_export.current_outbox'), 0), quote_ident(tg_table_schema) || '.' || quote_ident(tg_table_name)) using v_sqlstate;
-  exception when others then
-    begin
+    if (coalesce(current_setting('hq_export.disabled', true), '') <> ''
+      and lower(btrim(current_setting('hq_export.disabled', true)))
+        not in ('', 'off', 'of', 'false', 'fals', 'fal', 'fa', 'f', 'no', 'n', '0')) then
+      return null;
+    end if;
+    if current_setting('transaction_isolation') = 'serializable' then
+      execute $query$
+        with taken as (
+          insert into hq_export.version_base as b (dataset, key, base)
+          select distinct 3, (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text, 0
+          from only $query$ || tg_relid::regclass::text || $query$ r
+          on conflict (dataset, key) do update set deleted_at = null
+          returning b.key, b.base
+        )
+        select coalesce(jsonb_object_agg(t.key, t.base), '{}')
+        from taken t
+      $query$ into v_bases;
       case coalesce(pg_sequence_last_value('hq_export.current_outbox'), 0)
-when 0 then
-insert into hq_export.outbox_0 (dataset, deleted, sqlstate) values (5, false, v_sqlstate);
-when 1 then
-insert into hq_export.outbox_1 (dataset, deleted, sqlstate) values (5, false, v_sqlstate);
-when 2 then
-insert into hq_export.outbox_2 (dataset, deleted, sqlstate) values (5, false, v_sqlstate);
-end case;
-    exception when others then
-      begin
-        perform nextval('hq_export.lost');
-      exception when others then
-        perform set_config('hq_export.lost', 'on', false);
-      end;
-      raise warning 'hq_export: % of %.% was not captured: SQLSTATE %', tg_op, tg_table_schema, tg_table_name, v_sqlstate;
-    end;
-  end;
-  begin
+      when 0 then
+        execute $query$
+          insert into hq_export.outbox_0 (dataset, version, deleted, key, traceparent, body)
+          select
+            5,
+            null::bigint,
+            false,
+            s.snapshot_id::text,
+            (
+              select case when hq_export.has_traceparent() then hq_export.current_traceparent() end
+            ),
+            row_to_json(row(
+              'v1'::text,
+              (s.snapshot_id)::text,
+              ((r."org_id")::uuid)::text,
+              'company'::text,
+              ((r."entity_id")::uuid)::text,
+              (v.version)::text,
+              (hq_export.allowed_payload((r.canonical_payload)::jsonb, array[
+                'export_schema_version',
+                'org_id',
+                'company_id',
+                'entity_id',
+                'canonical_name',
+                'canonical_domain',
+                'linkedin_url',
+                'linkedin_page_id',
+                'industry',
+                'employee_count',
+                'revenue_band',
+                'hq_country',
+                'enrichment_confidence',
+                'last_enriched_at',
+                'last_operation_id',
+                'last_run_id',
+                'source_priority',
+                'record_version',
+                'updated_at'
+              ]))::text,
+              (r.updated_at)::timestamptz,
+              ((r.last_run_id)::uuid)::text
+            )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text
+          from only $query$ || tg_relid::regclass::text || $query$ r
+          cross join lateral (
+            select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0
+          ) k
+          cross join lateral (
+            select hq_export.exported_version(
+              (r."record_version")::bigint,
+              ($1 ->> k.key)::bigint
+            ) as version offset 0
+          ) v
+          cross join lateral (
+            select hq_export.snapshot_id(
+              (r."org_id")::uuid,
+              'company',
+              (r."entity_id")::uuid,
+              v.version
+            ) as snapshot_id offset 0
+          ) s
+        $query$ using v_bases;
+      when 1 then
+        execute $query$
+          insert into hq_export.outbox_1 (dataset, version, deleted, key, traceparent, body)
+          select
+            5,
+            null::bigint,
+            false,
+            s.snapshot_id::text,
+            (
+              select case when hq_export.has_traceparent() then hq_export.current_traceparent() end
+            ),
+            row_to_json(row(
+              'v1'::text,
+              (s.snapshot_id)::text,
+              ((r."org_id")::uuid)::text,
+              'company'::text,
+              ((r."entity_id")::uuid)::text,
+              (v.version)::text,
+              (hq_export.allowed_payload((r.canonical_payload)::jsonb, array[
+                'export_schema_version',
+                'org_id',
+                'company_id',
+                'entity_id',
+                'canonical_name',
+                'canonical_domain',
+                'linkedin_url',
+                'linkedin_page_id',
+                'industry',
+                'employee_count',
+                'revenue_band',
+                'hq_country',
+                'enrichment_confidence',
+                'last_enriched_at',
+                'last_operation_id',
+                'last_run_id',
+                'source_priority',
+                'record_version',
+                'updated_at'
+              ]))::text,
+              (r.updated_at)::timestamptz,
+              ((r.last_run_id)::uuid)::text
+            )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text
+          from only $query$ || tg_relid::regclass::text || $query$ r
+          cross join lateral (
+            select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0
+          ) k
+          cross join lateral (
+            select hq_export.exported_version(
+              (r."record_version")::bigint,
+              ($1 ->> k.key)::bigint
+            ) as version offset 0
+          ) v
+          cross join lateral (
+            select hq_export.snapshot_id(
+              (r."org_id")::uuid,
+              'company',
+              (r."entity_id")::uuid,
+              v.version
+            ) as snapshot_id offset 0
+          ) s
+        $query$ using v_bases;
+      when 2 then
+        execute $query$
+          insert into hq_export.outbox_2 (dataset, version, deleted, key, traceparent, body)
+          select
+            5,
+            null::bigint,
+            false,
+            s.snapshot_id::text,
+            (
+              select case when hq_export.has_traceparent() then hq_export.current_traceparent() end
+            ),
+            row_to_json(row(
+              'v1'::text,
+              (s.snapshot_id)::text,
+              ((r."org_id")::uuid)::text,
+              'company'::text,
+              ((r."entity_id")::uuid)::text,
+              (v.version)::text,
+              (hq_export.allowed_payload((r.canonical_payload)::jsonb, array[
+                'export_schema_version',
+                'org_id',
+                'company_id',
+                'entity_id',
+                'canonical_name',
+                'canonical_domain',
+                'linkedin_url',
+                'linkedin_page_id',
+                'industry',
+                'employee_count',
+                'revenue_band',
+                'hq_country',
+                'enrichment_confidence',
+                'last_enriched_at',
+                'last_operation_id',
+                'last_run_id',
+                'source_priority',
+                'record_version',
+                'updated_at'
+              ]))::text,
+              (r.updated_at)::timestamptz,
+              ((r.last_run_id)::uuid)::text
+            )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text
+          from only $query$ || tg_relid::regclass::text || $query$ r
+          cross join lateral (
+            select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0
+          ) k
+          cross join lateral (
+            select hq_export.exported_version(
+              (r."record_version")::bigint,
+              ($1 ->> k.key)::bigint
+            ) as version offset 0
+          ) v
+          cross join lateral (
+            select hq_export.snapshot_id(
+              (r."org_id")::uuid,
+              'company',
+              (r."entity_id")::uuid,
+              v.version
+            ) as snapshot_id offset 0
+          ) s
+        $query$ using v_bases;
+      end case;
+    else
+      case coalesce(pg_sequence_last_value('hq_export.current_outbox'), 0)
+      when 0 then
+        execute $query$
+          insert into hq_export.outbox_0 (dataset, version, deleted, key, traceparent, body)
+          select
+            5,
+            null::bigint,
+            false,
+            s.snapshot_id::text,
+            (
+              select case when hq_export.has_traceparent() then hq_export.current_traceparent() end
+            ),
+            row_to_json(row(
+              'v1'::text,
+              (s.snapshot_id)::text,
+              ((r."org_id")::uuid)::text,
+              'company'::text,
+              ((r."entity_id")::uuid)::text,
+              (v.version)::text,
+              (hq_export.allowed_payload((r.canonical_payload)::jsonb, array[
+                'export_schema_version',
+                'org_id',
+                'company_id',
+                'entity_id',
+                'canonical_name',
+                'canonical_domain',
+                'linkedin_url',
+                'linkedin_page_id',
+                'industry',
+                'employee_count',
+                'revenue_band',
+                'hq_country',
+                'enrichment_confidence',
+                'last_enriched_at',
+                'last_operation_id',
+                'last_run_id',
+                'source_priority',
+                'record_version',
+                'updated_at'
+              ]))::text,
+              (r.updated_at)::timestamptz,
+              ((r.last_run_id)::uuid)::text
+            )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text
+          from only $query$ || tg_relid::regclass::text || $query$ r
+          cross join lateral (
+            select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0
+          ) k
+          cross join lateral (
+            select hq_export.exported_version(
+              (r."record_version")::bigint,
+              (
+                select b.base from hq_export.version_base b where b.dataset = 3 and b.key = k.key
+              )
+            ) as version offset 0
+          ) v
+          cross join lateral (
+            select hq_export.snapshot_id(
+              (r."org_id")::uuid,
+              'company',
+              (r."entity_id")::uuid,
+              v.version
+            ) as snapshot_id offset 0
+          ) s
+        $query$;
+      when 1 then
+        execute $query$
+          insert into hq_export.outbox_1 (dataset, version, deleted, key, traceparent, body)
+          select
+            5,
+            null::bigint,
+            false,
+            s.snapshot_id::text,
+            (
+              select case when hq_export.has_traceparent() then hq_export.current_traceparent() end
+            ),
+            row_to_json(row(
+              'v1'::text,
+              (s.snapshot_id)::text,
+              ((r."org_id")::uuid)::text,
+              'company'::text,
+              ((r."entity_id")::uuid)::text,
+              (v.version)::text,
+              (hq_export.allowed_payload((r.canonical_payload)::jsonb, array[
+                'export_schema_version',
+                'org_id',
+                'company_id',
+                'entity_id',
+                'canonical_name',
+                'canonical_domain',
+                'linkedin_url',
+                'linkedin_page_id',
+                'industry',
+                'employee_count',
+                'revenue_band',
+                'hq_country',
+                'enrichment_confidence',
+                'last_enriched_at',
+                'last_operation_id',
+                'last_run_id',
+                'source_priority',
+                'record_version',
+                'updated_at'
+              ]))::text,
+              (r.updated_at)::timestamptz,
+              ((r.last_run_id)::uuid)::text
+            )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text
+          from only $query$ || tg_relid::regclass::text || $query$ r
+          cross join lateral (
+            select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0
+          ) k
+          cross join lateral (
+            select hq_export.exported_version(
+              (r."record_version")::bigint,
+              (
+                select b.base from hq_export.version_base b where b.dataset = 3 and b.key = k.key
+              )
+            ) as version offset 0
+          ) v
+          cross join lateral (
+            select hq_export.snapshot_id(
+              (r."org_id")::uuid,
+              'company',
+              (r."entity_id")::uuid,
+              v.version
+            ) as snapshot_id offset 0
+          ) s
+        $query$;
+      when 2 then
+        execute $query$
+          insert into hq_export.outbox_2 (dataset, version, deleted, key, traceparent, body)
+          select
+            5,
+            null::bigint,
+            false,
+            s.snapshot_id::text,
+            (
+              select case when hq_export.has_traceparent() then hq_export.current_traceparent() end
+            ),
+            row_to_json(row(
+              'v1'::text,
+              (s.snapshot_id)::text,
+              ((r."org_id")::uuid)::text,
+              'company'::text,
+              ((r."entity_id")::uuid)::text,
+              (v.version)::text,
+              (hq_export.allowed_payload((r.canonical_payload)::jsonb, array[
+                'export_schema_version',
+                'org_id',
+                'company_id',
+                'entity_id',
+                'canonical_name',
+                'canonical_domain',
+                'linkedin_url',
+                'linkedin_page_id',
+                'industry',
+                'employee_count',
+                'revenue_band',
+                'hq_country',
+                'enrichment_confidence',
+                'last_enriched_at',
+                'last_operation_id',
+                'last_run_id',
+                'source_priority',
+                'record_version',
+                'updated_at'
+              ]))::text,
+              (r.updated_at)::timestamptz,
+              ((r.last_run_id)::uuid)::text
+            )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text
+          from only $query$ || tg_relid::regclass::text || $query$ r
+          cross join lateral (
+            select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0
+          ) k
+          cross join lateral (
+            select hq_export.exported_version(
+              (r."record_version")::bigint,
+              (
+                select b.base from hq_export.version_base b where b.dataset = 3 and b.key = k.key
+              )
+            ) as version offset 0
+          ) v
+          cross join lateral (
+            select hq_export.snapshot_id(
+              (r."org_id")::uuid,
+              'company',
+              (r."entity_id")::uuid,
+              v.version
+            ) as snapshot_id offset 0
+          ) s
+        $query$;
+      end case;
+    end if;
     perform hq_export.ring();
+    return null;
   exception when others then
-    null; -- what was kept waits for the relay's poll
+    v_sqlstate := sqlstate;
+    -- The rows as they are, for the relay to project.
+    begin
+      execute format(
+        $raw$
+          insert into hq_export.outbox_%s (dataset, deleted, sqlstate, traceparent, body)
+          select 5, false, $1, hq_export.current_traceparent(), json_build_object(
+            'dataset', 'dx_company_entities_v1', 'version', null, 'row', hq_export.raw_row(r)
+          )::text
+          from only %s r
+        $raw$,
+        coalesce(pg_sequence_last_value('hq_export.current_outbox'), 0),
+        quote_ident(tg_table_schema) || '.' || quote_ident(tg_table_name)
+      ) using v_sqlstate;
+    exception when others then
+      -- Or that there were rows.
+      begin
+        case coalesce(pg_sequence_last_value('hq_export.current_outbox'), 0)
+        when 0 then
+          insert into hq_export.outbox_0 (dataset, deleted, sqlstate)
+          values (5, false, v_sqlstate);
+        when 1 then
+          insert into hq_export.outbox_1 (dataset, deleted, sqlstate)
+          values (5, false, v_sqlstate);
+        when 2 then
+          insert into hq_export.outbox_2 (dataset, deleted, sqlstate)
+          values (5, false, v_sqlstate);
+        end case;
+      exception when others then
+        -- Or that a statement was lost; the warning in the server's log names no value.
+        begin
+          perform nextval('hq_export.lost');
+        exception when others then
+          perform set_config('hq_export.lost', 'on', false);
+        end;
+        raise warning 'hq_export: % of %.% was not captured: SQLSTATE %',
+          tg_op, tg_table_schema, tg_table_name, v_sqlstate;
+      end;
+    end;
+    begin
+      perform hq_export.ring();
+    exception when others then
+      null; -- what was kept waits for the relay's poll
+    end;
+    return null;
   end;
-  return null;
-end;
 end $capture$;
 alter function hq_export."capture_dx_company_entities_v1_emptied"() set datestyle = 'ISO, MDY';
 alter function hq_export."capture_dx_company_entities_v1_emptied"() set intervalstyle = 'postgres';
@@ -1666,33 +5602,41 @@ alter function hq_export."capture_dx_company_entities_v1_emptied"() set bytea_ou
 alter function hq_export."capture_dx_company_entities_v1_emptied"() set extra_float_digits = '1';
 
 create or replace trigger "hq_export_3_bump" after update on "entities"."company_entities"
-for each row when (new."record_version" <= old."record_version" and not ((new."org_id", new."entity_id") is distinct from (old."org_id", old."entity_id")) and old.* operator(pg_catalog.*<>) new.*) execute function hq_export."capture_dx_company_entities_v1_bump"();
+for each row when (new."record_version" <= old."record_version" and not ((new."org_id", new."entity_id") is distinct from (old."org_id", old."entity_id")) and old.* operator(pg_catalog.*<>) new.*)
+execute function hq_export."capture_dx_company_entities_v1_bump"();
 alter table "entities"."company_entities" enable always trigger "hq_export_3_bump";
 
 create or replace trigger "hq_export_3_leave" after update on "entities"."company_entities"
-for each row when ((new."org_id", new."entity_id") is distinct from (old."org_id", old."entity_id")) execute function hq_export."capture_dx_company_entities_v1_leave"();
+for each row when ((new."org_id", new."entity_id") is distinct from (old."org_id", old."entity_id"))
+execute function hq_export."capture_dx_company_entities_v1_leave"();
 alter table "entities"."company_entities" enable always trigger "hq_export_3_leave";
 
 create or replace trigger "hq_export_3_insert" after insert on "entities"."company_entities"
-referencing new table as n for each statement execute function hq_export."capture_dx_company_entities_v1_insert"();
+referencing new table as n for each statement
+execute function hq_export."capture_dx_company_entities_v1_insert"();
 alter table "entities"."company_entities" enable always trigger "hq_export_3_insert";
 
 create or replace trigger "hq_export_3_update" after update on "entities"."company_entities"
-referencing new table as n for each statement execute function hq_export."capture_dx_company_entities_v1_update"();
+referencing new table as n for each statement
+execute function hq_export."capture_dx_company_entities_v1_update"();
 alter table "entities"."company_entities" enable always trigger "hq_export_3_update";
 
 create or replace trigger "hq_export_3_delete" after delete on "entities"."company_entities"
-referencing old table as o for each statement execute function hq_export."capture_dx_company_entities_v1_delete"();
+referencing old table as o for each statement
+execute function hq_export."capture_dx_company_entities_v1_delete"();
 alter table "entities"."company_entities" enable always trigger "hq_export_3_delete";
 
 create or replace trigger "hq_export_3_truncate" before truncate on "entities"."company_entities"
-for each statement execute function hq_export."capture_dx_company_entities_v1_truncate"();
+for each statement
+execute function hq_export."capture_dx_company_entities_v1_truncate"();
 alter table "entities"."company_entities" enable always trigger "hq_export_3_truncate";
 
 create or replace trigger "hq_export_3_replaced" before update or delete on "entities"."company_entities"
-for each row execute function hq_export."capture_dx_company_entities_v1_replaced"();
+for each row
+execute function hq_export."capture_dx_company_entities_v1_replaced"();
 alter table "entities"."company_entities" enable always trigger "hq_export_3_replaced";
 
 create or replace trigger "hq_export_3_emptied" before truncate on "entities"."company_entities"
-for each statement execute function hq_export."capture_dx_company_entities_v1_emptied"();
+for each statement
+execute function hq_export."capture_dx_company_entities_v1_emptied"();
 alter table "entities"."company_entities" enable always trigger "hq_export_3_emptied";

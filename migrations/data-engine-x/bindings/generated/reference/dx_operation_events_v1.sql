@@ -1,7 +1,44 @@
 create function hq_export."row_dx_operation_events_v1"(r "ops"."operation_events")
-returns table ("event_id" pg_catalog.uuid, "run_id" pg_catalog.uuid, "org_id" pg_catalog.uuid, "company_id" pg_catalog.uuid, "entity_id" pg_catalog.uuid, "occurred_at" timestamp with time zone, "event_sequence" integer, "http_status" integer, "event_type" pg_catalog.text, "entity_type" pg_catalog.text, "provider" pg_catalog.text, "raw_request_ref" pg_catalog.text, "raw_response_ref" pg_catalog.text, "payload_hash" pg_catalog.text, "error_code" pg_catalog.text, "error_message" pg_catalog.text, "metadata_json" pg_catalog.jsonb)
+returns table (
+  "event_id" pg_catalog.uuid,
+  "run_id" pg_catalog.uuid,
+  "org_id" pg_catalog.uuid,
+  "company_id" pg_catalog.uuid,
+  "entity_id" pg_catalog.uuid,
+  "occurred_at" timestamp with time zone,
+  "event_sequence" integer,
+  "http_status" integer,
+  "event_type" pg_catalog.text,
+  "entity_type" pg_catalog.text,
+  "provider" pg_catalog.text,
+  "raw_request_ref" pg_catalog.text,
+  "raw_response_ref" pg_catalog.text,
+  "payload_hash" pg_catalog.text,
+  "error_code" pg_catalog.text,
+  "error_message" pg_catalog.text,
+  "metadata_json" pg_catalog.jsonb
+)
 language sql stable parallel safe
-as $capture$select (r)."event_id"::pg_catalog.uuid, (r)."run_id"::pg_catalog.uuid, (r)."org_id"::pg_catalog.uuid, (r)."company_id"::pg_catalog.uuid, (r)."entity_id"::pg_catalog.uuid, (r)."occurred_at"::timestamp with time zone, (r)."event_sequence"::integer, (r)."http_status"::integer, (r)."event_type"::pg_catalog.text, (r)."entity_type"::pg_catalog.text, (r)."provider"::pg_catalog.text, (r)."raw_request_ref"::pg_catalog.text, (r)."raw_response_ref"::pg_catalog.text, (r)."payload_hash"::pg_catalog.text, (r)."error_code"::pg_catalog.text, (r)."error_message"::pg_catalog.text, (r)."metadata_json"::pg_catalog.jsonb$capture$;
+as $capture$
+select
+  (r)."event_id"::pg_catalog.uuid,
+  (r)."run_id"::pg_catalog.uuid,
+  (r)."org_id"::pg_catalog.uuid,
+  (r)."company_id"::pg_catalog.uuid,
+  (r)."entity_id"::pg_catalog.uuid,
+  (r)."occurred_at"::timestamp with time zone,
+  (r)."event_sequence"::integer,
+  (r)."http_status"::integer,
+  (r)."event_type"::pg_catalog.text,
+  (r)."entity_type"::pg_catalog.text,
+  (r)."provider"::pg_catalog.text,
+  (r)."raw_request_ref"::pg_catalog.text,
+  (r)."raw_response_ref"::pg_catalog.text,
+  (r)."payload_hash"::pg_catalog.text,
+  (r)."error_code"::pg_catalog.text,
+  (r)."error_message"::pg_catalog.text,
+  (r)."metadata_json"::pg_catalog.jsonb
+$capture$;
 
 create view hq_export."dx_operation_events_v1" as
 select
@@ -26,14 +63,36 @@ select
 from "ops"."operation_events" hq_export_row
 cross join lateral hq_export."row_dx_operation_events_v1"(hq_export_row) r;
 
+create type hq_export."body_dx_operation_events_v1_486faef6" as (
+  "export_schema_version" text,
+  "event_id" text,
+  "run_id" text,
+  "event_type" text,
+  "event_sequence" int4,
+  "occurred_at" text,
+  "org_id" text,
+  "company_id" text,
+  "entity_type" text,
+  "entity_id" text,
+  "provider" text,
+  "http_status" int4,
+  "raw_request_ref" text,
+  "raw_response_ref" text,
+  "payload_hash" text,
+  "error_code" text,
+  "error_message" text,
+  "metadata_json" text
+);
+
 create or replace function hq_export."capture_dx_operation_events_v1_insert"() returns trigger
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
-  set timezone = 'UTC'
 as $capture$
 declare
   v_sqlstate text;
+  v_traceparent text;
   v_captures text;
+  v_written text;
   v_is_checked boolean;
   v_table bigint;
   v_datasets smallint[];
@@ -41,42 +100,81 @@ declare
   v_deleted boolean[];
   v_keys text[];
   v_bodies text[];
-  v_traceparent text;
-  v_is_numbered boolean;
 begin
-  if length(coalesce(current_setting('hq_export.captures', true), '')) >= 48 and current_setting('transaction_isolation') = 'read committed'
-     and coalesce(current_setting('hq_export.disabled', true), '') = ''
+  -- Later captures of a long transaction compute their rows in a block that writes nothing,
+  -- so that it takes no transaction id, and write them after it.
+  if length(coalesce(current_setting('hq_export.captures', true), '')) >= 32
+    and current_setting('transaction_isolation') = 'read committed'
+    and coalesce(current_setting('hq_export.disabled', true), '') = ''
   then
     begin
-      if strpos(coalesce(current_setting('hq_export.captures', true), ''), substr('012', pg_sequence_last_value('hq_export.current_outbox')::int + 1, 1)) > 0 then
-      if true then
-      v_table := pg_sequence_last_value('hq_export.current_outbox');
-      select array_agg(c.dataset::smallint), array_agg(c.version::bigint), array_agg(c.deleted), array_agg(c.key), array_agg(c.body), max(c.traceparent)
-      into v_datasets, v_versions, v_deleted, v_keys, v_bodies, v_traceparent
-      from (select 2, null, false, p.key, (select case when hq_export.has_traceparent() then hq_export.current_traceparent() end), p.body
-from (select (r."event_id")::uuid::text as key, (select pg_catalog.row_to_json(w) from (select 'v1'::text as "export_schema_version", ((r."event_id")::uuid)::text as "event_id", ((r."run_id")::uuid)::text as "run_id", (r."event_type")::text as "event_type", (r."event_sequence")::int4 as "event_sequence", (r."occurred_at")::timestamptz as "occurred_at", ((r."org_id")::uuid)::text as "org_id", ((r."company_id")::uuid)::text as "company_id", (r."entity_type")::text as "entity_type", ((r."entity_id")::uuid)::text as "entity_id", (r."provider")::text as "provider", (r."http_status")::int4 as "http_status", (r."raw_request_ref")::text as "raw_request_ref", (r."raw_response_ref")::text as "raw_response_ref", (r."payload_hash")::text as "payload_hash", (r."error_code")::text as "error_code", (r."error_message")::text as "error_message", ((r."metadata_json")::jsonb)::text as "metadata_json") w)::text as body
-from n r) p limit 101) c (dataset, version, deleted, key, traceparent, body);
-      v_is_checked := coalesce(cardinality(v_keys), 0) <= 100;
-      if v_is_checked then
-
-      end if;
-      end if;
+      if strpos(
+        coalesce(current_setting('hq_export.captures', true), ''),
+        substr('012', pg_sequence_last_value('hq_export.current_outbox')::int + 1, 1)
+      ) > 0 then
+        v_table := pg_sequence_last_value('hq_export.current_outbox');
+        select
+          array_agg(c.dataset::smallint),
+          array_agg(c.version::bigint),
+          array_agg(c.deleted),
+          array_agg(c.key),
+          array_agg(c.body)
+        into v_datasets, v_versions, v_deleted, v_keys, v_bodies
+        from (
+          select 2, null, false, p.key, null, p.body
+          from (
+            select
+              (r."event_id")::uuid::text as key,
+              row_to_json(row(
+                'v1'::text,
+                ((r."event_id")::uuid)::text,
+                ((r."run_id")::uuid)::text,
+                (r."event_type")::text,
+                (r."event_sequence")::int4,
+                hq_export.utc_text((r."occurred_at")::timestamptz),
+                ((r."org_id")::uuid)::text,
+                ((r."company_id")::uuid)::text,
+                (r."entity_type")::text,
+                ((r."entity_id")::uuid)::text,
+                (r."provider")::text,
+                (r."http_status")::int4,
+                (r."raw_request_ref")::text,
+                (r."raw_response_ref")::text,
+                (r."payload_hash")::text,
+                (r."error_code")::text,
+                (r."error_message")::text,
+                ((r."metadata_json")::jsonb)::text
+              )::hq_export."body_dx_operation_events_v1_486faef6")::text as body
+            from n r
+          ) p
+          limit 101
+        ) c (dataset, version, deleted, key, traceparent, body);
+        v_is_checked := coalesce(cardinality(v_keys), 0) <= 100;
+        if hq_export.has_traceparent() then
+          v_traceparent := hq_export.current_traceparent();
+        end if;
       end if;
     exception when others then
       v_is_checked := false;
     end;
     if v_is_checked then
-case v_table
-when 0 then
-insert into hq_export.outbox_0 (dataset, version, deleted, key, traceparent, body)
-select u.dataset, u.version, u.deleted, u.key, v_traceparent, u.body from unnest(v_datasets, v_versions, v_deleted, v_keys, v_bodies) u (dataset, version, deleted, key, body);
-when 1 then
-insert into hq_export.outbox_1 (dataset, version, deleted, key, traceparent, body)
-select u.dataset, u.version, u.deleted, u.key, v_traceparent, u.body from unnest(v_datasets, v_versions, v_deleted, v_keys, v_bodies) u (dataset, version, deleted, key, body);
-when 2 then
-insert into hq_export.outbox_2 (dataset, version, deleted, key, traceparent, body)
-select u.dataset, u.version, u.deleted, u.key, v_traceparent, u.body from unnest(v_datasets, v_versions, v_deleted, v_keys, v_bodies) u (dataset, version, deleted, key, body);
-end case;
+      case v_table
+      when 0 then
+        insert into hq_export.outbox_0 (dataset, version, deleted, key, traceparent, body)
+        select u.dataset, u.version, u.deleted, u.key, v_traceparent, u.body
+        from unnest(v_datasets, v_versions, v_deleted, v_keys, v_bodies)
+          u (dataset, version, deleted, key, body);
+      when 1 then
+        insert into hq_export.outbox_1 (dataset, version, deleted, key, traceparent, body)
+        select u.dataset, u.version, u.deleted, u.key, v_traceparent, u.body
+        from unnest(v_datasets, v_versions, v_deleted, v_keys, v_bodies)
+          u (dataset, version, deleted, key, body);
+      when 2 then
+        insert into hq_export.outbox_2 (dataset, version, deleted, key, traceparent, body)
+        select u.dataset, u.version, u.deleted, u.key, v_traceparent, u.body
+        from unnest(v_datasets, v_versions, v_deleted, v_keys, v_bodies)
+          u (dataset, version, deleted, key, body);
+      end case;
       begin
         perform hq_export.ring();
       exception when others then
@@ -85,65 +183,167 @@ end case;
       return null;
     end if;
   end if;
-begin
-  if (coalesce(current_setting('hq_export.disabled', true), '') <> '' and lower(btrim(current_setting('hq_export.disabled', true))) not in ('', 'off', 'of', 'false', 'fals', 'fal', 'fa', 'f', 'no', 'n', '0')) then
-    insert into hq_export.capture_gap (dataset, operation) select 2, 'insert' where exists (select from n);
+
+  begin
+    -- What few writers meet.
+    if coalesce(current_setting('hq_export.disabled', true), '') <> ''
+      or hq_export.has_traceparent()
+    then
+      if (coalesce(current_setting('hq_export.disabled', true), '') <> ''
+        and lower(btrim(current_setting('hq_export.disabled', true)))
+          not in ('', 'off', 'of', 'false', 'fals', 'fal', 'fa', 'f', 'no', 'n', '0')) then
+        insert into hq_export.capture_gap (dataset, operation)
+        select 2, 'insert'
+        where exists (select from n);
+        return null;
+      end if;
+      v_traceparent := hq_export.current_traceparent();
+    end if;
+
+    case coalesce(pg_sequence_last_value('hq_export.current_outbox'), 0)
+    when 0 then
+      insert into hq_export.outbox_0 (dataset, version, deleted, key, traceparent, body)
+      select 2, null, false, p.key, v_traceparent, p.body
+      from (
+        select
+          (r."event_id")::uuid::text as key,
+          row_to_json(row(
+            'v1'::text,
+            ((r."event_id")::uuid)::text,
+            ((r."run_id")::uuid)::text,
+            (r."event_type")::text,
+            (r."event_sequence")::int4,
+            hq_export.utc_text((r."occurred_at")::timestamptz),
+            ((r."org_id")::uuid)::text,
+            ((r."company_id")::uuid)::text,
+            (r."entity_type")::text,
+            ((r."entity_id")::uuid)::text,
+            (r."provider")::text,
+            (r."http_status")::int4,
+            (r."raw_request_ref")::text,
+            (r."raw_response_ref")::text,
+            (r."payload_hash")::text,
+            (r."error_code")::text,
+            (r."error_message")::text,
+            ((r."metadata_json")::jsonb)::text
+          )::hq_export."body_dx_operation_events_v1_486faef6")::text as body
+        from n r
+      ) p;
+    when 1 then
+      insert into hq_export.outbox_1 (dataset, version, deleted, key, traceparent, body)
+      select 2, null, false, p.key, v_traceparent, p.body
+      from (
+        select
+          (r."event_id")::uuid::text as key,
+          row_to_json(row(
+            'v1'::text,
+            ((r."event_id")::uuid)::text,
+            ((r."run_id")::uuid)::text,
+            (r."event_type")::text,
+            (r."event_sequence")::int4,
+            hq_export.utc_text((r."occurred_at")::timestamptz),
+            ((r."org_id")::uuid)::text,
+            ((r."company_id")::uuid)::text,
+            (r."entity_type")::text,
+            ((r."entity_id")::uuid)::text,
+            (r."provider")::text,
+            (r."http_status")::int4,
+            (r."raw_request_ref")::text,
+            (r."raw_response_ref")::text,
+            (r."payload_hash")::text,
+            (r."error_code")::text,
+            (r."error_message")::text,
+            ((r."metadata_json")::jsonb)::text
+          )::hq_export."body_dx_operation_events_v1_486faef6")::text as body
+        from n r
+      ) p;
+    when 2 then
+      insert into hq_export.outbox_2 (dataset, version, deleted, key, traceparent, body)
+      select 2, null, false, p.key, v_traceparent, p.body
+      from (
+        select
+          (r."event_id")::uuid::text as key,
+          row_to_json(row(
+            'v1'::text,
+            ((r."event_id")::uuid)::text,
+            ((r."run_id")::uuid)::text,
+            (r."event_type")::text,
+            (r."event_sequence")::int4,
+            hq_export.utc_text((r."occurred_at")::timestamptz),
+            ((r."org_id")::uuid)::text,
+            ((r."company_id")::uuid)::text,
+            (r."entity_type")::text,
+            ((r."entity_id")::uuid)::text,
+            (r."provider")::text,
+            (r."http_status")::int4,
+            (r."raw_request_ref")::text,
+            (r."raw_response_ref")::text,
+            (r."payload_hash")::text,
+            (r."error_code")::text,
+            (r."error_message")::text,
+            ((r."metadata_json")::jsonb)::text
+          )::hq_export."body_dx_operation_events_v1_486faef6")::text as body
+        from n r
+      ) p;
+    end case;
+    if hq_export.is_relay_asleep() or not hq_export.has_just_begun() then
+      if found and hq_export.is_relay_asleep() then
+        perform hq_export.ring();
+      end if;
+      v_captures := coalesce(current_setting('hq_export.captures', true), '');
+      v_written := substr('012', pg_sequence_last_value('hq_export.current_outbox')::int + 1, 1);
+      if length(v_captures) < 32 or strpos(v_captures, v_written) = 0 then
+        v_captures := set_config('hq_export.captures', v_captures || v_written, true);
+      end if;
+    end if;
     return null;
-  end if;
-case coalesce(pg_sequence_last_value('hq_export.current_outbox'), 0)
-when 0 then
-insert into hq_export.outbox_0 (dataset, version, deleted, key, traceparent, body)
-select 2, null, false, p.key, (select case when hq_export.has_traceparent() then hq_export.current_traceparent() end), p.body
-from (select (r."event_id")::uuid::text as key, (select pg_catalog.row_to_json(w) from (select 'v1'::text as "export_schema_version", ((r."event_id")::uuid)::text as "event_id", ((r."run_id")::uuid)::text as "run_id", (r."event_type")::text as "event_type", (r."event_sequence")::int4 as "event_sequence", (r."occurred_at")::timestamptz as "occurred_at", ((r."org_id")::uuid)::text as "org_id", ((r."company_id")::uuid)::text as "company_id", (r."entity_type")::text as "entity_type", ((r."entity_id")::uuid)::text as "entity_id", (r."provider")::text as "provider", (r."http_status")::int4 as "http_status", (r."raw_request_ref")::text as "raw_request_ref", (r."raw_response_ref")::text as "raw_response_ref", (r."payload_hash")::text as "payload_hash", (r."error_code")::text as "error_code", (r."error_message")::text as "error_message", ((r."metadata_json")::jsonb)::text as "metadata_json") w)::text as body
-from n r) p;
-when 1 then
-insert into hq_export.outbox_1 (dataset, version, deleted, key, traceparent, body)
-select 2, null, false, p.key, (select case when hq_export.has_traceparent() then hq_export.current_traceparent() end), p.body
-from (select (r."event_id")::uuid::text as key, (select pg_catalog.row_to_json(w) from (select 'v1'::text as "export_schema_version", ((r."event_id")::uuid)::text as "event_id", ((r."run_id")::uuid)::text as "run_id", (r."event_type")::text as "event_type", (r."event_sequence")::int4 as "event_sequence", (r."occurred_at")::timestamptz as "occurred_at", ((r."org_id")::uuid)::text as "org_id", ((r."company_id")::uuid)::text as "company_id", (r."entity_type")::text as "entity_type", ((r."entity_id")::uuid)::text as "entity_id", (r."provider")::text as "provider", (r."http_status")::int4 as "http_status", (r."raw_request_ref")::text as "raw_request_ref", (r."raw_response_ref")::text as "raw_response_ref", (r."payload_hash")::text as "payload_hash", (r."error_code")::text as "error_code", (r."error_message")::text as "error_message", ((r."metadata_json")::jsonb)::text as "metadata_json") w)::text as body
-from n r) p;
-when 2 then
-insert into hq_export.outbox_2 (dataset, version, deleted, key, traceparent, body)
-select 2, null, false, p.key, (select case when hq_export.has_traceparent() then hq_export.current_traceparent() end), p.body
-from (select (r."event_id")::uuid::text as key, (select pg_catalog.row_to_json(w) from (select 'v1'::text as "export_schema_version", ((r."event_id")::uuid)::text as "event_id", ((r."run_id")::uuid)::text as "run_id", (r."event_type")::text as "event_type", (r."event_sequence")::int4 as "event_sequence", (r."occurred_at")::timestamptz as "occurred_at", ((r."org_id")::uuid)::text as "org_id", ((r."company_id")::uuid)::text as "company_id", (r."entity_type")::text as "entity_type", ((r."entity_id")::uuid)::text as "entity_id", (r."provider")::text as "provider", (r."http_status")::int4 as "http_status", (r."raw_request_ref")::text as "raw_request_ref", (r."raw_response_ref")::text as "raw_response_ref", (r."payload_hash")::text as "payload_hash", (r."error_code")::text as "error_code", (r."error_message")::text as "error_message", ((r."metadata_json")::jsonb)::text as "metadata_json") w)::text as body
-from n r) p;
-end case;
-if found and hq_export.is_relay_asleep() then perform hq_export.ring(); end if;
-  v_captures := case when length(coalesce(current_setting('hq_export.captures', true), '')) < 48 or strpos(coalesce(current_setting('hq_export.captures', true), ''), substr('012', pg_sequence_last_value('hq_export.current_outbox')::int + 1, 1)) = 0
-    then set_config('hq_export.captures', coalesce(current_setting('hq_export.captures', true), '') || substr('012', pg_sequence_last_value('hq_export.current_outbox')::int + 1, 1), true) end;
-  return null;
-exception when others then
-  v_sqlstate := sqlstate;
-  begin
-    execute format('insert into hq_export.outbox_%s (dataset, deleted, sqlstate, traceparent, body) select 2, false, $1, hq_export.current_traceparent(), row_to_json(r)::text from n r',
-        coalesce(pg_sequence_last_value('hq_export.current_outbox'), 0)) using v_sqlstate;
   exception when others then
+    v_sqlstate := sqlstate;
+    -- The rows as they are, for the relay to project.
     begin
-      case coalesce(pg_sequence_last_value('hq_export.current_outbox'), 0)
-when 0 then
-insert into hq_export.outbox_0 (dataset, deleted, sqlstate) values (2, false, v_sqlstate);
-when 1 then
-insert into hq_export.outbox_1 (dataset, deleted, sqlstate) values (2, false, v_sqlstate);
-when 2 then
-insert into hq_export.outbox_2 (dataset, deleted, sqlstate) values (2, false, v_sqlstate);
-end case;
+      execute format(
+        $raw$
+          insert into hq_export.outbox_%s (dataset, deleted, sqlstate, traceparent, body)
+          select 2, false, $1, hq_export.current_traceparent(), hq_export.raw_row(r)::text
+          from n r
+        $raw$,
+        coalesce(pg_sequence_last_value('hq_export.current_outbox'), 0)
+      ) using v_sqlstate;
     exception when others then
+      -- Or that there were rows.
       begin
-        perform nextval('hq_export.lost');
+        case coalesce(pg_sequence_last_value('hq_export.current_outbox'), 0)
+        when 0 then
+          insert into hq_export.outbox_0 (dataset, deleted, sqlstate)
+          values (2, false, v_sqlstate);
+        when 1 then
+          insert into hq_export.outbox_1 (dataset, deleted, sqlstate)
+          values (2, false, v_sqlstate);
+        when 2 then
+          insert into hq_export.outbox_2 (dataset, deleted, sqlstate)
+          values (2, false, v_sqlstate);
+        end case;
       exception when others then
-        perform set_config('hq_export.lost', 'on', false);
+        -- Or that a statement was lost; the warning in the server's log names no value.
+        begin
+          perform nextval('hq_export.lost');
+        exception when others then
+          perform set_config('hq_export.lost', 'on', false);
+        end;
+        raise warning 'hq_export: % of %.% was not captured: SQLSTATE %',
+          tg_op, tg_table_schema, tg_table_name, v_sqlstate;
       end;
-      raise warning 'hq_export: % of %.% was not captured: SQLSTATE %', tg_op, tg_table_schema, tg_table_name, v_sqlstate;
     end;
+    begin
+      perform hq_export.ring();
+    exception when others then
+      null; -- what was kept waits for the relay's poll
+    end;
+    return null;
   end;
-  begin
-    perform hq_export.ring();
-  exception when others then
-    null; -- what was kept waits for the relay's poll
-  end;
-  return null;
-end;
 end $capture$;
 
 create or replace trigger "hq_export_2_insert" after insert on "ops"."operation_events"
-referencing new table as n for each statement execute function hq_export."capture_dx_operation_events_v1_insert"();
+referencing new table as n for each statement
+execute function hq_export."capture_dx_operation_events_v1_insert"();
 alter table "ops"."operation_events" enable always trigger "hq_export_2_insert";
