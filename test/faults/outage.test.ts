@@ -76,7 +76,7 @@ test('I1: a crash of data-engine-x begins a new life, in which everything retain
   await server.cluster.resume()
   await waitFor(
     'the relay to find a new life',
-    () => relay.lines.filter((line) => line.includes('new life')).length >= 2,
+    () => relay.lines.filter((line) => line.includes('new incarnation')).length >= 2,
   )
   await pipeline.reconnect()
   await pipeline.settled()

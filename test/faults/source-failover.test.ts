@@ -76,7 +76,7 @@ test('I1, I3: a promoted standby is a new life; what it retains is sent again an
     return rowCount === 1
   })
   await pipeline.settled()
-  expect(early.lines.some((line) => line.includes('new life'))).toBe(true)
+  expect(early.lines.some((line) => line.includes('new incarnation'))).toBe(true)
   await expectEqualSides(replica, pipeline.hq)
   const letters = await replica.query('select reason, detail from hq_export.dead_letter')
   expect(letters.rows).toEqual([])
@@ -175,7 +175,7 @@ test.each([
     pipeline.dx = target
     await waitFor('the relay to work on the new server', () => {
       second.assertRunning()
-      return second.lines.some((line) => line.includes('new life'))
+      return second.lines.some((line) => line.includes('new incarnation'))
     })
     await pipeline.settled()
     await expectEqualSides(target, pipeline.hq)

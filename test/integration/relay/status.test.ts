@@ -45,7 +45,7 @@ test('without a relay: nobody leads, rows wait, nothing was ever settled', async
     standbys: [],
     loop_silent_s: null,
     last_ack_at: null,
-    settled_rows_per_s: null,
+    acknowledged_rows_per_s: null,
     capture_gaps: 0,
     doorbell: { armed: false, can_ring: true },
   })
@@ -72,7 +72,7 @@ test('with two relays: one leads, the other stands by, both with where they come
   }
   expect(status.loop_silent_s).toBeLessThan(10)
   await pipeline.settled()
-  expect((await readStatus(operator)).settled_rows_per_s).toBeGreaterThan(0)
+  expect((await readStatus(operator)).acknowledged_rows_per_s).toBeGreaterThan(0)
   await waitFor('the doorbell', async () => (await readStatus(operator)).doorbell.armed)
   await second.terminate()
   await first.terminate()

@@ -15,6 +15,6 @@ export async function prepareOutbox(client: pg.ClientBase, log: Logger): Promise
     log.warn({ sequences: raised }, 'sequences were behind their tables; set above them')
   const { epoch, isNew } = await establishEpoch(client, isNumberedTwice)
   await placeSequences(client)
-  if (isNew) log.info({ epoch }, 'new life of the source server; sending what it retains')
+  if (isNew) log.info({ epoch }, 'new incarnation of the source server; sending what it retains')
   return epoch
 }

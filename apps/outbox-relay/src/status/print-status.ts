@@ -33,7 +33,7 @@ export function backfill(status: DatasetStatus['backfill']): string {
 
 /** The status for people. */
 export function printStatus(status: RelayStatus): string {
-  const { leader, standbys, settled_rows_per_s: rate } = status
+  const { leader, standbys, acknowledged_rows_per_s: rate } = status
   const facts = table([
     ['leader', leader === null ? 'none: no relay works' : relaySession(leader)],
     ...standbys.map((standby) => ['standby', relaySession(standby)]),
@@ -43,7 +43,7 @@ export function printStatus(status: RelayStatus): string {
     ]),
     ['loop', `${seconds(status.loop_silent_s)} since its last statement`],
     ['last ack', status.last_ack_at ?? 'none'],
-    ['settled', rate === null ? '-' : `${rate.toFixed(1)} rows/s over the last half minute`],
+    ['acknowledged', rate === null ? '-' : `${rate.toFixed(1)} rows/s over the last half minute`],
     ['outbox', status.outbox_tables.map(outboxTable).join(', ')],
     ['doorbell', doorbell(status)],
     ['oldest open writer', seconds(status.oldest_writer_s)],

@@ -49,7 +49,7 @@ export interface RelayStatus extends Sessions, OutboxStatus {
   readonly heartbeat_waiting_s: number | null
   readonly last_ack_at: string | null
   /** Rows settled per second over the last half minute; null where nothing was ever acked. */
-  readonly settled_rows_per_s: number | null
+  readonly acknowledged_rows_per_s: number | null
 }
 
 /** Its number in the outbox. */
@@ -112,7 +112,7 @@ export async function readStatus(client: pg.ClientBase): Promise<RelayStatus> {
     datasets,
     heartbeat_waiting_s: waiting.find(({ dataset }) => dataset === HEARTBEAT)?.age ?? null,
     last_ack_at: ack?.acked_at ?? null,
-    settled_rows_per_s: rate === undefined ? null : rate.rows / Math.max(1, rate.seconds),
+    acknowledged_rows_per_s: rate === undefined ? null : rate.rows / Math.max(1, rate.seconds),
     ...(await readOutbox(client)),
   }
 }

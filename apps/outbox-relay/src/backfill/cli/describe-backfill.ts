@@ -68,7 +68,7 @@ export function describeBackfills(records: readonly BackfillRecord[]): string {
       'org',
       'looked at',
       'of about',
-      'settled',
+      'acknowledged',
       'refused',
       'reason',
     ],

@@ -8,7 +8,7 @@ import type { ShownDeadLetter } from '../show-dead-letter.ts'
 export function printDeadLetters(letters: readonly ListedDeadLetter[]): string {
   if (letters.length === 0) return 'no dead letters'
   return table([
-    ['id', 'dataset', 'reason', 'attempts', 'last failed', 'settled', 'key'],
+    ['id', 'dataset', 'reason', 'attempts', 'last failed', 'resolved', 'key'],
     ...letters.map(({ id, dataset, reason, attempts, last_failed_at, resolution, key }) => [
       id,
       dataset,
