@@ -4,6 +4,7 @@ import type { Origin } from './applied.ts'
 import type { AcceptedRow } from './batch-row.ts'
 import { arraysFrom, columnArrays, keyMatch, parametersOf, qualified } from './column-arrays.ts'
 import { perDataset } from './per-dataset.ts'
+import type { PreparedRows } from './prepared-rows.ts'
 
 export type VersionedDataset = Dataset & { readonly versionColumn: string }
 
@@ -71,22 +72,44 @@ const upsertStatement = perDataset((dataset) => {
     from written`
 })
 
+/** What an upsert takes of its rows. */
+type UpsertedRows = Pick<PreparedRows, 'count' | 'columnArrays' | 'sample'>
+
+/** Rows as their upsert takes them. */
+function upsertedRows(dataset: Dataset, rows: readonly AcceptedRow[]): UpsertedRows {
+  return {
+    count: rows.length,
+    columnArrays: () => columnArrays(dataset, rows),
+    sample: (column, step) =>
+      rows.filter((_, position) => position % step === 0).map(({ row }) => String(row[column])),
+  }
+}
+
 /**
  * Some rows, the first among them, as parameters: where one of a stale batch is stale, it shows.
  */
-function probesOf(dataset: VersionedDataset, rows: readonly AcceptedRow[]): string[] {
-  const step = Math.max(1, Math.floor(rows.length / PROBES))
-  const probed = rows.filter((_, position) => position % step === 0)
+function probesOf(dataset: VersionedDataset, rows: UpsertedRows): string[] {
+  const step = Math.max(1, Math.floor(rows.count / PROBES))
   return [...dataset.primaryKey, dataset.versionColumn].map(
-    (name) => `{${probed.map(({ row }) => row[name]).join(',')}}`,
+    (name) => `{${rows.sample(name, step).join(',')}}`,
   )
 }
 
 /** Upserts rows of one dataset, each key at most once among them. */
-export async function upsertRows(
+export function upsertRows(
   client: pg.PoolClient,
   dataset: VersionedDataset,
   rows: readonly AcceptedRow[],
+  origin: Origin,
+): Promise<Upserted> {
+  return upsertArrays(client, dataset, upsertedRows(dataset, rows), origin)
+}
+
+/** {@link upsertRows} of rows that are prepared. */
+export async function upsertArrays(
+  client: pg.PoolClient,
+  dataset: VersionedDataset,
+  rows: UpsertedRows,
   origin: Origin,
 ): Promise<Upserted> {
   const text = upsertStatement(dataset)
@@ -96,10 +119,10 @@ export async function upsertRows(
     name: `upsert ${dataset.name}`,
     text,
     values: [
-      ...columnArrays(dataset, rows),
+      ...rows.columnArrays(),
       origin.source,
       origin.batch,
-      rows.length,
+      rows.count,
       ...probesOf(dataset, rows),
     ],
   })

@@ -1,0 +1,81 @@
+import { BACKSLASH, byteAt, QUOTE } from './bytes.ts'
+
+/** Writes the value between `at` and `end` of the body to `fields` from `to` on. */
+export type WriteValue = (
+  body: Uint8Array,
+  at: number,
+  end: number,
+  fields: Uint8Array,
+  to: number,
+) => number
+
+/** How a value is written for PostgreSQL. No form of a value is longer than its JSON. */
+export interface FieldForm {
+  readonly null: Uint8Array
+  readonly writeText: WriteValue
+  /** Stands behind every value. */
+  readonly separator: number
+}
+
+/** Writes a value as it stands. Returns where the next one begins. */
+export function writePlain(
+  body: Uint8Array,
+  at: number,
+  end: number,
+  fields: Uint8Array,
+  to: number,
+): number {
+  let next = to
+  for (let i = at; i < end; i++) fields[next++] = byteAt(body, i)
+  return next
+}
+
+/**
+ * What a form makes of the escapes of JSON, letter by letter: its own escape with that letter, or
+ * the character that is meant.
+ */
+function writerOf(
+  own: string,
+  meant: Readonly<Record<string, string>>,
+  isQuoted: boolean,
+): WriteValue {
+  const isOwn = new Uint8Array(256)
+  const written = new Uint8Array(256)
+  for (const letter of own) {
+    isOwn[letter.charCodeAt(0)] = 1
+    written[letter.charCodeAt(0)] = letter.charCodeAt(0)
+  }
+  for (const [letter, character] of Object.entries(meant)) {
+    written[letter.charCodeAt(0)] = character.charCodeAt(0)
+  }
+  return (body, at, end, fields, to) => {
+    let next = to
+    if (isQuoted) fields[next++] = QUOTE
+    for (let i = at; i < end; i++) {
+      const byte = byteAt(body, i)
+      if (byte !== BACKSLASH) {
+        fields[next++] = byte
+        continue
+      }
+      const letter = byteAt(body, ++i)
+      if (isOwn[letter] === 1) fields[next++] = BACKSLASH
+      fields[next++] = written[letter] ?? 0
+    }
+    if (isQuoted) fields[next++] = QUOTE
+    return next
+  }
+}
+
+/** A line of COPY text, as `copyText` of `apply/` writes it. */
+export const COPY_FORM: FieldForm = {
+  null: Buffer.from('\\N'),
+  writeText: writerOf('\\ntr', { '"': '"', '/': '/', b: '\b', f: '\f' }, false),
+  separator: 0x09,
+}
+
+/** Elements of array literals, as `columnArrays` of `apply/` writes them. */
+export const ARRAY_FORM: FieldForm = {
+  null: Buffer.from('NULL'),
+  writeText: writerOf('\\"', { '/': '/', b: '\b', f: '\f', n: '\n', r: '\r', t: '\t' }, true),
+  separator: 0x2c,
+}

@@ -1,0 +1,206 @@
+import { LIMITS } from '@hq-export/contract'
+import { freeMemory } from '@hq-export/runtime/free-memory.ts'
+import { byteAt, QUOTE, UNKNOWN, wordEnd } from './bytes.ts'
+import { writePlain } from './field-form.ts'
+import type { PlannedColumn, ScanPlan } from './scan-plan.ts'
+import { ScannedRows, UUID_BYTES } from './scanned-rows.ts'
+import { timestampEnd, traceparentEnd, xidEnd } from './value-end.ts'
+
+const ROW = Buffer.from('{"row":')
+const XID = Buffer.from('},"xid":"')
+const CAPTURED_AT = Buffer.from('","captured_at":"')
+const TRACEPARENT = Buffer.from(',"traceparent":"')
+const DELETED = Buffer.from(',"deleted":true')
+const NOT_DELETED = Buffer.from(',"deleted":false')
+const ROW_END = Buffer.from('}')
+const NULL = Buffer.from('null')
+
+const COMMA = 0x2c
+const CLOSE_BRACKET = 0x5d
+const CLOSE_BRACE = 0x7d
+const LETTER_N = 0x6e
+
+/** One pass over the rows of a body. Its methods return false at the first byte not known. */
+class RowScan {
+  readonly #body: Buffer
+  readonly #plan: ScanPlan
+  readonly #orgs: ReadonlySet<string> | undefined
+  readonly #capacity: number
+  readonly #fields: Buffer
+  readonly #ends: Uint32Array
+  readonly #isFilled: Uint8Array
+  readonly #keys: Uint32Array
+  readonly #traceparents: Uint32Array
+  /** In the body. */
+  #at: number
+  /** In the fields. */
+  #to = 0
+  #count = 0
+  #field = 0
+  #firstCapturedAt = 0
+  #capturedAt = 0
+  /** Where an org stands that may be written; most rows repeat the one before. */
+  #orgAt = 0
+
+  constructor(body: Buffer, rowsAt: number, plan: ScanPlan, orgs: ReadonlySet<string> | undefined) {
+    this.#body = body
+    this.#at = rowsAt
+    this.#plan = plan
+    this.#orgs = orgs
+    this.#capacity = Math.min(LIMITS.maxRows, Math.ceil(body.length / plan.minRowBytes))
+    // A field and its separator are no longer than the value and the name that they are made of.
+    this.#fields = Buffer.allocUnsafeSlow(body.length)
+    this.#ends = new Uint32Array(this.#capacity * plan.fields)
+    this.#isFilled = new Uint8Array(plan.fields)
+    this.#keys = new Uint32Array(this.#capacity * plan.dataset.primaryKey.length)
+    this.#traceparents = new Uint32Array(this.#capacity)
+  }
+
+  /** The rows, if the body ends with them and nothing else. */
+  run(): ScannedRows | undefined {
+    if (this.#readRows()) {
+      return new ScannedRows({
+        body: this.#body,
+        plan: this.#plan,
+        count: this.#count,
+        fields: this.#fields,
+        ends: this.#ends,
+        isFilled: this.#isFilled,
+        keys: this.#keys,
+        captured: [this.#firstCapturedAt, this.#capturedAt],
+        traceparents: this.#traceparents,
+      })
+    }
+    freeMemory(this.#fields)
+    return undefined
+  }
+
+  #readRows(): boolean {
+    const body = this.#body
+    while (this.#count < this.#capacity) {
+      if (!this.#skip(ROW)) return false
+      const rowAt = this.#at
+      if (!this.#readFields()) return false
+      // With the brace that is still to come.
+      if (this.#at + 1 - rowAt > LIMITS.maxRowBytes) return false
+      if (!this.#readBeside()) return false
+      this.#count++
+      const next = byteAt(body, this.#at++)
+      if (next === CLOSE_BRACKET) {
+        return byteAt(body, this.#at) === CLOSE_BRACE && this.#at + 1 === body.length
+      }
+      if (next !== COMMA) return false
+    }
+    return false
+  }
+
+  /** The contract's columns, each of them, in its order. */
+  #readFields(): boolean {
+    const body = this.#body
+    const { columns, form } = this.#plan
+    for (let i = 0; i < columns.length; i++) {
+      const column = columns[i] as PlannedColumn
+      if (!this.#skip(column.head)) return false
+      if (column.isNullable && byteAt(body, this.#at) === LETTER_N) {
+        if (!this.#skip(NULL)) return false
+        this.#write(form.null, 0, form.null.length)
+        continue
+      }
+      if (column.isString && byteAt(body, this.#at++) !== QUOTE) return false
+      const at = this.#at
+      const end = column.valueEnd(body, at)
+      if (end === UNKNOWN) return false
+      if (column.isString && byteAt(body, end) !== QUOTE) return false
+      this.#at = column.isString ? end + 1 : end
+      this.#isFilled[i] = 1
+      if (column.keyPart >= 0) this.#noteKey(column.keyPart, at)
+      if (column.isOrg && !this.#mayWrite(at)) return false
+      this.#to = column.write(body, at, end, this.#fields, this.#to)
+      this.#endField()
+    }
+    return true
+  }
+
+  /** What came beside the row, as hq_export writes it. */
+  #readBeside(): boolean {
+    const body = this.#body
+    const { isVersioned, columns, form } = this.#plan
+    if (!this.#skip(XID)) return false
+    const xidAt = this.#at
+    this.#at = xidEnd(body, xidAt)
+    if (this.#at === UNKNOWN) return false
+    this.#write(body, xidAt, this.#at)
+    this.#isFilled[columns.length] = 1
+
+    if (!this.#skip(CAPTURED_AT)) return false
+    const capturedAt = this.#at
+    const capturedEnd = timestampEnd(body, capturedAt)
+    if (byteAt(body, capturedEnd) !== QUOTE) return false
+    this.#at = capturedEnd + 1
+    this.#capturedAt = capturedAt
+    if (this.#count === 0) this.#firstCapturedAt = capturedAt
+
+    if (this.#skip(TRACEPARENT)) {
+      this.#traceparents[this.#count] = this.#at
+      this.#at = traceparentEnd(body, this.#at)
+      if (byteAt(body, this.#at++) !== QUOTE) return false
+    }
+
+    if (!this.#skip(NOT_DELETED) && this.#skip(DELETED)) {
+      if (!isVersioned) return false
+      this.#write(body, capturedAt, capturedEnd)
+      this.#isFilled[columns.length + 1] = 1
+    } else if (isVersioned) this.#write(form.null, 0, form.null.length)
+    return this.#skip(ROW_END)
+  }
+
+  /** Steps over `word`, if it stands here. */
+  #skip(word: Uint8Array): boolean {
+    const end = wordEnd(this.#body, this.#at, word)
+    if (end === UNKNOWN) return false
+    this.#at = end
+    return true
+  }
+
+  /** Writes a field that needs no other form. */
+  #write(from: Uint8Array, at: number, end: number): void {
+    this.#to = writePlain(from, at, end, this.#fields, this.#to)
+    this.#endField()
+  }
+
+  #endField(): void {
+    this.#fields[this.#to++] = this.#plan.form.separator
+    this.#ends[this.#field++] = this.#to
+  }
+
+  #noteKey(part: number, at: number): void {
+    this.#keys[this.#count * this.#plan.dataset.primaryKey.length + part] = at
+  }
+
+  #mayWrite(at: number): boolean {
+    if (this.#orgs === undefined) return true
+    const body = this.#body
+    const last = this.#orgAt
+    this.#orgAt = at
+    if (last > 0 && body.compare(body, last, last + UUID_BYTES, at, at + UUID_BYTES) === 0) {
+      return true
+    }
+    return this.#orgs.has(body.toString('latin1', at, at + UUID_BYTES))
+  }
+}
+
+/**
+ * Reads the rows of a body of well-formed UTF-8, from the first one to the body's end, and writes
+ * their fields as PostgreSQL takes them.
+ * @param rowsAt where the first row begins.
+ * @param orgs that may be written, in lower case; undefined for every org.
+ * @returns undefined where a byte is not known.
+ */
+export function scanRows(
+  body: Buffer,
+  rowsAt: number,
+  plan: ScanPlan,
+  orgs: ReadonlySet<string> | undefined,
+): ScannedRows | undefined {
+  return new RowScan(body, rowsAt, plan, orgs).run()
+}
