@@ -1,37 +1,24 @@
-import { BACKSLASH, byteAt, QUOTE } from './bytes.ts'
+import { BACKSLASH, copyBytes, findByte, QUOTE, viewOf } from './bytes.ts'
 
 /** Writes the value between `at` and `end` of the body to `fields` from `to` on. */
 export type WriteValue = (
-  body: Uint8Array,
+  body: DataView,
   at: number,
   end: number,
-  fields: Uint8Array,
+  fields: DataView,
   to: number,
 ) => number
 
 /** How a value is written for PostgreSQL. No form of a value is longer than its JSON. */
 export interface FieldForm {
-  readonly null: Uint8Array
+  readonly null: DataView
   readonly writeText: WriteValue
   /** Stands behind every value. */
   readonly separator: number
 }
 
-/** Writes a value as it stands. Returns where the next one begins. */
-export function writePlain(
-  body: Uint8Array,
-  at: number,
-  end: number,
-  fields: Uint8Array,
-  to: number,
-): number {
-  let next = to
-  for (let i = at; i < end; i++) fields[next++] = byteAt(body, i)
-  return next
-}
-
 /**
- * What a form makes of the escapes of JSON, letter by letter: its own escape with that letter, or
+ * What a form makes of the escapes of JSON, letter by letter: its own backslash with that letter, or
  * the character that is meant.
  */
 function writerOf(
@@ -50,32 +37,31 @@ function writerOf(
   }
   return (body, at, end, fields, to) => {
     let next = to
-    if (isQuoted) fields[next++] = QUOTE
+    if (isQuoted) fields.setUint8(next++, QUOTE)
     for (let i = at; i < end; i++) {
-      const byte = byteAt(body, i)
-      if (byte !== BACKSLASH) {
-        fields[next++] = byte
-        continue
-      }
-      const letter = byteAt(body, ++i)
-      if (isOwn[letter] === 1) fields[next++] = BACKSLASH
-      fields[next++] = written[letter] ?? 0
+      const backslash = findByte(body, i, end, BACKSLASH)
+      next = copyBytes(body, i, backslash, fields, next)
+      if (backslash === end) break
+      i = backslash + 1
+      const letter = body.getUint8(i)
+      if (isOwn[letter] === 1) fields.setUint8(next++, BACKSLASH)
+      fields.setUint8(next++, written[letter] ?? 0)
     }
-    if (isQuoted) fields[next++] = QUOTE
+    if (isQuoted) fields.setUint8(next++, QUOTE)
     return next
   }
 }
 
 /** A line of COPY text, as `copyText` of `apply/` writes it. */
 export const COPY_FORM: FieldForm = {
-  null: Buffer.from('\\N'),
+  null: viewOf(Buffer.from('\\N')),
   writeText: writerOf('\\ntr', { '"': '"', '/': '/', b: '\b', f: '\f' }, false),
   separator: 0x09,
 }
 
 /** Elements of array literals, as `columnArrays` of `apply/` writes them. */
 export const ARRAY_FORM: FieldForm = {
-  null: Buffer.from('NULL'),
+  null: viewOf(Buffer.from('NULL')),
   writeText: writerOf('\\"', { '/': '/', b: '\b', f: '\f', n: '\n', r: '\r', t: '\t' }, true),
   separator: 0x2c,
 }

@@ -1,12 +1,13 @@
 import { DATASETS, type Dataset, SCHEMA_VERSION } from '@hq-export/contract'
 import { findDatasetRules } from '../validate/dataset-rules.ts'
-import { ARRAY_FORM, COPY_FORM, type FieldForm, type WriteValue, writePlain } from './field-form.ts'
+import { copyBytes, type Mark, markOf } from './bytes.ts'
+import { ARRAY_FORM, COPY_FORM, type FieldForm, type WriteValue } from './field-form.ts'
 import { type ValueEnd, valueEndOf } from './value-end.ts'
 
 /** What the scan needs to know of a column, made of its descriptor. */
 export interface PlannedColumn {
   /** `{"name":` of the first, `,"name":` of the others. */
-  readonly head: Uint8Array
+  readonly head: Mark
   readonly isNullable: boolean
   /** Travels as a JSON string. */
   readonly isString: boolean
@@ -39,11 +40,11 @@ function planOf(dataset: Dataset): ScanPlan {
     const { name, type, nullable } = column
     const isText = type === 'text' || type === 'jsonb'
     return {
-      head: Buffer.from(`${position === 0 ? '{' : ','}"${name}":`),
+      head: markOf(`${position === 0 ? '{' : ','}"${name}":`),
       isNullable: nullable,
       isString: type !== 'int4' && type !== 'boolean',
       valueEnd: valueEndOf(column),
-      write: isText ? form.writeText : writePlain,
+      write: isText ? form.writeText : copyBytes,
       keyPart: dataset.primaryKey.indexOf(name),
       isOrg: name === 'org_id',
     }

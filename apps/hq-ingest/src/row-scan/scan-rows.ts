@@ -1,19 +1,17 @@
 import { LIMITS } from '@hq-export/contract'
 import { freeMemory } from '@hq-export/runtime/free-memory.ts'
-import { byteAt, QUOTE, UNKNOWN, wordEnd } from './bytes.ts'
-import { writePlain } from './field-form.ts'
+import { byteAt, copyBytes, type Mark, markEnd, markOf, QUOTE, UNKNOWN, viewOf } from './bytes.ts'
 import type { PlannedColumn, ScanPlan } from './scan-plan.ts'
 import { ScannedRows, UUID_BYTES } from './scanned-rows.ts'
 import { timestampEnd, traceparentEnd, xidEnd } from './value-end.ts'
 
-const ROW = Buffer.from('{"row":')
-const XID = Buffer.from('},"xid":"')
-const CAPTURED_AT = Buffer.from('","captured_at":"')
-const TRACEPARENT = Buffer.from(',"traceparent":"')
-const DELETED = Buffer.from(',"deleted":true')
-const NOT_DELETED = Buffer.from(',"deleted":false')
-const ROW_END = Buffer.from('}')
-const NULL = Buffer.from('null')
+const ROW = markOf('{"row":')
+const XID = markOf('},"xid":"')
+const CAPTURED_AT = markOf('","captured_at":"')
+const TRACEPARENT = markOf(',"traceparent":"')
+const DELETED = markOf(',"deleted":true')
+const NOT_DELETED = markOf(',"deleted":false')
+const NULL = markOf('null')
 
 const COMMA = 0x2c
 const CLOSE_BRACKET = 0x5d
@@ -23,10 +21,12 @@ const LETTER_N = 0x6e
 /** One pass over the rows of a body. Its methods return false at the first byte not known. */
 class RowScan {
   readonly #body: Buffer
+  readonly #bodyView: DataView
   readonly #plan: ScanPlan
   readonly #orgs: ReadonlySet<string> | undefined
   readonly #capacity: number
   readonly #fields: Buffer
+  readonly #fieldsView: DataView
   readonly #ends: Uint32Array
   readonly #isFilled: Uint8Array
   readonly #keys: Uint32Array
@@ -44,12 +44,14 @@ class RowScan {
 
   constructor(body: Buffer, rowsAt: number, plan: ScanPlan, orgs: ReadonlySet<string> | undefined) {
     this.#body = body
+    this.#bodyView = viewOf(body)
     this.#at = rowsAt
     this.#plan = plan
     this.#orgs = orgs
     this.#capacity = Math.min(LIMITS.maxRows, Math.ceil(body.length / plan.minRowBytes))
     // A field and its separator are no longer than the value and the name that they are made of.
     this.#fields = Buffer.allocUnsafeSlow(body.length)
+    this.#fieldsView = viewOf(this.#fields)
     this.#ends = new Uint32Array(this.#capacity * plan.fields)
     this.#isFilled = new Uint8Array(plan.fields)
     this.#keys = new Uint32Array(this.#capacity * plan.dataset.primaryKey.length)
@@ -103,7 +105,7 @@ class RowScan {
       if (!this.#skip(column.head)) return false
       if (column.isNullable && byteAt(body, this.#at) === LETTER_N) {
         if (!this.#skip(NULL)) return false
-        this.#write(form.null, 0, form.null.length)
+        this.#write(form.null, 0, form.null.byteLength)
         continue
       }
       if (column.isString && byteAt(body, this.#at++) !== QUOTE) return false
@@ -115,7 +117,7 @@ class RowScan {
       this.#isFilled[i] = 1
       if (column.keyPart >= 0) this.#noteKey(column.keyPart, at)
       if (column.isOrg && !this.#mayWrite(at)) return false
-      this.#to = column.write(body, at, end, this.#fields, this.#to)
+      this.#to = column.write(this.#bodyView, at, end, this.#fieldsView, this.#to)
       this.#endField()
     }
     return true
@@ -129,7 +131,7 @@ class RowScan {
     const xidAt = this.#at
     this.#at = xidEnd(body, xidAt)
     if (this.#at === UNKNOWN) return false
-    this.#write(body, xidAt, this.#at)
+    this.#write(this.#bodyView, xidAt, this.#at)
     this.#isFilled[columns.length] = 1
 
     if (!this.#skip(CAPTURED_AT)) return false
@@ -148,23 +150,23 @@ class RowScan {
 
     if (!this.#skip(NOT_DELETED) && this.#skip(DELETED)) {
       if (!isVersioned) return false
-      this.#write(body, capturedAt, capturedEnd)
+      this.#write(this.#bodyView, capturedAt, capturedEnd)
       this.#isFilled[columns.length + 1] = 1
-    } else if (isVersioned) this.#write(form.null, 0, form.null.length)
-    return this.#skip(ROW_END)
+    } else if (isVersioned) this.#write(form.null, 0, form.null.byteLength)
+    return byteAt(body, this.#at++) === CLOSE_BRACE
   }
 
-  /** Steps over `word`, if it stands here. */
-  #skip(word: Uint8Array): boolean {
-    const end = wordEnd(this.#body, this.#at, word)
+  /** Steps over `mark`, if it stands here. */
+  #skip(mark: Mark): boolean {
+    const end = markEnd(this.#bodyView, this.#at, mark)
     if (end === UNKNOWN) return false
     this.#at = end
     return true
   }
 
   /** Writes a field that needs no other form. */
-  #write(from: Uint8Array, at: number, end: number): void {
-    this.#to = writePlain(from, at, end, this.#fields, this.#to)
+  #write(from: DataView, at: number, end: number): void {
+    this.#to = copyBytes(from, at, end, this.#fieldsView, this.#to)
     this.#endField()
   }
 

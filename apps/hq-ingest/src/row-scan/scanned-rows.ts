@@ -1,4 +1,5 @@
 import { freeMemory } from '@hq-export/runtime/free-memory.ts'
+import { copyBytes, viewOf } from './bytes.ts'
 import type { ScanPlan } from './scan-plan.ts'
 
 /** Of every part of a key. */
@@ -88,15 +89,14 @@ export class ScannedRows {
   }
 
   /** An array literal of one field of all rows; an empty one where no row has a value. */
-  #arrayOf(field: number, room: Buffer): string {
-    const { plan, fields, ends, isFilled } = this.#found
+  #arrayOf(field: number, fields: DataView, room: Buffer, roomView: DataView): string {
+    const { plan, ends, isFilled } = this.#found
     if (isFilled[field] === 0) return EMPTY_ARRAY
     let to = 0
     room[to++] = OPEN_BRACE
     for (const row of this.#order) {
       const at = row * plan.fields + field
-      const end = ends[at] ?? 0
-      for (let i = this.#startOf(at); i < end; i++) room[to++] = fields[i] ?? 0
+      to = copyBytes(fields, this.#startOf(at), ends[at] ?? 0, roomView, to)
     }
     // In place of the last separator.
     room[to - 1] = CLOSE_BRACE
@@ -107,7 +107,10 @@ export class ScannedRows {
   columnArrays(): string[] {
     const { plan, fields } = this.#found
     const room = Buffer.allocUnsafeSlow(1 + fields.length)
-    const arrays = Array.from({ length: plan.fields }, (_, field) => this.#arrayOf(field, room))
+    const [fieldsView, roomView] = [viewOf(fields), viewOf(room)]
+    const arrays = Array.from({ length: plan.fields }, (_, field) =>
+      this.#arrayOf(field, fieldsView, room, roomView),
+    )
     freeMemory(room)
     return [...arrays, EMPTY_ARRAY]
   }
