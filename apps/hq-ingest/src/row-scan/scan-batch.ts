@@ -16,7 +16,7 @@ import type { ScannedRows } from './scanned-rows.ts'
  * then the careful way takes the whole body, as if nobody had looked at it. The scan never refuses,
  * and never repairs. So all that has to be shown is: what the scan takes, the careful way takes
  * with the same fields, byte for byte. A property test holds that over generated, mutated and
- * hostile bodies (`test/integration/gateway/row-scan.test.ts`); and this is why it is so:
+ * hostile bodies (`scan-batch.test.ts`); and this is why it is so:
  *
  * 1. Each body that is taken is JSON of one shape. Its head is read by the parser and the schema of
  *    every envelope. From the first row on every byte is compared, or read by the reader of its
