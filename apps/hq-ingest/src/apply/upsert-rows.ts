@@ -2,7 +2,7 @@ import type { Dataset } from '@hq-export/contract'
 import type pg from 'pg'
 import type { Origin } from './applied.ts'
 import type { AcceptedRow } from './batch-row.ts'
-import { arraysFrom, columnArrays, keyMatch, parametersOf, qualified } from './column-arrays.ts'
+import { arraysFrom, columnArrays, parametersOf, qualified, storedRow } from './column-arrays.ts'
 import { perDataset } from './per-dataset.ts'
 import type { PreparedRows } from './prepared-rows.ts'
 
@@ -49,8 +49,6 @@ const upsertStatement = perDataset((dataset) => {
   const probes = probed
     .map((name, i) => `$${free + 3 + i}::${name === version ? 'int8' : 'uuid'}[]`)
     .join(', ')
-  const notNewer = (alias: string) =>
-    `${keyMatch(dataset, 's', alias)} and s.${version} >= ${alias}.${version}`
   return `
     with written as (
       insert into hq.${dataset.name} as t (${[...names, ...beside].join(', ')})
@@ -58,8 +56,8 @@ const upsertStatement = perDataset((dataset) => {
       from ${arraysFrom(dataset, 'i')}
       where not (select exists (
             select from unnest(${probes}) as p (${probed.join(', ')})
-            join hq.${dataset.name} as s on ${notNewer('p')}))
-        or not exists (select from hq.${dataset.name} as s where ${notNewer('i')})
+            cross join ${storedRow(dataset, 'p')} as s where s.${version} >= p.${version}))
+        or not exists (select from ${storedRow(dataset, 'i')} as s where s.${version} >= i.${version})
       order by ${qualified(primaryKey, 'i')}
       on conflict (${primaryKey.join(', ')}) do update set ${assigned}
         where t.${version} < excluded.${version}
