@@ -80,8 +80,8 @@ export function qualified(names: readonly string[], alias: string): string {
  * `lateral (...)`: the stored row that has the primary key of `alias`, if there is one.
  *
  * Whatever PostgreSQL believes of orgs, it goes by the primary key. Told as `org_id = ... and
- * entity_id = ...`, it may as well go by an index of the org and read all that the org has: where it
- * has learned that every org has one row, both cost the same. So the last column of the key is a
+ * entity_id = ...`, it may as well go by an index of the org and read all that the org has: where
+ * it has learned that every org has one row, both cost the same. So the last column of the key is a
  * range of one value, in an order that only the key has.
  */
 export function storedRow({ name, primaryKey }: Dataset, alias: string): string {

@@ -46,7 +46,7 @@ function copyField(value: unknown): string {
  */
 const ROWS_PER_PIECE = 50
 
-/** What ends the line of every row of a batch, behind the columns that the gateway knows and xid. */
+/** What ends the line of every row of a batch, behind its xid. */
 export function lineEnd(extra: string | null, { source, batch }: Origin): string {
   return `${copyField(extra)}\t${escapeText(source)}\t${escapeText(batch)}\n`
 }

@@ -57,7 +57,8 @@ const upsertStatement = perDataset((dataset) => {
       where not (select exists (
             select from unnest(${probes}) as p (${probed.join(', ')})
             cross join ${storedRow(dataset, 'p')} as s where s.${version} >= p.${version}))
-        or not exists (select from ${storedRow(dataset, 'i')} as s where s.${version} >= i.${version})
+        or not exists (select from ${storedRow(dataset, 'i')} as s
+          where s.${version} >= i.${version})
       order by ${qualified(primaryKey, 'i')}
       on conflict (${primaryKey.join(', ')}) do update set ${assigned}
         where t.${version} < excluded.${version}

@@ -18,8 +18,9 @@ export interface FieldForm {
 }
 
 /**
- * What a form makes of the escapes of JSON, letter by letter: its own backslash with that letter, or
- * the character that is meant.
+ * What a form makes of the escapes of JSON, letter by letter: an escape of its own with that
+ * letter, or the character that is meant.
+ * @param own letters of the former.
  */
 function writerOf(
   own: string,
