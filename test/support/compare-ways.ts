@@ -32,7 +32,7 @@ async function isScannedAlike(
   body: Buffer,
   orgs: ReadonlySet<string> | undefined,
 ): Promise<boolean> {
-  const scanned = scanBatch(body, { orgs })
+  const scanned = await scanBatch(body, { orgs })
   if (scanned === undefined) return false
   const batch = decode(body, 5_000)
   const rules = findDatasetRules(batch.envelope.dataset, batch.envelope.schema_version)

@@ -587,7 +587,7 @@ test('whatever the datasets, what the relay sends is read by HQ in one pass', as
   await waitFor('a batch of every dataset', () => DATASETS.every(({ name }) => seen().has(name)))
   for (const { bytes, envelope } of gateway.received) {
     if (DATASETS.every(({ name }) => name !== envelope.dataset)) continue
-    const scanned = scanBatch(bytes, { orgs: undefined })
+    const scanned = await scanBatch(bytes, { orgs: undefined })
     expect(scanned?.rows.count, envelope.dataset).toBe(envelope.rows.length)
   }
 })

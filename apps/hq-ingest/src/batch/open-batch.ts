@@ -69,7 +69,7 @@ const TURN_MS = 5
  */
 export async function openBatch(body: Buffer, key: Pick<IngestKey, 'orgs'>): Promise<OpenedBatch> {
   const begin = performance.now()
-  const scanned = scanBatch(body, key)
+  const scanned = await scanBatch(body, key)
   if (scanned !== undefined) return openScanned(scanned, body, key)
   if (performance.now() - begin > TURN_MS) await nextTurn()
   return openDecoded(decode(body, LIMITS.maxRows), key)

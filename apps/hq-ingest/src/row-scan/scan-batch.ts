@@ -64,13 +64,16 @@ function mayHoldSecretBytes(body: Buffer): boolean {
  * @param body must stay as it is while the rows are in use.
  * @returns undefined where something is not known; then the careful way decides.
  */
-export function scanBatch(body: Buffer, key: Pick<IngestKey, 'orgs'>): ScannedBatch | undefined {
+export async function scanBatch(
+  body: Buffer,
+  key: Pick<IngestKey, 'orgs'>,
+): Promise<ScannedBatch | undefined> {
   const envelope = readEnvelopeHead(body)
   if (envelope === undefined) return undefined
   const { head, rowsAt } = envelope
   const plan = findScanPlan(head.dataset, head.schema_version)
   if (plan === undefined || (plan.hasDerivedKey && key.orgs !== undefined)) return undefined
   if (!isUtf8(body) || mayHoldSecretBytes(body)) return undefined
-  const rows = scanRows(body, rowsAt, plan, key.orgs)
+  const rows = await scanRows(body, rowsAt, plan, key.orgs)
   return rows === undefined ? undefined : { head, rows }
 }

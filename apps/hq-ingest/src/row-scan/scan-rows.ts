@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { LIMITS } from '@hq-export/contract'
 import { freeMemory } from '@hq-export/runtime/free-memory.ts'
 import { byteAt, copyBytes, type Mark, markEnd, markOf, QUOTE, UNKNOWN, viewOf } from './bytes.ts'
@@ -18,7 +19,11 @@ const CLOSE_BRACKET = 0x5d
 const CLOSE_BRACE = 0x7d
 const LETTER_N = 0x6e
 
-/** One pass over the rows of a body. Its methods return false at the first byte not known. */
+/** Between two rows others get their turn after so long, which is asked after so many bytes. */
+const TURN_MS = 20
+const LOOK_BYTES = 64 * 1024
+
+/** One pass over the rows of a body. Its methods say false at the first byte not known. */
 class RowScan {
   readonly #body: Buffer
   readonly #bodyView: DataView
@@ -59,8 +64,8 @@ class RowScan {
   }
 
   /** The rows, if the body ends with them and nothing else. */
-  run(): ScannedRows | undefined {
-    if (this.#readRows()) {
+  async run(): Promise<ScannedRows | undefined> {
+    if (await this.#readRows()) {
       return new ScannedRows({
         body: this.#body,
         plan: this.#plan,
@@ -77,9 +82,18 @@ class RowScan {
     return undefined
   }
 
-  #readRows(): boolean {
+  async #readRows(): Promise<boolean> {
     const body = this.#body
+    let turnBegan = performance.now()
+    let lookAt = LOOK_BYTES
     while (this.#count < this.#capacity) {
+      if (this.#at > lookAt) {
+        lookAt = this.#at + LOOK_BYTES
+        if (performance.now() - turnBegan > TURN_MS) {
+          await nextTurn()
+          turnBegan = performance.now()
+        }
+      }
       if (!this.#skip(ROW)) return false
       const rowAt = this.#at
       if (!this.#readFields()) return false
@@ -193,7 +207,7 @@ class RowScan {
 
 /**
  * Reads the rows of a body of well-formed UTF-8, from the first one to the body's end, and writes
- * their fields as PostgreSQL takes them.
+ * their fields as PostgreSQL takes them. Gives way to the other requests of the process meanwhile.
  * @param rowsAt where the first row begins.
  * @param orgs that may be written, in lower case; undefined for every org.
  * @returns undefined where a byte is not known.
@@ -203,6 +217,6 @@ export function scanRows(
   rowsAt: number,
   plan: ScanPlan,
   orgs: ReadonlySet<string> | undefined,
-): ScannedRows | undefined {
+): Promise<ScannedRows | undefined> {
   return new RowScan(body, rowsAt, plan, orgs).run()
 }
