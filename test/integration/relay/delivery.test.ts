@@ -1,5 +1,6 @@
 import {
   type BatchResult,
+  DATASETS,
   emptyCounts,
   PROBLEMS,
   type ProblemCode,
@@ -8,6 +9,7 @@ import {
   problemType,
   verify,
 } from '@hq-export/contract'
+import { scanBatch } from '@hq-export/hq-ingest/row-scan/scan-batch.ts'
 import { createLog } from '@hq-export/outbox-relay/process/log.ts'
 import { Relay, type WorkConfig } from '@hq-export/outbox-relay/relay.ts'
 import type pg from 'pg'
@@ -21,7 +23,13 @@ import {
 } from '../../support/network/scripted-gateway.ts'
 import { insertOutboxRows } from '../../support/outbox.ts'
 import { createSecret } from '../../support/programs/pipeline.ts'
-import { insertCompany, insertOrg } from '../../support/reference-rows.ts'
+import {
+  insertCompany,
+  insertEvent,
+  insertOrg,
+  insertPerson,
+  insertRun,
+} from '../../support/reference-rows.ts'
 import { createDxDatabase, type TestDatabase } from '../../support/servers/databases.ts'
 import { waitFor } from '../../support/wait-for.ts'
 
@@ -587,4 +595,22 @@ test('a relay can be stopped before it was started, and twice', async () => {
   await idle.stop()
   await idle.stop()
   expect(idle.progress.state).toBe('stopped')
+})
+
+test('whatever the datasets, what the relay sends is read by HQ in one pass', async () => {
+  const orgId = await insertOrg(writer)
+  const canonical_name = 'Ütf "8"\\ 🙂\t\r\n\b\f/\u2028'
+  await insertCompany(writer, orgId, { canonical_name, employee_count: 7 })
+  const personId = await insertPerson(writer, orgId)
+  await writer.query('delete from entities.person_entities where entity_id = $1', [personId])
+  const runId = await insertRun(writer, orgId)
+  await insertEvent(writer, orgId, runId)
+  await relay.start()
+  const seen = () => new Map(gateway.received.map((batch) => [batch.envelope.dataset, batch]))
+  await waitFor('a batch of every dataset', () => DATASETS.every(({ name }) => seen().has(name)))
+  for (const { bytes, envelope } of gateway.received) {
+    if (DATASETS.every(({ name }) => name !== envelope.dataset)) continue
+    const scanned = await scanBatch(bytes, { orgs: undefined })
+    expect(scanned?.rows.count, envelope.dataset).toBe(envelope.rows.length)
+  }
 })

@@ -4,10 +4,11 @@ import type pg from 'pg'
 import { type Applied, addApplied, nothingApplied, type Origin, unchanged } from './applied.ts'
 import { type AcceptedRow, type RefusedRow, refuse } from './batch-row.ts'
 import { type Comparison, compareRows, describeDifference } from './compare-rows.ts'
-import { copyRows } from './copy-rows.ts'
+import { copyLines, copyText, lineEnd } from './copy-rows.ts'
 import { displaceRows, mayDisplace } from './displace-rows.ts'
 import { insertNewRows } from './insert-new-rows.ts'
 import { isolate, underSavepoint } from './isolate.ts'
+import type { PreparedRows } from './prepared-rows.ts'
 
 function refuseDifferent(
   row: AcceptedRow,
@@ -65,6 +66,25 @@ async function insertOneByKey(
 }
 
 /**
+ * Inserts lines by COPY, if every key is free and PostgreSQL takes every value.
+ * @returns false where it does not, and nothing is written.
+ */
+async function tryCopy(
+  client: pg.PoolClient,
+  dataset: Dataset,
+  count: number,
+  makeText: () => Buffer,
+): Promise<boolean> {
+  try {
+    await underSavepoint(client, () => copyLines(client, dataset, count, makeText))
+    return true
+  } catch (error) {
+    if (!isRowFault(error)) throw error
+    return false
+  }
+}
+
+/**
  * Writes rows of an append-only dataset: by COPY, and only where that meets a known key or a
  * refused value, with care. A replayed batch never gets here, the ledger answers it.
  */
@@ -74,11 +94,29 @@ export async function applyAppend(
   rows: readonly AcceptedRow[],
   origin: Origin,
 ): Promise<Applied> {
-  try {
-    await underSavepoint(client, () => copyRows(client, dataset, rows, origin))
-    return { ...nothingApplied(), inserted: rows.length }
-  } catch (error) {
-    if (!isRowFault(error)) throw error
+  const { length: count } = rows
+  if (await tryCopy(client, dataset, count, () => copyText(dataset, rows, origin))) {
+    return { ...nothingApplied(), inserted: count }
   }
+  return isolate(client, rows, (part) => insertOneByKey(client, dataset, part, origin))
+}
+
+/**
+ * {@link applyAppend} of prepared rows.
+ * @param readRows the same rows, in the order of their keys, where they are needed one by one.
+ */
+export async function appendPrepared(
+  client: pg.PoolClient,
+  dataset: Dataset,
+  prepared: PreparedRows,
+  readRows: () => Promise<readonly AcceptedRow[]>,
+  origin: Origin,
+): Promise<Applied> {
+  const { count } = prepared
+  const makeText = () => prepared.copyText(Buffer.from(lineEnd(null, origin)))
+  if (await tryCopy(client, dataset, count, makeText)) {
+    return { ...nothingApplied(), inserted: count }
+  }
+  const rows = await readRows()
   return isolate(client, rows, (part) => insertOneByKey(client, dataset, part, origin))
 }

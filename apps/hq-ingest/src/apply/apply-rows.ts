@@ -1,15 +1,23 @@
-import { datasetByName, HEARTBEAT_DATASET } from '@hq-export/contract'
+import { type Dataset, datasetByName, HEARTBEAT_DATASET } from '@hq-export/contract'
 import { inStep } from '@hq-export/observability/span.ts'
 import type pg from 'pg'
 import { type Applied, nothingApplied, type Origin } from './applied.ts'
-import { applyAppend } from './apply-append.ts'
+import { appendPrepared, applyAppend } from './apply-append.ts'
 import { applyHeartbeat } from './apply-heartbeat.ts'
-import { applyUpsert } from './apply-upsert.ts'
+import { applyUpsert, upsertPrepared } from './apply-upsert.ts'
 import type { AcceptedRow } from './batch-row.ts'
+import type { PreparedRows } from './prepared-rows.ts'
+import type { VersionedDataset } from './upsert-rows.ts'
 
 /** By key, which is the order in which locks are taken; within a key as sent. */
 function inKeyOrder(rows: readonly AcceptedRow[]): AcceptedRow[] {
   return rows.toSorted((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : a.index - b.index))
+}
+
+/** A dataset with versions as such, or undefined. */
+function versioned(dataset: Dataset): VersionedDataset | undefined {
+  const { versionColumn } = dataset
+  return versionColumn === undefined ? undefined : { ...dataset, versionColumn }
 }
 
 function applyInKeyOrder(
@@ -20,10 +28,10 @@ function applyInKeyOrder(
 ): Promise<Applied> {
   if (datasetName === HEARTBEAT_DATASET) return applyHeartbeat(client, rows, origin)
   const dataset = datasetByName(datasetName)
-  const { versionColumn } = dataset
-  return versionColumn === undefined
+  const withVersions = versioned(dataset)
+  return withVersions === undefined
     ? applyAppend(client, dataset, rows, origin)
-    : applyUpsert(client, { ...dataset, versionColumn }, rows, origin)
+    : applyUpsert(client, withVersions, rows, origin)
 }
 
 /**
@@ -40,4 +48,25 @@ export async function applyRows(
   if (accepted.length === 0) return nothingApplied()
   const rows = inKeyOrder(accepted)
   return inStep('apply', () => applyInKeyOrder(client, datasetName, rows, origin))
+}
+
+/**
+ * {@link applyRows} of rows that are prepared, with the same outcomes.
+ * @param readAccepted the same rows one by one; asked for where they do not all simply pass.
+ */
+export async function applyPrepared(
+  client: pg.PoolClient,
+  datasetName: string,
+  prepared: PreparedRows,
+  readAccepted: () => Promise<readonly AcceptedRow[]>,
+  origin: Origin,
+): Promise<Applied> {
+  const dataset = datasetByName(datasetName)
+  const withVersions = versioned(dataset)
+  const readRows = async () => inKeyOrder(await readAccepted())
+  return inStep('apply', () =>
+    withVersions === undefined
+      ? appendPrepared(client, dataset, prepared, readRows, origin)
+      : upsertPrepared(client, withVersions, prepared, readRows, origin),
+  )
 }

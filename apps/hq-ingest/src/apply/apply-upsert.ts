@@ -1,10 +1,12 @@
 import type { Dataset } from '@hq-export/contract'
+import { isRowFault } from '@hq-export/runtime/postgres/row-fault.ts'
 import type pg from 'pg'
 import { type Applied, addApplied, nothingApplied, type Origin, unchanged } from './applied.ts'
 import { type AcceptedRow, refuse } from './batch-row.ts'
 import { compareRows, describeDifference } from './compare-rows.ts'
-import { isolate } from './isolate.ts'
-import { upsertRows, type VersionedDataset } from './upsert-rows.ts'
+import { isolate, underSavepoint } from './isolate.ts'
+import type { PreparedRows } from './prepared-rows.ts'
+import { type Upserted, upsertArrays, upsertRows, type VersionedDataset } from './upsert-rows.ts'
 
 function versionOf(dataset: VersionedDataset, { row }: AcceptedRow): string {
   return String(row[dataset.versionColumn])
@@ -49,10 +51,7 @@ function isRepetition(dataset: Dataset, row: AcceptedRow, winner: AcceptedRow): 
   )
 }
 
-/**
- * Applies rows with distinct keys. What was not written is compared in a second statement, which
- * sees who was faster.
- */
+/** Applies rows with distinct keys. */
 async function applyDistinct(
   client: pg.PoolClient,
   dataset: VersionedDataset,
@@ -60,12 +59,26 @@ async function applyDistinct(
   origin: Origin,
 ): Promise<Applied> {
   if (rows.length === 0) return nothingApplied()
-  const { inserted, written, writtenKeys } = await upsertRows(client, dataset, rows, origin)
+  const upserted = await upsertRows(client, dataset, rows, origin)
+  return settleUnwritten(client, dataset, async () => rows, upserted, origin)
+}
+
+/**
+ * Says what became of rows with distinct keys. What was not written is compared in a second
+ * statement, which sees who was faster.
+ */
+async function settleUnwritten(
+  client: pg.PoolClient,
+  dataset: VersionedDataset,
+  readRows: () => Promise<readonly AcceptedRow[]>,
+  { inserted, written, writtenKeys }: Upserted,
+  origin: Origin,
+): Promise<Applied> {
   const applied = { ...nothingApplied(), inserted, updated: written - inserted }
   if (writtenKeys === null) return applied
 
   const settled = new Set(writtenKeys)
-  const left = rows.filter(({ key }) => !settled.has(key))
+  const left = (await readRows()).filter(({ key }) => !settled.has(key))
   const comparisons = await compareRows(client, dataset, left)
   const again: AcceptedRow[] = []
   for (const [position, row] of left.entries()) {
@@ -151,4 +164,28 @@ export async function applyUpsert(
     groups = next
   }
   return total
+}
+
+/**
+ * {@link applyUpsert} of prepared rows.
+ * @param readRows the same rows, in the order of their keys, where they are needed one by one.
+ */
+export async function upsertPrepared(
+  client: pg.PoolClient,
+  dataset: VersionedDataset,
+  prepared: PreparedRows,
+  readRows: () => Promise<readonly AcceptedRow[]>,
+  origin: Origin,
+): Promise<Applied> {
+  if (!prepared.hasRepeatedKey) {
+    try {
+      return await underSavepoint(client, async () => {
+        const upserted = await upsertArrays(client, dataset, prepared, origin)
+        return settleUnwritten(client, dataset, readRows, upserted, origin)
+      })
+    } catch (error) {
+      if (!isRowFault(error)) throw error
+    }
+  }
+  return applyUpsert(client, dataset, await readRows(), origin)
 }

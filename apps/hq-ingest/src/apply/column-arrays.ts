@@ -76,7 +76,20 @@ export function qualified(names: readonly string[], alias: string): string {
   return names.map((name) => `${alias}.${name}`).join(', ')
 }
 
-/** `a.<key> = b.<key> and ...` for the primary key. */
-export function keyMatch(dataset: Dataset, a: string, b: string): string {
-  return dataset.primaryKey.map((name) => `${a}.${name} = ${b}.${name}`).join(' and ')
+/**
+ * `lateral (...)`: the stored row that has the primary key of `alias`, if there is one.
+ *
+ * Whatever PostgreSQL believes of orgs, it goes by the primary key. Told as `org_id = ... and
+ * entity_id = ...`, it may as well go by an index of the org and read all that the org has: where
+ * it has learned that every org has one row, both cost the same. So the last column of the key is a
+ * range of one value, in an order that only the key has.
+ */
+export function storedRow({ name, primaryKey }: Dataset, alias: string): string {
+  const conditions = primaryKey.map((column, part) =>
+    part === primaryKey.length - 1
+      ? `k.${column} >= ${alias}.${column} and k.${column} <= ${alias}.${column}`
+      : `k.${column} = ${alias}.${column}`,
+  )
+  const order = `order by k.${primaryKey.at(-1)} limit 1`
+  return `lateral (select k.* from hq.${name} as k where ${conditions.join(' and ')} ${order})`
 }

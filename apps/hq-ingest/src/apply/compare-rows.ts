@@ -1,7 +1,7 @@
 import type { Dataset } from '@hq-export/contract'
 import type pg from 'pg'
 import type { AcceptedRow } from './batch-row.ts'
-import { arraysFrom, columnArrays, keyMatch, qualified } from './column-arrays.ts'
+import { arraysFrom, columnArrays, qualified, storedRow } from './column-arrays.ts'
 import { perDataset } from './per-dataset.ts'
 
 /** How a row relates to the stored row of its primary key. */
@@ -65,7 +65,7 @@ const compareStatement = perDataset((dataset) => {
       case when c.relation = 'different' then ${hashOf('i')} end as incoming,
       case when c.relation = 'different' then ${hashOf('s')} end as stored
     from ${arraysFrom(dataset, 'i')}
-    left join hq.${dataset.name} as s on ${keyMatch(dataset, 's', 'i')}
+    left join ${storedRow(dataset, 'i')} as s on true
     cross join lateral (select case
         when s._dx_xid is null then 'absent'
         ${byVersion}

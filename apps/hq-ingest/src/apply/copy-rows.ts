@@ -46,15 +46,20 @@ function copyField(value: unknown): string {
  */
 const ROWS_PER_PIECE = 50
 
+/** What ends the line of every row of a batch, behind its xid. */
+export function lineEnd(extra: string | null, { source, batch }: Origin): string {
+  return `${copyField(extra)}\t${escapeText(source)}\t${escapeText(batch)}\n`
+}
+
 /** One row after the other as COPY text. */
-function copyText(dataset: Dataset, rows: readonly AcceptedRow[], origin: Origin): Buffer {
+export function copyText(dataset: Dataset, rows: readonly AcceptedRow[], origin: Origin): Buffer {
   const names = dataset.columns.map(({ name }) => name)
-  const tail = `${escapeText(origin.source)}\t${escapeText(origin.batch)}\n`
+  const plainEnd = lineEnd(null, origin)
   const pieces: string[] = []
   for (let start = 0; start < rows.length; start += ROWS_PER_PIECE) {
     const lines = rows.slice(start, start + ROWS_PER_PIECE).map(({ row, xid, extra }) => {
       const fields = names.map((name) => copyField(row[name]))
-      fields.push(xid, copyField(extra), tail)
+      fields.push(xid, extra === null ? plainEnd : lineEnd(extra, origin))
       return fields.join('\t')
     })
     pieces.push(lines.join(''))
@@ -63,23 +68,24 @@ function copyText(dataset: Dataset, rows: readonly AcceptedRow[], origin: Origin
 }
 
 /**
- * Inserts rows by COPY, all of them or none.
+ * Inserts lines by COPY, all of them or none.
  *
- * Locks: inserts only. Two batches with the same new key wait for one another, so rows come in key
+ * Locks: inserts only. Two batches with the same new key wait for one another, so lines come in key
  * order.
+ * @param makeText makes the lines, when it is their turn.
  * @throws the error of PostgreSQL: 23505 where a key exists, another class 22 or 23 where a value
  * is refused.
  */
-export async function copyRows(
+export async function copyLines(
   client: pg.PoolClient,
   dataset: Dataset,
-  rows: readonly AcceptedRow[],
-  origin: Origin,
+  count: number,
+  makeText: () => Buffer,
 ): Promise<void> {
   const statement = copyStatement(dataset)
-  await traceCopy(statement, rows.length, async () => {
+  await traceCopy(statement, count, async () => {
     const stream = client.query(copyFrom(statement))
-    const text = copyText(dataset, rows, origin)
+    const text = makeText()
     stream.end(text)
     await finished(stream)
     // HQ has it all. After an error a piece may still wait for the socket, and the collector gets

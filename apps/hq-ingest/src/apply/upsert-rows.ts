@@ -2,8 +2,9 @@ import type { Dataset } from '@hq-export/contract'
 import type pg from 'pg'
 import type { Origin } from './applied.ts'
 import type { AcceptedRow } from './batch-row.ts'
-import { arraysFrom, columnArrays, keyMatch, parametersOf, qualified } from './column-arrays.ts'
+import { arraysFrom, columnArrays, parametersOf, qualified, storedRow } from './column-arrays.ts'
 import { perDataset } from './per-dataset.ts'
+import type { PreparedRows } from './prepared-rows.ts'
 
 export type VersionedDataset = Dataset & { readonly versionColumn: string }
 
@@ -48,8 +49,6 @@ const upsertStatement = perDataset((dataset) => {
   const probes = probed
     .map((name, i) => `$${free + 3 + i}::${name === version ? 'int8' : 'uuid'}[]`)
     .join(', ')
-  const notNewer = (alias: string) =>
-    `${keyMatch(dataset, 's', alias)} and s.${version} >= ${alias}.${version}`
   return `
     with written as (
       insert into hq.${dataset.name} as t (${[...names, ...beside].join(', ')})
@@ -57,8 +56,9 @@ const upsertStatement = perDataset((dataset) => {
       from ${arraysFrom(dataset, 'i')}
       where not (select exists (
             select from unnest(${probes}) as p (${probed.join(', ')})
-            join hq.${dataset.name} as s on ${notNewer('p')}))
-        or not exists (select from hq.${dataset.name} as s where ${notNewer('i')})
+            cross join ${storedRow(dataset, 'p')} as s where s.${version} >= p.${version}))
+        or not exists (select from ${storedRow(dataset, 'i')} as s
+          where s.${version} >= i.${version})
       order by ${qualified(primaryKey, 'i')}
       on conflict (${primaryKey.join(', ')}) do update set ${assigned}
         where t.${version} < excluded.${version}
@@ -71,22 +71,44 @@ const upsertStatement = perDataset((dataset) => {
     from written`
 })
 
+/** What an upsert takes of its rows. */
+type UpsertedRows = Pick<PreparedRows, 'count' | 'columnArrays' | 'sample'>
+
+/** Rows as their upsert takes them. */
+function upsertedRows(dataset: Dataset, rows: readonly AcceptedRow[]): UpsertedRows {
+  return {
+    count: rows.length,
+    columnArrays: () => columnArrays(dataset, rows),
+    sample: (column, step) =>
+      rows.filter((_, position) => position % step === 0).map(({ row }) => String(row[column])),
+  }
+}
+
 /**
  * Some rows, the first among them, as parameters: where one of a stale batch is stale, it shows.
  */
-function probesOf(dataset: VersionedDataset, rows: readonly AcceptedRow[]): string[] {
-  const step = Math.max(1, Math.floor(rows.length / PROBES))
-  const probed = rows.filter((_, position) => position % step === 0)
+function probesOf(dataset: VersionedDataset, rows: UpsertedRows): string[] {
+  const step = Math.max(1, Math.floor(rows.count / PROBES))
   return [...dataset.primaryKey, dataset.versionColumn].map(
-    (name) => `{${probed.map(({ row }) => row[name]).join(',')}}`,
+    (name) => `{${rows.sample(name, step).join(',')}}`,
   )
 }
 
 /** Upserts rows of one dataset, each key at most once among them. */
-export async function upsertRows(
+export function upsertRows(
   client: pg.PoolClient,
   dataset: VersionedDataset,
   rows: readonly AcceptedRow[],
+  origin: Origin,
+): Promise<Upserted> {
+  return upsertArrays(client, dataset, upsertedRows(dataset, rows), origin)
+}
+
+/** {@link upsertRows} of rows that are prepared. */
+export async function upsertArrays(
+  client: pg.PoolClient,
+  dataset: VersionedDataset,
+  rows: UpsertedRows,
   origin: Origin,
 ): Promise<Upserted> {
   const text = upsertStatement(dataset)
@@ -96,10 +118,10 @@ export async function upsertRows(
     name: `upsert ${dataset.name}`,
     text,
     values: [
-      ...columnArrays(dataset, rows),
+      ...rows.columnArrays(),
       origin.source,
       origin.batch,
-      rows.length,
+      rows.count,
       ...probesOf(dataset, rows),
     ],
   })

@@ -7,7 +7,6 @@ import type pg from 'pg'
 import type { Admission } from '../admission/admission.ts'
 import type { RateLimitHeaders } from '../admission/key-quotas.ts'
 import type { RequestShare } from '../admission/request-budget.ts'
-import { decode } from '../decode/decode.ts'
 import { decompress } from '../decode/decompress.ts'
 import { type BatchHead, readHead } from '../http/read-head.ts'
 import type { IngestKey } from '../keys/ingest-key.ts'
@@ -17,7 +16,7 @@ import { Refusal } from '../refusal/refusal.ts'
 import { ledgerId } from '../store/ledger-id.ts'
 import { type StoredBatch, storeBatch } from '../store/store-batch.ts'
 import { findDatasetRules } from '../validate/dataset-rules.ts'
-import { validate } from '../validate/validate.ts'
+import { type OpenedBatch, openBatch } from './open-batch.ts'
 import { assertDeclared, readBody } from './read-body.ts'
 import { traceBatch } from './trace-batch.ts'
 import { assertMayWrite, assertOwnSource, readSuspect, verifyBatch } from './verify-batch.ts'
@@ -63,22 +62,23 @@ async function unpack({ head, wire, share }: VerifiedBatch): Promise<Buffer> {
   return body
 }
 
-async function storeBody(
+async function storeOpened(
+  batch: OpenedBatch,
   body: Buffer,
   { head, wire, key, callerTrace }: VerifiedBatch,
   { pool, keys, metrics }: Receiving,
 ): Promise<StoredBatch> {
-  const batch = await inStep('decode', () => decode(body, LIMITS.maxRows))
-  const { envelope } = batch
+  const { head: envelope, capturedAt } = batch
   assertOwnSource(envelope.source, key)
   keys.noteUse(key)
   assertMayWrite(envelope.dataset, key)
-  const rules = findDatasetRules(envelope.dataset, envelope.schema_version)
-  if (rules === undefined) throw new Refusal('unknown_dataset')
+  if (findDatasetRules(envelope.dataset, envelope.schema_version) === undefined) {
+    throw new Refusal('unknown_dataset')
+  }
 
   const begin = performance.now()
-  const stored = await traceBatch(envelope, head.id, async (span) => {
-    const rows = await inStep('validate', () => validate(batch, rules, key, LIMITS.maxRowBytes))
+  const stored = await traceBatch(batch, head.id, async (span) => {
+    await inStep('validate', async () => batch.prepared ?? batch.read())
     const entry = {
       source: envelope.source,
       batch: ledgerId(head.id, key),
@@ -91,16 +91,26 @@ async function storeBody(
       wireBytes: wire.length,
       decodedBytes: body.length,
     }
-    return storeBatch(pool, entry, batch, rows, head)
+    return storeBatch(pool, entry, batch, head)
   })
   metrics.decided({
-    envelope,
+    dataset: envelope.dataset,
+    capturedAt,
     ...stored,
     wireBytes: wire.length,
     decodedBytes: body.length,
     seconds: (performance.now() - begin) / 1000,
   })
   return stored
+}
+
+async function storeBody(
+  body: Buffer,
+  verified: VerifiedBatch,
+  receiving: Receiving,
+): Promise<StoredBatch> {
+  using batch = await inStep('decode', () => openBatch(body, verified.key))
+  return await storeOpened(batch, body, verified, receiving)
 }
 
 async function storeVerified(verified: VerifiedBatch, receiving: Receiving): Promise<StoredBatch> {

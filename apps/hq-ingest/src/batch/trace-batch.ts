@@ -1,14 +1,14 @@
-import type { Envelope } from '@hq-export/contract'
 import { batchAttributes } from '@hq-export/observability/attributes.ts'
 import { Origins } from '@hq-export/observability/origins.ts'
 import { inSpan } from '@hq-export/observability/span.ts'
 import { type Span, SpanKind, trace } from '@opentelemetry/api'
+import type { IncomingBatch } from '../store/incoming-batch.ts'
 import type { StoredBatch } from '../store/store-batch.ts'
 
 /** The distinct traces that wrote the rows, so that the batch leads back to each of them. */
-function envelopeOrigins(rows: Envelope['rows']): Origins {
+function originsOf(batch: IncomingBatch): Origins {
   const origins = new Origins((origin) => origin)
-  for (const { traceparent } of rows) if (traceparent !== undefined) origins.add(traceparent)
+  for (const traceparent of batch.traceparents()) origins.add(traceparent)
   return origins
 }
 
@@ -32,20 +32,20 @@ export type BatchSpan = Span | undefined
  * its rows come from. No value of a row gets near it. Costs one comparison while nothing traces.
  */
 export async function traceBatch(
-  envelope: Envelope,
+  batch: IncomingBatch,
   batchId: string,
   work: (span: BatchSpan) => Promise<StoredBatch>,
 ): Promise<StoredBatch> {
   if (trace.getActiveSpan()?.isRecording() !== true) return work(undefined)
-  const { dataset, rows, source } = envelope
-  const origins = envelopeOrigins(rows)
+  const { dataset, source } = batch.head
+  const origins = originsOf(batch)
   return inSpan(
     `process ${dataset}`,
     {
       kind: SpanKind.CONSUMER,
       links: origins.links(),
       attributes: {
-        ...batchAttributes('process', { dataset, rows: rows.length, id: batchId }),
+        ...batchAttributes('process', { dataset, rows: batch.rowCount, id: batchId }),
         'hq_export.source': source,
         'hq_export.links.dropped': origins.dropped,
       },

@@ -1,4 +1,4 @@
-import { type BatchResult, type Envelope, OUTCOMES, type ProblemCode } from '@hq-export/contract'
+import { type BatchResult, OUTCOMES, type ProblemCode } from '@hq-export/contract'
 import { createNoopMeter, type Meter } from '@opentelemetry/api'
 
 /** Buckets that the semantic conventions for HTTP advise. */
@@ -17,7 +17,9 @@ export interface MeasuredRequest {
 
 /** A batch that was decided. */
 export interface MeasuredBatch {
-  readonly envelope: Envelope
+  readonly dataset: string
+  /** When the first and the last of its rows were captured. */
+  readonly capturedAt: readonly [first: string, last: string]
   readonly answer: BatchResult
   readonly replayed: boolean
   readonly wireBytes: number
@@ -43,11 +45,8 @@ export interface IngestMetrics {
  * Age of the oldest row, in seconds; rows of a batch come in the order of their capture, near
  * enough.
  */
-function lagOf({ rows }: Envelope, now: number): number | undefined {
-  const [first] = rows
-  const last = rows.at(-1)
-  if (first === undefined || last === undefined) return undefined
-  const oldest = Math.min(Date.parse(first.captured_at), Date.parse(last.captured_at))
+function lagOf([first, last]: MeasuredBatch['capturedAt'], now: number): number {
+  const oldest = Math.min(Date.parse(first), Date.parse(last))
   return Math.max(0, now - oldest) / 1000
 }
 
@@ -143,8 +142,7 @@ export function createIngestMetrics(meter: Meter, now: () => number = Date.now):
     verified(keyId) {
       verified.add(1, { key_id: keyId })
     },
-    decided({ envelope, answer, replayed, wireBytes, decodedBytes, seconds }) {
-      const { dataset } = envelope
+    decided({ dataset, capturedAt, answer, replayed, wireBytes, decodedBytes, seconds }) {
       const messaging = {
         'messaging.system': 'hq_outbox',
         'messaging.operation.name': 'process',
@@ -161,8 +159,7 @@ export function createIngestMetrics(meter: Meter, now: () => number = Date.now):
       }
       batchRows.record(answer.counts.received, { dataset })
       batchSize.record(decodedBytes, { dataset })
-      const age = lagOf(envelope, now())
-      if (age !== undefined) lag.record(age, { dataset })
+      lag.record(lagOf(capturedAt, now()), { dataset })
     },
     refused(code) {
       refusals.add(1, { code })

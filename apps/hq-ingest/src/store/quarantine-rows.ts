@@ -122,7 +122,6 @@ export async function quarantineRows(
   batch: DecodedBatch,
   refused: readonly RefusedRow[],
 ): Promise<void> {
-  if (refused.length === 0) return
   const { source, dataset, schema_version: schemaVersion } = batch.envelope
   await keep(
     client,
