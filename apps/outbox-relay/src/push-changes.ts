@@ -27,7 +27,13 @@ export const PUSH_TIMING: PushTiming = { ...SLEEP_TIMING, rotationPeriodMs: ROTA
 
 /** What the loop works with, for as long as one set of sessions lives. */
 export interface PushContext {
+  /** Cuts and reads windows, and runs the loop's own transactions. */
   readonly client: pg.ClientBase
+  /**
+   * Acks, while the other is at work. Single statements alone: what a window on its way says must
+   * not be part of a transaction of the loop, which may roll back.
+   */
+  readonly acknowledger: pg.ClientBase
   readonly epoch: string
   readonly listener: NotifyListener
   readonly heartbeat: Heartbeat
@@ -204,13 +210,13 @@ class PushLoop {
     rows: number,
     beat: Beat | undefined,
   ): Promise<void> {
-    const { client, epoch, heartbeat, delivery } = this.#context
+    const { acknowledger, epoch, heartbeat, delivery } = this.#context
     // One that came before ended without an ack: this one may not have one either.
     if (this.#failure !== undefined) return
     heartbeat.echo(beat)
     delivery.metrics.windowDelivered(rows)
     if (rows > 0 && !this.#isOvertaken) {
-      const written = await trace.step('ack', () => writeAck(client, epoch, this.#ack, to))
+      const written = await trace.step('ack', () => writeAck(acknowledger, epoch, this.#ack, to))
       // Overtaken: another relay has acked. Go on from where it is; what both delivered, HQ
       // deduplicates.
       if (written === undefined) this.#isOvertaken = true

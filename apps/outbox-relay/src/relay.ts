@@ -184,6 +184,7 @@ export class Relay implements Service {
     const { databaseUrl, source } = this.#config
     const { stopping } = scope
     const client = await scope.connect('push', LED_SESSION)
+    const acknowledger = await scope.connect('acknowledge', LED_SESSION)
     const epoch = await prepareOutbox(client, this.#log)
     const listener = await this.#listen(scope)
     const side = new RepairSession(databaseUrl)
@@ -197,7 +198,7 @@ export class Relay implements Service {
     }
     const parkedRows = new ParkedRows(side, delivery, onAccepted)
     const settlement: Settlement = {
-      run: (work) => work(client),
+      run: (work) => work(acknowledger),
       transact: (work) => side.run(work),
       mayRace: true,
       log: this.#log,
@@ -227,6 +228,7 @@ export class Relay implements Service {
     parkedRows.start()
     await pushChanges({
       client,
+      acknowledger,
       epoch,
       listener,
       heartbeat: this.#heartbeat,

@@ -121,7 +121,7 @@ test('gaps count; a dead letter counts while it is open, and makes the command e
   expect(open.output).toMatch(/capture gaps +1/)
   expect(open.output).toMatch(/outbox +outbox_0 .* MiB \(current\)/)
   expect(open.output).toMatch(/dx_person_entities_v1 +0 +- +1 /)
-  await runApp('outbox-relay', ['dead-letters', 'discard', '--all'], env)
+  await runApp('outbox-relay', ['dead-letters', 'discard', '--all', '--note', 'not ours'], env)
   expect((await runApp('outbox-relay', ['status'], env)).exitCode).toBe(0)
 })
 
