@@ -54,21 +54,31 @@ create index outbox_1_window_idx on hq_export.outbox_1 (xid, seq);
 create index outbox_2_window_idx on hq_export.outbox_2 (xid, seq);
 
 comment on schema hq_export is 'export of committed changes to HQ; remove with uninstall.sql';
-comment on table hq_export.outbox_0 is 'captured changes that wait for the relay; one of three rotated tables';
-comment on table hq_export.outbox_1 is 'captured changes that wait for the relay; one of three rotated tables';
-comment on table hq_export.outbox_2 is 'captured changes that wait for the relay; one of three rotated tables';
-comment on column hq_export.outbox_0.xid is 'top-level transaction that wrote the change; windows are cut by its visibility';
-comment on column hq_export.outbox_0.seq is 'order of the versions of one key; says nothing about commit order';
-comment on column hq_export.outbox_0.version is 'exported record_version; null for append-only datasets';
-comment on column hq_export.outbox_0.dataset is 'number of the dataset in the contract; 0 is the heartbeat';
+comment on table hq_export.outbox_0 is
+  'captured changes that wait for the relay; one of three rotated tables';
+comment on table hq_export.outbox_1 is
+  'captured changes that wait for the relay; one of three rotated tables';
+comment on table hq_export.outbox_2 is
+  'captured changes that wait for the relay; one of three rotated tables';
+comment on column hq_export.outbox_0.xid is
+  'top-level transaction that wrote the change; windows are cut by its visibility';
+comment on column hq_export.outbox_0.seq is
+  'order of the versions of one key; says nothing about commit order';
+comment on column hq_export.outbox_0.version is
+  'exported record_version; null for append-only datasets';
+comment on column hq_export.outbox_0.dataset is
+  'number of the dataset in the contract; 0 is the heartbeat';
 comment on column hq_export.outbox_0.deleted is 'the entity is gone and body is its last state';
-comment on column hq_export.outbox_0.sqlstate is 'null, or why the capture could not project the row: body is then the raw row, or null';
+comment on column hq_export.outbox_0.sqlstate is
+  'null, or why the capture could not project the row: body is then the raw row, or null';
 comment on column hq_export.outbox_0.key is 'values of the contract key, joined by /';
 comment on column hq_export.outbox_0.traceparent is 'W3C trace context of the writing transaction';
-comment on column hq_export.outbox_0.body is 'JSON text of the contract row, built once, sent as it is';
+comment on column hq_export.outbox_0.body is
+  'JSON text of the contract row, built once, sent as it is';
 comment on sequence hq_export.current_outbox is 'which outbox table writers fill';
 
-grant select, truncate on hq_export.outbox_0, hq_export.outbox_1, hq_export.outbox_2 to hq_export_relay;
+grant select, truncate on hq_export.outbox_0, hq_export.outbox_1, hq_export.outbox_2
+  to hq_export_relay;
 grant insert on hq_export.outbox_0, hq_export.outbox_1, hq_export.outbox_2 to hq_export_relay;
 grant usage, select on sequence hq_export.outbox_seq to hq_export_relay;
 grant select, update on sequence hq_export.current_outbox to hq_export_relay;

@@ -1,12 +1,13 @@
 -- What every generated capture trigger calls, and what it keeps beside the outbox.
 
--- ---------------------------------------------------------------------------------------------------------------
--- Doorbell. NOTIFY serialises commits, so a trigger rings only while the relay sleeps. The value is the moment until which
--- the relay sleeps, in epoch milliseconds; 0 means awake. Read without MVCC, like current_outbox. A relay that was
--- killed asleep leaves a value that runs out by itself.
+-- -------------------------------------------------------------------------------------------------
+-- Doorbell. NOTIFY serialises commits, so a trigger rings only while the relay sleeps. The value is
+-- the moment until which the relay sleeps, in epoch milliseconds; 0 means awake. Read without MVCC,
+-- like current_outbox. A relay that was killed asleep leaves a value that runs out by itself.
 create sequence hq_export.doorbell as bigint minvalue 0 start with 0;
 select pg_catalog.setval('hq_export.doorbell', 0, true);
-comment on sequence hq_export.doorbell is 'epoch ms until which the relay sleeps and wants a NOTIFY; 0 while it works';
+comment on sequence hq_export.doorbell is
+  'epoch ms until which the relay sleeps and wants a NOTIFY; 0 while it works';
 grant select, update on sequence hq_export.doorbell to hq_export_relay;
 
 -- Called after the insert into the outbox, in this order: a writer that reads "awake" already holds
@@ -25,11 +26,13 @@ begin
     perform pg_notify('hq_export_outbox', '');
   end if;
 end $$;
-comment on function hq_export.ring() is 'wakes the relay if it sleeps; call after inserting into the outbox';
+comment on function hq_export.ring() is
+  'wakes the relay if it sleeps; call after inserting into the outbox';
 
--- ---------------------------------------------------------------------------------------------------------------
--- Trace context of the writing transaction: what the application set for it, else sqlcommenter in the text of
--- the query (the comment stands at its end), else none. Anything that is not W3C syntax counts as none.
+-- -------------------------------------------------------------------------------------------------
+-- Trace context of the writing transaction: what the application set for it, else sqlcommenter in
+-- the text of the query (the comment stands at its end), else none. Anything that is not W3C syntax
+-- counts as none.
 create function hq_export.current_traceparent() returns text
   language plpgsql stable
   set search_path = pg_catalog, pg_temp
@@ -49,10 +52,12 @@ begin
   end if;
   return null;
 end $$;
-comment on function hq_export.current_traceparent() is 'trace context of this transaction: GUC hq_export.traceparent, else sqlcommenter';
+comment on function hq_export.current_traceparent() is
+  'trace context of this transaction: GUC hq_export.traceparent, else sqlcommenter';
 
--- ---------------------------------------------------------------------------------------------------------------
--- Versions. exported version = record_version + base. A key has a row here only if its record_version ever failed to rise.
+-- -------------------------------------------------------------------------------------------------
+-- Versions. exported version = record_version + base. A key has a row here only if its
+-- record_version ever failed to rise.
 create table hq_export.version_base (
   base       bigint      not null,
   deleted_at timestamptz,
@@ -60,9 +65,13 @@ create table hq_export.version_base (
   key        text        not null,
   constraint version_base_pkey primary key (dataset, key)
 );
-comment on table hq_export.version_base is 'offset that keeps the exported version of a key rising; the source rows stay as the application wrote them';
-comment on column hq_export.version_base.base is 'added to record_version; after a delete, the version of the delete';
-comment on column hq_export.version_base.deleted_at is 'when the key was deleted in the source; null while it exists';
+comment on table hq_export.version_base is
+  'offset that keeps the exported version of a key rising; the source rows stay as the '
+  'application wrote them';
+comment on column hq_export.version_base.base is
+  'added to record_version; after a delete, the version of the delete';
+comment on column hq_export.version_base.deleted_at is
+  'when the key was deleted in the source; null while it exists';
 grant select, insert, update on hq_export.version_base to hq_export_relay;
 
 -- The sum saturates: a version at the int8 maximum must not fail the write that carries it.
@@ -74,20 +83,24 @@ create function hq_export.exported_version(p_version bigint, p_base bigint) retu
     when p_version::numeric + p_base < -9223372036854775808 then -9223372036854775808
     else p_version + p_base
   end;
-comment on function hq_export.exported_version(bigint, bigint) is 'record_version + base, held inside int8';
+comment on function hq_export.exported_version(bigint, bigint) is
+  'record_version + base, held inside int8';
 
 -- Same version, same id: a backfill of a version that was exported before changes nothing in HQ.
 -- SHA-256 and not uuid5, because core PostgreSQL has no SHA-1.
-create function hq_export.snapshot_id(p_org_id uuid, p_entity_type text, p_entity_id uuid, p_version bigint) returns uuid
+create function hq_export.snapshot_id(p_org_id uuid, p_entity_type text, p_entity_id uuid,
+  p_version bigint) returns uuid
   language sql immutable parallel safe
   return encode(substring(sha256(convert_to(
-    p_org_id::text || '/' || p_entity_type || '/' || p_entity_id::text || '/' || p_version::text, 'UTF8'
+    p_org_id::text || '/' || p_entity_type || '/' || p_entity_id::text || '/' || p_version::text,
+    'UTF8'
   )) from 1 for 16), 'hex')::uuid;
-comment on function hq_export.snapshot_id(uuid, text, uuid, bigint) is 'deterministic key of dx_entity_snapshots_v1';
+comment on function hq_export.snapshot_id(uuid, text, uuid, bigint) is
+  'deterministic key of dx_entity_snapshots_v1';
 
--- ---------------------------------------------------------------------------------------------------------------
--- Emergency switch: `set hq_export.disabled = 'on'` (session, role or database) turns capture off without DDL. What is
--- written meanwhile is a gap, recorded here, to be closed by a backfill.
+-- -------------------------------------------------------------------------------------------------
+-- Emergency switch: `set hq_export.disabled = 'on'` (session, role or database) turns capture off
+-- without DDL. What is written meanwhile is a gap, recorded here, to be closed by a backfill.
 create table hq_export.capture_gap (
   xid         xid8        not null default pg_catalog.pg_current_xact_id(),
   occurred_at timestamptz not null default pg_catalog.clock_timestamp(),
@@ -95,10 +108,12 @@ create table hq_export.capture_gap (
   operation   text        not null,
   role        text        not null default session_user
 );
-comment on table hq_export.capture_gap is 'statements whose changes were not captured for certain: hq_export.disabled was on, or a TRUNCATE under an old snapshot; backfill their datasets';
+comment on table hq_export.capture_gap is
+  'statements whose changes were not captured for certain: hq_export.disabled was on, '
+  'or a TRUNCATE under an old snapshot; backfill their datasets';
 grant select on hq_export.capture_gap to hq_export_relay;
 
--- ---------------------------------------------------------------------------------------------------------------
+-- -------------------------------------------------------------------------------------------------
 -- What is installed on the application's tables.
 create table hq_export.binding (
   bound_at     timestamptz not null default pg_catalog.clock_timestamp(),
@@ -111,12 +126,16 @@ create table hq_export.binding (
   constraint binding_pkey primary key (dataset),
   constraint binding_number_key unique (number)
 );
-comment on table hq_export.binding is 'one row per exported dataset: where it comes from and how its columns are computed';
+comment on table hq_export.binding is
+  'one row per exported dataset: where it comes from and how its columns are computed';
 comment on column hq_export.binding.name is 'binding that was installed, such as reference';
-comment on column hq_export.binding.fingerprint is 'sha256 of the generated SQL, to see whether an installed binding is the current one';
+comment on column hq_export.binding.fingerprint is
+  'sha256 of the generated SQL, to see whether an installed binding is the current one';
 grant select on hq_export.binding to hq_export_relay;
 
 revoke all on function hq_export.ring(), hq_export.current_traceparent(),
-  hq_export.exported_version(bigint, bigint), hq_export.snapshot_id(uuid, text, uuid, bigint) from public;
+  hq_export.exported_version(bigint, bigint), hq_export.snapshot_id(uuid, text, uuid, bigint)
+  from public;
 grant execute on function hq_export.ring(), hq_export.current_traceparent(),
-  hq_export.exported_version(bigint, bigint), hq_export.snapshot_id(uuid, text, uuid, bigint) to hq_export_relay;
+  hq_export.exported_version(bigint, bigint), hq_export.snapshot_id(uuid, text, uuid, bigint)
+  to hq_export_relay;

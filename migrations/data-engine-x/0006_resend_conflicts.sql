@@ -6,7 +6,9 @@
 -- Only the relay and its command line write there.
 
 alter table hq_export.dead_letter add column resent_xid xid8;
-create index dead_letter_resent_idx on hq_export.dead_letter (resent_xid) where resent_xid is not null;
+create index dead_letter_resent_idx on hq_export.dead_letter (resent_xid)
+  where resent_xid is not null;
 
 comment on column hq_export.dead_letter.resent_xid is
-  'transaction that put the row into the outbox again, by the relay or an operator; null while none has';
+  'transaction that put the row into the outbox again, by the relay or an operator; '
+  'null while none has';

@@ -14,9 +14,14 @@ create table hq_export.advisory_lock (
 -- next.
 alter table hq_export.advisory_lock disable row level security, no force row level security;
 insert into hq_export.advisory_lock (name, key)
-values ('lead', 7526753411774280308), ('backfill', 7525904622732142185), ('epoch', 7526753411573313379);
+values ('lead', 7526753411774280308), ('backfill', 7525904622732142185),
+  ('epoch', 7526753411573313379);
 
-comment on table hq_export.advisory_lock is 'keys of the advisory locks that relays hold, and rows that they lock in turn';
-comment on column hq_export.advisory_lock.key is 'written anew by the relay where a session that is none of ours holds it';
-comment on column hq_export.advisory_lock.name is 'lead: the relay that works; backfill: who executes backfills; epoch: who names a life of the server, by a lock on this row';
+comment on table hq_export.advisory_lock is
+  'keys of the advisory locks that relays hold, and rows that they lock in turn';
+comment on column hq_export.advisory_lock.key is
+  'written anew by the relay where a session that is none of ours holds it';
+comment on column hq_export.advisory_lock.name is
+  'lead: the relay that works; backfill: who executes backfills; epoch: who names a life of the '
+  'server, by a lock on this row';
 grant select, update on hq_export.advisory_lock to hq_export_relay;

@@ -9,13 +9,15 @@
 -- back has counted, too. The relay turns it into capture_gap.
 create sequence hq_export.lost as bigint minvalue 0 start with 0;
 select pg_catalog.setval('hq_export.lost', 0, true);
-comment on sequence hq_export.lost is 'statements whose changes could not be captured at all, since the relay looked last; 0 for none';
+comment on sequence hq_export.lost is
+  'statements whose changes could not be captured at all, since the relay looked last; 0 for none';
 
 -- Captures that found the relay asleep and must not notify it. The relay looks here several times a
 -- second while it sleeps.
 create sequence hq_export.unrung as bigint minvalue 0 start with 0;
 select pg_catalog.setval('hq_export.unrung', 0, true);
-comment on sequence hq_export.unrung is 'captures that found the relay asleep and might have waited if they had notified it';
+comment on sequence hq_export.unrung is
+  'captures that found the relay asleep and might have waited if they had notified it';
 
 grant select, update on sequence hq_export.lost to hq_export_relay;
 grant insert on hq_export.capture_gap to hq_export_relay;
@@ -31,13 +33,15 @@ begin
     from pg_catalog.pg_class c cross join lateral pg_catalog.aclexplode(c.relacl) a
     where c.oid = 'hq_export.outbox_seq'::regclass and a.privilege_type = 'USAGE'
   loop
-    execute pg_catalog.format('grant usage on sequence hq_export.lost, hq_export.unrung to %s', v_owner);
+    execute pg_catalog.format('grant usage on sequence hq_export.lost, hq_export.unrung to %s',
+      v_owner);
   end loop;
 end $$;
 
--- ---------------------------------------------------------------------------------------------------------------
--- Called after the insert into the outbox, in this order: a writer that reads "awake" already holds its lock on the outbox
--- table, so the relay, which looks for holders after it has set the flag, waits for it.
+-- -------------------------------------------------------------------------------------------------
+-- Called after the insert into the outbox, in this order: a writer that reads "awake" already holds
+-- its lock on the outbox table, so the relay, which looks for holders after it has set the flag,
+-- waits for it.
 --
 -- A commit with a NOTIFY takes a lock of the whole server before it writes its WAL and keeps it
 -- until that is where synchronous_commit asks for it. So it may ring only where waiting for another
@@ -52,7 +56,8 @@ create or replace function hq_export.ring() returns void
   set search_path = pg_catalog, pg_temp
 as $$
 begin
-  if pg_sequence_last_value('hq_export.doorbell') > extract(epoch from clock_timestamp()) * 1000 then
+  if pg_sequence_last_value('hq_export.doorbell') > extract(epoch from clock_timestamp()) * 1000
+    then
     if current_setting('max_prepared_transactions') = '0'
        and current_setting('synchronous_standby_names') = ''
        and current_setting('synchronous_commit') <> 'off'
@@ -71,9 +76,10 @@ begin
   end if;
 end $$;
 
--- ---------------------------------------------------------------------------------------------------------------
--- As before, but a long text is searched once: current_query() copies the whole message of the client, which may hold thousands of
--- statements. What was found in it stands in a setting of the transaction until the next message, which has another time.
+-- -------------------------------------------------------------------------------------------------
+-- As before, but a long text is searched once: current_query() copies the whole message of the
+-- client, which may hold thousands of statements. What was found in it stands in a setting of the
+-- transaction until the next message, which has another time.
 create or replace function hq_export.current_traceparent() returns text
   language plpgsql stable
   set search_path = pg_catalog, pg_temp
@@ -85,7 +91,8 @@ declare
 begin
   if coalesce(v_traceparent, '') = '' then
     v_found := current_setting('hq_export.found_traceparent', true);
-    if v_found <> '' and split_part(v_found, '|', 1) = extract(epoch from statement_timestamp())::text then
+    if v_found <> ''
+      and split_part(v_found, '|', 1) = extract(epoch from statement_timestamp())::text then
       v_traceparent := split_part(v_found, '|', 2);
     else
       v_query := current_query();
@@ -107,7 +114,9 @@ begin
   return null;
 end $$;
 
--- ---------------------------------------------------------------------------------------------------------------
--- Rows that a restore brought get transaction ids of the server that they are on: row by row, so that no writer waits.
-grant update (xid, seq) on hq_export.outbox_0, hq_export.outbox_1, hq_export.outbox_2 to hq_export_relay;
+-- -------------------------------------------------------------------------------------------------
+-- Rows that a restore brought get transaction ids of the server that they are on: row by row, so
+-- that no writer waits.
+grant update (xid, seq) on hq_export.outbox_0, hq_export.outbox_1, hq_export.outbox_2
+  to hq_export_relay;
 grant update (xid) on hq_export.settle_0, hq_export.settle_1 to hq_export_relay;

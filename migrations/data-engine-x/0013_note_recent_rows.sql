@@ -6,4 +6,5 @@
 
 alter table hq_export.binding add column noting_since timestamptz;
 comment on column hq_export.binding.noting_since is
-  'when bind began to settle the dataset, while the rows that were written shortly before are not on the settle list yet; bind again puts them there';
+  'when bind began to settle the dataset, while the rows that were written shortly before are not '
+  'on the settle list yet; bind again puts them there';

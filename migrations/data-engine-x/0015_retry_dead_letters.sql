@@ -7,7 +7,8 @@
 -- there.
 
 alter table hq_export.dead_letter add column retry_at timestamptz;
-create index dead_letter_retry_idx on hq_export.dead_letter (retry_at) where retry_at is not null and resolved_at is null;
+create index dead_letter_retry_idx on hq_export.dead_letter (retry_at)
+  where retry_at is not null and resolved_at is null;
 
 comment on column hq_export.dead_letter.retry_at is
   'when the relay tries the row again by itself; null where it does not';

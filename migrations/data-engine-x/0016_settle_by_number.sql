@@ -12,15 +12,20 @@ lock table hq_export.settle_0, hq_export.settle_1 in access exclusive mode;
 -- Drawn by writers without waiting for each other's end: a number says that its key was noted
 -- before a moment, not that it is committed.
 create sequence hq_export.settle_number as bigint;
-comment on sequence hq_export.settle_number is 'numbers of the keys of the settle list, in the order in which they were noted';
+comment on sequence hq_export.settle_number is
+  'numbers of the keys of the settle list, in the order in which they were noted';
 
 -- What is exported already needs no number; the rest is open again.
-delete from hq_export.settle_0 p using (select m.due_before, m.seen from hq_export.settled m order by m.id desc limit 1) m
+delete from hq_export.settle_0 p
+using (select m.due_before, m.seen from hq_export.settled m order by m.id desc limit 1) m
 where p.due_at <= m.due_before and pg_catalog.pg_visible_in_snapshot(p.xid, m.seen);
-delete from hq_export.settle_1 p using (select m.due_before, m.seen from hq_export.settled m order by m.id desc limit 1) m
+delete from hq_export.settle_1 p
+using (select m.due_before, m.seen from hq_export.settled m order by m.id desc limit 1) m
 where p.due_at <= m.due_before and pg_catalog.pg_visible_in_snapshot(p.xid, m.seen);
-alter table hq_export.settle_0 add column number bigint not null default pg_catalog.nextval('hq_export.settle_number');
-alter table hq_export.settle_1 add column number bigint not null default pg_catalog.nextval('hq_export.settle_number');
+alter table hq_export.settle_0 add column number bigint
+  not null default pg_catalog.nextval('hq_export.settle_number');
+alter table hq_export.settle_1 add column number bigint
+  not null default pg_catalog.nextval('hq_export.settle_number');
 alter table hq_export.settled add column number bigint not null default 0;
 select pg_catalog.setval('hq_export.settle_horizon', 0, true);
 
@@ -29,10 +34,14 @@ select xid, due_at, dataset, key, traceparent, number from hq_export.settle_0
 union all
 select xid, due_at, dataset, key, traceparent, number from hq_export.settle_1;
 
-comment on column hq_export.settle_0.due_at is 'server''s clock at the capture, plus the settle delay: for who looks, nothing waits for it';
-comment on sequence hq_export.settle_horizon is 'number up to which settle keys are closed to late children';
-comment on column hq_export.settled.number is 'what was visible in `seen` and numbered until here is in the outbox';
-comment on column hq_export.settled.due_before is 'server''s clock when the mark was made: for who looks';
+comment on column hq_export.settle_0.due_at is
+  'server''s clock at the capture, plus the settle delay: for who looks, nothing waits for it';
+comment on sequence hq_export.settle_horizon is
+  'number up to which settle keys are closed to late children';
+comment on column hq_export.settled.number is
+  'what was visible in `seen` and numbered until here is in the outbox';
+comment on column hq_export.settled.due_before is
+  'server''s clock when the mark was made: for who looks';
 
 -- True for a row that the transaction at hand has written, in a subtransaction too. Asked of rows
 -- that the statement sees: whatever is beyond its snapshot is then its own, and so is what has not
@@ -54,7 +63,8 @@ begin
   v_id := (v_own + v_distance)::text::xid8;
   return v_id >= pg_snapshot_xmax(pg_current_snapshot()) or pg_xact_status(v_id) = 'in progress';
 end $$;
-comment on function hq_export.written_here(xid) is 'whether a visible row was written by this transaction';
+comment on function hq_export.written_here(xid) is
+  'whether a visible row was written by this transaction';
 revoke all on function hq_export.written_here(xid) from public;
 
 -- Owners of bound tables, whose captures note keys: until `bind` runs again, by the default of the
@@ -78,5 +88,7 @@ grant select, usage, update on sequence hq_export.settle_number to hq_export_rel
 -- What settled before did not count children that were created later than the delay. The next
 -- `bind` notes those that are there as late, so that what was exported stays what the view shows.
 alter table hq_export.binding add column counted_by_time boolean not null default false;
-update hq_export.binding set counted_by_time = true where pg_catalog.jsonb_exists(definition, 'settle');
-comment on column hq_export.binding.counted_by_time is 'bound before children counted by when they were written: the next bind notes the late ones';
+update hq_export.binding set counted_by_time = true
+where pg_catalog.jsonb_exists(definition, 'settle');
+comment on column hq_export.binding.counted_by_time is
+  'bound before children counted by when they were written: the next bind notes the late ones';

@@ -8,4 +8,5 @@ alter table hq_export.dead_letter
   add column resolved_xid xid8,
   add column resolved_system bigint;
 comment on column hq_export.dead_letter.resolved_xid is 'transaction that settled it last';
-comment on column hq_export.dead_letter.resolved_system is 'system identifier of the server whose transaction id that is';
+comment on column hq_export.dead_letter.resolved_system is
+  'system identifier of the server whose transaction id that is';

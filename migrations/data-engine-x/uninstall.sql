@@ -25,7 +25,8 @@ begin
     join pg_class ours on p.refclassid = 'pg_class'::regclass and p.refobjid = ours.oid
     join pg_rewrite w on p.classid = 'pg_rewrite'::regclass and p.objid = w.oid
     join pg_class theirs on theirs.oid = w.ev_class
-    where ours.relnamespace = to_regnamespace('hq_export') and theirs.relnamespace <> ours.relnamespace
+    where ours.relnamespace = to_regnamespace('hq_export')
+      and theirs.relnamespace <> ours.relnamespace
   ) d;
   if v_dependents is not null then
     raise exception 'views outside hq_export depend on it: %', v_dependents
@@ -80,7 +81,8 @@ begin
     if v_setting.rolname is null then
       execute format('alter database %I reset %s', current_database(), v_setting.name);
     else
-      execute format('alter role %I in database %I reset %s', v_setting.rolname, current_database(), v_setting.name);
+      execute format('alter role %I in database %I reset %s', v_setting.rolname, current_database(),
+        v_setting.name);
     end if;
   end loop;
 end $$;

@@ -32,7 +32,8 @@ end $$;
 do $$
 declare
   act_as constant text :=
-    case when pg_catalog.current_setting('server_version_num')::integer >= 160000 then 'set' else 'member' end;
+    case when pg_catalog.current_setting('server_version_num')::integer >= 160000 then 'set'
+      else 'member' end;
 begin
   if not pg_catalog.pg_has_role(current_user, 'hq_ingest_writer', 'usage')
      or not pg_catalog.pg_has_role(current_user, 'hq_ingest_writer', act_as) then

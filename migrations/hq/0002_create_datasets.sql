@@ -42,18 +42,22 @@ create table hq.dx_operation_runs_v1 (
 create index dx_operation_runs_v1_time_idx on hq.dx_operation_runs_v1 using brin (created_at);
 create index dx_operation_runs_v1_org_time_idx on hq.dx_operation_runs_v1 (org_id, created_at);
 
-comment on table hq.dx_operation_runs_v1 is 'One row per operation invocation, exported once, when the run has ended.';
+comment on table hq.dx_operation_runs_v1 is
+  'One row per operation invocation, exported once, when the run has ended.';
 comment on column hq.dx_operation_runs_v1.export_schema_version is 'always v1';
 comment on column hq.dx_operation_runs_v1.run_id is 'the run';
-comment on column hq.dx_operation_runs_v1.pipeline_run_id is 'parent execution; NULL when the operation ran on its own';
+comment on column hq.dx_operation_runs_v1.pipeline_run_id is
+  'parent execution; NULL when the operation ran on its own';
 comment on column hq.dx_operation_runs_v1.workflow_id is 'workflow of the parent';
-comment on column hq.dx_operation_runs_v1.operation_id is 'canonical operation, such as company.enrich.profile';
+comment on column hq.dx_operation_runs_v1.operation_id is
+  'canonical operation, such as company.enrich.profile';
 comment on column hq.dx_operation_runs_v1.action_id is 'implementation that was invoked';
 comment on column hq.dx_operation_runs_v1.entity_type is 'kind of entity worked on';
 comment on column hq.dx_operation_runs_v1.entity_id is 'entity worked on';
 comment on column hq.dx_operation_runs_v1.org_id is 'tenant';
 comment on column hq.dx_operation_runs_v1.company_id is 'company of the tenant';
-comment on column hq.dx_operation_runs_v1.source_provider is 'provider that answered, such as prospeo';
+comment on column hq.dx_operation_runs_v1.source_provider is
+  'provider that answered, such as prospeo';
 comment on column hq.dx_operation_runs_v1.status is 'how the run ended';
 comment on column hq.dx_operation_runs_v1.attempt_count is 'attempts made, retries included';
 comment on column hq.dx_operation_runs_v1.started_at is 'start of the run';
@@ -64,11 +68,14 @@ comment on column hq.dx_operation_runs_v1.error_code is 'machine-readable failur
 comment on column hq.dx_operation_runs_v1.error_message is 'failure in words';
 comment on column hq.dx_operation_runs_v1.created_at is 'when the source created the run';
 comment on column hq.dx_operation_runs_v1._dx_xid is 'transaction of the source that wrote the row';
-comment on column hq.dx_operation_runs_v1._dx_batch is 'batch that brought this state; (_dx_source, _dx_batch) is its row in ingest.batch';
+comment on column hq.dx_operation_runs_v1._dx_batch is
+  'batch that brought this state; (_dx_source, _dx_batch) is its row in ingest.batch';
 comment on column hq.dx_operation_runs_v1._dx_source is 'source that sent the batch';
 comment on column hq.dx_operation_runs_v1._dx_ingested_at is 'when the gateway wrote this state';
-comment on column hq.dx_operation_runs_v1._dx_deleted_at is 'when the source deleted the entity, or null; always null in append-only datasets';
-comment on column hq.dx_operation_runs_v1._dx_extra is 'columns sent that this gateway does not know yet, as they were sent';
+comment on column hq.dx_operation_runs_v1._dx_deleted_at is
+  'when the source deleted the entity, or null; always null in append-only datasets';
+comment on column hq.dx_operation_runs_v1._dx_extra is
+  'columns sent that this gateway does not know yet, as they were sent';
 
 alter table hq.dx_operation_runs_v1 enable row level security;
 create policy dx_operation_runs_v1_org on hq.dx_operation_runs_v1 for select to hq_reader
@@ -108,11 +115,14 @@ create table hq.dx_operation_events_v1 (
 create index dx_operation_events_v1_time_idx on hq.dx_operation_events_v1 using brin (occurred_at);
 create index dx_operation_events_v1_org_time_idx on hq.dx_operation_events_v1 (org_id, occurred_at);
 
-comment on table hq.dx_operation_events_v1 is 'What happened during a run: requests, responses, retries, state changes, errors.';
+comment on table hq.dx_operation_events_v1 is
+  'What happened during a run: requests, responses, retries, state changes, errors.';
 comment on column hq.dx_operation_events_v1.export_schema_version is 'always v1';
 comment on column hq.dx_operation_events_v1.event_id is 'the event';
-comment on column hq.dx_operation_events_v1.run_id is 'run it belongs to; a link, not a foreign key';
-comment on column hq.dx_operation_events_v1.event_type is 'open set: request_sent, response_received, retry_scheduled, state_change, error and others';
+comment on column hq.dx_operation_events_v1.run_id is
+  'run it belongs to; a link, not a foreign key';
+comment on column hq.dx_operation_events_v1.event_type is
+  'open set: request_sent, response_received, retry_scheduled, state_change, error and others';
 comment on column hq.dx_operation_events_v1.event_sequence is 'position within the run, rising';
 comment on column hq.dx_operation_events_v1.occurred_at is 'when it happened';
 comment on column hq.dx_operation_events_v1.org_id is 'tenant';
@@ -121,18 +131,24 @@ comment on column hq.dx_operation_events_v1.entity_type is 'kind of entity worke
 comment on column hq.dx_operation_events_v1.entity_id is 'entity worked on';
 comment on column hq.dx_operation_events_v1.provider is 'provider involved';
 comment on column hq.dx_operation_events_v1.http_status is 'status of its answer';
-comment on column hq.dx_operation_events_v1.raw_request_ref is 'where the raw request is kept; a reference, never the payload';
-comment on column hq.dx_operation_events_v1.raw_response_ref is 'where the raw response is kept; a reference, never the payload';
+comment on column hq.dx_operation_events_v1.raw_request_ref is
+  'where the raw request is kept; a reference, never the payload';
+comment on column hq.dx_operation_events_v1.raw_response_ref is
+  'where the raw response is kept; a reference, never the payload';
 comment on column hq.dx_operation_events_v1.payload_hash is 'hash of the raw payload';
 comment on column hq.dx_operation_events_v1.error_code is 'machine-readable failure';
 comment on column hq.dx_operation_events_v1.error_message is 'failure in words';
 comment on column hq.dx_operation_events_v1.metadata_json is 'further details';
-comment on column hq.dx_operation_events_v1._dx_xid is 'transaction of the source that wrote the row';
-comment on column hq.dx_operation_events_v1._dx_batch is 'batch that brought this state; (_dx_source, _dx_batch) is its row in ingest.batch';
+comment on column hq.dx_operation_events_v1._dx_xid is
+  'transaction of the source that wrote the row';
+comment on column hq.dx_operation_events_v1._dx_batch is
+  'batch that brought this state; (_dx_source, _dx_batch) is its row in ingest.batch';
 comment on column hq.dx_operation_events_v1._dx_source is 'source that sent the batch';
 comment on column hq.dx_operation_events_v1._dx_ingested_at is 'when the gateway wrote this state';
-comment on column hq.dx_operation_events_v1._dx_deleted_at is 'when the source deleted the entity, or null; always null in append-only datasets';
-comment on column hq.dx_operation_events_v1._dx_extra is 'columns sent that this gateway does not know yet, as they were sent';
+comment on column hq.dx_operation_events_v1._dx_deleted_at is
+  'when the source deleted the entity, or null; always null in append-only datasets';
+comment on column hq.dx_operation_events_v1._dx_extra is
+  'columns sent that this gateway does not know yet, as they were sent';
 
 alter table hq.dx_operation_events_v1 enable row level security;
 create policy dx_operation_events_v1_org on hq.dx_operation_events_v1 for select to hq_reader
@@ -175,7 +191,8 @@ create index dx_company_entities_v1_org_time_idx on hq.dx_company_entities_v1 (o
 comment on table hq.dx_company_entities_v1 is 'The current canonical state of every company.';
 comment on column hq.dx_company_entities_v1.export_schema_version is 'always v1';
 comment on column hq.dx_company_entities_v1.org_id is 'tenant';
-comment on column hq.dx_company_entities_v1.company_id is 'company of the tenant; the nil UUID says that there is none';
+comment on column hq.dx_company_entities_v1.company_id is
+  'company of the tenant; the nil UUID says that there is none';
 comment on column hq.dx_company_entities_v1.entity_id is 'canonical company entity';
 comment on column hq.dx_company_entities_v1.canonical_name is 'name';
 comment on column hq.dx_company_entities_v1.canonical_domain is 'domain';
@@ -185,19 +202,25 @@ comment on column hq.dx_company_entities_v1.industry is 'industry';
 comment on column hq.dx_company_entities_v1.employee_count is 'number of employees';
 comment on column hq.dx_company_entities_v1.revenue_band is 'revenue, as a band';
 comment on column hq.dx_company_entities_v1.hq_country is 'country of the head office';
-comment on column hq.dx_company_entities_v1.enrichment_confidence is 'confidence in the state, exact';
+comment on column hq.dx_company_entities_v1.enrichment_confidence is
+  'confidence in the state, exact';
 comment on column hq.dx_company_entities_v1.last_enriched_at is 'last enrichment';
 comment on column hq.dx_company_entities_v1.last_operation_id is 'operation that changed it last';
 comment on column hq.dx_company_entities_v1.last_run_id is 'run that changed it last';
 comment on column hq.dx_company_entities_v1.source_priority is 'which sources won, in order';
-comment on column hq.dx_company_entities_v1.record_version is 'version of the state, rising per entity';
+comment on column hq.dx_company_entities_v1.record_version is
+  'version of the state, rising per entity';
 comment on column hq.dx_company_entities_v1.updated_at is 'when the source changed it';
-comment on column hq.dx_company_entities_v1._dx_xid is 'transaction of the source that wrote the row';
-comment on column hq.dx_company_entities_v1._dx_batch is 'batch that brought this state; (_dx_source, _dx_batch) is its row in ingest.batch';
+comment on column hq.dx_company_entities_v1._dx_xid is
+  'transaction of the source that wrote the row';
+comment on column hq.dx_company_entities_v1._dx_batch is
+  'batch that brought this state; (_dx_source, _dx_batch) is its row in ingest.batch';
 comment on column hq.dx_company_entities_v1._dx_source is 'source that sent the batch';
 comment on column hq.dx_company_entities_v1._dx_ingested_at is 'when the gateway wrote this state';
-comment on column hq.dx_company_entities_v1._dx_deleted_at is 'when the source deleted the entity, or null; always null in append-only datasets';
-comment on column hq.dx_company_entities_v1._dx_extra is 'columns sent that this gateway does not know yet, as they were sent';
+comment on column hq.dx_company_entities_v1._dx_deleted_at is
+  'when the source deleted the entity, or null; always null in append-only datasets';
+comment on column hq.dx_company_entities_v1._dx_extra is
+  'columns sent that this gateway does not know yet, as they were sent';
 
 alter table hq.dx_company_entities_v1 enable row level security;
 create policy dx_company_entities_v1_org on hq.dx_company_entities_v1 for select to hq_reader
@@ -253,18 +276,24 @@ comment on column hq.dx_person_entities_v1.department is 'department';
 comment on column hq.dx_person_entities_v1.work_email is 'work e-mail address';
 comment on column hq.dx_person_entities_v1.email_status is 'what is known of the address';
 comment on column hq.dx_person_entities_v1.phone_e164 is 'phone number, E.164';
-comment on column hq.dx_person_entities_v1.contact_confidence is 'confidence in the contact data, exact';
+comment on column hq.dx_person_entities_v1.contact_confidence is
+  'confidence in the contact data, exact';
 comment on column hq.dx_person_entities_v1.last_enriched_at is 'last enrichment';
 comment on column hq.dx_person_entities_v1.last_operation_id is 'operation that changed it last';
 comment on column hq.dx_person_entities_v1.last_run_id is 'run that changed it last';
-comment on column hq.dx_person_entities_v1.record_version is 'version of the state, rising per entity';
+comment on column hq.dx_person_entities_v1.record_version is
+  'version of the state, rising per entity';
 comment on column hq.dx_person_entities_v1.updated_at is 'when the source changed it';
-comment on column hq.dx_person_entities_v1._dx_xid is 'transaction of the source that wrote the row';
-comment on column hq.dx_person_entities_v1._dx_batch is 'batch that brought this state; (_dx_source, _dx_batch) is its row in ingest.batch';
+comment on column hq.dx_person_entities_v1._dx_xid is
+  'transaction of the source that wrote the row';
+comment on column hq.dx_person_entities_v1._dx_batch is
+  'batch that brought this state; (_dx_source, _dx_batch) is its row in ingest.batch';
 comment on column hq.dx_person_entities_v1._dx_source is 'source that sent the batch';
 comment on column hq.dx_person_entities_v1._dx_ingested_at is 'when the gateway wrote this state';
-comment on column hq.dx_person_entities_v1._dx_deleted_at is 'when the source deleted the entity, or null; always null in append-only datasets';
-comment on column hq.dx_person_entities_v1._dx_extra is 'columns sent that this gateway does not know yet, as they were sent';
+comment on column hq.dx_person_entities_v1._dx_deleted_at is
+  'when the source deleted the entity, or null; always null in append-only datasets';
+comment on column hq.dx_person_entities_v1._dx_extra is
+  'columns sent that this gateway does not know yet, as they were sent';
 
 alter table hq.dx_person_entities_v1 enable row level security;
 create policy dx_person_entities_v1_org on hq.dx_person_entities_v1 for select to hq_reader
@@ -295,22 +324,29 @@ create table hq.dx_entity_snapshots_v1 (
 create index dx_entity_snapshots_v1_time_idx on hq.dx_entity_snapshots_v1 using brin (captured_at);
 create index dx_entity_snapshots_v1_org_time_idx on hq.dx_entity_snapshots_v1 (org_id, captured_at);
 
-comment on table hq.dx_entity_snapshots_v1 is 'Every exported version of every entity, kept for ever.';
+comment on table hq.dx_entity_snapshots_v1 is
+  'Every exported version of every entity, kept for ever.';
 comment on column hq.dx_entity_snapshots_v1.export_schema_version is 'always v1';
-comment on column hq.dx_entity_snapshots_v1.snapshot_id is 'derived from tenant, entity and version, so a backfill yields the same id';
+comment on column hq.dx_entity_snapshots_v1.snapshot_id is
+  'derived from tenant, entity and version, so a backfill yields the same id';
 comment on column hq.dx_entity_snapshots_v1.org_id is 'tenant';
 comment on column hq.dx_entity_snapshots_v1.entity_type is 'kind of entity';
 comment on column hq.dx_entity_snapshots_v1.entity_id is 'the entity';
 comment on column hq.dx_entity_snapshots_v1.record_version is 'its version';
-comment on column hq.dx_entity_snapshots_v1.canonical_payload_json is 'the canonical state at that version';
+comment on column hq.dx_entity_snapshots_v1.canonical_payload_json is
+  'the canonical state at that version';
 comment on column hq.dx_entity_snapshots_v1.captured_at is 'when the source wrote that version';
 comment on column hq.dx_entity_snapshots_v1.source_run_id is 'run that wrote that version';
-comment on column hq.dx_entity_snapshots_v1._dx_xid is 'transaction of the source that wrote the row';
-comment on column hq.dx_entity_snapshots_v1._dx_batch is 'batch that brought this state; (_dx_source, _dx_batch) is its row in ingest.batch';
+comment on column hq.dx_entity_snapshots_v1._dx_xid is
+  'transaction of the source that wrote the row';
+comment on column hq.dx_entity_snapshots_v1._dx_batch is
+  'batch that brought this state; (_dx_source, _dx_batch) is its row in ingest.batch';
 comment on column hq.dx_entity_snapshots_v1._dx_source is 'source that sent the batch';
 comment on column hq.dx_entity_snapshots_v1._dx_ingested_at is 'when the gateway wrote this state';
-comment on column hq.dx_entity_snapshots_v1._dx_deleted_at is 'when the source deleted the entity, or null; always null in append-only datasets';
-comment on column hq.dx_entity_snapshots_v1._dx_extra is 'columns sent that this gateway does not know yet, as they were sent';
+comment on column hq.dx_entity_snapshots_v1._dx_deleted_at is
+  'when the source deleted the entity, or null; always null in append-only datasets';
+comment on column hq.dx_entity_snapshots_v1._dx_extra is
+  'columns sent that this gateway does not know yet, as they were sent';
 
 alter table hq.dx_entity_snapshots_v1 enable row level security;
 create policy dx_entity_snapshots_v1_org on hq.dx_entity_snapshots_v1 for select to hq_reader

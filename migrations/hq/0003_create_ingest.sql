@@ -23,20 +23,24 @@ create table ingest.batch (
 
 create index batch_source_received_idx on ingest.batch (source, received_at);
 
-comment on table ingest.batch is 'ledger: every batch that was applied, with the answer that a repeated delivery gets again';
+comment on table ingest.batch is
+  'ledger: every batch that was applied, with the answer that a repeated delivery gets again';
 comment on column ingest.batch.received_at is 'when the batch was written';
 comment on column ingest.batch.wire_bytes is 'bytes of the body as sent';
 comment on column ingest.batch.decoded_bytes is 'bytes of the body after decompression';
 comment on column ingest.batch.source is 'source that signed the batch';
 comment on column ingest.batch.batch is 'webhook-id: idempotency key, chosen by the source';
-comment on column ingest.batch.fingerprint is 'SHA-256 of the decoded body; compressed bytes differ between attempts';
+comment on column ingest.batch.fingerprint is
+  'SHA-256 of the decoded body; compressed bytes differ between attempts';
 comment on column ingest.batch.dataset is 'dataset of its rows';
 comment on column ingest.batch.schema_version is 'version of the contract it was written for';
 comment on column ingest.batch.epoch is 'life of the source database that wrote the rows';
 comment on column ingest.batch.key_id is 'key that verified the signature: start of its SHA-256';
-comment on column ingest.batch.trace_id is 'trace in which it was applied, where the caller sent one or tracing is on';
+comment on column ingest.batch.trace_id is
+  'trace in which it was applied, where the caller sent one or tracing is on';
 comment on column ingest.batch.span_id is 'span in which it was applied';
-comment on column ingest.batch.answer is 'body of the 200: counts, and every row that was neither inserted nor updated';
+comment on column ingest.batch.answer is
+  'body of the 200: counts, and every row that was neither inserted nor updated';
 
 create table ingest.quarantine (
   id             bigint      generated always as identity,
@@ -64,30 +68,37 @@ create table ingest.quarantine (
 -- The same bad row again, in whatever batch, is the same entry: delivering it twice changes
 -- nothing. Inserted in the order of this key with ON CONFLICT DO NOTHING, so that two batches with
 -- the same bad rows cannot deadlock.
-create unique index quarantine_open_key on ingest.quarantine (source, dataset, row_sha256, deleted, code)
+create unique index quarantine_open_key
+  on ingest.quarantine (source, dataset, row_sha256, deleted, code)
   where resolved_at is null;
 create index quarantine_batch_idx on ingest.quarantine (source, batch);
 
-comment on table ingest.quarantine is 'rows that HQ refused, kept with the reason until someone resolves them';
+comment on table ingest.quarantine is
+  'rows that HQ refused, kept with the reason until someone resolves them';
 comment on column ingest.quarantine.id is 'number of the entry';
 comment on column ingest.quarantine.first_seen_at is 'when the row was refused first';
-comment on column ingest.quarantine.resolved_at is 'when it was replayed or discarded; null while it is open';
+comment on column ingest.quarantine.resolved_at is
+  'when it was replayed or discarded; null while it is open';
 comment on column ingest.quarantine.captured_at is 'when the source captured the row';
 comment on column ingest.quarantine.xid is 'transaction of the source that wrote the row';
 comment on column ingest.quarantine.org_id is 'org of the row, where it names one';
 comment on column ingest.quarantine.row_index is 'position in the batch, from 0';
-comment on column ingest.quarantine.deleted is 'the row was sent as the last state of a deleted entity';
+comment on column ingest.quarantine.deleted is
+  'the row was sent as the last state of a deleted entity';
 comment on column ingest.quarantine.source is 'source that sent the row';
 comment on column ingest.quarantine.dataset is 'dataset it was sent for';
 comment on column ingest.quarantine.schema_version is 'version of the contract it was written for';
 comment on column ingest.quarantine.batch is 'batch in which it came first';
 comment on column ingest.quarantine.code is 'why, from the closed set of the contract package';
-comment on column ingest.quarantine.key is 'primary key, joined by /, where the row has a valid one';
+comment on column ingest.quarantine.key is
+  'primary key, joined by /, where the row has a valid one';
 comment on column ingest.quarantine.pointer is 'JSON pointer into the body of the batch';
 comment on column ingest.quarantine.detail is 'the rule that was broken, in words; never a value';
-comment on column ingest.quarantine.traceparent is 'trace context of the transaction that wrote the row';
+comment on column ingest.quarantine.traceparent is
+  'trace context of the transaction that wrote the row';
 comment on column ingest.quarantine.row_sha256 is 'SHA-256 of row_text';
-comment on column ingest.quarantine.row_text is 'JSON text of the row exactly as sent; text, because jsonb cannot hold U+0000';
+comment on column ingest.quarantine.row_text is
+  'JSON text of the row exactly as sent; text, because jsonb cannot hold U+0000';
 
 create table ingest.heartbeat (
   source_ts   timestamptz not null,
@@ -98,7 +109,8 @@ create table ingest.heartbeat (
   constraint heartbeat_pkey primary key (source)
 );
 
-comment on table ingest.heartbeat is 'newest heartbeat of every source: how far behind HQ is even when nothing changes';
+comment on table ingest.heartbeat is
+  'newest heartbeat of every source: how far behind HQ is even when nothing changes';
 comment on column ingest.heartbeat.source_ts is 'clock of the source when it wrote the heartbeat';
 comment on column ingest.heartbeat.received_at is 'clock of HQ when it arrived';
 comment on column ingest.heartbeat.source is 'source that sent it';

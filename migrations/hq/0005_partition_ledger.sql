@@ -19,19 +19,23 @@ declare
   v_month timestamp;
   v_name  text;
 begin
-  select pg_catalog.date_trunc('month', greatest(pg_catalog.max(received_at), pg_catalog.clock_timestamp()) at time zone 'UTC'),
+  select pg_catalog.date_trunc('month',
+    greatest(pg_catalog.max(received_at), pg_catalog.clock_timestamp()) at time zone 'UTC'),
     pg_catalog.date_trunc('month', pg_catalog.min(received_at) at time zone 'UTC')
   into v_month, v_first from ingest.batch;
   v_name := 'batch_' || pg_catalog.to_char(v_month, 'YYYY_MM');
   execute pg_catalog.format('alter table ingest.batch rename to %I', v_name);
   execute pg_catalog.format('alter table ingest.%I drop constraint batch_pkey', v_name);
-  execute pg_catalog.format('alter index ingest.batch_source_received_idx rename to %I', v_name || '_source_received_idx');
+  execute pg_catalog.format('alter index ingest.batch_source_received_idx rename to %I',
+    v_name || '_source_received_idx');
   execute pg_catalog.format(
-    'create table ingest.batch (like ingest.%I including all excluding indexes) partition by range (received_at)', v_name);
+    'create table ingest.batch (like ingest.%I including all excluding indexes) '
+    'partition by range (received_at)', v_name);
   alter table ingest.batch add constraint batch_pkey primary key (source, batch, received_at);
   create index batch_source_received_idx on ingest.batch (source, received_at);
   execute pg_catalog.format(
-    'alter table ingest.%I add constraint %I primary key (source, batch, received_at)', v_name, v_name || '_pkey');
+    'alter table ingest.%I add constraint %I primary key (source, batch, received_at)',
+    v_name, v_name || '_pkey');
   -- Everything that was received before belongs to this partition, too, and goes with it.
   execute pg_catalog.format(
     'alter table ingest.batch attach partition ingest.%I for values from (%L) to (%L)',
@@ -39,7 +43,11 @@ begin
     pg_catalog.to_char(v_month + interval '1 month', 'YYYY-MM-DD') || ' 00:00:00+00');
 end $$;
 
-comment on table ingest.batch is 'ledger: every batch that was applied lately, with the answer that a repeated delivery gets again';
-comment on column ingest.batch.answer is 'the 200: counts, every quarantined row, and the positions of rows that changed nothing, as ranges by outcome';
+comment on table ingest.batch is
+  'ledger: every batch that was applied lately, '
+  'with the answer that a repeated delivery gets again';
+comment on column ingest.batch.answer is
+  'the 200: counts, every quarantined row, and the positions of rows that changed nothing, '
+  'as ranges by outcome';
 
 alter table ingest.batch owner to hq_ingest_writer;

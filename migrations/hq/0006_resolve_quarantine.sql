@@ -16,7 +16,8 @@ alter table ingest.quarantine
   add column trace_id        text;
 
 update ingest.quarantine set last_seen_at = first_seen_at;
-update ingest.quarantine set resolution = 'discarded', resolved_by = 'unknown' where resolved_at is not null;
+update ingest.quarantine set resolution = 'discarded', resolved_by = 'unknown'
+where resolved_at is not null;
 alter table ingest.quarantine
   alter column last_seen_at set default pg_catalog.clock_timestamp(),
   alter column last_seen_at set not null;
@@ -25,7 +26,8 @@ update ingest.quarantine q
 set resolved_at = pg_catalog.clock_timestamp(), resolution = 'discarded', resolved_by = 'migration',
   resolution_note = 'the same row is open as ' || newest.id
 from (
-  select id, pg_catalog.max(id) over (partition by source, dataset, row_sha256, deleted) as newest_id
+  select id, pg_catalog.max(id) over (partition by source, dataset, row_sha256, deleted)
+    as newest_id
   from ingest.quarantine where resolved_at is null
 ) as open, lateral (select open.newest_id as id) as newest
 where q.id = open.id and open.id <> newest.id;
@@ -43,12 +45,17 @@ alter table ingest.quarantine
 comment on column ingest.quarantine.batch is 'batch in which it came last';
 comment on column ingest.quarantine.last_seen_at is 'when the row was refused last';
 comment on column ingest.quarantine.seen_count is 'how often it was refused';
-comment on column ingest.quarantine.org_allowed is 'the key that signed the row may write its org; no other row is replayed here';
-comment on column ingest.quarantine.resolution is 'replayed: its row was applied; discarded: it is not wanted; null while it is open';
+comment on column ingest.quarantine.org_allowed is
+  'the key that signed the row may write its org; no other row is replayed here';
+comment on column ingest.quarantine.resolution is
+  'replayed: its row was applied; discarded: it is not wanted; null while it is open';
 comment on column ingest.quarantine.resolved_by is 'who resolved it';
-comment on column ingest.quarantine.resolution_note is 'why it was discarded, or the batch that replayed it';
+comment on column ingest.quarantine.resolution_note is
+  'why it was discarded, or the batch that replayed it';
 comment on column ingest.quarantine.trace_id is 'trace in which it was refused last';
-comment on column ingest.quarantine.row_text is 'JSON text of the row exactly as sent, but for secrets, which are replaced; text, because jsonb cannot hold U+0000';
+comment on column ingest.quarantine.row_text is
+  'JSON text of the row exactly as sent, but for secrets, which are replaced; '
+  'text, because jsonb cannot hold U+0000';
 
 -- Filters of the operator: newest first, by what is open.
 create index quarantine_open_idx on ingest.quarantine (dataset, code, id) where resolved_at is null;
@@ -65,7 +72,8 @@ create table if not exists ingest.audit (
 
 create index if not exists audit_subject_idx on ingest.audit (subject, id);
 
-comment on table ingest.audit is 'what operators did by hand, written in the transaction that did it; rows are only ever added';
+comment on table ingest.audit is
+  'what operators did by hand, written in the transaction that did it; rows are only ever added';
 comment on column ingest.audit.id is 'number of the entry';
 comment on column ingest.audit.at is 'when';
 comment on column ingest.audit.actor is 'who: --by of the command, or the login role';

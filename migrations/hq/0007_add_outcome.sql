@@ -7,4 +7,5 @@
 
 alter table hq.dx_operation_runs_v1 add column outcome text;
 
-comment on column hq.dx_operation_runs_v1.outcome is 'the source''s own word for how the run ended, such as not_found';
+comment on column hq.dx_operation_runs_v1.outcome is
+  'the source''s own word for how the run ended, such as not_found';

@@ -15,9 +15,16 @@ create table ingest.advisory_lock (
 -- next.
 alter table ingest.advisory_lock disable row level security, no force row level security;
 insert into ingest.advisory_lock (name, key)
-values ('batch', 0), ('partitions', 0), ('retention', pg_catalog.hashtextextended('ingest.batch retention', 0));
+values ('batch', 0), ('partitions', 0),
+  ('retention', pg_catalog.hashtextextended('ingest.batch retention', 0));
 
-comment on table ingest.advisory_lock is 'what the keys of the gateway''s advisory locks are made with, and rows that gateways lock in turn';
-comment on column ingest.advisory_lock.key is 'written anew by the gateway where a session that is none of ours holds it; of batch: the seed of each id''s hash';
-comment on column ingest.advisory_lock.name is 'batch: the seed of what claims a batch id; partitions: who creates one, by a lock on this row; retention: who keeps the ledger';
+comment on table ingest.advisory_lock is
+  'what the keys of the gateway''s advisory locks are made with, '
+  'and rows that gateways lock in turn';
+comment on column ingest.advisory_lock.key is
+  'written anew by the gateway where a session that is none of ours holds it; '
+  'of batch: the seed of each id''s hash';
+comment on column ingest.advisory_lock.name is
+  'batch: the seed of what claims a batch id; partitions: who creates one, by a lock on this row; '
+  'retention: who keeps the ledger';
 alter table ingest.advisory_lock owner to hq_ingest_writer;

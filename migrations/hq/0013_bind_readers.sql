@@ -31,7 +31,8 @@ create table ingest.reader_org (
   constraint reader_org_pkey primary key (role)
 );
 
-comment on table ingest.reader_org is 'the org that a login sees in HQ, whatever it sets; such a login is granted hq_org_reader';
+comment on table ingest.reader_org is
+  'the org that a login sees in HQ, whatever it sets; such a login is granted hq_org_reader';
 comment on column ingest.reader_org.role is 'the role that logs in';
 comment on column ingest.reader_org.org_id is 'the one org whose rows it sees';
 
@@ -46,7 +47,8 @@ create function hq.visible_org() returns pg_catalog.uuid
   return (
     select case
       when bound.org_id is not null then bound.org_id
-      when not login.rolsuper and pg_catalog.pg_has_role(login.oid, 'hq_org_reader', 'member') then null
+      when not login.rolsuper and pg_catalog.pg_has_role(login.oid, 'hq_org_reader', 'member')
+        then null
       when pg_catalog.current_setting('hq.org_id', true) operator(pg_catalog.<>) ''
         then pg_catalog.current_setting('hq.org_id', true)::pg_catalog.uuid
     end
@@ -55,7 +57,9 @@ create function hq.visible_org() returns pg_catalog.uuid
     where login.rolname operator(pg_catalog.=) session_user
   );
 
-comment on function hq.visible_org() is 'the org whose rows this session sees: that of its login, or, for members of hq_reader alone, that of hq.org_id';
+comment on function hq.visible_org() is
+  'the org whose rows this session sees: that of its login, or, for members of hq_reader alone, '
+  'that of hq.org_id';
 alter function hq.visible_org() owner to hq_ingest_writer;
 revoke all on function hq.visible_org() from public;
 grant execute on function hq.visible_org() to hq_reader, hq_org_reader;
@@ -76,4 +80,6 @@ alter policy dx_entity_snapshots_v1_org on hq.dx_entity_snapshots_v1 to hq_reade
   using (org_id operator(pg_catalog.=) (select hq.visible_org()));
 grant select on hq.dx_entity_snapshots_v1 to hq_org_reader;
 
-comment on column ingest.batch.batch is 'webhook-id, chosen by the source; of a key that is limited to orgs, a dot and the start of the SHA-256 of these follow';
+comment on column ingest.batch.batch is
+  'webhook-id, chosen by the source; of a key that is limited to orgs, a dot and the start of the '
+  'SHA-256 of these follow';

@@ -63,7 +63,8 @@ export function parseOptions(
     )
     .option(
       '--rate <rows>',
-      `rows for export a second, at most (default: ${RATE_OF_BOUNDED_RUN} with --seconds, else ${RATE_OF_ENDLESS_RUN})`,
+      `rows for export a second, at most (default: ${RATE_OF_BOUNDED_RUN} with --seconds, ` +
+        `else ${RATE_OF_ENDLESS_RUN})`,
       wholeNumber(1, MAX_RATE),
     )
     .option('--quiet', 'no live line every second')

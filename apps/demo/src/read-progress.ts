@@ -17,7 +17,8 @@ with acked as materialized (
   select coalesce((select acked from hq_export.ack order by id desc limit 1), '1:1:') as snapshot
 )
 select count(o.xid)::float8 as waiting_rows,
-       coalesce(extract(epoch from pg_catalog.clock_timestamp() - pg_catalog.min(o.captured_at)), 0)::float8 as lag_s,
+       coalesce(extract(epoch from pg_catalog.clock_timestamp() - pg_catalog.min(o.captured_at)),
+         0)::float8 as lag_s,
        (select count(*) from hq_export.dead_letter)::float8 as dead_letters
 from acked cross join lateral (
 ${OUTBOX_TABLES.map(

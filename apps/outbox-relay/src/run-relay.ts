@@ -13,8 +13,8 @@ import { Relay } from './relay.ts'
 
 /**
  * The relay as a process: the relay itself, what is measured of it and of data-engine-x, and the
- * private port that shows both. Works until `stopping` is aborted; throws what no retry mends. Stops
- * its parts in reverse order, each whatever became of the others.
+ * private port that shows both. Works until `stopping` is aborted; throws what no retry mends.
+ * Stops its parts in reverse order, each whatever became of the others.
  */
 export async function runRelay(
   config: RelayConfig,

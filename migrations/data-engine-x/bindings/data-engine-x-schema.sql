@@ -13,10 +13,12 @@ create schema ops;
 create schema entities;
 
 comment on schema ops is 'live shape: tenants, pipelines, operation runs and their attempts';
-comment on schema entities is 'live shape: canonical state of companies and people, and its history';
+comment on schema entities is
+  'live shape: canonical state of companies and people, and its history';
 
 create type ops.run_status as enum ('queued', 'running', 'succeeded', 'failed', 'canceled');
-create type ops.step_status as enum ('queued', 'running', 'succeeded', 'failed', 'skipped', 'retrying');
+create type ops.step_status as enum
+  ('queued', 'running', 'succeeded', 'failed', 'skipped', 'retrying');
 create type ops.submission_status as enum
   ('received', 'validated', 'queued', 'running', 'completed', 'failed', 'canceled');
 
@@ -27,10 +29,11 @@ begin
   new.updated_at := now();
   return new;
 end $$;
-comment on function ops.update_updated_at_column() is 'sets updated_at of a changed row to the start of its transaction';
+comment on function ops.update_updated_at_column() is
+  'sets updated_at of a changed row to the start of its transaction';
 
 -- Tenants
--- -------------------------------------------------------------------------------------------------------
+-- -------------------------------------------------------------------------------------------------
 
 create table ops.orgs (
   id         uuid        not null default extensions.uuid_generate_v4(),
@@ -55,12 +58,13 @@ create table ops.companies (
 create index companies_org_id_idx on ops.companies (org_id);
 
 -- Pipelines
--- -----------------------------------------------------------------------------------------------------
+-- -------------------------------------------------------------------------------------------------
 
 create table ops.submissions (
   id                   uuid                  not null default extensions.uuid_generate_v4(),
   org_id               uuid                  not null references ops.orgs (id) on delete cascade,
-  company_id           uuid                  not null references ops.companies (id) on delete cascade,
+  company_id           uuid                  not null references ops.companies (id)
+    on delete cascade,
   blueprint_id         uuid                  not null,
   submitted_by_user_id uuid,
   source               text,
@@ -119,7 +123,7 @@ create table ops.step_results (
 );
 
 -- Operations
--- ----------------------------------------------------------------------------------------------------
+-- -------------------------------------------------------------------------------------------------
 
 create table ops.operation_runs (
   run_id         uuid        not null default extensions.uuid_generate_v4(),
@@ -138,7 +142,8 @@ create table ops.operation_runs (
   updated_at     timestamptz not null default now(),
   constraint operation_runs_pkey primary key (run_id),
   constraint operation_runs_entity_type_check check (entity_type in ('company', 'person', 'job')),
-  constraint operation_runs_status_check check (status in ('found', 'not_found', 'failed', 'verified'))
+  constraint operation_runs_status_check
+    check (status in ('found', 'not_found', 'failed', 'verified'))
 );
 create index operation_runs_org_id_created_at_idx on ops.operation_runs (org_id, created_at);
 
@@ -161,7 +166,7 @@ create table ops.operation_attempts (
 create index operation_attempts_run_id_idx on ops.operation_attempts (run_id);
 
 -- Entities
--- ------------------------------------------------------------------------------------------------------
+-- -------------------------------------------------------------------------------------------------
 
 create table entities.company_entities (
   org_id                uuid        not null references ops.orgs (id) on delete cascade,
@@ -255,7 +260,8 @@ create table entities.entity_timeline (
   metadata        jsonb,
   created_at      timestamptz not null default now(),
   constraint entity_timeline_pkey primary key (id),
-  constraint entity_timeline_status_check check (status in ('found', 'not_found', 'failed', 'skipped'))
+  constraint entity_timeline_status_check
+    check (status in ('found', 'not_found', 'failed', 'skipped'))
 );
 
 -- What every table has
@@ -270,7 +276,8 @@ begin
     where c.relnamespace in ('ops'::regnamespace, 'entities'::regnamespace) and c.relkind = 'r'
   loop
     execute format('alter table %s enable row level security', v_table);
-    if exists (select from pg_catalog.pg_attribute where attrelid = v_table and attname = 'updated_at') then
+    if exists (select from pg_catalog.pg_attribute
+      where attrelid = v_table and attname = 'updated_at') then
       execute format('create trigger update_updated_at before update on %s
         for each row execute function ops.update_updated_at_column()', v_table);
     end if;

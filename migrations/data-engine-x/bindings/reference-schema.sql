@@ -9,7 +9,7 @@ comment on schema ops is 'reference schema: who works for whom, and what was don
 comment on schema entities is 'reference schema: canonical state of companies and people';
 
 -- Tenants
--- -------------------------------------------------------------------------------------------------------
+-- -------------------------------------------------------------------------------------------------
 
 create table ops.orgs (
   id         uuid        not null default pg_catalog.gen_random_uuid(),
@@ -28,10 +28,11 @@ create table ops.companies (
   constraint companies_org_id_fkey foreign key (org_id) references ops.orgs (id) on delete cascade
 );
 create index companies_org_id_idx on ops.companies (org_id);
-comment on table ops.companies is 'companies that a tenant works for; company_id elsewhere points here';
+comment on table ops.companies is
+  'companies that a tenant works for; company_id elsewhere points here';
 
 -- Operations
--- ----------------------------------------------------------------------------------------------------
+-- -------------------------------------------------------------------------------------------------
 
 create table ops.pipeline_runs (
   id          uuid        not null default pg_catalog.gen_random_uuid(),
@@ -43,9 +44,12 @@ create table ops.pipeline_runs (
   workflow_id text        not null,
   status      text        not null default 'running',
   constraint pipeline_runs_pkey primary key (id),
-  constraint pipeline_runs_org_id_fkey foreign key (org_id) references ops.orgs (id) on delete cascade,
-  constraint pipeline_runs_company_id_fkey foreign key (company_id) references ops.companies (id) on delete set null,
-  constraint pipeline_runs_status_check check (status in ('queued', 'running', 'succeeded', 'failed', 'canceled'))
+  constraint pipeline_runs_org_id_fkey foreign key (org_id) references ops.orgs (id)
+    on delete cascade,
+  constraint pipeline_runs_company_id_fkey foreign key (company_id) references ops.companies (id)
+    on delete set null,
+  constraint pipeline_runs_status_check
+    check (status in ('queued', 'running', 'succeeded', 'failed', 'canceled'))
 );
 create index pipeline_runs_org_id_idx on ops.pipeline_runs (org_id);
 create index pipeline_runs_company_id_idx on ops.pipeline_runs (company_id);
@@ -75,11 +79,13 @@ create table ops.operation_runs (
   error_message   text,
   constraint operation_runs_pkey primary key (run_id),
   constraint operation_runs_entity_type_check check (entity_type in ('company', 'person')),
-  constraint operation_runs_status_check check (status in ('running', 'succeeded', 'failed', 'skipped', 'canceled')),
+  constraint operation_runs_status_check
+    check (status in ('running', 'succeeded', 'failed', 'skipped', 'canceled')),
   constraint operation_runs_attempt_count_check check (attempt_count > 0)
 );
 create index operation_runs_created_at_idx on ops.operation_runs (created_at);
-comment on table ops.operation_runs is 'invocations of operations, inserted as running and updated once they end';
+comment on table ops.operation_runs is
+  'invocations of operations, inserted as running and updated once they end';
 
 create table ops.operation_events (
   event_id         uuid        not null default pg_catalog.gen_random_uuid(),
@@ -101,15 +107,17 @@ create table ops.operation_events (
   metadata_json    jsonb,
   constraint operation_events_pkey primary key (event_id),
   constraint operation_events_run_id_event_sequence_key unique (run_id, event_sequence),
-  constraint operation_events_run_id_fkey foreign key (run_id) references ops.operation_runs (run_id) on delete cascade,
+  constraint operation_events_run_id_fkey foreign key (run_id)
+    references ops.operation_runs (run_id) on delete cascade,
   constraint operation_events_entity_type_check check (entity_type in ('company', 'person'))
 );
 create index operation_events_occurred_at_idx on ops.operation_events (occurred_at);
 comment on table ops.operation_events is 'what happened during a run; append-only';
-comment on column ops.operation_events.raw_response_ref is 'where the provider''s answer is kept; never the answer itself';
+comment on column ops.operation_events.raw_response_ref is
+  'where the provider''s answer is kept; never the answer itself';
 
 -- Entities
--- ------------------------------------------------------------------------------------------------------
+-- -------------------------------------------------------------------------------------------------
 
 create table entities.company_entities (
   org_id                uuid        not null,
@@ -133,18 +141,24 @@ create table entities.company_entities (
   source_priority       text,
   canonical_payload     jsonb       not null default '{}',
   constraint company_entities_pkey primary key (org_id, entity_id),
-  constraint company_entities_org_id_fkey foreign key (org_id) references ops.orgs (id) on delete cascade,
-  constraint company_entities_company_id_fkey foreign key (company_id) references ops.companies (id) on delete set null,
-  constraint company_entities_last_run_id_fkey foreign key (last_run_id) references ops.pipeline_runs (id) on delete set null,
+  constraint company_entities_org_id_fkey foreign key (org_id) references ops.orgs (id)
+    on delete cascade,
+  constraint company_entities_company_id_fkey foreign key (company_id) references ops.companies (id)
+    on delete set null,
+  constraint company_entities_last_run_id_fkey foreign key (last_run_id)
+    references ops.pipeline_runs (id) on delete set null,
   constraint company_entities_record_version_check check (record_version > 0)
 );
 create index company_entities_updated_at_idx on entities.company_entities (updated_at);
 create index company_entities_company_id_idx on entities.company_entities (company_id);
 create index company_entities_last_run_id_idx on entities.company_entities (last_run_id);
 comment on table entities.company_entities is 'canonical companies';
-comment on column entities.company_entities.company_id is 'null once the company is gone; exported as the nil uuid';
-comment on column entities.company_entities.last_run_id is 'pipeline run, not operation run, that changed the entity last';
-comment on column entities.company_entities.record_version is 'raised by the application with every change that it means; not by ON DELETE SET NULL';
+comment on column entities.company_entities.company_id is
+  'null once the company is gone; exported as the nil uuid';
+comment on column entities.company_entities.last_run_id is
+  'pipeline run, not operation run, that changed the entity last';
+comment on column entities.company_entities.record_version is
+  'raised by the application with every change that it means; not by ON DELETE SET NULL';
 
 create table entities.person_entities (
   org_id             uuid        not null,
@@ -169,9 +183,12 @@ create table entities.person_entities (
   last_operation_id  text,
   canonical_payload  jsonb       not null default '{}',
   constraint person_entities_pkey primary key (org_id, entity_id),
-  constraint person_entities_org_id_fkey foreign key (org_id) references ops.orgs (id) on delete cascade,
-  constraint person_entities_company_id_fkey foreign key (company_id) references ops.companies (id) on delete set null,
-  constraint person_entities_last_run_id_fkey foreign key (last_run_id) references ops.pipeline_runs (id) on delete set null,
+  constraint person_entities_org_id_fkey foreign key (org_id) references ops.orgs (id)
+    on delete cascade,
+  constraint person_entities_company_id_fkey foreign key (company_id) references ops.companies (id)
+    on delete set null,
+  constraint person_entities_last_run_id_fkey foreign key (last_run_id)
+    references ops.pipeline_runs (id) on delete set null,
   constraint person_entities_record_version_check check (record_version > 0)
 );
 create index person_entities_updated_at_idx on entities.person_entities (updated_at);

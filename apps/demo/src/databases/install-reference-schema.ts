@@ -23,9 +23,11 @@ export async function installReferenceSchema(client: pg.ClientBase): Promise<voi
   if (problems.length === 0) return
   throw new ShapeError(
     [
-      'the database behind DX_DATABASE_URL has the schemas ops and entities, but not of the reference shape:',
+      'the database behind DX_DATABASE_URL has the schemas ops and entities, ' +
+        'but not of the reference shape:',
       ...problems.map((problem) => `  ${problem}`),
-      'The demo writes to this database. Give it an empty one, or unset DX_DATABASE_URL to use an embedded server.',
+      'The demo writes to this database. Give it an empty one, or unset DX_DATABASE_URL to use ' +
+        'an embedded server.',
     ].join('\n'),
   )
 }

@@ -54,8 +54,8 @@ async function assertNotExported(dxUrl: string): Promise<void> {
   })
   if (!found) return
   throw new GivenDatabaseError(
-    `${label(dxUrl)} (DX_DATABASE_URL) has been exported from before, and an embedded HQ begins empty; ` +
-      'set HQ_DATABASE_URL to the HQ that has its rows, or give an empty database',
+    `${label(dxUrl)} (DX_DATABASE_URL) has been exported from before, and an embedded HQ ` +
+      'begins empty; set HQ_DATABASE_URL to the HQ that has its rows, or give an empty database',
   )
 }
 

@@ -7,7 +7,8 @@ const HISTORY_FILE = join(import.meta.dirname, 'entity-history.sql')
 // EXISTS and not a count: the tables may be large.
 const FOREIGN_ENTITIES = /* sql */ `
 select pg_catalog.to_regclass('demo.entity_history') is null
-   and (exists (select from entities.company_entities) or exists (select from entities.person_entities)) as found`
+   and (exists (select from entities.company_entities)
+     or exists (select from entities.person_entities)) as found`
 
 /** The database holds entities whose versions nobody recorded. */
 export class ForeignDataError extends Error {

@@ -13,7 +13,8 @@ import { createRandom } from './random/random.ts'
 /** Connections that write at the same time, beside the one that commits late. */
 const WRITERS = 5
 
-const BEGIN_WORKLOAD = `insert into demo.workload_run (seed) values ($1) returning number::text as number`
+const BEGIN_WORKLOAD = `
+insert into demo.workload_run (seed) values ($1) returning number::text as number`
 
 export interface WorkloadOptions {
   /** data-engine-x with the reference schema and the demo's. */

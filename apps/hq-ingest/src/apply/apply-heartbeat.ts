@@ -17,7 +17,8 @@ interface Beat {
 const BEAT = `
   with newest as (
     select b.source_ts, b.xid, (b.n - 1)::int4 as position
-    from rows from (pg_catalog.unnest($1::timestamptz[]), pg_catalog.unnest($5::xid8[])) with ordinality as b(source_ts, xid, n)
+    from rows from (pg_catalog.unnest($1::timestamptz[]), pg_catalog.unnest($5::xid8[]))
+      with ordinality as b(source_ts, xid, n)
     order by b.xid desc, b.source_ts desc, b.n
     limit 1
   ), written as (

@@ -56,7 +56,8 @@ export function arraysFrom(dataset: Dataset, alias: string): string {
   const types = [...columns.map(({ type }) => type), 'xid8', 'timestamptz', 'jsonb']
   const arrays = types.map((type, i) => `$${i + 1}::${type}[]`).join(', ')
   const names = columns.map(({ name }) => name).join(', ')
-  return `unnest(${arrays}) with ordinality as ${alias} (${names}, _dx_xid, _dx_deleted_at, _dx_extra, n)`
+  return `unnest(${arrays}) with ordinality as ${alias}
+    (${names}, _dx_xid, _dx_deleted_at, _dx_extra, n)`
 }
 
 /** The parameters of {@link arraysFrom}, in order. */

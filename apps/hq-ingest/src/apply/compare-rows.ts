@@ -39,10 +39,12 @@ const compareStatement = perDataset((dataset) => {
   const same = (names: readonly string[]) =>
     `pg_catalog.record_image_eq(row(${qualified(names, 's')}), row(${qualified(names, 'i')}))`
   const names = [
-    `select pg_catalog.jsonb_object_keys(coalesce(s._dx_extra, '{}') || coalesce(i._dx_extra, '{}'))`,
+    `select pg_catalog.jsonb_object_keys(coalesce(s._dx_extra, '{}')
+      || coalesce(i._dx_extra, '{}'))`,
     ...additive.map((name) => `select '${name}'`),
   ].join(' union ')
-  const known = `pg_catalog.jsonb_build_object(${additive.map((name) => `'${name}', i.${name}`).join(', ')})`
+  const values = additive.map((name) => `'${name}', i.${name}`).join(', ')
+  const known = `pg_catalog.jsonb_build_object(${values})`
   const sameBeside = `not exists (
       select from (${names}) as beside (name)
       where coalesce(s._dx_extra ->> name, pg_catalog.to_jsonb(s) ->> name)
@@ -52,8 +54,10 @@ const compareStatement = perDataset((dataset) => {
     ...(additive.length > 0 ? [same(additive)] : []),
   ].join(' and ')
   const hashOf = (alias: string) => {
-    const content = `row(${qualified([...dataset.columns.map(({ name }) => name), '_dx_extra'], alias)}, ${alias}._dx_deleted_at is null)`
-    return `pg_catalog.encode(pg_catalog.sha256(pg_catalog.convert_to(${content}::text, 'UTF8')), 'hex')`
+    const columns = [...dataset.columns.map(({ name }) => name), '_dx_extra']
+    const content = `row(${qualified(columns, alias)}, ${alias}._dx_deleted_at is null)`
+    const bytes = `pg_catalog.convert_to(${content}::text, 'UTF8')`
+    return `pg_catalog.encode(pg_catalog.sha256(${bytes}), 'hex')`
   }
   const byVersion =
     version === undefined
@@ -99,5 +103,8 @@ export function describeDifference(
   what: string,
   { incoming, stored }: Extract<Comparison, { relation: 'different' }>,
 ): string {
-  return `${what} is stored with other content: incoming sha256 ${incoming}, stored sha256 ${stored}`
+  return (
+    `${what} is stored with other content: incoming sha256 ${incoming}, ` +
+    `stored sha256 ${stored}`
+  )
 }

@@ -32,7 +32,8 @@ function escapeText(text: string): string {
 
 const copyStatement = perDataset((dataset) => {
   const columns = dataset.columns.map(({ name }) => name).join(', ')
-  return `copy hq.${dataset.name} (${columns}, _dx_xid, _dx_extra, _dx_source, _dx_batch) from stdin`
+  return `copy hq.${dataset.name} (${columns}, _dx_xid, _dx_extra, _dx_source, _dx_batch)
+    from stdin`
 })
 
 function copyField(value: unknown): string {

@@ -22,18 +22,22 @@ function wireSql({ name, type }: Column): string {
 const DISPLACE = `
   with gone as (
     delete from hq.${SNAPSHOTS.name} as s
-    using rows from (pg_catalog.unnest($1::uuid[]), pg_catalog.unnest($2::uuid[])) as i (snapshot_id, org_id)
+    using rows from (pg_catalog.unnest($1::uuid[]), pg_catalog.unnest($2::uuid[]))
+      as i (snapshot_id, org_id)
     where s.snapshot_id = i.snapshot_id and s.org_id <> i.org_id
     returning s.*
   )
   insert into ingest.quarantine
-    (source, dataset, schema_version, batch, row_index, key, org_id, org_allowed, code, pointer, detail, row_text, row_sha256,
-     deleted, xid, captured_at)
-  select g._dx_source, '${SNAPSHOTS.name}', g.export_schema_version, g._dx_batch, 0, g.snapshot_id::text, g.org_id, true,
-    'append_only_violation', null, 'gave way to the row of another org, whose snapshot_id it had', t.row_text,
-    pg_catalog.sha256(pg_catalog.convert_to(t.row_text, 'UTF8')), false, g._dx_xid, g._dx_ingested_at
+    (source, dataset, schema_version, batch, row_index, key, org_id, org_allowed, code, pointer,
+     detail, row_text, row_sha256, deleted, xid, captured_at)
+  select g._dx_source, '${SNAPSHOTS.name}', g.export_schema_version, g._dx_batch, 0,
+    g.snapshot_id::text, g.org_id, true,
+    'append_only_violation', null, 'gave way to the row of another org, whose snapshot_id it had',
+    t.row_text, pg_catalog.sha256(pg_catalog.convert_to(t.row_text, 'UTF8')), false, g._dx_xid,
+    g._dx_ingested_at
   from gone as g
-  cross join lateral (select (pg_catalog.jsonb_build_object(${SNAPSHOTS.columns.map(wireSql).join(', ')})
+  cross join lateral (
+    select (pg_catalog.jsonb_build_object(${SNAPSHOTS.columns.map(wireSql).join(', ')})
     || coalesce(g._dx_extra, '{}'))::text as row_text) as t
   on conflict (source, dataset, row_sha256, deleted) where resolved_at is null do nothing`
 

@@ -15,7 +15,8 @@ const insertStatement = perDataset((dataset) => {
   const names = dataset.columns.map(({ name }) => name)
   const free = parametersOf(dataset)
   return `
-    insert into hq.${dataset.name} as t (${names.join(', ')}, _dx_xid, _dx_extra, _dx_source, _dx_batch)
+    insert into hq.${dataset.name} as t
+      (${names.join(', ')}, _dx_xid, _dx_extra, _dx_source, _dx_batch)
     select ${qualified(names, 'i')}, i._dx_xid, i._dx_extra, $${free}, $${free + 1}
     from ${arraysFrom(dataset, 'i')}
     order by ${qualified(dataset.primaryKey, 'i')}, i.n

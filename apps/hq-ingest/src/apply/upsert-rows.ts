@@ -52,7 +52,8 @@ const upsertStatement = perDataset((dataset) => {
   return `
     with written as (
       insert into hq.${dataset.name} as t (${[...names, ...beside].join(', ')})
-      select ${qualified([...names, '_dx_xid', '_dx_deleted_at', '_dx_extra'], 'i')}, $${free}, $${free + 1}
+      select ${qualified([...names, '_dx_xid', '_dx_deleted_at', '_dx_extra'], 'i')}, $${free},
+             $${free + 1}
       from ${arraysFrom(dataset, 'i')}
       where not (select exists (
             select from unnest(${probes}) as p (${probed.join(', ')})
@@ -67,7 +68,8 @@ const upsertStatement = perDataset((dataset) => {
     select pg_catalog.count(*)::int4 as written,
       (pg_catalog.count(*) filter (where inserted))::int4 as inserted,
       case when pg_catalog.count(*) < $${free + 2}::int4
-        then coalesce(pg_catalog.json_agg(pg_catalog.concat_ws('/', ${primaryKey.join(', ')})), '[]') end as "writtenKeys"
+        then coalesce(pg_catalog.json_agg(pg_catalog.concat_ws('/', ${primaryKey.join(', ')})),
+          '[]') end as "writtenKeys"
     from written`
 })
 

@@ -33,7 +33,9 @@ export async function assertSeesAll(client: pg.ClientBase | pg.Pool): Promise<vo
     throw new HiddenRowsError(
       rows.map(
         ({ name }) =>
-          `row level security of ${name} hides rows from the gateway: npm run ingest -- migrate, or alter table ${name} no force row level security, owner to hq_ingest_writer`,
+          `row level security of ${name} hides rows from the gateway: ` +
+          `npm run ingest -- migrate, or alter table ${name} no force row level security, ` +
+          'owner to hq_ingest_writer',
       ),
     )
   }

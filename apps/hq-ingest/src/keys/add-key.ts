@@ -34,9 +34,10 @@ const LOCK = 'lock table ingest.key in share row exclusive mode'
 
 const INSERT = `
   insert into ingest.key
-    (id, source, kind, label, orgs, datasets, requests_per_minute, bytes_per_minute, not_before, not_after,
-     public_key, master_key_id, nonce, sealed_secret)
-  values ($1, $2, $3, $4, $5::uuid[], $6::text[], $7, $8::bigint, $9::timestamptz, $10::timestamptz, $11, $12, $13, $14)
+    (id, source, kind, label, orgs, datasets, requests_per_minute, bytes_per_minute, not_before,
+     not_after, public_key, master_key_id, nonce, sealed_secret)
+  values ($1, $2, $3, $4, $5::uuid[], $6::text[], $7, $8::bigint, $9::timestamptz, $10::timestamptz,
+    $11, $12, $13, $14)
   on conflict (id) do nothing`
 
 /** Keeps every other change of keys out until the transaction ends. */

@@ -16,7 +16,8 @@ export type RotationChoice =
 // Never later than it would have ended anyway.
 const RETIRE = `
   update ingest.key
-  set not_after = least(not_after, pg_catalog.clock_timestamp() + pg_catalog.make_interval(secs => $2))
+  set not_after = least(not_after,
+    pg_catalog.clock_timestamp() + pg_catalog.make_interval(secs => $2))
   where id = $1`
 
 /** Finds the key that a rotation replaces. */

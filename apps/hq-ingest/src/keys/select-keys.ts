@@ -8,14 +8,15 @@ import type { KeyRow } from './stored-key.ts'
 // price in these sessions for which PostgreSQL before 18 compiles the statement, 0.3 s at every
 // look.
 const SELECT = `
-  select k.id, k.source, k.orgs::text[] as orgs, k.datasets, k.public_key, k.master_key_id, k.nonce, k.sealed_secret,
-    k.requests_per_minute, k.bytes_per_minute::float8 as bytes_per_minute,
+  select k.id, k.source, k.orgs::text[] as orgs, k.datasets, k.public_key, k.master_key_id, k.nonce,
+    k.sealed_secret, k.requests_per_minute, k.bytes_per_minute::float8 as bytes_per_minute,
     (extract(epoch from k.not_before) * 1000)::float8 as not_before_ms,
     (extract(epoch from k.not_after) * 1000)::float8 as not_after_ms,
     k.revoked_at is not null as is_revoked
   from ingest.key k
   where k.id >= ''
-    and ((k.revoked_at is null and (k.not_after is null or k.not_after > $1::timestamptz)) or k.id = any ($2::text[]))
+    and ((k.revoked_at is null and (k.not_after is null or k.not_after > $1::timestamptz))
+      or k.id = any ($2::text[]))
   order by k.created_at desc, k.id`
 
 /**

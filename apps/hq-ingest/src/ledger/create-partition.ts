@@ -14,7 +14,8 @@ function attachStatements({ name, from, to }: LedgerPartition): string {
   return `
     create table ingest.${name} (like ingest.batch including all);
     comment on table ingest.${name} is 'ledger: batches that were applied in this month';
-    alter table ingest.batch attach partition ingest.${name} for values from ('${from}') to ('${to}')`
+    alter table ingest.batch attach partition ingest.${name}
+      for values from ('${from}') to ('${to}')`
 }
 
 /**

@@ -50,7 +50,8 @@ export async function dropPartitions(
   const expired = attached.filter(({ name }) => isExpired(name, now, keepDays)).slice(0, limit)
   for (const { name, pending } of expired) {
     await client.query(
-      `alter table ingest.batch detach partition ingest.${name} ${pending ? 'finalize' : 'concurrently'}`,
+      `alter table ingest.batch detach partition ingest.${name}
+        ${pending ? 'finalize' : 'concurrently'}`,
     )
   }
   const { rows: detached } = await client.query<{ name: string }>(DETACHED)

@@ -10,7 +10,8 @@ const PERIOD_MS = 15_000
 
 const QUARANTINE = /* sql */ `
 select dataset, count(*)::int as depth,
-       extract(epoch from pg_catalog.clock_timestamp() - pg_catalog.min(first_seen_at))::float8 as age_s
+       extract(epoch from pg_catalog.clock_timestamp() - pg_catalog.min(first_seen_at))::float8
+         as age_s
 from ingest.quarantine where resolved_at is null
 group by dataset`
 
@@ -22,7 +23,9 @@ from ingest.heartbeat`
 
 // Sources whose every live key has an end; the last of these ends counts.
 const KEYS = /* sql */ `
-select source, extract(epoch from pg_catalog.max(not_after) - pg_catalog.clock_timestamp())::float8 as expiry_s
+select source,
+       extract(epoch from pg_catalog.max(not_after) - pg_catalog.clock_timestamp())::float8
+         as expiry_s
 from ingest.key
 where revoked_at is null and coalesce(not_after, 'infinity') > pg_catalog.clock_timestamp()
 group by source

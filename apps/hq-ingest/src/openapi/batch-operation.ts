@@ -47,7 +47,8 @@ const PARAMETERS = [
     name: HQ_INGEST_KEY,
     in: 'header',
     description:
-      'Ids of the keys that signed, separated by a space: only these are tried. Optional, unsigned, decides nothing',
+      'Ids of the keys that signed, separated by a space: only these are tried. Optional, ' +
+      'unsigned, decides nothing',
     schema: { type: 'string', pattern: '^[0-9a-f]{12}( [0-9a-f]{12}){0,7}$' },
   },
   {
@@ -125,8 +126,9 @@ export function batchOperation(): unknown {
     operationId: 'postBatch',
     summary: 'Take a signed batch of rows of one dataset',
     description:
-      `At most ${LIMITS.maxWireBytes} bytes as sent and ${LIMITS.maxDecodedBytes} after decompression. ` +
-      'Whether a row is valid is decided row by row; a refused one is quarantined and stops no other.',
+      `At most ${LIMITS.maxWireBytes} bytes as sent and ${LIMITS.maxDecodedBytes} after ` +
+      'decompression. Whether a row is valid is decided row by row; ' +
+      'a refused one is quarantined and stops no other.',
     security: [{ [WEBHOOK_SIGNATURE]: [] }],
     parameters: PARAMETERS,
     requestBody: {

@@ -51,7 +51,8 @@ function buildDocument() {
       title: 'hq-ingest',
       version: '1',
       description:
-        'The gateway of HQ. docs/PROTOCOL.md is normative; this description is generated from the schemas that the gateway validates with.',
+        'The gateway of HQ. docs/PROTOCOL.md is normative; this description is generated from ' +
+        'the schemas that the gateway validates with.',
     },
     servers: [{ url: '/' }],
     security: [],
@@ -98,7 +99,8 @@ function buildDocument() {
           in: 'header',
           name: WEBHOOK_SIGNATURE,
           description:
-            'Standard Webhooks: `v1,` HMAC-SHA256 or `v1a,` ed25519 over `id.timestamp.` and the body as sent, base64. Several, separated by a space, while keys rotate.',
+            'Standard Webhooks: `v1,` HMAC-SHA256 or `v1a,` ed25519 over `id.timestamp.` and ' +
+            'the body as sent, base64. Several, separated by a space, while keys rotate.',
         },
       },
     },

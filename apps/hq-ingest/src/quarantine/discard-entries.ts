@@ -25,7 +25,8 @@ export function discardEntries(
     const { text, values } = conditionOf(selection)
     const { rows } = await client.query<{ id: string }>(
       `with chosen as (
-         select q.id from ingest.quarantine as q where ${text} and q.resolved_at is null order by q.id for update
+         select q.id from ingest.quarantine as q where ${text} and q.resolved_at is null
+         order by q.id for update
        )
        update ingest.quarantine as q
        set resolved_at = pg_catalog.clock_timestamp(), resolution = 'discarded',

@@ -43,8 +43,10 @@ export async function listEntries(
     `select q.id::text as id, q.source, q.dataset, q.code as reason, q.key, q.pointer, q.detail,
        q.org_id as "orgId", q.batch,
        pg_catalog.to_json(q.first_seen_at) #>> '{}' as "firstSeenAt",
-       pg_catalog.to_json(q.last_seen_at) #>> '{}' as "lastSeenAt", q.seen_count as "seenCount", q.resolution
-     from ingest.quarantine as q where ${text} ${below} order by q.id desc limit $${values.push(limit + 1)}`,
+       pg_catalog.to_json(q.last_seen_at) #>> '{}' as "lastSeenAt", q.seen_count as "seenCount",
+       q.resolution
+     from ingest.quarantine as q where ${text} ${below} order by q.id desc
+     limit $${values.push(limit + 1)}`,
     values,
   )
   const entries = rows.slice(0, limit)

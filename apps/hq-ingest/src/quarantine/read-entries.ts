@@ -51,11 +51,14 @@ export async function lockEntries(
 ): Promise<StoredEntry[]> {
   const { text, values } = conditionOf(selection)
   const { rows } = await client.query<StoredEntry>(
-    `select q.id::text as id, q.code, q.row_index as "rowIndex", q.org_allowed as "orgAllowed", q.deleted, q.xid::text as xid,
-       pg_catalog.to_json(q.captured_at) #>> '{}' as "capturedAt", q.traceparent, q.row_text as "rowText"
+    `select q.id::text as id, q.code, q.row_index as "rowIndex", q.org_allowed as "orgAllowed",
+       q.deleted, q.xid::text as xid,
+       pg_catalog.to_json(q.captured_at) #>> '{}' as "capturedAt", q.traceparent,
+       q.row_text as "rowText"
      from ingest.quarantine as q
      where ${text} and q.source = $${values.push(source)} and q.dataset = $${values.push(dataset)}
-       and q.schema_version = $${values.push(schemaVersion)} and q.id > $${values.push(after)}::bigint
+       and q.schema_version = $${values.push(schemaVersion)}
+       and q.id > $${values.push(after)}::bigint
      order by q.id limit $${values.push(limit)} for update`,
     values,
   )

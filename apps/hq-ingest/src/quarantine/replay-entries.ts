@@ -28,7 +28,10 @@ const CHUNK = { limit: 500, maxBytes: LIMITS.maxDecodedBytes / 2 }
 /** Why HQ itself may not, or cannot, apply the row; undefined where it can. */
 function obstacleOf({ code, orgAllowed }: StoredEntry): string | undefined {
   if (code === 'secret_detected')
-    return 'its credential was removed; correct the row in the source, and replay its dead letter there'
+    return (
+      'its credential was removed; correct the row in the source, ' +
+      'and replay its dead letter there'
+    )
   if (!orgAllowed)
     return 'the key that signed it may not write its org; replay its dead letter at the source'
   return undefined

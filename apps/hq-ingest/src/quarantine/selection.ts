@@ -58,7 +58,8 @@ export async function countSelected(
   const { text, values } = conditionOf(selection)
   const { rows } = await client.query<SelectedCount>(
     `select q.dataset, q.code as reason, pg_catalog.count(*)::int4 as rows
-     from ingest.quarantine as q where ${text} group by q.dataset, q.code order by q.dataset, q.code`,
+     from ingest.quarantine as q where ${text} group by q.dataset, q.code
+     order by q.dataset, q.code`,
     values,
   )
   return rows

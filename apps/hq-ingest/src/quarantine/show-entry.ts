@@ -16,12 +16,17 @@ export interface ShownEntry {
 const SHOW = `
   select q.id::text as id, q.source, q.dataset, q.schema_version as "schemaVersion",
     q.code as reason, q.key, q.org_id as "orgId",
-    q.org_allowed as "orgAllowed", q.pointer, q.detail, q.batch, q.row_index as "rowIndex", q.deleted, q.xid::text as xid,
-    pg_catalog.to_json(q.captured_at) #>> '{}' as "capturedAt", q.traceparent, q.trace_id as "traceId",
-    pg_catalog.to_json(q.first_seen_at) #>> '{}' as "firstSeenAt", pg_catalog.to_json(q.last_seen_at) #>> '{}' as "lastSeenAt",
+    q.org_allowed as "orgAllowed", q.pointer, q.detail, q.batch, q.row_index as "rowIndex",
+    q.deleted, q.xid::text as xid,
+    pg_catalog.to_json(q.captured_at) #>> '{}' as "capturedAt", q.traceparent,
+    q.trace_id as "traceId",
+    pg_catalog.to_json(q.first_seen_at) #>> '{}' as "firstSeenAt",
+    pg_catalog.to_json(q.last_seen_at) #>> '{}' as "lastSeenAt",
     q.seen_count as "seenCount", q.resolution, q.resolved_by as "resolvedBy",
-    pg_catalog.to_json(q.resolved_at) #>> '{}' as "resolvedAt", q.resolution_note as "resolutionNote",
-    pg_catalog.encode(q.row_sha256, 'hex') as "rowSha256", pg_catalog.octet_length(q.row_text) as "rowBytes",
+    pg_catalog.to_json(q.resolved_at) #>> '{}' as "resolvedAt",
+    q.resolution_note as "resolutionNote",
+    pg_catalog.encode(q.row_sha256, 'hex') as "rowSha256",
+    pg_catalog.octet_length(q.row_text) as "rowBytes",
     case when $2 then pg_catalog."left"(q.row_text, ${SHOWN_CHARS}) end as row
   from ingest.quarantine as q
   where q.id = $1::bigint`

@@ -43,7 +43,8 @@ const CLAIM = `
   from ingest.advisory_lock l where l.name = '${CLAIMS}'`
 
 const CLAIM_KEY = `
-  select pg_catalog.hashtextextended(pg_catalog.concat($1::text, ' ', $2::text), $3::bigint)::text as key`
+  select pg_catalog.hashtextextended(pg_catalog.concat($1::text, ' ', $2::text), $3::bigint)::text
+    as key`
 
 // One index probe in every partition that is kept. The lock makes it exact: no unique constraint
 // spans partitions.
@@ -51,7 +52,8 @@ const FIND = 'select fingerprint, answer from ingest.batch where source = $1 and
 
 const RECORD = `
   insert into ingest.batch
-    (source, batch, fingerprint, dataset, schema_version, epoch, key_id, trace_id, span_id, wire_bytes, decoded_bytes, answer)
+    (source, batch, fingerprint, dataset, schema_version, epoch, key_id, trace_id, span_id,
+     wire_bytes, decoded_bytes, answer)
   values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`
 
 interface Claim {

@@ -16,20 +16,25 @@ import type { LedgerEntry } from './ledger.ts'
  */
 const QUARANTINE = `
   insert into ingest.quarantine as q
-    (source, dataset, schema_version, batch, row_index, key, org_id, org_allowed, code, pointer, detail, row_text, row_sha256,
-     deleted, traceparent, trace_id, xid, captured_at, seen_count)
-  select distinct on (h.row_sha256, r.deleted) $2, $3, $4, $5, r.row_index, r.key, r.org_id, r.org_allowed, r.code, r.pointer,
+    (source, dataset, schema_version, batch, row_index, key, org_id, org_allowed, code, pointer,
+     detail, row_text, row_sha256, deleted, traceparent, trace_id, xid, captured_at, seen_count)
+  select distinct on (h.row_sha256, r.deleted) $2, $3, $4, $5, r.row_index, r.key, r.org_id,
+    r.org_allowed, r.code, r.pointer,
     r.detail, r.row_text, h.row_sha256, r.deleted, r.traceparent, $6, r.xid, r.captured_at,
     pg_catalog.count(*) over (partition by h.row_sha256, r.deleted)
   from pg_catalog.json_to_recordset($1::json) as r
-    (row_index int4, key text, org_id uuid, org_allowed boolean, code text, pointer text, detail text, row_text text,
+    (row_index int4, key text, org_id uuid, org_allowed boolean, code text, pointer text,
+     detail text, row_text text,
      deleted boolean, traceparent text, xid xid8, captured_at timestamptz),
     lateral (select pg_catalog.sha256(pg_catalog.convert_to(r.row_text, 'UTF8')) as row_sha256) as h
   order by h.row_sha256, r.deleted, r.row_index
   on conflict (source, dataset, row_sha256, deleted) where resolved_at is null do update
-    set last_seen_at = excluded.last_seen_at, seen_count = q.seen_count + excluded.seen_count, batch = excluded.batch,
-      row_index = excluded.row_index, org_allowed = q.org_allowed or excluded.org_allowed, code = excluded.code, pointer = excluded.pointer,
-      detail = excluded.detail, traceparent = excluded.traceparent, trace_id = excluded.trace_id, xid = excluded.xid,
+    set last_seen_at = excluded.last_seen_at, seen_count = q.seen_count + excluded.seen_count,
+      batch = excluded.batch,
+      row_index = excluded.row_index, org_allowed = q.org_allowed or excluded.org_allowed,
+      code = excluded.code, pointer = excluded.pointer,
+      detail = excluded.detail, traceparent = excluded.traceparent, trace_id = excluded.trace_id,
+      xid = excluded.xid,
       captured_at = excluded.captured_at`
 
 function orgOf(row: Readonly<Record<string, unknown>>): string | null {

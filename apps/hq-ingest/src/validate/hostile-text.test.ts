@@ -194,7 +194,8 @@ describe('a batch as large as it may be stops the event loop for no longer than 
       (text) => `{"row":${text},"xid":"7","captured_at":"2026-02-16T09:30:00.1+00:00"}`,
     )
     return Buffer.from(
-      `{"source":"s","dataset":"dx_operation_events_v1","schema_version":"v1","rows":[${rows.join(',')}]}`,
+      '{"source":"s","dataset":"dx_operation_events_v1","schema_version":"v1",' +
+        `"rows":[${rows.join(',')}]}`,
     )
   }
 
@@ -257,7 +258,9 @@ test('an answer repeats no name of a column that is longer than names are', asyn
   const name = 'n'.repeat(100_000)
   for (const value of ['\\u0000', 'eyJaaaaaaaaaa.eyJaaaaaaaaaa.aaaaaaaaaa']) {
     const row = `{"${name}":"${value}"}`
-    const body = `{"source":"s","dataset":"d","schema_version":"v1","rows":[{"row":${row},"xid":"7","captured_at":"2026-02-16T09:30:00Z"}]}`
+    const body =
+      '{"source":"s","dataset":"d","schema_version":"v1",' +
+      `"rows":[{"row":${row},"xid":"7","captured_at":"2026-02-16T09:30:00Z"}]}`
     const batch = decode(Buffer.from(body), 1)
     const { refused } = await validate(batch, rules, { orgs: undefined }, 4 * MIB)
     expect(refused[0]?.pointer.length).toBeLessThan(200)

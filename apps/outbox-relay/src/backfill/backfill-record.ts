@@ -32,8 +32,8 @@ interface RecordRow {
 const iso = (column: string): string => `pg_catalog.to_json(b.${column}) #>> '{}' as ${column}`
 
 const SELECT = /* sql */ `
-select b.id::text as id, b.state, b.reason, ${iso('requested_at')}, ${iso('finished_at')}, b.dataset,
-       ${iso('since')}, ${iso('until')}, b.org_id::text as org_id, b.progress
+select b.id::text as id, b.state, b.reason, ${iso('requested_at')}, ${iso('finished_at')},
+       b.dataset, ${iso('since')}, ${iso('until')}, b.org_id::text as org_id, b.progress
 from hq_export.backfill b`
 
 const INSERT = /* sql */ `
@@ -57,21 +57,27 @@ returning b.state`
 const FINISH = /* sql */ `
 with finished as (
   update hq_export.backfill b
-  set state = $2, reason = $3, finished_at = pg_catalog.clock_timestamp(), updated_at = pg_catalog.clock_timestamp()
+  set state = $2, reason = $3, finished_at = pg_catalog.clock_timestamp(),
+    updated_at = pg_catalog.clock_timestamp()
   where b.id = $1::bigint and b.state = 'running'
   returning b.state, b.requested_at, b.since, b.until, b.org_id, b.progress, b.requested_in
 ), closed as (
   update hq_export.capture_gap g
   set closed_at = pg_catalog.clock_timestamp()
   from finished f
-  cross join lateral pg_catalog.jsonb_to_recordset(f.progress -> 'passes') p (dataset text, kind text)
+  cross join lateral pg_catalog.jsonb_to_recordset(f.progress -> 'passes') p
+    (dataset text, kind text)
   join hq_export.binding d on d.dataset = p.dataset
-  where f.state = 'completed' and f.since is null and f.until is null and f.org_id is null and p.kind = 'rows'
-    and g.dataset = d.number and g.closed_at is null and pg_catalog.pg_visible_in_snapshot(g.xid, f.requested_in)
+  where f.state = 'completed' and f.since is null and f.until is null and f.org_id is null
+    and p.kind = 'rows'
+    and g.dataset = d.number and g.closed_at is null
+    and pg_catalog.pg_visible_in_snapshot(g.xid, f.requested_in)
 )
 update hq_export.binding d
 set history_complete_at = pg_catalog.clock_timestamp()
-from finished f cross join lateral pg_catalog.jsonb_to_recordset(f.progress -> 'passes') p (dataset text, snapshots text)
+from finished f
+cross join lateral pg_catalog.jsonb_to_recordset(f.progress -> 'passes') p
+  (dataset text, snapshots text)
 where f.state = 'completed' and f.since is null and f.until is null and f.org_id is null
   and p.dataset = d.dataset and p.snapshots <> 'none'
   and d.history_complete_at is null and d.captured_since <= f.requested_at`

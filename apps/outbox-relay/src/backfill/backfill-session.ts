@@ -9,7 +9,8 @@ import { LEAD_SESSION } from '../session/lead.ts'
  * by index.
  */
 const LOOK_UPS_ONLY = /* sql */ `
-set enable_hashjoin = off; set enable_mergejoin = off; set enable_material = off; set enable_memoize = off`
+set enable_hashjoin = off; set enable_mergejoin = off; set enable_material = off;
+set enable_memoize = off`
 
 /**
  * Opens the session that a backfill reads, records and locks with. It says something every second,

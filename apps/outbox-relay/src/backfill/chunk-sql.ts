@@ -126,15 +126,18 @@ export function chunkStatement(
   const { outputs } = relation
   const bodies = outputs.map(
     (output, index) =>
-      `case when v._wanted then ${bodiesSql(output, selection, parameters)} end as _bodies_${index}`,
+      `case when v._wanted
+        then ${bodiesSql(output, selection, parameters)} end as _bodies_${index}`,
   )
   const bytes = outputs.map(({ from }, index) => {
     const bodies = `v._bodies_${index}`
     const text = from === undefined ? bodies : `pg_catalog.array_to_string(${bodies}, '')`
     return `coalesce(pg_catalog.octet_length(${text}), 0)`
   })
-  const keyArray = (alias: string): string =>
-    `array[${relation.key.map(({ name }) => `${alias}.${escapeIdentifier(name)}::text`).join(', ')}]`
+  const keyArray = (alias: string): string => {
+    const values = relation.key.map(({ name }) => `${alias}.${escapeIdentifier(name)}::text`)
+    return `array[${values.join(', ')}]`
+  }
   const pieces = outputs.map((output, index) => {
     const bodies = `t._bodies_${index}`
     const [body, rows] =
@@ -143,7 +146,8 @@ export function chunkStatement(
         : ['b.body', `taken t cross join lateral pg_catalog.unnest(${bodies}) b (body) where true`]
     return `
   select ${output.dataset.number} as dataset, count(*)::int as row_count,
-         pg_catalog.string_agg('{"row":' || ${body} || (select tail from mark) || ${tailSql(output)}, ',') as text,
+         pg_catalog.string_agg('{"row":' || ${body} || (select tail from mark)
+           || ${tailSql(output)}, ',') as text,
          null::text[] as key, null::int as bytes
   from ${rows} and pg_catalog.octet_length(${body}) <= ${MAX_BODY_BYTES}
   group by t._place / ${PIECE_ROWS}
@@ -222,7 +226,8 @@ export function wantedStatement(
   }
   const others = from === undefined ? '' : ` cross join ${from.sql} s`
   return {
-    text: `select ${keyList(relation, 'v')} from ${relation.sql} v${others} where ${all(conditions)}`,
+    text: `select ${keyList(relation, 'v')} from ${relation.sql} v${others}
+      where ${all(conditions)}`,
     values: parameters.values,
   }
 }

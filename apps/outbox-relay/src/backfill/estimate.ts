@@ -48,7 +48,8 @@ export async function countRows(
   const statement = wantedStatement(relation, output, selection)
   const count = async (): Promise<RowCount> => {
     await client.query(
-      `set local enable_seqscan = on; set local enable_bitmapscan = on; set local statement_timeout = ${Math.ceil(timeoutMs)}`,
+      `set local enable_seqscan = on; set local enable_bitmapscan = on;
+        set local statement_timeout = ${Math.ceil(timeoutMs)}`,
     )
     const { rows } = await client.query<{ rows: number }>(
       `select count(*)::float8 as rows from (${statement.text}) wanted`,

@@ -35,7 +35,8 @@ export class ProgressMeter {
     const current = record.progress.passes.find((pass) => !pass.isDone)
     const left = perSecond > 0 ? describeSeconds((estimated - scanned) / perSecond) : 'unknown time'
     return [
-      `backfill ${record.id} [${'#'.repeat(filled)}${'.'.repeat(BAR_CELLS - filled)}] ${Math.floor(part * 100)} %`,
+      `backfill ${record.id} [${'#'.repeat(filled)}${'.'.repeat(BAR_CELLS - filled)}] ` +
+        `${Math.floor(part * 100)} %`,
       current === undefined ? '' : `${current.dataset} ${current.kind}`,
       `${count(scanned)} of about ${count(estimated)} looked at`,
       `${count(counts.received)} settled`,

@@ -37,5 +37,7 @@ export type AttemptOutcome =
   /** Our fault or the operator's, not a row's: nothing is dead-lettered, delivery pauses. */
   | { readonly kind: 'halt'; readonly reason: string }
 
-/** As it is told by whoever posted the batch: with the status of the answer, where there was one. */
+/**
+ * As it is told by whoever posted the batch: with the status of the answer, where there was one.
+ */
 export type PostOutcome = AttemptOutcome & { readonly status?: number | undefined }

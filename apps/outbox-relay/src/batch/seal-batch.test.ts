@@ -12,7 +12,9 @@ const BODY = '{"org_id":"o","entity_id":"e","x":1.10,"big":12345678901234567890,
 const CAPTURED_AT = '2026-03-01T12:00:00.123456+00:00'
 const TRACEPARENT = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01'
 const PLAIN = `{"row":${BODY},"xid":"18446744073709551615","captured_at":"${CAPTURED_AT}"}`
-const FULL = `{"row":${BODY},"xid":"7","captured_at":"${CAPTURED_AT}","traceparent":"${TRACEPARENT}","deleted":true}`
+const FULL =
+  `{"row":${BODY},"xid":"7","captured_at":"${CAPTURED_AT}",` +
+  `"traceparent":"${TRACEPARENT}","deleted":true}`
 
 function seal(texts: readonly string[], rowCount: number) {
   return sealBatch({ dataset, rowCount, texts }, origin)

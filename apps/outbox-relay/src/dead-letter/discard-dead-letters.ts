@@ -10,7 +10,8 @@ with chosen as materialized (
   for update
 )
 update hq_export.dead_letter d
-set resolved_at = pg_catalog.clock_timestamp(), resolution = 'discarded', note = coalesce($2::text, d.note),
+set resolved_at = pg_catalog.clock_timestamp(), resolution = 'discarded',
+    note = coalesce($2::text, d.note),
     resolved_xid = pg_catalog.pg_current_xact_id(),
     resolved_system = (pg_catalog.pg_control_system()).system_identifier
 from chosen c

@@ -16,7 +16,8 @@ select d.id::text as id, d.dataset,
        ${wireRowSql('d')} as text
 from hq_export.dead_letter d
 where d.retry_at is not null and d.resolved_at is null and d.body is not null
-  and (d.retry_at <= pg_catalog.clock_timestamp() or d.retry_at > pg_catalog.clock_timestamp() + interval '5 minutes')
+  and (d.retry_at <= pg_catalog.clock_timestamp()
+    or d.retry_at > pg_catalog.clock_timestamp() + interval '5 minutes')
 order by d.retry_at
 limit $1`
 
@@ -29,7 +30,8 @@ limit 1`
 
 const CLOSE = /* sql */ `
 update hq_export.dead_letter d
-set resolved_at = pg_catalog.clock_timestamp(), resolution = 'replayed', replay_count = d.replay_count + 1, retry_at = null,
+set resolved_at = pg_catalog.clock_timestamp(), resolution = 'replayed',
+    replay_count = d.replay_count + 1, retry_at = null,
     note = coalesce(d.note, 'by the relay: HQ has decided the row')
 where d.id = $1::bigint and d.resolved_at is null`
 

@@ -4,13 +4,16 @@ import { type DeadLetter, NOT_IN_TIME } from './dead-letter.ts'
 
 /** After a second, two, four and so on, and five minutes at last. */
 const retryAt = (failures: string): string =>
-  `pg_catalog.clock_timestamp() + pg_catalog.make_interval(secs => least(300, pg_catalog.power(2, least(${failures}, 9))))`
+  `pg_catalog.clock_timestamp() + pg_catalog.make_interval(
+    secs => least(300, pg_catalog.power(2, least(${failures}, 9))))`
 
 // What was captured after an operator settled the letter opens it again: a replay that was refused,
 // too. What was captured before is only the same row once more, as it comes in a new life of the
 // server, and the operator's word stands. Either the transaction or the time may say that it came
 // after: the clock may have been set back since, and ids mean nothing to another server.
-const IS_LATER = /* sql */ `(excluded.captured_at >= d.resolved_at or (excluded.xid >= d.resolved_xid
+const IS_LATER = /* sql */ `
+(excluded.captured_at >= d.resolved_at
+  or (excluded.xid >= d.resolved_xid
       and d.resolved_system = (pg_catalog.pg_control_system()).system_identifier))`
 
 // One row of the source refused twice, by whichever batch, is one dead letter with two attempts.
@@ -18,19 +21,21 @@ const IS_LATER = /* sql */ `(excluded.captured_at >= d.resolved_at or (excluded.
 // Committed before the ack of its window.
 const INSERT = /* sql */ `
 insert into hq_export.dead_letter as d
-  (dataset, key, reason, detail, batch, traceparent, body, deleted, xid, captured_at, fingerprint, retry_at)
+  (dataset, key, reason, detail, batch, traceparent, body, deleted, xid, captured_at, fingerprint,
+   retry_at)
 select distinct on (n.dataset, n.fingerprint)
-       n.dataset, n.key, n.reason, n.detail, n.batch, n.traceparent, n.body, n.deleted, n.xid::xid8, n.captured_at,
-       pg_catalog.decode(n.fingerprint, 'hex'),
+       n.dataset, n.key, n.reason, n.detail, n.batch, n.traceparent, n.body, n.deleted, n.xid::xid8,
+       n.captured_at, pg_catalog.decode(n.fingerprint, 'hex'),
        case when n.reason = '${NOT_IN_TIME}' then ${retryAt('0')} end
 from pg_catalog.json_to_recordset($1::json) as n
-  (dataset text, key text, reason text, detail text, batch text, traceparent text, body text, deleted boolean,
-   xid text, captured_at timestamptz, fingerprint text)
+  (dataset text, key text, reason text, detail text, batch text, traceparent text, body text,
+   deleted boolean, xid text, captured_at timestamptz, fingerprint text)
 order by n.dataset, n.fingerprint
 on conflict (dataset, fingerprint) do update
 set attempts = d.attempts + 1, last_failed_at = pg_catalog.clock_timestamp(),
     retry_at = case when excluded.reason = '${NOT_IN_TIME}' then ${retryAt('d.attempts')} end,
-    reason = excluded.reason, detail = excluded.detail, batch = excluded.batch, deleted = d.deleted or excluded.deleted,
+    reason = excluded.reason, detail = excluded.detail, batch = excluded.batch,
+    deleted = d.deleted or excluded.deleted,
     resolved_at = case when ${IS_LATER} then null else d.resolved_at end,
     resolution = case when ${IS_LATER} then null else d.resolution end
 returning d.id::text as id, d.resolved_at is null as "isOpen"`

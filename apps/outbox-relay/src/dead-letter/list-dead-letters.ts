@@ -26,7 +26,8 @@ const LIST = /* sql */ `
 select id::text as id, dataset, key, reason, detail, attempts,
        pg_catalog.to_json(first_failed_at) #>> '{}' as first_failed_at,
        pg_catalog.to_json(last_failed_at) #>> '{}' as last_failed_at,
-       batch, traceparent, resolution, pg_catalog.to_json(resolved_at) #>> '{}' as resolved_at, replay_count, note
+       batch, traceparent, resolution, pg_catalog.to_json(resolved_at) #>> '{}' as resolved_at,
+       replay_count, note
 from hq_export.dead_letter d
 where ($1::text is null or dataset = $1) and ($2::text is null or reason = $2)
   and (d.resolved_at is not null) = $3

@@ -13,7 +13,8 @@ export interface PastVersion {
 
 const SNAPSHOT_ID = /* sql */ `
 select hq_export.snapshot_id(o.org_id, $2, o.entity_id, $3::bigint)::text as id
-from (select pg_catalog.split_part($1, '/', 1)::uuid as org_id, pg_catalog.split_part($1, '/', 2)::uuid as entity_id) o`
+from (select pg_catalog.split_part($1, '/', 1)::uuid as org_id,
+  pg_catalog.split_part($1, '/', 2)::uuid as entity_id) o`
 
 /**
  * Reads what a row of `dx_entity_snapshots_v1` is about; every one of these columns travels as

@@ -69,12 +69,14 @@ async function planRaw(
   if (dataset.semantics === 'upsert' && !letter.deleted) return { kind: 'gone' }
   if (readsOtherRows(bound)) {
     return refused(
-      'the source has the row no more, or not yet for good, and other rows are needed to project it; try later, or reconcile',
+      'the source has the row no more, or not yet for good, and other rows are needed to ' +
+        'project it; try later, or reconcile',
     )
   }
   if (source.missing.length > 0) {
     return refused(
-      `the source has the row no more, and its raw row lacks column ${source.missing.join(', ')}; reconcile`,
+      'the source has the row no more, and its raw row lacks column ' +
+        `${source.missing.join(', ')}; reconcile`,
     )
   }
   return { kind: 'raw', bound, source, raw }

@@ -6,7 +6,9 @@ import { MAX_BODY_BYTES } from '../outbox/row-size.ts'
 const READ = /* sql */ `
 select o.body
 from (
-  ${OUTBOX_TABLES.map((table) => `select xid, seq, dataset, key, body from hq_export.outbox_${table}`).join(' union all ')}
+  ${OUTBOX_TABLES.map(
+    (table) => `select xid, seq, dataset, key, body from hq_export.outbox_${table}`,
+  ).join(' union all ')}
 ) o
 where o.xid = coalesce($1::xid8, pg_catalog.pg_current_xact_id()) and o.dataset = $2 and o.key = $3
   and pg_catalog.octet_length(o.body) <= ${MAX_BODY_BYTES}

@@ -10,7 +10,8 @@ import { sendAgain } from './send-again.ts'
 // The relay that refuses the same row at this moment waits for us or we for it, one letter long.
 const LOCK = /* sql */ `
 select d.id::text as id, d.dataset, d.key, d.reason, d.deleted, d.traceparent,
-       case when pg_catalog.octet_length(d.body) <= ${MAX_RAW_BYTES} then d.body end as body, d.xid::text as xid
+       case when pg_catalog.octet_length(d.body) <= ${MAX_RAW_BYTES} then d.body end as body,
+       d.xid::text as xid
 from hq_export.dead_letter d
 where d.id = $1::bigint
 for update`
@@ -19,7 +20,8 @@ for update`
 // letter opens again.
 const RESOLVE = /* sql */ `
 update hq_export.dead_letter d
-set resolved_at = pg_catalog.now(), resolution = $2, replay_count = d.replay_count + $3, note = coalesce($4, d.note),
+set resolved_at = pg_catalog.now(), resolution = $2, replay_count = d.replay_count + $3,
+    note = coalesce($4, d.note),
     resent_xid = case when $3 > 0 then pg_catalog.pg_current_xact_id() else d.resent_xid end,
     resolved_xid = pg_catalog.pg_current_xact_id(),
     resolved_system = (pg_catalog.pg_control_system()).system_identifier

@@ -24,7 +24,8 @@ order by d.id`
 const OPEN = /* sql */ `
 select d.id::text as id, d.dataset, d.reason
 from hq_export.dead_letter d
-where d.resolved_at is null and ($1::text is null or d.dataset = $1) and ($2::text is null or d.reason = $2)
+where d.resolved_at is null and ($1::text is null or d.dataset = $1)
+  and ($2::text is null or d.reason = $2)
 order by d.id`
 
 /** Finds the dead letters of a selection, oldest first; ids that do not exist are left out. */

@@ -29,12 +29,14 @@ export function refusedVersions(letters: readonly DeadLetter[]): RefusedVersion[
 // Another letter of the key: what was refused may itself be here because a newer version was.
 const HASHES = /* sql */ `
 select pg_catalog.hashtextextended(k, $1)::text as hash,
-       (select count(*) from hq_export.dead_letter d where d.dataset = $2 and d.key = k) > 1 as "isAgain"
+       (select count(*) from hq_export.dead_letter d
+         where d.dataset = $2 and d.key = k) > 1 as "isAgain"
 from pg_catalog.unnest($3::text[]) k`
 
 const RETAINED = OUTBOX_TABLES.map(
   (table) =>
-    `select xid, seq, dataset, version, deleted, sqlstate, key, traceparent, body from hq_export.outbox_${table}`,
+    `select xid, seq, dataset, version, deleted, sqlstate, key, traceparent, body
+      from hq_export.outbox_${table}`,
 ).join(' union all ')
 
 // One look at what the outbox retains, for all keys of a window. Nothing leaves the server. A row
@@ -42,7 +44,8 @@ const RETAINED = OUTBOX_TABLES.map(
 const SUPERSEDED = /* sql */ `
 select distinct on (o.key) o.dataset, o.version, o.deleted, o.key, o.traceparent, o.body
 from (${RETAINED}) o
-join rows from (pg_catalog.unnest($3::text[]), pg_catalog.unnest($4::bigint[])) as r(key, version) on r.key = o.key
+join rows from (pg_catalog.unnest($3::text[]), pg_catalog.unnest($4::bigint[])) as r(key, version)
+  on r.key = o.key
 where o.dataset = $1 and o.version < r.version and o.sqlstate is null and o.body is not null
   and not exists (
     select from hq_export.dead_letter d where d.dataset = $2 and d.key = o.key and d.body = o.body

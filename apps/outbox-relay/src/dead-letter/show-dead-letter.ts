@@ -36,7 +36,8 @@ select id::text as id, dataset, key, reason, detail, attempts, deleted,
        pg_catalog.to_json(captured_at) #>> '{}' as captured_at,
        xid::text as xid, batch, traceparent, resolution,
        pg_catalog.to_json(resolved_at) #>> '{}' as resolved_at, replay_count, note,
-       pg_catalog.octet_length(body) as body_bytes, case when $2 then pg_catalog."left"(body, ${SHOWN_CHARS}) end as body
+       pg_catalog.octet_length(body) as body_bytes,
+       case when $2 then pg_catalog."left"(body, ${SHOWN_CHARS}) end as body
 from hq_export.dead_letter d
 where d.id = $1::bigint`
 

@@ -26,7 +26,8 @@ const WRITERS = /* sql */ `
 select distinct l.virtualtransaction as writer
 from pg_catalog.pg_locks l
 where l.locktype = 'relation' and l.mode = 'RowExclusiveLock' and l.granted
-  and l.database = (select oid from pg_catalog.pg_database where datname = pg_catalog.current_database())
+  and l.database = (select oid from pg_catalog.pg_database
+    where datname = pg_catalog.current_database())
   and l.relation in (${OUTBOX_REGCLASSES},
                      'hq_export.settle_0'::regclass, 'hq_export.settle_1'::regclass,
                      'hq_export.reexport'::regclass)`

@@ -5,7 +5,8 @@ import type pg from 'pg'
 // more.
 const NOTE = /* sql */ `
 insert into hq_export.capture_gap (dataset, operation)
-select b.number, 'lost' from hq_export.binding b where pg_catalog.pg_sequence_last_value('hq_export.lost') > 0`
+select b.number, 'lost' from hq_export.binding b
+where pg_catalog.pg_sequence_last_value('hq_export.lost') > 0`
 
 const FORGET = /* sql */ `select pg_catalog.setval('hq_export.lost', 0)`
 

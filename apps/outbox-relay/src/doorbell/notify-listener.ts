@@ -95,7 +95,8 @@ export class NotifyListener implements Service {
     if (await this.#notifyOurselves()) await this.wait(SELF_TEST_TIMEOUT_MS)
     if (!this.#isListening && !this.#isStopped) {
       this.#log.warn(
-        'LISTEN delivers nothing; polling instead. Is DX_DATABASE_URL a transaction pooler? It must be a direct connection.',
+        'LISTEN delivers nothing; polling instead. Is DX_DATABASE_URL a transaction pooler? It ' +
+          'must be a direct connection.',
       )
     }
   }

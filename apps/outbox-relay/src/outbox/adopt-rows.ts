@@ -22,7 +22,8 @@ select ${OUTBOX_TABLES.map(
 // until the table is truncated.
 const adopt = (table: number, all: boolean): string => /* sql */ `
 update hq_export.outbox_${table}
-set xid = case when ${IS_FOREIGN} then pg_catalog.pg_current_xact_id() else xid end, seq = pg_catalog.nextval('hq_export.outbox_seq')
+set xid = case when ${IS_FOREIGN} then pg_catalog.pg_current_xact_id() else xid end,
+  seq = pg_catalog.nextval('hq_export.outbox_seq')
 where ctid >= $1::tid and ctid < $2::tid${all ? '' : ` and ${IS_FOREIGN}`}`
 
 type Found = Record<`found_${number}`, boolean> & { readonly current: number }

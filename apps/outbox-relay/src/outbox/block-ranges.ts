@@ -4,7 +4,8 @@ import type pg from 'pg'
 const RANGE_BLOCKS = 32
 
 const COUNT_BLOCKS = /* sql */ `
-select (pg_catalog.pg_relation_size($1::pg_catalog.regclass) / pg_catalog.current_setting('block_size')::int)::int as blocks`
+select (pg_catalog.pg_relation_size($1::pg_catalog.regclass)
+  / pg_catalog.current_setting('block_size')::int)::int as blocks`
 
 /**
  * Goes once through a table as it is now, a few blocks at a time: no statement is long, whatever

@@ -55,7 +55,8 @@ with cut as materialized (
     select xid, seq, dataset, key, version, sqlstate, bytes,
            pg_catalog.sum(bytes) over (order by xid desc, seq desc) - bytes as bytes_before
     from (
-      select xid, seq, dataset, key, version, sqlstate, coalesce(pg_catalog.octet_length(body), 0) as bytes
+      select xid, seq, dataset, key, version, sqlstate,
+             coalesce(pg_catalog.octet_length(body), 0) as bytes
       from hq_export.outbox_${table}
       where (xid, seq) < ($1::xid8, $2::bigint) and xid >= $3::xid8
         and pg_catalog.pg_visible_in_snapshot(xid, $4::pg_snapshot)
@@ -67,10 +68,12 @@ with cut as materialized (
 select count(*)::int as row_count, pg_catalog.sum(bytes)::float8 as byte_count,
        (select c.xid::text from cut c order by c.xid, c.seq limit 1) as xid,
        (select c.seq::text from cut c order by c.xid, c.seq limit 1) as seq,
-       pg_catalog.max(bytes) as max_bytes, pg_catalog.max(pg_catalog.octet_length(key)) as max_key_bytes,
+       pg_catalog.max(bytes) as max_bytes,
+       pg_catalog.max(pg_catalog.octet_length(key)) as max_key_bytes,
        count(sqlstate)::int as failed_count,
        pg_catalog.string_agg(
-         pg_catalog.hashtextextended(key, dataset)::text || ' ' || version::text || ' ' || seq::text, ','
+         pg_catalog.hashtextextended(key, dataset)::text || ' ' || version::text || ' '
+           || seq::text, ','
        ) filter (where version is not null and sqlstate is null) as versions
 from cut`,
 )

@@ -18,7 +18,8 @@ left join hq_export.incarnation i on true`
 const LAST_ACK_EPOCH = /* sql */ `
 select epoch from hq_export.ack order by id desc limit 1`
 
-const BEGIN_INCARNATION = /* sql */ `insert into hq_export.incarnation default values returning id::text as incarnation`
+const BEGIN_INCARNATION = /* sql */ `
+insert into hq_export.incarnation default values returning id::text as incarnation`
 
 const RESET_ACK = /* sql */ `insert into hq_export.ack (epoch, acked) values ($1, $2)`
 

@@ -6,7 +6,8 @@ import { OUTBOX_TABLES } from './outbox-tables.ts'
  * rows stand at different ends.
  */
 const isAbove = (table: number, order: 'asc' | 'desc'): string =>
-  `(select o.seq from hq_export.outbox_${table} o order by o.xid ${order}, o.seq ${order} limit 1) > m.last`
+  `(select o.seq from hq_export.outbox_${table} o order by o.xid ${order}, o.seq ${order}
+    limit 1) > m.last`
 
 /** `migrate` has called it, and so has {@link placeSequences}, last. */
 const IS_UNSET = `pg_catalog.pg_sequence_last_value('hq_export.current_outbox') is null`
@@ -23,15 +24,18 @@ const lastOf = (sequence: string): string =>
 const FLOORS: Readonly<Record<string, string>> = {
   // Looked for in the whole outbox only where its ends give reason to, or no relay has mended since
   // the sequences were left unset.
-  outbox_seq: `case when ${IS_UNSET} or ${ends.join(' or ')} then greatest(${highestSeq.join(', ')}) end`,
+  outbox_seq: `case when ${IS_UNSET} or ${ends.join(' or ')}
+    then greatest(${highestSeq.join(', ')}) end`,
   ack_seq: '(select a.id from hq_export.ack a order by a.id desc limit 1)',
   dead_letter_id_seq: '(select d.id from hq_export.dead_letter d order by d.id desc limit 1)',
   backfill_id_seq: '(select b.id from hq_export.backfill b order by b.id desc limit 1)',
   settled_id_seq: '(select s.id from hq_export.settled s order by s.id desc limit 1)',
   // Children of what is settled are late, whichever server settled it.
   settle_horizon: `(select s.number from hq_export.settled s order by s.id desc limit 1)`,
-  settle_number: `greatest(${lastOf('settle_horizon')}, (select pg_catalog.max(p.number) from hq_export.settle p))`,
-  apart_sequence: `(select pg_catalog.max(q.sequence) from hq_export.assigned_sequence q where q.sequence >= 1000000000)`,
+  settle_number: `greatest(${lastOf('settle_horizon')},
+    (select pg_catalog.max(p.number) from hq_export.settle p))`,
+  apart_sequence: `(select pg_catalog.max(q.sequence) from hq_export.assigned_sequence q
+    where q.sequence >= 1000000000)`,
 }
 
 const RAISES = Object.entries(FLOORS).map(

@@ -33,7 +33,8 @@ function truncateStatements(table: number) {
     // that is hidden from it is an error (SEES_ALL). What is not visible in a snapshot began after
     // it or was open then: look-ups in the index, which take no longer for a large table.
     unsettled: /* sql */ `
-      select exists (select from hq_export.outbox_${table} where xid >= pg_catalog.pg_snapshot_xmax($1::pg_snapshot))
+      select exists (select from hq_export.outbox_${table}
+        where xid >= pg_catalog.pg_snapshot_xmax($1::pg_snapshot))
         or exists (
           select from pg_catalog.pg_snapshot_xip($1::pg_snapshot) x
           cross join lateral (select from hq_export.outbox_${table} o where o.xid = x limit 1) o

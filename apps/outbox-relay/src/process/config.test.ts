@@ -65,7 +65,8 @@ describe('settings', () => {
     'ftp://hq.example/',
   ])('HQ_INGEST_URL %s is refused in one sentence', (url) => {
     expect(problemsOf({ ...good, HQ_INGEST_URL: url })).toEqual([
-      "HQ_INGEST_URL must be the gateway's http:// or https:// URL without a path, such as https://hq.example; the relay adds the paths; received <set>",
+      "HQ_INGEST_URL must be the gateway's http:// or https:// URL without a path, such as " +
+        'https://hq.example; the relay adds the paths; received <set>',
     ])
   })
 

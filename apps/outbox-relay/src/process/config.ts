@@ -53,7 +53,8 @@ const SETTINGS = {
     'must be a postgres:// URL of a direct connection, not of a transaction pooler',
   ),
   HQ_INGEST_URL: originSetting(
-    "must be the gateway's http:// or https:// URL without a path, such as https://hq.example; the relay adds the paths",
+    "must be the gateway's http:// or https:// URL without a path, such as https://hq.example; " +
+      'the relay adds the paths',
   ),
   HQ_SIGNING_SECRET: signingSecretSchema,
   RELAY_SOURCE: z

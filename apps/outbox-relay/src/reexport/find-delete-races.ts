@@ -8,14 +8,17 @@ import type { DeleteRace } from '../outbox/delete-race.ts'
 // captured after the key was noted as deleted, while it still is, did not see it.
 const NOTED_AS_DELETED = /* sql */ `
 select c.n::int as position
-from rows from (pg_catalog.unnest($2::text[]), pg_catalog.unnest($3::timestamptz[])) with ordinality as c(key, captured_at, n)
+from rows from (pg_catalog.unnest($2::text[]), pg_catalog.unnest($3::timestamptz[]))
+  with ordinality as c(key, captured_at, n)
 where exists (
-  select from hq_export.version_base b where b.dataset = $1 and b.key = c.key and b.deleted_at <= c.captured_at
+  select from hq_export.version_base b
+  where b.dataset = $1 and b.key = c.key and b.deleted_at <= c.captured_at
 )`
 
 const ANY_DELETED = /* sql */ `
 select exists (
-  select from hq_export.version_base b where b.dataset = $1 and b.key = any ($2::text[]) and b.deleted_at is not null
+  select from hq_export.version_base b
+  where b.dataset = $1 and b.key = any ($2::text[]) and b.deleted_at is not null
 ) as found`
 
 /**

@@ -18,7 +18,8 @@ export interface RawVersion {
 
 // By the server: the text of a json value stays as it was captured.
 const READ = /* sql */ `
-select $1::json ->> 'dataset' as dataset, $1::json ->> 'version' as version, ($1::json -> 'row')::text as row`
+select $1::json ->> 'dataset' as dataset, $1::json ->> 'version' as version,
+       ($1::json -> 'row')::text as row`
 
 /**
  * Reads what the trigger kept.

@@ -64,7 +64,9 @@ from (select *, pg_catalog.octet_length(body) as bytes
   if (row === undefined) return undefined
   const { bytes, body, version } = row
   if (body === null) {
-    const why = `the source's row has ${bytes} bytes, HQ takes ${MAX_BODY_BYTES}: make it smaller, or discard the letter`
+    const why =
+      `the source's row has ${bytes} bytes, HQ takes ${MAX_BODY_BYTES}: make it smaller, ` +
+      'or discard the letter'
     throw new NotReplayableError(why)
   }
   return { key: row.key, version, body }

@@ -41,8 +41,12 @@ export async function findHiddenTables(client: pg.ClientBase): Promise<HiddenTab
   return rows.map(({ name, is_policed }) =>
     is_policed
       ? {
-          found: `row level security of hq_export.${name} hides rows from the relay, and refuses those of captures`,
-          todo: `alter table hq_export.${name} disable row level security, or npm run relay -- migrate`,
+          found:
+            `row level security of hq_export.${name} hides rows from the relay, ` +
+            'and refuses those of captures',
+          todo:
+            `alter table hq_export.${name} disable row level security, ` +
+            'or npm run relay -- migrate',
         }
       : {
           found: `hq_export_relay may not read hq_export.${name}`,

@@ -20,7 +20,8 @@ const LEAD_TIMEOUT_MS = 5_000
 const PING_PERIOD_MS = 1_000
 // Also proves that no relay has taken the lead under another key, which one does that found ours in
 // the hands of a stranger.
-const PING = /* sql */ `select from hq_export.advisory_lock where name = 'lead' and key = coalesce($1, key)`
+const PING = /* sql */ `
+select from hq_export.advisory_lock where name = 'lead' and key = coalesce($1, key)`
 
 /**
  * Settings of the session that leads or would like to. The server itself ends it, and with it the

@@ -33,7 +33,9 @@ async function whyRoleIsMissing(databaseUrl: string): Promise<Error | undefined>
     if ((await client.query<{ found: boolean }>(ROLE_EXISTS)).rows[0]?.found) return undefined
     await dxMigrations.assertApplied(client)
     return new UnusableDatabaseError(
-      'data-engine-x has the schema hq_export and not the role hq_export_relay, as after a restore without roles; restore the roles (pg_dumpall --roles-only), then the dump again, for its grants',
+      'data-engine-x has the schema hq_export and not the role hq_export_relay, ' +
+        'as after a restore without roles; restore the roles (pg_dumpall --roles-only), ' +
+        'then the dump again, for its grants',
     )
   } catch (error) {
     return error as Error

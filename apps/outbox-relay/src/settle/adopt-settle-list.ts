@@ -34,7 +34,8 @@ where p.ctid >= $1::tid and p.ctid < $2::tid and p.due_at <= m.due_before and ${
 const adopt = (table: number): string => /* sql */ `
 update hq_export.settle_${table}
 set xid = pg_catalog.pg_current_xact_id()
-where ctid >= $1::tid and ctid < $2::tid and xid >= pg_catalog.pg_snapshot_xmax(pg_catalog.pg_current_snapshot())`
+where ctid >= $1::tid and ctid < $2::tid
+  and xid >= pg_catalog.pg_snapshot_xmax(pg_catalog.pg_current_snapshot())`
 
 // Other relays, which read marks to make the next, are kept out for the moment.
 const MARK = /* sql */ `
@@ -42,7 +43,8 @@ do $$
 begin
   lock table hq_export.settled in share row exclusive mode;
   insert into hq_export.settled (due_before, number, seen)
-  select m.due_before, m.number, '1:1:' from (select * from hq_export.settled m order by m.id desc limit 1) m
+  select m.due_before, m.number, '1:1:'
+  from (select * from hq_export.settled m order by m.id desc limit 1) m
   where m.system_identifier <> (pg_catalog.pg_control_system()).system_identifier;
 end $$`
 

@@ -18,7 +18,8 @@ with recursive child as (
 select distinct l.virtualtransaction as writer
 from pg_catalog.pg_locks l join child on child.oid = l.relation
 where l.locktype = 'relation' and l.mode = 'RowExclusiveLock' and l.granted
-  and l.database = (select oid from pg_catalog.pg_database where datname = pg_catalog.current_database())`
+  and l.database = (select oid from pg_catalog.pg_database
+    where datname = pg_catalog.current_database())`
 
 /** Transactions that have written children and not ended; prepared ones included. */
 export async function childWriters(

@@ -5,7 +5,8 @@ const LOCK_NOT_AVAILABLE = '55P03'
 
 const STATE = /* sql */ `
 select coalesce(pg_catalog.pg_sequence_last_value('hq_export.current_settle'), 0)::int as current,
-  exists (select from hq_export.settle_0) as used_0, exists (select from hq_export.settle_1) as used_1`
+  exists (select from hq_export.settle_0) as used_0,
+  exists (select from hq_export.settle_1) as used_1`
 
 /**
  * Turns the two tables of the settle list: empties the one that writers do not fill, then lets them
@@ -31,7 +32,8 @@ export async function rotateSettleList(client: pg.ClientBase): Promise<boolean> 
     const { rows: unsettled } = await client.query<{ found: boolean }>(
       `select exists (
          select from hq_export.settle_${other} p
-         where not coalesce((select ${IS_SETTLED} from hq_export.settled m order by m.id desc limit 1), false)
+         where not coalesce((select ${IS_SETTLED} from hq_export.settled m order by m.id desc
+           limit 1), false)
        ) as found`,
     )
     const isSettled = unsettled[0]?.found === false

@@ -7,7 +7,10 @@ export function seconds(age: number | null): string {
 }
 
 export function relaySession({ pid, since, client_address, silent_s }: RelaySession): string {
-  return `pid ${pid} from ${client_address ?? 'this machine'} since ${since ?? 'hidden'}, heard of ${seconds(silent_s)} ago`
+  return (
+    `pid ${pid} from ${client_address ?? 'this machine'} since ${since ?? 'hidden'}, ` +
+    `heard of ${seconds(silent_s)} ago`
+  )
 }
 
 export function outboxTable({
@@ -28,7 +31,10 @@ export function backfill(status: DatasetStatus['backfill']): string {
   if (status === null) return '-'
   const { id, state, scanned, estimated, finished_at, reason } = status
   if (state === 'completed') return `${id} completed ${finished_at}, ${scanned} rows`
-  return `${id} ${state}${reason === null ? '' : ` (${reason})`}, ${scanned} of about ${estimated} rows`
+  return (
+    `${id} ${state}${reason === null ? '' : ` (${reason})`}, ${scanned} of about ` +
+    `${estimated} rows`
+  )
 }
 
 /** The status for people. */
@@ -39,7 +45,8 @@ export function printStatus(status: RelayStatus): string {
     ...standbys.map((standby) => ['standby', relaySession(standby)]),
     ...status.strangers.map(({ lock, pid, login }) => [
       'stranger',
-      `pid ${pid ?? '-'} of ${login ?? 'a prepared transaction'} at the lock "${lock}", and no relay`,
+      `pid ${pid ?? '-'} of ${login ?? 'a prepared transaction'} at the lock "${lock}", ` +
+        'and no relay',
     ]),
     ['loop', `${seconds(status.loop_silent_s)} since its last statement`],
     ['last ack', status.last_ack_at ?? 'none'],

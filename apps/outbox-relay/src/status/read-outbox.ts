@@ -26,13 +26,15 @@ export interface OutboxStatus {
 
 const TABLES = /* sql */ `
 select 'outbox_' || n::text as table,
-       pg_catalog.pg_total_relation_size(('hq_export.outbox_' || n::text)::regclass)::float8 as bytes,
+       pg_catalog.pg_total_relation_size(('hq_export.outbox_' || n::text)::regclass)::float8
+         as bytes,
        n = pg_catalog.pg_sequence_last_value('hq_export.current_outbox') as current
 from pg_catalog.generate_series(0, 2) n
 order by n`
 
 const SERVER = /* sql */ `
-select pg_catalog.pg_sequence_last_value('hq_export.doorbell') > extract(epoch from pg_catalog.clock_timestamp()) * 1000 as armed,
+select pg_catalog.pg_sequence_last_value('hq_export.doorbell')
+  > extract(epoch from pg_catalog.clock_timestamp()) * 1000 as armed,
        pg_catalog.current_setting('max_prepared_transactions') = '0' as can_ring,
        pg_catalog.pg_notification_queue_usage() as notification_queue_usage,
        (select count(*)::int from hq_export.capture_gap where closed_at is null) as capture_gaps`

@@ -31,26 +31,31 @@ export interface Sessions {
 }
 
 const RELAYS = /* sql */ `
-select a.pid, a.application_name as application, pg_catalog.to_json(a.backend_start) #>> '{}' as since,
+select a.pid, a.application_name as application,
+       pg_catalog.to_json(a.backend_start) #>> '{}' as since,
        pg_catalog.host(a.client_addr) as client_address,
        extract(epoch from pg_catalog.clock_timestamp() - a.state_change)::float8 as silent_s,
-       exists (select from pg_catalog.pg_locks l where l.pid = a.pid and ${leaderLockCondition('$1::bigint')}) as leads
+       exists (select from pg_catalog.pg_locks l
+         where l.pid = a.pid and ${leaderLockCondition('$1::bigint')}) as leads
 from pg_catalog.pg_stat_activity a
 where a.datname = pg_catalog.current_database() and a.application_name = 'outbox-relay lead'
 order by a.backend_start, a.pid`
 
 // Only the leader has this session; where two work for a moment, the livelier one counts.
 const LOOP = /* sql */ `
-select extract(epoch from pg_catalog.clock_timestamp() - pg_catalog.max(a.state_change))::float8 as silent_s
+select extract(epoch from pg_catalog.clock_timestamp() - pg_catalog.max(a.state_change))::float8
+  as silent_s
 from pg_catalog.pg_stat_activity a
 where a.datname = pg_catalog.current_database() and a.application_name = 'outbox-relay push'`
 
 // A prepared transaction has no session; relay -- doctor looks for these.
 const OLDEST_WRITER = /* sql */ `
-select extract(epoch from pg_catalog.clock_timestamp() - pg_catalog.min(a.xact_start))::float8 as age_s
+select extract(epoch from pg_catalog.clock_timestamp() - pg_catalog.min(a.xact_start))::float8
+  as age_s
 from pg_catalog.pg_locks l join pg_catalog.pg_stat_activity a using (pid)
 where l.locktype = 'relation' and l.mode = 'RowExclusiveLock' and l.granted
-  and l.database = (select oid from pg_catalog.pg_database where datname = pg_catalog.current_database())
+  and l.database = (select oid from pg_catalog.pg_database
+    where datname = pg_catalog.current_database())
   and l.relation in (${OUTBOX_REGCLASSES})`
 
 /**

@@ -25,7 +25,8 @@ select n.acked::text as to, b.acked::text as from,
 from newest n
 join hq_export.ack b on b.epoch = n.epoch
 order by (b.acked_at <= pg_catalog.clock_timestamp() - pg_catalog.make_interval(secs => $1)) desc,
-         case when b.acked_at <= pg_catalog.clock_timestamp() - pg_catalog.make_interval(secs => $1) then b.id else -b.id end desc
+         case when b.acked_at <= pg_catalog.clock_timestamp() - pg_catalog.make_interval(secs => $1)
+           then b.id else -b.id end desc
 limit 1`
 
 const SETTLED = /* sql */ `

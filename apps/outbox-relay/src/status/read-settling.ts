@@ -19,7 +19,8 @@ export interface SettlingStatus {
 const SETTLING = /* sql */ `
 select d.number as dataset, coalesce(s.rows, 0) as settling_rows, s.overdue_s,
        case when d.number between 1 and 4
-         then coalesce(pg_catalog.pg_sequence_last_value('hq_export.filtered_' || d.number::text), 0) else 0
+         then coalesce(pg_catalog.pg_sequence_last_value('hq_export.filtered_' || d.number::text),
+           0) else 0
        end::float8 as filtered_rows
 from pg_catalog.generate_series(1, 5) d (number)
 left join (

@@ -65,7 +65,8 @@ from hq_export.ack a order by a.id desc limit 1`
 // Rows below the acked snapshot's xmin are settled, so the index skips what is only retained.
 const WAITING = /* sql */ `
 select dataset, count(*)::int as rows,
-       greatest(extract(epoch from pg_catalog.clock_timestamp() - pg_catalog.min(captured_at)), 0)::float8 as age
+       greatest(extract(epoch from pg_catalog.clock_timestamp() - pg_catalog.min(captured_at)),
+         0)::float8 as age
 from (
   ${unionOfOutbox(
     (table) => /* sql */ `select dataset, xid, captured_at from ${table}
@@ -76,7 +77,8 @@ where not pg_catalog.pg_visible_in_snapshot(xid, $1::pg_snapshot)
 group by dataset`
 
 const DEAD_LETTERS = /* sql */ `
-select dataset, count(*)::int as rows from hq_export.dead_letter where resolved_at is null group by dataset`
+select dataset, count(*)::int as rows from hq_export.dead_letter where resolved_at is null
+group by dataset`
 
 /** Reads the state of the export from the source's side. */
 export async function readStatus(client: pg.ClientBase): Promise<RelayStatus> {

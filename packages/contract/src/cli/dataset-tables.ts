@@ -8,7 +8,10 @@ function typeOf(column: Column): string {
 function columnRow(column: Column): string {
   const nullability = column.nullable ? 'nullable' : 'required'
   const additive = column.additive ? ' (additive)' : ''
-  return `| \`${column.name}\` | ${typeOf(column)} | ${nullability}${additive} | ${column.description} |`
+  return (
+    `| \`${column.name}\` | ${typeOf(column)} | ${nullability}${additive} | ` +
+    `${column.description} |`
+  )
 }
 
 function names(columns: readonly string[]): string {
@@ -25,7 +28,8 @@ function critical(dataset: Dataset): string {
 function writeRule(dataset: Dataset): string {
   return dataset.versionColumn === undefined
     ? 'append-only: a key is written once'
-    : `upsert: applied only if the incoming \`${dataset.versionColumn}\` is greater than the stored one`
+    : `upsert: applied only if the incoming \`${dataset.versionColumn}\` is greater ` +
+        'than the stored one'
 }
 
 function facts(dataset: Dataset): string[] {
@@ -35,7 +39,8 @@ function facts(dataset: Dataset): string[] {
     `| primary key | ${names(dataset.primaryKey)} |`,
     `| uniqueness guard | ${dataset.uniquenessGuard ? names(dataset.uniquenessGuard) : 'none'} |`,
     `| time column | \`${dataset.timeColumn}\` |`,
-    `| cadence | every commit is pushed, inside the contract's ${min} to ${max} minutes; reconciliation ${dataset.cadence.reconciliation} |`,
+    `| cadence | every commit is pushed, inside the contract's ${min} to ${max} minutes; ` +
+      `reconciliation ${dataset.cadence.reconciliation} |`,
     `| critical fields | ${critical(dataset)} |`,
     `| stable key columns | ${names(dataset.stableKeyColumns)} |`,
   ]

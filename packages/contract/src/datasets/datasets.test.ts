@@ -9,43 +9,45 @@ import { columnOf, DATASETS, datasetByName, datasetByNumber, isDatasetName } fro
 const CONTRACT: Record<string, { columns: string; primaryKey: string; guard?: string }> = {
   dx_operation_runs_v1: {
     columns: `
-      export_schema_version text, run_id uuid, pipeline_run_id uuid?, workflow_id text?, operation_id text,
-      action_id text, entity_type text, entity_id uuid, org_id uuid, company_id uuid?, source_provider text?,
-      status text, attempt_count int4, started_at timestamptz, ended_at timestamptz?, duration_ms int4?,
-      cost_usd numeric?, error_code text?, error_message text?, created_at timestamptz`,
+      export_schema_version text, run_id uuid, pipeline_run_id uuid?, workflow_id text?,
+      operation_id text, action_id text, entity_type text, entity_id uuid, org_id uuid,
+      company_id uuid?, source_provider text?, status text, attempt_count int4,
+      started_at timestamptz, ended_at timestamptz?, duration_ms int4?, cost_usd numeric?,
+      error_code text?, error_message text?, created_at timestamptz`,
     primaryKey: 'run_id',
   },
   dx_operation_events_v1: {
     columns: `
       export_schema_version text, event_id uuid, run_id uuid, event_type text, event_sequence int4,
-      occurred_at timestamptz, org_id uuid, company_id uuid?, entity_type text, entity_id uuid, provider text?,
-      http_status int4?, raw_request_ref text?, raw_response_ref text?, payload_hash text?, error_code text?,
-      error_message text?, metadata_json jsonb?`,
+      occurred_at timestamptz, org_id uuid, company_id uuid?, entity_type text, entity_id uuid,
+      provider text?, http_status int4?, raw_request_ref text?, raw_response_ref text?,
+      payload_hash text?, error_code text?, error_message text?, metadata_json jsonb?`,
     primaryKey: 'event_id',
     guard: 'run_id, event_sequence',
   },
   dx_company_entities_v1: {
     columns: `
-      export_schema_version text, org_id uuid, company_id uuid, entity_id uuid, canonical_name text?,
-      canonical_domain text?, linkedin_url text?, linkedin_page_id text?, industry text?, employee_count int4?,
-      revenue_band text?, hq_country text?, enrichment_confidence numeric?, last_enriched_at timestamptz?,
-      last_operation_id text?, last_run_id uuid?, source_priority text?, record_version int8,
-      updated_at timestamptz`,
+      export_schema_version text, org_id uuid, company_id uuid, entity_id uuid,
+      canonical_name text?, canonical_domain text?, linkedin_url text?, linkedin_page_id text?,
+      industry text?, employee_count int4?, revenue_band text?, hq_country text?,
+      enrichment_confidence numeric?, last_enriched_at timestamptz?, last_operation_id text?,
+      last_run_id uuid?, source_priority text?, record_version int8, updated_at timestamptz`,
     primaryKey: 'org_id, entity_id',
   },
   dx_person_entities_v1: {
     columns: `
       export_schema_version text, org_id uuid, company_id uuid?, entity_id uuid, full_name text?,
-      first_name text?, last_name text?, linkedin_url text?, title text?, seniority text?, department text?,
-      work_email text?, email_status text?, phone_e164 text?, contact_confidence numeric?,
-      last_enriched_at timestamptz?, last_operation_id text?, last_run_id uuid?, record_version int8,
-      updated_at timestamptz`,
+      first_name text?, last_name text?, linkedin_url text?, title text?, seniority text?,
+      department text?, work_email text?, email_status text?, phone_e164 text?,
+      contact_confidence numeric?, last_enriched_at timestamptz?, last_operation_id text?,
+      last_run_id uuid?, record_version int8, updated_at timestamptz`,
     primaryKey: 'org_id, entity_id',
   },
   dx_entity_snapshots_v1: {
     columns: `
       export_schema_version text, snapshot_id uuid, org_id uuid, entity_type text, entity_id uuid,
-      record_version int8, canonical_payload_json jsonb, captured_at timestamptz, source_run_id uuid?`,
+      record_version int8, canonical_payload_json jsonb, captured_at timestamptz,
+      source_run_id uuid?`,
     primaryKey: 'snapshot_id',
     guard: 'org_id, entity_type, entity_id, record_version',
   },

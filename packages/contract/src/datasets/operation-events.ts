@@ -21,7 +21,8 @@ export const operationEvents = {
       type: 'text',
       nullable: false,
       description:
-        'open set: `request_sent`, `response_received`, `retry_scheduled`, `state_change`, `error` and others',
+        'open set: `request_sent`, `response_received`, `retry_scheduled`, `state_change`, ' +
+        '`error` and others',
     },
     {
       name: 'event_sequence',

@@ -7,7 +7,9 @@ function rowTexts(text: string): string[] {
 
 test('rows are cut out of the text exactly as they stand there', () => {
   const rows = ['{ "a" : 1.10 }', '{"b":"}],\\"{[","c":[{"row":{}}]}', '{}']
-  const text = ` { "x": {"rows": [1]}, "rows" : [ {"row":${rows[0]} ,"xid":"1"},\n{"xid":"2","row": ${rows[1]}}, {"row":${rows[2]}} ] , "y": [] } `
+  const text =
+    ` { "x": {"rows": [1]}, "rows" : [ {"row":${rows[0]} ,"xid":"1"},\n` +
+    `{"xid":"2","row": ${rows[1]}}, {"row":${rows[2]}} ] , "y": [] } `
   expect(rowTexts(text)).toEqual(rows)
 })
 

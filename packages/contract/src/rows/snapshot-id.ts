@@ -11,5 +11,6 @@ export function snapshotIdOf(row: WireRow): string {
   const { org_id, entity_type, entity_id, record_version } = row
   const version = `${org_id}/${entity_type}/${entity_id}/${record_version}`.toLowerCase()
   const hex = hash('sha256', version)
-  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20, 32)}`
+  const start = `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}`
+  return `${start}-${hex.slice(16, 20)}-${hex.slice(20, 32)}`
 }

@@ -36,13 +36,22 @@ export function explainConnectError(
   if (!(error instanceof Error) || !('code' in error)) return undefined
   switch (error.code) {
     case '3D000':
-      return `the server has no database of the name in ${variable}; create it, or correct ${variable}`
+      return (
+        `the server has no database of the name in ${variable}; create it, ` +
+        `or correct ${variable}`
+      )
     case '28P01':
       return `the server refuses the password in ${variable}; correct it`
     case '28000':
-      return `the server lets the login in ${variable} not in: there is no such role, or pg_hba.conf does not allow it, perhaps not without TLS (sslmode)`
+      return (
+        `the server lets the login in ${variable} not in: there is no such role, ` +
+        'or pg_hba.conf does not allow it, perhaps not without TLS (sslmode)'
+      )
     case '42501':
-      return `the login in ${variable} may not connect to the database, or not work as ${role}; grant it connect, or run: grant ${role} to it`
+      return (
+        `the login in ${variable} may not connect to the database, or not work as ${role}; ` +
+        `grant it connect, or run: grant ${role} to it`
+      )
     case '22023':
       return `${name} has no role ${role}: run migrate, or restore the roles of its server, too`
     case '53300':
@@ -52,7 +61,10 @@ export function explainConnectError(
     default:
       // Of OpenSSL and Node, such as SELF_SIGNED_CERT_IN_CHAIN and ERR_TLS_CERT_ALTNAME_INVALID.
       if (/CERT|UNABLE_TO_VERIFY|_TLS_|_SSL_/.test(String(error.code)))
-        return `the certificate of ${name} is not accepted: ${messageOf(error)}; see sslrootcert in ${variable}`
+        return (
+          `the certificate of ${name} is not accepted: ${messageOf(error)}; ` +
+          `see sslrootcert in ${variable}`
+        )
       // Of the operating system, such as ECONNREFUSED.
       return /^E[A-Z]+$/.test(String(error.code))
         ? `${name} does not answer: ${messageOf(error)}; start it, or correct ${variable}`

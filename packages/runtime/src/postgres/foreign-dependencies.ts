@@ -27,7 +27,8 @@ const FOREIGN = /* sql */ `
 with ours as (
   select n.oid from pg_catalog.pg_namespace n where n.nspname = any ($1::pg_catalog.text[])
 ), objects as (
-  select 'pg_catalog.pg_proc'::pg_catalog.regclass as classid, p.oid, pg_catalog.starts_with(p.proname, 'row_dx_') as is_of_rows
+  select 'pg_catalog.pg_proc'::pg_catalog.regclass as classid, p.oid,
+         pg_catalog.starts_with(p.proname, 'row_dx_') as is_of_rows
   from pg_catalog.pg_proc p where p.pronamespace in (select oid from ours)
   union all
   select 'pg_catalog.pg_class'::pg_catalog.regclass, c.oid, c.relkind in ('v', 'm')
@@ -57,18 +58,24 @@ with ours as (
   select distinct o.classid, o.oid, d.refclassid, d.refobjid
   from objects o join pg_catalog.pg_depend d on d.classid = o.classid and d.objid = o.oid
   where d.refobjid >= 16384
-    and (d.refclassid in ('pg_catalog.pg_proc'::pg_catalog.regclass, 'pg_catalog.pg_operator'::pg_catalog.regclass)
+    and (d.refclassid in
+      ('pg_catalog.pg_proc'::pg_catalog.regclass, 'pg_catalog.pg_operator'::pg_catalog.regclass)
       or d.refclassid = 'pg_catalog.pg_type'::pg_catalog.regclass and not o.is_of_rows)
 ), named as (
   select d.classid, d.oid, d.refclassid, d.refobjid, n.oid as schema_oid, n.nspname as schema,
-    coalesce(p.proname, x.oprname, t.typname) as name, coalesce(p.proowner, x.oprowner, t.typowner) as owner
+    coalesce(p.proname, x.oprname, t.typname) as name,
+    coalesce(p.proowner, x.oprowner, t.typowner) as owner
   from dependencies d
-  left join pg_catalog.pg_proc p on d.refclassid = 'pg_catalog.pg_proc'::pg_catalog.regclass and p.oid = d.refobjid
-  left join pg_catalog.pg_operator x on d.refclassid = 'pg_catalog.pg_operator'::pg_catalog.regclass and x.oid = d.refobjid
-  left join pg_catalog.pg_type t on d.refclassid = 'pg_catalog.pg_type'::pg_catalog.regclass and t.oid = d.refobjid
+  left join pg_catalog.pg_proc p on d.refclassid = 'pg_catalog.pg_proc'::pg_catalog.regclass
+    and p.oid = d.refobjid
+  left join pg_catalog.pg_operator x on d.refclassid = 'pg_catalog.pg_operator'::pg_catalog.regclass
+    and x.oid = d.refobjid
+  left join pg_catalog.pg_type t on d.refclassid = 'pg_catalog.pg_type'::pg_catalog.regclass
+    and t.oid = d.refobjid
   join pg_catalog.pg_namespace n on n.oid = coalesce(p.pronamespace, x.oprnamespace, t.typnamespace)
 )
-select mine.type || ' ' || mine.identity as object, d.schema, d.name, other.type || ' ' || other.identity as reference
+select mine.type || ' ' || mine.identity as object, d.schema, d.name,
+       other.type || ' ' || other.identity as reference
 from named d
 join pg_catalog.pg_roles r on r.oid = d.owner
 cross join lateral pg_catalog.pg_identify_object(d.classid, d.oid, 0) mine
@@ -90,7 +97,8 @@ where n.nspname = any ($1::pg_catalog.text[]) and l.lanname not in ('c', 'intern
   and p.prosqlbody is null and p.prorettype <> 'pg_catalog.trigger'::pg_catalog.regtype
   and not pg_catalog.starts_with(p.proname, 'row_dx_')
   and not exists (
-    select from pg_catalog.unnest(p.proconfig) s (setting) where s.setting = 'search_path=pg_catalog, pg_temp')
+    select from pg_catalog.unnest(p.proconfig) s (setting)
+    where s.setting = 'search_path=pg_catalog, pg_temp')
 order by 1`
 
 /**

@@ -156,7 +156,8 @@ export class Migrations {
     const [found] = rows
     if (found === undefined) return
     throw new MigrationStateError(
-      `schema ${schema} of ${name} belongs to ${found.owner}, who could run code as ${found.user}; drop it, or: alter schema ${schema} owner to ${found.user}`,
+      `schema ${schema} of ${name} belongs to ${found.owner}, who could run code as ` +
+        `${found.user}; drop it, or: alter schema ${schema} owner to ${found.user}`,
     )
   }
 
@@ -212,7 +213,8 @@ export class Migrations {
     try {
       await client.query(
         `select pg_catalog.set_config(name, '0', false) from pg_catalog.pg_settings
-         where name in ('lock_timeout', 'statement_timeout', 'transaction_timeout', 'idle_in_transaction_session_timeout')`,
+         where name in ('lock_timeout', 'statement_timeout', 'transaction_timeout',
+           'idle_in_transaction_session_timeout')`,
       )
       await client.query('begin')
       await client.query(`lock table ${this.#table} in share update exclusive mode`)

@@ -7,20 +7,24 @@ const { escapeIdentifier } = pg
 const LOGIN = /* sql */ `
 select current_user as login, r.rolsuper or r.rolcreaterole as may_create_role,
        pg_catalog.current_database() as database,
-       pg_catalog.has_database_privilege(pg_catalog.current_database(), 'create') as may_create_schema
+       pg_catalog.has_database_privilege(pg_catalog.current_database(), 'create')
+         as may_create_schema
 from pg_catalog.pg_roles r where r.rolname = current_user`
 
 const SCHEMAS = /* sql */ `
-select s.name, o.rolname as owner, pg_catalog.pg_has_role(current_user, n.nspowner, 'usage') as is_ours
+select s.name, o.rolname as owner,
+       pg_catalog.pg_has_role(current_user, n.nspowner, 'usage') as is_ours
 from pg_catalog.unnest($1::text[]) s (name)
 join pg_catalog.pg_namespace n on n.nspname = s.name
 join pg_catalog.pg_roles o on o.oid = n.nspowner`
 
 const ROLES = /* sql */ `
 select r.rolname as name,
-       pg_catalog.pg_has_role(current_user, r.oid, 'usage') and pg_catalog.pg_has_role(current_user, r.oid, ${ACT_AS}) as may_act,
+       pg_catalog.pg_has_role(current_user, r.oid, 'usage')
+         and pg_catalog.pg_has_role(current_user, r.oid, ${ACT_AS}) as may_act,
        pg_catalog.pg_has_role(current_user, r.oid, 'member with admin option')
-         or (l.rolcreaterole and not r.rolsuper and pg_catalog.current_setting('server_version_num')::int4 < 160000) as may_grant
+         or (l.rolcreaterole and not r.rolsuper
+           and pg_catalog.current_setting('server_version_num')::int4 < 160000) as may_grant
 from pg_catalog.pg_roles r join pg_catalog.pg_roles l on l.rolname = current_user
 where r.rolname = any ($1::text[])`
 
@@ -61,11 +65,13 @@ export async function readInstallRights(
     if (found === undefined && !login.may_create_schema) {
       missing.push(
         `${login.login} may not create schema ${schema} in ${name}: ` +
-          `create schema ${schema} authorization ${me}, or grant create on database ${escapeIdentifier(login.database)} to ${me}`,
+          `create schema ${schema} authorization ${me}, ` +
+          `or grant create on database ${escapeIdentifier(login.database)} to ${me}`,
       )
     } else if (found !== undefined && !found.is_ours) {
       missing.push(
-        `schema ${schema} of ${name} belongs to ${found.owner}: alter schema ${schema} owner to ${me}`,
+        `schema ${schema} of ${name} belongs to ${found.owner}: ` +
+          `alter schema ${schema} owner to ${me}`,
       )
     }
   }

@@ -35,7 +35,8 @@ export interface Stranger {
  */
 function isLockOn(key: string): string {
   return `l.locktype = 'advisory'
-  and l.database = (select oid from pg_catalog.pg_database where datname = pg_catalog.current_database())
+  and l.database = (select oid from pg_catalog.pg_database
+    where datname = pg_catalog.current_database())
   and ((l.classid::bigint << 32) | l.objid::bigint) = ${key} and l.objsubid = 1`
 }
 
@@ -81,7 +82,8 @@ export class OwnLocks {
   /** True while a session of ours holds it, whoever asks. */
   async isHeld(client: pg.ClientBase, name: string): Promise<boolean> {
     const { rows } = await client.query<{ found: boolean }>(
-      `select exists (select from pg_catalog.pg_locks l where ${this.heldCondition(name)}) as found`,
+      `select exists (select from pg_catalog.pg_locks l
+        where ${this.heldCondition(name)}) as found`,
     )
     return rows[0]?.found ?? false
   }
@@ -138,7 +140,8 @@ export class OwnLocks {
 
   async #strangersOn(client: pg.ClientBase, key: string): Promise<(number | null)[]> {
     const { rows } = await client.query<{ pid: number | null }>(
-      `select l.pid from pg_catalog.pg_locks l where ${isLockOn('$1::bigint')} and l.granted and not ${this.#isOurs}`,
+      `select l.pid from pg_catalog.pg_locks l
+        where ${isLockOn('$1::bigint')} and l.granted and not ${this.#isOurs}`,
       [key],
     )
     return rows.map(({ pid }) => pid)

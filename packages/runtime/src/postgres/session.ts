@@ -144,7 +144,8 @@ export async function confirmSettings(
   })
   if (wrong.length === 0) return
   throw new SessionSettingsError(
-    `settings of the session do not arrive: ${wrong.join('; ')}. Connect to PostgreSQL itself: a pooler drops the startup parameter "options"`,
+    `settings of the session do not arrive: ${wrong.join('; ')}. Connect to PostgreSQL itself: ` +
+      'a pooler drops the startup parameter "options"',
   )
 }
 

@@ -17,7 +17,8 @@ async function lockEntitiesOf(
   companyId: string,
 ): Promise<number> {
   const { rowCount } = await client.query(
-    `select from ${KINDS[type].table} where company_id = $1 order by org_id, entity_id for no key update`,
+    `select from ${KINDS[type].table} where company_id = $1 order by org_id, entity_id
+      for no key update`,
     [companyId],
   )
   return rowCount ?? 0

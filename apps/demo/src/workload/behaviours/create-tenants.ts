@@ -18,7 +18,8 @@ const ENTITIES_PER_TENANT = 60
 
 const INSERT_ORG = 'insert into ops.orgs (id, name) values ($1, $2)'
 const INSERT_COMPANIES = `insert into ops.companies (id, org_id, name)
-select c.id, c.org_id, c.name from pg_catalog.json_to_recordset($1::json) as c(id uuid, org_id uuid, name text)`
+select c.id, c.org_id, c.name
+from pg_catalog.json_to_recordset($1::json) as c(id uuid, org_id uuid, name text)`
 
 /** Inserts an org with companies to work for, in the open transaction. */
 export async function insertTenant(

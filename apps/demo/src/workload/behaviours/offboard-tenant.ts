@@ -28,7 +28,8 @@ export async function offboardTenant(writer: Writer): Promise<void> {
   await transact(writer, async (tx) => {
     // The companies first: that alone makes a version of every entity that belongs to one.
     const detached = await tx.client.query<{ type: 'company' | 'person'; count: number }>(
-      `select 'company' as type, count(company_id)::int as count from entities.company_entities where org_id = $1
+      `select 'company' as type, count(company_id)::int as count from entities.company_entities
+where org_id = $1
 union all select 'person', count(company_id)::int from entities.person_entities where org_id = $1`,
       [orgId],
     )

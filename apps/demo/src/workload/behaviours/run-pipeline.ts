@@ -9,8 +9,11 @@ import { transact, type Writer } from '../population/transact.ts'
 const ROWS_PER_RUN = 5
 const SKIPPED_SHARE = 0.1
 
-const INSERT_PIPELINE_RUN = `insert into ops.pipeline_runs (id, org_id, company_id, workflow_id) values ($1, $2, $3, $4)`
-const END_PIPELINE_RUN = `update ops.pipeline_runs set status = 'succeeded', ended_at = pg_catalog.clock_timestamp() where id = $1`
+const INSERT_PIPELINE_RUN = `
+insert into ops.pipeline_runs (id, org_id, company_id, workflow_id) values ($1, $2, $3, $4)`
+const END_PIPELINE_RUN = `
+update ops.pipeline_runs set status = 'succeeded', ended_at = pg_catalog.clock_timestamp()
+where id = $1`
 
 /**
  * A workflow over many entities: every run begins in one transaction and ends in another, which

@@ -29,7 +29,9 @@ export const COMPANY_KIND: EntityKind = {
     source_priority: 'text',
     canonical_payload: 'text',
   },
-  silentChange: `industry = case when industry = 'Unsorted ✓' then null else 'Unsorted ✓' end, employee_count = null`,
+  silentChange:
+    `industry = case when industry = 'Unsorted ✓' then null else 'Unsorted ✓' end, ` +
+    'employee_count = null',
   draw(random) {
     const name = textOrNothing(random, COMPANY_NAMES)
     const slug = random.hex(10)

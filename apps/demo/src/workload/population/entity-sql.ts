@@ -13,7 +13,8 @@ export const KINDS: Readonly<Record<EntityType, EntityKind>> = {
 // Every row of a statement in one parameter, so one prepared statement serves one row and hundreds.
 function recordset({ columns }: EntityKind): string {
   const types = Object.entries({ ...STATE_COLUMNS, ...columns })
-  return `pg_catalog.json_to_recordset($1::json) as c(${types.map(([name, type]) => `${name} ${type}`).join(', ')})`
+  return `pg_catalog.json_to_recordset($1::json)
+    as c(${types.map(([name, type]) => `${name} ${type}`).join(', ')})`
 }
 
 function valueSql(name: string): string {
@@ -153,7 +154,8 @@ export async function deleteEntities(
 ): Promise<string[]> {
   const { rows } = await tx.client.query<{ entity_id: string }>({
     name: `delete-${kind.type}`,
-    text: `delete from ${kind.table} where org_id = $1 and entity_id = any ($2::uuid[]) returning entity_id`,
+    text: `delete from ${kind.table} where org_id = $1 and entity_id = any ($2::uuid[])
+      returning entity_id`,
     values: [orgId, entityIds],
   })
   countEntities(tx, kind, rows.length)

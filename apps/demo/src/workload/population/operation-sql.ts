@@ -111,7 +111,8 @@ export async function endRuns(tx: Transaction, rows: readonly RunEnd[]): Promise
 export async function retryRun(tx: Transaction, runId: string): Promise<void> {
   await tx.client.query({
     name: 'retry-run',
-    text: `update ops.operation_runs set attempt_count = attempt_count + 1 where run_id = $1 and status = 'running'`,
+    text: `update ops.operation_runs set attempt_count = attempt_count + 1
+      where run_id = $1 and status = 'running'`,
     values: [runId],
   })
 }

@@ -43,7 +43,10 @@ export function additionProblem(addition: Addition, source: string): string | un
     case 'added':
       return undefined
     case 'too_many':
-      return `${source} has ${MAX_LIVE_KEYS} keys, the most that may work at once: ${addition.ids.join(', ')}; revoke one, or wait until one has expired`
+      return (
+        `${source} has ${MAX_LIVE_KEYS} keys, the most that may work at once: ` +
+        `${addition.ids.join(', ')}; revoke one, or wait until one has expired`
+      )
     case 'known':
       return 'HQ knows this public key, perhaps as one that was revoked; a source needs a new one'
     default:

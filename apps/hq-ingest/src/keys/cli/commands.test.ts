@@ -38,9 +38,10 @@ test.each<{ args: string[]; rule: string; env?: Record<string, string> }>([
   { args: ['add', ...SOURCE, '--not-after', '2026-02-30T00:00:00Z'], rule: 'must be ISO 8601' },
   { args: ['add', ...SOURCE, '--not-after', '2026-02-28T00:00:00'], rule: 'must be ISO 8601' },
   {
-    args: 'add --source a --not-before 2026-01-02T00:00:00Z --not-after 2026-01-02T01:00:00+01:00'.split(
-      ' ',
-    ),
+    args: [
+      ...['add', '--source', 'a', '--not-before', '2026-01-02T00:00:00Z'],
+      ...['--not-after', '2026-01-02T01:00:00+01:00'],
+    ],
     rule: '--not-before must be before --not-after',
   },
   { args: ['add', ...SOURCE, '--requests-per-minute', '2147483648'], rule: '1 to 2147483647' },

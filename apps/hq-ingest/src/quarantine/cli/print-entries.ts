@@ -52,7 +52,8 @@ export function printCounts(
 /** What a replay did, for people. */
 export function printReplay({ replayed, refused, notReplayable }: ReplaySummary): string {
   return [
-    `${replayed.length} replayed, ${refused.length} refused again, ${notReplayable.length} not replayable`,
+    `${replayed.length} replayed, ${refused.length} refused again, ` +
+      `${notReplayable.length} not replayable`,
     ...refused.map(({ id, reason, detail }) => `${id}  ${reason}: ${detail}`),
     ...notReplayable.map(({ id, why }) => `${id}  ${why}`),
   ].join('\n')

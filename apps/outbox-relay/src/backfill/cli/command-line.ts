@@ -29,7 +29,10 @@ function nextStep({ kind, record }: FollowEnd): string | undefined {
     return `check HQ_INGEST_URL, HQ_SIGNING_SECRET, clock. It stays recorded; go on with: ${resume}`
   }
   if (kind === 'left' && state === 'running') {
-    return `it goes on in the relay. Follow it again: ${resume}; stop it: npm run relay -- backfill pause ${id}`
+    return (
+      `it goes on in the relay. Follow it again: ${resume}; ` +
+      `stop it: npm run relay -- backfill pause ${id}`
+    )
   }
   return state === 'paused' || state === 'failed'
     ? `it waits at its checkpoint. Go on with: ${resume}`
@@ -45,9 +48,16 @@ function describeClosing(closing: HistoryTriggersDropped): string | undefined {
     case 'nothing':
       return undefined
     case 'closed':
-      return `the history of ${closing.datasets.join(', ')} is complete; the triggers that kept replaced versions are gone`
+      return (
+        `the history of ${closing.datasets.join(', ')} is complete; ` +
+        'the triggers that kept replaced versions are gone'
+      )
     case 'left':
-      return `the history of ${closing.datasets.join(', ')} is complete, but the triggers that kept replaced versions are still there: ${closing.why}; run: npm run relay -- bind NAME, as the role that binds`
+      return (
+        `the history of ${closing.datasets.join(', ')} is complete, but the triggers that kept ` +
+        `replaced versions are still there: ${closing.why}; run: npm run relay -- bind NAME, ` +
+        'as the role that binds'
+      )
     default:
       return closing satisfies never
   }

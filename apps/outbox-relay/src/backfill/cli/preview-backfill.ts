@@ -93,6 +93,7 @@ export function describePreview(preview: BackfillPreview): string {
         `${pass.exact ? '' : 'about '}${pass.rows}`,
       ]),
     ]),
-    `${rows} rows would be sent, in about ${describeSeconds(expected_s)} at ${rows_per_s} rows/s (${basis}); nothing was written`,
+    `${rows} rows would be sent, in about ${describeSeconds(expected_s)} at ${rows_per_s} ` +
+      `rows/s (${basis}); nothing was written`,
   ].join('\n')
 }

@@ -130,7 +130,9 @@ function onLeave(bound: CapturedDataset): GeneratedFunction {
     event: 'leave',
     rows: { kind: 'record', record: 'old' },
     whileOff: `${leaveGuard(bound)}${noteDeleted(bound, '(select old.*) r')};\n`,
-    capture: `${leaveGuard(bound)}${REMEMBER_NESTED}${captureDeleted(bound, '(select old.*) r')}\n${RING}`,
+    capture:
+      `${leaveGuard(bound)}${REMEMBER_NESTED}` +
+      `${captureDeleted(bound, '(select old.*) r')}\n${RING}`,
   })
 }
 

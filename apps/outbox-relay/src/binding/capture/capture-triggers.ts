@@ -80,7 +80,9 @@ function rowTriggers(bound: BoundDataset, root: SourceRelation): GeneratedTrigge
     return [trigger(bound, root, 'update', whenRow(hasJustEnded(bound)))]
   }
   const version = pg.escapeIdentifier(bound.version ?? '')
-  const isSilent = `new.${version} <= old.${version} and not (${keyChanged(bound)}) and old.* operator(pg_catalog.*<>) new.*`
+  const isSilent =
+    `new.${version} <= old.${version} and not (${keyChanged(bound)}) ` +
+    'and old.* operator(pg_catalog.*<>) new.*'
   return [
     trigger(bound, root, 'bump', whenRow(isSilent)),
     trigger(

@@ -71,7 +71,8 @@ ${usual}`,
 /** Rows of a partitioned table that have ended now and had not before. */
 export function onPartitionedEnd(bound: CapturedDataset): GeneratedFunction {
   const { key } = projectionOf(bound, 'null')
-  const hadNotEnded = `${key} in (select ${key} from o r where (${terminalSql(bound, 'r')}) is not true)`
+  const hasEnded = terminalSql(bound, 'r')
+  const hadNotEnded = `${key} in (select ${key} from o r where (${hasEnded}) is not true)`
   return captureFunction({
     bound,
     event: 'update',

@@ -105,11 +105,9 @@ export function onEmpty(bound: CapturedDataset): GeneratedFunction {
     const from = `${rows}
 ${lateral('k', 'key', key)}
 ${lateral('v', 'version', versionSql(bound, bases))}`
-    return chooseTable(
-      'outbox',
-      (table) =>
-        `execute ${quoted(`insert into ${table} (${OUTBOX_COLUMNS})\n${snapshotSelect(bound, from)}`)}${using(bases)}`,
-    )
+    const insertInto = (table: string) =>
+      quoted(`insert into ${table} (${OUTBOX_COLUMNS})\n${snapshotSelect(bound, from)}`)
+    return chooseTable('outbox', (table) => `execute ${insertInto(table)}${using(bases)}`)
   }
   return {
     ...captureFunction({

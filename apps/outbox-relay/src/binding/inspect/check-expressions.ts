@@ -76,8 +76,12 @@ async function unnamedTable(
   const { name } = ancestor
   return {
     kind: 'heir',
-    text: `${place} reads ${table}, which inherits from ${name}: changes of its rows are not captured`,
-    todo: `alter table ${tableSql(table)} no inherit ${tableSql(name)}, or bind a partitioned table instead`,
+    text:
+      `${place} reads ${table}, which inherits from ${name}: ` +
+      'changes of its rows are not captured',
+    todo:
+      `alter table ${tableSql(table)} no inherit ${tableSql(name)}, ` +
+      'or bind a partitioned table instead',
   }
 }
 

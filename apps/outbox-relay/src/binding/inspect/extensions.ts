@@ -23,11 +23,13 @@ export async function inspectExtensions(
   const problems: string[] = []
   if ((await uuidSchema(client)) === undefined)
     problems.push(
-      'extension uuid-ossp, which derives entity ids, is not installed; run: create extension "uuid-ossp"',
+      'extension uuid-ossp, which derives entity ids, is not installed; ' +
+        'run: create extension "uuid-ossp"',
     )
   if (!(await client.query<{ found: boolean }>(ICU)).rows[0]?.found)
     problems.push(
-      'collation und-x-icu, which lowers names for entity ids, is missing: this PostgreSQL was built without ICU',
+      'collation und-x-icu, which lowers names for entity ids, is missing: this PostgreSQL was ' +
+        'built without ICU',
     )
   return problems
 }
@@ -56,6 +58,7 @@ export async function createExtensionFunctions(
   const roles = ['hq_export_relay', ...owners].map(pg.escapeIdentifier)
   await client.query(`grant execute on function hq_export.uuid5(text) to ${roles.join(', ')}`)
   await client.query(
-    `comment on function hq_export.uuid5(text) is 'uuid of RFC 9562, version 5, in its URL namespace'`,
+    `comment on function hq_export.uuid5(text)
+      is 'uuid of RFC 9562, version 5, in its URL namespace'`,
   )
 }

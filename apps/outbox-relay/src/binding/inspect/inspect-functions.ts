@@ -9,10 +9,12 @@ select 'hq_export.' || p.proname as name, o.rolname as owner, p.prosecdef as is_
          where setting = 'search_path=pg_catalog, pg_temp'
        ) as is_pinned,
        p.proacl is null or exists (
-         select from pg_catalog.aclexplode(p.proacl) a where a.grantee = 0 and a.privilege_type = 'EXECUTE'
+         select from pg_catalog.aclexplode(p.proacl) a
+         where a.grantee = 0 and a.privilege_type = 'EXECUTE'
        ) as is_public
 from pg_catalog.pg_proc p join pg_catalog.pg_roles o on o.oid = p.proowner
-where p.pronamespace = 'hq_export'::pg_catalog.regnamespace and p.prorettype = 'pg_catalog.trigger'::pg_catalog.regtype
+where p.pronamespace = 'hq_export'::pg_catalog.regnamespace
+  and p.prorettype = 'pg_catalog.trigger'::pg_catalog.regtype
 order by p.proname`
 
 interface CaptureFunction {

@@ -41,7 +41,8 @@ export async function inspectReads(
       problems.push(`${bound.dataset}: ${definer} may not read ${table}; grant it SELECT`)
     else if (!found.is_seen_whole)
       problems.push(
-        `${bound.dataset}: row level security of ${table} hides rows from ${definer} without an error; grant it BYPASSRLS`,
+        `${bound.dataset}: row level security of ${table} hides rows from ${definer} without ` +
+          'an error; grant it BYPASSRLS',
       )
   }
   return problems

@@ -39,7 +39,8 @@ const uniqueKeys = (condition: string): string => `(select coalesce(json_agg((
      where a.attrelid = c.oid and a.attnum = any ((i.indkey::int2[])[0:i.indnkeyatts - 1])
    )), '[]')
    from pg_catalog.pg_index i
-   where i.indrelid = c.oid and i.indisunique and i.indisvalid and i.indpred is null and i.indexprs is null and ${condition}
+   where i.indrelid = c.oid and i.indisunique and i.indisvalid and i.indpred is null
+     and i.indexprs is null and ${condition}
   )`
 
 /*
@@ -54,23 +55,28 @@ with root as (
 ), tree as (
   select r.oid, r.oid as relid, 0 as level from root r
   union
-  select r.oid, p.relid, p.level from root r cross join lateral pg_catalog.pg_partition_tree(r.oid) p
+  select r.oid, p.relid, p.level from root r
+  cross join lateral pg_catalog.pg_partition_tree(r.oid) p
 )
 select n.nspname as schema, c.relname as name, c.relkind as kind, o.rolname as owner,
   pg_catalog.has_table_privilege(o.oid, c.oid, 'select') as is_readable,
   not c.relrowsecurity or o.rolsuper or o.rolbypassrls
     or (c.relowner = o.oid and not c.relforcerowsecurity) as is_seen_whole,
   (select coalesce(json_agg(json_build_object('name', a.attname, 'notNull', a.attnotnull,
-     'type', case when pg_catalog.format_type(e.oid, null) = pg_catalog.quote_ident(e.typname) and e.typname <> 'interval'
-       then 'pg_catalog.' else '' end || pg_catalog.format_type(a.atttypid, -1), 'isVirtual', a.attgenerated = 'v') order by a.attnum), '[]')
+     'type', case when pg_catalog.format_type(e.oid, null) = pg_catalog.quote_ident(e.typname)
+       and e.typname <> 'interval'
+       then 'pg_catalog.' else '' end || pg_catalog.format_type(a.atttypid, -1), 'isVirtual',
+       a.attgenerated = 'v') order by a.attnum), '[]')
    from pg_catalog.pg_attribute a
    join pg_catalog.pg_type t on t.oid = a.atttypid
-   join pg_catalog.pg_type e on e.oid = case when t.typcategory = 'A' and t.typelem <> 0 then t.typelem else t.oid end
+   join pg_catalog.pg_type e on e.oid = case when t.typcategory = 'A' and t.typelem <> 0
+     then t.typelem else t.oid end
    where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped) as columns,
   c.relpersistence as persistence,
   (select pg_catalog.format('%I.%I', pn.nspname, pc.relname)
    from pg_catalog.pg_inherits h
-   join pg_catalog.pg_class pc on pc.oid = case when h.inhrelid = c.oid then h.inhparent else h.inhrelid end
+   join pg_catalog.pg_class pc on pc.oid = case when h.inhrelid = c.oid then h.inhparent
+     else h.inhrelid end
    join pg_catalog.pg_namespace pn on pn.oid = pc.relnamespace
    where c.oid in (h.inhrelid, h.inhparent) and pc.oid not in (select b.relid from tree b)
    order by 1 limit 1) as relative,
@@ -105,8 +111,9 @@ function columnProblems(bound: BoundDataset, root: RelationRow): string[] {
   const key = bound.key.join(', ')
   return [
     root.deferrable_keys.some(covers)
-      ? `${bound.dataset}: the unique constraint of ${bound.table} on (${key}) is deferrable, so two rows may have one key for a while, ` +
-        'and which of them stays no trigger can tell; make it NOT DEFERRABLE'
+      ? `${bound.dataset}: the unique constraint of ${bound.table} on (${key}) is deferrable, ` +
+        'so two rows may have one key for a while, and which of them stays no trigger can tell; ' +
+        'make it NOT DEFERRABLE'
       : `${bound.dataset}: ${bound.table} has no unique index on (${key})`,
   ]
 }
@@ -122,17 +129,21 @@ function unseenProblems(
     problems.push(`${relation} is a foreign table; its server changes rows without our triggers`)
   if (persistence !== 'p')
     problems.push(
-      `${relation} is ${persistence === 'u' ? 'unlogged, and a crash empties it' : 'temporary, and ends'} without a delete; ` +
+      `${relation} is ` +
+        (persistence === 'u' ? 'unlogged, and a crash empties it' : 'temporary, and ends') +
+        ' without a delete; ' +
         'make it an ordinary table (alter table ... set logged)',
     )
   if (relative !== null)
     problems.push(
-      `${relation} and ${relative} inherit, and a write through the one changes rows of the other unseen; ` +
-        'take them apart (alter table ... no inherit), or bind the root of the partitions',
+      `${relation} and ${relative} inherit, and a write through the one changes rows of the ` +
+        'other unseen; take them apart (alter table ... no inherit), ' +
+        'or bind the root of the partitions',
     )
   if (is_subscribed)
     problems.push(
-      `${relation} is written by a subscription, which fires no statement trigger; bind it where it is published`,
+      `${relation} is written by a subscription, which fires no statement trigger; ` +
+        'bind it where it is published',
     )
   return problems
 }
@@ -148,8 +159,9 @@ function tableProblems(bound: BoundDataset, relations: readonly RelationRow[]): 
     const definer = `role ${owner}, which owns ${bound.table} and captures for it,`
     if (!is_seen_whole)
       problems.push(
-        `${bound.dataset}: row level security of ${schema}.${name} hides rows from ${definer} without an error; ` +
-          `grant it BYPASSRLS, or let it own the table without FORCE ROW LEVEL SECURITY`,
+        `${bound.dataset}: row level security of ${schema}.${name} hides rows from ${definer} ` +
+          'without an error; grant it BYPASSRLS, or let it own the table ' +
+          'without FORCE ROW LEVEL SECURITY',
       )
     if (!is_readable)
       problems.push(`${bound.dataset}: ${definer} may not read ${schema}.${name}; grant it SELECT`)

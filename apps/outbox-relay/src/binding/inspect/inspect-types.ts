@@ -33,11 +33,14 @@ select pg_catalog.format('%I.%I', n.nspname, t.typname) as type, o.rolname as ow
     join pg_catalog.pg_namespace fn on fn.oid = f.pronamespace
     join pg_catalog.pg_roles fo on fo.oid = f.proowner
     where c.castsource = t.oid and fn.nspname <> 'pg_catalog'
-      and c.casttarget in ('pg_catalog.text'::pg_catalog.regtype, 'pg_catalog.varchar'::pg_catalog.regtype,
-        'pg_catalog.bpchar'::pg_catalog.regtype, 'pg_catalog.json'::pg_catalog.regtype, 'pg_catalog.jsonb'::pg_catalog.regtype)
+      and c.casttarget in (
+        'pg_catalog.text'::pg_catalog.regtype, 'pg_catalog.varchar'::pg_catalog.regtype,
+        'pg_catalog.bpchar'::pg_catalog.regtype, 'pg_catalog.json'::pg_catalog.regtype,
+        'pg_catalog.jsonb'::pg_catalog.regtype)
       and not (fo.rolsuper and exists (
         select from pg_catalog.pg_depend e
-        where e.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass and e.objid = f.oid and e.deptype = 'e'))
+        where e.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass and e.objid = f.oid
+          and e.deptype = 'e'))
   ), '[]') as casts
 from used u
 join pg_catalog.pg_type t on t.oid = u.oid
@@ -70,11 +73,13 @@ export async function inspectTypes(
     for (const { type, owner: typeOwner, is_trusted, casts } of rows) {
       if (!is_trusted)
         problems.push(
-          `${place} ${type}, which belongs to ${typeOwner}: a cast or check of it would run as ${owner}; run: alter type ${type} owner to ${owner}`,
+          `${place} ${type}, which belongs to ${typeOwner}: a cast or check of it would run as ` +
+            `${owner}; run: alter type ${type} owner to ${owner}`,
         )
       for (const cast of casts)
         problems.push(
-          `${place} ${type}, whose cast runs ${cast} in every capture; drop the cast, or make it WITH INOUT`,
+          `${place} ${type}, whose cast runs ${cast} in every capture; drop the cast, ` +
+            'or make it WITH INOUT',
         )
     }
   }

@@ -27,8 +27,8 @@ export async function refuseVirtualColumns(
       const refused = await checkExpressions(client, { datasets: [bound] }, () => rest)
       if (refused.length === 0) continue
       problems.push(
-        `${bound.dataset}: ${bound.table}.${virtual.name} is a virtual generated column, which triggers see as NULL; ` +
-          'bind its expression instead',
+        `${bound.dataset}: ${bound.table}.${virtual.name} is a virtual generated column, ` +
+          'which triggers see as NULL; bind its expression instead',
       )
     }
   }

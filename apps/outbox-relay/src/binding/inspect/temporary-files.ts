@@ -31,7 +31,11 @@ export async function findTemporaryFileLimit(
   if (rows.length === 0) return undefined
   const limits = rows.map(({ limit, whose }) => `${limit} for ${whose}`).join(', ')
   return {
-    found: `temp_file_limit is ${limits}: one statement that writes more bytes of a bound table than that, and than its work_mem, fails`,
-    todo: 'for the roles that write in bulk set work_mem or temp_file_limit above the bytes that one statement writes, or write in several statements',
+    found:
+      `temp_file_limit is ${limits}: one statement that writes more bytes of a bound table than ` +
+      'that, and than its work_mem, fails',
+    todo:
+      'for the roles that write in bulk set work_mem or temp_file_limit above the bytes that one ' +
+      'statement writes, or write in several statements',
   }
 }

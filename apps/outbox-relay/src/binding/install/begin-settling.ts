@@ -43,7 +43,8 @@ function noteStatement(bound: BoundDataset, settle: Settle, table: number): stri
   const createdAt = `r.${pg.escapeIdentifier(settle.createdAt)}`
   const conditions = [
     `${createdAt} > $1::timestamptz - ${delaySql(settle)}`,
-    `not exists (select from hq_export.settle p where p.dataset = ${dataset.number} and p.key = ${key})`,
+    `not exists (select from hq_export.settle p
+      where p.dataset = ${dataset.number} and p.key = ${key})`,
     ...filters,
   ]
   return `insert into hq_export.settle_${table} (due_at, dataset, key)
@@ -52,7 +53,8 @@ from ${tableSql(bound.table)} r
 where ${conditions.join(' and ')}`
 }
 
-const CURRENT = `select pg_catalog.pg_sequence_last_value('hq_export.current_settle')::int as current`
+const CURRENT = `
+select pg_catalog.pg_sequence_last_value('hq_export.current_settle')::int as current`
 const NOTED = `update hq_export.binding set noting_since = null where dataset = $1`
 
 /**
@@ -97,7 +99,8 @@ export async function keepLateByTime(
     await client.query(`insert into hq_export.late_child (dataset, key)
 select ${datasetByName(dataset).number}, c.${pg.escapeIdentifier(children.key)}::text
 from ${tableSql(children.table)} c
-join ${tableSql(table)} r on r.${pg.escapeIdentifier(key[0] ?? '')} = c.${pg.escapeIdentifier(children.parent)}
+join ${tableSql(table)} r
+  on r.${pg.escapeIdentifier(key[0] ?? '')} = c.${pg.escapeIdentifier(children.parent)}
 where ${childCreated} > r.${pg.escapeIdentifier(settle.createdAt)} + ${delaySql(settle)}
 on conflict do nothing`)
   }

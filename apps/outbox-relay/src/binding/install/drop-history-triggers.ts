@@ -28,7 +28,8 @@ interface OpenTrigger {
 /** Triggers that only a history that is not complete needs, of histories that are. */
 const NEEDLESS = /* sql */ `
 select b.dataset, t.tgname as name,
-       pg_catalog.format('"%s"."%s"', pg_catalog.replace(n.nspname, '"', '""'), pg_catalog.replace(c.relname, '"', '""')) as relation,
+       pg_catalog.format('"%s"."%s"', pg_catalog.replace(n.nspname, '"', '""'),
+         pg_catalog.replace(c.relname, '"', '""')) as relation,
        pg_catalog.format('hq_export.%I', p.proname) as function
 from hq_export.binding b
 join pg_catalog.pg_proc p on p.pronamespace = 'hq_export'::pg_catalog.regnamespace

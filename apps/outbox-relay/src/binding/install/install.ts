@@ -146,8 +146,10 @@ async function recordBinding(
   for (const [dataset, table, definition] of rows) {
     const kept = findPrevious(before, { dataset, table })
     await client.query(
-      `insert into hq_export.binding (number, dataset, name, source_table, fingerprint, definition, captured_since, history_complete_at, noting_since)
-       select $1, $2, $3, $4, $5, $6, coalesce($7::timestamptz, now), case when $8 then coalesce($9::timestamptz, now) end,
+      `insert into hq_export.binding (number, dataset, name, source_table, fingerprint, definition,
+        captured_since, history_complete_at, noting_since)
+       select $1, $2, $3, $4, $5, $6, coalesce($7::timestamptz, now), case when $8
+         then coalesce($9::timestamptz, now) end,
          case when $10 then now else $11::timestamptz end
        from pg_catalog.clock_timestamp() now`,
       [

@@ -27,7 +27,8 @@ export interface Installed {
 
 const VIEWS = `
 select c.relname as name from pg_catalog.pg_class c
-where c.relnamespace = 'hq_export'::pg_catalog.regnamespace and c.relkind = 'v' and c.relname ~ '^dx_\\w+_v\\d+$'
+where c.relnamespace = 'hq_export'::pg_catalog.regnamespace and c.relkind = 'v'
+  and c.relname ~ '^dx_\\w+_v\\d+$'
 order by 1`
 
 const TYPES = `
@@ -38,19 +39,22 @@ order by 1`
 
 const ROW_FUNCTIONS = `
 select p.oid::pg_catalog.regprocedure::text as name from pg_catalog.pg_proc p
-where p.pronamespace = 'hq_export'::pg_catalog.regnamespace and pg_catalog.starts_with(p.proname, 'row_dx_')
+where p.pronamespace = 'hq_export'::pg_catalog.regnamespace
+  and pg_catalog.starts_with(p.proname, 'row_dx_')
 order by 1`
 
 const FUNCTIONS = `
 select pg_catalog.format('"hq_export"."%s"', p.proname) as name from pg_catalog.pg_proc p
-where p.pronamespace = 'hq_export'::pg_catalog.regnamespace and pg_catalog.starts_with(p.proname, 'capture_')
+where p.pronamespace = 'hq_export'::pg_catalog.regnamespace
+  and pg_catalog.starts_with(p.proname, 'capture_')
   and p.prorettype = 'pg_catalog.trigger'::pg_catalog.regtype
 order by 1`
 
 // Clones of a row trigger on partitions (tgparentid) come and go with the root's.
 const TRIGGERS = `
 select t.tgname as name, t.tgenabled = 'A' as enabled,
-  pg_catalog.format('"%s"."%s"', pg_catalog.replace(n.nspname, '"', '""'), pg_catalog.replace(c.relname, '"', '""')) as relation
+  pg_catalog.format('"%s"."%s"', pg_catalog.replace(n.nspname, '"', '""'),
+    pg_catalog.replace(c.relname, '"', '""')) as relation
 from pg_catalog.pg_trigger t
 join pg_catalog.pg_proc p on p.oid = t.tgfoid
 join pg_catalog.pg_class c on c.oid = t.tgrelid

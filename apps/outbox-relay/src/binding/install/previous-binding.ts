@@ -21,11 +21,12 @@ export interface PreviousBinding {
 }
 
 const BOUND_BEFORE = /* sql */ `
-select b.dataset, b.source_table as "table", pg_catalog.jsonb_exists(b.definition, 'settle') as settles,
+select b.dataset, b.source_table as "table",
+       pg_catalog.jsonb_exists(b.definition, 'settle') as settles,
        b.counted_by_time as "countedByTime",
        pg_catalog.jsonb_exists(b.definition, 'snapshot') as "hasSnapshots",
-       b.captured_since::text as "capturedSince", b.history_complete_at::text as "historyCompleteAt",
-       b.noting_since::text as "notingSince"
+       b.captured_since::text as "capturedSince",
+       b.history_complete_at::text as "historyCompleteAt", b.noting_since::text as "notingSince"
 from hq_export.binding b`
 
 /** Reads what is bound now. */

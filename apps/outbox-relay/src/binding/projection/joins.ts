@@ -23,6 +23,7 @@ function childrenSql(bound: BoundDataset): string | undefined {
     ([name, sql]) => `${sql} as ${escapeIdentifier(name)}`,
   )
   const [key = ''] = bound.key
+  const childKey = `c.${escapeIdentifier(children.key)}::text`
   return `left join lateral (
   select
 ${indent(lines(names))}
@@ -30,7 +31,7 @@ ${indent(lines(names))}
   where c.${escapeIdentifier(children.parent)} = r.${escapeIdentifier(key)}
     and not exists (
       select from hq_export.late_child l
-      where l.dataset = ${datasetByName(dataset).number} and l.key = c.${escapeIdentifier(children.key)}::text
+      where l.dataset = ${datasetByName(dataset).number} and l.key = ${childKey}
     )
 ) s on true`
 }

@@ -76,6 +76,7 @@ left join hq_export.version_base ${BASE}
   const conditions = [...filters, ...settledConditions(bound, projection.key)]
   const joins = `${bound.version === undefined ? '' : base}${joinsSql(bound)}`
   const mark = bound.settle === undefined ? '' : LAST_MARK
+  const rest = `${joins}${mark}${whereSql(conditions)}`
   return {
     name: dataset.name,
     table: bound.table,
@@ -84,7 +85,7 @@ left join hq_export.version_base ${BASE}
 select
 ${selectList([...projection.columns, ...extra])}
 from ${tableSql(bound.table)} ${ROW}
-cross join lateral ${rowFunctionName(bound.dataset)}(${ROW}) r${joins}${mark}${whereSql(conditions)}`,
+cross join lateral ${rowFunctionName(bound.dataset)}(${ROW}) r${rest}`,
   }
 }
 
@@ -135,6 +136,8 @@ export function snapshotsView(binding: Binding): GeneratedView | undefined {
   return {
     name: SNAPSHOTS_DATASET,
     table: first.table,
-    sql: `create view ${viewName(SNAPSHOTS_DATASET)} as\n${[...selects, ...histories].join('\nunion all\n')}`,
+    sql:
+      `create view ${viewName(SNAPSHOTS_DATASET)} as\n` +
+      [...selects, ...histories].join('\nunion all\n'),
   }
 }

@@ -43,7 +43,8 @@ export function printReplay(summary: ReplaySummary): string {
   const { dry_run, selected, sent, gone, not_replayable } = summary
   const verb = dry_run ? 'would be sent' : 'sent'
   return [
-    `${selected} selected: ${sent} ${verb} again, ${gone} deleted in the source since, ${not_replayable.length} not replayable`,
+    `${selected} selected: ${sent} ${verb} again, ${gone} deleted in the source since, ` +
+      `${not_replayable.length} not replayable`,
     ...not_replayable.map(({ id, dataset, reason, why }) => `${id}  ${dataset}  ${reason}: ${why}`),
   ].join('\n')
 }

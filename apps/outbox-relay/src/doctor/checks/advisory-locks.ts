@@ -12,7 +12,8 @@ export const advisoryLocks: Check = {
     if (strangers.length === 0) return ok("in nobody else's hands")
     return strangers.map(({ lock, pid, login }) =>
       warn(
-        `${pid === null ? 'a prepared transaction' : `pid ${pid} of ${login}`} holds the lock "${lock}", or waits for it, and is no relay`,
+        `${pid === null ? 'a prepared transaction' : `pid ${pid} of ${login}`} holds the lock ` +
+          `"${lock}", or waits for it, and is no relay`,
         'a relay works all the same; end it if nobody knows what it is for',
       ),
     )

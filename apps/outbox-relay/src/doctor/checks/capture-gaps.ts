@@ -49,7 +49,8 @@ export const captureGaps: Check = {
         ? [
             fail(
               'hq_export.disabled is set for every session by the configuration of the server',
-              'alter system reset hq_export.disabled, and out of the configuration file; reload, then backfill',
+              'alter system reset hq_export.disabled, and out of the configuration file; ' +
+                'reload, then backfill',
             ),
           ]
         : []),
@@ -61,8 +62,10 @@ export const captureGaps: Check = {
       ),
       ...gaps.map((gap) =>
         warn(
-          `${gap.dataset}: ${gap.gaps} statements or changes were not captured, the last at ${gap.last}`,
-          `once the transactions of that time have ended, run: npm run relay -- backfill --dataset ${gap.dataset}, which closes them`,
+          `${gap.dataset}: ${gap.gaps} statements or changes were not captured, ` +
+            `the last at ${gap.last}`,
+          'once the transactions of that time have ended, run: ' +
+            `npm run relay -- backfill --dataset ${gap.dataset}, which closes them`,
         ),
       ),
     ]

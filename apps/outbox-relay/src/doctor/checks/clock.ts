@@ -25,7 +25,9 @@ select (extract(epoch from pg_catalog.clock_timestamp()) * 1000)::float8 as "ser
    ) o where o.captured_at > ${AHEAD}) as captured,
   (select count(*)::int from hq_export.settle p
    join hq_export.binding d on d.number = p.dataset
-   where p.due_at > ${AHEAD} + pg_catalog.make_interval(secs => (d.definition #>> '{settle,delaySeconds}')::float8)) as noted`
+   where p.due_at > ${AHEAD}
+     + pg_catalog.make_interval(secs => (d.definition #>> '{settle,delaySeconds}')::float8)
+  ) as noted`
 
 interface Clock {
   readonly serverMs: number
@@ -67,16 +69,20 @@ export function clock(now = () => Date.now()): Check {
       const findings: Finding[] = []
       const skewS = Math.max(before - serverMs, serverMs - after, 0) / 1000
       if (skewS > WARN_SKEW_S) {
-        const found = `the clocks of data-engine-x and of this machine differ by ${skewS.toFixed(0)} s`
+        const skew = `${skewS.toFixed(0)} s`
+        const found = `the clocks of data-engine-x and of this machine differ by ${skew}`
         const todo =
-          'synchronise both (NTP); a relay signs by the clock of its machine, and HQ refuses what is 5 minutes off'
+          'synchronise both (NTP); a relay signs by the clock of its machine, ' +
+          'and HQ refuses what is 5 minutes off'
         findings.push((skewS > FAIL_SKEW_S ? fail : warn)(found, todo))
       }
       if (captured + noted > 0) {
         findings.push(
           warn(
-            `${captured} rows of the outbox and ${noted} keys of the settle list are dated in the future: the clock of data-engine-x was set back`,
-            'they leave like any other; keep the clock right (NTP), and do not rely on ages until it has passed their time',
+            `${captured} rows of the outbox and ${noted} keys of the settle list are dated in ` +
+              'the future: the clock of data-engine-x was set back',
+            'they leave like any other; keep the clock right (NTP), and do not rely on ages ' +
+              'until it has passed their time',
           ),
         )
       }
@@ -85,7 +91,8 @@ export function clock(now = () => Date.now()): Check {
         findings.push(
           warn(
             `${dated} rows of the settle list say that they were created in the future`,
-            'they leave like any other, and HQ refuses what lies beyond the year 9999; correct the application that dates them',
+            'they leave like any other, and HQ refuses what lies beyond the year 9999; ' +
+              'correct the application that dates them',
           ),
         )
       }

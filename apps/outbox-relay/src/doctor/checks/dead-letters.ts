@@ -1,6 +1,7 @@
 import { type Check, ok, warn } from './finding.ts'
 
-const OPEN = /* sql */ `select count(*)::int as open from hq_export.dead_letter where resolved_at is null`
+const OPEN = /* sql */ `
+select count(*)::int as open from hq_export.dead_letter where resolved_at is null`
 
 /** No refused row waits for a decision. */
 export const deadLetters: Check = {

@@ -52,7 +52,8 @@ export const directConnection: Check = {
     }
     if (!(await hearsItself(login))) {
       return fail(
-        `LISTEN delivers nothing within ${NOTIFICATION_WAIT_MS / 1000} s: a transaction pooler stands between`,
+        `LISTEN delivers nothing within ${NOTIFICATION_WAIT_MS / 1000} s: a transaction ` +
+          'pooler stands between',
         'point DX_DATABASE_URL at PostgreSQL itself; until then the relay polls',
       )
     }
@@ -61,7 +62,8 @@ export const directConnection: Check = {
     if (processID !== null && !pids.has(processID)) {
       return warn(
         'a pooler stands between; it keeps sessions apart now',
-        'point DX_DATABASE_URL at PostgreSQL itself: leadership and the doorbell are lost with every reconnect of the pooler',
+        'point DX_DATABASE_URL at PostgreSQL itself: leadership and the doorbell are lost with ' +
+          'every reconnect of the pooler',
       )
     }
     return ok('one session, and it hears its own notifications')

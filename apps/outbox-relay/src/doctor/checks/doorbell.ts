@@ -15,7 +15,8 @@ export const doorbell: Check = {
     const { prepared = 0, isSynchronous = false } = rows[0] ?? {}
     if (prepared === 0 && isSynchronous)
       return ok(
-        'synchronous_standby_names is set: triggers do not ring, a sleeping relay looks 10 to 40 times a second',
+        'synchronous_standby_names is set: triggers do not ring, a sleeping relay looks 10 to ' +
+          '40 times a second',
       )
     if (prepared === 0) return ok('triggers ring while the relay sleeps')
     return warn(

@@ -1,7 +1,8 @@
 import { type Check, type Finding, ok, warn } from './finding.ts'
 
 const SETTINGS = /* sql */ `
-select pg_catalog.current_setting('fsync') as fsync, pg_catalog.current_setting('full_page_writes') as full_page_writes,
+select pg_catalog.current_setting('fsync') as fsync,
+       pg_catalog.current_setting('full_page_writes') as full_page_writes,
        pg_catalog.current_setting('synchronous_commit') as synchronous_commit`
 
 /**
@@ -22,7 +23,8 @@ export const durability: Check = {
     if (fsync === 'off' || full_page_writes === 'off') {
       findings.push(
         warn(
-          `fsync ${fsync}, full_page_writes ${full_page_writes}: a crash of the machine can undo rows that HQ has`,
+          `fsync ${fsync}, full_page_writes ${full_page_writes}: a crash of the machine can ` +
+            'undo rows that HQ has',
           'turn both on, unless the data is disposable',
         ),
       )
@@ -30,7 +32,8 @@ export const durability: Check = {
     if (synchronous_commit === 'off') {
       findings.push(
         warn(
-          'synchronous_commit is off: a crash can undo the last commits; none of them was sent before it was on disk',
+          'synchronous_commit is off: a crash can undo the last commits; ' +
+            'none of them was sent before it was on disk',
           'nothing to do for the export: it forces a flush where it needs one',
         ),
       )

@@ -9,7 +9,8 @@ function findingOf({ kind, text, todo }: ExpressionProblem): Finding {
     case 'refused':
       return fail(
         `${text}; captures of this dataset fail`,
-        'correct the binding, run: npm run relay -- bind FILE, then: npm run relay -- dead-letters replay --reason capture_failed',
+        'correct the binding, run: npm run relay -- bind FILE, then: ' +
+          'npm run relay -- dead-letters replay --reason capture_failed',
       )
     case 'unnamed':
       return fail(text, `${todo}, then run: npm run relay -- bind FILE`)

@@ -15,7 +15,8 @@ async function remedyOf({ object, fault }: ForeignCode, examination: Examination
   const lacks = [await migrations.examine(examination)].flat().some(({ state }) => state !== 'ok')
   return lacks
     ? 'run: npm run relay -- migrate'
-    : `it is not as we created it: apply uninstall.sql, then run: npm run relay -- migrate, and: ${bindCommand}`
+    : 'it is not as we created it: apply uninstall.sql, then run: npm run relay -- migrate, ' +
+        `and: ${bindCommand}`
 }
 
 /**

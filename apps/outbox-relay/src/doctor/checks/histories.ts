@@ -21,13 +21,15 @@ export const histories: Check = {
     const findings = [
       ...incomplete.map(({ dataset }) =>
         warn(
-          `${dataset}: what was there when it was bound is not all in dx_entity_snapshots_v1; what is replaced meanwhile is kept, which costs every update and delete`,
+          `${dataset}: what was there when it was bound is not all in dx_entity_snapshots_v1; ` +
+            'what is replaced meanwhile is kept, which costs every update and delete',
           `run: npm run relay -- backfill --dataset ${dataset}`,
         ),
       ),
       ...unclosed.map((dataset) =>
         warn(
-          `${dataset}: its history is complete, and the triggers that kept replaced versions are still there`,
+          `${dataset}: its history is complete, and the triggers that kept replaced ` +
+            'versions are still there',
           `run, as the role that binds: ${bindCommand}`,
         ),
       ),

@@ -33,7 +33,8 @@ export function openWriters(longSeconds = LONG_SECONDS): Check {
       if (long.length === 0) return ok(`${rows.length} open, none for long`)
       return long.map(({ pid, application, state, age_s }) =>
         warn(
-          `pid ${pid} (${application || 'no application_name'}, ${state ?? 'state hidden'}) has written and been open for ${age_s} s`,
+          `pid ${pid} (${application || 'no application_name'}, ${state ?? 'state hidden'}) ` +
+            `has written and been open for ${age_s} s`,
           'end it if it was forgotten: its rows wait for its commit',
         ),
       )

@@ -34,7 +34,8 @@ export function outbox(limits = LIMITS): Check {
       if (leader === null && standbys.length > 0)
         return fail(
           `${found}; no relay works, although ${standbys.length} stand by`,
-          "see their log; where it says that another relay works, end the session that holds the relays' advisory lock (pg_locks)",
+          'see their log; where it says that another relay works, end the session that holds ' +
+            "the relays' advisory lock (pg_locks)",
         )
       if (leader === null)
         return fail(`${found}; no relay works`, 'start one: npm run relay -- run')

@@ -5,7 +5,8 @@ import { type Check, fail, ok } from './finding.ts'
 const SESSION = /* sql */ `
 select current_user as role, pg_catalog.current_setting('transaction_isolation') as isolation,
        pg_catalog.current_setting('timezone') as timezone,
-       pg_catalog.has_function_privilege('pg_catalog.pg_control_system()', 'execute') as may_read_identity,
+       pg_catalog.has_function_privilege('pg_catalog.pg_control_system()', 'execute')
+         as may_read_identity,
        pg_catalog.pg_current_wal_flush_lsn() is not null as has_flush_lsn`
 
 interface Session {
@@ -34,7 +35,8 @@ export const relaySession: Check = {
         // A standby has no flush position of its own.
         code === OBJECT_NOT_IN_PREREQUISITE_STATE
           ? 'see primary'
-          : 'see login-role and direct-connection; a pooler that refuses the startup parameter "options" must be bypassed',
+          : 'see login-role and direct-connection; a pooler that refuses the startup parameter ' +
+              '"options" must be bypassed',
       )
     }
     if (session === undefined) throw new Error('a session has settings')

@@ -15,7 +15,8 @@ export const settleList: Check = {
     if (unnoted.length > 0) {
       const names = unnoted.map(({ dataset }) => dataset).join(', ')
       return warn(
-        `${names}: bind was interrupted before rows of the last moments before it were on the list: they are not exported`,
+        `${names}: bind was interrupted before rows of the last moments before it were on the ` +
+          'list: they are not exported',
         `run, as the role that binds: ${(await bound())?.bindCommand}`,
       )
     }
@@ -24,7 +25,8 @@ export const settleList: Check = {
     const overdue = Math.max(0, ...settling.map(({ overdue_s }) => overdue_s ?? 0))
     const found = `${rows} rows settle, the first has been due for ${overdue.toFixed(0)} s`
     const todo =
-      "start a relay; if one works, see its log, and end the transactions that wrote the rows' children and stay open"
+      "start a relay; if one works, see its log, and end the transactions that wrote the rows' " +
+      'children and stay open'
     if (overdue >= FAIL_SECONDS) return fail(found, todo)
     if (overdue >= WARN_SECONDS) return warn(found, todo)
     return ok(found)

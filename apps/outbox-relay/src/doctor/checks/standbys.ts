@@ -12,7 +12,10 @@ export const standbys: Check = {
     const count = (await login.query<{ standbys: number }>(STANDBYS)).rows[0]?.standbys ?? 0
     if (count === 0) return ok('none streams')
     return ok(
-      `${count} stream: while changes are exported, tables of schema hq_export are truncated up to every 30 s, which a standby replays under ACCESS EXCLUSIVE: a dump taken there should leave them out (pg_dump --exclude-schema=hq_export), or it delays replay or is canceled`,
+      `${count} stream: while changes are exported, tables of schema hq_export are truncated ` +
+        'up to every 30 s, which a standby replays under ACCESS EXCLUSIVE: a dump taken there ' +
+        'should leave them out (pg_dump --exclude-schema=hq_export), ' +
+        'or it delays replay or is canceled',
     )
   },
 }
