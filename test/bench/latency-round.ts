@@ -36,7 +36,8 @@ export async function measureLatency(
   const runId = randomUUID()
   if (tables.dx.startsWith('ops.')) {
     await dx.client.query(
-      `insert into ops.operation_runs (run_id, org_id, entity_id, operation_id, action_id, entity_type)
+      `insert into ops.operation_runs
+         (run_id, org_id, entity_id, operation_id, action_id, entity_type)
        values ($1, $1, $1, 'company.enrich.profile', 'enrich', 'company')`,
       [runId],
     )
@@ -71,7 +72,8 @@ export async function measureLatency(
   // Taken by the server as it commits, just before it flushes: nothing of the way is left out.
   const { rows } = await dx.client.query<{ sequence: number; committed_ms: number }>(
     `select event_sequence as sequence,
-            (extract(epoch from pg_catalog.pg_xact_commit_timestamp(xmin)) * 1000)::float8 as committed_ms
+            (extract(epoch from pg_catalog.pg_xact_commit_timestamp(xmin)) * 1000)::float8
+              as committed_ms
      from ${tables.dx} where run_id = $1`,
     [runId],
   )

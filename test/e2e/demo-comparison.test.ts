@@ -23,14 +23,16 @@ async function query(database: TestDatabase, sql: string): Promise<void> {
 }
 
 const insertRun = `insert into ops.operation_runs
-  (run_id, org_id, entity_id, operation_id, action_id, entity_type, status, cost_usd, started_at, created_at)
-  values ('${RUN}', '${RUN}', '${RUN}', 'o', 'a', 'person', 'failed', 1.10, '2026-01-01 00:00:00.000001Z', '2026-01-01Z')`
+  (run_id, org_id, entity_id, operation_id, action_id, entity_type, status, cost_usd,
+   started_at, created_at)
+  values ('${RUN}', '${RUN}', '${RUN}', 'o', 'a', 'person', 'failed', 1.10,
+    '2026-01-01 00:00:00.000001Z', '2026-01-01Z')`
 
 const hqRun = (cost: string, source = SOURCE) => `insert into hq.dx_operation_runs_v1
-  (export_schema_version, run_id, org_id, entity_id, operation_id, action_id, entity_type, status, cost_usd, started_at,
-   created_at, attempt_count, _dx_xid, _dx_batch, _dx_source)
-  values ('v1', '${RUN}', '${RUN}', '${RUN}', 'o', 'a', 'person', 'failed', ${cost}, '2026-01-01 00:00:00.000001Z',
-   '2026-01-01Z', 1, '1', 'b', '${source}')`
+  (export_schema_version, run_id, org_id, entity_id, operation_id, action_id, entity_type, status,
+   cost_usd, started_at, created_at, attempt_count, _dx_xid, _dx_batch, _dx_source)
+  values ('v1', '${RUN}', '${RUN}', '${RUN}', 'o', 'a', 'person', 'failed', ${cost},
+    '2026-01-01 00:00:00.000001Z', '2026-01-01Z', 1, '1', 'b', '${source}')`
 
 describe('the comparison of both databases', () => {
   let dx: TestDatabase
@@ -98,7 +100,8 @@ describe("the demo's record of versions", () => {
     const client = await dx.connect()
     await installHistory(client)
     await client.query(`insert into ops.orgs (id, name) values ('${ORG}', 'o')`)
-    const insert = `insert into entities.company_entities (org_id, entity_id) values ('${ORG}', '${ENTITY}')`
+    const insert = `insert into entities.company_entities (org_id, entity_id)
+      values ('${ORG}', '${ENTITY}')`
     await client.query(insert)
     for (const change of [
       `update entities.company_entities set record_version = 5 ${where}`,
@@ -108,7 +111,8 @@ describe("the demo's record of versions", () => {
       `update entities.company_entities set record_version = 2 ${where}`,
       `delete from entities.company_entities ${where}`,
       insert,
-      `${insert} on conflict (org_id, entity_id) do update set record_version = company_entities.record_version + 1`,
+      `${insert} on conflict (org_id, entity_id)
+         do update set record_version = company_entities.record_version + 1`,
       `begin; delete from entities.company_entities ${where}; ${insert}; commit`,
       `begin; update entities.company_entities set industry = 'undone' ${where}; rollback`,
     ]) {
@@ -116,14 +120,16 @@ describe("the demo's record of versions", () => {
     }
     const { rows } = await client.query(`
 with captured as (
-  select (body::jsonb ->> 'snapshot_id')::uuid as snapshot_id, (body::jsonb ->> 'record_version')::bigint as version,
+  select (body::jsonb ->> 'snapshot_id')::uuid as snapshot_id,
+         (body::jsonb ->> 'record_version')::bigint as version,
          (body::jsonb ->> 'captured_at')::timestamptz as captured_at
   from (select * from hq_export.outbox_0 union all select * from hq_export.outbox_1
         union all select * from hq_export.outbox_2) o
   where dataset = 5
 )
 select (select array_agg(version::int order by version) from captured) as captured,
-       (select array_agg(record_version::int order by record_version) from demo.entity_history) as recorded,
+       (select array_agg(record_version::int order by record_version)
+        from demo.entity_history) as recorded,
        (select count(*)::int from captured c full join demo.entity_history h using (snapshot_id)
         where c.captured_at is distinct from h.captured_at) as differences`)
     const versions = [1, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14]

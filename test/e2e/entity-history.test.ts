@@ -93,7 +93,8 @@ test('every version from bind on is in HQ, whatever replaces it before a backfil
     { state: 'warn', todo: `run: npm run relay -- backfill --dataset ${COMPANIES}` },
     { state: 'warn', todo: `run: npm run relay -- backfill --dataset ${PERSONS}` },
   ])
-  const update = `update entities.company_entities set canonical_name = $2, record_version = record_version + $3 where entity_id = $1`
+  const update = `update entities.company_entities
+    set canonical_name = $2, record_version = record_version + $3 where entity_id = $1`
   const remove = 'delete from entities.company_entities where entity_id = $1'
   await change(update, companies[0], 'once', 1)
   for (const name of ['one', 'two', 'three']) await change(update, companies[1], name, 1)
@@ -174,7 +175,8 @@ test('a replaced version that cannot be projected is a dead letter with its raw 
   const { dx, hq, dxDatabase } = pipeline
   await dx.query('alter table entities.company_entities drop column last_run_id')
   await dx.query(
-    `update entities.company_entities set canonical_name = 'u', record_version = 4 where entity_id = $1`,
+    `update entities.company_entities set canonical_name = 'u', record_version = 4
+     where entity_id = $1`,
     [companies[0]],
   )
   pipeline.startRelay()

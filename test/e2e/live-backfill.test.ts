@@ -15,7 +15,8 @@ test('a live database that was there before us arrives as a whole, with the vers
   const first = await runApp('outbox-relay', ['backfill'], pipeline.relayEnv)
   expect(first).toMatchObject({ exitCode: 0 })
   await expectEqualSides(pipeline.dx, pipeline.hq)
-  const snapshots = `select snapshot_id::text, record_version::text, canonical_payload_json::text, captured_at::text from`
+  const snapshots = `select snapshot_id::text, record_version::text, canonical_payload_json::text,
+      captured_at::text from`
   const [source, target] = [
     await pipeline.dx.query(`${snapshots} hq_export.dx_entity_snapshots_v1 order by 1`),
     await pipeline.hq.query(`${snapshots} hq.dx_entity_snapshots_v1 order by 1`),

@@ -57,9 +57,11 @@ async function recordVersions(client: pg.Client): Promise<void> {
       .columns.map(({ name }) => `'${name}'`)
       .join(', ')
   await client.query(`create or replace view demo.dx_entity_snapshots_v1 as
-    select 'v1'::text as export_schema_version, snapshot_id, org_id, entity_type, entity_id, record_version,
+    select 'v1'::text as export_schema_version, snapshot_id, org_id, entity_type, entity_id,
+      record_version,
       (select coalesce(jsonb_object_agg(key, value), '{}') from jsonb_each(canonical_payload_json)
-       where key in (${names('company')}) and entity_type = 'company' or key in (${names('person')}) and entity_type = 'person')
+       where key in (${names('company')}) and entity_type = 'company'
+         or key in (${names('person')}) and entity_type = 'person')
         as canonical_payload_json, captured_at, source_run_id
     from demo.entity_history`)
 }
@@ -157,7 +159,8 @@ test('I1: what the live system writes is in HQ, row by row and column by column,
     `select count(*)::int as n from (
        select row_to_json(r)::text as t from hq.dx_entity_snapshots_v1 r
        union all select row_to_json(r)::text from hq.dx_operation_events_v1 r
-       union all select row_to_json(r)::text from hq.dx_operation_runs_v1 r) x where t ~ 'provider-(key|token)'`,
+       union all select row_to_json(r)::text from hq.dx_operation_runs_v1 r) x
+       where t ~ 'provider-(key|token)'`,
   )
   expect(rows).toEqual([{ n: 0 }])
 })
@@ -188,9 +191,11 @@ test('uninstall.sql takes the live binding out again, under the application as i
   const objects = async (client: pg.Client) =>
     (
       await client.query(
-        `select tgrelid::regclass::text || ' ' || tgname as name from pg_trigger where not tgisinternal
+        `select tgrelid::regclass::text || ' ' || tgname as name from pg_trigger
+         where not tgisinternal
          union all select nspname from pg_namespace where nspname !~ '^pg_(toast_)?temp'
-         union all select oid::regprocedure::text from pg_proc where pronamespace <> 'pg_catalog'::regnamespace
+         union all select oid::regprocedure::text from pg_proc
+         where pronamespace <> 'pg_catalog'::regnamespace
          order by 1`,
       )
     ).rows

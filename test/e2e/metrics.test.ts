@@ -94,7 +94,8 @@ test('a heartbeat makes the whole way and comes back on the clock of the source'
   )
   expect(rows).toEqual([{ arrived: true }])
   const { rows: clock } = await pipeline.dx.query(
-    `select $1::timestamptz between pg_catalog.clock_timestamp() - interval '1 minute' and pg_catalog.clock_timestamp() as ours`,
+    `select $1::timestamptz between pg_catalog.clock_timestamp() - interval '1 minute'
+       and pg_catalog.clock_timestamp() as ours`,
     [echoed],
   )
   expect(clock).toEqual([{ ours: true }])
@@ -131,15 +132,18 @@ async function startInProcessRelayOf({ dxDatabase, gatewayUrl, secret }: Pipelin
 test('what waits in quarantine is seen, and HQ being away, too', async () => {
   await pipeline.hq.query(
     `insert into ingest.quarantine
-       (captured_at, xid, row_index, deleted, source, dataset, schema_version, batch, code, row_sha256, row_text, first_seen_at)
-     values (now(), '7', 0, false, 'data-engine-x', 'dx_operation_runs_v1', 'v1', $1, 'invalid_value', '\\x00', '{}',
-             now() - interval '1 hour')`,
+       (captured_at, xid, row_index, deleted, source, dataset, schema_version, batch, code,
+        row_sha256, row_text, first_seen_at)
+     values (now(), '7', 0, false, 'data-engine-x', 'dx_operation_runs_v1', 'v1', $1,
+             'invalid_value', '\\x00', '{}', now() - interval '1 hour')`,
     [randomUUID()],
   )
   await pipeline.hq.query(
     `insert into ingest.key (id, source, kind, public_key, not_after)
-     values ('a', 'ending', 'ed25519', 'whpk_', now() + interval '1 day'), ('b', 'ending', 'ed25519', 'whpk_', now() + interval '2 days'),
-            ('c', 'endless', 'ed25519', 'whpk_', now() + interval '1 day'), ('d', 'endless', 'ed25519', 'whpk_', null)`,
+     values ('a', 'ending', 'ed25519', 'whpk_', now() + interval '1 day'),
+            ('b', 'ending', 'ed25519', 'whpk_', now() + interval '2 days'),
+            ('c', 'endless', 'ed25519', 'whpk_', now() + interval '1 day'),
+            ('d', 'endless', 'ed25519', 'whpk_', null)`,
   )
   const metrics = startMetrics('test')
   const watcher = new HqWatcher(pipeline.hqDatabase.url, createSilentLogger(), 10)

@@ -142,8 +142,9 @@ describe('I6: values arrive bit for bit', () => {
       canonical_payload: payload,
     })
     await pipeline.settled()
-    const columns = `record_version::text, enrichment_confidence::text, canonical_name, canonical_domain, linkedin_url,
-      employee_count, (last_enriched_at at time zone 'UTC')::text as last_enriched_at`
+    const columns = `record_version::text, enrichment_confidence::text, canonical_name,
+      canonical_domain, linkedin_url, employee_count,
+      (last_enriched_at at time zone 'UTC')::text as last_enriched_at`
     const source = await pipeline.dx.query(
       `select ${columns} from entities.company_entities where entity_id = $1`,
       [entityId],
@@ -159,7 +160,8 @@ describe('I6: values arrive bit for bit', () => {
       last_enriched_at: '2026-03-01 06:30:00.123456',
     })
     const snapshot = await pipeline.hq.query(
-      'select canonical_payload_json::text as payload from hq.dx_entity_snapshots_v1 where entity_id = $1',
+      `select canonical_payload_json::text as payload from hq.dx_entity_snapshots_v1
+       where entity_id = $1`,
       [entityId],
     )
     const expected = await pipeline.dx.query('select $1::jsonb::text as payload', [payload])

@@ -18,7 +18,8 @@ test('I7: a row of an org that the key may not write is quarantined, and nothing
   )
   expect(rows).toEqual([{ entity_id: ownEntity }])
   const refused = await pipeline.dx.query(
-    'select distinct reason, key like $1 as is_foreign from hq_export.dead_letter where dataset = $2',
+    `select distinct reason, key like $1 as is_foreign from hq_export.dead_letter
+     where dataset = $2`,
     [`%${foreignEntity}%`, 'dx_company_entities_v1'],
   )
   expect(refused.rows).toEqual([{ reason: 'org_not_allowed', is_foreign: true }])

@@ -77,8 +77,10 @@ describe('an insert that raced with the delete of its key, in a snapshot from be
     await insertCompany(other, orgId, { entity_id: entityId, canonical_name: 'again' })
     await other.query('commit')
     const { rows } = await pipeline.dx.query(
-      `select version from (select * from hq_export.outbox_0 union all select * from hq_export.outbox_1
-         union all select * from hq_export.outbox_2) o where dataset = 3 and key = $1 order by seq desc limit 1`,
+      `select version from (select * from hq_export.outbox_0
+         union all select * from hq_export.outbox_1
+         union all select * from hq_export.outbox_2) o
+         where dataset = 3 and key = $1 order by seq desc limit 1`,
       [`${orgId}/${entityId}`],
     )
     expect(rows).toEqual([{ version: '1' }])
@@ -223,7 +225,8 @@ describe('a failover that lost commits which HQ has', () => {
     const seq = () => pipeline.dx.query('select last_value from hq_export.outbox_seq')
     const last = (await seq()).rows
     await pipeline.dx.query(
-      `insert into hq_export.ack (epoch, acked) select epoch, '1:1:' from hq_export.ack a order by a.id desc limit 1`,
+      `insert into hq_export.ack (epoch, acked) select epoch, '1:1:'
+       from hq_export.ack a order by a.id desc limit 1`,
     )
     await relayed()
     await expectMended()

@@ -21,8 +21,10 @@ async function fillSource(dx: pg.Client): Promise<void> {
   await dx.query("set hq_export.disabled = 'on'")
   const runId = await insertRun(dx, orgId)
   await dx.query(
-    `insert into ops.operation_events (run_id, org_id, entity_id, event_sequence, event_type, entity_type)
-     select $1, $2, gen_random_uuid(), n, 'request_sent', 'company' from generate_series(1, $3::int) n`,
+    `insert into ops.operation_events
+       (run_id, org_id, entity_id, event_sequence, event_type, entity_type)
+     select $1, $2, gen_random_uuid(), n, 'request_sent', 'company'
+     from generate_series(1, $3::int) n`,
     [runId, orgId, EVENTS],
   )
   await dx.query(
@@ -59,7 +61,8 @@ interface Recorded {
 
 async function recorded(): Promise<Recorded> {
   const { rows } = await pipeline.dx.query<Recorded>(
-    `select b.state, (select sum((p->>'scanned')::int) from jsonb_array_elements(b.progress->'passes') p)::int as scanned
+    `select b.state, (select sum((p->>'scanned')::int)
+       from jsonb_array_elements(b.progress->'passes') p)::int as scanned
      from hq_export.backfill b order by b.id desc limit 1`,
   )
   return rows[0] ?? { state: 'none', scanned: 0 }
@@ -77,7 +80,8 @@ async function progressBeyond(rows: number): Promise<void> {
 async function progressIsSaved(): Promise<void> {
   const activeMs = async () => {
     const { rows } = await pipeline.dx.query<{ ms: number }>(
-      `select (progress->>'activeMs')::float8 as ms from hq_export.backfill order by id desc limit 1`,
+      `select (progress->>'activeMs')::float8 as ms
+       from hq_export.backfill order by id desc limit 1`,
     )
     return rows[0]?.ms ?? 0
   }
@@ -100,7 +104,8 @@ async function holdUp(dataset: string): Promise<() => Promise<unknown>> {
 async function attemptsAreHeldUp(): Promise<void> {
   await waitFor('attempts that wait for HQ', async () => {
     const { rows } = await pipeline.hq.query<{ waiting: number }>(
-      'select count(*)::int as waiting from pg_locks where not granted and database = (select oid from pg_database where datname = current_database())',
+      `select count(*)::int as waiting from pg_locks where not granted
+         and database = (select oid from pg_database where datname = current_database())`,
     )
     return (rows[0]?.waiting ?? 0) > 0
   })
@@ -163,20 +168,25 @@ test('while writers insert, update and delete, both sides are equal afterwards, 
     let deleted = 0
     while (!isOver) {
       await mutator.query(
-        `update entities.company_entities set record_version = record_version + 1, canonical_name = 'changed'
-         where entity_id in (select entity_id from entities.company_entities order by random() limit 20)`,
+        `update entities.company_entities
+         set record_version = record_version + 1, canonical_name = 'changed'
+         where entity_id in (select entity_id from entities.company_entities
+           order by random() limit 20)`,
       )
       // Without a new version: the base of the key rises.
       await mutator.query(
         `update entities.company_entities set canonical_name = 'changed in silence'
-         where entity_id in (select entity_id from entities.company_entities order by random() limit 10)`,
+         where entity_id in (select entity_id from entities.company_entities
+           order by random() limit 10)`,
       )
       const gone = await mutator.query(
         `with gone as (
            delete from entities.company_entities
-           where entity_id in (select entity_id from entities.company_entities order by random() limit 10)
+           where entity_id in (select entity_id from entities.company_entities
+             order by random() limit 10)
            returning *
-         ) insert into entities.company_entities select * from gone where entity_id::text < '8' returning 1`,
+         ) insert into entities.company_entities select * from gone
+         where entity_id::text < '8' returning 1`,
       )
       deleted += 10 - (gone.rowCount ?? 0)
     }

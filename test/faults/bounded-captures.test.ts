@@ -41,9 +41,12 @@ const RUN_BY_RUN = `
 do $$
 begin
   for i in 1..%N loop
-    insert into ops.operation_runs (run_id, org_id, role, auth_method, operation_id, entity_type, status, input_payload)
-    values (md5('%P' || i)::uuid, '%O', 'org_admin', 'api_key', 'company.enrich.profile', 'company', 'found', '{}');
-    insert into ops.operation_attempts (run_id, provider, action, status) values (md5('%P' || i)::uuid, 'prospeo', 'enrich', 'found');
+    insert into ops.operation_runs
+      (run_id, org_id, role, auth_method, operation_id, entity_type, status, input_payload)
+    values (md5('%P' || i)::uuid, '%O', 'org_admin', 'api_key', 'company.enrich.profile',
+      'company', 'found', '{}');
+    insert into ops.operation_attempts (run_id, provider, action, status)
+    values (md5('%P' || i)::uuid, 'prospeo', 'enrich', 'found');
   end loop;
 end $$`
 
@@ -55,7 +58,8 @@ async function insertRunByRun(client: pg.Client, prefix: string, runs: number): 
 
 async function captured(): Promise<{ sqlstate: string | null; rows: number }[]> {
   const { rows } = await writer.query<{ sqlstate: string | null; rows: number }>(
-    `select sqlstate, count(*)::int as rows from hq_export.outbox_0 where dataset = 2 group by 1 order by 1`,
+    `select sqlstate, count(*)::int as rows from hq_export.outbox_0
+     where dataset = 2 group by 1 order by 1`,
   )
   return rows
 }
@@ -115,7 +119,8 @@ test('I5: a transaction takes few transaction ids of its own, however many state
     { ...company, version: 5, deleted: true },
   ])
   const { rows: settling } = await writer.query(
-    "select count(distinct key)::int as keys from hq_export.settle where key in (select md5('ids' || i)::uuid::text from generate_series(1, 100) i)",
+    `select count(distinct key)::int as keys from hq_export.settle
+     where key in (select md5('ids' || i)::uuid::text from generate_series(1, 100) i)`,
   )
   expect(settling).toEqual([{ keys: 100 }])
 })

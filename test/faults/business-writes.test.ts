@@ -96,7 +96,8 @@ describe('what befalls the relay, HQ or the tables', () => {
     await slowdownOf(application, control)
     await pipeline.dx.query(
       `insert into hq_export.outbox_0 (dataset, key, body)
-       select 2, n::text, json_build_object('event_id', n)::text from generate_series(1, $1::int) n`,
+       select 2, n::text, json_build_object('event_id', n)::text
+       from generate_series(1, $1::int) n`,
       [WAITING_ROWS],
     )
     const withBacklog = await slowdownOf(application, control)
@@ -153,7 +154,8 @@ describe('what befalls the relay, HQ or the tables', () => {
           "update entities.company_entities set canonical_name = 'x', record_version = 2",
         )
         await application.query(
-          'delete from entities.company_entities where entity_id in (select entity_id from entities.company_entities limit 50)',
+          `delete from entities.company_entities
+           where entity_id in (select entity_id from entities.company_entities limit 50)`,
         )
         await pipeline.settled()
         await expectEqualSides(pipeline.dx, pipeline.hq)
@@ -171,7 +173,8 @@ describe('what befalls the relay, HQ or the tables', () => {
       await waitFor('three sessions that are older than every time-out', async () => {
         relay.assertRunning()
         const { rowCount } = await pipeline.dx.query(
-          `select from pg_stat_activity where application_name like 'outbox-relay%' and datname = current_database()
+          `select from pg_stat_activity where application_name like 'outbox-relay%'
+           and datname = current_database()
            and clock_timestamp() - backend_start > interval '900 ms'`,
         )
         return (rowCount ?? 0) >= 3
@@ -231,8 +234,10 @@ describe('I4: one value that cannot be captured costs its own row, whatever its 
       await countInHq('dx_company_entities_v1', `canonical_name = 'newer' and record_version = 2`),
     ).toBe(ROWS - 1)
     await pipeline.dx.query(
-      String.raw`delete from entities.company_entities where org_id = $1 and (canonical_payload::text like '%\u0000%'
-         or entity_id in (select entity_id from entities.company_entities where org_id = $1 limit ${DELETED}))`,
+      String.raw`delete from entities.company_entities
+       where org_id = $1 and (canonical_payload::text like '%\u0000%'
+         or entity_id in (select entity_id from entities.company_entities
+           where org_id = $1 limit ${DELETED}))`,
       [orgId],
     )
     await pipeline.settled()
@@ -290,7 +295,8 @@ describe('odd values commit, and end in HQ or, with a reason, as dead letters', 
       canonical_payload: JSON.stringify({ text }),
     })
     await pipeline.dx.query(
-      "update entities.company_entities set canonical_name = 'newer', record_version = 2 where entity_id = $1",
+      `update entities.company_entities set canonical_name = 'newer', record_version = 2
+       where entity_id = $1`,
       [entityId],
     )
     await pipeline.settled()
@@ -315,13 +321,15 @@ describe('odd values commit, and end in HQ or, with a reason, as dead letters', 
     expect(await inHq('dx_company_entities_v1', plain)).toHaveLength(1)
     const arrived = await inHq('dx_company_entities_v1', odd)
     const letters = await pipeline.dx.query<{ reason: string }>(
-      "select reason from hq_export.dead_letter where dataset = 'dx_company_entities_v1' and key = $1",
+      `select reason from hq_export.dead_letter
+       where dataset = 'dx_company_entities_v1' and key = $1`,
       [`${orgId}/${odd}`],
     )
     expect(arrived.length + letters.rows.length).toBe(1)
     if (letters.rows[0] !== undefined) expect(letters.rows[0].reason).toMatch(/^[a-z_]+$/)
     else {
-      const value = `select enrichment_confidence::text, (last_enriched_at at time zone 'UTC')::text`
+      const value = `select enrichment_confidence::text,
+          (last_enriched_at at time zone 'UTC')::text`
       const source = await pipeline.dx.query(
         `${value} from entities.company_entities where entity_id = $1`,
         [odd],

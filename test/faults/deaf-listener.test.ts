@@ -114,7 +114,8 @@ test('I5: a notification queue that is half full is left alone, a full one fails
     while ((await usage()) <= 0.5) await fill()
     await listener.query('listen hq_export_outbox')
     await application.query(
-      "select setval('hq_export.doorbell', (extract(epoch from clock_timestamp()) * 1000)::bigint + 600000)",
+      `select setval('hq_export.doorbell',
+         (extract(epoch from clock_timestamp()) * 1000)::bigint + 600000)`,
     )
     const entityId = await insertCompany(application, orgId)
     await listener.query('select 1')

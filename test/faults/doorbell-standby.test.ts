@@ -45,7 +45,8 @@ afterAll(async () => {
 async function asleep(): Promise<void> {
   await waitFor('the relay to sleep', async () => {
     const { rowCount } = await admin.query(
-      "select where pg_sequence_last_value('hq_export.doorbell') > extract(epoch from clock_timestamp()) * 1000",
+      `select where pg_sequence_last_value('hq_export.doorbell')
+         > extract(epoch from clock_timestamp()) * 1000`,
     )
     return rowCount === 1
   })

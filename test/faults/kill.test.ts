@@ -26,7 +26,8 @@ test('I1: a relay that loses all its sessions comes back by itself and loses not
   await insertCompanies(pipeline, orgId, 100)
   await pipeline.settled()
   const { rows } = await pipeline.dx.query(
-    "select pg_terminate_backend(pid) from pg_stat_activity where application_name like 'outbox-relay%' and datname = current_database()",
+    `select pg_terminate_backend(pid) from pg_stat_activity
+     where application_name like 'outbox-relay%' and datname = current_database()`,
   )
   expect(rows.length).toBeGreaterThanOrEqual(3)
   await insertCompanies(pipeline, orgId, 100)

@@ -69,7 +69,8 @@ afterAll(async () => {
 /** A truncated table has another file. */
 async function files(): Promise<number[]> {
   const { rows } = await application.query<{ files: number[] }>(
-    `select array[pg_relation_filenode('hq_export.outbox_0')::int, pg_relation_filenode('hq_export.outbox_1')::int,
+    `select array[pg_relation_filenode('hq_export.outbox_0')::int,
+                  pg_relation_filenode('hq_export.outbox_1')::int,
                   pg_relation_filenode('hq_export.outbox_2')::int] as files`,
   )
   return rows[0]?.files ?? []
@@ -112,7 +113,8 @@ test('rotation goes on under traffic and leaves no dead row behind', async () =>
     const found = await application.query<{ relname: string; dead: string; changed: string }>(
       `select relname, n_dead_tup::text as dead, (n_tup_upd + n_tup_del)::text as changed
        from pg_stat_user_tables
-       where schemaname = 'hq_export' and (relname like 'outbox_%' or relname = 'ack') and n_tup_ins > 0 order by relname`,
+       where schemaname = 'hq_export' and (relname like 'outbox_%' or relname = 'ack')
+         and n_tup_ins > 0 order by relname`,
     )
     return found.rowCount === 4 && found
   })
@@ -130,7 +132,8 @@ test('I1, I5: a prepared transaction that holds the outbox delays rotation, stop
   const prepared = await insertCompany(application, orgId)
   const { rows } = await application.query<{ table: number }>(
     `select right(relation::regclass::text, 1)::int as table from pg_locks
-     where pid = pg_backend_pid() and mode = 'RowExclusiveLock' and relation::regclass::text ~ 'outbox_[012]$'`,
+     where pid = pg_backend_pid() and mode = 'RowExclusiveLock'
+       and relation::regclass::text ~ 'outbox_[012]$'`,
   )
   const held = rows[0]?.table ?? -1
   await application.query("prepare transaction 'held'")
@@ -167,11 +170,15 @@ test('I5: a dump that holds every table in one old snapshot delays rotation and 
   const dump = await database.connect()
   await dump.query('begin isolation level repeatable read read only')
   const tables = await dump.query<{ name: string }>(
-    "select relation::regclass::text as name from (select oid as relation from pg_class where relkind = 'r' and relnamespace::regnamespace::text in ('ops', 'entities', 'hq_export')) r",
+    `select relation::regclass::text as name
+     from (select oid as relation from pg_class
+       where relkind = 'r' and relnamespace::regnamespace::text in ('ops', 'entities', 'hq_export')) r`,
   )
   for (const { name } of tables.rows) await dump.query(`lock table ${name} in access share mode`)
-  const countAll = `select (select count(*) from hq_export.outbox_0) + (select count(*) from hq_export.outbox_1)
-    + (select count(*) from hq_export.outbox_2) as outbox, (select count(*) from entities.company_entities) as entities`
+  const countAll = `select (select count(*) from hq_export.outbox_0)
+    + (select count(*) from hq_export.outbox_1)
+    + (select count(*) from hq_export.outbox_2) as outbox,
+      (select count(*) from entities.company_entities) as entities`
   const first = await dump.query(countAll)
   const before = await files()
   await moreArrive(ROWS_WHILE_HELD)
@@ -194,7 +201,8 @@ test('an old snapshot that holds no table of ours neither delays rotation nor le
   await old.query('commit')
   await waitFor('its row to arrive', () => arrived.has(late))
   const { rows } = await application.query<{ dead: string }>(
-    "select sum(n_dead_tup)::text as dead from pg_stat_user_tables where schemaname = 'hq_export' and (relname like 'outbox_%' or relname = 'ack')",
+    `select sum(n_dead_tup)::text as dead from pg_stat_user_tables
+     where schemaname = 'hq_export' and (relname like 'outbox_%' or relname = 'ack')`,
   )
   expect(rows).toEqual([{ dead: '0' }])
 })

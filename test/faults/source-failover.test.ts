@@ -23,7 +23,8 @@ async function writeSome(client: pg.Client, orgId: string): Promise<void> {
   const gone = await insertPerson(client, orgId)
   for (let row = 0; row < 20; row++) await insertCompany(client, orgId)
   await client.query(
-    "update entities.company_entities set canonical_name = 'newer', record_version = record_version + 1 where org_id = $1",
+    `update entities.company_entities
+     set canonical_name = 'newer', record_version = record_version + 1 where org_id = $1`,
     [orgId],
   )
   await client.query('delete from entities.person_entities where entity_id = $1', [gone])
@@ -137,7 +138,10 @@ async function burnTransactionIds(client: pg.Client, count: number): Promise<voi
   await client.query(`
     do $$ begin
       for i in 1..${count} loop
-        begin perform pg_current_xact_id(); insert into ops.orgs (name) values ('burnt'); raise exception 'undo';
+        begin
+          perform pg_current_xact_id();
+          insert into ops.orgs (name) values ('burnt');
+          raise exception 'undo';
         exception when raise_exception then null; end;
       end loop;
     end $$`)

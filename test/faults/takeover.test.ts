@@ -58,12 +58,15 @@ async function insertEntities(client: pg.Client): Promise<void> {
  */
 async function rewriteEntities(client: pg.Client): Promise<void> {
   await client.query(
-    `update entities.company_entities set record_version = record_version + 1, canonical_name = 'v' || record_version + 1
-     where entity_id in (select entity_id from entities.company_entities order by entity_id limit 200)`,
+    `update entities.company_entities
+     set record_version = record_version + 1, canonical_name = 'v' || record_version + 1
+     where entity_id in (select entity_id from entities.company_entities
+       order by entity_id limit 200)`,
   )
   await client.query(
     `delete from entities.company_entities
-     where entity_id in (select entity_id from entities.company_entities order by entity_id desc limit 20)`,
+     where entity_id in (select entity_id from entities.company_entities
+       order by entity_id desc limit 20)`,
   )
 }
 

@@ -224,7 +224,8 @@ describe('once it is migrated', () => {
       /(data-engine-x|HQ) lacks \w+; run: npm run (relay|ingest) -- migrate/,
     )
     for (const table of tables) {
-      await admin(`truncate ${table}; insert into ${table} table ${table}_kept; drop table ${table}_kept;
+      await admin(`truncate ${table}; insert into ${table} table ${table}_kept;
+        drop table ${table}_kept;
         insert into ${table} (name, run_on) values ('9999_of_tomorrow', now())`)
     }
     await expectRefused(

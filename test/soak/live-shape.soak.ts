@@ -76,7 +76,8 @@ interface Recorded {
 async function recorded(): Promise<Recorded> {
   const { rows } = await pipeline.dx.query<Recorded>(
     `select b.state, s.scanned, s.estimated from hq_export.backfill b cross join lateral (
-       select sum((p->>'scanned')::int)::int as scanned, sum((p->>'estimated')::int)::int as estimated
+       select sum((p->>'scanned')::int)::int as scanned,
+         sum((p->>'estimated')::int)::int as estimated
        from jsonb_array_elements(b.progress->'passes') p) s
      order by b.id desc limit 1`,
   )
@@ -115,7 +116,9 @@ async function digestHq(): Promise<Record<string, string>> {
   const digests: Record<string, string> = {}
   for (const { name } of DATASETS) {
     const { rows } = await pipeline.hq.query<{ digest: string }>(
-      `select count(*) || '/' || coalesce(sum(hashtextextended(concat_ws(' ', ctid, xmin, _dx_batch), 0)), 0) as digest from hq.${name}`,
+      `select count(*) || '/'
+         || coalesce(sum(hashtextextended(concat_ws(' ', ctid, xmin, _dx_batch), 0)), 0) as digest
+       from hq.${name}`,
     )
     digests[name] = rows[0]?.digest ?? ''
   }

@@ -141,7 +141,8 @@ test('an entity id is the one that the source derives, over thousands of payload
     return { type, orgId, payloads, expected: expectedId(type, orgId, payloads) }
   })
   const { rows } = await client.query<{ id: string | null }>(
-    `select hq_export.entity_id(c.type, c."orgId", c.payloads -> 0, nullif(c.payloads -> 1, 'null')) as id
+    `select hq_export.entity_id(c.type, c."orgId", c.payloads -> 0,
+       nullif(c.payloads -> 1, 'null')) as id
      from json_to_recordset($1::json) as c(type text, "orgId" uuid, payloads jsonb)`,
     [JSON.stringify(cases)],
   )
@@ -156,8 +157,10 @@ test('an entity id is the one that the source derives, over thousands of payload
 test('known ids: a domain, a LinkedIn page, an address', async () => {
   const orgId = '7c9e6679-7425-40de-944b-e07fc1f90ae7'
   const { rows } = await client.query(
-    `select hq_export.entity_id('company', $1, '{"company_domain":"https://www.Acme.com/x"}') as domain,
-       hq_export.entity_id('person', $1, '{"email":" Ada@Acme.com "}') as email, hq_export.entity_id('company', $1, '{}') as none`,
+    `select hq_export.entity_id('company', $1, '{"company_domain":"https://www.Acme.com/x"}')
+         as domain,
+       hq_export.entity_id('person', $1, '{"email":" Ada@Acme.com "}') as email,
+       hq_export.entity_id('company', $1, '{}') as none`,
     [orgId],
   )
   expect(rows).toEqual([

@@ -46,7 +46,8 @@ afterAll(async () => {
 const PLANTED_SUM = `
   grant create on schema public to ${STRANGER};
   set role ${STRANGER};
-  create function public.planted(numeric, bigint) returns numeric language sql immutable as 'select 1::numeric';
+  create function public.planted(numeric, bigint) returns numeric
+    language sql immutable as 'select 1::numeric';
   create operator public.+ (function = public.planted, leftarg = numeric, rightarg = bigint);
   reset role`
 
@@ -59,8 +60,8 @@ test('an operator that an earlier build bound into a function is named by doctor
   await client.query(PLANTED_SUM)
   // As migrations left it while the search path had public in it.
   await client.query(`
-    create or replace function hq_export.exported_version(p_version bigint, p_base bigint) returns bigint
-      language sql immutable parallel safe
+    create or replace function hq_export.exported_version(p_version bigint, p_base bigint)
+      returns bigint language sql immutable parallel safe
       return case when p_base is null then p_version else p_version::numeric + p_base end;
     delete from hq_export.migration where name = '0010_bind_functions_again'`)
   expect(await troubles(database.url)).toEqual([
@@ -85,7 +86,8 @@ test('a view, a trigger, a default or a policy of ours that runs other code is n
   await client.query(PLANTED_SUM)
   await client.query(`
     create function public.notice() returns trigger language plpgsql as 'begin return null; end';
-    create trigger noticing after insert on hq_export.outbox_0 for each row execute function public.notice();
+    create trigger noticing after insert on hq_export.outbox_0
+      for each row execute function public.notice();
     create function public.now_then() returns timestamptz language sql as 'select pg_catalog.now()';
     alter table hq_export.ack alter column acked_at set default public.now_then();
     create policy odd on hq_export.backfill using (public.planted(1, 1) = 1);
@@ -140,7 +142,8 @@ test('a type of somebody else, or a cast of a type, that would run in captures i
   await client.query(`
     create type public.mood as enum ('good');
     alter table entities.company_entities add column mood public.mood;
-    create function public.mood_json(public.mood) returns json language sql as $$ select '1'::json $$`)
+    create function public.mood_json(public.mood) returns json language sql
+      as $$ select '1'::json $$`)
   expect(await troubles(database.url)).toEqual([])
   await client.query(
     `create cast (public.mood as json) with function public.mood_json(public.mood)`,
@@ -166,7 +169,8 @@ test('a function that the binding names with its schema is what the binding want
   await using database = await createDxDatabase()
   const client = await database.connect()
   await client.query(
-    `create function public."Loud"(text) returns text language sql immutable as 'select pg_catalog.upper($1)'`,
+    `create function public."Loud"(text) returns text
+       language sql immutable as 'select pg_catalog.upper($1)'`,
   )
   const { datasets } = JSON.parse(await readFile(REFERENCE, 'utf8'))
   const columns = { canonical_name: 'public."Loud"(r.canonical_name)' }
@@ -196,7 +200,8 @@ test('uuid5 keeps to the functions of the extension, whatever stands under their
   await client.query(`
     create schema elsewhere;
     alter extension "uuid-ossp" set schema elsewhere;
-    create function public.uuid_ns_url() returns uuid language sql as 'select pg_catalog.gen_random_uuid()'`)
+    create function public.uuid_ns_url() returns uuid
+      language sql as 'select pg_catalog.gen_random_uuid()'`)
   expect((await client.query(`select hq_export.uuid5('a') as id`)).rows).toEqual(expected.rows)
   expect(await troubles(database.url)).toEqual([])
 })
@@ -218,7 +223,8 @@ test('what HQ runs that is neither its own nor ours is in the status', async () 
   const client = await hq.connect()
   await client.query(`
     create function public.notice() returns trigger language plpgsql as 'begin return null; end';
-    create trigger noticing after insert on hq.dx_operation_runs_v1 for each row execute function public.notice()`)
+    create trigger noticing after insert on hq.dx_operation_runs_v1
+      for each row execute function public.notice()`)
   expect(await readStatus(hq.url)).toMatchObject({
     foreignCode: ['trigger noticing on hq.dx_operation_runs_v1 runs function public.notice()'],
   })

@@ -76,7 +76,8 @@ function statementsOf(refusal: readonly string[]): string {
 async function schemasOf(database: string): Promise<string[]> {
   const client = await session(cluster.url(database))
   const { rows } = await client.query<{ name: string }>(
-    `select nspname as name from pg_namespace where nspname in ('hq', 'ingest', 'hq_export') order by 1`,
+    `select nspname as name from pg_namespace
+     where nspname in ('hq', 'ingest', 'hq_export') order by 1`,
   )
   await client.end()
   return rows.map(({ name }) => name)

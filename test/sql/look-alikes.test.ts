@@ -50,7 +50,8 @@ async function createPlanted(): Promise<{ database: TestDatabase; admin: pg.Clie
   const name = new URL(database.url).pathname.slice(1)
   await admin.query(`alter database ${name} set search_path = public, pg_catalog`)
   await admin.query(
-    `alter role ${decodeURIComponent(new URL(database.url).username)} in database ${name} set search_path = public, pg_catalog, entities`,
+    `alter role ${decodeURIComponent(new URL(database.url).username)} in database ${name}
+     set search_path = public, pg_catalog, entities`,
   )
   return { database, admin }
 }
@@ -126,7 +127,8 @@ test('nothing that looks like what our SQL names is ever called, at install or a
   await pipeline.settled()
   // Asleep, and woken by the doorbell of one statement each.
   for (const statement of [
-    `update entities.company_entities set industry = 'farming', enrichment_confidence = '0.5', record_version = '7'`,
+    `update entities.company_entities
+     set industry = 'farming', enrichment_confidence = '0.5', record_version = '7'`,
     `update entities.person_entities set record_version = '1'`,
     'delete from entities.person_entities',
     'truncate entities.company_entities',

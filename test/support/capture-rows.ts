@@ -19,7 +19,8 @@ const LAST_SEQ = 'select coalesce(pg_catalog.pg_sequence_last_value($1), 0) as s
 const ROWS = [0, 1, 2]
   .map(
     (number) =>
-      `select seq, dataset, version, deleted, sqlstate, key, traceparent, captured_at, body from hq_export.outbox_${number}`,
+      `select seq, dataset, version, deleted, sqlstate, key, traceparent, captured_at, body
+       from hq_export.outbox_${number}`,
   )
   .join(' union all ')
 

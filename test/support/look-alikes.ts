@@ -42,33 +42,43 @@ const PAIRS = TYPES.flatMap((left) =>
 )
 
 const CATALOG_NAMES = /* sql */ `
-select array(select distinct oprname::pg_catalog.text from pg_catalog.pg_operator where oprkind = 'b') as operators,
+select array(select distinct oprname::pg_catalog.text from pg_catalog.pg_operator
+  where oprkind = 'b') as operators,
   array(select distinct proname::pg_catalog.text from pg_catalog.pg_proc
     where pronamespace = 'pg_catalog'::pg_catalog.regnamespace) as functions,
   array(select relname::pg_catalog.text from pg_catalog.pg_class
-    where relnamespace = 'pg_catalog'::pg_catalog.regnamespace and relkind in ('r', 'v')) as relations,
+    where relnamespace = 'pg_catalog'::pg_catalog.regnamespace
+      and relkind in ('r', 'v')) as relations,
   array(select typname::pg_catalog.text from pg_catalog.pg_type
-    where typnamespace = 'pg_catalog'::pg_catalog.regnamespace and typtype in ('b', 'r') and typelem = 0) as types`
+    where typnamespace = 'pg_catalog'::pg_catalog.regnamespace and typtype in ('b', 'r')
+      and typelem = 0) as types`
 
 // Signatures without pseudo-types, as they are, and with text where a literal of unknown type would
 // take it.
 const SIGNATURES = /* sql */ `
 select p.proname::pg_catalog.text as name,
-  array(select pg_catalog.format_type(t, null) from pg_catalog.unnest(p.proargtypes) with ordinality a (t, place) order by place) as types
+  array(select pg_catalog.format_type(t, null)
+    from pg_catalog.unnest(p.proargtypes) with ordinality a (t, place) order by place) as types
 from pg_catalog.pg_proc p
-where p.pronamespace = 'pg_catalog'::pg_catalog.regnamespace and p.proname = any ($1::pg_catalog.text[])
-  and not exists (select from pg_catalog.unnest(p.proargtypes) a (t) join pg_catalog.pg_type y on y.oid = a.t
-    where y.typtype = 'p' and y.typname not in ('anyelement', 'anyarray', 'anynonarray', 'anycompatible', 'anycompatiblearray'))`
+where p.pronamespace = 'pg_catalog'::pg_catalog.regnamespace
+  and p.proname = any ($1::pg_catalog.text[])
+  and not exists (select from pg_catalog.unnest(p.proargtypes) a (t)
+    join pg_catalog.pg_type y on y.oid = a.t
+    where y.typtype = 'p' and y.typname not in (
+      'anyelement', 'anyarray', 'anynonarray', 'anycompatible', 'anycompatiblearray'))`
 
-const BODY = `begin perform pg_catalog.nextval('public.look_alike_calls'); raise exception 'a look-alike ran'; end`
+const BODY = `begin perform pg_catalog.nextval('public.look_alike_calls');
+  raise exception 'a look-alike ran'; end`
 
 function lookAlike(signature: string, returns: string): string {
-  return `create function ${signature} returns ${returns} language plpgsql immutable as $look$ ${BODY} $look$`
+  return `create function ${signature} returns ${returns} language plpgsql immutable
+    as $look$ ${BODY} $look$`
 }
 
 // Two spellings of one signature are one function: the second is refused, and left out.
 const PLANTER = /* sql */ `
-create function pg_temp.plant(statements pg_catalog.text[]) returns pg_catalog.int4 language plpgsql as $plant$
+create function pg_temp.plant(statements pg_catalog.text[]) returns pg_catalog.int4
+  language plpgsql as $plant$
 declare
   planted int := 0;
   statement text;
@@ -107,7 +117,8 @@ function operatorStatements(operators: readonly string[]): string[] {
       lookAlike(`public.look_alike_sum(${left}, ${right})`, 'pg_catalog.numeric'),
       ...operators.map((operator) => {
         const name = /^[-+*/%]$/.test(operator) ? 'look_alike_sum' : 'look_alike'
-        return `create operator public.${operator} (function = public.${name}, leftarg = ${left}, rightarg = ${right})`
+        return `create operator public.${operator}
+          (function = public.${name}, leftarg = ${left}, rightarg = ${right})`
       }),
     ]),
   ]
@@ -118,7 +129,8 @@ function typeStatements(types: readonly string[], relations: readonly string[]):
     lookAlike('public.look_alike()', 'pg_catalog.bool'),
     ...types.map(
       (type) =>
-        `create domain public.${pg.escapeIdentifier(type)} as pg_catalog.text check (public.look_alike())`,
+        `create domain public.${pg.escapeIdentifier(type)} as pg_catalog.text
+           check (public.look_alike())`,
     ),
     ...relations.map(
       (relation) =>
@@ -127,9 +139,11 @@ function typeStatements(types: readonly string[], relations: readonly string[]):
     `create type public.mood as enum ('good')`,
     ...['text', 'json', 'int8', 'uuid', 'timestamptz'].flatMap((type) => [
       lookAlike(`public.look_alike_of_mood_${type}(public.mood)`, `pg_catalog.${type}`),
-      `create cast (public.mood as pg_catalog.${type}) with function public.look_alike_of_mood_${type}(public.mood) as implicit`,
+      `create cast (public.mood as pg_catalog.${type})
+       with function public.look_alike_of_mood_${type}(public.mood) as implicit`,
       lookAlike(`public.look_alike_to_mood(pg_catalog.${type})`, 'public.mood'),
-      `create cast (pg_catalog.${type} as public.mood) with function public.look_alike_to_mood(pg_catalog.${type}) as implicit`,
+      `create cast (pg_catalog.${type} as public.mood)
+       with function public.look_alike_to_mood(pg_catalog.${type}) as implicit`,
     ]),
   ]
 }

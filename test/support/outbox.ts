@@ -13,7 +13,8 @@ export async function insertOutboxRows(
   table: 0 | 1 | 2 = 0,
 ): Promise<void> {
   await client.query(
-    `insert into hq_export.outbox_${table} (dataset, key, body) select $1, k, pg_catalog.json_build_object('event_id', k)::text from unnest($2::text[]) k`,
+    `insert into hq_export.outbox_${table} (dataset, key, body)
+     select $1, k, pg_catalog.json_build_object('event_id', k)::text from unnest($2::text[]) k`,
     [EVENTS, keys],
   )
 }

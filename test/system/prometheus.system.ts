@@ -57,8 +57,10 @@ beforeAll(async () => {
   // refused row, a refused request.
   await pipeline.hq.query(
     `insert into ingest.quarantine
-       (captured_at, xid, row_index, deleted, source, dataset, schema_version, batch, code, row_sha256, row_text)
-     values (now(), '7', 0, false, 'data-engine-x', 'dx_operation_runs_v1', 'v1', $1, 'invalid_value', '\\x00', '{}')`,
+       (captured_at, xid, row_index, deleted, source, dataset, schema_version, batch, code,
+        row_sha256, row_text)
+     values (now(), '7', 0, false, 'data-engine-x', 'dx_operation_runs_v1', 'v1', $1,
+       'invalid_value', '\\x00', '{}')`,
     [randomUUID()],
   )
   await pipeline.hq.query(

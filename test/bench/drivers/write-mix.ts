@@ -29,7 +29,8 @@ set employee_count = $4, enrichment_confidence = $5, last_enriched_at = pg_catal
 where org_id = $1 and entity_id = $2 and record_version = $3`
 
 const VERSIONS = /* sql */ `
-select org_id::text, entity_id::text, record_version::text as version from entities.company_entities`
+select org_id::text, entity_id::text, record_version::text as version
+from entities.company_entities`
 
 interface Company {
   readonly org_id: string

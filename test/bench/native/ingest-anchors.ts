@@ -64,7 +64,8 @@ const COMPANY_COLUMNS = datasetByName(COMPANIES_DATASET).columns.map(({ name }) 
 export async function readJsonTexts(dx: pg.Client): Promise<string[]> {
   const { rows } = await dx.query<{ text: string }>(
     `select pg_catalog.json_agg(pg_catalog.row_to_json(c))::text as text
-     from (select ${COMPANY_COLUMNS.join(', ')}, pg_catalog.row_number() over (order by org_id, entity_id) - 1 as n
+     from (select ${COMPANY_COLUMNS.join(', ')},
+             pg_catalog.row_number() over (order by org_id, entity_id) - 1 as n
            from hq_export.${COMPANIES_DATASET}) c
      group by n / ${ROWS_PER_BATCH}`,
   )

@@ -10,10 +10,12 @@ const START_POLL_MS = 2
 const RELEASE_POLL_MS = 20
 
 const WORKING = /* sql */ `
-select from pg_catalog.pg_stat_replication where application_name = $1 and state in ('catchup', 'streaming')`
+select from pg_catalog.pg_stat_replication
+where application_name = $1 and state in ('catchup', 'streaming')`
 
 const APPLY_FAULTS = /* sql */ `
-select apply_error_count::int as count from pg_catalog.pg_stat_subscription_stats where subname = $1`
+select apply_error_count::int as count from pg_catalog.pg_stat_subscription_stats
+where subname = $1`
 
 const IDLE_SLOT = /* sql */ `
 select from pg_catalog.pg_replication_slots where slot_name = $1 and not active`

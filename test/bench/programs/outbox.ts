@@ -4,16 +4,20 @@ import { WrongResultError } from '../scenario.ts'
 const TABLES = ['hq_export.outbox_0', 'hq_export.outbox_1', 'hq_export.outbox_2']
 
 const WAITING = /* sql */ `
-select count(*)::int as rows, count(sqlstate)::int as failed, avg(octet_length(body))::float8 as bytes
+select count(*)::int as rows, count(sqlstate)::int as failed,
+  avg(octet_length(body))::float8 as bytes
 from (${TABLES.map((table) => `select body, sqlstate from ${table}`).join(' union all ')}) o`
 
 const NEXT_XID = /* sql */ `select pg_catalog.pg_current_xact_id()::text as xid`
 
 const IS_ACKED = /* sql */ `
-select pg_catalog.pg_visible_in_snapshot($1::xid8, acked) as acked from hq_export.ack order by id desc limit 1`
+select pg_catalog.pg_visible_in_snapshot($1::xid8, acked) as acked
+from hq_export.ack order by id desc limit 1`
 
 const SIZE = /* sql */ `
-select (select count(*)::int from (${TABLES.map((table) => `select from ${table} where dataset <> 0`).join(' union all ')}) o) as rows,
+select (select count(*)::int from (
+         ${TABLES.map((table) => `select from ${table} where dataset <> 0`).join(' union all ')}
+       ) o) as rows,
        (select sum(pg_catalog.pg_total_relation_size(name::regclass))::float8
         from unnest($1::text[]) name) as bytes,
        (select coalesce(sum(n_dead_tup), 0)::int from pg_catalog.pg_stat_user_tables

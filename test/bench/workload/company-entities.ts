@@ -8,16 +8,18 @@ const ORG_ID = `pg_catalog.md5('org ' || i % ${ORGS})::uuid`
 const ENTITY_ID = `pg_catalog.md5('entity ' || i)::uuid`
 
 /** Contract columns but company_id and the schema version; order of {@link COMPANIES}. */
-const COLUMNS = `org_id, entity_id, canonical_name, canonical_domain, linkedin_url, linkedin_page_id, industry, employee_count,
-  revenue_band, hq_country, enrichment_confidence, last_enriched_at, last_operation_id, source_priority, record_version, updated_at`
+const COLUMNS = `org_id, entity_id, canonical_name, canonical_domain, linkedin_url,
+  linkedin_page_id, industry, employee_count, revenue_band, hq_country, enrichment_confidence,
+  last_enriched_at, last_operation_id, source_priority, record_version, updated_at`
 
 const COMPANIES_BETWEEN = /* sql */ `
 select ${ORG_ID}, ${ENTITY_ID}, 'Company ' || i, 'company-' || i || '.example',
        'https://www.linkedin.com/company/company-' || i, i::text,
-       (array['Software Development', 'Financial Services', 'Hospitals and Health Care'])[1 + i % 3],
-       i % 5000, (array['1-10M', '10-50M', '50-100M'])[1 + i % 3], (array['US', 'DE', 'GB'])[1 + i % 3],
-       (i % 100) / 100.0, timestamptz '2026-01-01 00:00:00Z', 'company.enrich.profile', 'blitzapi,prospeo', 1,
-       timestamptz '2026-01-01 00:00:00Z'
+       (array['Software Development', 'Financial Services',
+              'Hospitals and Health Care'])[1 + i % 3], i % 5000,
+       (array['1-10M', '10-50M', '50-100M'])[1 + i % 3], (array['US', 'DE', 'GB'])[1 + i % 3],
+       (i % 100) / 100.0, timestamptz '2026-01-01 00:00:00Z', 'company.enrich.profile',
+       'blitzapi,prospeo', 1, timestamptz '2026-01-01 00:00:00Z'
 from pg_catalog.generate_series($1::int, $2::int) i`
 
 const COMPANIES = COMPANIES_BETWEEN.replace(
@@ -27,7 +29,8 @@ const COMPANIES = COMPANIES_BETWEEN.replace(
 
 const INSERT_ORGS = /* sql */ `
 insert into ops.orgs (id, name)
-select pg_catalog.md5('org ' || n)::uuid, 'Org ' || n from pg_catalog.generate_series(0, ${ORGS - 1}) n
+select pg_catalog.md5('org ' || n)::uuid, 'Org ' || n
+from pg_catalog.generate_series(0, ${ORGS - 1}) n
 on conflict do nothing`
 
 // The ids are computed, so it is a join by primary key, as when the application updates what it has
@@ -83,7 +86,8 @@ export async function fillHqCompanies(client: pg.ClientBase, companies: number):
   const table = 'hq.dx_company_entities_v1'
   await client.query(`truncate ${table}, ingest.batch, ingest.quarantine`)
   await client.query(
-    `insert into ${table} (${COLUMNS}, company_id, export_schema_version, _dx_xid, _dx_batch, _dx_source)
+    `insert into ${table}
+       (${COLUMNS}, company_id, export_schema_version, _dx_xid, _dx_batch, _dx_source)
      select c.*, ${NIL_UUID}, 'v1', '1', 'fill', 'data-engine-x' from (${COMPANIES}) c`,
     [companies],
   )
@@ -120,7 +124,8 @@ export async function upsertPlainCompanies(
     .filter((name) => name !== 'org_id' && name !== 'entity_id')
     .map((name) => `${name} = excluded.${name}`)
   const text = `insert into ${table} as t (${COLUMNS}, company_id, export_schema_version)
-select ${names.map((name) => (name === 'record_version' ? '$3::bigint' : `c.${name}`)).join(', ')}, ${NIL_UUID}, 'v1'
+select ${names.map((name) => (name === 'record_version' ? '$3::bigint' : `c.${name}`)).join(', ')},
+  ${NIL_UUID}, 'v1'
 from (${COMPANIES_BETWEEN}) c (${COLUMNS})
 on conflict (org_id, entity_id) do update set ${assigned.join(', ')}
 where t.record_version < excluded.record_version`
@@ -134,16 +139,19 @@ where t.record_version < excluded.record_version`
 /** A query with one row where the company that is written last has version `$2`. */
 export function lastCompany(table: string): string {
   return `select from ${table} where org_id = (select ${ORG_ID} from (select $1::int as i) s)
-    and entity_id = (select ${ENTITY_ID} from (select $1::int as i) s) and record_version = $2::bigint`
+    and entity_id = (select ${ENTITY_ID} from (select $1::int as i) s)
+    and record_version = $2::bigint`
 }
 
 async function checksum(client: pg.ClientBase, table: string): Promise<string> {
   // Every column that an update changes; updated_at differs in the fraction only if a version is
   // missing.
   const { rows } = await client.query<{ sum: string }>(
-    `select count(*) || ' companies, checksum ' || coalesce(sum(pg_catalog.hashtextextended(pg_catalog.concat_ws('/',
+    `select count(*) || ' companies, checksum '
+       || coalesce(sum(pg_catalog.hashtextextended(pg_catalog.concat_ws('/',
        entity_id, record_version, employee_count, enrichment_confidence, last_operation_id,
-       extract(epoch from last_enriched_at), extract(epoch from updated_at)), 0)), 0) as sum from ${table}`,
+       extract(epoch from last_enriched_at), extract(epoch from updated_at)), 0)), 0) as sum
+       from ${table}`,
   )
   return rows[0]?.sum ?? ''
 }

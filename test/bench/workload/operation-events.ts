@@ -6,8 +6,9 @@ import { writeInCommits } from './write-in-commits.ts'
 export const EVENTS_PER_RUN = 12
 
 /** Contract columns that {@link EVENTS} yields, which is all but the schema version. */
-export const EVENT_COLUMNS = `event_id, run_id, event_type, event_sequence, occurred_at, org_id, company_id, entity_type, entity_id,
-  provider, http_status, raw_request_ref, raw_response_ref, payload_hash, error_code, error_message, metadata_json`
+export const EVENT_COLUMNS = `event_id, run_id, event_type, event_sequence, occurred_at, org_id,
+  company_id, entity_type, entity_id, provider, http_status, raw_request_ref, raw_response_ref,
+  payload_hash, error_code, error_message, metadata_json`
 
 const RUN_ID = `pg_catalog.md5('run ' || i / ${EVENTS_PER_RUN})::uuid`
 
@@ -24,7 +25,8 @@ select pg_catalog.md5('event ' || i)::uuid, ${RUN_ID},
        pg_catalog.md5('entity ' || i / ${EVENTS_PER_RUN} % 50000)::uuid,
        (array['prospeo', 'blitzapi', 'companyenrich', 'leadmagic'])[1 + i / ${EVENTS_PER_RUN} % 4],
        case when i % 10 = 0 then 429 when i % 4 = 1 then 200 end,
-       case when i % 4 = 0 then 's3://raw/requests/' || i end, case when i % 4 = 1 then 's3://raw/responses/' || i end,
+       case when i % 4 = 0 then 's3://raw/requests/' || i end,
+       case when i % 4 = 1 then 's3://raw/responses/' || i end,
        case when i % 4 = 1 then pg_catalog.md5('payload ' || i) end,
        case when i % 10 = 0 then 'rate_limited' end,
        case when i % 10 = 0 then 'The provider asked us to slow down' end,
@@ -32,9 +34,11 @@ select pg_catalog.md5('event ' || i)::uuid, ${RUN_ID},
 from pg_catalog.generate_series($1::int, $2::int) i`
 
 const INSERT_RUNS = /* sql */ `
-insert into ops.operation_runs (run_id, org_id, entity_id, operation_id, action_id, entity_type, status)
+insert into ops.operation_runs
+  (run_id, org_id, entity_id, operation_id, action_id, entity_type, status)
 select pg_catalog.md5('run ' || run)::uuid, pg_catalog.md5('org ' || run % 20)::uuid,
-       pg_catalog.md5('entity ' || run % 50000)::uuid, 'company.enrich.profile', 'enrich', 'company', 'succeeded'
+       pg_catalog.md5('entity ' || run % 50000)::uuid, 'company.enrich.profile', 'enrich',
+       'company', 'succeeded'
 from pg_catalog.generate_series(0, $1::int / ${EVENTS_PER_RUN}) run
 on conflict do nothing`
 
@@ -62,7 +66,8 @@ function setTraceparent(sampledPercent: number): string {
   const hash = "pg_catalog.md5('trace ' || $1::int)"
   const draw = `('x' || pg_catalog.left(${hash}, 6))::bit(24)::int % 100`
   return `perform pg_catalog.set_config('hq_export.traceparent',
-    '00-' || ${hash} || '-' || pg_catalog.right(${hash}, 16) || case when ${draw} < ${sampledPercent} then '-01' else '-00' end, true)`
+    '00-' || ${hash} || '-' || pg_catalog.right(${hash}, 16)
+      || case when ${draw} < ${sampledPercent} then '-01' else '-00' end, true)`
 }
 
 /** Writes events as an application does that traces its transactions. */

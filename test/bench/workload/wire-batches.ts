@@ -18,13 +18,15 @@ export const ROWS_PER_BATCH = 2000
 // '1000'.
 const BODIES = /* sql */ `
 select o.seq::text as seq, body, xid::text, captured_at::text
-from (table hq_export.outbox_0 union all table hq_export.outbox_1 union all table hq_export.outbox_2) o
+from (table hq_export.outbox_0 union all table hq_export.outbox_1
+  union all table hq_export.outbox_2) o
 where o.seq > $1 and o.seq <= $1::bigint + ${ROWS_PER_BATCH}
 order by o.seq`
 
 const FIRST_SEQ = /* sql */ `
 select min(seq)::text as seq
-from (table hq_export.outbox_0 union all table hq_export.outbox_1 union all table hq_export.outbox_2) o`
+from (table hq_export.outbox_0 union all table hq_export.outbox_1
+  union all table hq_export.outbox_2) o`
 
 interface WaitingRow {
   readonly seq: string

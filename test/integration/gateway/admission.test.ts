@@ -54,7 +54,8 @@ async function holdRuns(): Promise<void> {
 function waitForBlocked(sessions: number): Promise<unknown> {
   return waitFor(`${sessions} sessions to hang`, async () => {
     const { rowCount } = await client.query(
-      `select from pg_stat_activity where application_name = 'hq-ingest' and wait_event_type = 'Lock'
+      `select from pg_stat_activity where application_name = 'hq-ingest'
+         and wait_event_type = 'Lock'
          and datname = current_database()`,
     )
     return rowCount === sessions

@@ -75,7 +75,8 @@ test.each(DATASETS.map(({ name }) => name))(
       rows: [],
     })
     const { rows: stored } = await client.query(
-      `select _dx_xid::text, _dx_source, _dx_extra, _dx_deleted_at from hq.${dataset} where _dx_batch = $1`,
+      `select _dx_xid::text, _dx_source, _dx_extra, _dx_deleted_at from hq.${dataset}
+       where _dx_batch = $1`,
       [answer.batch],
     )
     const origin = {
@@ -101,8 +102,9 @@ test('values arrive bit for bit', async () => {
   await apply(RUNS, [run])
   expect(
     await one(
-      `select cost_usd::text, (extract(epoch from created_at)::numeric)::text as created, workflow_id, error_message,
-         error_code, attempt_count from hq.${RUNS} where run_id = $1`,
+      `select cost_usd::text, (extract(epoch from created_at)::numeric)::text as created,
+         workflow_id, error_message, error_code, attempt_count
+       from hq.${RUNS} where run_id = $1`,
       [run.run_id],
     ),
   ).toEqual({
@@ -126,7 +128,8 @@ test('values of an upserted row arrive bit for bit', async () => {
   await apply(COMPANIES, [row])
   expect(
     await one(
-      `select record_version::text, enrichment_confidence::text, canonical_name, canonical_domain, updated_at::text
+      `select record_version::text, enrichment_confidence::text, canonical_name, canonical_domain,
+         updated_at::text
        from hq.${COMPANIES} where entity_id = $1`,
       [row.entity_id],
     ),
@@ -350,7 +353,8 @@ test('a conflict says both contents by their hashes, in the answer and in quaran
 
 test('a deletion marks the row, and a later version brings it back', async () => {
   const row = company()
-  const deletedAt = `select (_dx_deleted_at at time zone 'UTC')::text as at from hq.${COMPANIES} where entity_id = '${row.entity_id}'`
+  const deletedAt = `select (_dx_deleted_at at time zone 'UTC')::text as at from hq.${COMPANIES}
+    where entity_id = '${row.entity_id}'`
   await apply(COMPANIES, [row])
   const gone = envelopeRow(
     { ...row, record_version: '2' },
@@ -469,7 +473,8 @@ test('overlapping batches in reversed key order through two gateways at the same
   for (const { server } of gateways) await server.stop()
   await waitFor('the sessions to end', async () => {
     const { rowCount } = await other.query(
-      `select from pg_stat_activity where application_name = 'hq-ingest' and datname = current_database()`,
+      `select from pg_stat_activity where application_name = 'hq-ingest'
+         and datname = current_database()`,
     )
     return rowCount === 0
   })
@@ -494,7 +499,8 @@ test('a row that another transaction is writing at the same moment gets the righ
   const waiting = apply(COMPANIES, [row, same, { ...same, entity_id: randomUUID() }])
   await waitFor('the gateway to wait for the writer', async () => {
     const blocked = await client.query(
-      `select from pg_stat_activity where application_name = 'hq-ingest' and wait_event_type = 'Lock'
+      `select from pg_stat_activity where application_name = 'hq-ingest'
+         and wait_event_type = 'Lock'
          and datname = current_database()`,
     )
     return blocked.rowCount === 1
@@ -534,7 +540,8 @@ test('a heartbeat from the future, or of another life of the source, makes no la
   }
   const received = () =>
     one(
-      'select source_ts::text as ts, xid::text as xid, epoch, received_at::text from ingest.heartbeat',
+      `select source_ts::text as ts, xid::text as xid, epoch, received_at::text
+       from ingest.heartbeat`,
     )
   await beat(EARLIER, ['5000', '2126-01-01T00:00:00Z'])
   const first = await received()

@@ -33,14 +33,17 @@ beforeAll(async () => {
       end if;
       return new;
     end $$;
-    create trigger fail before insert or update on hq.${RUNS} for each row execute function public.fail();
-    create trigger fail before insert or update on hq.${COMPANIES} for each row execute function public.fail()`)
+    create trigger fail before insert or update on hq.${RUNS}
+      for each row execute function public.fail();
+    create trigger fail before insert or update on hq.${COMPANIES}
+      for each row execute function public.fail()`)
   return site.stop
 })
 
 beforeEach(async () => {
   await client.query(
-    `truncate hq.${RUNS}, hq.${COMPANIES}, ingest.batch, ingest.quarantine, public.fault; alter sequence public.fired restart`,
+    `truncate hq.${RUNS}, hq.${COMPANIES}, ingest.batch, ingest.quarantine, public.fault;
+     alter sequence public.fired restart`,
   )
 })
 
@@ -50,7 +53,8 @@ async function failWith(sqlstate: string, times: number): Promise<void> {
 
 async function stored(): Promise<{ rows: number; batches: number; quarantined: number }> {
   const { rows } = await client.query(
-    `select (select count(*)::int4 from hq.${RUNS}) as rows, (select count(*)::int4 from ingest.batch) as batches,
+    `select (select count(*)::int4 from hq.${RUNS}) as rows,
+       (select count(*)::int4 from ingest.batch) as batches,
        (select count(*)::int4 from ingest.quarantine) as quarantined`,
   )
   return rows[0]

@@ -43,7 +43,8 @@ afterEach(async () => {
 
 async function written() {
   const { rows } = await client.query<{ rows: number; batches: number; quarantined: number }>(
-    `select (select count(*)::int4 from hq.${RUNS}) as rows, (select count(*)::int4 from ingest.batch) as batches,
+    `select (select count(*)::int4 from hq.${RUNS}) as rows,
+       (select count(*)::int4 from ingest.batch) as batches,
        (select count(*)::int4 from ingest.quarantine) as quarantined`,
   )
   return rows[0]

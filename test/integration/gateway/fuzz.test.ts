@@ -241,7 +241,8 @@ test('I4: a row that cannot even be kept as it is gets its decision, and stops n
       if new.row_text like '%unkeepable%' then raise exception 'told'; end if;
       return new;
     end $$;
-    create trigger refuse before insert on ingest.quarantine for each row execute function public.refuse()`)
+    create trigger refuse before insert on ingest.quarantine
+      for each row execute function public.refuse()`)
   const rows = ['unkeepable', 'kept', 'good'].map((name) =>
     buildRow('dx_operation_runs_v1', name === 'good' ? {} : { duration_ms: name }),
   )
@@ -250,7 +251,8 @@ test('I4: a row that cannot even be kept as it is gets its decision, and stops n
   await check(response.clone())
   expect((await answerOf(response)).counts).toMatchObject({ inserted: 1, quarantined: 2 })
   const { rows: entries } = await client.query(
-    `select row_index, key, detail, row_text like '%sha256%' as "isHash" from ingest.quarantine q order by q.id desc limit 2`,
+    `select row_index, key, detail, row_text like '%sha256%' as "isHash"
+     from ingest.quarantine q order by q.id desc limit 2`,
   )
   expect(entries.toSorted((a, b) => a.row_index - b.row_index)).toMatchObject([
     { key: null, detail: expect.stringContaining('SQLSTATE P0001'), isHash: true },
@@ -321,7 +323,8 @@ test('whatever comes over the wire: a problem or silence, and the gateway lives 
 test('after all of it HQ holds what was accepted, and nothing else', async () => {
   const counts = DATASETS.map(({ name }) => `(select count(*) from hq.${name})`)
   const { rows } = await client.query<Record<string, number>>(
-    `select (${counts.join(' + ')})::int4 as inserted, (select count(*)::int4 from ingest.batch) as batches,
+    `select (${counts.join(' + ')})::int4 as inserted,
+       (select count(*)::int4 from ingest.batch) as batches,
        (select count(*)::int4 from ingest.quarantine) as quarantined`,
   )
   expect(said.batches).toBeGreaterThan(100)

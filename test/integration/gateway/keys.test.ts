@@ -53,7 +53,8 @@ afterAll(() => hq[Symbol.asyncDispose]())
 
 afterEach(async () => {
   await client.query(
-    `truncate hq.${RUNS}, ingest.batch, ingest.quarantine, ingest.key, ingest.key_use, ingest.audit`,
+    `truncate hq.${RUNS}, ingest.batch, ingest.quarantine, ingest.key,
+       ingest.key_use, ingest.audit`,
   )
 })
 

@@ -41,7 +41,8 @@ async function holdWrites(hq: TestDatabase): Promise<() => Promise<void>> {
 function waitForBlockedGateway(client: pg.Client): Promise<unknown> {
   return waitFor('the gateway to wait for a lock', async () => {
     const { rowCount: blocked } = await client.query(
-      `select from pg_stat_activity where application_name = 'hq-ingest' and wait_event_type = 'Lock'
+      `select from pg_stat_activity where application_name = 'hq-ingest'
+         and wait_event_type = 'Lock'
          and datname = current_database()`,
     )
     return blocked === 1
@@ -227,7 +228,8 @@ test('a stop cuts off at its deadline what does not end, and nothing of it stays
   await release()
   await waitFor('the session to end', async () => {
     const { rowCount: sessions } = await client.query(
-      `select from pg_stat_activity where application_name = 'hq-ingest' and datname = current_database()`,
+      `select from pg_stat_activity where application_name = 'hq-ingest'
+         and datname = current_database()`,
     )
     return sessions === 0
   })
@@ -281,7 +283,8 @@ test('killed before COMMIT: nothing of the batch stays', async () => {
   await release()
   await waitFor('the session to end', async () => {
     const { rowCount: sessions } = await client.query(
-      `select from pg_stat_activity where application_name = 'hq-ingest' and datname = current_database()`,
+      `select from pg_stat_activity where application_name = 'hq-ingest'
+         and datname = current_database()`,
     )
     return sessions === 0
   })

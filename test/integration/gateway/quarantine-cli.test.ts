@@ -31,7 +31,8 @@ beforeAll(async () => {
 
 beforeEach(async () => {
   await client.query(
-    `truncate hq.${RUNS}, hq.${COMPANIES}, ingest.batch, ingest.quarantine, ingest.audit restart identity;
+    `truncate hq.${RUNS}, hq.${COMPANIES}, ingest.batch, ingest.quarantine,
+       ingest.audit restart identity;
      alter table hq.${COMPANIES} drop constraint if exists operators_rule`,
   )
 })
@@ -51,7 +52,8 @@ async function json(...args: string[]) {
  */
 async function refuseCompanies(count: number) {
   await client.query(
-    `alter table hq.${COMPANIES} add constraint operators_rule check (industry <> 'forbidden') not valid`,
+    `alter table hq.${COMPANIES}
+       add constraint operators_rule check (industry <> 'forbidden') not valid`,
   )
   const rows = Array.from({ length: count }, () => buildRow(COMPANIES, { industry: 'forbidden' }))
   const answer = await deliver(gateway.url, buildEnvelope(COMPANIES, rows), { id: randomUUID() })
@@ -138,9 +140,11 @@ describe('replay', () => {
       },
     })
     const { rows: stored } = await client.query(
-      `select c.entity_id, c._dx_xid::text as xid, q.resolution, q.resolved_by, q.resolution_note = c._dx_batch as by_batch,
+      `select c.entity_id, c._dx_xid::text as xid, q.resolution, q.resolved_by,
+         q.resolution_note = c._dx_batch as by_batch,
          b.source is not null as in_ledger
-       from hq.${COMPANIES} c join ingest.quarantine q on q.key = concat_ws('/', c.org_id, c.entity_id)
+       from hq.${COMPANIES} c join ingest.quarantine q
+         on q.key = concat_ws('/', c.org_id, c.entity_id)
        left join ingest.batch b on (b.source, b.batch) = (c._dx_source, c._dx_batch)`,
     )
     expect(stored).toHaveLength(3)
@@ -194,7 +198,9 @@ describe('replay', () => {
       data: { replayed: ['1'], refused: [{ id: '2', reason: 'version_conflict' }] },
     })
     const { rows: entries } = await client.query(
-      `select id::text, code, resolution, seen_count, pointer = '/rows/' || row_index || '/row' as points from ingest.quarantine q order by q.id`,
+      `select id::text, code, resolution, seen_count,
+         pointer = '/rows/' || row_index || '/row' as points
+       from ingest.quarantine q order by q.id`,
     )
     expect(entries).toEqual([
       {
@@ -259,7 +265,8 @@ describe('discard', () => {
       missing: [],
     })
     const { rows } = await client.query(
-      'select resolution, resolution_note, resolved_by = current_user as by_login from ingest.quarantine order by id',
+      `select resolution, resolution_note, resolved_by = current_user as by_login
+       from ingest.quarantine order by id`,
     )
     expect(rows).toEqual([
       { resolution: 'discarded', resolution_note: 'test tenant', by_login: true },

@@ -202,8 +202,9 @@ test('quarantine keeps the row exactly as sent, with where it came from', async 
   const answer = await answerOf(await post(gateway.url, body, { id: 'bad-batch' }))
   expect(answer.rows[0]).toMatchObject({ key: id, code: 'missing_column' })
   expect(
-    await rowsOf(`select source, dataset, schema_version, batch, row_index, key, org_id, deleted, traceparent, xid::text,
-      (captured_at at time zone 'UTC')::text as captured_at, row_text, resolved_at, encode(row_sha256, 'hex') as hash
+    await rowsOf(`select source, dataset, schema_version, batch, row_index, key, org_id, deleted,
+      traceparent, xid::text, (captured_at at time zone 'UTC')::text as captured_at, row_text,
+      resolved_at, encode(row_sha256, 'hex') as hash
       from ingest.quarantine`),
   ).toEqual([
     {
@@ -251,7 +252,8 @@ test('a bad row that was resolved is recorded again when it comes again', async 
   const bad = event({ entity_type: 'robot' })
   await deliver(gateway.url, buildEnvelope(EVENTS, [bad]), { id: 'first' })
   await client.query(
-    'update ingest.quarantine set resolved_at = now(), resolution = $$discarded$$, resolved_by = $$test$$',
+    `update ingest.quarantine set resolved_at = now(), resolution = $$discarded$$,
+       resolved_by = $$test$$`,
   )
   await deliver(gateway.url, buildEnvelope(EVENTS, [bad]), { id: 'second' })
   expect(

@@ -364,7 +364,8 @@ test('a batch sent twice is applied once and answered the same', async () => {
   expect(second.headers.get('idempotent-replayed')).toBe('true')
   expect(await second.text()).toBe(await first.text())
   const { rows } = await client.query(
-    `select (select count(*)::int4 from hq.${RUNS}) as rows, (select count(*)::int4 from ingest.batch) as batches,
+    `select (select count(*)::int4 from hq.${RUNS}) as rows,
+       (select count(*)::int4 from ingest.batch) as batches,
        (select count(*)::int4 from ingest.quarantine) as quarantined`,
   )
   expect(rows).toEqual([{ rows: 1, batches: 1, quarantined: 1 }])

@@ -20,7 +20,8 @@ const EVENTS = 'dx_operation_events_v1'
 /** Everything that is stored in a database, as text. */
 async function dump(client: pg.Client): Promise<string> {
   const { rows: tables } = await client.query<{ name: string }>(
-    `select c.oid::regclass::text as name from pg_class c join pg_namespace n on n.oid = relnamespace
+    `select c.oid::regclass::text as name
+     from pg_class c join pg_namespace n on n.oid = relnamespace
      where nspname in ('hq', 'ingest') and relkind = 'r'`,
   )
   const texts: string[] = []
@@ -91,7 +92,8 @@ test('I8: a secret in a row is quarantined, and absent from the answer, the log,
   expect(answer.rows[0]?.detail).toBe('error_message holds a credential: github-token')
 
   const { rows: entries } = await client.query(
-    `select row_text::json ->> 'error_message' as redacted, encode(row_sha256, 'hex') = encode(sha256(convert_to(row_text, 'UTF8')), 'hex') as hashed
+    `select row_text::json ->> 'error_message' as redacted,
+       encode(row_sha256, 'hex') = encode(sha256(convert_to(row_text, 'UTF8')), 'hex') as hashed
      from ingest.quarantine where row_index = 0`,
   )
   expect(entries[0].hashed).toBe(true)

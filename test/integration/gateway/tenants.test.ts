@@ -138,7 +138,8 @@ test('a row that stands under the snapshot_id of another org’s version gives w
 
   const stands = () =>
     rowsOf(
-      `select org_id, canonical_payload_json::text as payload from hq.${SNAPSHOTS} where snapshot_id = '${truth.snapshot_id}'`,
+      `select org_id, canonical_payload_json::text as payload from hq.${SNAPSHOTS}
+       where snapshot_id = '${truth.snapshot_id}'`,
     )
   expect(await stands()).toEqual([{ org_id: FOREIGN, payload: '{"amount": 1.10}' }])
   const [kept] = await rowsOf('select org_id, key, code, row_text from ingest.quarantine')

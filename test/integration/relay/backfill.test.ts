@@ -94,8 +94,8 @@ describe('a database that was there before us', () => {
 
   afterEach(async () => {
     await pipeline.hq.query(
-      `truncate hq.dx_operation_runs_v1, hq.${EVENTS}, hq.${COMPANIES}, hq.dx_person_entities_v1, hq.${SNAPSHOTS},
-         ingest.batch, ingest.quarantine`,
+      `truncate hq.dx_operation_runs_v1, hq.${EVENTS}, hq.${COMPANIES}, hq.dx_person_entities_v1,
+         hq.${SNAPSHOTS}, ingest.batch, ingest.quarantine`,
     )
     await pipeline.dx.query('truncate hq_export.backfill')
   })
@@ -143,7 +143,8 @@ describe('a database that was there before us', () => {
     })
     expect(await hqImage()).toEqual(image)
     const outbox = await pipeline.dx.query(
-      'select from hq_export.outbox_0 union all select from hq_export.outbox_1 union all select from hq_export.outbox_2',
+      `select from hq_export.outbox_0 union all select from hq_export.outbox_1
+       union all select from hq_export.outbox_2`,
     )
     expect(outbox.rowCount).toBe(0)
   })
@@ -362,7 +363,8 @@ describe('what cannot arrive, and what is gone', () => {
     expect(result.counts).toMatchObject({ inserted: 2, updated: 2, duplicate: 1, quarantined: 0 })
     await expectEqualSides(dx, hq)
     const { rows } = await hq.query(
-      `select entity_id, canonical_name, record_version::text as version, _dx_deleted_at is not null as gone
+      `select entity_id, canonical_name, record_version::text as version,
+         _dx_deleted_at is not null as gone
        from hq.${COMPANIES} order by entity_id`,
     )
     expect(Object.fromEntries(rows.map(({ entity_id, ...row }) => [entity_id, row]))).toEqual({

@@ -111,7 +111,8 @@ test('dead-letters list shows them without their values, and exits 1 while there
   })
   await client.query(
     `insert into hq_export.dead_letter (captured_at, xid, dataset, key, reason, body, fingerprint)
-     values (now(), '700', 'dx_person_entities_v1', 'k', 'invalid_value', '{"full_name":"Ada"}', '\\x00')`,
+     values (now(), '700', 'dx_person_entities_v1', 'k', 'invalid_value',
+       '{"full_name":"Ada"}', '\\x00')`,
   )
   const { exitCode, output } = await relay(['dead-letters', 'list', '--json'])
   expect(exitCode).toBe(1)

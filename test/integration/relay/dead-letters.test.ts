@@ -103,7 +103,8 @@ describe('replay', () => {
     const entityId = await refusedCompany()
     expect(await readHq(COMPANIES, 'entity_id', entityId)).toEqual([])
     await uncaptured(
-      `update entities.company_entities set enrichment_confidence = 0.50, canonical_name = 'now', record_version = 7
+      `update entities.company_entities
+       set enrichment_confidence = 0.50, canonical_name = 'now', record_version = 7
        where entity_id = $1`,
       [entityId],
     )
@@ -119,7 +120,8 @@ describe('replay', () => {
   test('I3: a second replay is a batch of its own, not an answer from the ledger, and changes nothing', async () => {
     const entityId = await refusedCompany()
     await uncaptured(
-      `update entities.company_entities set enrichment_confidence = 1, record_version = 2 where entity_id = $1`,
+      `update entities.company_entities set enrichment_confidence = 1, record_version = 2
+       where entity_id = $1`,
       [entityId],
     )
     const [letter] = await selectDeadLetters(operator, {})
@@ -196,7 +198,8 @@ describe('a version that HQ holds with other content', () => {
   test('the relay sends it above that by itself; a replay of the settled letter raises nothing more', async () => {
     const entityId = await forkedCompany()
     await pipeline.dx.query(
-      `update entities.company_entities set record_version = 2, canonical_name = 'kept' where entity_id = $1`,
+      `update entities.company_entities set record_version = 2, canonical_name = 'kept'
+       where entity_id = $1`,
       [entityId],
     )
     await waitFor('the row in HQ', async () => {
@@ -214,12 +217,15 @@ describe('a version that HQ holds with other content', () => {
   test('what HQ refused twice is sent above both by a replay', async () => {
     const entityId = await forkedCompany()
     const key = `${orgId}/${entityId}`
-    const insert = `insert into hq_export.dead_letter (captured_at, xid, dataset, key, reason, body, fingerprint)
-      values (now(), '700', $1, $2, 'version_conflict', json_build_object('record_version', $3::text)::text, $4)`
+    const insert = `insert into hq_export.dead_letter
+        (captured_at, xid, dataset, key, reason, body, fingerprint)
+      values (now(), '700', $1, $2, 'version_conflict',
+        json_build_object('record_version', $3::text)::text, $4)`
     await pipeline.dx.query(insert, [COMPANIES, key, '2', Buffer.from('a')])
     await pipeline.dx.query(insert, [COMPANIES, key, '1000002', Buffer.from('b')])
     await uncaptured(
-      `update entities.company_entities set canonical_name = 'kept', record_version = 2 where entity_id = $1`,
+      `update entities.company_entities set canonical_name = 'kept', record_version = 2
+       where entity_id = $1`,
       [entityId],
     )
     expect(await replay()).toMatchObject({ sent: 2, not_replayable: [] })
@@ -237,7 +243,8 @@ describe('a version that HQ holds with other content', () => {
       version,
     ])
     await pipeline.dx.query(
-      `update entities.company_entities set record_version = $2, canonical_name = 'kept' where entity_id = $1`,
+      `update entities.company_entities set record_version = $2, canonical_name = 'kept'
+       where entity_id = $1`,
       [entityId, version],
     )
     await openLetters(1)
@@ -256,7 +263,8 @@ test('I4: a row that somebody holds locked in HQ is left for later; an unrelated
   await holder.query('begin')
   await holder.query(`select from hq.${COMPANIES} where entity_id = $1 for update`, [held])
   await pipeline.dx.query(
-    `update entities.company_entities set canonical_name = 'new', record_version = 2 where entity_id = $1`,
+    `update entities.company_entities set canonical_name = 'new', record_version = 2
+     where entity_id = $1`,
     [held],
   )
   const other = await insertCompany(pipeline.dx, orgId)
@@ -288,7 +296,8 @@ describe('captures that failed', () => {
   const insertRawLetter = (dataset: string, values: Readonly<Record<string, unknown>>) =>
     pipeline.dx.query(
       `insert into hq_export.dead_letter (captured_at, xid, dataset, reason, body, fingerprint)
-       select now(), '700', $1, 'capture_failed', row_to_json(r)::text, sha256(random()::text::bytea)
+       select now(), '700', $1, 'capture_failed', row_to_json(r)::text,
+         sha256(random()::text::bytea)
        from jsonb_populate_record(null::ops.operation_runs, $2) r`,
       [dataset, JSON.stringify({ org_id: orgId, ...values })],
     )
@@ -327,7 +336,9 @@ describe('captures that failed', () => {
     await pipeline.dx.query(`
       create function public.checked(name text) returns integer language plpgsql stable as $$
       begin
-        if name like 'bad %' then raise exception 'told %', name using errcode = substr(name, 5); end if;
+        if name like 'bad %' then
+          raise exception 'told %', name using errcode = substr(name, 5);
+        end if;
         return 1;
       end $$`)
     const raising = sql.replace(

@@ -269,7 +269,8 @@ test('I4: the rows that HQ refused are dead letters with its reasons, the others
 
 test('a row that could not be captured is a dead letter with its SQLSTATE', async () => {
   await writer.query(
-    `insert into hq_export.outbox_0 (dataset, sqlstate, body) values (3, '42703', '{"raw":1}'), (3, '57014', null)`,
+    `insert into hq_export.outbox_0 (dataset, sqlstate, body)
+     values (3, '42703', '{"raw":1}'), (3, '57014', null)`,
   )
   relay.start()
   await waitFor('the dead letters', async () => (await deadLetters()).length === 2)
@@ -441,7 +442,8 @@ test('I4: a row that somebody holds locked in HQ holds nobody up, and arrives by
   await settledRows(4)
   const letter = await waitFor('the letter to be settled', async () => {
     const { rows } = await writer.query(
-      `select resolution, retry_at, attempts from hq_export.dead_letter where resolved_at is not null`,
+      `select resolution, retry_at, attempts from hq_export.dead_letter
+       where resolved_at is not null`,
     )
     return rows[0]
   })
@@ -500,7 +502,8 @@ test('I4: what a refused version superseded is sent, down to the newest that HQ 
      from (values ('bad', 5), ('good', 2)) as k(e, last), generate_series(1, last) v`,
   )
   await writer.query(
-    `insert into hq_export.outbox_0 (dataset, key, version, sqlstate) values (3, 'o/good', 9, 'P0001')`,
+    `insert into hq_export.outbox_0 (dataset, key, version, sqlstate)
+     values (3, 'o/good', 9, 'P0001')`,
   )
   relay.start()
   await waitFor('version 2', () => sentBy('bad').includes('2'))

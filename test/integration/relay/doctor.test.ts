@@ -114,7 +114,8 @@ describe('a sound source', () => {
     const client = await database.connect()
     const state = async () => {
       const { rows } = await client.query(
-        `select (select last_value from hq_export.outbox_seq) as seq, (select last_value from hq_export.doorbell) as bell,
+        `select (select last_value from hq_export.outbox_seq) as seq,
+                (select last_value from hq_export.doorbell) as bell,
                 (select count(*)::int from hq_export.dead_letter) as letters`,
       )
       return rows
@@ -126,7 +127,8 @@ describe('a sound source', () => {
     await waitFor('the sessions of doctor to end', async () => {
       const { rows } = await client.query<{ others: number }>(
         `select count(*)::int as others from pg_stat_activity
-         where datname = current_database() and pid <> pg_backend_pid() and backend_type = 'client backend'
+         where datname = current_database() and pid <> pg_backend_pid()
+           and backend_type = 'client backend'
            and application_name like 'outbox-relay%'`,
       )
       return rows[0]?.others === 0
@@ -250,12 +252,14 @@ describe('bindings', () => {
     await client.query(
       `create table entities.parted (like entities.company_entities including defaults,
          primary key (org_id, entity_id)) partition by hash (org_id, entity_id);
-       create table entities.parted_0 partition of entities.parted for values with (modulus 2, remainder 0)`,
+       create table entities.parted_0 partition of entities.parted
+         for values with (modulus 2, remainder 0)`,
     )
     await bind(database.url, await partedBinding())
     expect(await troubles(database.url, 'triggers')).toEqual([])
     await client.query(
-      `create table entities.parted_1 partition of entities.parted for values with (modulus 2, remainder 1)`,
+      `create table entities.parted_1 partition of entities.parted
+         for values with (modulus 2, remainder 1)`,
     )
     expect(await troubles(database.url, 'triggers')).toEqual([
       failing(
@@ -271,10 +275,12 @@ describe('bindings', () => {
       async (client) => {
         skip((await majorVersion(client)) < 18, 'PostgreSQL has virtual generated columns since 18')
         await client.query(
-          `alter table entities.person_entities add column shout text generated always as (upper(title)) virtual`,
+          `alter table entities.person_entities
+             add column shout text generated always as (upper(title)) virtual`,
         )
         await client.query(
-          `update hq_export.binding set definition = jsonb_set(definition, '{columns}', '{"title": "r.shout"}')
+          `update hq_export.binding
+           set definition = jsonb_set(definition, '{columns}', '{"title": "r.shout"}')
            where dataset = 'dx_person_entities_v1'`,
         )
       },
@@ -330,7 +336,8 @@ describe('what is advised ends what was found', () => {
     [
       'a backfill that nobody resumed',
       'backfills',
-      `insert into hq_export.backfill (state, progress) values ('paused', '{"passes": [], "activeMs": 0}')`,
+      `insert into hq_export.backfill (state, progress)
+       values ('paused', '{"passes": [], "activeMs": 0}')`,
       undefined,
     ],
     [
@@ -536,7 +543,8 @@ describe('the server', () => {
       const bulk = new pg.Client({ connectionString: url })
       await bulk.connect()
       const write = `insert into entities.company_entities (org_id, entity_id, canonical_name)
-        select '${await insertOrg(client)}', gen_random_uuid(), repeat('x', 1000) from generate_series(1, 8000)`
+        select '${await insertOrg(client)}', gen_random_uuid(), repeat('x', 1000)
+        from generate_series(1, 8000)`
       await expect(bulk.query(write)).rejects.toMatchObject({ code: '53400' })
       await bulk.query(`set work_mem = '64MB'`)
       await bulk.query(write)
@@ -587,7 +595,8 @@ describe('the server', () => {
           `alter database ${rows[0].name} set default_transaction_isolation = 'repeatable read';
            alter database ${rows[0].name} set synchronous_commit = off;
            alter database ${rows[0].name} set hq_export.disabled = on;
-           alter role hq_export_relay in database ${rows[0].name} set session_replication_role = replica`,
+           alter role hq_export_relay in database ${rows[0].name}
+           set session_replication_role = replica`,
         )
       },
       async (url) => {

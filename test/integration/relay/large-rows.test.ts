@@ -61,7 +61,8 @@ async function replay(isDryRun = false) {
 async function eventsInHq(ids: readonly string[]): Promise<unknown[]> {
   await pipeline.settled()
   const { rows } = await pipeline.hq.query(
-    `select event_id, pg_catalog.octet_length(error_message) as bytes from hq.${EVENTS} where event_id = any ($1)`,
+    `select event_id, pg_catalog.octet_length(error_message) as bytes from hq.${EVENTS}
+     where event_id = any ($1)`,
     [ids],
   )
   return rows
@@ -83,7 +84,8 @@ test('rows that are far too large cost the relay nothing, become dead letters, a
   const [huge, quotes] = [randomUUID(), randomUUID()]
   await capture(
     `insert into hq_export.outbox_0 (dataset, key, body)
-     values (2, $1, '{"a":"' || repeat('x', 64000000) || '"}'), (2, $2, '{"a":"' || repeat('\\"', 30000000) || '"}')`,
+     values (2, $1, '{"a":"' || repeat('x', 64000000) || '"}'),
+       (2, $2, '{"a":"' || repeat('\\"', 30000000) || '"}')`,
     [huge, quotes],
   )
   const limit = LIMITS.maxRowBytes
@@ -110,9 +112,14 @@ test('the largest row that HQ takes arrives, and the one that is a byte larger i
   const [fits, exceeds] = [randomUUID(), randomUUID()]
   await capture(
     `insert into hq_export.outbox_0 (dataset, key, body)
-     select dataset, n.key, replace(replace(replace(body, o.key, n.key), '"event_sequence":2', '"event_sequence":' || n.sequence),
-       '"error_message":null', '"error_message":"' || repeat('x', $4 - octet_length(body) + n.more) || '"')
-     from (select dataset, key, body from hq_export.outbox_0 union all select dataset, key, body from hq_export.outbox_1
+     select dataset, n.key,
+       replace(
+         replace(replace(body, o.key, n.key),
+           '"event_sequence":2', '"event_sequence":' || n.sequence),
+         '"error_message":null',
+         '"error_message":"' || repeat('x', $4 - octet_length(body) + n.more) || '"')
+     from (select dataset, key, body from hq_export.outbox_0
+           union all select dataset, key, body from hq_export.outbox_1
            union all select dataset, key, body from hq_export.outbox_2) o,
        (values ($2, 2, 3), ($3, 3, 3)) n (key, more, sequence)
      where o.key = $1`,
@@ -129,7 +136,8 @@ test('an entity that grew too large is a dead letter, supersedes no version that
   const entityId = await insertCompany(pipeline.dx, orgId, { canonical_name: 'small' })
   await pipeline.dx.query(
     `update entities.company_entities
-     set canonical_name = repeat('x', $2), canonical_payload = pg_catalog.jsonb_build_object('a', repeat('x', $2)),
+     set canonical_name = repeat('x', $2),
+       canonical_payload = pg_catalog.jsonb_build_object('a', repeat('x', $2)),
        record_version = record_version + 1
      where entity_id = $1`,
     [entityId, 5 * MIB],
@@ -161,7 +169,8 @@ test('an entity that grew too large is a dead letter, supersedes no version that
   }
   await pipeline.dx.query("set hq_export.disabled = 'on'")
   await pipeline.dx.query(
-    "update entities.company_entities set canonical_name = 'less', canonical_payload = '{}' where entity_id = $1",
+    `update entities.company_entities set canonical_name = 'less', canonical_payload = '{}'
+     where entity_id = $1`,
     [entityId],
   )
   await pipeline.dx.query('reset hq_export.disabled')
@@ -171,7 +180,8 @@ test('an entity that grew too large is a dead letter, supersedes no version that
 
 test('a raw row beyond what is looked into is a gap with its size, and says what helps', async () => {
   await capture(
-    `insert into hq_export.outbox_0 (dataset, sqlstate, body) values (2, '22P02', '{"a":"' || repeat('x', 20000000) || '"}')`,
+    `insert into hq_export.outbox_0 (dataset, sqlstate, body)
+     values (2, '22P02', '{"a":"' || repeat('x', 20000000) || '"}')`,
   )
   expect(await letters()).toMatchObject([
     {
@@ -189,8 +199,10 @@ test('a raw row beyond what is looked into is a gap with its size, and says what
 test('a letter with a large body is shown by its beginning and its size, is replayed without reading it, and turns no terminal', async () => {
   const letter = async (reason: string, body: string) => {
     const { rows } = await pipeline.dx.query<{ id: string }>(
-      `insert into hq_export.dead_letter (dataset, key, reason, detail, body, xid, captured_at, fingerprint)
-       values ($1, $2, $3, $4, ${body}, '7', now(), sha256(convert_to($2, 'UTF8'))) returning id::text as id`,
+      `insert into hq_export.dead_letter
+         (dataset, key, reason, detail, body, xid, captured_at, fingerprint)
+       values ($1, $2, $3, $4, ${body}, '7', now(), sha256(convert_to($2, 'UTF8')))
+       returning id::text as id`,
       [EVENTS, randomUUID(), reason, 'turned \u001b[31mred\u009b0m'],
     )
     return rows[0]?.id ?? ''

@@ -84,7 +84,8 @@ test('every run leaves when it is due, once, with no poll to help it', async () 
 async function letters(): Promise<{ key: string; reason: string; detail: string }[]> {
   const application = await database.connect()
   const { rows } = await application.query(
-    'select key, reason, detail from hq_export.dead_letter where resolved_at is null order by detail',
+    `select key, reason, detail from hq_export.dead_letter
+     where resolved_at is null order by detail`,
   )
   await application.end()
   return rows
@@ -128,7 +129,9 @@ test('I4: whatever a function raises for a run, under whichever SQLSTATE, costs 
   await application.query(`
     create function public.checked(name text) returns text language plpgsql as $$
     begin
-      if name like 'bad %' then raise exception 'told %', name using errcode = substr(name, 5); end if;
+      if name like 'bad %' then
+        raise exception 'told %', name using errcode = substr(name, 5);
+      end if;
       return name;
     end $$`)
   const view = `hq_export.${RUNS}`

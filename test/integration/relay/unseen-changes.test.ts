@@ -45,7 +45,8 @@ async function backfill(): Promise<void> {
 
 async function openGaps(): Promise<string[]> {
   const { rows } = await pipeline.dx.query<{ gap: string }>(
-    `select distinct dataset || ' ' || operation as gap from hq_export.capture_gap where closed_at is null order by 1`,
+    `select distinct dataset || ' ' || operation as gap from hq_export.capture_gap
+     where closed_at is null order by 1`,
   )
   return rows.map(({ gap }) => gap)
 }
@@ -123,13 +124,15 @@ test('I1: sequences that a logical upgrade left unset cost nothing: captures go 
   const { dx, hq } = pipeline
   await deliver()
   await dx.query(
-    `insert into hq_export.dead_letter (captured_at, xid, dataset, reason, fingerprint) values (now(), '700', 'x', 'y', '\\x00')`,
+    `insert into hq_export.dead_letter (captured_at, xid, dataset, reason, fingerprint)
+     values (now(), '700', 'x', 'y', '\\x00')`,
   )
   const { rows: before } = await dx.query<{ id: string }>('select max(id) as id from hq_export.ack')
   const entity = await insertCompany(dx, orgId)
   await dx.query(
     `do $$ declare s regclass; begin
-       for s in select oid::regclass from pg_class where relkind = 'S' and relnamespace = 'hq_export'::regnamespace
+       for s in select oid::regclass from pg_class
+         where relkind = 'S' and relnamespace = 'hq_export'::regnamespace
        loop perform setval(s, seqstart, false) from pg_sequence where seqrelid = s; end loop;
      end $$`,
   )
@@ -145,9 +148,11 @@ test('I1: sequences that a logical upgrade left unset cost nothing: captures go 
   await expectEqualSides(dx, hq)
   const { rows: after } = await dx.query(
     `select (select max(id) from hq_export.ack) > $1::bigint as acked,
-       pg_sequence_last_value('hq_export.dead_letter_id_seq') >= (select max(id) from hq_export.dead_letter) as letters,
+       pg_sequence_last_value('hq_export.dead_letter_id_seq')
+         >= (select max(id) from hq_export.dead_letter) as letters,
        pg_sequence_last_value('hq_export.outbox_seq') >= greatest(
-         (select max(seq) from hq_export.outbox_0), (select max(seq) from hq_export.outbox_1), (select max(seq) from hq_export.outbox_2)) as outbox`,
+         (select max(seq) from hq_export.outbox_0), (select max(seq) from hq_export.outbox_1),
+         (select max(seq) from hq_export.outbox_2)) as outbox`,
     [before[0]?.id],
   )
   expect(after).toEqual([{ acked: true, letters: true, outbox: true }])

@@ -83,8 +83,10 @@ async function problemsOf(database: TestDatabase, nameOrFile: string): Promise<r
 async function catalog(client: pg.Client): Promise<unknown> {
   const { rows } = await client.query(
     `select 'trigger' as kind, oid, xmin::text from pg_trigger union all
-     select 'function', oid, xmin::text from pg_proc where pronamespace = 'hq_export'::regnamespace union all
-     select 'relation', oid, xmin::text from pg_class where relnamespace = 'hq_export'::regnamespace and relkind = 'v' union all
+     select 'function', oid, xmin::text from pg_proc
+     where pronamespace = 'hq_export'::regnamespace union all
+     select 'relation', oid, xmin::text from pg_class
+     where relnamespace = 'hq_export'::regnamespace and relkind = 'v' union all
      select 'binding', number::oid, xmin::text from hq_export.binding
      order by 1, 2`,
   )
@@ -209,7 +211,8 @@ test('bind gives up after its attempts, names the busy table, and leaves nothing
   await writer.query('rollback')
   const { rows } = await writer.query(
     `select tgname from pg_trigger where tgname like 'hq_export%' union all
-     select relname from pg_class where relnamespace = 'hq_export'::regnamespace and relname like 'dx%' union all
+     select relname from pg_class where relnamespace = 'hq_export'::regnamespace
+       and relname like 'dx%' union all
      select dataset from hq_export.binding`,
   )
   expect(rows).toEqual([])
@@ -252,7 +255,8 @@ test('the record of the binding names each dataset, its source and one fingerpri
   await using database = await createDxDatabase()
   const client = await database.connect()
   const { rows } = await client.query(
-    `select number, dataset, name, source_table, fingerprint ~ '^[0-9a-f]{64}$' as is_hash from hq_export.binding order by number`,
+    `select number, dataset, name, source_table, fingerprint ~ '^[0-9a-f]{64}$' as is_hash
+     from hq_export.binding order by number`,
   )
   const common = { name: 'reference', is_hash: true }
   expect(rows).toEqual([
@@ -317,7 +321,8 @@ test('a virtual generated column, which a trigger sees as NULL, is refused', asy
   const client = await database.connect()
   skip((await majorVersion(client)) < 18, 'PostgreSQL has virtual generated columns since 18')
   await client.query(
-    `alter table entities.person_entities add column shout text generated always as (upper(full_name)) virtual`,
+    `alter table entities.person_entities
+       add column shout text generated always as (upper(full_name)) virtual`,
   )
   const file = await bindingFile(changing(PERSONS, { columns: { title: 'r.shout' } }))
   expect(await problemsOf(database, file)).toEqual([
@@ -389,7 +394,8 @@ test('rows outside the filter are not exported; leaving it is a delete, entering
     const id = await insertPerson(client, orgId)
     const move = (department: string, version: number) =>
       client.query(
-        'update entities.person_entities set department = $2, record_version = $3 where entity_id = $1',
+        `update entities.person_entities set department = $2, record_version = $3
+         where entity_id = $1`,
         [id, department, version],
       )
     await move('internal', 2)

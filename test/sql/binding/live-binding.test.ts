@@ -61,7 +61,8 @@ async function viewed(
   )
   await client.query(`set timezone = 'UTC'`)
   const { rows } = await client.query<{ row: string }>(
-    `select row_to_json(w)::text as row from (select ${list.join(', ')} from hq_export.${dataset} where ${where} = $1) w`,
+    `select row_to_json(w)::text as row
+     from (select ${list.join(', ')} from hq_export.${dataset} where ${where} = $1) w`,
     [value],
   )
   return rows.map(({ row }) => JSON.parse(row))
@@ -280,7 +281,8 @@ test('history supplies the versions before the capture, once each and none that 
   const app = await fresh.connect()
   const org = await insertLiveOrg(app)
   const ids = async (
-    sql = `select record_version::text as v, snapshot_id from hq_export.${SNAPSHOTS} where entity_id = $1`,
+    sql = `select record_version::text as v, snapshot_id from hq_export.${SNAPSHOTS}
+      where entity_id = $1`,
     id = '',
   ) =>
     (await app.query<{ v: string; snapshot_id: string }>(`${sql} order by record_version`, [id]))

@@ -32,15 +32,19 @@ afterAll(async () => {
  */
 async function traces(client: pg.Client): Promise<unknown> {
   const { rows } = await client.query(
-    `select 'schema' as kind, nspname as name, nspacl::text as detail from pg_namespace where nspname !~ '^pg_(toast_)?temp'
-     union all select 'relation', oid::regclass::text, relacl::text from pg_class where relkind <> 't' and relname !~ '^pg_toast'
+    `select 'schema' as kind, nspname as name, nspacl::text as detail from pg_namespace
+     where nspname !~ '^pg_(toast_)?temp'
+     union all select 'relation', oid::regclass::text, relacl::text from pg_class
+     where relkind <> 't' and relname !~ '^pg_toast'
      union all select 'function', oid::regprocedure::text, proacl::text from pg_proc
      union all select 'trigger', tgrelid::regclass || ' ' || tgname, tgenabled::text from pg_trigger
-     union all select 'type', oid::regtype::text, typacl::text from pg_type where typname !~ '^_?pg_toast'
+     union all select 'type', oid::regtype::text, typacl::text from pg_type
+     where typname !~ '^_?pg_toast'
      union all select 'role', rolname, rolsuper::text from pg_roles
      union all select 'setting', setdatabase::text, setconfig::text from pg_db_role_setting
      union all select 'default acl', oid::text, defaclacl::text from pg_default_acl
-     union all select 'dependency', classid::regclass::text, refclassid::regclass::text from pg_shdepend where dbid = (select oid from pg_database where datname = current_database())
+     union all select 'dependency', classid::regclass::text, refclassid::regclass::text
+     from pg_shdepend where dbid = (select oid from pg_database where datname = current_database())
      order by 1, 2, 3`,
   )
   return rows
@@ -84,7 +88,8 @@ test('an owner who is no superuser, as on Supabase, installs the live binding, a
   const runId = await insertLiveRun(client, await insertLiveOrg(client))
   await insertAttempts(client, runId, [{}])
   const { rows } = await client.query(
-    'select dataset, sqlstate from hq_export.outbox_0 union all select dataset, null from hq_export.settle order by 1',
+    `select dataset, sqlstate from hq_export.outbox_0
+     union all select dataset, null from hq_export.settle order by 1`,
   )
   expect(rows).toEqual([
     { dataset: 1, sqlstate: null },

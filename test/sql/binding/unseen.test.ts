@@ -46,7 +46,8 @@ async function noticed(change: string, undo: string): Promise<string[]> {
 
 const swap = `alter table ${TABLE} rename to companies_old;
   create table ${TABLE} (like entities.companies_old including all)`
-const swapBack = `drop table ${TABLE}; alter table entities.companies_old rename to company_entities`
+const swapBack = `drop table ${TABLE};
+  alter table entities.companies_old rename to company_entities`
 
 describe('I1: what may have cost changes since bind is noticed by the relay, once, until bind', () => {
   test.each([
@@ -70,8 +71,10 @@ describe('I1: what may have cost changes since bind is noticed by the relay, onc
     ],
     [
       'a key becomes deferrable',
-      `alter table ${TABLE} drop constraint ${KEY}, add constraint ${KEY} primary key (org_id, entity_id) deferrable`,
-      `alter table ${TABLE} drop constraint ${KEY}, add constraint ${KEY} primary key (org_id, entity_id)`,
+      `alter table ${TABLE} drop constraint ${KEY},
+         add constraint ${KEY} primary key (org_id, entity_id) deferrable`,
+      `alter table ${TABLE} drop constraint ${KEY},
+         add constraint ${KEY} primary key (org_id, entity_id)`,
       ['key changed'],
     ],
     [
@@ -123,7 +126,8 @@ describe('I1: bind refuses a table whose rows change unseen, and says why', () =
     ],
     [
       `alter table ${TABLE} drop constraint ${KEY}, add constraint ${KEY} primary key (org_id, entity_id) deferrable initially deferred`,
-      `alter table ${TABLE} drop constraint ${KEY}, add constraint ${KEY} primary key (org_id, entity_id)`,
+      `alter table ${TABLE} drop constraint ${KEY},
+         add constraint ${KEY} primary key (org_id, entity_id)`,
       /is deferrable.*NOT DEFERRABLE/,
     ],
     [
@@ -184,7 +188,8 @@ describe('I1: whatever way a row is written', () => {
   test('merge, copy, on conflict, and a delete and an insert of one key in a transaction', async () => {
     const entity = await insertCompany(client, orgId)
     const merge = (name: string) => `merge into ${TABLE} t
-      using (values ('${orgId}'::uuid, '${entity}'::uuid)) s (o, e) on t.org_id = s.o and t.entity_id = s.e
+      using (values ('${orgId}'::uuid, '${entity}'::uuid)) s (o, e)
+        on t.org_id = s.o and t.entity_id = s.e
       when matched and '${name}' = 'gone' then delete
       when matched then update set canonical_name = '${name}'
       when not matched then insert (org_id, entity_id, canonical_name) values (s.o, s.e, '${name}')`
@@ -209,7 +214,8 @@ describe('I1: whatever way a row is written', () => {
   test('rules and triggers of the application that write something else instead', async () => {
     await client.query(
       `create function entities.skip() returns trigger language plpgsql as 'begin if new.full_name = ''skip'' then return null; end if; new.entity_id := gen_random_uuid(); return new; end';
-       create trigger zz before insert on entities.person_entities for each row execute function entities.skip();
+       create trigger zz before insert on entities.person_entities
+         for each row execute function entities.skip();
        create rule soft as on delete to entities.person_entities do instead
          update entities.person_entities set title = 'gone' where entity_id = old.entity_id`,
     )

@@ -126,7 +126,8 @@ test('I5: without any outbox the write still commits, and the server log says wh
 test('I1: what could not even be counted is counted by the next capture of its session, unless it was rolled back', async () => {
   const rename = (from: string, to: string) =>
     writer.query(
-      `alter table hq_export.outbox_0${from} rename to outbox_0${to}; alter sequence hq_export.lost${from} rename to lost${to}`,
+      `alter table hq_export.outbox_0${from} rename to outbox_0${to};
+       alter sequence hq_export.lost${from} rename to lost${to}`,
     )
   await rename('', '_away')
   await writer.query('begin')
@@ -179,7 +180,8 @@ test('the emergency switch captures nothing and leaves one gap per statement, na
   })
   expect(rows).toEqual([])
   const { rows: gaps } = await writer.query(
-    'select dataset, operation, role = session_user as is_writer from hq_export.capture_gap order by occurred_at',
+    `select dataset, operation, role = session_user as is_writer
+     from hq_export.capture_gap order by occurred_at`,
   )
   expect(gaps).toEqual(
     [

@@ -67,7 +67,8 @@ async function snapshotsNow(): Promise<Map<string, Record<string, unknown>>> {
   )
   await writer.query(`set timezone = 'UTC'`)
   const { rows } = await writer.query<{ row: string }>(
-    `select row_to_json(w)::text as row from (select ${list.join(', ')} from hq_export.${SNAPSHOTS}) w`,
+    `select row_to_json(w)::text as row
+     from (select ${list.join(', ')} from hq_export.${SNAPSHOTS}) w`,
   )
   return new Map(rows.map(({ row }) => [JSON.parse(row).snapshot_id, JSON.parse(row)]))
 }
@@ -128,14 +129,18 @@ const table = 'entities.company_entities'
 describe('a version that was there before its entity was bound is exported when it is replaced', () => {
   const CHANGES: Record<string, (tenant: Tenant) => string> = {
     'by an update': ({ orgId }) =>
-      `update ${table} set canonical_name = 'u', record_version = record_version + 1 where org_id = '${orgId}'`,
+      `update ${table} set canonical_name = 'u', record_version = record_version + 1
+       where org_id = '${orgId}'`,
     'by several': ({ orgId }) =>
-      `update ${table} set canonical_name = 'u', record_version = record_version + 1 where org_id = '${orgId}';
-       update ${table} set canonical_name = 'v', record_version = record_version + 1 where org_id = '${orgId}';
+      `update ${table} set canonical_name = 'u', record_version = record_version + 1
+       where org_id = '${orgId}';
+       update ${table} set canonical_name = 'v', record_version = record_version + 1
+       where org_id = '${orgId}';
        delete from ${table} where org_id = '${orgId}'`,
     'by an update without a new version': ({ orgId }) =>
       `update ${table} set canonical_name = 's' where org_id = '${orgId}';
-       update ${table} set canonical_name = 'u', record_version = record_version + 1 where org_id = '${orgId}'`,
+       update ${table} set canonical_name = 'u', record_version = record_version + 1
+       where org_id = '${orgId}'`,
     'by a version that goes back': ({ orgId }) =>
       `update ${table} set canonical_name = 'b', record_version = 1 where org_id = '${orgId}'`,
     'by a delete, and an insert under its key': ({ orgId, entityIds }) =>
@@ -148,7 +153,8 @@ describe('a version that was there before its entity was bound is exported when 
       `insert into ${table} (org_id, entity_id) values ('${orgId}', '${entityIds[1]}')
        on conflict (org_id, entity_id) do update set canonical_name = 'c', record_version = 6`,
     'by MERGE': ({ orgId, entityIds }) =>
-      `merge into ${table} t using (values ('${orgId}'::uuid, '${entityIds[1]}'::uuid)) v (org_id, entity_id)
+      `merge into ${table} t
+       using (values ('${orgId}'::uuid, '${entityIds[1]}'::uuid)) v (org_id, entity_id)
        on t.org_id = v.org_id and t.entity_id = v.entity_id
        when matched then update set canonical_name = 'm'`,
     'by a cascade of its tenant': ({ orgId }) => `delete from ops.orgs where id = '${orgId}'`,
@@ -164,13 +170,18 @@ describe('a version that was there before its entity was bound is exported when 
       `begin; savepoint s;
        update ${table} set canonical_name = 'gone', record_version = 6 where org_id = '${orgId}';
        rollback to savepoint s;
-       update ${table} set canonical_name = 'stays', record_version = 6 where org_id = '${orgId}'; commit`,
+       update ${table} set canonical_name = 'stays', record_version = 6
+       where org_id = '${orgId}'; commit`,
     'in a repeatable read transaction': ({ orgId }) =>
-      `begin isolation level repeatable read; update ${table} set canonical_name = 's' where org_id = '${orgId}';
-       update ${table} set record_version = 9 where org_id = '${orgId}'; delete from ${table} where org_id = '${orgId}'; commit`,
+      `begin isolation level repeatable read;
+       update ${table} set canonical_name = 's' where org_id = '${orgId}';
+       update ${table} set record_version = 9 where org_id = '${orgId}';
+       delete from ${table} where org_id = '${orgId}'; commit`,
     'in a serializable transaction': ({ orgId }) =>
-      `begin isolation level serializable; update ${table} set canonical_name = 's' where org_id = '${orgId}';
-       update ${table} set record_version = 9 where org_id = '${orgId}'; delete from ${table} where org_id = '${orgId}'; commit`,
+      `begin isolation level serializable;
+       update ${table} set canonical_name = 's' where org_id = '${orgId}';
+       update ${table} set record_version = 9 where org_id = '${orgId}';
+       delete from ${table} where org_id = '${orgId}'; commit`,
   }
   test.each(Object.keys(CHANGES))('%s', async (name) => {
     const tenant = nextTenant()
@@ -196,7 +207,8 @@ describe('a version that was there before its entity was bound is exported when 
         if pg_trigger_depth() = 1 then ${statement}; end if;
         return null;
       end $$;
-      create trigger ${name} after update on ${table} for each row execute function entities.write_again()`)
+      create trigger ${name} after update on ${table}
+        for each row execute function entities.write_again()`)
     const rows = await capturing(writer, async () => {
       await writer.query(
         `update ${table} set canonical_name = 'u', record_version = 6 where org_id = $1`,
@@ -215,7 +227,8 @@ describe('a version that was there before its entity was bound is exported when 
         update ${table} set canonical_name = 'again' where org_id = old.org_id;
         return null;
       end $$;
-      create trigger z_last after delete on ops.companies for each row execute function ops.write_entities()`)
+      create trigger z_last after delete on ops.companies
+        for each row execute function ops.write_entities()`)
     const rows = await capturing(writer, () =>
       writer.query('delete from ops.companies where id = $1', [companyId]),
     ).finally(() => writer.query('drop function ops.write_entities() cascade'))
@@ -225,8 +238,10 @@ describe('a version that was there before its entity was bound is exported when 
   test('once, when a trigger of the application kept it from being changed the first time', async () => {
     const { orgId } = nextTenant()
     await writer.query(`
-      create function entities.refuse() returns trigger language plpgsql as $$ begin return null; end $$;
-      create trigger z_refuse before update on ${table} for each row execute function entities.refuse()`)
+      create function entities.refuse() returns trigger language plpgsql
+        as $$ begin return null; end $$;
+      create trigger z_refuse before update on ${table}
+        for each row execute function entities.refuse()`)
     const update = `update ${table} set canonical_name = 'u', record_version = 6 where org_id = $1`
     const rows = await capturing(writer, async () => {
       await writer
@@ -245,7 +260,8 @@ describe('a version that was there before its entity was bound is exported when 
       const { pid } = (await other.query('select pg_backend_pid() as pid')).rows[0]
       const update = (session: pg.Client, name: string) =>
         session.query(
-          `update ${table} set canonical_name = $2, record_version = record_version + 1 where org_id = $1`,
+          `update ${table} set canonical_name = $2, record_version = record_version + 1
+           where org_id = $1`,
           [orgId, name],
         )
       const rows = await capturing(writer, async () => {
@@ -275,11 +291,13 @@ describe('a version that was there before its entity was bound is exported when 
     const toast = async () =>
       (
         await writer.query<{ bytes: string }>(
-          `select pg_relation_size(reltoastrelid)::text as bytes from pg_class where oid = '${table}'::regclass`,
+          `select pg_relation_size(reltoastrelid)::text as bytes from pg_class
+           where oid = '${table}'::regclass`,
         )
       ).rows[0]?.bytes
     await writer.query(
-      `update ${table} set canonical_payload = jsonb_build_object('x', repeat('x', 100000)) where entity_id = $1`,
+      `update ${table} set canonical_payload = jsonb_build_object('x', repeat('x', 100000))
+       where entity_id = $1`,
       [entityIds[0]],
     )
     const before = await toast()
@@ -313,10 +331,13 @@ test('in partitions, also when the row moves to another, and by TRUNCATE of one'
   const client = await parted.connect()
   await client.query(`
     alter table entities.company_entities rename to old_companies;
-    create table entities.company_entities (like entities.old_companies including defaults including constraints,
+    create table entities.company_entities
+      (like entities.old_companies including defaults including constraints,
       primary key (org_id, entity_id)) partition by hash (entity_id);
-    create table entities.companies_0 partition of entities.company_entities for values with (modulus 2, remainder 0);
-    create table entities.companies_1 partition of entities.company_entities for values with (modulus 2, remainder 1)`)
+    create table entities.companies_0 partition of entities.company_entities
+      for values with (modulus 2, remainder 0);
+    create table entities.companies_1 partition of entities.company_entities
+      for values with (modulus 2, remainder 1)`)
   const orgId = await insertOrg(client)
   for (let n = 0; n < 40; n++) await insertCompany(client, orgId)
   await bind(parted.url, 'reference')
@@ -413,7 +434,8 @@ test('a version comes from the history table or from its capture, never from bot
   // The source noted both before, and the second only becomes visible now.
   for (const version of [1, 2]) {
     await client.query(
-      `insert into entities.entity_snapshots (entity_type, org_id, entity_id, record_version, canonical_payload, captured_at)
+      `insert into entities.entity_snapshots
+         (entity_type, org_id, entity_id, record_version, canonical_payload, captured_at)
        values ('company', $1, $2, $3, '{}', '2021-01-01')`,
       [orgId, entityId, version],
     )
@@ -442,14 +464,17 @@ test('an installation that was there before the migration: what was backfilled a
     drop table hq_export.captured_from cascade;
     alter table hq_export.binding drop column history_complete_at;
     insert into hq_export.backfill (state, finished_at, since, progress) values
-      ('completed', now(), null, '{"passes": [{"dataset": "${COMPANIES}", "snapshots": "current"}]}'),
-      ('completed', now(), '2020-01-01', '{"passes": [{"dataset": "${PERSONS}", "snapshots": "current"}]}')`)
+      ('completed', now(), null,
+        '{"passes": [{"dataset": "${COMPANIES}", "snapshots": "current"}]}'),
+      ('completed', now(), '2020-01-01',
+        '{"passes": [{"dataset": "${PERSONS}", "snapshots": "current"}]}')`)
   // By itself: later migrations stand on it.
   await client.query(await readFile(join(dxMigrations.folder, '0009_complete_history.sql'), 'utf8'))
   await bind(older.url, 'reference')
   const { rows } = await client.query(
     `select b.number, b.history_complete_at is not null as complete,
-            exists (select from pg_trigger where tgname = format('hq_export_%s_replaced', b.number)) as keeps
+            exists (select from pg_trigger
+              where tgname = format('hq_export_%s_replaced', b.number)) as keeps
      from hq_export.binding b where b.number in (3, 4) order by 1`,
   )
   expect(rows).toEqual([

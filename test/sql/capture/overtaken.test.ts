@@ -52,7 +52,8 @@ function endOf(rows: readonly Captured[]): Map<string, Captured> {
  */
 async function expectEndIsSource(rows: readonly Captured[]): Promise<void> {
   const { rows: source } = await writer.query(
-    `select org_id::text || '/' || entity_id::text as key, record_version::text as version, canonical_name, company_id
+    `select org_id::text || '/' || entity_id::text as key, record_version::text as version,
+       canonical_name, company_id
      from hq_export.dx_company_entities_v1 where org_id = $1 order by 1`,
     [orgId],
   )
@@ -118,7 +119,8 @@ describe.each(['a_first', 'z_last'])('a trigger of the application, %s,', (name)
     [
       'an update, raising the version',
       'update',
-      `update entities.company_entities set canonical_name = 'again', record_version = new.record_version + 1 ${THIS}`,
+      `update entities.company_entities
+       set canonical_name = 'again', record_version = new.record_version + 1 ${THIS}`,
     ],
     [
       'an update, lowering the version',
@@ -160,7 +162,8 @@ test('a row that one statement updates and then deletes ends deleted', async () 
     const entityId = await insertCompany(writer, orgId)
     await insertCompany(writer, other)
     await writer.query(
-      `with u as (update entities.company_entities set record_version = 7 where entity_id = '${entityId}')
+      `with u as (update entities.company_entities set record_version = 7
+         where entity_id = '${entityId}')
        delete from ops.orgs where id = '${orgId}'`,
     )
   })
@@ -177,7 +180,8 @@ test('a transaction that deletes and then updates many captures each row once', 
     await writer.query('begin')
     await writer.query('delete from entities.company_entities where entity_id = $1', [gone])
     await writer.query(
-      `update entities.company_entities set canonical_name = 'x', record_version = 2 where org_id = '${orgId}'`,
+      `update entities.company_entities set canonical_name = 'x', record_version = 2
+       where org_id = '${orgId}'`,
     )
     await writer.query('commit')
   })

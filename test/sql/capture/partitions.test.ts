@@ -28,12 +28,16 @@ beforeAll(async () => {
   writer = await database.connect()
   orgId = await insertOrg(writer)
   await writer.query(`
-    create table entities.parted (like entities.company_entities including defaults including constraints,
-      primary key (org_id, entity_id)) partition by hash (org_id, entity_id);
-    create table entities.parted_0 partition of entities.parted for values with (modulus 2, remainder 0);
-    create table entities.parted_1 partition of entities.parted for values with (modulus 2, remainder 1)
+    create table entities.parted
+      (like entities.company_entities including defaults including constraints,
+       primary key (org_id, entity_id)) partition by hash (org_id, entity_id);
+    create table entities.parted_0 partition of entities.parted
+      for values with (modulus 2, remainder 0);
+    create table entities.parted_1 partition of entities.parted
+      for values with (modulus 2, remainder 1)
       partition by hash (entity_id);
-    create table entities."parted 1.0" partition of entities.parted_1 for values with (modulus 1, remainder 0)`)
+    create table entities."parted 1.0" partition of entities.parted_1
+      for values with (modulus 1, remainder 0)`)
   const reference = JSON.parse(await readFile(REFERENCE, 'utf8'))
   folder = await mkdtemp(join(tmpdir(), 'hq-export-binding-'))
   bindingFile = join(folder, 'parted.json')
@@ -106,7 +110,8 @@ test('a run that ends in another partition is exported once', async () => {
   await using elsewhere = await createDxDatabase()
   const client = await elsewhere.connect()
   await client.query(`
-    create table ops.runs_by_status (like ops.operation_runs including defaults, primary key (run_id, status))
+    create table ops.runs_by_status (like ops.operation_runs including defaults,
+      primary key (run_id, status))
       partition by list (status);
     create table ops.runs_open partition of ops.runs_by_status for values in ('running');
     create table ops.runs_ended partition of ops.runs_by_status default`)
@@ -141,7 +146,8 @@ test('TRUNCATE of the root captures every row of every partition once', async ()
 test('binding again covers a partition that was attached since', async () => {
   await writer.query(`
     alter table entities.parted detach partition entities.parted_0;
-    create table entities.parted_2 partition of entities.parted for values with (modulus 2, remainder 0)`)
+    create table entities.parted_2 partition of entities.parted
+      for values with (modulus 2, remainder 0)`)
   expect(await bind(database.url, bindingFile)).toMatchObject({ changed: true })
   const rows = await capturing(writer, () => insertMany('entities.parted', 30))
   expect(versionsOf(rows, COMPANIES)).toHaveLength(30)
@@ -167,9 +173,11 @@ test('I1: a partition that is detached, and one that is attached, are noticed un
   await writer.query('delete from hq_export.capture_gap')
   expect(await open()).toEqual([])
   const { rows } = await writer.query<{ name: string; bound: string; root: string }>(
-    `select c.oid::regclass::text as name, pg_get_expr(c.relpartbound, c.oid) as bound, i.inhparent::regclass::text as root
+    `select c.oid::regclass::text as name, pg_get_expr(c.relpartbound, c.oid) as bound,
+       i.inhparent::regclass::text as root
      from pg_inherits i join pg_class c on c.oid = i.inhrelid
-     where i.inhparent in (select to_regclass(source_table) from hq_export.binding where number = 3) limit 1`,
+     where i.inhparent in (select to_regclass(source_table) from hq_export.binding where number = 3)
+     limit 1`,
   )
   const [partition] = rows
   await writer.query(`alter table ${partition?.root} detach partition ${partition?.name}`)

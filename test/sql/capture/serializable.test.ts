@@ -36,7 +36,8 @@ const CHANGES: Readonly<Record<string, Change>> = {
      values ($1, overlay($2 placing '1' from 1)::uuid, 'new')`,
   ),
   update: change(
-    `update entities.company_entities set canonical_name = 'u', record_version = record_version + 1 ${where}`,
+    `update entities.company_entities
+     set canonical_name = 'u', record_version = record_version + 1 ${where}`,
   ),
   'silent update': change(`update entities.company_entities set canonical_name = 's' ${where}`),
   delete: change(`delete from entities.company_entities ${where}`),
@@ -63,7 +64,8 @@ async function fill(database: TestDatabase): Promise<void> {
     await client.query(`insert into ops.orgs (id, name) values ($1, 'tenant')`, [orgOf(side)])
     await client.query(
       `insert into entities.company_entities (org_id, entity_id)
-       select $1, ('00000000-0000-0000-0000-' || lpad(n::text, 12, '0'))::uuid from generate_series(1, 1000) n`,
+       select $1, ('00000000-0000-0000-0000-' || lpad(n::text, 12, '0'))::uuid
+       from generate_series(1, 1000) n`,
       [orgOf(side)],
     )
   }
@@ -160,7 +162,8 @@ async function predicateLocks(session: pg.Client): Promise<string[]> {
   const { rows } = await session.query<{ relation: string }>(
     `select distinct l.relation::regclass::text as relation
      from pg_locks l join pg_class c on c.oid = l.relation
-     where l.mode = 'SIReadLock' and l.locktype <> 'tuple' and l.pid = pg_backend_pid() and c.relnamespace = 'hq_export'::regnamespace`,
+     where l.mode = 'SIReadLock' and l.locktype <> 'tuple' and l.pid = pg_backend_pid()
+       and c.relnamespace = 'hq_export'::regnamespace`,
   )
   return rows.map(({ relation }) => relation)
 }

@@ -18,9 +18,11 @@ const REFERENCE = join(
 
 const HOSTILE = `
 set datestyle = 'SQL, DMY'; set intervalstyle = 'iso_8601'; set bytea_output = 'escape';
-set extra_float_digits = -15; set timezone = 'Asia/Kathmandu'; set xmlbinary = 'hex'; set xmloption = 'document';
+set extra_float_digits = -15; set timezone = 'Asia/Kathmandu'; set xmlbinary = 'hex';
+set xmloption = 'document';
 set lc_monetary = 'C.UTF-8'; set default_text_search_config = 'pg_catalog.english';
-set standard_conforming_strings = off; set escape_string_warning = off; set quote_all_identifiers = on;
+set standard_conforming_strings = off; set escape_string_warning = off;
+set quote_all_identifiers = on;
 set transform_null_equals = on; set backslash_quote = on; set array_nulls = off`
 
 test('I1: what is captured is what the view shows, whatever the settings of the session that writes', async () => {
@@ -29,7 +31,8 @@ test('I1: what is captured is what the view shows, whatever the settings of the 
   const folder = await mkdtemp(join(tmpdir(), 'hq-export-binding-'))
   try {
     await client.query(
-      `alter table entities.company_entities add f float8, add b bytea, add i interval, add m money, add t timestamp, add x xml`,
+      `alter table entities.company_entities add f float8, add b bytea, add i interval, add m money,
+         add t timestamp, add x xml`,
     )
     const reference = JSON.parse(await readFile(REFERENCE, 'utf8'))
     const company = reference.datasets.find(
@@ -49,7 +52,8 @@ test('I1: what is captured is what the view shows, whatever the settings of the 
     const orgId = await insertOrg(client)
     await client.query(HOSTILE)
     const insert = `insert into entities.company_entities (org_id, industry, f, b, i, m, t, x)
-      values ('${orgId}', 'x', 0.1::float8 + 0.2, decode('00ff41', 'hex'), '1 year 2 days', 12.5, make_timestamp(2026, 2, 1, 3, 4, 5.6), xmlparse(content '<a/>'))`
+      values ('${orgId}', 'x', 0.1::float8 + 0.2, decode('00ff41', 'hex'), '1 year 2 days', 12.5,
+        make_timestamp(2026, 2, 1, 3, 4, 5.6), xmlparse(content '<a/>'))`
     const [captured] = ofDataset(await capturing(client, () => client.query(insert)), COMPANIES)
     const relay = await connect(database.url, 'test', () => {})
     try {

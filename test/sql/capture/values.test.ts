@@ -82,7 +82,8 @@ test.each(DATASETS.map((dataset): [string, Dataset] => [dataset.name, dataset]))
 
 test('a projection view has the columns of the contract first, with its types, and then only _columns', async () => {
   const { rows } = await writer.query<{ view: string; columns: { name: string; type: string }[] }>(
-    `select c.relname as view, json_agg(json_build_object('name', a.attname, 'type', t.typname) order by a.attnum) as columns
+    `select c.relname as view, json_agg(json_build_object('name', a.attname, 'type', t.typname)
+       order by a.attnum) as columns
      from pg_class c join pg_attribute a on a.attrelid = c.oid join pg_type t on t.oid = a.atttypid
      where c.relnamespace = 'hq_export'::regnamespace and c.relkind = 'v' and a.attnum > 0
        and c.relname like 'dx_%' group by 1`,

@@ -37,7 +37,8 @@ afterAll(async () => {
 function waitForBlocked(blocker: pg.Client): Promise<unknown> {
   return waitFor('the other session to wait', async () => {
     const { rowCount } = await blocker.query(
-      `select from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()`,
+      `select from pg_stat_activity where wait_event_type = 'Lock'
+         and datname = current_database()`,
     )
     return rowCount !== 0
   })
@@ -161,13 +162,15 @@ test('two rows that exchange their keys end above both deletes', async () => {
   const [a, b] = [randomUUID(), randomUUID()]
   await writer.query('alter table entities.company_entities drop constraint company_entities_pkey')
   await writer.query(
-    'alter table entities.company_entities add constraint company_entities_pkey primary key (org_id, entity_id) deferrable',
+    `alter table entities.company_entities
+       add constraint company_entities_pkey primary key (org_id, entity_id) deferrable`,
   )
   await insertCompany(writer, orgId, { entity_id: a, canonical_name: 'A', record_version: 5 })
   await insertCompany(writer, orgId, { entity_id: b, canonical_name: 'B', record_version: 8 })
   const rows = await capturing(writer, () =>
     writer.query(
-      `update entities.company_entities set entity_id = case entity_id when $1 then $2::uuid else $1 end
+      `update entities.company_entities
+       set entity_id = case entity_id when $1 then $2::uuid else $1 end
        where entity_id in ($1, $2)`,
       [a, b],
     ),
@@ -246,7 +249,8 @@ test('a delete that read the base before it was raised does not lower it again',
 
 test('deleting and inserting many rows again stays fast, whatever plan was cached before', async () => {
   const insertMany = `insert into entities.company_entities (org_id, entity_id)
-    select $1, ('00000000-0000-0000-0000-' || lpad(i::text, 12, '0'))::uuid from generate_series(1, 5000) i`
+    select $1, ('00000000-0000-0000-0000-' || lpad(i::text, 12, '0'))::uuid
+    from generate_series(1, 5000) i`
   await insertCompany(writer, orgId)
   await writer.query('vacuum analyze hq_export.version_base')
   await insertCompany(writer, orgId)
@@ -255,7 +259,8 @@ test('deleting and inserting many rows again stays fast, whatever plan was cache
   const rows = await capturing(writer, () => writer.query(insertMany, [orgId]))
   expect(ofDataset(rows, COMPANIES).map(({ version }) => version)).toEqual(Array(5000).fill('3'))
   const { rows: seen } = await writer.query(
-    `select count(*)::int as n from hq_export.version_base where key like $1 || '/00000000-%' and deleted_at is not null`,
+    `select count(*)::int as n from hq_export.version_base
+     where key like $1 || '/00000000-%' and deleted_at is not null`,
     [orgId],
   )
   expect(seen).toEqual([{ n: 0 }])

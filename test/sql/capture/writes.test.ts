@@ -130,7 +130,8 @@ test('INSERT ... ON CONFLICT captures what it inserted, what it updated, and not
   const parameters = [orgId, existing, fresh]
   const updated = await capturing(writer, () =>
     writer.query(
-      `${upsert} do update set canonical_name = 'y', record_version = company_entities.record_version + 1`,
+      `${upsert} do update set canonical_name = 'y',
+         record_version = company_entities.record_version + 1`,
       parameters,
     ),
   )
@@ -180,7 +181,8 @@ test('COPY is captured', async () => {
       Readable.from(lines),
       writer.query(
         copyFrom(
-          'copy ops.operation_events (run_id, org_id, entity_id, event_sequence, event_type, entity_type) from stdin',
+          `copy ops.operation_events (run_id, org_id, entity_id, event_sequence, event_type,
+             entity_type) from stdin`,
         ),
       ),
     )
@@ -267,8 +269,10 @@ test('a run that is inserted as ended is exported at once', async () => {
 
 test('runs that one statement ends are each exported once', async () => {
   await writer.query(
-    `insert into ops.operation_runs (org_id, entity_id, operation_id, action_id, entity_type, status)
-     select $1, gen_random_uuid(), 'o', 'a', 'person', case when i % 3 = 0 then 'failed' else 'running' end
+    `insert into ops.operation_runs
+       (org_id, entity_id, operation_id, action_id, entity_type, status)
+     select $1, gen_random_uuid(), 'o', 'a', 'person',
+       case when i % 3 = 0 then 'failed' else 'running' end
      from generate_series(1, 300) i`,
     [orgId],
   )

@@ -39,7 +39,8 @@ async function partitionsOf(client: pg.Client): Promise<string[]> {
 
 async function tablesOf(client: pg.Client): Promise<string[]> {
   const { rows } = await client.query<{ name: string }>(
-    `select tablename as name from pg_tables where schemaname = 'ingest' and tablename ~ '^batch_' order by 1`,
+    `select tablename as name from pg_tables
+     where schemaname = 'ingest' and tablename ~ '^batch_' order by 1`,
   )
   return rows.map(({ name }) => name)
 }
@@ -49,7 +50,8 @@ async function fillPast(client: pg.Client): Promise<void> {
   await expireLedger(client, at('2001-01-15T00:00:00Z'), 36_500)
   for (const day of ['2001-01-31', '2001-02-01', '2001-03-31']) {
     await client.query(
-      `insert into ingest.batch (received_at, source, batch, fingerprint, dataset, schema_version, key_id, wire_bytes, decoded_bytes, answer)
+      `insert into ingest.batch (received_at, source, batch, fingerprint, dataset, schema_version,
+         key_id, wire_bytes, decoded_bytes, answer)
        values ($1, 's', $2, sha256('x'), 'd', 'v1', 'k', 1, 1, '{}')`,
       [`${day}T12:00:00Z`, day],
     )
@@ -161,7 +163,8 @@ test('a batch that finds no month creates it, and a batch of a month ago is stil
     alter table ingest.batch detach partition ingest.${month.name};
     update ingest.${month.name} set received_at = '${before.from}';
     alter table ingest.${month.name} rename to ${before.name};
-    alter table ingest.batch attach partition ingest.${before.name} for values from (minvalue) to ('${before.to}')`)
+    alter table ingest.batch attach partition ingest.${before.name}
+      for values from (minvalue) to ('${before.to}')`)
   const next = buildEnvelope(RUNS, [buildRow(RUNS)])
   const answers = await Promise.all([
     deliver(gateway.url, next),
@@ -215,7 +218,8 @@ test('the migration keeps every batch, open entries once, and what was resolved'
   await client.connect()
   onTestFinished(() => client.end())
   await client.query(
-    'create schema ingest; create table ingest.migration (id serial primary key, name varchar, run_on timestamp)',
+    `create schema ingest;
+     create table ingest.migration (id serial primary key, name varchar, run_on timestamp)`,
   )
   const released = (await hqMigrations.list()).filter((name) => name < '0005')
   for (const name of released) {
@@ -224,15 +228,18 @@ test('the migration keeps every batch, open entries once, and what was resolved'
   }
   const long = new Date(Date.now() - 400 * DAY_MS).toISOString()
   await client.query(
-    `insert into ingest.batch (received_at, source, batch, fingerprint, dataset, schema_version, key_id, wire_bytes, decoded_bytes, answer)
+    `insert into ingest.batch (received_at, source, batch, fingerprint, dataset, schema_version,
+       key_id, wire_bytes, decoded_bytes, answer)
      select t, 's', 'batch ' || n, sha256('x'), 'd', 'v1', 'k', 1, 1, '{"n": 1}'
      from (values (1, now()), (2, $1::timestamptz)) as v (n, t)`,
     [long],
   )
   await client.query(
-    `insert into ingest.quarantine (source, dataset, schema_version, batch, row_index, deleted, code, row_text, row_sha256, xid, captured_at, resolved_at)
+    `insert into ingest.quarantine (source, dataset, schema_version, batch, row_index, deleted,
+       code, row_text, row_sha256, xid, captured_at, resolved_at)
      select 's', 'd', 'v1', 'b', 0, false, code, 'x', sha256('x'), '1', now(), at
-     from (values ('invalid_value', null::timestamptz), ('database_rejected', null), ('invalid_type', now())) as v (code, at)`,
+     from (values ('invalid_value', null::timestamptz), ('database_rejected', null),
+       ('invalid_type', now())) as v (code, at)`,
   )
   expect(await hqMigrations.apply(url.href)).toEqual(
     (await hqMigrations.list()).filter((name) => name >= '0005'),

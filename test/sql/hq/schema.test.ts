@@ -38,7 +38,8 @@ afterAll(() => hq[Symbol.asyncDispose]())
 async function columnsOf(table: string): Promise<ColumnShape[]> {
   const { rows } = await client.query<ColumnShape>(
     `select attname as name, format_type(atttypid, atttypmod) as type, not attnotnull as nullable
-     from pg_attribute where attrelid = $1::regclass and attnum > 0 and not attisdropped order by attnum`,
+     from pg_attribute where attrelid = $1::regclass and attnum > 0 and not attisdropped
+     order by attnum`,
     [table],
   )
   return rows
@@ -47,7 +48,8 @@ async function columnsOf(table: string): Promise<ColumnShape[]> {
 /** Name to columns, in order, of the constraints of one kind. */
 async function constraintsOf(table: string, kind: 'p' | 'u'): Promise<Record<string, string[]>> {
   const { rows } = await client.query<{ name: string; columns: string[] }>(
-    `select conname as name, (select array_agg(attname::text order by ord) from unnest(conkey) with ordinality as k(num, ord)
+    `select conname as name, (select array_agg(attname::text order by ord)
+       from unnest(conkey) with ordinality as k(num, ord)
        join pg_attribute on attrelid = conrelid and attnum = num) as columns
      from pg_constraint where conrelid = $1::regclass and contype = $2`,
     [table, kind],
@@ -58,7 +60,8 @@ async function constraintsOf(table: string, kind: 'p' | 'u'): Promise<Record<str
 async function indexNamesOf(table: string): Promise<string[]> {
   const { rows } = await client.query<{ name: string }>(
     `select relname::text as name from pg_index join pg_class on oid = indexrelid
-     where indrelid = $1::regclass and not exists (select from pg_constraint where conindid = indexrelid) order by 1`,
+     where indrelid = $1::regclass
+       and not exists (select from pg_constraint where conindid = indexrelid) order by 1`,
     [table],
   )
   return rows.map(({ name }) => name)
@@ -163,7 +166,8 @@ test('no table exists that the drizzle schema does not have', async () => {
   const { rows } = await client.query<{ name: string }>(
     `select schemaname || '.' || tablename as name from pg_tables
      where schemaname in ('hq', 'ingest') and tablename <> 'migration'
-       and not exists (select from pg_inherits where inhrelid = (schemaname || '.' || tablename)::regclass) order by 1`,
+       and not exists (select from pg_inherits
+         where inhrelid = (schemaname || '.' || tablename)::regclass) order by 1`,
   )
   const known = TABLES.map((table) => getTableConfig(table)).map(
     ({ schema: name, name: table }) => `${name}.${table}`,

@@ -125,11 +125,15 @@ describe.each(NAMES)('%s', (name) => {
         $$ begin raise notice 'told %', value; return true; end $$`)
     for (const sql of [
       `select org_id from ${table} where pg_temp.tell(org_id)`,
-      `select org_id from ${table} t where pg_temp.tell(t.org_id) and t.org_id is not null order by pg_temp.tell(t.org_id)`,
-      `select t.org_id from (values (1)) v cross join lateral (select org_id from ${table} where pg_temp.tell(org_id) offset 0) t`,
+      `select org_id from ${table} t where pg_temp.tell(t.org_id) and t.org_id is not null
+       order by pg_temp.tell(t.org_id)`,
+      `select t.org_id from (values (1)) v
+       cross join lateral (select org_id from ${table} where pg_temp.tell(org_id) offset 0) t`,
       // Raises division by zero for a foreign row, if it were looked at.
       `select org_id from ${table} where 1 / (org_id <> '${FOREIGN}')::int = 1`,
-      `select org_id from ${table} where (org_id::text || case org_id when '${FOREIGN}' then 'x' else '' end)::uuid is not null`,
+      `select org_id from ${table}
+       where (org_id::text || case org_id when '${FOREIGN}' then 'x' else '' end)::uuid
+         is not null`,
     ]) {
       expect(await orgsOf(sql), sql).toEqual([OWN])
     }
@@ -172,7 +176,8 @@ describe.each(NAMES)('%s', (name) => {
       `drop policy ${name}_org on ${table}`,
       `create policy open on ${table} using (true)`,
       `create index on ${table} (org_id)`,
-      `create trigger t before insert on ${table} for each row execute function suppress_redundant_updates_trigger()`,
+      `create trigger t before insert on ${table}
+         for each row execute function suppress_redundant_updates_trigger()`,
       `create table hq.mine as select * from ${table}`,
       `create view hq.mine as select * from ${table}`,
       `create materialized view public.mine as select * from ${table}`,
@@ -259,7 +264,8 @@ test('every table of hq has row level security, and nobody but the writer and th
              from aclexplode(c.relacl) order by 1) as grantees,
        array(select distinct privilege_type from aclexplode(c.relacl)
              where grantee in ('hq_reader'::regrole, 'hq_org_reader'::regrole) order by 1) as reads
-     from pg_class c where relnamespace = 'hq'::regnamespace and relkind in ('r', 'p', 'v', 'm', 'f') order by 1`,
+     from pg_class c where relnamespace = 'hq'::regnamespace
+       and relkind in ('r', 'p', 'v', 'm', 'f') order by 1`,
   )
   const grantees = ['hq_ingest_writer', 'hq_org_reader', 'hq_reader']
   expect(rows).toEqual(
@@ -363,7 +369,8 @@ describe('a login whose org is bound', () => {
       `insert into ingest.reader_org (role, org_id) values (current_user::regrole, '${FOREIGN}')`,
       `update ingest.reader_org set org_id = '${FOREIGN}'`,
       'delete from ingest.reader_org',
-      `create or replace function hq.visible_org() returns uuid language sql as 'select null::uuid'`,
+      `create or replace function hq.visible_org() returns uuid
+         language sql as 'select null::uuid'`,
       'alter function hq.visible_org() security invoker',
     ]) {
       await refuse(sql)

@@ -28,8 +28,10 @@ beforeAll(async () => {
   orgId = await insertOrg(dx)
   const runId = await insertRun(dx, orgId)
   await dx.query(
-    `insert into ops.operation_events (run_id, org_id, entity_id, event_sequence, event_type, entity_type, occurred_at)
-     select $1, $2, gen_random_uuid(), n, 'request_sent', 'company', '2026-01-01Z'::timestamptz + n * interval '1 minute'
+    `insert into ops.operation_events
+       (run_id, org_id, entity_id, event_sequence, event_type, entity_type, occurred_at)
+     select $1, $2, gen_random_uuid(), n, 'request_sent', 'company',
+       '2026-01-01Z'::timestamptz + n * interval '1 minute'
      from generate_series(1, $3::int) n`,
     [runId, orgId, ROWS],
   )
@@ -39,7 +41,8 @@ beforeAll(async () => {
     [orgId, ROWS],
   )
   await dx.query(
-    "insert into hq_export.version_base (dataset, key, base, deleted_at) select 3, $1::text || '/' || gen_random_uuid(), 7, now() from generate_series(1, 500)",
+    `insert into hq_export.version_base (dataset, key, base, deleted_at)
+     select 3, $1::text || '/' || gen_random_uuid(), 7, now() from generate_series(1, 500)`,
     [orgId],
   )
 })
@@ -159,7 +162,8 @@ test('a row that is larger than HQ takes is told by its key and size, and the ro
   const org = await insertOrg(dx)
   await dx.query(
     `insert into entities.company_entities (org_id, entity_id, canonical_name)
-     select $1, lpad(n::text, 32, '0')::uuid, repeat('x', case n when 2 then 5000000 else 5 end) from generate_series(1, 3) n`,
+     select $1, lpad(n::text, 32, '0')::uuid, repeat('x', case n when 2 then 5000000 else 5 end)
+     from generate_series(1, 3) n`,
     [org],
   )
   const pass: Pass = { ...COMPANIES, snapshots: 'none' }
@@ -189,7 +193,8 @@ test('I4: a row of which a sub-select finds two is left out by its key, and the 
   const org = await insertOrg(dx)
   await dx.query(
     `insert into entities.company_entities (org_id, entity_id, canonical_name)
-     select $1, lpad(n::text, 32, '0')::uuid, case n when 2 then 'two' end from generate_series(1, 3) n`,
+     select $1, lpad(n::text, 32, '0')::uuid, case n when 2 then 'two' end
+     from generate_series(1, 3) n`,
     [org],
   )
   await whileTwoAreFound(dx, 'two', async () => {

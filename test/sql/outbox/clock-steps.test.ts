@@ -95,7 +95,8 @@ test('doctor names clocks that disagree and what is dated in the future, and no 
   // As a clock that was an hour ahead left them.
   await app.query(`update hq_export.settle_0 set due_at = due_at + interval '1 hour'`)
   await app.query(
-    `insert into hq_export.outbox_0 (dataset, key, body, captured_at) values (1, 'a', '{}', now() + interval '1 hour')`,
+    `insert into hq_export.outbox_0 (dataset, key, body, captured_at)
+     values (1, 'a', '{}', now() + interval '1 hour')`,
   )
   expect(await doctor()).toEqual([
     expect.stringMatching(/^warn: 1 rows of the outbox and 1 keys of the settle list are dated/),
@@ -126,7 +127,8 @@ test('the migration to numbers keeps what waits in the settle list, and nothing 
   const client = await old.connect()
   const role = `owner_${randomUUID().replaceAll('-', '')}`
   await client.query(
-    `create role ${role}; grant insert on hq_export.settle_0 to ${role}; grant usage on schema hq_export to ${role}`,
+    `create role ${role}; grant insert on hq_export.settle_0 to ${role};
+     grant usage on schema hq_export to ${role}`,
   )
   const note = (table: number, key: string, due: string) =>
     client.query(
@@ -142,7 +144,8 @@ test('the migration to numbers keeps what waits in the settle list, and nothing 
   await dxMigrations.apply(old.url)
   const { rows } = await client.query(
     `select p.key, ${IS_SETTLED} as settled
-     from hq_export.settle p cross join (select * from hq_export.settled order by id desc limit 1) m order by p.key`,
+     from hq_export.settle p cross join (select * from hq_export.settled order by id desc limit 1) m
+     order by p.key`,
   )
   expect(rows).toEqual([
     { key: 'dated ahead', settled: false },

@@ -93,7 +93,8 @@ test('what is rolled back rings nobody', async () => {
 
 test('a doorbell that a killed relay left armed runs out by itself', async () => {
   await relay.query(
-    "select pg_catalog.setval('hq_export.doorbell', (extract(epoch from clock_timestamp()) * 1000)::bigint - 1)",
+    `select pg_catalog.setval('hq_export.doorbell',
+       (extract(epoch from clock_timestamp()) * 1000)::bigint - 1)`,
   )
   await insertCompany(writer, orgId)
   expect(await ringsSoFar()).toBe(0)

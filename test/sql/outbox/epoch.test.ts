@@ -48,10 +48,12 @@ test('rows restored into another server get transaction ids of that server', asy
   // What a dump brings: acks of another system identifier, rows whose xid lies in this server's
   // future.
   await writer.query(
-    "insert into hq_export.ack (epoch, acked) select '1.' || pg_catalog.gen_random_uuid(), '999999999:999999999:'",
+    `insert into hq_export.ack (epoch, acked)
+     select '1.' || pg_catalog.gen_random_uuid(), '999999999:999999999:'`,
   )
   await writer.query(
-    "insert into hq_export.outbox_1 (xid, dataset, key, body) values ('999999998', 2, 'restored', '{\"event_id\":\"restored\"}')",
+    `insert into hq_export.outbox_1 (xid, dataset, key, body)
+     values ('999999998', 2, 'restored', '{"event_id":"restored"}')`,
   )
   const { epoch, isNew } = await establishEpoch(relay)
   expect(isNew).toBe(true)
@@ -69,9 +71,12 @@ test('I1: rows of a source whose relay had never acked are written anew all the 
   const name = new URL(database.url).pathname.slice(1)
   await writer.query(`revoke temporary on database ${name} from public`)
   await writer.query(
-    `insert into hq_export.outbox_2 (seq, xid, dataset, body) values (2, '999999998', 2, '{"event_id":"second"}');
-     insert into hq_export.outbox_0 (seq, xid, dataset, body) values (3, '999999999', 2, '{"event_id":"third"}');
-     insert into hq_export.outbox_1 (seq, xid, dataset, body) values (1, '3', 2, '{"event_id":"first"}')`,
+    `insert into hq_export.outbox_2 (seq, xid, dataset, body)
+     values (2, '999999998', 2, '{"event_id":"second"}');
+     insert into hq_export.outbox_0 (seq, xid, dataset, body)
+     values (3, '999999999', 2, '{"event_id":"third"}');
+     insert into hq_export.outbox_1 (seq, xid, dataset, body)
+     values (1, '3', 2, '{"event_id":"first"}')`,
   )
   const { epoch } = await establishEpoch(relay)
   const { acked } = await readAck(relay, epoch)
@@ -81,7 +86,8 @@ test('I1: rows of a source whose relay had never acked are written anew all the 
     'third',
   ])
   const { rows } = await writer.query<{ body: string }>(
-    `select body from (select seq, body from hq_export.outbox_0 union all select seq, body from hq_export.outbox_1
+    `select body from (select seq, body from hq_export.outbox_0
+       union all select seq, body from hq_export.outbox_1
        union all select seq, body from hq_export.outbox_2) o order by seq`,
   )
   expect(rows.map(({ body }) => JSON.parse(body).event_id)).toEqual(['first', 'second', 'third'])
@@ -116,7 +122,8 @@ test('I1, I5: much that was restored is taken over in small transactions: under 
   const name = new URL(database.url).pathname.slice(1)
   const owner = await database.connect()
   await owner.query(`insert into hq_export.outbox_1 (xid, dataset, key, body)
-    select (999999000 + n / 100)::text::xid8, 2, n::text, '{"event_id":"' || n || '"}' from generate_series(1, ${RESTORED}) n`)
+    select (999999000 + n / 100)::text::xid8, 2, n::text, '{"event_id":"' || n || '"}'
+    from generate_series(1, ${RESTORED}) n`)
   // Before PostgreSQL 17 there is none.
   await owner.query(`do $$ begin
     if current_setting('transaction_timeout', true) is not null then

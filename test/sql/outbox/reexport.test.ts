@@ -256,7 +256,8 @@ test('I1: a key that is noted arrives with no poll to help it: of a transaction 
     await waitFor('the relay to rest', async () => {
       const { rows } = await app.query<{ at: string }>(
         `select query_start::text as at from pg_stat_activity
-         where hq_export.is_relay_asleep() and datname = current_database() and query like '%unrung%'
+         where hq_export.is_relay_asleep() and datname = current_database()
+           and query like '%unrung%'
            and pid <> pg_backend_pid()`,
       )
       for (const { at } of rows) looks.add(at)

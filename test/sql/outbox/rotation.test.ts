@@ -44,7 +44,8 @@ async function currentTable(): Promise<number> {
 
 async function rowCounts(): Promise<number[]> {
   const { rows } = await relay.query<{ counts: number[] }>(
-    `select array[(select count(*)::int from hq_export.outbox_0), (select count(*)::int from hq_export.outbox_1),
+    `select array[(select count(*)::int from hq_export.outbox_0),
+                  (select count(*)::int from hq_export.outbox_1),
                   (select count(*)::int from hq_export.outbox_2)] as counts`,
   )
   return rows[0]?.counts ?? []
@@ -60,7 +61,8 @@ test('acked rows stay for one period and are gone after it, without a dead tuple
   expect(await rowCounts()).toEqual([0, 0, 0])
   const { rows } = await relay.query<{ dead: number; bytes: number }>(
     `select sum(pg_stat_get_dead_tuples(t))::int as dead, sum(pg_relation_size(t))::int as bytes
-     from unnest(array['hq_export.outbox_0', 'hq_export.outbox_1', 'hq_export.outbox_2']::regclass[]) t`,
+     from unnest(array['hq_export.outbox_0', 'hq_export.outbox_1',
+       'hq_export.outbox_2']::regclass[]) t`,
   )
   expect(rows[0]).toEqual({ dead: 0, bytes: 0 })
 })
@@ -120,7 +122,8 @@ test('a writer that picked its table before two rotations is still read', async 
 async function files(): Promise<string[]> {
   const { rows } = await writer.query<{ file: string }>(
     `select t::text || pg_relation_filenode(t) as file
-     from unnest(array['outbox_0', 'outbox_1', 'outbox_2', 'ack', 'settle_0', 'settle_1']) n, lateral (select ('hq_export.' || n)::regclass as t) t
+     from unnest(array['outbox_0', 'outbox_1', 'outbox_2', 'ack', 'settle_0', 'settle_1']) n,
+       lateral (select ('hq_export.' || n)::regclass as t) t
      order by 1`,
   )
   return rows.map(({ file }) => file)
@@ -151,7 +154,8 @@ test('at rest, with heartbeats alone, nothing is truncated; a burst costs the tu
   await waitFor('the burst to be gone', async () => {
     for (const file of await files()) if (!atRest.includes(file)) changed.add(file)
     const { rows } = await writer.query<{ left: number }>(
-      `select (select count(*) from hq_export.outbox_0 where dataset <> 0) + (select count(*) from hq_export.outbox_1 where dataset <> 0)
+      `select (select count(*) from hq_export.outbox_0 where dataset <> 0)
+         + (select count(*) from hq_export.outbox_1 where dataset <> 0)
          + (select count(*) from hq_export.outbox_2 where dataset <> 0) as left`,
     )
     return Number(rows[0]?.left) === 0
@@ -195,7 +199,8 @@ test('an ack of a relay that was overtaken is refused', async () => {
 test('the table of acks is emptied but for the newest', async () => {
   const last = await readAck(relay, epoch)
   await writer.query(
-    'insert into hq_export.ack (epoch, acked) select $1, $2::pg_snapshot from generate_series(1, 1500)',
+    `insert into hq_export.ack (epoch, acked) select $1, $2::pg_snapshot
+     from generate_series(1, 1500)`,
     [epoch, last.acked],
   )
   const newest = await ackEverything()

@@ -217,7 +217,8 @@ test('how long a run waits is told by a clock that does not step, and anew after
     await insertLiveRun(writer, org, { created_at: HOUR_AGO }),
   ]
   await writer.query(
-    `update hq_export.settle_0 set due_at = due_at + case key when $1 then 1 else -1 end * interval '1 hour'`,
+    `update hq_export.settle_0
+     set due_at = due_at + case key when $1 then 1 else -1 end * interval '1 hour'`,
     [runs[0]],
   )
   expect(await exported(first)).toEqual([])
@@ -241,7 +242,8 @@ test('attempts of the transaction that writes their run count, in every order an
   // The outer insert notes its attempt before the run's key is on the list.
   await writer.query(
     `with run as (
-       insert into ops.operation_runs (run_id, org_id, role, auth_method, operation_id, entity_type, status, input_payload)
+       insert into ops.operation_runs
+         (run_id, org_id, role, auth_method, operation_id, entity_type, status, input_payload)
        values ($1, $2, 'org_admin', 'api_key', 'company.enrich.profile', 'company', 'found', '{}')
      )
      insert into ops.operation_attempts (id, run_id, provider, action, status)
@@ -273,7 +275,8 @@ test('a relay that dies while it exports leaves nothing, and the next one export
   const blocker = await database.connect()
   await blocker.query('begin')
   await blocker.query(
-    'lock table hq_export.outbox_0, hq_export.outbox_1, hq_export.outbox_2 in access exclusive mode',
+    `lock table hq_export.outbox_0, hq_export.outbox_1, hq_export.outbox_2
+       in access exclusive mode`,
   )
   const dying = await relaySession()
   const { rows } = await dying.query('select pg_backend_pid() as pid')
@@ -283,7 +286,9 @@ test('a relay that dies while it exports leaves nothing, and the next one export
   )
   await waitFor('the export to hold its mark and wait for the outbox', async () => {
     const { rowCount } = await app.query(
-      `select from pg_locks where pid = $1 and not granted and relation = any (array['hq_export.outbox_0', 'hq_export.outbox_1', 'hq_export.outbox_2']::regclass[])`,
+      `select from pg_locks where pid = $1 and not granted
+         and relation = any (
+           array['hq_export.outbox_0', 'hq_export.outbox_1', 'hq_export.outbox_2']::regclass[])`,
       [rows[0].pid],
     )
     return rowCount === 1
@@ -427,7 +432,8 @@ test('the list is emptied by TRUNCATE once its keys are settled, never before, a
   expect(await rotateSettleList(relay)).toBe(true)
   expect((await app.query('select from hq_export.settle')).rowCount).toBe(0)
   const { rows } = await app.query(
-    `select sum(n_tup_upd + n_tup_del)::int as dead from pg_stat_user_tables where relname like 'settle\\__'`,
+    `select sum(n_tup_upd + n_tup_del)::int as dead from pg_stat_user_tables
+     where relname like 'settle\\__'`,
   )
   expect(rows).toEqual([{ dead: 0 }])
 })
@@ -449,7 +455,8 @@ test('on another server, what was pending in the dump goes out, and nothing that
   // As if the mark had been made elsewhere, by a server that has given out more transaction ids
   // than this one.
   await app.query(
-    `update hq_export.settled set system_identifier = 1, seen = '1:9000000000000:' where id = (select max(id) from hq_export.settled)`,
+    `update hq_export.settled set system_identifier = 1, seen = '1:9000000000000:'
+     where id = (select max(id) from hq_export.settled)`,
   )
   await adoptSettleList(relay)
   expect((await exporting()).map(({ row }) => row.run_id)).toEqual([pending])
@@ -488,7 +495,8 @@ test('I5: while bind puts runs of the last moments on the list nobody waits for 
   const { pid } = await waitFor('bind to wait for the list', async () => {
     const { rows } = await client.query<{ pid: number }>(
       `select pid from pg_stat_activity
-       where datname = current_database() and application_name = 'hq-export bind' and wait_event_type = 'Lock'`,
+       where datname = current_database() and application_name = 'hq-export bind'
+         and wait_event_type = 'Lock'`,
     )
     return rows[0]
   })

@@ -28,7 +28,9 @@ afterAll(async () => {
 
 const LIMITS = { maxRows: 1000, maxBytes: 1_000_000 }
 
-/** What a window has to say, whichever way it was read: the order within a page promises nothing. */
+/**
+ * What a window has to say, whichever way it was read: the order within a page promises nothing.
+ */
 function contentOf(pages: readonly Page[]) {
   const rows = pages.flatMap(({ wireRows }) =>
     wireRows.flatMap(({ dataset, rowCount, text }) => {
@@ -131,7 +133,8 @@ test('a window with more rows, more bytes, a row too large, or one that was not 
     return rows !== undefined
   }
   const many = (count: number, body: string) =>
-    `insert into hq_export.outbox_1 (dataset, key, body) select 2, n::text, ${body} from generate_series(1, ${count}) n`
+    `insert into hq_export.outbox_1 (dataset, key, body) select 2, n::text, ${body}
+     from generate_series(1, ${count}) n`
   expect(await isSmall(many(64, `'{}'`))).toBe(true)
   expect(await isSmall(many(65, `'{}'`))).toBe(false)
   expect(await isSmall(many(4, `to_json(repeat('x', 60000))::text`))).toBe(true)
@@ -148,7 +151,8 @@ test('a window with more rows, more bytes, a row too large, or one that was not 
 
 test('its plan is look-ups in the index, however much is retained', async () => {
   await writer.query(
-    `insert into hq_export.outbox_0 (dataset, key, body) select 2, n::text, '{}' from generate_series(1, 20000) n`,
+    `insert into hq_export.outbox_0 (dataset, key, body) select 2, n::text, '{}'
+     from generate_series(1, 20000) n`,
   )
   const from = await takeTick(relay)
   await tickWithRows(relay, from)
@@ -162,7 +166,8 @@ test('its plan is look-ups in the index, however much is retained', async () => 
     await relay.query('select pg_catalog.pg_stat_force_next_flush()')
     const found = await relay.query<{ read: string }>(
       `select coalesce(pg_catalog.pg_stat_get_tuples_returned('hq_export.outbox_0'::regclass), 0)
-        + coalesce(pg_catalog.pg_stat_get_tuples_returned('hq_export.outbox_0_window_idx'::regclass), 0) as read`,
+        + coalesce(pg_catalog.pg_stat_get_tuples_returned(
+            'hq_export.outbox_0_window_idx'::regclass), 0) as read`,
     )
     return Number(found.rows[0]?.read)
   }

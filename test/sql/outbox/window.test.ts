@@ -100,7 +100,8 @@ test('pages cut by rows and by bytes lose and repeat nothing', async () => {
 
 test('the empty snapshot finds everything that is retained', async () => {
   const { rows } = await relay.query<{ count: string }>(
-    'select (select count(*) from hq_export.outbox_0) + (select count(*) from hq_export.outbox_1) + (select count(*) from hq_export.outbox_2) as count',
+    `select (select count(*) from hq_export.outbox_0) + (select count(*) from hq_export.outbox_1)
+       + (select count(*) from hq_export.outbox_2) as count`,
   )
   const all = await readKeys(relay, { from: EMPTY_SNAPSHOT, to: await takeTick(relay) })
   expect(String(all.length)).toBe(rows[0]?.count)

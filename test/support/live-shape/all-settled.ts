@@ -10,7 +10,8 @@ export async function allSettled(pipeline: Pipeline): Promise<void> {
     const { rowCount } = await pipeline.dx.query(
       `select from hq_export.settle p
        where p.dataset = 1 and not exists (
-         select from hq_export.settled m where p.number <= m.number and pg_visible_in_snapshot(p.xid, m.seen))`,
+         select from hq_export.settled m where p.number <= m.number
+           and pg_visible_in_snapshot(p.xid, m.seen))`,
     )
     return rowCount === 0
   })

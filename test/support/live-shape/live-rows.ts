@@ -88,7 +88,8 @@ export async function insertAttempts(
   const names = [...new Set(rows.flatMap((row) => Object.keys(row)))].join(', ')
   await client.query(
     `insert into ops.operation_attempts (${names})
-     select ${names} from pg_catalog.json_populate_recordset(null::ops.operation_attempts, $1::json)`,
+     select ${names}
+     from pg_catalog.json_populate_recordset(null::ops.operation_attempts, $1::json)`,
     [JSON.stringify(rows)],
   )
   return rows.map(({ id }) => id)
@@ -141,18 +142,21 @@ export async function updateLiveEntity(
   const of = 'org_id = $1 and entity_id = $2'
   const ids = [key.orgId, key.entityId]
   const { rows } = await client.query<{ version: string; payload: string | null }>(
-    `select record_version::text as version, canonical_payload::text as payload from ${table} where ${of}`,
+    `select record_version::text as version, canonical_payload::text as payload
+     from ${table} where ${of}`,
     ids,
   )
   const [old] = rows
   if (old === undefined) throw new Error('no such entity')
   const sets = Object.keys(values).map((name, index) => `${name} = $${index + 4}`)
   await client.query(
-    `update ${table} set ${[...sets, 'record_version = record_version + 1'].join(', ')} where ${of} and record_version = $3`,
+    `update ${table} set ${[...sets, 'record_version = record_version + 1'].join(', ')}
+     where ${of} and record_version = $3`,
     [...ids, old.version, ...Object.values(values)],
   )
   await client.query(
-    `insert into entities.entity_snapshots (org_id, entity_type, entity_id, record_version, canonical_payload)
+    `insert into entities.entity_snapshots
+       (org_id, entity_type, entity_id, record_version, canonical_payload)
      values ($1, $2, $3, $4, coalesce($5::jsonb, '{}')) on conflict do nothing`,
     [key.orgId, type, key.entityId, old.version, old.payload],
   )

@@ -49,7 +49,8 @@ export async function castLiveShape(client: pg.Client): Promise<LiveCast> {
     const spareId = await insertTenantCompany(client, firstOrgId)
     await client.query(
       `update entities.company_entities set company_id = $1 where org_id = $2 and entity_id in (
-         select entity_id from entities.company_entities where org_id = $2 order by entity_id offset $3 limit $4)`,
+         select entity_id from entities.company_entities
+         where org_id = $2 order by entity_id offset $3 limit $4)`,
       [spareId, firstOrgId, n * ENTITIES_PER_SPARE, ENTITIES_PER_SPARE],
     )
     spareIds.push(spareId)
@@ -73,9 +74,12 @@ export async function castLiveShape(client: pg.Client): Promise<LiveCast> {
 
 async function insertCompanies(client: pg.Client, orgId: string, rows: number): Promise<void> {
   await client.query(
-    `insert into entities.company_entities (org_id, entity_id, canonical_name, canonical_domain, source_providers, canonical_payload)
-     select $1, gen_random_uuid(), 'Bulk ' || n || ' 🚀', 'bulk' || n || '.example', array['clay'],
-       jsonb_build_object('canonical_name', 'Bulk ' || n, 'provider_data', jsonb_build_object('key', 'provider-key'))
+    `insert into entities.company_entities
+       (org_id, entity_id, canonical_name, canonical_domain, source_providers, canonical_payload)
+     select $1, gen_random_uuid(), 'Bulk ' || n || ' 🚀',
+       'bulk' || n || '.example', array['clay'],
+       jsonb_build_object('canonical_name', 'Bulk ' || n,
+         'provider_data', jsonb_build_object('key', 'provider-key'))
      from generate_series(1, $2::int) n`,
     [orgId, rows],
   )
@@ -183,7 +187,8 @@ export class LiveSystem implements AsyncDisposable {
     }
     for (const id of spareIds) {
       const { rows } = await this.#session.query<{ count: number }>(
-        `with affected as (select count(*)::int as count from entities.company_entities where company_id = $1),
+        `with affected as (select count(*)::int as count from entities.company_entities
+           where company_id = $1),
               gone as (delete from ops.companies where id = $1)
          select count from affected`,
         [id],

@@ -45,7 +45,8 @@ export class Pulse implements AsyncDisposable {
     while (!this.#isOver || this.#waiting.size > 0) {
       const { rows } = await hq.query<{ entity_id: string }>({
         name: 'pulse',
-        text: 'select entity_id from hq.dx_company_entities_v1 where org_id = $1 and entity_id = any ($2)',
+        text: `select entity_id from hq.dx_company_entities_v1
+          where org_id = $1 and entity_id = any ($2)`,
         values: [orgId, [...this.#waiting.keys()]],
       })
       const seenAt = performance.now()

@@ -33,7 +33,8 @@ export async function expectEveryCompanyOnce(pipeline: Pipeline, rows: number): 
   await pipeline.settled()
   expect(await countHq(pipeline, 'dx_company_entities_v1')).toBe(rows)
   expect(await countHq(pipeline, 'dx_entity_snapshots_v1')).toBe(rows)
-  const digest = `md5(string_agg(concat_ws('|', org_id, entity_id, record_version, canonical_name), ',' order by entity_id))`
+  const digest = `md5(string_agg(concat_ws('|', org_id, entity_id, record_version, canonical_name),
+      ',' order by entity_id))`
   const source = await pipeline.dx.query(`select ${digest} from entities.company_entities`)
   const target = await pipeline.hq.query(`select ${digest} from hq.dx_company_entities_v1`)
   expect(target.rows).toEqual(source.rows)

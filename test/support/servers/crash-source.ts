@@ -17,7 +17,8 @@ const RELAY_SESSIONS = 5
 
 const ACKS_IN_THIS_LIFE = `
 select (select epoch from hq_export.ack a order by a.id desc limit 1)
-  = (select c.system_identifier || '.' || i.id from pg_control_system() c, hq_export.incarnation i) as found`
+  = (select c.system_identifier || '.' || i.id
+    from pg_control_system() c, hq_export.incarnation i) as found`
 
 async function rowsInHq(pipeline: Pipeline): Promise<Set<string>> {
   const { rows } = await pipeline.hq.query<{ entity_id: string }>(
