@@ -212,7 +212,7 @@ class PushLoop {
   ): Promise<void> {
     const { acknowledger, epoch, heartbeat, delivery } = this.#context
     // One that came before ended without an ack: this one may not have one either.
-    if (this.#failure !== undefined) return
+    if (this.#failure !== undefined) return trace.end()
     heartbeat.echo(beat)
     delivery.metrics.windowDelivered(rows)
     if (rows > 0 && !this.#isOvertaken) {
