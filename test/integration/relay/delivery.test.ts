@@ -551,21 +551,33 @@ test('I5: an HQ in trouble gets one request at a time, however many batches wait
   await settledRows(9000)
 })
 
+/** So many that their batch is worth being compressed. */
+const manyKeys = (count: number) => Array.from({ length: count }, (_, index) => `key-${index}`)
+
 test.each(['zstd', 'gzip'] as const)('a batch travels as %s', async (compression) => {
   await relay.stop()
   relay = new Relay({ ...config(), compression }, createLog('silent'))
-  await insertOutboxRows(writer, ['a'])
+  await insertOutboxRows(writer, manyKeys(60))
   relay.start()
-  await settledRows(1)
+  await settledRows(60)
   expect(gateway.received[0]?.headers['content-encoding']).toBe(compression)
 })
 
-test('the signature covers the bytes on the wire, after compression', async () => {
+test('a batch that fits into a few packets travels as it is', async () => {
   await relay.stop()
   relay = new Relay({ ...config(), compression: 'zstd' }, createLog('silent'))
   await insertOutboxRows(writer, ['a'])
   relay.start()
   await settledRows(1)
+  expect(gateway.received[0]?.headers).not.toHaveProperty('content-encoding')
+})
+
+test('the signature covers the bytes on the wire, after compression', async () => {
+  await relay.stop()
+  relay = new Relay({ ...config(), compression: 'zstd' }, createLog('silent'))
+  await insertOutboxRows(writer, manyKeys(60))
+  relay.start()
+  await settledRows(60)
   const [batch] = gateway.received
   const result = verify(
     {

@@ -1,6 +1,7 @@
 import { freeMemory } from '@hq-export/runtime/free-memory.ts'
 import type { Batch } from '../batch/batch.ts'
 import type { DecidedOutcome } from '../batch/batch-outcome.ts'
+import { isCompressed } from '../batch/compress.ts'
 import { deliverBatch } from '../delivery/deliver-batch.ts'
 import type { DeliveryContext } from '../delivery/delivery-context.ts'
 import { traceBatch } from '../tracing/batch-trace.ts'
@@ -45,5 +46,5 @@ export async function settleBatch(
 ): Promise<void> {
   await settlePiece(batch, delivery, settle)
   // Where it is posted as it is, a socket may still write from it.
-  if (delivery.compression !== 'none') freeMemory(batch.body)
+  if (isCompressed(batch.body, delivery.compression)) freeMemory(batch.body)
 }

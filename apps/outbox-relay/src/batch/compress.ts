@@ -14,14 +14,23 @@ export type Compression = ContentEncoding | 'none'
  */
 const LEVEL = 1
 
+/** A smaller body fits into a few packets, and both sides would pass it to another thread and back. */
+const MIN_BYTES = 4 * 1024
+
+/** Whether a body travels as something else than its own bytes. */
+export function isCompressed(body: Buffer, compression: Compression): boolean {
+  return compression !== 'none' && body.length >= MIN_BYTES
+}
+
 /** A body as it goes on the wire. */
 export interface WireBody {
   readonly bytes: Buffer
   readonly contentEncoding: ContentEncoding | undefined
 }
 
-/** Compresses off the main thread. */
+/** Compresses off the main thread, where that is worth it. */
 export async function compress(body: Buffer, compression: Compression): Promise<WireBody> {
+  if (!isCompressed(body, compression)) return { bytes: body, contentEncoding: undefined }
   switch (compression) {
     case 'none':
       return { bytes: body, contentEncoding: undefined }
