@@ -1,5 +1,5 @@
 import type pg from 'pg'
-import { OUTBOX_TABLES } from '../outbox/cut-page.ts'
+import { OUTBOX_TABLES } from '../outbox/outbox-tables.ts'
 import { MAX_BODY_BYTES } from '../outbox/row-size.ts'
 
 // By the index of each table, whose first column is xid.

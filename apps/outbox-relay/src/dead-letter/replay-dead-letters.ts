@@ -1,6 +1,7 @@
 import type pg from 'pg'
 import { readBinding } from '../binding/read-binding.ts'
 import { whyNot } from '../reexport/not-replayable-error.ts'
+import { transact } from '../session/transact.ts'
 import { replayOne } from './replay-one.ts'
 import type { SelectedDeadLetter } from './selection.ts'
 
@@ -43,14 +44,13 @@ export async function replayDeadLetters(
   const counts = { sent: 0, gone: 0 }
   const notReplayable: ReplaySummary['not_replayable'][number][] = []
   for (const { id, dataset, reason } of letters) {
-    await client.query('begin')
     try {
-      const plan = await replayOne(client, id, binding, { isDryRun })
-      await client.query(isDryRun ? 'rollback' : 'commit')
+      const plan = await transact(client, () => replayOne(client, id, binding, { isDryRun }), {
+        isKept: () => !isDryRun,
+      })
       if (plan.kind === 'refused') notReplayable.push({ id, dataset, reason, why: plan.why })
       else counts[plan.kind === 'gone' ? 'gone' : 'sent']++
     } catch (error) {
-      await client.query('rollback')
       const why = whyNot(error)
       if (why === undefined) throw error
       notReplayable.push({ id, dataset, reason, why })

@@ -1,7 +1,9 @@
-import pg from 'pg'
+import type pg from 'pg'
 import type { Binding } from '../binding/binding-schema.ts'
 import { readBinding } from '../binding/read-binding.ts'
 import { whyNot } from '../reexport/not-replayable-error.ts'
+import { hasSqlstate, LOCK_NOT_AVAILABLE } from '../session/sqlstate.ts'
+import { transact } from '../session/transact.ts'
 import type { DeadLetter } from './dead-letter.ts'
 import { insertDeadLetters } from './insert-dead-letters.ts'
 import { replayOne } from './replay-one.ts'
@@ -20,7 +22,6 @@ const NOTE = 'by the relay: HQ held the version with other content'
 
 // A writer that holds the key for longer is not waited for: the whole window would wait with us.
 const BOUND_WAIT = /* sql */ `set local lock_timeout = '1s'`
-const LOCK_NOT_AVAILABLE = '55P03'
 
 // Was what HQ refused now itself sent by a replay, ours or an operator's?
 const IS_SECOND_ATTEMPT = /* sql */ `
@@ -47,7 +48,7 @@ async function resendOne(
     const plan = await replayOne(client, kept.id, binding, { note: NOTE })
     return plan.kind !== 'refused'
   } catch (error) {
-    const isBusy = error instanceof pg.DatabaseError && error.code === LOCK_NOT_AVAILABLE
+    const isBusy = hasSqlstate(error, LOCK_NOT_AVAILABLE)
     if (!isBusy && whyNot(error) === undefined) throw error
     await client.query('rollback to savepoint resend')
     return false
@@ -71,15 +72,10 @@ export async function resendConflicts(
   const binding = await readBinding(client)
   let resent = 0
   for (const letter of letters) {
-    await client.query('begin')
-    try {
+    await transact(client, async () => {
       await client.query(BOUND_WAIT)
       if (await resendOne(client, letter, binding)) resent++
-      await client.query('commit')
-    } catch (error) {
-      await client.query('rollback')
-      throw error
-    }
+    })
   }
   return { resent, kept: letters.length - resent }
 }

@@ -1,7 +1,8 @@
 import { type Dataset, datasetByName, isDatasetName } from '@hq-export/contract'
 import type pg from 'pg'
-import { OUTBOX_TABLES } from '../outbox/cut-page.ts'
+import { OUTBOX_TABLES } from '../outbox/outbox-tables.ts'
 import { insertSelected, ring } from '../reexport/insert-export-row.ts'
+import { transact } from '../session/transact.ts'
 import { type DeadLetter, NOT_IN_TIME } from './dead-letter.ts'
 
 /** A version of an entity that goes no further. */
@@ -92,16 +93,11 @@ export async function sendSuperseded(
   supersedes: (hash: string) => boolean,
 ): Promise<number> {
   let sent = 0
-  await client.query('begin')
-  try {
+  await transact(client, async () => {
     for (const [dataset, versions] of Map.groupBy(refused, (version) => version.dataset)) {
       sent += await sendOf(client, dataset, versions, supersedes)
     }
     if (sent > 0) await ring(client)
-    await client.query('commit')
-  } catch (error) {
-    await client.query('rollback')
-    throw error
-  }
+  })
   return sent
 }

@@ -3,8 +3,6 @@ import { OUTBOX_TABLES, type OutboxTable } from './outbox-tables.ts'
 import { MAX_BODY_BYTES, MAX_KEY_BYTES } from './row-size.ts'
 import type { Snapshot } from './tick.ts'
 
-export { OUTBOX_TABLES, type OutboxTable } from './outbox-tables.ts'
-
 /** A place in the order of an outbox table. Text, because both numbers have 64 bits. */
 export interface Position {
   readonly xid: string

@@ -1,10 +1,12 @@
 import { datasetByName, datasetByNumber } from '@hq-export/contract'
 import { isRowFault, isStatementFault } from '@hq-export/runtime/postgres/row-fault.ts'
-import pg from 'pg'
+import type pg from 'pg'
 import { type Binding, type BoundDataset, SNAPSHOTS_DATASET } from '../binding/binding-schema.ts'
 import { readsOtherRows } from '../binding/projection/joins.ts'
 import { readBinding } from '../binding/read-binding.ts'
 import type { OutboxRow } from '../outbox/outbox-row.ts'
+import { hasSqlstate, LOCK_NOT_AVAILABLE } from '../session/sqlstate.ts'
+import { transact } from '../session/transact.ts'
 import { findRefused } from './find-refused.ts'
 import { ring } from './insert-export-row.ts'
 import { insertKeys } from './insert-keys.ts'
@@ -22,8 +24,6 @@ interface RawGroup {
   readonly rows: OutboxRow[]
 }
 
-const LOCK_NOT_AVAILABLE = '55P03'
-
 // The row's own trace context, for the rows that its projection inserts.
 const SET_TRACEPARENT = /* sql */ `select pg_catalog.set_config('hq_export.traceparent', $1, true)`
 // A writer that holds the key for longer is not waited for: the window would wait with us.
@@ -35,7 +35,7 @@ const BOUND_WAIT = /* sql */ `set local lock_timeout = '1s'`
  */
 function faultOf(error: unknown): 'row' | 'statement' | 'writer' | 'nobody' {
   if (isRowFault(error)) return isStatementFault(error) ? 'statement' : 'row'
-  const isLocked = error instanceof pg.DatabaseError && error.code === LOCK_NOT_AVAILABLE
+  const isLocked = hasSqlstate(error, LOCK_NOT_AVAILABLE)
   return isLocked ? 'writer' : 'nobody'
 }
 
@@ -94,29 +94,28 @@ async function projectTogether(
 ): Promise<boolean> {
   const { bound, deleted, traceparent } = group
   const raw = `[${rows.map(({ body }) => body).join(',')}]`
-  await client.query('begin')
-  try {
-    await client.query(BOUND_WAIT)
-    await client.query(SET_TRACEPARENT, [traceparent ?? ''])
-    const source = await rawSource(client, bound, raw)
-    let isProjected = isWhole(group, source)
-    if (isProjected) {
-      if (deleted) await sendDeleted(client, group, source, raw)
-      else if (isOfRawRows(group)) await insertRawRows(client, bound, source, raw)
-      else {
-        const found = await sendCurrent(client, group, source, raw)
-        // An entity that is gone has a delete of its own; an append-only row that the source has
-        // not has nothing else.
-        isProjected = bound.version !== undefined || found === rows.length
+  return transact(
+    client,
+    async () => {
+      await client.query(BOUND_WAIT)
+      await client.query(SET_TRACEPARENT, [traceparent ?? ''])
+      const source = await rawSource(client, bound, raw)
+      let isProjected = isWhole(group, source)
+      if (isProjected) {
+        if (deleted) await sendDeleted(client, group, source, raw)
+        else if (isOfRawRows(group)) await insertRawRows(client, bound, source, raw)
+        else {
+          const found = await sendCurrent(client, group, source, raw)
+          // An entity that is gone has a delete of its own; an append-only row that the source has
+          // not has nothing else.
+          isProjected = bound.version !== undefined || found === rows.length
+        }
+        await ring(client)
       }
-      await ring(client)
-    }
-    await client.query(isProjected ? 'commit' : 'rollback')
-    return isProjected
-  } catch (error) {
-    await client.query('rollback')
-    throw error
-  }
+      return isProjected
+    },
+    { isKept: (isProjected) => isProjected },
+  )
 }
 
 /**

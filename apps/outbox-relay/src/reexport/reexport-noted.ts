@@ -1,6 +1,7 @@
 import { type Dataset, datasetByNumber } from '@hq-export/contract'
 import type pg from 'pg'
 import { readBinding } from '../binding/read-binding.ts'
+import { transact } from '../session/transact.ts'
 import { reexportKeys } from './reexport-keys.ts'
 
 // What another relay is at is its own.
@@ -36,20 +37,19 @@ interface TakenKey {
  * @returns how many entries are gone.
  */
 export async function reexportNoted(client: pg.ClientBase, limit: number): Promise<number> {
-  await client.query('begin isolation level read committed')
-  try {
-    const { rows } = await client.query<TakenKey>(TAKE, [limit])
-    const letters = rows.flatMap(({ letter }) => letter ?? [])
-    if (letters.length > 0) await client.query(MARK, [letters])
-    const binding = await readBinding(client)
-    for (const [number, keys] of Map.groupBy(rows, ({ dataset }) => dataset)) {
-      const dataset: Dataset = datasetByNumber(number)
-      await reexportKeys(client, binding, dataset, keys)
-    }
-    await client.query('commit')
-    return rows.length
-  } catch (error) {
-    await client.query('rollback')
-    throw error
-  }
+  return transact(
+    client,
+    async () => {
+      const { rows } = await client.query<TakenKey>(TAKE, [limit])
+      const letters = rows.flatMap(({ letter }) => letter ?? [])
+      if (letters.length > 0) await client.query(MARK, [letters])
+      const binding = await readBinding(client)
+      for (const [number, keys] of Map.groupBy(rows, ({ dataset }) => dataset)) {
+        const dataset: Dataset = datasetByNumber(number)
+        await reexportKeys(client, binding, dataset, keys)
+      }
+      return rows.length
+    },
+    { mode: 'isolation level read committed' },
+  )
 }

@@ -2,6 +2,7 @@ import { datasetByNumber } from '@hq-export/contract'
 import { isRowFault } from '@hq-export/runtime/postgres/row-fault.ts'
 import type pg from 'pg'
 import type { DeleteRace } from '../outbox/delete-race.ts'
+import { transact } from '../session/transact.ts'
 import { whyNot } from './not-replayable-error.ts'
 import { noteKey } from './note-key.ts'
 import { readVersion } from './read-source-row.ts'
@@ -40,30 +41,30 @@ export async function repairDeleteRaces(
   const failures: string[] = []
   for (const race of deleteRaces) {
     const { dataset, key } = race
-    await client.query('begin')
-    try {
-      await client.query('savepoint look')
-      let isSent: boolean
-      try {
-        isSent = await isBackAbove(client, race)
-      } catch (error) {
-        if (!isRowFault(error)) throw error
-        await client.query('rollback to savepoint look')
-        failures.push(whyNot(error) ?? '')
-        // What cannot be projected goes out as a failed capture, and is a dead letter then.
-        isSent = true
-      }
-      if (isSent) {
-        const noted = { key, reason: 'delete_race', traceparent: null, letter: null } as const
-        await noteKey(client, datasetByNumber(dataset), noted)
-        sent++
-      }
+    await transact(
+      client,
+      async () => {
+        await client.query('savepoint look')
+        let isSent: boolean
+        try {
+          isSent = await isBackAbove(client, race)
+        } catch (error) {
+          if (!isRowFault(error)) throw error
+          await client.query('rollback to savepoint look')
+          failures.push(whyNot(error) ?? '')
+          // What cannot be projected goes out as a failed capture, and is a dead letter then.
+          isSent = true
+        }
+        if (isSent) {
+          const noted = { key, reason: 'delete_race', traceparent: null, letter: null } as const
+          await noteKey(client, datasetByNumber(dataset), noted)
+          sent++
+        }
+        return isSent
+      },
       // Nothing to send: the key stays noted as deleted.
-      await client.query(isSent ? 'commit' : 'rollback')
-    } catch (error) {
-      await client.query('rollback')
-      throw error
-    }
+      { isKept: (isSent) => isSent },
+    )
   }
   return { sent, failures }
 }

@@ -3,12 +3,13 @@ import type pg from 'pg'
 import { isSettledSql } from '../binding/projection/settled-sql.ts'
 import type { SentKey } from '../reexport/insert-keys.ts'
 import { reexportKeys } from '../reexport/reexport-keys.ts'
+import { hasSqlstate, LOCK_NOT_AVAILABLE } from '../session/sqlstate.ts'
+import { transact } from '../session/transact.ts'
 import { IS_SETTLED } from './read-pending.ts'
 import type { SettlingDataset } from './settling-datasets.ts'
 
 // One exporter at a time, and the lock is not waited for: the other one does the same work.
 const LOCK_MARKS = /* sql */ `lock table hq_export.settled in share row exclusive mode nowait`
-const LOCK_NOT_AVAILABLE = '55P03'
 
 const ADD_MARK = /* sql */ `
 insert into hq_export.settled (due_before, number, seen)
@@ -55,23 +56,26 @@ export async function exportKeys(
   datasets: readonly SettlingDataset[],
   lastNumber: string,
 ): Promise<number | undefined> {
-  await client.query('begin isolation level read committed')
   try {
-    await client.query(LOCK_MARKS)
-    const { rows } = await client.query<{ id: string }>(ADD_MARK, [lastNumber])
-    const mark = rows[0]?.id
-    if (mark === undefined) throw new Error('a mark has an id')
-    let exported = 0
-    for (const { dataset } of datasets) {
-      exported += await exportDataset(client, datasetByName(dataset.name), mark)
-    }
-    // The newest and the one that it follows are all that is ever read.
-    await client.query('delete from hq_export.settled where id < $1::bigint - 1', [mark])
-    await client.query('commit')
-    return exported
+    return await transact(
+      client,
+      async () => {
+        await client.query(LOCK_MARKS)
+        const { rows } = await client.query<{ id: string }>(ADD_MARK, [lastNumber])
+        const mark = rows[0]?.id
+        if (mark === undefined) throw new Error('a mark has an id')
+        let exported = 0
+        for (const { dataset } of datasets) {
+          exported += await exportDataset(client, datasetByName(dataset.name), mark)
+        }
+        // The newest and the one that it follows are all that is ever read.
+        await client.query('delete from hq_export.settled where id < $1::bigint - 1', [mark])
+        return exported
+      },
+      { mode: 'isolation level read committed' },
+    )
   } catch (error) {
-    await client.query('rollback')
-    if ((error as { code?: string }).code === LOCK_NOT_AVAILABLE) return undefined
+    if (hasSqlstate(error, LOCK_NOT_AVAILABLE)) return undefined
     throw error
   }
 }

@@ -1,7 +1,7 @@
 import type pg from 'pg'
+import { hasSqlstate, LOCK_NOT_AVAILABLE } from '../session/sqlstate.ts'
+import { transact } from '../session/transact.ts'
 import { IS_SETTLED } from './read-pending.ts'
-
-const LOCK_NOT_AVAILABLE = '55P03'
 
 const STATE = /* sql */ `
 select coalesce(pg_catalog.pg_sequence_last_value('hq_export.current_settle'), 0)::int as current,
@@ -25,29 +25,29 @@ export async function rotateSettleList(client: pg.ClientBase): Promise<boolean> 
   const [state] = rows
   if (state === undefined || !(state.used_0 || state.used_1)) return false
   const other = 1 - state.current
-  await client.query('begin')
   try {
-    await client.query('set local synchronous_commit = local')
-    await client.query(`lock table hq_export.settle_${other} in share mode nowait`)
-    const { rows: unsettled } = await client.query<{ found: boolean }>(
-      `select exists (
+    const isSettled = await transact(client, async () => {
+      await client.query('set local synchronous_commit = local')
+      await client.query(`lock table hq_export.settle_${other} in share mode nowait`)
+      const { rows: unsettled } = await client.query<{ found: boolean }>(
+        `select exists (
          select from hq_export.settle_${other} p
          where not coalesce((select ${IS_SETTLED} from hq_export.settled m order by m.id desc
            limit 1), false)
        ) as found`,
-    )
-    const isSettled = unsettled[0]?.found === false
-    if (isSettled) {
-      await client.query(`lock table hq_export.settle_${other} in access exclusive mode nowait`)
-      await client.query(`truncate hq_export.settle_${other}`)
-    }
-    await client.query('commit')
+      )
+      const isEmptied = unsettled[0]?.found === false
+      if (isEmptied) {
+        await client.query(`lock table hq_export.settle_${other} in access exclusive mode nowait`)
+        await client.query(`truncate hq_export.settle_${other}`)
+      }
+      return isEmptied
+    })
     if (isSettled)
       await client.query(`select pg_catalog.setval('hq_export.current_settle', $1)`, [other])
     return isSettled
   } catch (error) {
-    await client.query('rollback')
-    if ((error as { code?: string }).code === LOCK_NOT_AVAILABLE) return false
+    if (hasSqlstate(error, LOCK_NOT_AVAILABLE)) return false
     throw error
   }
 }
