@@ -3,6 +3,7 @@ import { describeError } from '@hq-export/runtime/describe-error.ts'
 import type { Service } from '@hq-export/runtime/service.ts'
 import type pg from 'pg'
 import type { RunOnSession, Settlement } from '../acknowledge/acknowledge-outcome.ts'
+import { HALT_PAUSE_MS } from '../delivery/attempt.ts'
 import type { DeliveryContext } from '../delivery/delivery-context.ts'
 import type { Logger } from '../process/log.ts'
 import { STRANGERS_NOTICE } from '../session/lead.ts'
@@ -17,8 +18,6 @@ import { type BackfillEnd, runBackfill } from './run-backfill.ts'
  * again.
  */
 const POLL_MS = 1_000
-/** How long one waits that HQ refused: only an operator can mend it. As for live batches. */
-const HALT_PAUSE_MS = 15_000
 
 /** What executes backfills. */
 export interface BackfillerContext {

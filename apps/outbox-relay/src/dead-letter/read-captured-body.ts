@@ -1,14 +1,12 @@
 import type pg from 'pg'
-import { OUTBOX_TABLES } from '../outbox/outbox-tables.ts'
+import { unionOfOutbox } from '../outbox/outbox-tables.ts'
 import { MAX_BODY_BYTES } from '../outbox/row-size.ts'
 
 // By the index of each table, whose first column is xid.
 const READ = /* sql */ `
 select o.body
 from (
-  ${OUTBOX_TABLES.map(
-    (table) => `select xid, seq, dataset, key, body from hq_export.outbox_${table}`,
-  ).join(' union all ')}
+  ${unionOfOutbox((table) => `select xid, seq, dataset, key, body from ${table}`)}
 ) o
 where o.xid = coalesce($1::xid8, pg_catalog.pg_current_xact_id()) and o.dataset = $2 and o.key = $3
   and pg_catalog.octet_length(o.body) <= ${MAX_BODY_BYTES}

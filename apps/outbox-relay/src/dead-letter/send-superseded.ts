@@ -1,6 +1,6 @@
 import { type Dataset, datasetByName, isDatasetName } from '@hq-export/contract'
 import type pg from 'pg'
-import { OUTBOX_TABLES } from '../outbox/outbox-tables.ts'
+import { unionOfOutbox } from '../outbox/outbox-tables.ts'
 import { insertSelected, ring } from '../reexport/insert-export-row.ts'
 import { transact } from '../session/transact.ts'
 import { type DeadLetter, NOT_IN_TIME } from './dead-letter.ts'
@@ -34,11 +34,10 @@ select pg_catalog.hashtextextended(k, $1)::text as hash,
          where d.dataset = $2 and d.key = k) > 1 as "isAgain"
 from pg_catalog.unnest($3::text[]) k`
 
-const RETAINED = OUTBOX_TABLES.map(
+const RETAINED = unionOfOutbox(
   (table) =>
-    `select xid, seq, dataset, version, deleted, sqlstate, key, traceparent, body
-      from hq_export.outbox_${table}`,
-).join(' union all ')
+    `select xid, seq, dataset, version, deleted, sqlstate, key, traceparent, body from ${table}`,
+)
 
 // One look at what the outbox retains, for all keys of a window. Nothing leaves the server. A row
 // that has a letter was tried.
@@ -92,12 +91,12 @@ export async function sendSuperseded(
   refused: readonly RefusedVersion[],
   supersedes: (hash: string) => boolean,
 ): Promise<number> {
-  let sent = 0
-  await transact(client, async () => {
+  return transact(client, async () => {
+    let sent = 0
     for (const [dataset, versions] of Map.groupBy(refused, (version) => version.dataset)) {
       sent += await sendOf(client, dataset, versions, supersedes)
     }
     if (sent > 0) await ring(client)
+    return sent
   })
-  return sent
 }

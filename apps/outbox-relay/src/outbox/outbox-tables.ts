@@ -32,3 +32,8 @@ export async function currentOutbox(client: pg.ClientBase): Promise<OutboxTable>
   if (rows[0] === undefined) throw new Error('the outbox has a current table')
   return rows[0].current
 }
+
+/** Its name, as SQL. */
+export async function currentOutboxName(client: pg.ClientBase): Promise<string> {
+  return `hq_export.outbox_${await currentOutbox(client)}`
+}

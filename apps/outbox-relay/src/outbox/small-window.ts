@@ -3,7 +3,7 @@ import type { NewestVersions } from './newest-versions.ts'
 import { wireRowSql } from './outbox-row.ts'
 import { OUTBOX_TABLES } from './outbox-tables.ts'
 import type { Page, WireRows } from './read-page.ts'
-import { MAX_BODY_BYTES, MAX_KEY_BYTES } from './row-size.ts'
+import { isOversizedSql } from './row-size.ts'
 import { makeDurable, type Snapshot } from './tick.ts'
 
 /*
@@ -58,8 +58,7 @@ with tick as materialized (
   select o.*,
     count(*) over () <= ${MAX_ROWS} and pg_catalog.sum(bytes) over () <= ${MAX_BYTES}
       and not pg_catalog.bool_or(
-        sqlstate is not null or bytes > ${MAX_BODY_BYTES}
-        or coalesce(pg_catalog.octet_length(key), 0) > ${MAX_KEY_BYTES}
+        sqlstate is not null or ${isOversizedSql('bytes')}
       ) over () as is_small
   from (${candidates.join('\n    union all')}
   ) o

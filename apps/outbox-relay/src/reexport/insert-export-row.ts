@@ -1,5 +1,6 @@
 import type pg from 'pg'
 import { OUTBOX_COLUMNS } from '../binding/capture/capture-select.ts'
+import { currentOutboxName } from '../outbox/outbox-tables.ts'
 
 /*
  * The one door by which rows enter the outbox beside the triggers, in the open transaction; the
@@ -28,21 +29,9 @@ export interface FailedKey {
   readonly sqlstate: string
 }
 
-const CURRENT = /* sql */ `
-select 'hq_export.outbox_' || coalesce(n, 0) as name
-from pg_catalog.pg_sequence_last_value('hq_export.current_outbox') n`
-
 // After the insert, as capture triggers do: a relay that arms the doorbell sees our lock or we see
 // it armed.
 const RING = /* sql */ `select hq_export.ring()`
-
-/** Name of the table that writers fill now. */
-export async function currentOutbox(client: pg.ClientBase): Promise<string> {
-  const { rows } = await client.query<{ name: string }>(CURRENT)
-  const [found] = rows
-  if (found === undefined) throw new Error('the outbox has a current table')
-  return found.name
-}
 
 /**
  * Puts the rows of a `select` of {@link OUTBOX_COLUMNS} into the outbox.
@@ -53,7 +42,7 @@ export async function insertSelected(
   select: string,
   values: readonly unknown[],
 ): Promise<number> {
-  const table = await currentOutbox(client)
+  const table = await currentOutboxName(client)
   const insert = `insert into ${table} (${OUTBOX_COLUMNS})\n${select}`
   return (await client.query(insert, [...values])).rowCount ?? 0
 }
@@ -77,7 +66,7 @@ export async function insertFailedKeys(
   dataset: number,
   keys: readonly FailedKey[],
 ): Promise<void> {
-  const table = await currentOutbox(client)
+  const table = await currentOutboxName(client)
   await client.query(
     `insert into ${table} (dataset, key, traceparent, sqlstate)
 select $1, f.*

@@ -3,7 +3,8 @@ import type { BoundDataset } from '../binding/binding-schema.ts'
 import { captureSelect, outboxSelect } from '../binding/capture/capture-select.ts'
 import { insertDeleted } from '../binding/capture/capture-statement.ts'
 import { projectionOf } from '../binding/projection/projection.ts'
-import { currentOutbox, insertSelected } from './insert-export-row.ts'
+import { currentOutboxName } from '../outbox/outbox-tables.ts'
+import { insertSelected } from './insert-export-row.ts'
 import type { RawSource } from './raw-source.ts'
 
 /**
@@ -51,6 +52,6 @@ export async function insertRawRow(
   letter: { readonly raw: string; readonly deleted: boolean },
 ): Promise<number> {
   if (!letter.deleted) return insertRawRows(client, bound, source, letter.raw)
-  const insert = insertDeleted(bound, await currentOutbox(client), source.sql)
+  const insert = insertDeleted(bound, await currentOutboxName(client), source.sql)
   return (await client.query(insert, [letter.raw])).rowCount ?? 0
 }

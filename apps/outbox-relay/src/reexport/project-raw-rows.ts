@@ -127,19 +127,22 @@ async function projectVersion(
   { body, traceparent }: OutboxRow,
 ): Promise<boolean> {
   if (body === null) return false
-  await client.query('begin')
   try {
-    await client.query(SET_TRACEPARENT, [traceparent ?? ''])
-    const version = await readRawVersion(client, binding, body)
-    const isReadable = typeof version !== 'string'
-    if (isReadable) {
-      await insertRawVersion(client, version)
-      await ring(client)
-    }
-    await client.query(isReadable ? 'commit' : 'rollback')
-    return isReadable
+    return await transact(
+      client,
+      async () => {
+        await client.query(SET_TRACEPARENT, [traceparent ?? ''])
+        const version = await readRawVersion(client, binding, body)
+        const isReadable = typeof version !== 'string'
+        if (isReadable) {
+          await insertRawVersion(client, version)
+          await ring(client)
+        }
+        return isReadable
+      },
+      { isKept: (isReadable) => isReadable },
+    )
   } catch (error) {
-    await client.query('rollback')
     if (faultOf(error) === 'nobody') throw error
     return false
   }
