@@ -1,4 +1,20 @@
 export {
+  CHECKSUM_ALGORITHMS,
+  CHECKSUM_BUCKETS,
+  type ChecksumAlgorithm,
+  type ChecksumSpec,
+  checksumSpecs,
+} from './checksum/checksum-spec.ts'
+export {
+  bucketSql,
+  type ColumnSql,
+  canarySql,
+  keyHashSql,
+  rowHashSql,
+  sampleSql,
+  valueHashSql,
+} from './checksum/checksum-sql.ts'
+export {
   type Column,
   type ColumnType,
   type CriticalField,
@@ -52,6 +68,19 @@ export {
   verify,
 } from './signature/verify.ts'
 export {
+  type Digest,
+  type DigestAnswer,
+  type DigestRequest,
+  type DigestRow,
+  type DigestRowsAnswer,
+  type DigestRowsRequest,
+  type DigestScope,
+  digestAnswerSchema,
+  digestRequestSchema,
+  digestRowsAnswerSchema,
+  digestRowsRequestSchema,
+} from './wire/digest.ts'
+export {
   type Envelope,
   type EnvelopeRow,
   envelopeSchema,
@@ -63,6 +92,8 @@ export {
   BATCHES_PATH,
   CONTENT_ENCODINGS,
   type ContentEncoding,
+  DIGEST_ROWS_PATH,
+  DIGESTS_PATH,
   HANDLING_STRICT,
   HQ_INGEST_ACCEPTED,
   HQ_INGEST_KEY,
@@ -76,6 +107,7 @@ export {
   PROBLEM_CONTENT_TYPE,
   PROBLEMS_PATH,
   READY_PATH,
+  RECONCILIATIONS_PATH,
   TRACEPARENT,
   WEBHOOK_ID,
   WEBHOOK_ID_PATTERN,
@@ -101,5 +133,19 @@ export {
   problemSchema,
   problemType,
 } from './wire/problem.ts'
+export {
+  type DatasetReconciliation,
+  FINDING_CLASSES,
+  type Finding,
+  type FindingClass,
+  RECONCILIATION_STATES,
+  REPAIR_STATES,
+  type Reconciliation,
+  type ReconciliationAnswer,
+  type ReconciliationState,
+  type RepairState,
+  reconciliationAnswerSchema,
+  reconciliationSchema,
+} from './wire/reconciliation.ts'
 export { type RowProblem, rowProblem } from './wire/row-problem.ts'
 export { parseTraceparent, TRACEPARENT_PATTERN, type TraceParent } from './wire/traceparent.ts'

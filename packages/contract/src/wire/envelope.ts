@@ -6,7 +6,7 @@ import { TRACEPARENT_PATTERN } from './traceparent.ts'
 export const SOURCE_PATTERN = /^[A-Za-z0-9._-]{1,64}$/
 
 /** `<system_identifier>.<incarnation uuid>`: which life of which source database wrote the rows. */
-const EPOCH_PATTERN = /^\d{1,20}\.[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
+export const EPOCH_PATTERN = /^\d{1,20}\.[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
 
 function isObject(value: unknown): boolean {
   return typeof value === 'object' && value !== null && !Array.isArray(value)

@@ -36,6 +36,12 @@ export const PROBLEM_CONTENT_TYPE = 'application/problem+json'
 
 /** Where batches go. */
 export const BATCHES_PATH = '/v1/batches'
+/** Checksums of what HQ holds. */
+export const DIGESTS_PATH = '/v1/digests'
+/** Hashes of single rows that HQ holds. */
+export const DIGEST_ROWS_PATH = '/v1/digests/rows'
+/** Where reconciliations that have ended go. */
+export const RECONCILIATIONS_PATH = '/v1/reconciliations'
 /** Is the process alive; asks nobody. */
 export const LIVE_PATH = '/livez'
 /** Can it do its work now. */

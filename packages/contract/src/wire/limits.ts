@@ -22,4 +22,14 @@ export const LIMITS = {
   maxSignatures: 8,
   /** Characters of `webhook-signature` that are read. */
   maxSignatureChars: 1024,
+  /** Body of a request of reconciliation, in bytes. */
+  maxDigestBytes: 8 * 1024 * 1024,
+  /** Keys that one request of reconciliation asks for. */
+  maxDigestKeys: 5000,
+  /** Rows in one page of the rows of buckets. */
+  maxDigestRows: 20_000,
+  /** Keys in flight that a digest names. */
+  maxInFlightKeys: 20_000,
+  /** Findings of one reconciliation that are told. */
+  maxFindings: 10_000,
 } as const

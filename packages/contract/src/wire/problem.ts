@@ -17,6 +17,11 @@ export const PROBLEMS = {
   },
   invalid_webhook_id: { status: 400, reaction: 'halt', title: 'webhook-id missing or malformed' },
   invalid_envelope: { status: 400, reaction: 'halt', title: 'The body is not a batch' },
+  invalid_request: {
+    status: 400,
+    reaction: 'halt',
+    title: 'The body is not what this path takes',
+  },
   unauthorized: { status: 401, reaction: 'halt', title: 'The signature was not accepted' },
   not_allowed: { status: 403, reaction: 'halt', title: 'The key may not write this dataset' },
   not_found: { status: 404, reaction: 'halt', title: 'Nothing at this path' },
@@ -28,6 +33,7 @@ export const PROBLEMS = {
   unsupported_encoding: { status: 415, reaction: 'halt', title: 'Unsupported content-encoding' },
   webhook_id_reused: { status: 422, reaction: 'halt', title: 'webhook-id used for other content' },
   unknown_dataset: { status: 422, reaction: 'halt', title: 'Unknown dataset or schema version' },
+  unknown_checksum: { status: 422, reaction: 'halt', title: 'Unknown checksum spec' },
   rows_refused: { status: 422, reaction: 'halt', title: 'A row was refused, so all are' },
   quota_exceeded: { status: 429, reaction: 'retry', title: 'Quota exceeded' },
   headers_too_large: { status: 431, reaction: 'halt', title: 'The headers are too large' },
@@ -35,6 +41,7 @@ export const PROBLEMS = {
   at_capacity: { status: 503, reaction: 'retry', title: 'The gateway is at its capacity' },
   draining: { status: 503, reaction: 'retry', title: 'The gateway is shutting down' },
   not_in_time: { status: 503, reaction: 'split', title: 'HQ could not write the batch in time' },
+  not_read_in_time: { status: 503, reaction: 'split', title: 'HQ could not read the rows in time' },
   database_unavailable: { status: 503, reaction: 'retry', title: 'HQ cannot be written' },
 } as const satisfies Record<
   string,

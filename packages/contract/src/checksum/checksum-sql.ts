@@ -1,0 +1,137 @@
+import type { Column, ColumnType, Dataset } from '../datasets/dataset.ts'
+import type { ChecksumAlgorithm, ChecksumSpec } from './checksum-spec.ts'
+import { CHECKSUM_BUCKETS } from './checksum-spec.ts'
+
+/*
+ * The SQL that both servers hash rows with, made of the same descriptors. All of it is immutable
+ * and independent of the session's settings: values are hashed as their types compare, so `1.0`
+ * equals `1.00`, an instant equals itself in every time zone and a jsonb in every order of its
+ * keys, while NULL is not '' and a microsecond counts.
+ *
+ * A sum of hashes says whether two sets of rows are the same, whatever their order; it is taken
+ * modulo 2^64 by whoever reads it, and rows can be taken out of it again. XOR would not do: a row
+ * that is there twice would hide itself.
+ */
+
+/** SQL of the value of a column, such as `t."run_id"`. */
+export type ColumnSql = (column: string) => string
+
+const KEY_SEED = 4711
+const ROW_SEED = 0
+
+function recordHash(values: readonly string[], seed: number): string {
+  return `pg_catalog.hash_record_extended(row(${values.join(', ')}), ${seed})`
+}
+
+/** A value as an element of a JSON array, never NULL. */
+function jsonElement(type: ColumnType, value: string): string {
+  const text = (sql: string) => `coalesce(pg_catalog.to_json(${sql})::text, 'null')`
+  switch (type) {
+    case 'text':
+      return text(value)
+    case 'uuid':
+    case 'int4':
+    case 'int8':
+      return text(`${value}::text`)
+    case 'numeric':
+      return text(`pg_catalog.trim_scale(${value})::text`)
+    case 'boolean':
+      return `coalesce(${value}::text, 'null')`
+    case 'timestamptz':
+      return text(`((extract(epoch from ${value}) * 1000000)::bigint)::text`)
+    case 'jsonb':
+      // The text of a jsonb is not the same everywhere: its kind and how much it holds.
+      return text(
+        `pg_catalog.jsonb_typeof(${value}) || ':' || case pg_catalog.jsonb_typeof(${value}) ` +
+          `when 'object' then (select count(*) from pg_catalog.jsonb_object_keys(${value})) ` +
+          `when 'array' then pg_catalog.jsonb_array_length(${value}) else 0 end`,
+      )
+  }
+}
+
+function jsonHash(columns: readonly Pick<Column, 'name' | 'type'>[], sql: ColumnSql): string {
+  const elements = columns.map(({ name, type }) => jsonElement(type, sql(name)))
+  const text = `'[' || ${elements.join(` || ',' || `)} || ']'`
+  const digest = `pg_catalog.sha256(pg_catalog.convert_to(${text}, 'UTF8'))`
+  const start = `pg_catalog.encode(pg_catalog.substring(${digest}, 1, 8), 'hex')`
+  return `('x' || ${start})::bit(64)::bigint`
+}
+
+function keyColumns({ columns, primaryKey }: Dataset): Column[] {
+  return primaryKey.flatMap((name) => columns.filter((column) => column.name === name))
+}
+
+/** SQL of the hash of a whole row, int8. */
+export function rowHashSql({ algorithm, columns }: ChecksumSpec, sql: ColumnSql): string {
+  return algorithm === 'DXC-1'
+    ? recordHash(
+        columns.map(({ name }) => sql(name)),
+        ROW_SEED,
+      )
+    : jsonHash(columns, sql)
+}
+
+/** SQL of the hash of one value, int8: whether a column differs, and not what it holds. */
+export function valueHashSql(
+  { algorithm }: Pick<ChecksumSpec, 'algorithm'>,
+  column: Pick<Column, 'name' | 'type'>,
+  sql: ColumnSql,
+): string {
+  return algorithm === 'DXC-1' ? recordHash([sql(column.name)], ROW_SEED) : jsonHash([column], sql)
+}
+
+/** SQL of the hash of a key, int8: decides the bucket and whether a row belongs to a sample. */
+export function keyHashSql(
+  { algorithm }: Pick<ChecksumSpec, 'algorithm'>,
+  dataset: Dataset,
+  sql: ColumnSql,
+): string {
+  return algorithm === 'DXC-1'
+    ? recordHash(
+        dataset.primaryKey.map((name) => sql(name)),
+        KEY_SEED,
+      )
+    : jsonHash(keyColumns(dataset), sql)
+}
+
+/** SQL of the bucket of a row, 0 to {@link CHECKSUM_BUCKETS} - 1, from the hash of its key. */
+export function bucketSql(keyHash: string): string {
+  return `(${keyHash} & ${CHECKSUM_BUCKETS - 1})::int4`
+}
+
+/**
+ * SQL of a condition on the hash of a key: true for one row in `oneIn`, always the same ones. By
+ * other bits than the bucket's, so that a sample has rows in every bucket.
+ */
+export function sampleSql(keyHash: string, oneIn: number): string {
+  // `%` of a negative number is negative: the sign bit is taken off first.
+  return `((${keyHash} >> 10) & 9007199254740991) % ${Math.trunc(oneIn)} = 0`
+}
+
+const CANARY: readonly (readonly [ColumnType, string])[] = [
+  ['text', `'Gr\u00fc\u00dfe \u6771\u4eac'::text`],
+  ['uuid', `'6f0c1a52-3b5e-4f0a-9a53-0d6a3c1c7e11'::uuid`],
+  ['int4', `(-17)::int4`],
+  ['int8', `9007199254740993::int8`],
+  ['numeric', `1234567890.0123456789::numeric`],
+  ['boolean', `true`],
+  ['timestamptz', `'2026-02-16 05:30:00.123456+00'::timestamptz`],
+  ['jsonb', `'{"b": [1, 2.50, null], "a": {"c": "d"}}'::jsonb`],
+  ['text', `null::text`],
+  ['text', `''::text`],
+]
+
+/**
+ * SQL of the hash of one fixed row that has a value of every type, int8. Servers on which it
+ * differs (another byte order, a changed hash function) do not compute the same hashes.
+ */
+export function canarySql(algorithm: ChecksumAlgorithm): string {
+  if (algorithm === 'DXC-1') {
+    return recordHash(
+      CANARY.map(([, value]) => value),
+      ROW_SEED,
+    )
+  }
+  const columns = CANARY.map(([type], index) => ({ name: String(index), type }))
+  return jsonHash(columns, (name) => `(${CANARY[Number(name)]?.[1]})`)
+}
