@@ -1,4 +1,4 @@
-import type { Column, Dataset } from '../datasets/dataset.ts'
+import type { Column, Dataset } from '@hq-export/contract'
 
 function typeOf(column: Column): string {
   const values = column.values?.map((value) => `\`${value}\``).join(', ')

@@ -1,25 +1,26 @@
 import { existsSync, readFileSync } from 'node:fs'
-import { describe, expect, it } from 'vitest'
-import { DATASETS } from '../datasets/datasets.ts'
-import { sign } from '../signature/sign.ts'
-import { parseSigningKey } from '../signature/signing-key.ts'
 import {
   BATCH_CONTENT_TYPE,
   BATCHES_PATH,
   CONTENT_ENCODINGS,
+  DATASETS,
+  LIMITS,
+  OUTCOMES,
   PREFER,
+  PROBLEMS,
+  parseSigningKey,
+  ROW_CODES,
+  sign,
   TRACEPARENT,
   WEBHOOK_ID,
   WEBHOOK_SIGNATURE,
   WEBHOOK_TIMESTAMP,
-} from '../wire/headers.ts'
-import { LIMITS } from '../wire/limits.ts'
-import { OUTCOMES, ROW_CODES } from '../wire/outcome.ts'
-import { PROBLEMS } from '../wire/problem.ts'
+} from '@hq-export/contract'
+import { describe, expect, it } from 'vitest'
 import { renderDatasetTables } from './dataset-tables.ts'
 import { replaceGeneratedSection } from './generated-section.ts'
 
-const root = new URL('../../../../', import.meta.url)
+const root = new URL('../../../', import.meta.url)
 const read = (path: string) => readFileSync(new URL(path, root), 'utf8')
 
 const protocol = read('docs/PROTOCOL.md')

@@ -1,9 +1,9 @@
+import { DATASETS, type DatasetName, datasetByName } from '@hq-export/contract'
 import { oneOf, withJson } from '@hq-export/runtime/cli/options.ts'
 import { type Output, Program } from '@hq-export/runtime/cli/program.ts'
 import { OperatorError } from '@hq-export/runtime/operator-error.ts'
 import { printJson, table } from '@hq-export/runtime/table.ts'
 import { type Command, Option } from 'commander'
-import { DATASETS, type DatasetName, datasetByName } from '../datasets/datasets.ts'
 import { renderDatasetTables } from './dataset-tables.ts'
 import { replaceGeneratedSection } from './generated-section.ts'
 

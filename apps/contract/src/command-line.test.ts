@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
+import { DATASETS } from '@hq-export/contract'
 import { describe, expect, it } from 'vitest'
-import { DATASETS } from '../datasets/datasets.ts'
 import { type ContractDocument, createContractProgram } from './command-line.ts'
 import { SECTION_BEGIN, SECTION_END } from './generated-section.ts'
 
@@ -153,7 +153,7 @@ describe('usage', () => {
 })
 
 describe('the program', () => {
-  const main = fileURLToPath(new URL('../main.ts', import.meta.url))
+  const main = fileURLToPath(new URL('./main.ts', import.meta.url))
   const spawn = (...args: string[]) =>
     spawnSync(process.execPath, [main, ...args], { encoding: 'utf8' })
 

@@ -1,6 +1,6 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { outputOf, runProcess } from '@hq-export/runtime/cli/program.ts'
-import { createContractProgram } from './cli/command-line.ts'
+import { createContractProgram } from './command-line.ts'
 
 const documentUrl = new URL('../../../docs/EXPORT_CONTRACT_V1.md', import.meta.url)
 
