@@ -8,7 +8,7 @@ import { type ProvenDifference, type Suspect, witnessOf } from './suspect.ts'
 /** Keys of one look at both sides. */
 const CHUNK_KEYS = 2_000
 /** Before each look: what was on its way arrives meanwhile. */
-const PAUSES_MS = [100, 1_000, 3_000]
+const PAUSES_MS = [100, 500, 2_000]
 
 /** What became of suspects. */
 export interface Rechecked {

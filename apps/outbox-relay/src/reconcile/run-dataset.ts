@@ -39,7 +39,7 @@ export interface DatasetOutcome {
 
 /** What a run of one dataset needs beside the sides. */
 export interface DatasetRequest
-  extends Pick<ReconcileRequest, 'scope' | 'repair' | 'repairLimit' | 'rotation'> {
+  extends Pick<ReconcileRequest, 'scope' | 'repair' | 'repairLimit' | 'rotation' | 'rangeRows'> {
   /** By `performance.now()`: no range begins later. */
   readonly until: number
   readonly onProgress: (progress: ReconcileProgress) => void
@@ -167,12 +167,13 @@ export class DatasetRun {
     context: DatasetContext,
     range: RecordedRange,
   ): Promise<readonly RecordedRange[]> {
-    const [first, ...rest] = await cutRange(context, range)
+    const { rangeRows = RANGE_ROWS } = this.#request
+    const [first, ...rest] = await cutRange(context, range, rangeRows)
     try {
       await this.#compareOne(context, first, rest)
       return rest
     } catch (error) {
-      const rows = first.rows ?? RANGE_ROWS
+      const rows = first.rows ?? rangeRows
       if (!(error instanceof TooLongError) || rows < 2) throw error
       const half = Math.floor(rows / 2)
       const halves = await cutAt(context, first, half)
