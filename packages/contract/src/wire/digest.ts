@@ -96,6 +96,8 @@ export const digestRowSchema = z.object({
   key: keySchema,
   /** Exported version; null in append-only datasets. */
   version: int8Schema.nullable(),
+  /** Of snapshots: `<org_id>/<entity_type>/<entity_id>/<record_version>`. */
+  entity: keySchema.optional(),
   hash: int8Schema,
   /** Hash of each column in the order of the spec; only where rows are asked for by key. */
   columns: z.array(int8Schema).optional(),
