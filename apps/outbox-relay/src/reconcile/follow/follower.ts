@@ -1,19 +1,23 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { DATASETS, type Dataset, type Finding, LIMITS } from '@hq-export/contract'
+import { DATASETS, type Dataset, datasetByName, LIMITS } from '@hq-export/contract'
 import { inSpan } from '@hq-export/observability/span.ts'
 import { describeError } from '@hq-export/runtime/describe-error.ts'
 import type { Service } from '@hq-export/runtime/service.ts'
 import type pg from 'pg'
+import { type Binding, SNAPSHOTS_DATASET } from '../../binding/binding-schema.ts'
+import { readBinding } from '../../binding/read-binding.ts'
 import { connect } from '../../session/connect.ts'
 import { SEES_ALL } from '../../session/hidden-tables.ts'
 import { hasSqlstate, QUERY_CANCELED } from '../../session/sqlstate.ts'
 import { compareKeys } from '../compare-keys.ts'
 import type { ReconcileContext } from '../reconcile-context.ts'
 import { proveRepairs } from '../record/prove-repairs.ts'
+import type { Repairable } from '../repair/repair-keys.ts'
+import { entityDatasets, snapshotEntity } from '../source/deleted-entities.ts'
 import { addCounts, type FollowCounts, NO_COUNTS, readSeen, saveSeen } from './follow-record.ts'
 import { type Look, lookIntoOutbox, type Seen, skipOutbox } from './look.ts'
 import { PendingKeys } from './pending-keys.ts'
-import { recordFindings } from './record-findings.ts'
+import { type Followed, recordFindings } from './record-findings.ts'
 
 /** Keys compared per second at most, on average; of more a stable sample. */
 const MAX_KEYS_PER_S = 2_000
@@ -40,13 +44,6 @@ export interface FollowerTiming {
 /** Timing by the setting `RELAY_FOLLOW_SECONDS`. */
 export function followerTiming(seconds: number): FollowerTiming {
   return { lookMs: 10_000, periodMs: seconds * 1_000, minAgeMs: 10_000 }
-}
-
-/** What differs of one dataset, and of how many keys. */
-export interface Followed {
-  readonly dataset: Dataset
-  readonly compared: number
-  readonly findings: readonly Finding[]
 }
 
 /**
@@ -121,10 +118,13 @@ export class Follower implements Service {
         last = look.seen
         this.#looks.push({ at: began, seen: last })
         this.#count({ leftOut: look.leftOut, missed: look.missed })
-        for (const { dataset, key } of look.keys) this.#pending.add(dataset, key, began)
-        if (began - comparedAt >= periodMs || this.#pending.size >= MAX_ROUND) {
-          comparedAt = performance.now()
-          await this.#compare(client)
+        const binding = await readBinding(client)
+        if (binding !== undefined) {
+          for (const { dataset, key } of look.keys) this.#add(dataset, key, began, binding)
+          if (began - comparedAt >= periodMs || this.#pending.size >= MAX_ROUND) {
+            comparedAt = performance.now()
+            await this.#compare(client, binding)
+          }
         }
         await this.#pause(lookMs)
       }
@@ -146,29 +146,54 @@ export class Follower implements Service {
     this.#counts = addCounts(this.#counts, counts)
   }
 
+  /**
+   * Notes a key that changed. A snapshot comes with the row of its entity, and is looked up by it.
+   * What is not bound any more cannot be compared, and is not exported.
+   */
+  #add(number: number, key: string, at: number, binding: Binding): void {
+    const dataset = DATASETS.find((each) => each.number === number)
+    if (!binding.datasets.some((bound) => bound.dataset === dataset?.name)) return
+    this.#pending.add(number, key, at)
+    const snapshots = datasetByName(SNAPSHOTS_DATASET)
+    for (const [type, { name }] of entityDatasets(binding)) {
+      if (name !== dataset?.name) continue
+      this.#pending.add(snapshots.number, key.replace('/', `/${type}/`), at)
+    }
+  }
+
   /** Compares what is due, repairs what differs, and records how far that is. */
-  async #compare(client: pg.ClientBase): Promise<void> {
+  async #compare(client: pg.ClientBase, binding: Binding): Promise<void> {
     const cutoff = performance.now() - this.#timing.minAgeMs
     const due = this.#pending.due(cutoff, MAX_ROUND)
-    const followed: Followed[] = []
     if (due.length > 0) {
-      await inSpan('follow', {}, async () => {
-        for (const [number, keys] of due) {
-          const dataset = DATASETS.find((each) => each.number === number)
-          if (dataset !== undefined) followed.push(await this.#compareDataset(dataset, keys))
-        }
-      })
+      await inSpan('follow', { root: true }, () => this.#compareDue(due, binding))
     }
     if (this.#context.stopping.aborted) return
-    if (followed.some(({ findings }) => findings.length > 0)) {
-      await recordFindings(this.#context, followed)
-    }
     await proveRepairs(client, this.#context, null)
     await this.#save(client)
   }
 
-  async #compareDataset(dataset: Dataset, keys: readonly string[]): Promise<Followed> {
-    const findings: Finding[] = []
+  async #compareDue(
+    due: readonly (readonly [dataset: number, keys: readonly string[]])[],
+    binding: Binding,
+  ): Promise<void> {
+    const followed: Followed[] = []
+    for (const [number, keys] of due) {
+      const dataset = DATASETS.find((each) => each.number === number)
+      if (dataset === undefined) continue
+      followed.push(await this.#compareDataset(dataset, keys, binding))
+    }
+    if (followed.some(({ differences }) => differences.length > 0)) {
+      await recordFindings(this.#context, followed)
+    }
+  }
+
+  async #compareDataset(
+    dataset: Dataset,
+    keys: readonly string[],
+    binding: Binding,
+  ): Promise<Followed> {
+    const differences: Repairable[] = []
     let compared = 0
     for (let at = 0; at < keys.length; at += LIMITS.maxDigestKeys) {
       const some = keys.slice(at, at + LIMITS.maxDigestKeys)
@@ -182,13 +207,18 @@ export class Follower implements Service {
         this.#pending.settle(dataset.number, key)
         compared++
         // Refused is known, and has its own alert.
-        if (finding !== null && finding.class !== 'refused') findings.push(finding)
+        if (finding === null || finding.class === 'refused') continue
+        const entity =
+          dataset.name === SNAPSHOTS_DATASET
+            ? snapshotEntity(entityDatasets(binding), key)
+            : undefined
+        differences.push({ finding, dataset, key, ...entity })
       }
       // HQ does not answer, or the relay is behind: the rest waits for the next time.
       if (verdicts.length < some.length) break
     }
-    this.#count({ compared, found: findings.length })
-    return { dataset, compared, findings }
+    this.#count({ compared, found: differences.length })
+    return { dataset, compared, differences }
   }
 
   /** What was seen since is seen again by the next relay, should this one end. */

@@ -1,5 +1,7 @@
+import { DATASETS } from '@hq-export/contract'
 import type pg from 'pg'
 import { z } from 'zod'
+import { SNAPSHOTS_DATASET } from '../../binding/binding-schema.ts'
 import {
   CURRENT_OUTBOX,
   OUTBOX_NAMES,
@@ -62,16 +64,23 @@ select exists (
   where not pg_catalog.pg_visible_in_snapshot(x, $2::pg_snapshot)
     and pg_catalog.pg_visible_in_snapshot(x, $3::pg_snapshot)) as lost`
 
+/** The heartbeat has no key that could be compared; snapshots are compared by their entities. */
+const UNKEYED = [
+  0,
+  ...DATASETS.flatMap(({ name, number }) => (name === SNAPSHOTS_DATASET ? [number] : [])),
+]
+
 // By the index: rows below the xmin have all been seen. No body is read. Beyond the limit keys are
 // taken by their hash, one in two, four, eight, ..., so that it is the same ones from look to look.
-// Heartbeats and gaps have no key. The row without one says how many there are.
+// Gaps have no key. The row without one says how many there are.
 const KEYS = /* sql */ `
 with changed as materialized (
   select o.dataset, o.key
   from (
     ${unionOfOutbox(
       (table) => /* sql */ `select dataset, key, xid from ${table}
-    where xid >= pg_catalog.pg_snapshot_xmin($1::pg_snapshot) and key is not null`,
+    where xid >= pg_catalog.pg_snapshot_xmin($1::pg_snapshot) and key is not null
+      and dataset <> all (array[${UNKEYED.join(', ')}]::smallint[])`,
     )}
   ) o
   where not pg_catalog.pg_visible_in_snapshot(o.xid, $1::pg_snapshot)

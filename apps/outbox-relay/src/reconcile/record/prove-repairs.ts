@@ -1,5 +1,6 @@
 import { datasetByName, LIMITS } from '@hq-export/contract'
 import type pg from 'pg'
+import { SNAPSHOTS_DATASET } from '../../binding/binding-schema.ts'
 import { compareKeys } from '../compare-keys.ts'
 import type { ReconcileContext } from '../reconcile-context.ts'
 import {
@@ -9,8 +10,9 @@ import {
 } from './reconciliation-record.ts'
 
 /**
- * Keys that a run had sent once more, by dataset. Undefined where not all of them are listed, which
- * only a run that reads the whole dataset can prove.
+ * Keys that a run had sent once more, by dataset. Undefined where only a run that reads the whole
+ * dataset can prove it: not all of them are listed, or there are snapshots, which are looked up by
+ * their entity.
  */
 function sentKeys({ run, findings }: ReconciliationRecord): Map<string, string[]> | undefined {
   const keys = new Map<string, string[]>()
@@ -20,7 +22,7 @@ function sentKeys({ run, findings }: ReconciliationRecord): Map<string, string[]
   const isWhole = (run?.datasets ?? []).every(
     ({ dataset, repairs }) => (repairs.sent ?? 0) === (keys.get(dataset)?.length ?? 0),
   )
-  return isWhole ? keys : undefined
+  return isWhole && !keys.has(SNAPSHOTS_DATASET) ? keys : undefined
 }
 
 async function areEqual(

@@ -102,13 +102,12 @@ set finished_at = pg_catalog.clock_timestamp(), state = $2, run = $3::jsonb, fin
 where r.number = $1::bigint and r.finished_at is null`
 
 // What this run read as a whole and found equal proves what earlier ones had sent once more. One in
-// rotation has not read all of it.
+// rotation has done so where no range of the dataset is older than the run.
 const PROVE = /* sql */ `
 update hq_export.reconciliation r
 set proven_at = pg_catalog.clock_timestamp(), proven_by = p.id
 from hq_export.reconciliation p
-where p.number = $1::bigint and not (p.request ->> 'rotation')::boolean
-  and r.number < p.number and r.state = 'repaired' and r.proven_at is null
+where p.number = $1::bigint and r.number < p.number and r.state = 'repaired' and r.proven_at is null
   and p.run -> 'scope' in ('{}'::jsonb, r.run -> 'scope')
   and not exists (
     select from pg_catalog.jsonb_array_elements(r.run -> 'datasets') sent
@@ -116,7 +115,12 @@ where p.number = $1::bigint and not (p.request ->> 'rotation')::boolean
       and not exists (
         select from pg_catalog.jsonb_array_elements(p.run -> 'datasets') read
         where read -> 'dataset' = sent -> 'dataset' and read ->> 'state' = 'equal'
-          and (read ->> 'coverage')::numeric = 1))`
+          and (read ->> 'coverage')::numeric = 1
+          and (not (p.request ->> 'rotation')::boolean or exists (
+            select from pg_catalog.jsonb_array_elements(p.cost) spent
+            where spent -> 'dataset' = read -> 'dataset'
+              and (spent ->> 'oldestRangeSeconds')::numeric
+                <= extract(epoch from p.finished_at - p.started_at)))))`
 
 const PROVE_ONE = /* sql */ `
 update hq_export.reconciliation r

@@ -1,6 +1,4 @@
-import { inSpan } from '@hq-export/observability/span.ts'
 import { describeError } from '@hq-export/runtime/describe-error.ts'
-import { ROOT_CONTEXT } from '@opentelemetry/api'
 import type pg from 'pg'
 import { connect } from '../../session/connect.ts'
 import { SEES_ALL } from '../../session/hidden-tables.ts'
@@ -54,31 +52,19 @@ async function recorded(
 }
 
 /**
- * Runs a reconciliation as a trace of its own and records it: from its beginning, so that one that
- * is killed is seen, to what it came to; then HQ is told. A run whose session is lost is stopped,
- * because nobody would see it go on.
+ * Runs a reconciliation and records it: from its beginning, so that one that is killed is seen, to
+ * what it came to; then HQ is told. A run whose session is lost is stopped, because nobody would
+ * see it go on.
  * @param run what is recorded; compares as the request says unless it is given.
  * @throws where its beginning or its end cannot be recorded; without an end it is undecided.
  */
-export function runRecorded(
+export async function runRecorded(
   context: ReconcileContext,
   request: ReconcileRequest,
   run: Run = (running) => reconcile(running, request),
 ): Promise<ReconciliationRecord> {
-  const attributes = { 'hq_export.reconciliation.kind': request.kind }
-  return inSpan(
-    'reconcile',
-    { attributes },
-    async (span) => {
-      const record = await recorded(context, request, run)
-      span.setAttribute('hq_export.reconciliation.id', record.id)
-      span.setAttribute('hq_export.reconciliation.state', record.state)
-      context.log.info(
-        { id: record.id, kind: record.kind, state: record.state, reason: record.reason },
-        'a reconciliation has ended',
-      )
-      return record
-    },
-    ROOT_CONTEXT,
-  )
+  const record = await recorded(context, request, run)
+  const { id, kind, state, reason } = record
+  context.log.info({ id, kind, state, reason }, 'a reconciliation has ended')
+  return record
 }

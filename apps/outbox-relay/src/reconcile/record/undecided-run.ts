@@ -5,7 +5,7 @@ import {
   type Reconciliation,
   type ReconciliationState,
 } from '@hq-export/contract'
-import { VERSION } from '../../process/version.ts'
+import { programVersion } from '../program-version.ts'
 import type { ReconcileRequest, ReconcileResult } from '../reconcile-context.ts'
 
 /** Characters of a reason. */
@@ -58,7 +58,7 @@ export function undecidedRun(
       finished_at: now,
       scope: request.scope,
       repair: request.repair !== 'off',
-      version: VERSION,
+      version: programVersion(),
       datasets: (request.datasets ?? DATASETS).map(({ name }) =>
         emptyDataset(name, 'undecided', reason),
       ),
