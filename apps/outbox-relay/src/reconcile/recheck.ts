@@ -1,0 +1,84 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import { UndecidedError } from './compare/undecided-error.ts'
+import type { DatasetContext } from './dataset-context.ts'
+import { type Judgement, judgePair } from './judge-pair.ts'
+import { type KeyPair, readKeys } from './read-keys.ts'
+import { type ProvenDifference, type Suspect, witnessOf } from './suspect.ts'
+
+/** Keys of one look at both sides. */
+const CHUNK_KEYS = 2_000
+/** Before each look: what was on its way arrives meanwhile. */
+const PAUSES_MS = [100, 1_000, 3_000]
+
+/** What became of suspects. */
+export interface Rechecked {
+  readonly differences: readonly ProvenDifference[]
+  /** Changed all the while. */
+  readonly unsettled: readonly Suspect[]
+}
+
+type Verdict =
+  | { readonly kind: 'equal' }
+  | { readonly kind: 'again'; readonly suspect: Suspect }
+  | { readonly kind: 'proven'; readonly difference: ProvenDifference }
+
+function prove(
+  pair: KeyPair,
+  judgement: Judgement & { kind: 'difference' },
+  dataset: string,
+): ProvenDifference {
+  const { suspect, source, hq, key } = pair
+  const finding = {
+    dataset,
+    key,
+    org_id: source?.orgId ?? null,
+    class: judgement.class,
+    columns: [...judgement.columns],
+    source_version: source?.version ?? null,
+    hq_version: hq?.version ?? hq?.entity?.version ?? null,
+    reason: judgement.reason,
+    repair: 'none' as const,
+  }
+  return { finding, lookUp: suspect.lookUp, source, hq }
+}
+
+function decide(pair: KeyPair, { dataset, spec }: DatasetContext): Verdict {
+  const { suspect, source } = pair
+  const names = spec.columns.map(({ name }) => name)
+  const judgement = judgePair(pair, names)
+  if (judgement.kind === 'equal') return judgement
+  // Proven is what differs again while the source still has what it had when it differed first.
+  const witness = witnessOf(source)
+  if (judgement.kind === 'difference' && witness === suspect.witness)
+    return { kind: 'proven', difference: prove(pair, judgement, dataset.name) }
+  const isDifferent = judgement.kind === 'difference'
+  return { kind: 'again', suspect: { ...suspect, witness: isDifferent ? witness : undefined } }
+}
+
+/**
+ * Reads suspects once more by key, up to three times: a key is a difference where both sides differ
+ * again at the same state of the source.
+ * @throws {UndecidedError} where a side cannot be read, or the relay is behind.
+ */
+export async function recheck(
+  context: DatasetContext,
+  suspects: readonly Suspect[],
+): Promise<Rechecked> {
+  const differences: ProvenDifference[] = []
+  let left = suspects
+  for (const pauseMs of PAUSES_MS) {
+    if (left.length === 0) break
+    await delay(pauseMs, undefined, { signal: context.stopping }).catch(() => {})
+    const again: Suspect[] = []
+    for (let at = 0; at < left.length; at += CHUNK_KEYS) {
+      if (context.stopping.aborted) throw new UndecidedError('it was stopped')
+      for (const pair of await readKeys(context, left.slice(at, at + CHUNK_KEYS))) {
+        const verdict = decide(pair, context)
+        if (verdict.kind === 'proven') differences.push(verdict.difference)
+        else if (verdict.kind === 'again') again.push(verdict.suspect)
+      }
+    }
+    left = again
+  }
+  return { differences, unsettled: left }
+}
