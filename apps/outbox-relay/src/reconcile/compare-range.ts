@@ -73,11 +73,11 @@ class RangeComparison {
   }
 
   async compare(snapshot: string): Promise<Omit<ComparedRange, 'sourceSeconds' | 'fenceSeconds'>> {
-    const { side, epoch, stopping, isLimited } = this.#context
+    const { side, epoch, isLimited } = this.#context
     const all = await inStep('scan', () => this.source.time(() => this.#digest()))
     const others = isLimited ? await this.source.time(() => this.#others()) : 0
     await inStep('fence', () =>
-      this.fence.time(() => waitForFence(side, epoch, snapshot, stopping)),
+      this.fence.time(() => waitForFence(side, epoch, snapshot, this.#context)),
     )
     this.#assertInTime()
     const theirs = await inStep('ask HQ', () => this.#askHq(snapshot))
