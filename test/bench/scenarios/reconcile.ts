@@ -122,7 +122,7 @@ async function run(options: BenchOptions): Promise<Measurement> {
     const full = await compare()
     if (full.outcome.rows < rows) throw new WrongResultError(`${full.outcome.rows} were compared`)
     const anchorMs = {
-      source: await statementCpuMs(dx, md5Checksum(TABLES.dx)),
+      source: await statementCpuMs(dx, md5Checksum(`hq_export.${EVENTS_DATASET}`)),
       hq: await statementCpuMs(hq, md5Checksum(TABLES.hq)),
     }
     const follow = await compare({ keys: await change(round) })

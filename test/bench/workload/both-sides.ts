@@ -1,4 +1,4 @@
-import { datasetByName } from '@hq-export/contract'
+import { datasetByName, SCHEMA_VERSION } from '@hq-export/contract'
 import type pg from 'pg'
 import { SOURCE } from '../programs/pipeline.ts'
 import { type BenchServers, settleServers } from '../programs/servers.ts'
@@ -19,8 +19,8 @@ export async function fillBothSides(servers: BenchServers, options: BenchOptions
   await insertEvents(dx.client, rows, options)
   await dx.client.query('reset hq_export.disabled; truncate hq_export.capture_gap')
   const statement = `insert into hq.${EVENTS_DATASET}
-  (${EVENT_COLUMNS}, _dx_xid, _dx_source, _dx_batch)
-select e.*, 1, '${SOURCE}', 'bench' from (${EVENTS}) e`
+  (${EVENT_COLUMNS}, export_schema_version, _dx_xid, _dx_source, _dx_batch)
+select e.*, '${SCHEMA_VERSION}', '1', '${SOURCE}', 'bench' from (${EVENTS}) e`
   await writeInCommits(hq.client, statement, rows, options)
   await Promise.all([dx, hq].map(({ client }) => client.query('vacuum analyze')))
   await settleServers(servers)
