@@ -3,7 +3,7 @@ import { inStep } from '@hq-export/observability/span.ts'
 import type { ComparedHqRow, ComparedSourceRow } from './compare/compared-row.ts'
 import { combine, type DigestSums, dirtyBuckets, readDigest } from './compare/digest-sums.ts'
 import { mergeRows } from './compare/merge-rows.ts'
-import { TooLongError, UndecidedError } from './compare/undecided-error.ts'
+import { STOPPED, TooLongError, UndecidedError } from './compare/undecided-error.ts'
 import { type DatasetContext, requestOf, scopeOf } from './dataset-context.ts'
 import { hqRowOf, sourceRowOf } from './read-keys.ts'
 import { waitForFence } from './source/fence.ts'
@@ -73,11 +73,11 @@ class RangeComparison {
   }
 
   async compare(snapshot: string): Promise<Omit<ComparedRange, 'sourceSeconds' | 'fenceSeconds'>> {
-    const { side, epoch, stopping, isLimited } = this.#context
+    const { side, epoch, isLimited } = this.#context
     const all = await inStep('scan', () => this.source.time(() => this.#digest()))
     const others = isLimited ? await this.source.time(() => this.#others()) : 0
     await inStep('fence', () =>
-      this.fence.time(() => waitForFence(side, epoch, snapshot, stopping)),
+      this.fence.time(() => waitForFence(side, epoch, snapshot, this.#context)),
     )
     this.#assertInTime()
     const theirs = await inStep('ask HQ', () => this.#askHq(snapshot))
@@ -107,7 +107,7 @@ class RangeComparison {
   }
 
   #assertInTime(): void {
-    if (this.#context.stopping.aborted) throw new UndecidedError('it was stopped')
+    if (this.#context.stopping.aborted) throw new UndecidedError(STOPPED)
     if (performance.now() > this.#until)
       throw new TooLongError('a range cannot be compared in time')
   }

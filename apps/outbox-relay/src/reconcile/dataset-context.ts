@@ -15,6 +15,8 @@ export interface Sides {
   /** Life of the source in which the reconciliation began. */
   readonly epoch: string
   readonly stopping: AbortSignal
+  /** For how long the relay is waited for. */
+  readonly patienceMs: number
 }
 
 /** What comparing one dataset needs; what both sides have agreed on is part of it. */

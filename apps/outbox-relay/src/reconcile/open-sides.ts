@@ -12,6 +12,9 @@ import type { ReconcileContext } from './reconcile-context.ts'
 import { readEpoch } from './source/fence.ts'
 import { SCAN_SESSION } from './source/scan-session.ts'
 
+/** The relay, and HQ, are waited for this long, unless somebody says otherwise. */
+const PATIENCE_MS = 30_000
+
 /** The sides, and what is bound at the source. */
 export interface OpenedSides {
   readonly sides: Sides
@@ -28,7 +31,7 @@ export async function withSides<T>(
   context: ReconcileContext,
   work: (opened: OpenedSides) => Promise<T>,
 ): Promise<T> {
-  const { databaseUrl, log, stopping } = context
+  const { databaseUrl, log, stopping, patienceMs = PATIENCE_MS } = context
   await using scope = new SessionScope(databaseUrl, log, stopping)
   const side = await scope.connect('reconcile', LED_SESSION)
   await dxMigrations.assertApplied(side)
@@ -38,6 +41,7 @@ export async function withSides<T>(
   if (binding === undefined) throw new UndecidedError('nothing is bound')
   const epoch = await readEpoch(side)
   const scan = await scope.connect('reconcile scan', SCAN_SESSION)
-  const hq = new HqClient({ ...context, stopping: scope.stopping })
-  return work({ sides: { scan, side, hq, epoch, stopping: scope.stopping }, binding })
+  const hq = new HqClient({ ...context, patienceMs, stopping: scope.stopping })
+  const sides = { scan, side, hq, epoch, patienceMs, stopping: scope.stopping }
+  return await work({ sides, binding })
 }

@@ -131,10 +131,10 @@ export async function readKeys(
   context: DatasetContext,
   suspects: readonly Suspect[],
 ): Promise<KeyPair[]> {
-  const { side, epoch, stopping } = context
+  const { side, epoch } = context
   const lookUps = [...new Set(suspects.map(({ lookUp }) => lookUp))]
   const ours = await readSource(context, lookUps)
-  await waitForFence(side, epoch, ours.snapshot, stopping)
+  await waitForFence(side, epoch, ours.snapshot, context)
   const keyOf = ({ key, lookUp }: Suspect) => key ?? ours.rows.get(lookUp)?.key
   const keys = [...new Set(suspects.flatMap((suspect) => keyOf(suspect) ?? []))]
   const theirs = await readHq(context, ours.snapshot, keys)

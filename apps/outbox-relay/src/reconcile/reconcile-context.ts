@@ -12,6 +12,11 @@ export interface ReconcileContext {
   readonly log: Logger
   /** Once it is aborted nothing more is read: what was not compared by then is `undecided`. */
   readonly stopping: AbortSignal
+  /**
+   * How long the relay may take to deliver what a snapshot shows, and HQ to answer, before it cannot
+   * be told what differs; 30 s by default.
+   */
+  readonly patienceMs?: number
   readonly onProgress?: (progress: ReconcileProgress) => void
 }
 

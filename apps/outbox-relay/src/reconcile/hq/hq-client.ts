@@ -22,12 +22,10 @@ import type { z } from 'zod'
 import { backoffMs, parseRetryAfter } from '../../flow-control/backoff.ts'
 import { parseJson, problemCode } from '../../http/classify.ts'
 import { readAnswer, signedHeaders } from '../../http/signed-request.ts'
-import { TooLongError, UndecidedError } from '../compare/undecided-error.ts'
+import { STOPPED, TooLongError, UndecidedError } from '../compare/undecided-error.ts'
 
 /** Longer, and a smaller range is asked for. */
 const REQUEST_TIMEOUT_MS = 60_000
-/** Asked again for as long as this where HQ has no answer; a snapshot of the source is open. */
-const RETRY_FOR_MS = 20_000
 
 /** Whom a {@link HqClient} asks. */
 export interface HqAccess {
@@ -35,6 +33,8 @@ export interface HqAccess {
   readonly keys: readonly SigningKey[]
   readonly source: string
   readonly stopping: AbortSignal
+  /** For how long it is asked again where it has no answer. */
+  readonly patienceMs: number
 }
 
 type Reply = { readonly text: string } | { readonly again: string; readonly afterMs?: number }
@@ -88,10 +88,10 @@ export class HqClient {
           throw new UndecidedError('HQ answers what the protocol does not know')
         }
         const pauseMs = backoffMs(failures, reply.afterMs)
-        if (performance.now() + pauseMs > began + RETRY_FOR_MS)
+        if (performance.now() + pauseMs > began + this.#access.patienceMs)
           throw new UndecidedError(`HQ does not answer: ${reply.again}`)
         await delay(pauseMs, undefined, { signal: this.#access.stopping }).catch(() => {})
-        if (this.#access.stopping.aborted) throw new UndecidedError('it was stopped')
+        if (this.#access.stopping.aborted) throw new UndecidedError(STOPPED)
       }
     } finally {
       this.#seconds += (performance.now() - began) / 1000
@@ -116,7 +116,7 @@ export class HqClient {
       retryAfter = response.headers['retry-after']
       text = await readAnswer(response.body)
     } catch (error) {
-      if (stopping.aborted) throw new UndecidedError('it was stopped')
+      if (stopping.aborted) throw new UndecidedError(STOPPED)
       if (timeout.aborted) throw new TooLongError('HQ does not answer in time')
       return { again: errorType(error) }
     }

@@ -1,10 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type pg from 'pg'
 import type { Snapshot } from '../../outbox/tick.ts'
-import { UndecidedError } from '../compare/undecided-error.ts'
-
-/** The relay has this long to deliver what a snapshot shows. */
-export const FENCE_TIMEOUT_MS = 30_000
+import { STOPPED, UndecidedError } from '../compare/undecided-error.ts'
 
 const FIRST_POLL_MS = 5
 const LAST_POLL_MS = 250
@@ -67,9 +64,9 @@ export async function waitForFence(
   client: pg.ClientBase,
   epoch: string,
   snapshot: Snapshot,
-  stopping: AbortSignal,
+  { patienceMs, stopping }: { readonly patienceMs: number; readonly stopping: AbortSignal },
 ): Promise<void> {
-  const until = performance.now() + FENCE_TIMEOUT_MS
+  const until = performance.now() + patienceMs
   for (let pollMs = FIRST_POLL_MS; ; pollMs = Math.min(LAST_POLL_MS, pollMs * 2)) {
     if ((await readEpoch(client)) !== epoch)
       throw new UndecidedError('the source was restarted or restored meanwhile')
@@ -78,7 +75,7 @@ export async function waitForFence(
     if (performance.now() + pollMs > until)
       throw new UndecidedError('the relay is behind: it has not delivered what was to be compared')
     await delay(pollMs, undefined, { signal: stopping }).catch(() => {})
-    if (stopping.aborted) throw new UndecidedError('it was stopped')
+    if (stopping.aborted) throw new UndecidedError(STOPPED)
   }
 }
 
