@@ -3,7 +3,7 @@ import { inStep } from '@hq-export/observability/span.ts'
 import type { ComparedHqRow, ComparedSourceRow } from './compare/compared-row.ts'
 import { combine, type DigestSums, dirtyBuckets, readDigest } from './compare/digest-sums.ts'
 import { mergeRows } from './compare/merge-rows.ts'
-import { TooLongError, UndecidedError } from './compare/undecided-error.ts'
+import { STOPPED, TooLongError, UndecidedError } from './compare/undecided-error.ts'
 import { type DatasetContext, requestOf, scopeOf } from './dataset-context.ts'
 import { hqRowOf, sourceRowOf } from './read-keys.ts'
 import { waitForFence } from './source/fence.ts'
@@ -107,7 +107,7 @@ class RangeComparison {
   }
 
   #assertInTime(): void {
-    if (this.#context.stopping.aborted) throw new UndecidedError('it was stopped')
+    if (this.#context.stopping.aborted) throw new UndecidedError(STOPPED)
     if (performance.now() > this.#until)
       throw new TooLongError('a range cannot be compared in time')
   }

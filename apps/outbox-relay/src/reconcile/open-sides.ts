@@ -43,5 +43,5 @@ export async function withSides<T>(
   const scan = await scope.connect('reconcile scan', SCAN_SESSION)
   const hq = new HqClient({ ...context, patienceMs, stopping: scope.stopping })
   const sides = { scan, side, hq, epoch, patienceMs, stopping: scope.stopping }
-  return work({ sides, binding })
+  return await work({ sides, binding })
 }

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { UndecidedError } from './compare/undecided-error.ts'
+import { STOPPED, UndecidedError } from './compare/undecided-error.ts'
 import type { DatasetContext } from './dataset-context.ts'
 import { type Judgement, judgePair } from './judge-pair.ts'
 import { type KeyPair, readKeys } from './read-keys.ts'
@@ -55,6 +55,16 @@ function decide(pair: KeyPair, { dataset, spec }: DatasetContext): Verdict {
   return { kind: 'again', suspect: { ...suspect, witness: isDifferent ? witness : undefined } }
 }
 
+/** A snapshot may be suspect by its key and by its entity: what says more of it stays. */
+function eachOnce(differences: readonly ProvenDifference[]): Iterable<ProvenDifference> {
+  const byKey = new Map<string, ProvenDifference>()
+  for (const difference of differences) {
+    const { key } = difference.finding
+    if (difference.source !== undefined || !byKey.has(key)) byKey.set(key, difference)
+  }
+  return byKey.values()
+}
+
 /**
  * Reads suspects once more by key, up to three times: a key is a difference where both sides differ
  * again at the same state of the source.
@@ -71,7 +81,7 @@ export async function recheck(
     await delay(pauseMs, undefined, { signal: context.stopping }).catch(() => {})
     const again: Suspect[] = []
     for (let at = 0; at < left.length; at += CHUNK_KEYS) {
-      if (context.stopping.aborted) throw new UndecidedError('it was stopped')
+      if (context.stopping.aborted) throw new UndecidedError(STOPPED)
       for (const pair of await readKeys(context, left.slice(at, at + CHUNK_KEYS))) {
         const verdict = decide(pair, context)
         if (verdict.kind === 'proven') differences.push(verdict.difference)
@@ -80,5 +90,5 @@ export async function recheck(
     }
     left = again
   }
-  return { differences, unsettled: left }
+  return { differences: [...eachOnce(differences)], unsettled: left }
 }

@@ -7,7 +7,7 @@ import type {
 import { inSpan } from '@hq-export/observability/span.ts'
 import { describeError } from '@hq-export/runtime/describe-error.ts'
 import type { Binding } from '../binding/binding-schema.ts'
-import { TooLongError, UndecidedError } from './compare/undecided-error.ts'
+import { STOPPED, TooLongError, UndecidedError } from './compare/undecided-error.ts'
 import { compareRange, MAX_SUSPECTS } from './compare-range.ts'
 import type { DatasetContext, Sides } from './dataset-context.ts'
 import { DatasetTally } from './dataset-tally.ts'
@@ -154,7 +154,7 @@ export class DatasetRun {
     for (let range = queue.shift(); range !== undefined; range = queue.shift()) {
       // Enough to know what to do; nobody reads more.
       if (this.#tally.found.length > MAX_SUSPECTS) return
-      if (stopping.aborted) throw new UndecidedError('it was stopped')
+      if (stopping.aborted) throw new UndecidedError(STOPPED)
       if (performance.now() > this.#request.until)
         throw new UndecidedError('there was no time for the rest')
       if (this.#tally.ranges > 0) await yieldToRelay(side, epoch, stopping)

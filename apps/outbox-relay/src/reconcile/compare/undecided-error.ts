@@ -8,3 +8,6 @@ export class UndecidedError extends Error {
 
 /** A range took too long to be compared under one snapshot: halves of it may not. */
 export class TooLongError extends UndecidedError {}
+
+/** Why it cannot be told where the caller, or the server, has ended it. */
+export const STOPPED = 'it was stopped, or a session was lost'

@@ -22,7 +22,7 @@ import type { z } from 'zod'
 import { backoffMs, parseRetryAfter } from '../../flow-control/backoff.ts'
 import { parseJson, problemCode } from '../../http/classify.ts'
 import { readAnswer, signedHeaders } from '../../http/signed-request.ts'
-import { TooLongError, UndecidedError } from '../compare/undecided-error.ts'
+import { STOPPED, TooLongError, UndecidedError } from '../compare/undecided-error.ts'
 
 /** Longer, and a smaller range is asked for. */
 const REQUEST_TIMEOUT_MS = 60_000
@@ -91,7 +91,7 @@ export class HqClient {
         if (performance.now() + pauseMs > began + this.#access.patienceMs)
           throw new UndecidedError(`HQ does not answer: ${reply.again}`)
         await delay(pauseMs, undefined, { signal: this.#access.stopping }).catch(() => {})
-        if (this.#access.stopping.aborted) throw new UndecidedError('it was stopped')
+        if (this.#access.stopping.aborted) throw new UndecidedError(STOPPED)
       }
     } finally {
       this.#seconds += (performance.now() - began) / 1000
@@ -116,7 +116,7 @@ export class HqClient {
       retryAfter = response.headers['retry-after']
       text = await readAnswer(response.body)
     } catch (error) {
-      if (stopping.aborted) throw new UndecidedError('it was stopped')
+      if (stopping.aborted) throw new UndecidedError(STOPPED)
       if (timeout.aborted) throw new TooLongError('HQ does not answer in time')
       return { again: errorType(error) }
     }

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type pg from 'pg'
 import type { Snapshot } from '../../outbox/tick.ts'
-import { UndecidedError } from '../compare/undecided-error.ts'
+import { STOPPED, UndecidedError } from '../compare/undecided-error.ts'
 
 const FIRST_POLL_MS = 5
 const LAST_POLL_MS = 250
@@ -75,7 +75,7 @@ export async function waitForFence(
     if (performance.now() + pollMs > until)
       throw new UndecidedError('the relay is behind: it has not delivered what was to be compared')
     await delay(pollMs, undefined, { signal: stopping }).catch(() => {})
-    if (stopping.aborted) throw new UndecidedError('it was stopped')
+    if (stopping.aborted) throw new UndecidedError(STOPPED)
   }
 }
 
