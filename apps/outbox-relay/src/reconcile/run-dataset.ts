@@ -28,6 +28,7 @@ import { repairDifferences } from './repair-differences.ts'
 import { estimateRows } from './source/estimate-rows.ts'
 import { yieldToRelay } from './source/fence.ts'
 import { type RecordedRange, readRanges, recordRanges } from './source/range-record.ts'
+import { rememberRemovals } from './source/removals.ts'
 import type { ProvenDifference } from './suspect.ts'
 
 /** What one dataset of a reconciliation came to. */
@@ -191,7 +192,10 @@ export class DatasetRun {
     this.#tell('scan')
     const compared = await compareRange(context, scope, range)
     this.#tell('recheck')
-    const state = this.#tally.add(compared, await recheck(context, compared.suspects))
+    const rechecked = await recheck(context, compared.suspects)
+    const state = this.#tally.add(compared, rechecked)
+    const notes = [...compared.outdated, ...rechecked.removed]
+    await rememberRemovals(context.side, this.#dataset, context.spec, notes)
     this.#tell('compare')
     if (state === undefined || !isWhole(scope)) return
     // What is left of a range that was cut is to be compared still.
