@@ -2,6 +2,8 @@ import type { ServerResponse } from 'node:http'
 import type { HttpBindings } from '@hono/node-server'
 import {
   BATCHES_PATH,
+  DIGEST_ROWS_PATH,
+  DIGESTS_PATH,
   HANDLING_STRICT,
   HQ_INGEST_ACCEPTED,
   HQ_INGEST_REJECTED,
@@ -15,6 +17,7 @@ import {
   type ProblemCode,
   problemType,
   READY_PATH,
+  RECONCILIATIONS_PATH,
 } from '@hq-export/contract'
 import { Hono } from 'hono'
 import type { Logger } from 'pino'
@@ -28,10 +31,15 @@ import { SECURE_HEADERS } from './http/secure-headers.ts'
 import { measureRequest } from './metrics/measure-request.ts'
 import { openApiText } from './openapi/openapi.ts'
 import type { Readiness } from './ready.ts'
+import { answerComparison } from './reconciliation/answer-comparison.ts'
+import { digests } from './reconciliation/read-digest.ts'
+import { digestRows } from './reconciliation/read-rows.ts'
+import type { Comparing } from './reconciliation/receive-request.ts'
+import { reconciliations } from './reconciliation/store-reconciliation.ts'
 import { Refusal } from './refusal/refusal.ts'
 import { traceRequest } from './tracing/trace-request.ts'
 
-export interface GatewayOptions extends Receiving {
+export interface GatewayOptions extends Receiving, Comparing {
   readonly readiness: Readiness
   readonly log: Logger
 }
@@ -39,6 +47,9 @@ export interface GatewayOptions extends Receiving {
 /** Every path that answers, and how it may be asked. */
 const ALLOWED_METHODS = {
   [BATCHES_PATH]: 'POST',
+  [DIGESTS_PATH]: 'POST',
+  [DIGEST_ROWS_PATH]: 'POST',
+  [RECONCILIATIONS_PATH]: 'POST',
   [LIMITS_PATH]: 'GET, HEAD',
   [OPENAPI_PATH]: 'GET, HEAD',
   [PROBLEMS_PATH]: 'GET, HEAD',
@@ -91,7 +102,7 @@ export function createGateway(options: GatewayOptions): Hono<{ Bindings: HttpBin
   })
 
   app.post(BATCHES_PATH, ({ env: { incoming, outgoing } }) =>
-    traceRequest(incoming, async () => {
+    traceRequest(BATCHES_PATH, incoming, async () => {
       try {
         // Over HTTP/1.1 alone: the server that calls us speaks nothing else.
         const received = await receiveBatch(incoming, outgoing as ServerResponse, options)
@@ -104,6 +115,14 @@ export function createGateway(options: GatewayOptions): Hono<{ Bindings: HttpBin
         return problemResponse(error, incoming, log, metrics.refused)
       }
     }),
+  )
+
+  app.post(DIGESTS_PATH, ({ env }) => answerComparison(DIGESTS_PATH, digests, env, options))
+  app.post(DIGEST_ROWS_PATH, ({ env }) =>
+    answerComparison(DIGEST_ROWS_PATH, digestRows, env, options),
+  )
+  app.post(RECONCILIATIONS_PATH, ({ env }) =>
+    answerComparison(RECONCILIATIONS_PATH, reconciliations, env, options),
   )
 
   app.get(LIMITS_PATH, () => json(JSON.stringify(describeLimits(admission.limits))))

@@ -12,7 +12,7 @@ import type { Logger } from 'pino'
 import { Admission } from './admission/admission.ts'
 import { EventLoopDelay } from './admission/event-loop-delay.ts'
 import { DEFAULT_GATEWAY_LIMITS, type GatewayLimits } from './admission/gateway-limits.ts'
-import { connectPlain, createPool, createProbePool, HQ } from './db/connect.ts'
+import { connectPlain, createComparePool, createPool, createProbePool, HQ } from './db/connect.ts'
 import { findForeignCode } from './db/foreign-code.ts'
 import { assertSeesAll } from './db/hidden-tables.ts'
 import { hqMigrations } from './db/migrations.ts'
@@ -84,6 +84,7 @@ export class IngestServer {
   readonly #keys: KeyRing
   #pool: pg.Pool | undefined
   #probePool: pg.Pool | undefined
+  #comparePool: pg.Pool | undefined
   #server: Server | undefined
   #started: Promise<string> | undefined
   #stopped: Promise<void> | undefined
@@ -136,23 +137,27 @@ export class IngestServer {
 
   async #start(): Promise<string> {
     const { databaseUrl, host, log } = this.#options
-    const { maxSessions, maxWaitMs } = this.#admission.limits
+    const { maxSessions, maxCompareSessions, maxWaitMs } = this.#admission.limits
     const pool = createPool(databaseUrl, maxSessions, { connectionTimeoutMillis: maxWaitMs })
     const probePool = createProbePool(databaseUrl)
+    const comparePool = createComparePool(databaseUrl, maxCompareSessions, maxWaitMs)
     this.#pool = pool
     this.#probePool = probePool
+    this.#comparePool = comparePool
     this.#eventLoopDelay.start()
     const readiness = new Readiness(probePool, this.#admission)
-    for (const each of [pool, probePool]) {
+    for (const each of [pool, probePool, comparePool]) {
       each.on('error', (error: Error & { code?: string }) => {
         log.warn({ code: error.code }, 'an idle session of HQ was lost')
         readiness.noteFailed(error)
       })
     }
-    pool.on('acquire', (client) => this.#busy.add(client))
-    pool.on('release', (_error, client) => this.#busy.delete(client))
+    for (const each of [pool, comparePool]) {
+      each.on('acquire', (client) => this.#busy.add(client))
+      each.on('release', (_error, client) => this.#busy.delete(client))
+    }
     try {
-      const url = await this.#listen(pool, readiness)
+      const url = await this.#listen(pool, comparePool, readiness)
       if (!(await this.#lookAtMigrations())) this.#keepLooking()
       log.info({ url, host }, 'listening')
       return url
@@ -162,11 +167,13 @@ export class IngestServer {
     }
   }
 
-  async #listen(pool: pg.Pool, readiness: Readiness): Promise<string> {
+  async #listen(pool: pg.Pool, comparePool: pg.Pool, readiness: Readiness): Promise<string> {
     const { host, port, log, metrics = NO_METRICS, now = Date.now } = this.#options
     const keys = this.#keys
     const admission = this.#admission
-    const gateway = createGateway({ pool, keys, admission, readiness, metrics, now, log })
+    const gateway = createGateway({
+      ...{ pool, comparePool, keys, admission, readiness, metrics, now, log },
+    })
     const listener = getRequestListener(gateway.fetch, {
       // The gateway shares its process with others in tests and in the demo: no global is replaced.
       overrideGlobalObjects: false,
@@ -248,6 +255,7 @@ export class IngestServer {
         this.#keeper.stop(),
         this.#pool?.end(),
         this.#probePool?.end(),
+        this.#comparePool?.end(),
       ])
     }
   }

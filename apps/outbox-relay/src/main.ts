@@ -8,6 +8,8 @@ import { addBackfillCommands } from './backfill/cli/commands.ts'
 import { addDeadLetterCommands } from './dead-letter/cli/commands.ts'
 import { loadConfig, loadDatabaseUrl } from './process/config.ts'
 import { createErrorLog, createLog } from './process/log.ts'
+import type { ReconcileCommandLine } from './reconcile/cli/command-line.ts'
+import { addReconcileCommands } from './reconcile/cli/commands.ts'
 import { connect } from './session/connect.ts'
 import { SEES_ALL } from './session/hidden-tables.ts'
 import { dxMigrations } from './session/migrations.ts'
@@ -126,15 +128,10 @@ withJson(
 })
 
 const commandLine = { print, exitFailed: program.exitFailed, withDatabase }
-addDeadLetterCommands(command, commandLine)
-addBackfillCommands(command, {
+const workingCommandLine: ReconcileCommandLine = {
   ...commandLine,
   exitIncomplete: program.exitUnknown,
   loadConfig: () => loadConfig(env),
-  dropHistoryTriggers: async (client) => {
-    const { dropHistoryTriggers } = await import('./binding/install/drop-history-triggers.ts')
-    return dropHistoryTriggers(client, loadDatabaseUrl(env), { attempts: CLOSING_ATTEMPTS })
-  },
   createErrorLog,
   terminal: {
     isTTY: process.stderr.isTTY,
@@ -148,6 +145,15 @@ addBackfillCommands(command, {
     process.once('SIGINT', () => interrupted.abort())
     return interrupted.signal
   },
+}
+addDeadLetterCommands(command, commandLine)
+addBackfillCommands(command, {
+  ...workingCommandLine,
+  dropHistoryTriggers: async (client) => {
+    const { dropHistoryTriggers } = await import('./binding/install/drop-history-triggers.ts')
+    return dropHistoryTriggers(client, loadDatabaseUrl(env), { attempts: CLOSING_ATTEMPTS })
+  },
 })
+addReconcileCommands(command, workingCommandLine)
 
 await runProcess(program, process)

@@ -25,6 +25,10 @@ import type { RelayConfig } from './process/config.ts'
 import type { Logger } from './process/log.ts'
 import { ParkedRows } from './push/parked-rows.ts'
 import { type PushTiming, pushChanges } from './push-changes.ts'
+import { Follower, followerTiming } from './reconcile/follow/follower.ts'
+import type { ReconcileContext } from './reconcile/reconcile-context.ts'
+import { createHqPool } from './reconcile/record/hq-pool.ts'
+import { Reconciler } from './reconcile/schedule/reconciler.ts'
 import { assertPrimary } from './session/assert-primary.ts'
 import { assertSeesAll } from './session/hidden-tables.ts'
 import { keepLead, LEAD_SESSION, LED_SESSION } from './session/lead.ts'
@@ -226,6 +230,7 @@ export class Relay implements Service {
     scope.hold(() => backfiller.stop())
     backfiller.start()
     parkedRows.start()
+    this.#startReconciling(scope, epoch)
     await pushChanges({
       client,
       acknowledger,
@@ -249,6 +254,32 @@ export class Relay implements Service {
     scope.stopping.addEventListener('abort', () => listener.ring())
     await listener.start()
     return listener
+  }
+
+  /** Compares with HQ beside the push, on sessions and connections of its own. */
+  #startReconciling(scope: SessionScope, epoch: string): void {
+    const { databaseUrl, ingestUrl, signingKeys, source, reconcileAt, followSeconds } = this.#config
+    if (reconcileAt === undefined && followSeconds === undefined) return
+    const pool = createHqPool(ingestUrl)
+    scope.hold(() => pool.destroy())
+    const context: ReconcileContext = {
+      databaseUrl,
+      pool,
+      keys: signingKeys,
+      source,
+      log: this.#log,
+      stopping: scope.stopping,
+    }
+    if (reconcileAt !== undefined) {
+      const reconciler = new Reconciler(context, reconcileAt)
+      scope.hold(() => reconciler.stop())
+      reconciler.start()
+    }
+    if (followSeconds !== undefined) {
+      const follower = new Follower(context, epoch, followerTiming(followSeconds))
+      scope.hold(() => follower.stop())
+      follower.start()
+    }
   }
 
   /** What halted this session is for the next one to find out again, if there is one. */

@@ -3,7 +3,7 @@ import { startMetrics } from '@hq-export/observability/meter.ts'
 import { Notifier } from '@hq-export/observability/notifier.ts'
 import { relayConditions } from './observe/conditions.ts'
 import { PrivateServer } from './observe/metrics-server.ts'
-import { observeRelay, observeSource } from './observe/observe-relay.ts'
+import { observeReconciliation, observeRelay, observeSource } from './observe/observe-relay.ts'
 import { createRelayMetrics } from './observe/relay-metrics.ts'
 import { summarise } from './observe/summarise.ts'
 import { SourceWatcher } from './observe/watch-source.ts'
@@ -33,6 +33,8 @@ export async function runRelay(
     log,
   )
   observeSource(metrics.meter, () => watcher.reading)
+  const isScheduled = config.reconcileAt !== undefined
+  observeReconciliation(metrics.meter, () => watcher.reading, isScheduled)
 
   const server = new PrivateServer(metrics, () => relay.progress, log)
   started.defer(() => server.stop())
@@ -44,7 +46,7 @@ export async function runRelay(
     const notifier = new Notifier({
       url: config.alertWebhookUrl,
       receiver: 'outbox-relay',
-      read: () => relayConditions(relay.progress, watcher.reading),
+      read: () => relayConditions(relay.progress, watcher.reading, isScheduled),
       log,
     })
     started.defer(() => notifier.stop())

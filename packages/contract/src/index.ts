@@ -138,6 +138,7 @@ export {
   FINDING_CLASSES,
   type Finding,
   type FindingClass,
+  findingSchema,
   RECONCILIATION_STATES,
   REPAIR_STATES,
   type Reconciliation,

@@ -150,6 +150,16 @@ export function post(
   return fetch(`${url}${BATCHES_PATH}`, signedRequest(body, options))
 }
 
+/** Posts a body to a path, signed like a batch. */
+export function postTo(
+  url: string,
+  path: string,
+  body: unknown,
+  options: SendOptions = {},
+): Promise<Response> {
+  return fetch(`${url}${path}`, signedRequest(JSON.stringify(body), options))
+}
+
 /** Posts a batch as the relay does, compressed with zstd. */
 export function send(
   url: string,

@@ -31,6 +31,8 @@ export class Admission {
   /** Of verified requests alone. */
   readonly budget: RequestBudget
   readonly bulkhead: Bulkhead
+  /** Of requests that compare: they take no place of a batch, and no byte. */
+  readonly compares: { readonly budget: RequestBudget; readonly bulkhead: Bulkhead }
   readonly quotas = new KeyQuotas()
   readonly #signals: LoadSignals
   /** The database has been seen with exactly this build's migrations. */
@@ -49,6 +51,14 @@ export class Admission {
       maxRequests: maxRequestsPerKey,
       maxWaitMs,
     })
+    this.compares = {
+      budget: new RequestBudget(limits.maxCompares, limits.maxCompareBytes),
+      bulkhead: new Bulkhead({
+        maxActive: 1,
+        maxRequests: limits.maxComparesPerKey,
+        maxWaitMs,
+      }),
+    }
   }
 
   /**

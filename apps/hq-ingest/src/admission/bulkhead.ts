@@ -56,12 +56,12 @@ export class Bulkhead {
       return
     }
     if (compartment.active + compartment.waiting.size >= maxRequests) {
-      throw atCapacity('too many batches of this key are under way')
+      throw atCapacity('too many requests of this key are under way')
     }
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => {
         compartment.waiting.delete(proceed)
-        reject(atCapacity('the batches of this key take too long'))
+        reject(atCapacity('the requests of this key take too long'))
       }, maxWaitMs)
       function proceed(): void {
         clearTimeout(timer)

@@ -33,6 +33,14 @@ export interface GatewayLimits {
   readonly maxWaitMs: number
   /** Batches that wait for a session with HQ. */
   readonly maxSessionWaiters: number
+  /** Verified requests that compare under way; they take no place of a batch. */
+  readonly maxCompares: number
+  /** Bytes of their bodies held at once. */
+  readonly maxCompareBytes: number
+  /** Sessions with HQ of requests that compare. */
+  readonly maxCompareSessions: number
+  /** Verified requests that compare, of one key, waiting ones included; one is worked on. */
+  readonly maxComparesPerKey: number
   /** Median lateness of the event loop over about a second. */
   readonly maxEventLoopDelayMs: number
 }
@@ -51,6 +59,10 @@ export const DEFAULT_GATEWAY_LIMITS: GatewayLimits = {
   maxRequestsPerKey: 32,
   maxWaitMs: 5_000,
   maxSessionWaiters: 32,
+  maxCompares: 16,
+  maxCompareBytes: 64 * 1024 * 1024,
+  maxCompareSessions: 2,
+  maxComparesPerKey: 4,
   maxEventLoopDelayMs: 500,
 }
 

@@ -4,31 +4,25 @@ import { LIMITS, parseTraceparent, TRACEPARENT, type TraceParent } from '@hq-exp
 import { inStep } from '@hq-export/observability/span.ts'
 import { freeMemory } from '@hq-export/runtime/free-memory.ts'
 import type pg from 'pg'
-import type { Admission } from '../admission/admission.ts'
 import type { RateLimitHeaders } from '../admission/key-quotas.ts'
 import type { RequestShare } from '../admission/request-budget.ts'
 import { decompress } from '../decode/decompress.ts'
 import { type BatchHead, readHead } from '../http/read-head.ts'
 import type { IngestKey } from '../keys/ingest-key.ts'
-import type { KeyRing } from '../keys/key-ring.ts'
 import type { IngestMetrics } from '../metrics/ingest-metrics.ts'
 import { Refusal } from '../refusal/refusal.ts'
 import { ledgerId } from '../store/ledger-id.ts'
 import { type StoredBatch, storeBatch } from '../store/store-batch.ts'
 import { findDatasetRules } from '../validate/dataset-rules.ts'
 import { type OpenedBatch, openBatch } from './open-batch.ts'
-import { assertDeclared, readBody } from './read-body.ts'
+import { readVerified, type Verifying } from './read-verified.ts'
 import { traceBatch } from './trace-batch.ts'
-import { assertMayWrite, assertOwnSource, readSuspect, verifyBatch } from './verify-batch.ts'
+import { assertMayWrite, assertOwnSource } from './verify-batch.ts'
 
 /** What receiving a batch needs. */
-export interface Receiving {
+export interface Receiving extends Verifying {
   readonly pool: pg.Pool
   readonly metrics: IngestMetrics
-  readonly keys: KeyRing
-  readonly admission: Admission
-  /** Clock of `webhook-timestamp`, in milliseconds since the epoch. */
-  readonly now: () => number
 }
 
 /** A batch that is in HQ, and what its caller is told beside the answer. */
@@ -123,39 +117,6 @@ async function storeVerified(verified: VerifiedBatch, receiving: Receiving): Pro
 }
 
 /**
- * Reads the body of a request of whom nobody knows, among the strangers, and finds out who signed
- * it. Until then it costs what has arrived of it, and may have to go for the next one.
- */
-async function readVerified(
-  head: BatchHead,
-  request: IncomingMessage,
-  response: ServerResponse,
-  { keys, admission, now }: Receiving,
-): Promise<{ readonly wire: Buffer; readonly key: IngestKey }> {
-  const { strangers, connections, verification, limits } = admission
-  const { socket } = request
-  const suspect = await readSuspect(head, keys, now())
-  assertDeclared(request, LIMITS.maxWireBytes)
-  const eviction = new AbortController()
-  const { signal } = eviction
-  using stranger = strangers.enter(socket.remoteAddress ?? '', (reason) => eviction.abort(reason))
-  const wire = await inStep('read body', () =>
-    readBody(request, response, {
-      maxBytes: LIMITS.maxWireBytes,
-      timeoutMs: limits.bodyTimeoutMs,
-      idleTimeoutMs: limits.bodyIdleTimeoutMs,
-      onArrived: (bytes) => stranger.arrived(bytes),
-      signal,
-    }),
-  )
-  const key = await inStep('verify', () =>
-    verifyBatch(suspect, wire, connections.keyIdOf(socket), verification, signal),
-  )
-  connections.trust(socket, key.id)
-  return { wire, key }
-}
-
-/**
  * The way of a batch, in order: admit, read, verify, decompress, decode, validate, store. Nothing
  * is decompressed or parsed that was not signed; nothing is written before all of it is read.
  * Before the signature is known to be good a request is one of the strangers, who have a room of
@@ -172,7 +133,7 @@ export async function receiveBatch(
   admission.admit()
   const head = readHead(request)
   budget.assertRoom()
-  const { wire, key } = await readVerified(head, request, response, receiving)
+  const { wire, key } = await readVerified(head, request, response, receiving, LIMITS.maxWireBytes)
   using share = budget.enter(wire.length)
   metrics.verified(key.id)
   const rateLimit = quotas.charge(key, wire.length, now())

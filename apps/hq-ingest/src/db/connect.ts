@@ -41,17 +41,47 @@ const WRITER_SETTINGS: SessionSettings = {
   plan_cache_mode: 'force_custom_plan',
 }
 
+/** Of the sessions that compare: they read much at a time, and give way to those that write. */
+const COMPARER_SETTINGS: SessionSettings = {
+  ...COMMON_SETTINGS,
+  role: 'hq_ingest_writer',
+  row_security: 'off',
+  synchronous_commit: 'on',
+  // Whoever asks cuts the range until it is read in time.
+  statement_timeout: '1min',
+  lock_timeout: '5s',
+  idle_in_transaction_session_timeout: '30s',
+  idle_session_timeout: '0',
+  enable_seqscan: 'on',
+  enable_indexscan: 'on',
+  enable_hashagg: 'on',
+  enable_hashjoin: 'on',
+  // PostgreSQL does not know how few buckets there are, and would sort every row by its own; and a
+  // range of keys is read by the index that has it in order.
+  enable_sort: 'off',
+  // One core at most is taken from the batches.
+  max_parallel_workers_per_gather: '0',
+  jit: 'off',
+  work_mem: '64MB',
+  plan_cache_mode: 'force_custom_plan',
+}
+
 const APPLICATION_NAME = 'hq-ingest'
 const CONNECT_TIMEOUT_MS = 5_000
 const PROBE_TIMEOUT_MS = 2_000
 
 /** A pool's sessions are read back once, when they are opened. */
-function writerPool(databaseUrl: string, applicationName: string, options: pg.PoolConfig): pg.Pool {
+function openPool(
+  databaseUrl: string,
+  applicationName: string,
+  settings: SessionSettings,
+  options: pg.PoolConfig,
+): pg.Pool {
   const answerTimeoutMs = options.query_timeout ?? options.connectionTimeoutMillis
   return new pg.Pool({
-    ...sessionConfig(databaseUrl, applicationName, WRITER_SETTINGS),
+    ...sessionConfig(databaseUrl, applicationName, settings),
     ...options,
-    onConnect: (client) => confirmSettings(client, WRITER_SETTINGS, answerTimeoutMs),
+    onConnect: (client) => confirmSettings(client, settings, answerTimeoutMs),
   })
 }
 
@@ -64,11 +94,24 @@ export function createPool(
   maxConnections: number,
   timeouts: Pick<pg.PoolConfig, 'query_timeout' | 'connectionTimeoutMillis'> = {},
 ): pg.Pool {
-  return writerPool(databaseUrl, APPLICATION_NAME, {
+  return openPool(databaseUrl, APPLICATION_NAME, WRITER_SETTINGS, {
     max: maxConnections,
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
     keepAlive: true,
     ...timeouts,
+  })
+}
+
+/** The sessions of requests that compare, apart from those of batches. Connects on first use. */
+export function createComparePool(
+  databaseUrl: string,
+  maxConnections: number,
+  connectionTimeoutMillis: number = CONNECT_TIMEOUT_MS,
+): pg.Pool {
+  return openPool(databaseUrl, `${APPLICATION_NAME} compare`, COMPARER_SETTINGS, {
+    max: maxConnections,
+    connectionTimeoutMillis,
+    keepAlive: true,
   })
 }
 
@@ -77,7 +120,7 @@ export function createPool(
  * would end a COMMIT that waits for a standby as if it had been answered.
  */
 export function createProbePool(databaseUrl: string): pg.Pool {
-  return writerPool(databaseUrl, `${APPLICATION_NAME} readiness`, {
+  return openPool(databaseUrl, `${APPLICATION_NAME} readiness`, WRITER_SETTINGS, {
     max: 1,
     connectionTimeoutMillis: PROBE_TIMEOUT_MS,
     query_timeout: PROBE_TIMEOUT_MS,

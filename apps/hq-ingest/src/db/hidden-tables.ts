@@ -13,6 +13,8 @@ const TABLES = [
     'audit',
     'advisory_lock',
     'reader_org',
+    'reconciliation',
+    'reconciliation_finding',
   ].map((name) => `ingest.${name}`),
 ]
 

@@ -343,3 +343,52 @@ export const advisoryLock = ingest.table(
   },
   (t) => [primaryKey({ name: 'advisory_lock_pkey', columns: [t.name] })],
 )
+
+/** Comparisons of a source with HQ, as the source posted them. */
+export const reconciliation = ingest.table(
+  'reconciliation',
+  {
+    receivedAt: instant('received_at').notNull(),
+    startedAt: instant('started_at').notNull(),
+    finishedAt: instant('finished_at').notNull(),
+    id: uuid().notNull(),
+    repair: boolean().notNull(),
+    source: text().notNull(),
+    schemaVersion: text('schema_version').notNull(),
+    kind: text().notNull(),
+    state: text().notNull(),
+    version: text().notNull(),
+    keyId: text('key_id').notNull(),
+    orgs: uuid().array(),
+    scope: exactJson().notNull(),
+    datasets: exactJson().notNull(),
+    fingerprint: bytes().notNull(),
+  },
+  (t) => [
+    primaryKey({ name: 'reconciliation_pkey', columns: [t.source, t.id] }),
+    index('reconciliation_finished_idx').on(t.source, t.finishedAt),
+    index('reconciliation_received_idx').on(t.receivedAt),
+  ],
+)
+
+/** Keys that were not the same on both sides. */
+export const reconciliationFinding = ingest.table(
+  'reconciliation_finding',
+  {
+    id: uuid().notNull(),
+    position: integer().notNull(),
+    orgId: uuid('org_id'),
+    sourceVersion: bigint('source_version', { mode: 'bigint' }),
+    hqVersion: bigint('hq_version', { mode: 'bigint' }),
+    source: text().notNull(),
+    dataset: text().notNull(),
+    key: text().notNull(),
+    class: text().notNull(),
+    repair: text().notNull(),
+    reason: text(),
+    columns: text().array().notNull(),
+  },
+  (t) => [
+    primaryKey({ name: 'reconciliation_finding_pkey', columns: [t.source, t.id, t.position] }),
+  ],
+)

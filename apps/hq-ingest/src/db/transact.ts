@@ -28,10 +28,11 @@ async function openSession(pool: pg.Pool): Promise<Session> {
 
 async function runOnce<T>(
   session: Session,
+  begin: string,
   work: (client: pg.PoolClient) => Promise<T>,
 ): Promise<T> {
   const { client } = session
-  await client.query('begin')
+  await client.query(begin)
   try {
     const result = await work(client)
     const { command } = await client.query('commit')
@@ -49,6 +50,7 @@ async function runOnce<T>(
 
 async function runOnSession<T>(
   pool: pg.Pool,
+  begin: string,
   work: (client: pg.PoolClient) => Promise<T>,
 ): Promise<T> {
   const session = await openSession(pool)
@@ -64,7 +66,7 @@ async function runOnSession<T>(
     client.end().catch(() => {})
   }, TRANSACTION_TIMEOUT_MS)
   try {
-    return await runOnce(session, work)
+    return await runOnce(session, begin, work)
   } catch (error) {
     // PostgreSQL's own errors and lost sessions are the database's fault; the rest is a bug and
     // stays one.
@@ -80,9 +82,9 @@ async function runOnSession<T>(
 }
 
 /**
- * Runs `work` in one READ COMMITTED transaction and returns after COMMIT. Deadlocks and
- * serialization failures run it again, a few times, so it must not have effects outside the
- * database.
+ * Runs `work` in one transaction and returns after COMMIT. Deadlocks and serialization failures run
+ * it again, a few times, so it must not have effects outside the database.
+ * @param begin begins the transaction; READ COMMITTED without.
  * @throws {Refusal} `at_capacity` when no session becomes free in time.
  * @throws {DatabaseUnavailableError} when the database is at fault; anything else that `work`
  * throws passes.
@@ -90,10 +92,11 @@ async function runOnSession<T>(
 export async function transact<T>(
   pool: pg.Pool,
   work: (client: pg.PoolClient) => Promise<T>,
+  begin = 'begin',
 ): Promise<T> {
   for (let attempt = 1; ; attempt++) {
     try {
-      return await runOnSession(pool, work)
+      return await runOnSession(pool, begin, work)
     } catch (error) {
       if (!isTransient(error)) throw error
       if (attempt === MAX_ATTEMPTS) throw new DatabaseUnavailableError(error)

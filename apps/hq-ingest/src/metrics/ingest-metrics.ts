@@ -3,6 +3,7 @@ import { createNoopMeter, type Meter } from '@opentelemetry/api'
 
 /** Buckets that the semantic conventions for HTTP advise. */
 const SECONDS = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10]
+const COMPARISON_SECONDS = [0.01, 0.05, 0.1, 0.5, 1, 2.5, 5, 10, 30, 60]
 const LAG_SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 15, 60, 300, 900, 1800, 7200]
 const ROWS = [1, 10, 50, 100, 250, 500, 1000, 2000, 5000]
 const BYTES = [1e3, 1e4, 5e4, 1e5, 2.5e5, 5e5, 1e6, 2.5e6, 5e6, 16e6]
@@ -28,6 +29,14 @@ export interface MeasuredBatch {
   readonly seconds: number
 }
 
+/** A request that compares. */
+export interface MeasuredComparison {
+  readonly route: string
+  /** A problem code where it was refused. */
+  readonly outcome: ProblemCode | 'answered'
+  readonly seconds: number
+}
+
 /**
  * What the gateway counts while it works. Labels are bounded sets: datasets, outcomes, codes, key
  * ids, routes.
@@ -39,6 +48,9 @@ export interface IngestMetrics {
   readonly verified: (keyId: string) => void
   readonly decided: (batch: MeasuredBatch) => void
   readonly refused: (code: ProblemCode) => void
+  readonly compared: (comparison: MeasuredComparison) => void
+  /** Rows of HQ that a comparison has read. */
+  readonly rowsCompared: (dataset: string, rows: number) => void
 }
 
 /**
@@ -125,6 +137,15 @@ export function createIngestMetrics(meter: Meter, now: () => number = Date.now):
     unit: '{request}',
     description: 'accepted signatures by key',
   })
+  const comparisons = meter.createHistogram('hq.ingest.comparison.duration', {
+    unit: 's',
+    description: 'requests that compare, by path and what became of them',
+    advice: { explicitBucketBoundaries: COMPARISON_SECONDS },
+  })
+  const comparedRows = meter.createCounter('hq.ingest.comparison.rows', {
+    unit: '{row}',
+    description: 'rows that comparisons have read',
+  })
   return {
     requestBegan(method) {
       active.add(1, { 'http.request.method': method, 'url.scheme': 'http' })
@@ -167,6 +188,12 @@ export function createIngestMetrics(meter: Meter, now: () => number = Date.now):
       if (shortage !== undefined) admission.add(1, { result: shortage, reason: code })
       const met = IDEMPOTENCY_REFUSALS[code]
       if (met !== undefined) idempotency.add(1, { result: met })
+    },
+    compared({ route, outcome, seconds }) {
+      comparisons.record(seconds, { 'http.route': route, outcome })
+    },
+    rowsCompared(dataset, rows) {
+      comparedRows.add(rows, { dataset })
     },
   }
 }

@@ -1,13 +1,13 @@
 import type { IncomingMessage } from 'node:http'
-import { BATCHES_PATH } from '@hq-export/contract'
 import { failSpan, inSpan } from '@hq-export/observability/span.ts'
 import { isTracing } from '@hq-export/observability/start-tracing.ts'
 import { context, propagation, SpanKind, trace } from '@opentelemetry/api'
 
 const FIRST_SERVER_ERROR = 500
 
-/** Runs one request for a batch inside a SERVER span, child of the caller's `traceparent`. */
+/** Runs one request inside a SERVER span, child of the caller's `traceparent`. */
 export async function traceRequest(
+  path: string,
   request: IncomingMessage,
   work: () => Promise<Response>,
 ): Promise<Response> {
@@ -15,13 +15,13 @@ export async function traceRequest(
   const parent = propagation.extract(context.active(), request.headers)
   const length = Number(request.headers['content-length'])
   return inSpan(
-    `POST ${BATCHES_PATH}`,
+    `POST ${path}`,
     {
       kind: SpanKind.SERVER,
       attributes: {
         'http.request.method': 'POST',
-        'http.route': BATCHES_PATH,
-        'url.path': BATCHES_PATH,
+        'http.route': path,
+        'url.path': path,
         'url.scheme': 'http',
         'network.protocol.version': request.httpVersion,
         ...(Number.isSafeInteger(length) && { 'http.request.body.size': length }),

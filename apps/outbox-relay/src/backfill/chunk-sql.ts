@@ -15,7 +15,8 @@ export interface Statement {
   readonly values: readonly unknown[]
 }
 
-class Parameters {
+/** Values of a statement, each with its place and type. */
+export class Parameters {
   readonly values: unknown[] = []
 
   add(value: unknown, type: string): string {

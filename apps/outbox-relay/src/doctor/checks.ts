@@ -22,6 +22,7 @@ import { openWriters } from './checks/open-writers.ts'
 import { outbox } from './checks/outbox.ts'
 import { preparedTransactions } from './checks/prepared-transactions.ts'
 import { primary } from './checks/primary.ts'
+import { reconciliation } from './checks/reconciliation.ts'
 import { relaySession } from './checks/relay-session.ts'
 import { server } from './checks/server.ts'
 import { settleList } from './checks/settle-list.ts'
@@ -64,4 +65,5 @@ export const CHECKS: readonly Check[] = [
   outbox(),
   settleList,
   deadLetters,
+  reconciliation,
 ]

@@ -17,7 +17,8 @@ export interface HttpResponse {
   readonly retryAfterMs: number | undefined
 }
 
-function parseJson(text: string): unknown {
+/** What a text says as JSON; undefined where it is none. */
+export function parseJson(text: string): unknown {
   try {
     return JSON.parse(text)
   } catch {
@@ -31,7 +32,10 @@ function parseJson(text: string): unknown {
 const MAX_PROBLEM_CHARS = 256 * 1024
 
 /** Code of a refusal of our own gateway; undefined for an answer of somebody in between. */
-function problemCode({ status, body }: HttpResponse): ProblemCode | undefined {
+export function problemCode({
+  status,
+  body,
+}: Pick<HttpResponse, 'status' | 'body'>): ProblemCode | undefined {
   if (body.length > MAX_PROBLEM_CHARS) return undefined
   const problem = problemSchema.safeParse(parseJson(body))
   if (!problem.success || !Object.hasOwn(PROBLEMS, problem.data.code)) return undefined

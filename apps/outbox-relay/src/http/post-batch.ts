@@ -1,23 +1,11 @@
-import {
-  BATCH_CONTENT_TYPE,
-  BATCHES_PATH,
-  HQ_INGEST_KEY,
-  type SigningKey,
-  sign,
-  TRACEPARENT,
-  WEBHOOK_ID,
-  WEBHOOK_SIGNATURE,
-  WEBHOOK_TIMESTAMP,
-} from '@hq-export/contract'
+import { BATCHES_PATH, type SigningKey, TRACEPARENT } from '@hq-export/contract'
 import { errorType } from '@hq-export/observability/error-type.ts'
-import { errors, type Pool } from 'undici'
+import type { Pool } from 'undici'
 import type { PostOutcome } from '../batch/attempt-outcome.ts'
 import type { WireBody } from '../batch/compress.ts'
 import { parseRetryAfter } from '../flow-control/backoff.ts'
 import { classify } from './classify.ts'
-
-/** Longest answer that is read; a batch in which every row is listed stays far below. */
-const MAX_ANSWER_BYTES = 16 * 1024 * 1024
+import { readAnswer, signedHeaders } from './signed-request.ts'
 
 // Codes of a server that proved to be the wrong one: no amount of retrying helps, somebody has to
 // look.
@@ -47,17 +35,6 @@ function isSuspect(code: string): boolean {
   return SUSPECT_CODES.has(code) || code.startsWith('HPE_')
 }
 
-async function readAnswer(body: AsyncIterable<Buffer>): Promise<string> {
-  const chunks: Buffer[] = []
-  let size = 0
-  for await (const chunk of body) {
-    size += chunk.length
-    if (size > MAX_ANSWER_BYTES) throw new errors.ResponseExceededMaxSizeError()
-    chunks.push(chunk)
-  }
-  return Buffer.concat(chunks).toString('utf8')
-}
-
 /**
  * One attempt: signs with a fresh timestamp, posts, and says what the answer means. A failure of
  * the network is a `retry`, because HQ may have applied the batch: the same id makes the resend
@@ -72,14 +49,7 @@ export async function postBatch(
   nowMs: number,
   signal: AbortSignal,
 ): Promise<PostOutcome> {
-  const timestamp = Math.floor(nowMs / 1000)
-  const headers: Record<string, string> = {
-    'content-type': BATCH_CONTENT_TYPE,
-    [WEBHOOK_ID]: post.batchId,
-    [WEBHOOK_TIMESTAMP]: String(timestamp),
-    [WEBHOOK_SIGNATURE]: sign({ id: post.batchId, timestamp, body: post.body.bytes }, keys),
-    [HQ_INGEST_KEY]: keys.map(({ id }) => id).join(' '),
-  }
+  const headers = signedHeaders(keys, post.batchId, post.body.bytes, nowMs)
   if (post.body.contentEncoding !== undefined) {
     headers['content-encoding'] = post.body.contentEncoding
   }

@@ -8,6 +8,11 @@ const BREACH_LAG_S = 30 * 60
 const LARGE_OUTBOX_BYTES = 1e9
 const FULL_QUEUE = 0.5
 const LONG_WRITER_S = 15 * 60
+const HOUR_S = 3_600
+const DAY_S = 24 * HOUR_S
+const OVERDUE_RECONCILIATION_S = 36 * HOUR_S
+const OVERDUE_COVERAGE_S = 28 * DAY_S
+const UNDECIDED_RUNS = 2
 
 function lagConditions(dataset: string, lagS: number): Condition[] {
   if (lagS <= WARN_LAG_S) return []
@@ -21,14 +26,55 @@ function lagConditions(dataset: string, lagS: number): Condition[] {
   ]
 }
 
+/** @param isScheduled false: nothing is compared by itself, so that nothing can be overdue. */
+function reconciliationConditions(
+  { reconciliation }: SourceReading['status'],
+  isScheduled: boolean,
+): Condition[] {
+  const { state, undecided_runs, decided_age_s, datasets } = reconciliation
+  const conditions: Condition[] = []
+  const add = (alert: string, severity: Condition['severity'], summary: string, dataset?: string) =>
+    conditions.push({
+      ...{ alert, severity, summary, forMs: 0 },
+      ...(dataset !== undefined && { labels: { dataset } }),
+    })
+  if (state === 'different') {
+    const summary = 'keys differ between data-engine-x and HQ, and were not all sent once more'
+    add('HqExportReconciliationDifferent', 'critical', summary)
+  }
+  for (const { dataset, cap_reached } of datasets) {
+    if (!cap_reached) continue
+    const summary = `more of ${dataset} differs than is sent once more by itself`
+    add('HqExportRepairCap', 'critical', summary, dataset)
+  }
+  if (!isScheduled) return conditions
+  if (undecided_runs >= UNDECIDED_RUNS) {
+    const summary = `the last ${undecided_runs} reconciliations could not be decided`
+    add('HqExportReconciliationUndecided', 'warning', summary)
+  }
+  if (decided_age_s > OVERDUE_RECONCILIATION_S) {
+    const summary = `no reconciliation was decided for ${Math.floor(decided_age_s / HOUR_S)} hours`
+    add('HqExportReconciliationOverdue', 'warning', summary)
+  }
+  for (const { dataset, unchecked_s } of datasets) {
+    if (unchecked_s <= OVERDUE_COVERAGE_S) continue
+    const days = Math.floor(unchecked_s / DAY_S)
+    const summary = `rows of ${dataset} have not been compared for ${days} days`
+    add('HqExportCoverageOverdue', 'warning', summary, dataset)
+  }
+  return conditions
+}
+
 /**
  * What an operator should know of, as this relay sees it: the relay's share of
  * `deploy/prometheus/alerts.yml`, with the same names and limits. A relay that stands by leaves the
  * source's conditions to the one that leads.
+ * @param isScheduled whether everything is compared by itself.
  */
 export function relayConditions(
   progress: RelayProgress,
   reading: SourceReading | undefined,
+  isScheduled = true,
 ): Condition[] {
   const conditions: Condition[] = []
   const add = (
@@ -74,5 +120,6 @@ export function relayConditions(
     const summary = 'a transaction that wrote bound tables is open for more than 15 minutes'
     add('HqExportOpenWriter', 'warning', 5, summary)
   }
+  conditions.push(...reconciliationConditions(status, isScheduled))
   return conditions
 }

@@ -1,3 +1,4 @@
+import { FINDING_CLASSES, RECONCILIATION_STATES } from '@hq-export/contract'
 import type { Meter, ObservableResult } from '@opentelemetry/api'
 import type { RelayProgress, RelayState } from './relay-progress.ts'
 import type { SourceReading } from './watch-source.ts'
@@ -107,6 +108,121 @@ export function observeSource(meter: Meter, read: () => SourceReading | undefine
     '{statement}',
     'open gaps: statements and changes of the source not captured for certain',
     (result, { status }) => result.observe(status.capture_gaps),
+  )
+}
+
+/**
+ * Gauges over what is known of both sides being equal.
+ * @param isScheduled false: nothing is compared by itself, so that nothing can be overdue.
+ */
+export function observeReconciliation(
+  meter: Meter,
+  read: () => SourceReading | undefined,
+  isScheduled: boolean,
+): void {
+  function gauge(name: string, unit: string, description: string, observe: Observe): void {
+    meter.createObservableGauge(name, { unit, description }).addCallback((result) => {
+      const reading = read()
+      if (reading !== undefined) observe(result, reading)
+    })
+  }
+
+  gauge(
+    'hq.relay.reconciliation.state',
+    '',
+    '1 for what the last reconciliation of everything came to',
+    (result, { status: { reconciliation } }) => {
+      for (const state of RECONCILIATION_STATES) {
+        result.observe(state === reconciliation.state ? 1 : 0, { state })
+      }
+    },
+  )
+  gauge(
+    'hq.relay.reconciliation.findings',
+    '{row}',
+    'keys that differed at the last decided one',
+    (result, { status: { reconciliation } }) => {
+      for (const { dataset, findings } of reconciliation.datasets) {
+        for (const name of FINDING_CLASSES) {
+          result.observe(findings[name], { dataset, class: name })
+        }
+      }
+    },
+  )
+  gauge(
+    'hq.relay.reconciliation.repairs',
+    '{row}',
+    'keys that it sent once more',
+    (result, { status: { reconciliation } }) => {
+      for (const { dataset, sent } of reconciliation.datasets) result.observe(sent, { dataset })
+    },
+  )
+  gauge(
+    'hq.relay.reconciliation.cap_reached',
+    '',
+    '1 where more differed than is sent once more by itself',
+    (result, { status: { reconciliation } }) => {
+      for (const { dataset, cap_reached } of reconciliation.datasets) {
+        result.observe(cap_reached ? 1 : 0, { dataset })
+      }
+    },
+  )
+  gauge(
+    'hq.relay.reconciliation.coverage',
+    '1',
+    'least share of the rows of a dataset that the last one compared',
+    (result, { status: { reconciliation } }) => {
+      if (reconciliation.coverage !== null) result.observe(reconciliation.coverage)
+    },
+  )
+  gauge(
+    'hq.relay.reconciliation.duration',
+    's',
+    'how long the last one took',
+    (result, { status: { reconciliation } }) => {
+      if (reconciliation.last_duration_s !== null) result.observe(reconciliation.last_duration_s)
+    },
+  )
+  gauge(
+    'hq.relay.follow.keys',
+    '{row}',
+    'keys that changed and were compared since a day or less',
+    (result, { status: { reconciliation } }) => {
+      if (reconciliation.follow !== null) result.observe(reconciliation.follow.keys)
+    },
+  )
+  gauge(
+    'hq.relay.follow.share',
+    '1',
+    'share of the keys that changed which was compared',
+    (result, { status: { reconciliation } }) => {
+      if (reconciliation.follow?.share != null) result.observe(reconciliation.follow.share)
+    },
+  )
+  if (!isScheduled) return
+  gauge(
+    'hq.relay.reconciliation.age',
+    's',
+    'since a reconciliation of everything was decided, or could have been',
+    (result, reading) => {
+      result.observe(ageOf(reading.status.reconciliation.decided_age_s, reading))
+    },
+  )
+  gauge(
+    'hq.relay.reconciliation.undecided',
+    '{run}',
+    'reconciliations of everything since then that were undecided',
+    (result, { status: { reconciliation } }) => result.observe(reconciliation.undecided_runs),
+  )
+  gauge(
+    'hq.relay.reconciliation.unchecked.age',
+    's',
+    'since the rows that wait longest were compared, or could have been',
+    (result, reading) => {
+      for (const { dataset, unchecked_s } of reading.status.reconciliation.datasets) {
+        result.observe(ageOf(unchecked_s, reading), { dataset })
+      }
+    },
   )
 }
 

@@ -14,6 +14,7 @@ import {
   portSetting,
 } from '@hq-export/runtime/settings.ts'
 import { z } from 'zod'
+import { type CronTime, parseCronTime } from './cron-time.ts'
 
 /** Settings of the relay, read once; durations in milliseconds, sizes in bytes. */
 export interface RelayConfig {
@@ -27,6 +28,10 @@ export interface RelayConfig {
   readonly logLevel: LogLevel
   /** Where alerts are told, in Alertmanager's webhook format; nowhere if undefined. */
   readonly alertWebhookUrl: string | undefined
+  /** When everything is compared with HQ by itself; never if undefined. */
+  readonly reconcileAt?: CronTime | undefined
+  /** How often keys that changed lately are compared with HQ; never if undefined. */
+  readonly followSeconds?: number | undefined
 }
 
 const SECRET_VARIABLES = new Set([
@@ -48,6 +53,36 @@ const signingSecretSchema = z.string('must be set').superRefine((text, context) 
   }
 })
 
+/** Word for a thing that is not to be done. */
+const OFF = 'off'
+const MIN_FOLLOW_SECONDS = 30
+const MAX_FOLLOW_SECONDS = 86_400
+
+const reconcileAtSchema = z
+  .string()
+  .default('0 3 * * *')
+  .transform((text, context) => {
+    if (text === OFF) return undefined
+    const time = parseCronTime(text)
+    if (time !== undefined) return time
+    const message = `must be a cron expression of five fields, in UTC, or ${OFF}`
+    context.addIssue({ code: 'custom', message })
+    return z.NEVER
+  })
+
+const followSecondsSchema = z
+  .string()
+  .default('300')
+  .refine(
+    (text) =>
+      text === OFF ||
+      (/^\d{1,5}$/.test(text) &&
+        Number(text) >= MIN_FOLLOW_SECONDS &&
+        Number(text) <= MAX_FOLLOW_SECONDS),
+    `must be ${MIN_FOLLOW_SECONDS} to ${MAX_FOLLOW_SECONDS}, or ${OFF}`,
+  )
+  .transform((text) => (text === OFF ? undefined : Number(text)))
+
 const SETTINGS = {
   DX_DATABASE_URL: databaseUrlSetting(
     'must be a postgres:// URL of a direct connection, not of a transaction pooler',
@@ -61,6 +96,8 @@ const SETTINGS = {
     .string()
     .regex(SOURCE_PATTERN, 'must be 1 to 64 letters, digits, dots, dashes or underscores')
     .default('data-engine-x'),
+  RELAY_RECONCILE_AT: reconcileAtSchema,
+  RELAY_FOLLOW_SECONDS: followSecondsSchema,
   RELAY_METRICS_PORT: portSetting(8082),
   ALERT_WEBHOOK_URL: httpUrlSetting().optional(),
   LOG_LEVEL: z.enum(LOG_LEVELS, `must be ${LOG_LEVELS.join(', ')}`).default('info'),
@@ -85,6 +122,8 @@ export function loadConfig(env: Environment): RelayConfig {
     metricsPort: settings.RELAY_METRICS_PORT,
     logLevel: settings.LOG_LEVEL,
     alertWebhookUrl: settings.ALERT_WEBHOOK_URL,
+    reconcileAt: settings.RELAY_RECONCILE_AT,
+    followSeconds: settings.RELAY_FOLLOW_SECONDS,
   })
 }
 

@@ -5,7 +5,7 @@ import type { SentKey } from './insert-keys.ts'
 
 /** A key whose entity is to be sent once more. */
 export interface NotedKey extends SentKey {
-  readonly reason: 'replay' | 'version_conflict' | 'delete_race'
+  readonly reason: 'replay' | 'version_conflict' | 'delete_race' | 'reconciliation'
   /** Id of the dead letter that this is a replay of. */
   readonly letter: string | null
 }

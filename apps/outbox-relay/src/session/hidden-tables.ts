@@ -12,7 +12,8 @@ export const SEES_ALL: Readonly<Record<string, string>> = { row_security: 'off' 
 const READ = [
   ...['outbox_0', 'outbox_1', 'outbox_2', 'settle_0', 'settle_1', 'settled', 'ack', 'incarnation'],
   ...['binding', 'version_base', 'dead_letter', 'late_child', 'assigned_sequence', 'backfill'],
-  ...['capture_gap', 'migration', 'advisory_lock', 'reexport'],
+  ...['capture_gap', 'migration', 'advisory_lock', 'reexport', 'reconciliation'],
+  ...['reconciliation_range', 'follow', 'removal', 'truncation'],
   ...['current_outbox', 'doorbell', 'current_settle', 'settle_horizon'],
 ]
 

@@ -3,7 +3,10 @@ import type pg from 'pg'
 /** How a transaction begins and ends. */
 export interface TransactionOptions<T> {
   /** What follows BEGIN; by default what the session has, READ COMMITTED for the relay's. */
-  readonly mode?: 'read only' | 'isolation level read committed'
+  readonly mode?:
+    | 'read only'
+    | 'isolation level read committed'
+    | 'isolation level repeatable read read only'
   /** False for a result that is not to be kept: rolled back, and returned. */
   readonly isKept?: (result: T) => boolean
 }

@@ -37,6 +37,18 @@ export function backfill(status: DatasetStatus['backfill']): string {
   )
 }
 
+export function reconciliation({
+  reconciliation: { state, last_finished_at, last_reason, coverage, follow },
+}: RelayStatus): string {
+  if (state === null) return 'never: npm run relay -- reconcile'
+  return [
+    `${state}${last_reason === null ? '' : ` (${last_reason})`}`,
+    ...(last_finished_at === null ? [] : [last_finished_at]),
+    ...(coverage === null ? [] : [`${Math.floor(coverage * 100)} % compared`]),
+    ...(follow?.share == null ? [] : [`${Math.floor(follow.share * 100)} % of changes followed`]),
+  ].join(', ')
+}
+
 /** The status for people. */
 export function printStatus(status: RelayStatus): string {
   const { leader, standbys, acknowledged_rows_per_s: rate } = status
@@ -56,6 +68,7 @@ export function printStatus(status: RelayStatus): string {
     ['oldest open writer', seconds(status.oldest_writer_s)],
     ['notification queue', `${(status.notification_queue_usage * 100).toFixed(1)} % full`],
     ['capture gaps', String(status.capture_gaps)],
+    ['reconciliation', reconciliation(status)],
   ])
   const datasets = table([
     [

@@ -6,6 +6,7 @@ import { EMPTY_SNAPSHOT } from '../outbox/tick.ts'
 import { relayLocks } from '../session/lead.ts'
 import { type BackfillStatus, readBackfills } from './read-backfills.ts'
 import { type OutboxStatus, readOutbox } from './read-outbox.ts'
+import { type ReconciliationStatus, readReconciliation } from './read-reconciliation.ts'
 import { readSessions, type Sessions } from './read-sessions.ts'
 import { readSettledRate } from './read-settled-rate.ts'
 import { readSettling } from './read-settling.ts'
@@ -50,6 +51,7 @@ export interface RelayStatus extends Sessions, OutboxStatus {
   readonly last_ack_at: string | null
   /** Rows settled per second over the last half minute; null where nothing was ever acked. */
   readonly acknowledged_rows_per_s: number | null
+  readonly reconciliation: ReconciliationStatus
 }
 
 /** Its number in the outbox. */
@@ -115,6 +117,7 @@ export async function readStatus(client: pg.ClientBase): Promise<RelayStatus> {
     heartbeat_waiting_s: waiting.find(({ dataset }) => dataset === HEARTBEAT)?.age ?? null,
     last_ack_at: ack?.acked_at ?? null,
     acknowledged_rows_per_s: rate === undefined ? null : rate.rows / Math.max(1, rate.seconds),
+    reconciliation: await readReconciliation(client),
     ...(await readOutbox(client)),
   }
 }

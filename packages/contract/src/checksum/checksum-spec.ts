@@ -20,6 +20,8 @@ export interface ChecksumSpec {
    */
   readonly id: string
   readonly algorithm: ChecksumAlgorithm
+  /** Columns of the primary key, in its order: the first of `columns`. */
+  readonly key: readonly Column[]
   /** Key, version, then all others in the contract's order; additive ones last. */
   readonly columns: readonly Column[]
 }
@@ -48,6 +50,7 @@ export function checksumSpecs(dataset: Dataset, algorithm: ChecksumAlgorithm): C
   const frozen = columns.filter(({ additive }) => additive !== true).length
   return Array.from({ length: columns.length - frozen + 1 }, (_, added) => {
     const hashed = columns.slice(0, frozen + added)
-    return { id: idOf(algorithm, dataset, hashed), algorithm, columns: hashed }
+    const key = hashed.slice(0, primaryKey.length)
+    return { id: idOf(algorithm, dataset, hashed), algorithm, key, columns: hashed }
   })
 }

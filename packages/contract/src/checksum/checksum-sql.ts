@@ -1,4 +1,5 @@
 import type { Column, ColumnType, Dataset } from '../datasets/dataset.ts'
+import { columnOf } from '../datasets/datasets.ts'
 import type { ChecksumAlgorithm, ChecksumSpec } from './checksum-spec.ts'
 import { CHECKSUM_BUCKETS } from './checksum-spec.ts'
 
@@ -11,16 +12,26 @@ import { CHECKSUM_BUCKETS } from './checksum-spec.ts'
  * A sum of hashes says whether two sets of rows are the same, whatever their order; it is taken
  * modulo 2^64 by whoever reads it, and rows can be taken out of it again. XOR would not do: a row
  * that is there twice would hide itself.
+ *
+ * PostgreSQL's hash of a record is a sum, too: of the hashes of its columns, each times a power of
+ * 31. Summed over rows it would not notice two rows of a bucket that have swapped the values of a
+ * column. So the hash of a row's key is the seed of all its others, and the same value counts
+ * differently in every row.
  */
 
 /** SQL of the value of a column, such as `t."run_id"`. */
 export type ColumnSql = (column: string) => string
 
 const KEY_SEED = 4711
-const ROW_SEED = 0
+const VALUE_SEED = 0
 
-function recordHash(values: readonly string[], seed: number): string {
+function recordHash(values: readonly string[], seed: number | string): string {
   return `pg_catalog.hash_record_extended(row(${values.join(', ')}), ${seed})`
+}
+
+/** A value as DXC-1 hashes it: a text by its bytes, whatever its collation takes for equal. */
+function comparable({ name, type }: Pick<Column, 'name' | 'type'>, sql: ColumnSql): string {
+  return type === 'text' ? `${sql(name)} collate pg_catalog."C"` : sql(name)
 }
 
 /** A value as an element of a JSON array, never NULL. */
@@ -38,7 +49,10 @@ function jsonElement(type: ColumnType, value: string): string {
     case 'boolean':
       return `coalesce(${value}::text, 'null')`
     case 'timestamptz':
-      return text(`((extract(epoch from ${value}) * 1000000)::bigint)::text`)
+      return text(
+        `case when pg_catalog.isfinite(${value}) ` +
+          `then ((extract(epoch from ${value}) * 1000000)::bigint)::text else ${value}::text end`,
+      )
     case 'jsonb':
       // The text of a jsonb is not the same everywhere: its kind and how much it holds.
       return text(
@@ -57,18 +71,11 @@ function jsonHash(columns: readonly Pick<Column, 'name' | 'type'>[], sql: Column
   return `('x' || ${start})::bit(64)::bigint`
 }
 
-function keyColumns({ columns, primaryKey }: Dataset): Column[] {
-  return primaryKey.flatMap((name) => columns.filter((column) => column.name === name))
-}
-
 /** SQL of the hash of a whole row, int8. */
-export function rowHashSql({ algorithm, columns }: ChecksumSpec, sql: ColumnSql): string {
-  return algorithm === 'DXC-1'
-    ? recordHash(
-        columns.map(({ name }) => sql(name)),
-        ROW_SEED,
-      )
-    : jsonHash(columns, sql)
+export function rowHashSql({ algorithm, key, columns }: ChecksumSpec, sql: ColumnSql): string {
+  if (algorithm === 'DXC-2') return jsonHash(columns, sql)
+  const values = columns.map((column) => comparable(column, sql))
+  return recordHash(values, recordHash(values.slice(0, key.length), KEY_SEED))
 }
 
 /** SQL of the hash of one value, int8: whether a column differs, and not what it holds. */
@@ -77,7 +84,9 @@ export function valueHashSql(
   column: Pick<Column, 'name' | 'type'>,
   sql: ColumnSql,
 ): string {
-  return algorithm === 'DXC-1' ? recordHash([sql(column.name)], ROW_SEED) : jsonHash([column], sql)
+  return algorithm === 'DXC-1'
+    ? recordHash([comparable(column, sql)], VALUE_SEED)
+    : jsonHash([column], sql)
 }
 
 /** SQL of the hash of a key, int8: decides the bucket and whether a row belongs to a sample. */
@@ -86,12 +95,13 @@ export function keyHashSql(
   dataset: Dataset,
   sql: ColumnSql,
 ): string {
+  const key = dataset.primaryKey.map((name) => columnOf(dataset, name))
   return algorithm === 'DXC-1'
     ? recordHash(
-        dataset.primaryKey.map((name) => sql(name)),
+        key.map((column) => comparable(column, sql)),
         KEY_SEED,
       )
-    : jsonHash(keyColumns(dataset), sql)
+    : jsonHash(key, sql)
 }
 
 /** SQL of the bucket of a row, 0 to {@link CHECKSUM_BUCKETS} - 1, from the hash of its key. */
@@ -126,12 +136,9 @@ const CANARY: readonly (readonly [ColumnType, string])[] = [
  * differs (another byte order, a changed hash function) do not compute the same hashes.
  */
 export function canarySql(algorithm: ChecksumAlgorithm): string {
-  if (algorithm === 'DXC-1') {
-    return recordHash(
-      CANARY.map(([, value]) => value),
-      ROW_SEED,
-    )
-  }
-  const columns = CANARY.map(([type], index) => ({ name: String(index), type }))
-  return jsonHash(columns, (name) => `(${CANARY[Number(name)]?.[1]})`)
+  const columns = CANARY.map(
+    ([type], index): Column => ({ name: String(index), type, nullable: true, description: '' }),
+  )
+  const spec = { id: '', algorithm, key: columns.slice(0, 2), columns }
+  return rowHashSql(spec, (name) => `(${CANARY[Number(name)]?.[1]})`)
 }

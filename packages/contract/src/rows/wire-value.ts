@@ -89,6 +89,12 @@ export const timestampSchema = z
   })
   .refine(isCalendarDay, 'must be a day of the calendar')
 
+/** An int8 on the wire. */
+export const int8Schema = z
+  .string()
+  .regex(INT8_PATTERN, { error: 'must be a 64-bit integer in a string', abort: true })
+  .refine(isInt8, 'must fit into 64 bits')
+
 /** A transaction id on the wire. */
 export const xidSchema = z
   .string()
@@ -113,10 +119,7 @@ function schemaOfType(column: Column): z.ZodType {
     case 'int4':
       return z.int().min(INT4_MIN).max(INT4_MAX)
     case 'int8':
-      return z
-        .string()
-        .regex(INT8_PATTERN, { error: 'must be a 64-bit integer in a string', abort: true })
-        .refine(isInt8, 'must fit into 64 bits')
+      return int8Schema
     case 'numeric':
       return z.string().regex(NUMERIC_PATTERN, 'must be a decimal number in a string')
     case 'boolean':

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { CHECKSUM_ALGORITHMS, CHECKSUM_BUCKETS } from '../checksum/checksum-spec.ts'
-import { timestampSchema, UUID_PATTERN } from '../rows/wire-value.ts'
+import { int8Schema, timestampSchema, UUID_PATTERN } from '../rows/wire-value.ts'
 import { EPOCH_PATTERN, SOURCE_PATTERN } from './envelope.ts'
 import { LIMITS } from './limits.ts'
 
@@ -11,19 +11,34 @@ import { LIMITS } from './limits.ts'
  */
 
 const uuidSchema = z.string().regex(UUID_PATTERN, 'must be a uuid')
-/** Signed or unsigned 64 bits, as text. */
-const int8Schema = z.string().regex(/^-?\d{1,20}$/, 'must be a 64-bit integer in a string')
 /** A sum of 64-bit hashes, not reduced: as PostgreSQL adds them. */
 const sumSchema = z.string().regex(/^-?\d{1,40}$/, 'must be an integer in a string')
 const countSchema = z.int().min(0)
 /** Values of a primary key, joined by `/`. */
 const keySchema = z.string().min(1).max(256)
 
-/** A `pg_snapshot` as text, `xmin:xmax:xip,...`. */
+const XID_MAX = 2n ** 64n - 1n
+
+/** Whether PostgreSQL reads it as a `pg_snapshot`: `xmin <= xip < xip < xmax`, or `xmin <= xmax`. */
+function isSnapshot(text: string): boolean {
+  const [xmin = 0n, xmax = 0n, ...open] = text.split(/[:,]/).filter(Boolean).map(BigInt)
+  const rising = [...open, xmax]
+  return (
+    xmin > 0n &&
+    xmax <= XID_MAX &&
+    rising.every((xid, place) => (place === 0 ? xid >= xmin : xid > (rising[place - 1] ?? xid)))
+  )
+}
+
+/** A `pg_snapshot` as text, `xmin:xmax:xip,...`, as PostgreSQL prints it. */
 const snapshotSchema = z
   .string()
   .max(256 * 1024)
-  .regex(/^\d{1,20}:\d{1,20}:(?:\d{1,20}(?:,\d{1,20})*)?$/, 'must be a snapshot')
+  .regex(/^\d{1,20}:\d{1,20}:(?:\d{1,20}(?:,\d{1,20})*)?$/, {
+    error: 'must be a snapshot',
+    abort: true,
+  })
+  .refine(isSnapshot, 'must be a snapshot')
 
 /** Which rows of a dataset are compared; bounds are half-open. */
 export const digestScopeSchema = z.object({
@@ -32,9 +47,12 @@ export const digestScopeSchema = z.object({
   since: timestampSchema.optional(),
   /** Exclusive upper bound of the dataset's time column. */
   until: timestampSchema.optional(),
-  /** Values of the primary key: the first key of the range. */
+  /**
+   * The first key of the range, as values of the primary key; of snapshots also `org_id` and
+   * `entity_id`, for a range of entities.
+   */
   from: z.array(uuidSchema).min(1).max(4).optional(),
-  /** Values of the primary key: the first key behind the range. */
+  /** The first key behind the range. */
   before: z.array(uuidSchema).min(1).max(4).optional(),
   /** One row in so many, by the hash of its key. */
   sample: z.int().min(2).max(1_000_000).optional(),
@@ -96,6 +114,8 @@ export const digestRowSchema = z.object({
   key: keySchema,
   /** Exported version; null in append-only datasets. */
   version: int8Schema.nullable(),
+  /** Of snapshots: `<org_id>/<entity_type>/<entity_id>/<record_version>`. */
+  entity: keySchema.optional(),
   hash: int8Schema,
   /** Hash of each column in the order of the spec; only where rows are asked for by key. */
   columns: z.array(int8Schema).optional(),

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { CHECKSUM_ALGORITHMS } from '../checksum/checksum-spec.ts'
-import { timestampSchema, UUID_PATTERN } from '../rows/wire-value.ts'
+import { int8Schema, timestampSchema, UUID_PATTERN } from '../rows/wire-value.ts'
 import { digestScopeSchema } from './digest.ts'
 import { SOURCE_PATTERN } from './envelope.ts'
 import { LIMITS } from './limits.ts'
@@ -44,10 +44,7 @@ export type RepairState = (typeof REPAIR_STATES)[number]
 
 const uuidSchema = z.string().regex(UUID_PATTERN, 'must be a uuid')
 const countSchema = z.int().min(0)
-const versionSchema = z
-  .string()
-  .regex(/^-?\d{1,20}$/)
-  .nullable()
+const versionSchema = int8Schema.nullable()
 
 /** A key that differs, without any value of its row but the key and the versions. */
 export const findingSchema = z.object({

@@ -1,3 +1,4 @@
+import type { Terminal } from '@hq-export/runtime/cli/progress-line.ts'
 import { printJson } from '@hq-export/runtime/table.ts'
 import type pg from 'pg'
 import type { HistoryTriggersDropped } from '../../binding/install/drop-history-triggers.ts'
@@ -6,7 +7,7 @@ import type { RelayConfig } from '../../process/config.ts'
 import type { Logger } from '../../process/log.ts'
 import { backfillFacts, describeBackfill } from './describe-backfill.ts'
 import { type FollowEnd, followBackfill } from './follow-backfill.ts'
-import { ProgressDisplay, type Terminal } from './progress-display.ts'
+import { ProgressDisplay } from './progress-display.ts'
 
 /** What the commands of backfills need of the program around them. */
 export interface BackfillCommandLine extends RelayCommandLine {

@@ -114,15 +114,12 @@ function settledConditions(bound: BoundDataset, key: string): string[] {
 }
 
 /**
- * The current version of every entity as its snapshot row, read from the entity views, so that each
- * base table is still read as its own owner; and older versions, where the binding names a history.
+ * SQL of the current version of every entity as its snapshot row, one select per entity dataset:
+ * each base table is still read as its own owner.
  */
-export function snapshotsView(binding: Binding): GeneratedView | undefined {
-  const sources = binding.datasets.filter(({ snapshot }) => snapshot !== undefined)
-  const [first] = sources
-  if (first === undefined) return undefined
+export function currentSnapshots(binding: Binding): string[] {
   const dataset: Dataset = datasetByName(SNAPSHOTS_DATASET)
-  const selects = sources.map((bound) => {
+  return snapshotSources(binding).map((bound) => {
     const entity = datasetByName(bound.dataset)
     const names = dataset.columns.map(({ name }) => {
       const isShared = entity.columns.some((column) => column.name === name)
@@ -132,12 +129,25 @@ export function snapshotsView(binding: Binding): GeneratedView | undefined {
     })
     return `select\n${lines(names)}\nfrom ${viewName(bound.dataset)}`
   })
+}
+
+function snapshotSources({ datasets }: Binding): BoundDataset[] {
+  return datasets.filter(({ snapshot }) => snapshot !== undefined)
+}
+
+/**
+ * The current version of every entity, and older versions, where the binding names a history.
+ */
+export function snapshotsView(binding: Binding): GeneratedView | undefined {
+  const sources = snapshotSources(binding)
+  const [first] = sources
+  if (first === undefined) return undefined
   const histories = sources.map(historySelect).filter((select) => select !== undefined)
   return {
     name: SNAPSHOTS_DATASET,
     table: first.table,
     sql:
       `create view ${viewName(SNAPSHOTS_DATASET)} as\n` +
-      [...selects, ...histories].join('\nunion all\n'),
+      [...currentSnapshots(binding), ...histories].join('\nunion all\n'),
   }
 }

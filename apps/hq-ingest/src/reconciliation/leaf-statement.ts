@@ -1,0 +1,126 @@
+import { LIMITS, rowHashSql, valueHashSql } from '@hq-export/contract'
+import { qualified, storedRow } from '../apply/column-arrays.ts'
+import { bucketOf, type Statement, selectRows } from './digest-statement.ts'
+import { SNAPSHOTS } from './entity-datasets.ts'
+import { Parameters } from './parameters.ts'
+import type { Question } from './question.ts'
+import { allOf, compareKey, inFlight, ofCaller } from './rows-in-scope.ts'
+
+/** Columns that name a snapshot's place at the source. */
+const ENTITY_COLUMNS = ['org_id', 'entity_type', 'entity_id', 'record_version']
+
+const onRow = (column: string) => `t.${column}`
+
+function joined(columns: readonly string[], alias: string): string {
+  return `pg_catalog.concat_ws('/', ${qualified(columns, alias)})`
+}
+
+/** Members of a leaf row but its flags, over `alias`. */
+function leafColumns({ dataset }: Question, alias: string): string {
+  const { name, primaryKey, versionColumn } = dataset
+  return [
+    `${joined(primaryKey, alias)} as key`,
+    `${versionColumn === undefined ? 'null' : `${alias}.${versionColumn}::text`} as version`,
+    ...(name === SNAPSHOTS ? [`${joined(ENTITY_COLUMNS, alias)} as entity`] : []),
+    `${alias}.hash::text as hash`,
+  ].join(', ')
+}
+
+/** Columns of a row `t` that {@link leafColumns} is made of. */
+function rawColumns({ dataset, spec }: Question): Record<string, string> {
+  const { name, primaryKey, versionColumn } = dataset
+  const names = new Set([
+    ...primaryKey,
+    ...(versionColumn === undefined ? [] : [versionColumn]),
+    ...(name === SNAPSHOTS ? ENTITY_COLUMNS : []),
+  ])
+  return {
+    ...Object.fromEntries(Array.from(names, (column) => [column, onRow(column)])),
+    hash: rowHashSql(spec, onRow),
+  }
+}
+
+/**
+ * Rows of some buckets in the order of their keys: a page, and one more where there are more. Only
+ * these are hashed.
+ * @param after key of the last row of the page before.
+ */
+export function bucketRowsStatement(
+  question: Question,
+  buckets: readonly number[],
+  after: readonly string[] | undefined,
+): Statement {
+  const parameters = new Parameters()
+  const { primaryKey } = question.dataset
+  const conditions = [
+    ...(after === undefined
+      ? []
+      : [compareKey(qualified(primaryKey, 't'), '>', after, parameters)]),
+    `${bucketOf(question)} = any (${parameters.add(buckets, 'int4[]')})`,
+  ]
+  const rows = selectRows(question, { columns: rawColumns(question), conditions }, parameters)
+  return {
+    text: `select ${leafColumns(question, 'r')}, r.in_flight, r.deleted from (
+    ${rows}
+    ) as r
+    where r.in_flight or r.deleted or r.in_scope
+    order by ${qualified(primaryKey, 'r')} limit ${LIMITS.maxDigestRows + 1}`,
+    values: parameters.values,
+  }
+}
+
+/**
+ * Rows by their keys, in the order of these, with the hash of every column. Each is found by the
+ * primary key; of snapshots this finds every version.
+ */
+export function keyRowsStatement(
+  question: Question,
+  keys: readonly (readonly string[])[],
+): Statement {
+  const parameters = new Parameters()
+  const { dataset, spec } = question
+  const { primaryKey } = dataset
+  const arrays = primaryKey.map((_, part) =>
+    parameters.add(
+      keys.map((key) => key[part]),
+      'uuid[]',
+    ),
+  )
+  const hashes = spec.columns.map((column) => `${valueHashSql(spec, column, onRow)}::text`)
+  const raw = Object.entries(rawColumns(question)).map(([name, sql]) => `${sql} as ${name}`)
+  return {
+    text: `select ${leafColumns(question, 'r')}, r.in_flight, r.deleted, r.columns from (
+      select ${raw.join(', ')}, array[${hashes.join(', ')}] as columns,
+        ${inFlight('t', question, parameters)} as in_flight,
+        t._dx_deleted_at is not null as deleted
+      from (
+        select distinct * from unnest(${arrays.join(', ')}) as k (${primaryKey.join(', ')})
+      ) as i
+      cross join ${storedRow(dataset, 'i')} as t
+      where ${allOf(ofCaller('t', question, parameters))}
+      offset 0
+    ) as r
+    order by ${qualified(primaryKey, 'r')}`,
+    values: parameters.values,
+  }
+}
+
+/** Open entries of quarantine by the keys asked for, the newest of each. */
+export function refusedStatement(
+  { source, dataset, orgs }: Question,
+  keys: readonly string[],
+): Statement {
+  const parameters = new Parameters()
+  const conditions = [
+    `q.source = ${parameters.add(source, 'text')}`,
+    `q.dataset = ${parameters.add(dataset.name, 'text')}`,
+    `q.key = any (${parameters.add(keys, 'text[]')})`,
+    'q.resolved_at is null',
+    ...(orgs === undefined ? [] : [`q.org_id = any (${parameters.add(orgs, 'uuid[]')})`]),
+  ]
+  return {
+    text: `select distinct on (q.key) q.key, q.code from ingest.quarantine as q
+      where ${allOf(conditions)} order by q.key, q.id desc`,
+    values: parameters.values,
+  }
+}

@@ -1,0 +1,87 @@
+import {
+  type ChecksumSpec,
+  checksumSpecs,
+  type Dataset,
+  type DigestRequest,
+  type DigestScope,
+  datasetByName,
+  isDatasetName,
+} from '@hq-export/contract'
+import { assertMayWrite } from '../batch/verify-batch.ts'
+import type { IngestKey } from '../keys/ingest-key.ts'
+import { Refusal } from '../refusal/refusal.ts'
+import { SNAPSHOTS } from './entity-datasets.ts'
+
+/** What is asked of HQ, by whom, and of which rows. */
+export interface Question {
+  readonly source: string
+  readonly dataset: Dataset
+  readonly spec: ChecksumSpec
+  readonly epoch: string
+  /** `pg_snapshot` of the source. */
+  readonly snapshot: string
+  readonly scope: DigestScope
+  /** The only orgs whose rows may be answered; undefined for all. */
+  readonly orgs: readonly string[] | undefined
+}
+
+/** Every spec of a dataset, those of the first algorithm first, the oldest of each first. */
+export function specsOf(dataset: Dataset): ChecksumSpec[] {
+  return [...checksumSpecs(dataset, 'DXC-1'), ...checksumSpecs(dataset, 'DXC-2')]
+}
+
+/**
+ * The dataset that a request is about.
+ * @throws {Refusal} `not_allowed` (403), or `unknown_dataset` (422).
+ */
+export function datasetOf(
+  { dataset, schema_version }: Pick<DigestRequest, 'dataset' | 'schema_version'>,
+  key: IngestKey,
+): Dataset {
+  if (!isDatasetName(dataset)) throw new Refusal('unknown_dataset')
+  assertMayWrite(dataset, key)
+  const found = datasetByName(dataset)
+  if (found.schemaVersion !== schema_version) throw new Refusal('unknown_dataset')
+  return found
+}
+
+function assertFits({ primaryKey, name }: Dataset, bound: readonly string[] | undefined): void {
+  // A range of snapshots may be one of their entities.
+  const isOfEntities = name === SNAPSHOTS && bound?.length === 2
+  if (bound === undefined || bound.length === primaryKey.length || isOfEntities) return
+  throw new Refusal('invalid_request', 'a bound of the range has as many values as the key')
+}
+
+/**
+ * What a request asks under a snapshot of the source.
+ * @throws {Refusal} `unknown_checksum` (422), `not_allowed` (403) for an org that the key may not
+ * see, or `invalid_request` (400) for a range that is none.
+ */
+export function questionOf(
+  request: Pick<DigestRequest, 'source'>,
+  asOf: NonNullable<DigestRequest['as_of']>,
+  scope: DigestScope,
+  dataset: Dataset,
+  { orgs }: IngestKey,
+): Question {
+  const spec = specsOf(dataset).find(({ id }) => id === asOf.spec)
+  if (spec === undefined) throw new Refusal('unknown_checksum')
+  const { org_id: org, from, before } = scope
+  if (org !== undefined && orgs?.has(org.toLowerCase()) === false) {
+    throw new Refusal('not_allowed', 'the key may not see this org')
+  }
+  assertFits(dataset, from)
+  assertFits(dataset, before)
+  if (from !== undefined && before !== undefined && from.length !== before.length) {
+    throw new Refusal('invalid_request', 'both bounds of the range have as many values')
+  }
+  return {
+    source: request.source,
+    dataset,
+    spec,
+    epoch: asOf.epoch,
+    snapshot: asOf.snapshot,
+    scope,
+    orgs: org !== undefined ? [org] : orgs && [...orgs],
+  }
+}

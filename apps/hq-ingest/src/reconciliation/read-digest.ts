@@ -1,0 +1,72 @@
+import {
+  type Digest,
+  type DigestAnswer,
+  type DigestRequest,
+  type DigestRow,
+  digestRequestSchema,
+  LIMITS,
+} from '@hq-export/contract'
+import type pg from 'pg'
+import type { IngestKey } from '../keys/ingest-key.ts'
+import { digestStatement, flightStatement } from './digest-statement.ts'
+import { SNAPSHOTS } from './entity-datasets.ts'
+import { readHandshake } from './handshake.ts'
+import { datasetOf, type Question, questionOf } from './question.ts'
+import { readOnly, rowsOf } from './read-only.ts'
+import type { Comparing, Comparison } from './receive-request.ts'
+import { straysStatement } from './strays-statement.ts'
+
+type DigestResult = NonNullable<DigestAnswer['result']>
+
+async function readFlightKeys(
+  client: pg.ClientBase,
+  question: Question,
+  inFlight: number,
+): Promise<string[] | null> {
+  if (inFlight === 0) return []
+  if (inFlight > LIMITS.maxInFlightKeys) return null
+  const rows = await rowsOf<{ key: string }>(client, flightStatement(question))
+  return rows.map(({ key }) => key)
+}
+
+async function readResult(client: pg.ClientBase, question: Question): Promise<DigestResult> {
+  const [scanned] = await rowsOf<Digest & Pick<DigestResult, 'in_flight' | 'deleted'>>(
+    client,
+    digestStatement(question),
+  )
+  if (scanned === undefined) throw new Error('a digest has one row')
+  const { in_flight, deleted, ...digest } = scanned
+  return {
+    digest,
+    in_flight,
+    in_flight_keys: await readFlightKeys(client, question, in_flight),
+    deleted,
+    strays:
+      question.dataset.name === SNAPSHOTS
+        ? await rowsOf<DigestRow>(client, straysStatement(question))
+        : [],
+  }
+}
+
+async function answer(
+  { comparePool, metrics }: Comparing,
+  request: DigestRequest,
+  key: IngestKey,
+): Promise<DigestAnswer> {
+  const { as_of: asOf, scope } = request
+  const dataset = datasetOf(request, key)
+  const question = asOf === undefined ? undefined : questionOf(request, asOf, scope, dataset, key)
+  return readOnly(comparePool, async (client) => {
+    const handshake = await readHandshake(client, dataset, key)
+    if (question === undefined || handshake.wrong_types.length > 0) return handshake
+    const result = await readResult(client, question)
+    metrics.rowsCompared(dataset.name, result.digest.rows + result.in_flight + result.deleted)
+    return { ...handshake, result }
+  })
+}
+
+/** `POST /v1/digests`. */
+export const digests: Comparison<DigestRequest, DigestAnswer> = {
+  schema: digestRequestSchema,
+  answer,
+}

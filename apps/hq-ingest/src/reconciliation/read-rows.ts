@@ -1,0 +1,88 @@
+import {
+  type Dataset,
+  type DigestRow,
+  type DigestRowsAnswer,
+  type DigestRowsRequest,
+  digestRowsRequestSchema,
+  LIMITS,
+  UUID_PATTERN,
+} from '@hq-export/contract'
+import type pg from 'pg'
+import type { IngestKey } from '../keys/ingest-key.ts'
+import { Refusal } from '../refusal/refusal.ts'
+import { readWrongTypes } from './handshake.ts'
+import { bucketRowsStatement, keyRowsStatement, refusedStatement } from './leaf-statement.ts'
+import { datasetOf, type Question, questionOf } from './question.ts'
+import { readOnly, rowsOf } from './read-only.ts'
+import type { Comparing, Comparison } from './receive-request.ts'
+
+/** @throws {Refusal} `invalid_request` (400) for what is no key of the dataset. */
+function partsOf({ primaryKey }: Dataset, key: string): string[] {
+  const parts = key.split('/')
+  if (parts.length === primaryKey.length && parts.every((part) => UUID_PATTERN.test(part))) {
+    return parts
+  }
+  throw new Refusal('invalid_request', 'a key is the values of the primary key, joined by /')
+}
+
+async function readBuckets(
+  client: pg.ClientBase,
+  question: Question,
+  buckets: readonly number[],
+  after: string[] | undefined,
+): Promise<DigestRowsAnswer> {
+  const found = await rowsOf<DigestRow>(client, bucketRowsStatement(question, buckets, after))
+  const rows = found.slice(0, LIMITS.maxDigestRows)
+  const next = found.length > rows.length ? (rows.at(-1)?.key ?? null) : null
+  return { rows, refused: [], next }
+}
+
+async function readKeys(
+  client: pg.ClientBase,
+  question: Question,
+  keys: readonly (readonly string[])[],
+): Promise<DigestRowsAnswer> {
+  const texts = keys.map((parts) => parts.join('/').toLowerCase())
+  return {
+    rows: await rowsOf(client, keyRowsStatement(question, keys)),
+    refused: await rowsOf(client, refusedStatement(question, texts)),
+    next: null,
+  }
+}
+
+/** What reads the rows that a request asks for; @throws {Refusal} for a key that is none. */
+function readerOf(
+  request: DigestRowsRequest,
+  question: Question,
+): (client: pg.ClientBase) => Promise<DigestRowsAnswer> {
+  const { dataset } = question
+  if ('keys' in request) {
+    const keys = request.keys.map((key) => partsOf(dataset, key))
+    return (client) => readKeys(client, question, keys)
+  }
+  const after = request.after === undefined ? undefined : partsOf(dataset, request.after)
+  return (client) => readBuckets(client, question, request.buckets, after)
+}
+
+async function answer(
+  { comparePool, metrics }: Comparing,
+  request: DigestRowsRequest,
+  key: IngestKey,
+): Promise<DigestRowsAnswer> {
+  const dataset = datasetOf(request, key)
+  const scope = 'keys' in request ? {} : request.scope
+  const read = readerOf(request, questionOf(request, request.as_of, scope, dataset, key))
+  const found = await readOnly(comparePool, async (client) => {
+    const wrongTypes = await readWrongTypes(client, dataset)
+    if (wrongTypes.length === 0) return read(client)
+    throw new Refusal('unknown_checksum', 'HQ has columns of other types than the contract')
+  })
+  metrics.rowsCompared(dataset.name, found.rows.length)
+  return found
+}
+
+/** `POST /v1/digests/rows`. */
+export const digestRows: Comparison<DigestRowsRequest, DigestRowsAnswer> = {
+  schema: digestRowsRequestSchema,
+  answer,
+}

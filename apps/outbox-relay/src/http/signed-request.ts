@@ -1,0 +1,48 @@
+import {
+  BATCH_CONTENT_TYPE,
+  HQ_INGEST_KEY,
+  type SigningKey,
+  sign,
+  WEBHOOK_ID,
+  WEBHOOK_SIGNATURE,
+  WEBHOOK_TIMESTAMP,
+} from '@hq-export/contract'
+import { errors } from 'undici'
+
+/** Longest answer that is read. */
+const MAX_ANSWER_BYTES = 16 * 1024 * 1024
+
+/**
+ * Headers of a request to HQ with this body, as it goes on the wire.
+ * @param id `webhook-id`; the same for every attempt at the same thing.
+ */
+export function signedHeaders(
+  keys: readonly SigningKey[],
+  id: string,
+  body: Uint8Array,
+  nowMs: number,
+): Record<string, string> {
+  const timestamp = Math.floor(nowMs / 1000)
+  return {
+    'content-type': BATCH_CONTENT_TYPE,
+    [WEBHOOK_ID]: id,
+    [WEBHOOK_TIMESTAMP]: String(timestamp),
+    [WEBHOOK_SIGNATURE]: sign({ id, timestamp, body }, keys),
+    [HQ_INGEST_KEY]: keys.map((key) => key.id).join(' '),
+  }
+}
+
+/**
+ * Reads the body of an answer.
+ * @throws {errors.ResponseExceededMaxSizeError} where it is longer than any answer of HQ's.
+ */
+export async function readAnswer(body: AsyncIterable<Buffer>): Promise<string> {
+  const chunks: Buffer[] = []
+  let size = 0
+  for await (const chunk of body) {
+    size += chunk.length
+    if (size > MAX_ANSWER_BYTES) throw new errors.ResponseExceededMaxSizeError()
+    chunks.push(chunk)
+  }
+  return Buffer.concat(chunks).toString('utf8')
+}

@@ -1,0 +1,140 @@
+import { randomUUID } from 'node:crypto'
+import { setTimeout as delay } from 'node:timers/promises'
+import {
+  DIGEST_ROWS_PATH,
+  DIGESTS_PATH,
+  type DigestAnswer,
+  type DigestRequest,
+  type DigestRowsAnswer,
+  type DigestRowsRequest,
+  digestAnswerSchema,
+  digestRowsAnswerSchema,
+  PROBLEMS,
+  RECONCILIATIONS_PATH,
+  type Reconciliation,
+  type ReconciliationAnswer,
+  reconciliationAnswerSchema,
+  type SigningKey,
+} from '@hq-export/contract'
+import { errorType } from '@hq-export/observability/error-type.ts'
+import type { Pool } from 'undici'
+import type { z } from 'zod'
+import { backoffMs, parseRetryAfter } from '../../flow-control/backoff.ts'
+import { parseJson, problemCode } from '../../http/classify.ts'
+import { readAnswer, signedHeaders } from '../../http/signed-request.ts'
+import { STOPPED, TooLongError, UndecidedError } from '../compare/undecided-error.ts'
+
+/** HQ, and the relay, are waited for this long, unless somebody says otherwise. */
+export const PATIENCE_MS = 30_000
+/** Longer, and a smaller range is asked for. */
+const REQUEST_TIMEOUT_MS = 60_000
+
+/** Whom a {@link HqClient} asks. */
+export interface HqAccess {
+  readonly pool: Pool
+  readonly keys: readonly SigningKey[]
+  readonly source: string
+  readonly stopping: AbortSignal
+  /** For how long it is asked again where it has no answer; {@link PATIENCE_MS} by default. */
+  readonly patienceMs?: number
+}
+
+type Reply = { readonly text: string } | { readonly again: string; readonly afterMs?: number }
+
+/** HQ's half of a reconciliation. Whatever it is asked may be asked again. */
+export class HqClient {
+  readonly #access: HqAccess
+  #seconds = 0
+
+  constructor(access: HqAccess) {
+    this.#access = access
+  }
+
+  get source(): string {
+    return this.#access.source
+  }
+
+  /** Spent waiting for HQ so far. */
+  get seconds(): number {
+    return this.#seconds
+  }
+
+  /** @throws {UndecidedError} where HQ does not answer, or not as the protocol says. */
+  digest(request: DigestRequest): Promise<DigestAnswer> {
+    return this.#ask(DIGESTS_PATH, request, digestAnswerSchema)
+  }
+
+  /** @throws {UndecidedError} as {@link digest}. */
+  rows(request: DigestRowsRequest): Promise<DigestRowsAnswer> {
+    return this.#ask(DIGEST_ROWS_PATH, request, digestRowsAnswerSchema)
+  }
+
+  /**
+   * Tells HQ of a reconciliation that has ended; told twice, it is recorded once.
+   * @throws {UndecidedError} as {@link digest}.
+   */
+  record(reconciliation: Reconciliation): Promise<ReconciliationAnswer> {
+    return this.#ask(RECONCILIATIONS_PATH, reconciliation, reconciliationAnswerSchema)
+  }
+
+  async #ask<T>(path: string, request: unknown, schema: z.ZodType<T>): Promise<T> {
+    const body = Buffer.from(JSON.stringify(request))
+    const id = randomUUID()
+    const began = performance.now()
+    try {
+      for (let failures = 1; ; failures++) {
+        const reply = await this.#post(path, id, body)
+        if ('text' in reply) {
+          const parsed = schema.safeParse(parseJson(reply.text))
+          if (parsed.success) return parsed.data
+          throw new UndecidedError('HQ answers what the protocol does not know')
+        }
+        const pauseMs = backoffMs(failures, reply.afterMs)
+        if (performance.now() + pauseMs > began + (this.#access.patienceMs ?? PATIENCE_MS))
+          throw new UndecidedError(`HQ does not answer: ${reply.again}`)
+        await delay(pauseMs, undefined, { signal: this.#access.stopping }).catch(() => {})
+        if (this.#access.stopping.aborted) throw new UndecidedError(STOPPED)
+      }
+    } finally {
+      this.#seconds += (performance.now() - began) / 1000
+    }
+  }
+
+  async #post(path: string, id: string, body: Buffer): Promise<Reply> {
+    const { pool, keys, stopping } = this.#access
+    const timeout = AbortSignal.timeout(REQUEST_TIMEOUT_MS)
+    let status: number
+    let text: string
+    let retryAfter: string | string[] | undefined
+    try {
+      const response = await pool.request({
+        method: 'POST',
+        path,
+        headers: signedHeaders(keys, id, body, Date.now()),
+        body,
+        signal: AbortSignal.any([stopping, timeout]),
+      })
+      status = response.statusCode
+      retryAfter = response.headers['retry-after']
+      text = await readAnswer(response.body)
+    } catch (error) {
+      if (stopping.aborted) throw new UndecidedError(STOPPED)
+      if (timeout.aborted) throw new TooLongError('HQ does not answer in time')
+      return { again: errorType(error) }
+    }
+    if (status === 200) return { text }
+    const code = problemCode({ status, body: text })
+    const reason = code === undefined ? `status ${status}` : `${status} ${code}`
+    switch (code === undefined ? (status >= 500 ? 'retry' : 'halt') : PROBLEMS[code].reaction) {
+      case 'retry': {
+        const value = Array.isArray(retryAfter) ? retryAfter[0] : retryAfter
+        const afterMs = parseRetryAfter(value, Date.now())
+        return afterMs === undefined ? { again: reason } : { again: reason, afterMs }
+      }
+      case 'split':
+        throw new TooLongError(`HQ does not answer in time: ${reason}`)
+      case 'halt':
+        throw new UndecidedError(`HQ refuses to compare: ${reason}`)
+    }
+  }
+}

@@ -1,0 +1,74 @@
+import type { FindingClass } from '@hq-export/contract'
+import { compareKey, type DifferenceClass } from './compare/classify.ts'
+import type { KeyPair } from './read-keys.ts'
+import type { KnownLetter } from './source/known-keys.ts'
+
+/** What one look at both sides says of a key. */
+export type Judgement =
+  | { readonly kind: 'equal' }
+  /** On its way, or not complete: look again. */
+  | { readonly kind: 'unsettled' }
+  | {
+      readonly kind: 'difference'
+      readonly class: FindingClass
+      readonly columns: readonly string[]
+      /** Of `refused`. */
+      readonly reason: string | null
+    }
+
+const EQUAL: Judgement = { kind: 'equal' }
+
+/** A row that the source has deleted, and that was another one when it was explained. */
+const CHANGED_SINCE: Judgement = {
+  kind: 'difference',
+  class: 'different',
+  columns: [],
+  reason: null,
+}
+
+/**
+ * Whether a snapshot that the source does not show as current is one of its past: there was a
+ * version of the entity at least as high, which nobody can compare any more.
+ */
+function isPastVersion({ suspect, source, deletedVersion }: KeyPair): boolean {
+  if (suspect.version === undefined || suspect.version === null) return false
+  const version = BigInt(suspect.version)
+  if (source === undefined) return deletedVersion !== undefined && version <= deletedVersion
+  return source.version !== null && version < BigInt(source.version)
+}
+
+/** Whether a letter is about the state that HQ has not got, and not about an older one. */
+function explains({ version, deleted }: KnownLetter, { source }: Pick<KeyPair, 'source'>): boolean {
+  if (source === undefined) return deleted
+  if (version === null || source.version === null) return true
+  return !deleted && BigInt(version) >= BigInt(source.version)
+}
+
+function refusal(pair: KeyPair, name: DifferenceClass): string | undefined {
+  const letter = pair.letters.find((candidate) => explains(candidate, pair))
+  if (letter !== undefined) return letter.reason
+  // Which version is in quarantine HQ does not say: of a key that it has, it may be an old one.
+  return name === 'missing' && pair.quarantine !== undefined
+    ? `quarantine: ${pair.quarantine}`
+    : undefined
+}
+
+/**
+ * Judges what both sides have of a key.
+ * @param columns names of the columns of the checksum spec, in its order.
+ */
+export function judgePair(pair: KeyPair, columns: readonly string[]): Judgement {
+  const { suspect, source, hq, isPending, removal } = pair
+  // Only a snapshot is looked up by anything but its key: the entity's current one is another.
+  const isOther = source !== undefined && suspect.key !== undefined && source.key !== suspect.key
+  const compared = compareKey(isOther ? undefined : source, hq, columns)
+  if (compared.kind === 'equal') return EQUAL
+  if (compared.kind === 'in-flight' || isPending) return { kind: 'unsettled' }
+  if (compared.class === 'extra' && isPastVersion(pair)) return EQUAL
+  if (compared.class === 'extra' && removal !== undefined)
+    return removal.hash === null || removal.hash === hq?.hash ? EQUAL : CHANGED_SINCE
+  const reason = refusal(pair, compared.class)
+  return reason === undefined
+    ? { kind: 'difference', class: compared.class, columns: compared.columns, reason: null }
+    : { kind: 'difference', class: 'refused', columns: [], reason }
+}

@@ -1,0 +1,169 @@
+import type { DigestRow } from '@hq-export/contract'
+import type { Snapshot } from '../outbox/tick.ts'
+import type { ComparedHqRow, ComparedSourceRow } from './compare/compared-row.ts'
+import { UndecidedError } from './compare/undecided-error.ts'
+import { type DatasetContext, requestOf } from './dataset-context.ts'
+import { readDeletedVersions, snapshotEntity } from './source/deleted-entities.ts'
+import { waitForFence } from './source/fence.ts'
+import { type KnownLetter, readLetters, readPendingKeys } from './source/known-keys.ts'
+import { type RemovalNote, readRemovals } from './source/removals.ts'
+import { planLookUps } from './source/scan-session.ts'
+import { rowsStatement, type SourceRow } from './source/scan-sql.ts'
+import { underSnapshot } from './source/snapshot.ts'
+import type { Suspect } from './suspect.ts'
+
+/** What both sides have of a suspect, everything that the source had having been delivered. */
+export interface KeyPair {
+  readonly suspect: Suspect
+  /** Primary key of the contract; empty where neither side has a row. */
+  readonly key: string
+  readonly source: ComparedSourceRow | undefined
+  readonly hq: ComparedHqRow | undefined
+  /** It waits to be sent, or to be complete. */
+  readonly isPending: boolean
+  /** Dead letters of the key, and of a snapshot's entity. */
+  readonly letters: readonly KnownLetter[]
+  /** Code of an open quarantine entry of HQ. */
+  readonly quarantine: string | undefined
+  /** The source deleted the row, and HQ rightly keeps it. */
+  readonly removal: RemovalNote | undefined
+  /** Of a snapshot whose entity was deleted: its last version. */
+  readonly deletedVersion: bigint | undefined
+}
+
+/** What the source has under one snapshot, by look-up. */
+interface SourceKeys {
+  readonly snapshot: Snapshot
+  readonly rows: ReadonlyMap<string, ComparedSourceRow>
+  readonly pending: ReadonlySet<string>
+  readonly removed: ReadonlyMap<string, RemovalNote>
+  readonly deleted: ReadonlyMap<string, bigint>
+}
+
+/** A row of the source as comparisons know it. */
+export function sourceRowOf(row: SourceRow): ComparedSourceRow {
+  const { key, version, hash, lookup, org_id, columns } = row
+  return { key, version, hash, lookUp: lookup, orgId: org_id, columns: columns ?? undefined }
+}
+
+/** The entities of snapshots, by their dataset; nothing for another dataset. */
+function entitiesOf({ entities }: DatasetContext, lookUps: readonly string[]) {
+  const found = lookUps.flatMap((lookUp) => {
+    const entity = snapshotEntity(entities, lookUp)
+    return entity === undefined ? [] : [{ lookUp, ...entity }]
+  })
+  return Map.groupBy(found, ({ dataset }) => dataset)
+}
+
+function readSource(context: DatasetContext, lookUps: readonly string[]): Promise<SourceKeys> {
+  const { scan, dataset, relation, spec } = context
+  return underSnapshot(scan, async (snapshot) => {
+    await planLookUps(scan)
+    const { text, values } = rowsStatement(relation, spec, lookUps)
+    const { rows } = await scan.query<SourceRow>(text, [...values])
+    const removed = await readRemovals(scan, dataset, spec, lookUps)
+    const pending = new Set(await readPendingKeys(scan, dataset, lookUps))
+    const deleted = new Map<string, bigint>()
+    for (const [entityDataset, group] of entitiesOf(context, lookUps)) {
+      const keys = group.map(({ key }) => key)
+      const noted = await readPendingKeys(scan, entityDataset, keys)
+      const versions = await readDeletedVersions(scan, entityDataset, keys)
+      for (const { lookUp, key } of group) {
+        const version = versions.get(key)
+        if (version !== undefined) deleted.set(lookUp, version)
+        if (noted.has(key)) pending.add(lookUp)
+      }
+    }
+    const byLookUp = new Map(rows.map((row) => [row.lookup, sourceRowOf(row)]))
+    return { snapshot, rows: byLookUp, pending, removed, deleted }
+  })
+}
+
+/** Letters of keys, and of the entities of snapshots; by key and by look-up. */
+async function readAllLetters(
+  context: DatasetContext,
+  keys: readonly string[],
+  lookUps: readonly string[],
+): Promise<ReadonlyMap<string, readonly KnownLetter[]>> {
+  const { side, dataset } = context
+  const letters = new Map(await readLetters(side, dataset, keys))
+  for (const [entityDataset, group] of entitiesOf(context, lookUps)) {
+    const found = await readLetters(
+      side,
+      entityDataset,
+      group.map(({ key }) => key),
+    )
+    for (const { lookUp, key } of group) letters.set(lookUp, found.get(key) ?? [])
+  }
+  return letters
+}
+
+interface HqKeys {
+  readonly rows: ReadonlyMap<string, ComparedHqRow>
+  readonly refused: ReadonlyMap<string, string>
+}
+
+/**
+ * Reads rows of HQ by key, as of a snapshot of the source.
+ * @throws {UndecidedError} where HQ does not answer, or for other keys than it was asked for.
+ */
+export async function readHq(
+  context: DatasetContext,
+  snapshot: string,
+  keys: readonly string[],
+): Promise<HqKeys> {
+  if (keys.length === 0) return { rows: new Map(), refused: new Map() }
+  const asked = new Set(keys)
+  const answer = await context.hq.rows({ ...requestOf(context, snapshot), keys: [...keys] })
+  const rows = new Map(answer.rows.map((row) => [row.key, hqRowOf(row)]))
+  if (rows.size !== answer.rows.length || !answer.rows.every(({ key }) => asked.has(key)))
+    throw new UndecidedError('HQ answers for other keys than it was asked for')
+  return { rows, refused: new Map(answer.refused.map(({ key, code }) => [key, code])) }
+}
+
+/** A row of HQ as comparisons know it. */
+export function hqRowOf(row: DigestRow): ComparedHqRow {
+  const { key, version, hash, columns, in_flight, deleted, entity } = row
+  const base = { key, version, hash, columns, inFlight: in_flight, deleted }
+  const end = entity?.lastIndexOf('/')
+  return entity === undefined || end === undefined
+    ? base
+    : { ...base, entity: { lookUp: entity.slice(0, end), version: entity.slice(end + 1) } }
+}
+
+/**
+ * Reads what both sides have of keys, everything that the source had having been delivered. Letters
+ * are read last: those that the delivery has made are seen.
+ * @throws {UndecidedError} where a side cannot be read, or the relay is behind.
+ */
+export async function readKeys(
+  context: DatasetContext,
+  suspects: readonly Suspect[],
+): Promise<KeyPair[]> {
+  const { side, epoch } = context
+  const lookUps = [...new Set(suspects.map(({ lookUp }) => lookUp))]
+  const ours = await readSource(context, lookUps)
+  await waitForFence(side, epoch, ours.snapshot, context)
+  const keyOf = ({ key, lookUp }: Suspect) => key ?? ours.rows.get(lookUp)?.key
+  const keys = [...new Set(suspects.flatMap((suspect) => keyOf(suspect) ?? []))]
+  const theirs = await readHq(context, ours.snapshot, keys)
+  const letters = await readAllLetters(context, keys, lookUps)
+  return suspects.map((suspect) => {
+    const { lookUp } = suspect
+    const key = keyOf(suspect) ?? ''
+    return {
+      suspect,
+      key,
+      source: ours.rows.get(lookUp),
+      hq: theirs.rows.get(key),
+      isPending: ours.pending.has(lookUp),
+      removal: ours.removed.get(lookUp),
+      letters:
+        key === lookUp
+          ? (letters.get(key) ?? [])
+          : [...(letters.get(key) ?? []), ...(letters.get(lookUp) ?? [])],
+      quarantine: theirs.refused.get(key),
+      deletedVersion: ours.deleted.get(lookUp),
+    }
+  })
+}

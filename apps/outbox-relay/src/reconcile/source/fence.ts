@@ -1,0 +1,116 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import type pg from 'pg'
+import type { Snapshot } from '../../outbox/tick.ts'
+import { STOPPED, UndecidedError } from '../compare/undecided-error.ts'
+
+const FIRST_POLL_MS = 5
+const LAST_POLL_MS = 250
+
+// Of this life of the server, and of the relay that acked last.
+const EPOCH = /* sql */ `
+select c.system_identifier::text || '.' || i.id::text as epoch,
+  (select a.epoch from hq_export.ack a order by a.id desc limit 1) as acked
+from pg_catalog.pg_control_system() c
+left join hq_export.incarnation i on true`
+
+/*
+ * Two ways to know that everything which a snapshot shows has been decided by HQ. An ack covers it;
+ * or what the outbox holds of it is acked: a relay with nothing to deliver acks nothing. Rotation
+ * empties only tables of which everything is acked. By the index on xid, from the oldest that may
+ * not be acked.
+ */
+const IS_DELIVERED = /* sql */ `
+with a as materialized (
+  select acked from hq_export.ack where epoch = $1 order by id desc limit 1
+)
+select pg_catalog.pg_snapshot_xmax($2::pg_snapshot) <= pg_catalog.pg_snapshot_xmax(a.acked)
+    and not exists (
+      select from pg_catalog.pg_snapshot_xip(a.acked) x
+      where pg_catalog.pg_visible_in_snapshot(x, $2::pg_snapshot))
+  or not exists (
+    select from (
+      ${[0, 1, 2]
+        .map(
+          (table) => `select o.xid from hq_export.outbox_${table} o
+      where o.xid >= pg_catalog.pg_snapshot_xmin(a.acked)`,
+        )
+        .join('\n      union all\n      ')}
+    ) o
+    where not pg_catalog.pg_visible_in_snapshot(o.xid, a.acked)
+      and pg_catalog.pg_visible_in_snapshot(o.xid, $2::pg_snapshot)
+  ) as is_delivered
+from a`
+
+/**
+ * The epoch in which the relay acks.
+ * @throws {UndecidedError} where no relay has worked in this life of the server yet.
+ */
+export async function readEpoch(client: pg.ClientBase): Promise<string> {
+  const { rows } = await client.query<{ epoch: string | null; acked: string | null }>(EPOCH)
+  const [found] = rows
+  if (found?.epoch == null || found.epoch !== found.acked)
+    throw new UndecidedError('no relay has worked since the source was started or restored')
+  return found.epoch
+}
+
+/**
+ * Waits until HQ has decided everything that a snapshot shows: the relay has acked it. What HQ has
+ * refused of it is a dead letter by then.
+ * @param client another session than the one of the snapshot: it must see newer acks.
+ * @throws {UndecidedError} where the relay does not get there in time, or another life of the
+ * server has begun.
+ */
+export async function waitForFence(
+  client: pg.ClientBase,
+  epoch: string,
+  snapshot: Snapshot,
+  { patienceMs, stopping }: { readonly patienceMs: number; readonly stopping: AbortSignal },
+): Promise<void> {
+  const until = performance.now() + patienceMs
+  for (let pollMs = FIRST_POLL_MS; ; pollMs = Math.min(LAST_POLL_MS, pollMs * 2)) {
+    if ((await readEpoch(client)) !== epoch)
+      throw new UndecidedError('the source was restarted or restored meanwhile')
+    const { rows } = await client.query<{ is_delivered: boolean }>(IS_DELIVERED, [epoch, snapshot])
+    if (rows[0]?.is_delivered) return
+    if (performance.now() + pollMs > until)
+      throw new UndecidedError('the relay is behind: it has not delivered what was to be compared')
+    await delay(pollMs, undefined, { signal: stopping }).catch(() => {})
+    if (stopping.aborted) throw new UndecidedError(STOPPED)
+  }
+}
+
+// Rows of the outbox that the relay had the time to deliver.
+const IS_BEHIND = /* sql */ `
+with a as materialized (
+  select acked from hq_export.ack where epoch = $1 order by id desc limit 1
+)
+select exists (
+  select from (
+    ${[0, 1, 2]
+      .map(
+        (table) => `select o.xid, o.captured_at from hq_export.outbox_${table} o
+    where o.xid >= pg_catalog.pg_snapshot_xmin(a.acked)`,
+      )
+      .join('\n    union all\n    ')}
+  ) o
+  where not pg_catalog.pg_visible_in_snapshot(o.xid, a.acked)
+    and o.captured_at < pg_catalog.clock_timestamp() - interval '1 second'
+) as is_behind
+from a`
+
+/** How long a relay that is behind goes first; then its fence is asked, which decides. */
+const YIELD_MS = 10_000
+
+/** Lets a relay that is behind go first. */
+export async function yieldToRelay(
+  client: pg.ClientBase,
+  epoch: string,
+  stopping: AbortSignal,
+): Promise<void> {
+  const until = performance.now() + YIELD_MS
+  while (!stopping.aborted && performance.now() < until) {
+    const { rows } = await client.query<{ is_behind: boolean }>(IS_BEHIND, [epoch])
+    if (rows[0]?.is_behind !== true) return
+    await delay(LAST_POLL_MS, undefined, { signal: stopping }).catch(() => {})
+  }
+}

@@ -1,0 +1,265 @@
+import { once } from 'node:events'
+import { createServer, type Server } from 'node:net'
+import { parseSigningKey } from '@hq-export/contract'
+import { parseCronTime } from '@hq-export/outbox-relay/process/cron-time.ts'
+import { createLog } from '@hq-export/outbox-relay/process/log.ts'
+import { Follower } from '@hq-export/outbox-relay/reconcile/follow/follower.ts'
+import type { ReconcileContext } from '@hq-export/outbox-relay/reconcile/reconcile-context.ts'
+import { createHqPool } from '@hq-export/outbox-relay/reconcile/record/hq-pool.ts'
+import {
+  listReconciliations,
+  type ReconciliationRecord,
+} from '@hq-export/outbox-relay/reconcile/record/reconciliation-record.ts'
+import {
+  RECONCILER_TIMING,
+  Reconciler,
+  type ReconcilerTiming,
+} from '@hq-export/outbox-relay/reconcile/schedule/reconciler.ts'
+import { connect } from '@hq-export/outbox-relay/session/connect.ts'
+import { readReconciliation as readStatus } from '@hq-export/outbox-relay/status/read-reconciliation.ts'
+import type pg from 'pg'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { AppProcess } from '../../support/programs/app-process.ts'
+import { startInProcessRelay } from '../../support/programs/in-process-relay.ts'
+import { Pipeline } from '../../support/programs/pipeline.ts'
+import { runReconcile } from '../../support/programs/reconcile-program.ts'
+import { insertCompany, insertEvent, insertOrg, insertRun } from '../../support/reference-rows.ts'
+import { waitFor } from '../../support/wait-for.ts'
+
+const HQ_COMPANIES = 'hq.dx_company_entities_v1'
+
+let pipeline: Pipeline
+let operator: pg.Client
+let orgId: string
+/** Takes connections, and never answers. */
+let silent: Server
+let silentUrl: string
+
+beforeAll(async () => {
+  pipeline = await Pipeline.create()
+  await pipeline.startGateway()
+  operator = await connect(pipeline.dxDatabase.url, 'command', () => {})
+  orgId = await insertOrg(pipeline.dx)
+  const run = await insertRun(pipeline.dx, orgId)
+  await insertEvent(pipeline.dx, orgId, run)
+  for (let n = 0; n < 3; n++) await insertCompany(pipeline.dx, orgId)
+  await using _ = await startRelay()
+  await pipeline.settled()
+  silent = createServer(() => {}).listen(0, '127.0.0.1')
+  await once(silent, 'listening')
+  silentUrl = `http://127.0.0.1:${(silent.address() as { port: number }).port}`
+})
+
+afterAll(async () => {
+  await operator.end()
+  await pipeline[Symbol.asyncDispose]()
+  silent.close()
+})
+
+function startRelay() {
+  return startInProcessRelay({
+    databaseUrl: pipeline.dxDatabase.url,
+    ingestUrl: pipeline.gatewayUrl,
+    secret: pipeline.secret,
+  })
+}
+
+function reconcile(...args: string[]) {
+  return runReconcile(pipeline.relayEnv, args)
+}
+
+async function context(url = pipeline.gatewayUrl): Promise<ReconcileContext & AsyncDisposable> {
+  const pool = createHqPool(url)
+  return {
+    databaseUrl: pipeline.dxDatabase.url,
+    pool,
+    keys: [parseSigningKey(pipeline.secret)],
+    source: 'data-engine-x',
+    log: createLog('silent'),
+    stopping: new AbortController().signal,
+    [Symbol.asyncDispose]: () => pool.destroy(),
+  }
+}
+
+async function latest(): Promise<ReconciliationRecord> {
+  const [record] = await listReconciliations(operator, 1)
+  if (record === undefined) throw new Error('no run')
+  return record
+}
+
+async function hqCompanies(): Promise<number> {
+  return (await pipeline.hq.query(`select from ${HQ_COMPANIES}`)).rowCount ?? 0
+}
+
+test('equal is exit status 0, one line of JSON on standard output and the rest beside it', async () => {
+  const { status, out, err } = await reconcile('--json')
+  expect(err).toMatch(/^reconciliation \S+ is recorded\n/)
+  expect(err).toContain('dx_operation_runs_v1: ')
+  const run = JSON.parse(out)
+  expect(run).toMatchObject({ kind: 'command', state: 'equal', findings: [], under_way: false })
+  expect(run.datasets).toHaveLength(5)
+  expect(status).toBe(0)
+  const { rows } = await pipeline.hq.query('select id::text from ingest.reconciliation')
+  expect(rows).toEqual([{ id: run.id }])
+  expect((await latest()).toldAt).not.toBeNull()
+})
+
+test('different, then repaired, are 1; what a later run reads equal turns both into 0', async () => {
+  await pipeline.hq.query(
+    `delete from ${HQ_COMPANIES} where entity_id = (select min(entity_id::text) from ${HQ_COMPANIES})::uuid`,
+  )
+  const different = await reconcile('--dataset', 'dx_company_entities_v1')
+  expect(different.status).toBe(1)
+  expect(different.out).toMatch(/is different/)
+  expect(different.out).toMatch(/ missing /)
+  expect(different.out).toContain('npm run relay -- reconcile --repair')
+
+  const repaired = await reconcile('--repair')
+  expect(repaired.status).toBe(1)
+  expect(repaired.out).toMatch(/is repaired/)
+  const { id } = await latest()
+  expect((await reconcile('show', id)).status).toBe(1)
+  await using _ = await startRelay()
+  await pipeline.settled()
+  expect(await hqCompanies()).toBe(3)
+  expect((await reconcile('--org', orgId)).status).toBe(0)
+  expect((await reconcile('show', id)).status).toBe(1)
+  expect((await reconcile()).status).toBe(0)
+  const shown = await reconcile('show', id)
+  expect(shown.out).toMatch(/is equal, repaired and read again/)
+  expect(shown.status).toBe(0)
+})
+
+test('a sample never says equal', async () => {
+  const { status, out } = await reconcile('--sample', '1/2')
+  expect(out).toContain('no difference in a sample of 1/2')
+  expect(status).toBe(2)
+})
+
+test('Ctrl-C ends a run as undecided, kill -9 leaves it so', async () => {
+  const env = { ...pipeline.relayEnv, HQ_INGEST_URL: silentUrl }
+  const interrupted = new AbortController()
+  const ended = runReconcile(env, [], interrupted.signal)
+  await waitFor('it to be under way', async () => (await latest()).isUnderWay)
+  interrupted.abort()
+  const { status, out } = await ended
+  expect(out).toContain('it was stopped')
+  expect(status).toBe(2)
+
+  const before = (await latest()).id
+  await using killed = new AppProcess('outbox-relay', ['reconcile'], env)
+  await waitFor('it to be recorded', async () => (await latest()).id !== before)
+  await killed.kill()
+  await waitFor('its session to end', async () => !(await latest()).isUnderWay)
+  expect(await latest()).toMatchObject({ state: 'undecided', run: null })
+  const shown = await reconcile('show', 'latest')
+  expect(shown.out).toContain('it was killed')
+  expect(shown.out).toContain('npm run relay -- doctor')
+  expect(shown.status).toBe(2)
+})
+
+/** A reconciler whose clock the test owns. */
+function timed(at: string, given: Partial<ReconcilerTiming> = {}) {
+  const clock = { now: new Date(at) }
+  const timing = { ...RECONCILER_TIMING, now: () => clock.now, pollMs: 5, ...given }
+  const time = parseCronTime('0 3 * * *')
+  if (time === undefined) throw new Error('it is a cron expression')
+  return { clock, create: (given: ReconcileContext) => new Reconciler(given, time, timing) }
+}
+
+const daily = async () =>
+  (await listReconciliations(operator, 100)).filter(({ kind }) => kind === 'daily')
+
+test('at its time it runs once, though two lead, and HQ is told what it was not told before', async () => {
+  await using given = await context()
+  const untold = (await latest()).id
+  const { clock, create } = timed('2000-01-01T02:00:00Z')
+  const both = [create(given), create(given)]
+  for (const reconciler of both) reconciler.start()
+  clock.now = new Date('2000-01-01T03:00:01Z')
+  const [run] = await waitFor('a daily run', async () => {
+    const runs = await daily()
+    return runs.some(({ toldAt }) => toldAt !== null) && runs
+  })
+  await Promise.all(both.map((reconciler) => reconciler.stop()))
+  expect(await daily()).toHaveLength(1)
+  expect(run).toMatchObject({ state: 'equal', isWhole: true, request: { rotation: true } })
+  expect(run?.id).not.toBe(untold)
+})
+
+test('one that was missed is made up for after a start, and one that is recent is not repeated', async () => {
+  await using given = await context()
+  const { create } = timed('2000-01-01T04:00:00Z', { makeUpAfterMs: 0 })
+  const early = create(given)
+  early.start()
+  // It has looked when it has asked for the lock and given it back.
+  await waitFor('a look', async () => {
+    const { rowCount } = await pipeline.dx.query(
+      `select from pg_stat_activity where application_name = 'outbox-relay reconcile record'`,
+    )
+    return rowCount === 0
+  })
+  await early.stop()
+  const before = await daily()
+  await pipeline.dx.query(
+    `update hq_export.reconciliation set finished_at = finished_at - interval '25 hours'
+     where finished_at is not null`,
+  )
+  const late = create(given)
+  late.start()
+  await waitFor('the run', async () => {
+    const [newest] = await daily()
+    return newest?.finishedAt !== null && newest?.id !== before[0]?.id
+  })
+  await late.stop()
+  expect(await daily()).toHaveLength(before.length + 1)
+})
+
+test('a run under way does not hold a stop up, and is undecided', async () => {
+  await using given = await context(silentUrl)
+  const { clock, create } = timed('2030-01-01T02:00:00Z')
+  const reconciler = create(given)
+  reconciler.start()
+  await pipeline.dx.query('delete from hq_export.reconciliation')
+  clock.now = new Date('2000-01-01T02:00:00Z')
+  await waitFor('the step back to be seen', async () => true)
+  clock.now = new Date('2030-01-02T03:00:00Z')
+  await waitFor('a run', async () => (await listReconciliations(operator, 1))[0]?.isUnderWay)
+  const began = performance.now()
+  await reconciler.stop()
+  expect(performance.now() - began).toBeLessThan(10_000)
+  expect(await latest()).toMatchObject({ state: 'undecided', reason: 'it was stopped' })
+})
+
+test('what a relay skips is found by following the outbox, repaired and proven', async () => {
+  await using given = await context()
+  await pipeline.dx.query('delete from hq_export.reconciliation')
+  await insertCompany(pipeline.dx, orgId)
+  // As a relay does that takes for settled what it has not sent.
+  const { rows } = await pipeline.dx.query<{ epoch: string }>(
+    `insert into hq_export.ack (epoch, acked)
+     select epoch, pg_current_snapshot() from hq_export.ack order by id desc limit 1
+     returning epoch`,
+  )
+  const follower = new Follower(given, rows[0]?.epoch ?? '', {
+    lookMs: 20,
+    periodMs: 20,
+    minAgeMs: 0,
+  })
+  follower.start()
+  const found = await waitFor('a finding', async () => {
+    const [newest] = await listReconciliations(operator, 1)
+    return newest?.finishedAt !== null && newest
+  })
+  expect(found).toMatchObject({ kind: 'follow', state: 'repaired' })
+  expect(
+    found.run?.datasets.map(({ dataset, findings }) => [dataset, findings.missing]),
+  ).toContainEqual(['dx_company_entities_v1', 1])
+  await using _ = await startRelay()
+  await waitFor('it in HQ', async () => (await hqCompanies()) === 4)
+  await follower.stop()
+  expect((await reconcile()).status).toBe(0)
+  const status = await readStatus(operator)
+  expect(status.follow).toMatchObject({ found: expect.any(Number), share: 1 })
+  expect(status.follow?.keys).toBeGreaterThan(0)
+})
