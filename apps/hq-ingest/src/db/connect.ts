@@ -49,7 +49,7 @@ const COMPARER_SETTINGS: SessionSettings = {
   synchronous_commit: 'on',
   // Whoever asks cuts the range until it is read in time.
   statement_timeout: '1min',
-  lock_timeout: '5s',
+  lock_timeout: '2s',
   idle_in_transaction_session_timeout: '30s',
   idle_session_timeout: '0',
   enable_seqscan: 'on',

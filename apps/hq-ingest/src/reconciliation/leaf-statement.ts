@@ -56,6 +56,8 @@ export function bucketRowsStatement(
     ...(after === undefined
       ? []
       : [compareKey(qualified(primaryKey, 't'), '>', after, parameters)]),
+    // An entity without its snapshot has no leaf.
+    ...primaryKey.map((column) => `t.${column} is not null`),
     `${bucketOf(question)} = any (${parameters.add(buckets, 'int4[]')})`,
   ]
   const rows = selectRows(question, { columns: rawColumns(question), conditions }, parameters)
