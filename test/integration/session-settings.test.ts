@@ -144,6 +144,7 @@ const COMPARER = {
   enable_sort: 'off',
   jit: 'off',
   max_parallel_workers_per_gather: '0',
+  random_page_cost: '1.1',
   work_mem: '64MB',
 }
 

@@ -60,7 +60,8 @@ export function bucketRowsStatement(
     ...primaryKey.map((column) => `t.${column} is not null`),
     `${bucketOf(question)} = any (${parameters.add(buckets, 'int4[]')})`,
   ]
-  const rows = selectRows(question, { columns: rawColumns(question), conditions }, parameters)
+  const columns = rawColumns(question)
+  const rows = selectRows(question, { columns, conditions, isPaged: true }, parameters)
   return {
     text: `select ${leafColumns(question, 'r')}, r.in_flight, r.deleted from (
     ${rows}

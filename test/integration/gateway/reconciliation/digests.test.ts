@@ -4,9 +4,15 @@ import {
   DIGEST_ROWS_PATH,
   DIGESTS_PATH,
   type Digest,
+  datasetByName,
   type EnvelopeRow,
   snapshotIdOf,
 } from '@hq-export/contract'
+import { createComparePool } from '@hq-export/hq-ingest/db/connect.ts'
+import { createIngestMetrics } from '@hq-export/hq-ingest/metrics/ingest-metrics.ts'
+import { digestStatement } from '@hq-export/hq-ingest/reconciliation/digest-statement.ts'
+import { questionOf } from '@hq-export/hq-ingest/reconciliation/question.ts'
+import { startMetrics } from '@hq-export/observability/meter.ts'
 import type pg from 'pg'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import {
@@ -476,27 +482,44 @@ test('a digest that hangs holds no batch up, and no other key; it ends by itself
   expect((await postTo(own.url, DIGESTS_PATH, question(COMPANIES))).status).toBe(200)
 })
 
-test('what is not visible is looked up in the ledger by its key, never by a scan', async () => {
+test('a range is read by the primary key, and the ledger by the key of a batch', async () => {
   await store(RUNS, [written(buildRow(RUNS), '2000')])
-  const { digestStatement } = await import(
-    '@hq-export/hq-ingest/reconciliation/digest-statement.ts'
-  )
-  const { createComparePool } = await import('@hq-export/hq-ingest/db/connect.ts')
-  const { questionOf } = await import('@hq-export/hq-ingest/reconciliation/question.ts')
-  const { datasetByName } = await import('@hq-export/contract')
-  const as_of = asOf(RUNS) as Parameters<typeof questionOf>[1]
-  const dataset = datasetByName(RUNS)
-  const asked = questionOf({ source: SOURCE }, as_of, { from: [OWN] }, dataset, ingestKey())
-  const { text, values } = digestStatement(asked)
+  await store(COMPANIES, [written(buildRow(COMPANIES), '2000')])
   const pool = createComparePool(hq.url, 1)
-  try {
+  async function planOf(name: DatasetName, from: string[]): Promise<string> {
+    const as_of = asOf(name) as Parameters<typeof questionOf>[1]
+    const asked = questionOf({ source: SOURCE }, as_of, { from }, datasetByName(name), ingestKey())
+    const { text, values } = digestStatement(asked)
     const { rows } = await pool.query<{ 'QUERY PLAN': string }>(`explain ${text}`, [...values])
-    const plan = rows.map((row) => row['QUERY PLAN']).join('\n')
-    expect(plan).toMatch(/Index Cond: \(\(source = t\._dx_source\) AND \(batch = t\._dx_batch\)\)/)
-    expect(plan).toMatch(/Index Scan using dx_operation_runs_v1_pkey/)
-    expect(plan).toContain('HashAggregate')
-    expect(plan).not.toMatch(/Seq Scan|hashed SubPlan/)
+    return rows.map((row) => row['QUERY PLAN']).join('\n')
+  }
+  try {
+    await pool.query('set enable_seqscan = off')
+    const plans = [await planOf(RUNS, [OWN]), await planOf(COMPANIES, [OWN, OWN])]
+    for (const plan of plans) {
+      expect(plan).toMatch(/Index Cond: \(\(source = t\._dx_source\) AND \(batch = t\._dx_batch/)
+      expect(plan).toMatch(/Index Scan (using|on) dx_\w+_v1_pkey/)
+      expect(plan).toContain('HashAggregate')
+      expect(plan).not.toMatch(/hashed SubPlan|org_time_idx/)
+    }
   } finally {
     await pool.end()
+  }
+})
+
+test('a request that compares is measured, by what became of it', async () => {
+  const metrics = startMetrics('hq-ingest')
+  await using own = await startGateway(hq.url, { metrics: createIngestMetrics(metrics.meter) })
+  await store(RUNS, [written(buildRow(RUNS), '10')])
+  await postTo(own.url, DIGESTS_PATH, question(RUNS))
+  await postTo(own.url, DIGEST_ROWS_PATH, {})
+  const exposed = await metrics.scrape()
+  await metrics.stop()
+  expect(exposed).toContain(`hq_ingest_comparison_rows_total{dataset="${RUNS}"} 1`)
+  for (const labels of [
+    `http_route="${DIGESTS_PATH}",outcome="answered"`,
+    `http_route="${DIGEST_ROWS_PATH}",outcome="invalid_request"`,
+  ]) {
+    expect(exposed).toContain(`hq_ingest_comparison_duration_seconds_count{${labels}} 1`)
   }
 })
