@@ -4,11 +4,14 @@ import {
   BATCHES_PATH,
   CONTENT_ENCODINGS,
   DATASETS,
+  DIGEST_ROWS_PATH,
+  DIGESTS_PATH,
   LIMITS,
   OUTCOMES,
   PREFER,
   PROBLEMS,
   parseSigningKey,
+  RECONCILIATIONS_PATH,
   ROW_CODES,
   sign,
   TRACEPARENT,
@@ -150,6 +153,12 @@ describe('docs/PROTOCOL.md', () => {
         reaction,
         title,
       ]),
+    )
+  })
+
+  it('has the paths that compare', () => {
+    expect(table(protocol, 'Reconciliation').map(([path]) => path)).toEqual(
+      [DIGESTS_PATH, DIGEST_ROWS_PATH, RECONCILIATIONS_PATH].map((path) => `POST ${path}`),
     )
   })
 
