@@ -8,6 +8,7 @@ import { flat } from './scenarios/flat.ts'
 import { heldXmin } from './scenarios/held-xmin.ts'
 import { ingest } from './scenarios/ingest.ts'
 import { latency } from './scenarios/latency.ts'
+import { reconcile } from './scenarios/reconcile.ts'
 import { stages } from './scenarios/stages.ts'
 import { tracing } from './scenarios/tracing.ts'
 
@@ -24,4 +25,5 @@ export const SCENARIOS: readonly Scenario[] = [
   stages,
   tracing,
   backfill,
+  reconcile,
 ]

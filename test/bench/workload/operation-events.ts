@@ -12,9 +12,11 @@ export const EVENT_COLUMNS = `event_id, run_id, event_type, event_sequence, occu
 
 const RUN_ID = `pg_catalog.md5('run ' || i / ${EVENTS_PER_RUN})::uuid`
 
-// Ids are hashes: spread over the indexes like random uuids, yet the same rows for ours and anchor.
-// One row in ten failed.
-const EVENTS = /* sql */ `
+/**
+ * Ids are hashes: spread over the indexes like random uuids, yet the same rows for ours and anchor.
+ * One row in ten failed.
+ */
+export const EVENTS = /* sql */ `
 select pg_catalog.md5('event ' || i)::uuid, ${RUN_ID},
        (array['request_sent', 'response_received', 'state_change', 'retry_scheduled'])[1 + i % 4],
        i % ${EVENTS_PER_RUN},

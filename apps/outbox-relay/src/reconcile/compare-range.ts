@@ -1,13 +1,26 @@
 import { type DigestScope, LIMITS } from '@hq-export/contract'
 import { inStep } from '@hq-export/observability/span.ts'
 import type { ComparedHqRow, ComparedSourceRow } from './compare/compared-row.ts'
-import { combine, type DigestSums, dirtyBuckets, readDigest } from './compare/digest-sums.ts'
+import {
+  type BucketSum,
+  combine,
+  type DigestSums,
+  dirtyBuckets,
+  NO_SUMS,
+  readDigest,
+} from './compare/digest-sums.ts'
 import { mergeRows } from './compare/merge-rows.ts'
 import { STOPPED, TooLongError, UndecidedError } from './compare/undecided-error.ts'
 import { type DatasetContext, requestOf, scopeOf } from './dataset-context.ts'
+import { isWhole } from './plan-ranges.ts'
 import { hqRowOf, sourceRowOf } from './read-keys.ts'
 import { waitForFence } from './source/fence.ts'
 import type { KeyRange } from './source/range-record.ts'
+import {
+  type RemovalNote,
+  removalDigestStatement,
+  removalNotesStatement,
+} from './source/removals.ts'
 import { MAX_SNAPSHOT_SECONDS, planLookUps, planScans } from './source/scan-session.ts'
 import {
   type BucketRow,
@@ -38,6 +51,8 @@ export interface ComparedRange {
   readonly suspects: readonly Suspect[]
   /** Not all suspects are there. */
   readonly isCut: boolean
+  /** What was kept of rows that the source has deleted, and is not so any more. */
+  readonly outdated: readonly RemovalNote[]
   readonly dirtyBuckets: number
   readonly sourceSeconds: number
   readonly fenceSeconds: number
@@ -62,6 +77,8 @@ class RangeComparison {
   readonly #scope: DigestScope
   readonly #sourceScope: SourceScope
   readonly #until = performance.now() + MAX_SNAPSHOT_SECONDS * 1000
+  readonly #hasRemovals: boolean
+  readonly #outdated: RemovalNote[] = []
   readonly source = new Stopwatch()
   readonly fence = new Stopwatch()
 
@@ -70,11 +87,20 @@ class RangeComparison {
     this.#scope = scope
     const { org_id: _, ...rest } = scope
     this.#sourceScope = { ...rest, orgs: context.orgs }
+    // A note knows the key of its row, and neither its time nor its org.
+    this.#hasRemovals =
+      context.dataset.semantics === 'append' &&
+      context.entities.size === 0 &&
+      context.orgs === null &&
+      isWhole(scope)
   }
 
   async compare(snapshot: string): Promise<Omit<ComparedRange, 'sourceSeconds' | 'fenceSeconds'>> {
     const { side, epoch, isLimited } = this.#context
-    const all = await inStep('scan', () => this.source.time(() => this.#digest()))
+    const shown = await inStep('scan', () => this.source.time(() => this.#digest()))
+    const all = this.#hasRemovals
+      ? combine(shown, await this.source.time(() => this.#removals()), 1)
+      : shown
     const others = isLimited ? await this.source.time(() => this.#others()) : 0
     await inStep('fence', () =>
       this.fence.time(() => waitForFence(side, epoch, snapshot, this.#context)),
@@ -99,6 +125,7 @@ class RangeComparison {
       source,
       hq: theirs.sums,
       rows: all.rows + others,
+      outdated: this.#outdated,
       others,
       suspects: [...distinct.values()],
       isCut: isCut || theirs.strays.length >= LIMITS.maxDigestKeys,
@@ -137,6 +164,38 @@ class RangeComparison {
       ),
       statuses: named(statusesOf(dataset), ({ statuses }) => statuses),
     }
+  }
+
+  /** Rows that the source has deleted, as HQ had them when they were explained last. */
+  async #removals(): Promise<DigestSums> {
+    const { scan, dataset, spec } = this.#context
+    const { text, values } = removalDigestStatement(dataset, spec, this.#scope)
+    const { rows } = await scan.query<Pick<BucketRow, 'bucket' | 'rows' | 'sum'>>(text, [...values])
+    const buckets = rows.map(({ bucket, rows: count, sum }): [number, BucketSum] => [
+      bucket,
+      { rows: count, sum: BigInt.asUintN(64, BigInt(sum)) },
+    ])
+    const total = rows.reduce((sum, row) => sum + row.rows, 0)
+    return { ...NO_SUMS, rows: total, buckets: new Map(buckets) }
+  }
+
+  /**
+   * Keys of HQ's rows that are as they were when notes explained them. Notes of rows that the source
+   * has again, or HQ has no more, are outdated.
+   */
+  async #borneOut(
+    buckets: readonly number[],
+    ours: readonly ComparedSourceRow[],
+    theirs: readonly ComparedHqRow[],
+  ): Promise<ReadonlySet<string>> {
+    const { scan, dataset, spec } = this.#context
+    const { text, values } = removalNotesStatement(dataset, spec, this.#scope, buckets)
+    const { rows } = await scan.query<{ key: string; hash: string }>(text, [...values])
+    const shown = new Set(ours.map(({ key }) => key))
+    const hashes = new Map(theirs.map(({ key, hash }) => [key, hash]))
+    for (const { key } of rows)
+      if (shown.has(key) || !hashes.has(key)) this.#outdated.push({ key, hash: null })
+    return new Set(rows.filter(({ key, hash }) => hashes.get(key) === hash).map(({ key }) => key))
   }
 
   async #takeOut(keys: readonly string[]): Promise<DigestSums> {
@@ -187,7 +246,10 @@ class RangeComparison {
         group.push(bucket)
         rows += size(bucket)
       }
-      const [ours, theirs] = [await this.#sourceLeaf(group), await this.#hqLeaf(snapshot, group)]
+      const [ours, all] = [await this.#sourceLeaf(group), await this.#hqLeaf(snapshot, group)]
+      const removed = this.#hasRemovals ? await this.#borneOut(group, ours, all) : new Set()
+      const shown = new Set(ours.map(({ key }) => key))
+      const theirs = all.filter(({ key }) => shown.has(key) || !removed.has(key))
       const merged = mergeRows(ours, theirs)
       for (const row of merged.inFlight) suspects.push(this.#inFlightRow(row))
       for (const pair of merged.suspects)

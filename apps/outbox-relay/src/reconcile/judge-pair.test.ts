@@ -21,6 +21,7 @@ function judged(pair: Partial<KeyPair>): string {
       source: undefined,
       hq: undefined,
       isPending: false,
+      removal: undefined,
       letters: [],
       quarantine: undefined,
       deletedVersion: undefined,
@@ -58,6 +59,14 @@ test('quarantine explains what HQ has not got, and not what it has', () => {
   const quarantine = 'invalid_type'
   expect(judged({ source: source('5'), quarantine })).toBe('refused: quarantine: invalid_type')
   expect(judged({ source: source('5'), hq: hq('4'), quarantine })).toBe('stale')
+})
+
+test('a row that the source has deleted is rightly kept, as it was', () => {
+  const removal = { key: KEY, hash: null }
+  expect(judged({ hq: hq(null), removal })).toBe('equal')
+  expect(judged({ hq: hq(null), removal: { ...removal, hash: 'x' } })).toBe('equal')
+  expect(judged({ hq: hq(null), removal: { ...removal, hash: 'y' } })).toBe('different')
+  expect(judged({ source: source(null), hq: hq(null, { hash: 'y' }), removal })).toBe('different')
 })
 
 test('what waits to be sent or to be complete is looked at again', () => {

@@ -18,6 +18,14 @@ export type Judgement =
 
 const EQUAL: Judgement = { kind: 'equal' }
 
+/** A row that the source has deleted, and that was another one when it was explained. */
+const CHANGED_SINCE: Judgement = {
+  kind: 'difference',
+  class: 'different',
+  columns: [],
+  reason: null,
+}
+
 /**
  * Whether a snapshot that the source does not show as current is one of its past: there was a
  * version of the entity at least as high, which nobody can compare any more.
@@ -50,13 +58,15 @@ function refusal(pair: KeyPair, name: DifferenceClass): string | undefined {
  * @param columns names of the columns of the checksum spec, in its order.
  */
 export function judgePair(pair: KeyPair, columns: readonly string[]): Judgement {
-  const { suspect, source, hq, isPending } = pair
+  const { suspect, source, hq, isPending, removal } = pair
   // Only a snapshot is looked up by anything but its key: the entity's current one is another.
   const isOther = source !== undefined && suspect.key !== undefined && source.key !== suspect.key
   const compared = compareKey(isOther ? undefined : source, hq, columns)
   if (compared.kind === 'equal') return EQUAL
   if (compared.kind === 'in-flight' || isPending) return { kind: 'unsettled' }
   if (compared.class === 'extra' && isPastVersion(pair)) return EQUAL
+  if (compared.class === 'extra' && removal !== undefined)
+    return removal.hash === null || removal.hash === hq?.hash ? EQUAL : CHANGED_SINCE
   const reason = refusal(pair, compared.class)
   return reason === undefined
     ? { kind: 'difference', class: compared.class, columns: compared.columns, reason: null }

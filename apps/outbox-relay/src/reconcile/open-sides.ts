@@ -8,13 +8,10 @@ import { dxMigrations } from '../session/migrations.ts'
 import { SessionScope } from '../session/session-scope.ts'
 import { UndecidedError } from './compare/undecided-error.ts'
 import type { Sides } from './dataset-context.ts'
-import { HqClient } from './hq/hq-client.ts'
+import { HqClient, PATIENCE_MS } from './hq/hq-client.ts'
 import type { ReconcileContext } from './reconcile-context.ts'
 import { readEpoch } from './source/fence.ts'
 import { SCAN_SESSION } from './source/scan-session.ts'
-
-/** The relay, and HQ, are waited for this long, unless somebody says otherwise. */
-const PATIENCE_MS = 30_000
 
 /** The sides, and what is bound at the source. */
 export interface OpenedSides {

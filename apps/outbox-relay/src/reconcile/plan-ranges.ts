@@ -8,8 +8,8 @@ import { boundaryStatement } from './source/scan-sql.ts'
  * fewer, the ranges of a key that is random would read the same pages too often.
  */
 export const RANGE_ROWS = 500_000
-/** A range that has grown beyond this is cut. */
-const MAX_RANGE_ROWS = 2 * RANGE_ROWS
+/** A range that has grown to so many times that is cut. */
+const GROWTH = 2
 /** A range that was compared longer ago is due, whatever the time. */
 export const ROTATION_SECONDS = 28 * 86_400
 /** A rotation goes on for this long, and then only with what is due. */
@@ -71,9 +71,10 @@ async function boundary(
 export async function cutRange(
   context: DatasetContext,
   range: RecordedRange,
+  rangeRows: number,
 ): Promise<readonly [RecordedRange, ...RecordedRange[]]> {
-  if (range.rows !== null && range.rows <= MAX_RANGE_ROWS) return [range]
-  return cutAt(context, range, RANGE_ROWS)
+  if (range.rows !== null && range.rows <= GROWTH * rangeRows) return [range]
+  return cutAt(context, range, rangeRows)
 }
 
 /** As {@link cutRange}, behind a number of rows. */

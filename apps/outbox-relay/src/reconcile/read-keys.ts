@@ -6,6 +6,7 @@ import { type DatasetContext, requestOf } from './dataset-context.ts'
 import { readDeletedVersions, snapshotEntity } from './source/deleted-entities.ts'
 import { waitForFence } from './source/fence.ts'
 import { type KnownLetter, readLetters, readPendingKeys } from './source/known-keys.ts'
+import { type RemovalNote, readRemovals } from './source/removals.ts'
 import { planLookUps } from './source/scan-session.ts'
 import { rowsStatement, type SourceRow } from './source/scan-sql.ts'
 import { underSnapshot } from './source/snapshot.ts'
@@ -24,6 +25,8 @@ export interface KeyPair {
   readonly letters: readonly KnownLetter[]
   /** Code of an open quarantine entry of HQ. */
   readonly quarantine: string | undefined
+  /** The source deleted the row, and HQ rightly keeps it. */
+  readonly removal: RemovalNote | undefined
   /** Of a snapshot whose entity was deleted: its last version. */
   readonly deletedVersion: bigint | undefined
 }
@@ -33,6 +36,7 @@ interface SourceKeys {
   readonly snapshot: Snapshot
   readonly rows: ReadonlyMap<string, ComparedSourceRow>
   readonly pending: ReadonlySet<string>
+  readonly removed: ReadonlyMap<string, RemovalNote>
   readonly deleted: ReadonlyMap<string, bigint>
 }
 
@@ -57,6 +61,7 @@ function readSource(context: DatasetContext, lookUps: readonly string[]): Promis
     await planLookUps(scan)
     const { text, values } = rowsStatement(relation, spec, lookUps)
     const { rows } = await scan.query<SourceRow>(text, [...values])
+    const removed = await readRemovals(scan, dataset, spec, lookUps)
     const pending = new Set(await readPendingKeys(scan, dataset, lookUps))
     const deleted = new Map<string, bigint>()
     for (const [entityDataset, group] of entitiesOf(context, lookUps)) {
@@ -70,7 +75,7 @@ function readSource(context: DatasetContext, lookUps: readonly string[]): Promis
       }
     }
     const byLookUp = new Map(rows.map((row) => [row.lookup, sourceRowOf(row)]))
-    return { snapshot, rows: byLookUp, pending, deleted }
+    return { snapshot, rows: byLookUp, pending, removed, deleted }
   })
 }
 
@@ -98,7 +103,11 @@ interface HqKeys {
   readonly refused: ReadonlyMap<string, string>
 }
 
-async function readHq(
+/**
+ * Reads rows of HQ by key, as of a snapshot of the source.
+ * @throws {UndecidedError} where HQ does not answer, or for other keys than it was asked for.
+ */
+export async function readHq(
   context: DatasetContext,
   snapshot: string,
   keys: readonly string[],
@@ -148,6 +157,7 @@ export async function readKeys(
       source: ours.rows.get(lookUp),
       hq: theirs.rows.get(key),
       isPending: ours.pending.has(lookUp),
+      removal: ours.removed.get(lookUp),
       letters:
         key === lookUp
           ? (letters.get(key) ?? [])

@@ -2,19 +2,22 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { STOPPED, UndecidedError } from './compare/undecided-error.ts'
 import type { DatasetContext } from './dataset-context.ts'
 import { type Judgement, judgePair } from './judge-pair.ts'
-import { type KeyPair, readKeys } from './read-keys.ts'
+import { type KeyPair, readHq, readKeys } from './read-keys.ts'
+import { type RemovalNote, readTruncation } from './source/removals.ts'
 import { type ProvenDifference, type Suspect, witnessOf } from './suspect.ts'
 
 /** Keys of one look at both sides. */
 const CHUNK_KEYS = 2_000
 /** Before each look: what was on its way arrives meanwhile. */
-const PAUSES_MS = [100, 1_000, 3_000]
+const PAUSES_MS = [100, 500, 2_000]
 
 /** What became of suspects. */
 export interface Rechecked {
   readonly differences: readonly ProvenDifference[]
   /** Changed all the while. */
   readonly unsettled: readonly Suspect[]
+  /** Rows that HQ keeps of what the source has deleted. */
+  readonly removed: readonly RemovalNote[]
 }
 
 type Verdict =
@@ -66,6 +69,28 @@ function eachOnce(differences: readonly ProvenDifference[]): Iterable<ProvenDiff
 }
 
 /**
+ * Takes out rows of HQ that a TRUNCATE of the source explains: they were written by a transaction up
+ * to that one. HQ says so where it is asked as of just behind it.
+ */
+async function withoutTruncated(
+  context: DatasetContext,
+  differences: readonly ProvenDifference[],
+): Promise<readonly ProvenDifference[]> {
+  const { dataset, side, entities } = context
+  const extra = differences.filter(({ finding }) => finding.class === 'extra')
+  if (extra.length === 0 || dataset.semantics !== 'append' || entities.size > 0) return differences
+  const xid = await readTruncation(side, dataset)
+  if (xid === undefined) return differences
+  const before = new Set<string>()
+  for (let at = 0; at < extra.length; at += CHUNK_KEYS) {
+    const keys = extra.slice(at, at + CHUNK_KEYS).map(({ finding }) => finding.key)
+    const { rows } = await readHq(context, `${xid + 1n}:${xid + 1n}:`, keys)
+    for (const row of rows.values()) if (!row.inFlight) before.add(row.key)
+  }
+  return differences.filter(({ finding }) => finding.class !== 'extra' || !before.has(finding.key))
+}
+
+/**
  * Reads suspects once more by key, up to three times: a key is a difference where both sides differ
  * again at the same state of the source.
  * @throws {UndecidedError} where a side cannot be read, or the relay is behind.
@@ -75,6 +100,7 @@ export async function recheck(
   suspects: readonly Suspect[],
 ): Promise<Rechecked> {
   const differences: ProvenDifference[] = []
+  const removed: RemovalNote[] = []
   let left = suspects
   for (const pauseMs of PAUSES_MS) {
     if (left.length === 0) break
@@ -86,9 +112,12 @@ export async function recheck(
         const verdict = decide(pair, context)
         if (verdict.kind === 'proven') differences.push(verdict.difference)
         else if (verdict.kind === 'again') again.push(verdict.suspect)
+        else if (pair.removal?.hash === null && pair.source === undefined && pair.hq !== undefined)
+          removed.push({ key: pair.key, hash: pair.hq.hash })
       }
     }
     left = again
   }
-  return { differences: [...eachOnce(differences)], unsettled: left }
+  const proven = await withoutTruncated(context, [...eachOnce(differences)])
+  return { differences: proven, unsettled: left, removed }
 }

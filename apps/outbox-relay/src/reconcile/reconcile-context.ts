@@ -45,6 +45,8 @@ export interface ReconcileRequest {
    * enough of them that all are compared within 28 days. False or absent: everything in scope.
    */
   readonly rotation?: boolean
+  /** Rows of a range; only tests have reasons for another number. */
+  readonly rangeRows?: number
 }
 
 /** Where a reconciliation is; told at each range, at most a few times a second. */

@@ -28,6 +28,7 @@ import { repairDifferences } from './repair-differences.ts'
 import { estimateRows } from './source/estimate-rows.ts'
 import { yieldToRelay } from './source/fence.ts'
 import { type RecordedRange, readRanges, recordRanges } from './source/range-record.ts'
+import { rememberRemovals } from './source/removals.ts'
 import type { ProvenDifference } from './suspect.ts'
 
 /** What one dataset of a reconciliation came to. */
@@ -39,7 +40,7 @@ export interface DatasetOutcome {
 
 /** What a run of one dataset needs beside the sides. */
 export interface DatasetRequest
-  extends Pick<ReconcileRequest, 'scope' | 'repair' | 'repairLimit' | 'rotation'> {
+  extends Pick<ReconcileRequest, 'scope' | 'repair' | 'repairLimit' | 'rotation' | 'rangeRows'> {
   /** By `performance.now()`: no range begins later. */
   readonly until: number
   readonly onProgress: (progress: ReconcileProgress) => void
@@ -167,12 +168,13 @@ export class DatasetRun {
     context: DatasetContext,
     range: RecordedRange,
   ): Promise<readonly RecordedRange[]> {
-    const [first, ...rest] = await cutRange(context, range)
+    const { rangeRows = RANGE_ROWS } = this.#request
+    const [first, ...rest] = await cutRange(context, range, rangeRows)
     try {
       await this.#compareOne(context, first, rest)
       return rest
     } catch (error) {
-      const rows = first.rows ?? RANGE_ROWS
+      const rows = first.rows ?? rangeRows
       if (!(error instanceof TooLongError) || rows < 2) throw error
       const half = Math.floor(rows / 2)
       const halves = await cutAt(context, first, half)
@@ -190,7 +192,10 @@ export class DatasetRun {
     this.#tell('scan')
     const compared = await compareRange(context, scope, range)
     this.#tell('recheck')
-    const state = this.#tally.add(compared, await recheck(context, compared.suspects))
+    const rechecked = await recheck(context, compared.suspects)
+    const state = this.#tally.add(compared, rechecked)
+    const notes = [...compared.outdated, ...rechecked.removed]
+    await rememberRemovals(context.side, this.#dataset, context.spec, notes)
     this.#tell('compare')
     if (state === undefined || !isWhole(scope)) return
     // What is left of a range that was cut is to be compared still.

@@ -291,3 +291,23 @@ on conflict (dataset, key) do update set
   base = hq_export.exported_version(b.base, excluded.base);`,
   }
 }
+
+/**
+ * Keeps keys, for who does something with them.
+ * @param keys `select` of them, as `key`.
+ * @param write plpgsql that is given them by {@link KEPT_KEYS}, and may wait for the relay.
+ */
+export function boundedNotes(keys: string, write: string): BoundedCapture {
+  return {
+    variables: [...VARIABLES, 'v_keys text[]'],
+    tables: `'r'`,
+    check: `select array_agg(k.key) into v_keys
+from ${rowsOf(`${keys}\nlimit ${LIMIT}`)} k;
+${IS_CHECKED} := ${MAY_WAIT}
+  and ${HAS_FEW_ROWS};`,
+    write,
+  }
+}
+
+/** `select` of the keys that {@link boundedNotes} keeps. */
+export const KEPT_KEYS = 'select u.key from unnest(v_keys) u (key)'

@@ -19,8 +19,10 @@ import { captureFunction, type GeneratedFunction } from './capture-function.ts'
 import { captureDeleted, captureRows, insertDeleted, RING } from './capture-statement.ts'
 import type { CapturedDataset } from './captured-body.ts'
 import { setsTimeZone, valueSettings } from './function-settings.ts'
+import { keyChanged } from './key-changed.ts'
 import { onPartitionedEnd, onPartitionedUpdate } from './partitioned-events.ts'
 import { onEmpty, onReplace } from './prior-versions.ts'
+import { removalFunctions } from './removals.ts'
 import {
   boundedDeleted,
   boundedWritten,
@@ -209,13 +211,6 @@ ${noteCapture(bounded)}`,
   })
 }
 
-/** SQL over `old` and `new`: the update gave the row another key. */
-export function keyChanged({ key }: BoundDataset): string {
-  const list = (row: string): string =>
-    key.map((column) => `${row}.${escapeIdentifier(column)}`).join(', ')
-  return `(${list('new')}) is distinct from (${list('old')})`
-}
-
 /** SQL over `old` and `new`: the row has ended now and had not before. */
 export function hasJustEnded(bound: BoundDataset): string {
   return `${terminalSql(bound, 'new')} and (${terminalSql(bound, 'old')}) is not true`
@@ -234,14 +229,18 @@ export function captureFunctions(bound: BoundDataset, source: SourceTable): Gene
   }))
 }
 
-/** Rows of append datasets are exported when they appear (or end), and never again. */
+/**
+ * Rows of append datasets are exported when they appear (or end), and never again; that they are
+ * removed is noted.
+ */
 function eventFunctions(bound: CapturedDataset, source: SourceTable): GeneratedFunction[] {
   const { semantics }: Dataset = datasetByName(bound.dataset)
   const isMovable = isPartitioned(source)
   if (semantics === 'append') {
-    if (bound.settle !== undefined) return [onInsert(bound), onPendingDelete(bound)]
-    if (bound.terminal === undefined) return [onInsert(bound)]
-    return [onInsert(bound), isMovable ? onPartitionedEnd(bound) : onEnd(bound)]
+    const removals = removalFunctions(bound, source)
+    if (bound.settle !== undefined) return [onInsert(bound), onPendingDelete(bound), ...removals]
+    if (bound.terminal === undefined) return [onInsert(bound), ...removals]
+    return [onInsert(bound), isMovable ? onPartitionedEnd(bound) : onEnd(bound), ...removals]
   }
   return [
     onInsert(bound),

@@ -23,6 +23,9 @@ export type CaptureEvent =
   | 'gone'
   | 'replaced'
   | 'emptied'
+  | 'removed'
+  | 'withdrawn'
+  | 'cleared'
 
 /** A generated trigger function. */
 export interface GeneratedFunction {
@@ -53,6 +56,9 @@ function returnSql(event: CaptureEvent): string {
 /** Events whose captures take the trace context from a variable. */
 const TRACED: readonly CaptureEvent[] = ['insert', 'update', 'delete', 'leave', 'gone']
 
+/** What notes what is known by nothing else, whatever the emergency switch says. */
+const NOTES: readonly CaptureEvent[] = ['bump', 'removed', 'withdrawn', 'cleared']
+
 /**
  * The emergency switch, and its audited gap: one per firing, none for a statement that touched no
  * row. Versions go on rising while it is on, so that a backfill closes the gap: of every row that
@@ -77,7 +83,7 @@ end if;`
  * each costs a microsecond in a new transaction.
  */
 function startSql(event: CaptureEvent, guard: string, unusual: Unusual | undefined): string {
-  if (event === 'bump') return ''
+  if (NOTES.includes(event)) return ''
   if (!TRACED.includes(event)) return `${guard}\n`
   const conditions = [
     `coalesce(current_setting('hq_export.disabled', true), '') <> ''`,

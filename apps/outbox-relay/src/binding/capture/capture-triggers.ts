@@ -2,8 +2,10 @@ import { type Dataset, datasetByName } from '@hq-export/contract'
 import pg from 'pg'
 import type { BoundDataset } from '../binding-schema.ts'
 import { isPartitioned, type SourceRelation, type SourceTable } from '../source-table.ts'
-import { hasJustEnded, keyChanged } from './capture-events.ts'
+import { hasJustEnded } from './capture-events.ts'
 import { type CaptureEvent, functionName } from './capture-function.ts'
+import { keyChanged } from './key-changed.ts'
+import { removalTriggers } from './removals.ts'
 
 /** A generated trigger. */
 export interface GeneratedTrigger {
@@ -125,5 +127,8 @@ export function captureTriggers(bound: BoundDataset, source: SourceTable): Gener
     ...(isMovable && bound.settle === undefined ? [] : rowTriggers(bound, root)),
     ...source.relations.flatMap((relation) => statementTriggers(bound, relation, isMovable)),
     ...historyTriggers(bound, source),
+    ...removalTriggers(bound, source).map(({ event, relation, clauses }) =>
+      trigger(bound, relation, event, clauses),
+    ),
   ]
 }

@@ -76,11 +76,13 @@ test('every trigger function pins search_path and time zone and runs as its defi
   }
 })
 
-test('append-only datasets have no trigger for DELETE or TRUNCATE', () => {
+test('append-only datasets are exported when they appear or end, and what they lose is noted', () => {
   const names = generated.triggers
     .filter(({ relation }) => relation.startsWith('ops.'))
-    .map(({ name }) => name)
-  expect(names).toEqual(['hq_export_1_update', 'hq_export_1_insert', 'hq_export_2_insert'])
+    .map(({ name }) => name.replace('hq_export_', ''))
+  const removals = (number: number): string[] =>
+    ['removed', 'withdrawn', 'cleared'].map((event) => `${number}_${event}`)
+  expect(names).toEqual(['1_update', '1_insert', ...removals(1), '2_insert', ...removals(2)])
 })
 
 test('partitions and their root have statement triggers alone; TRUNCATE, and what keeps replaced versions, stand where rows are', () => {

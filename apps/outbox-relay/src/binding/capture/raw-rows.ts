@@ -9,7 +9,8 @@ export type RawRows =
   | { readonly kind: 'table' }
   /** Versions of the past; the raw row says of which dataset, and as which exported version. */
   | { readonly kind: 'versions'; readonly of: 'old' | 'table' }
-  | { readonly kind: 'none' }
+  /** There are none to keep: a gap of this operation says that something is missing. */
+  | { readonly kind: 'none'; readonly operation: string }
 
 const SNAPSHOTS = datasetByName(SNAPSHOTS_DATASET).number
 /** Variable of a capture function: exported version of a row that is replaced. */
@@ -65,6 +66,7 @@ ${indent(source, 4)}
             `,\n  ${TABLE}`,
           )
     case 'none':
-      return `insert into hq_export.capture_gap (dataset, operation) values (${number}, 'late');`
+      return `insert into hq_export.capture_gap (dataset, operation)
+values (${number}, '${rows.operation}');`
   }
 }

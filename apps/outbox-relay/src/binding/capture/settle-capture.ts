@@ -51,7 +51,7 @@ export function onLateChild(bound: CapturedDataset, settle: Settle): GeneratedFu
     ...captureFunction({
       bound,
       event: 'late',
-      rows: { kind: 'none' },
+      rows: { kind: 'none', operation: 'late' },
       capture: `insert into hq_export.late_child (dataset, key)
 select ${number}, c.${escapeIdentifier(children.key)}::text
 from (

@@ -24,6 +24,8 @@ import { parseJson, problemCode } from '../../http/classify.ts'
 import { readAnswer, signedHeaders } from '../../http/signed-request.ts'
 import { STOPPED, TooLongError, UndecidedError } from '../compare/undecided-error.ts'
 
+/** HQ, and the relay, are waited for this long, unless somebody says otherwise. */
+export const PATIENCE_MS = 30_000
 /** Longer, and a smaller range is asked for. */
 const REQUEST_TIMEOUT_MS = 60_000
 
@@ -33,8 +35,8 @@ export interface HqAccess {
   readonly keys: readonly SigningKey[]
   readonly source: string
   readonly stopping: AbortSignal
-  /** For how long it is asked again where it has no answer. */
-  readonly patienceMs: number
+  /** For how long it is asked again where it has no answer; {@link PATIENCE_MS} by default. */
+  readonly patienceMs?: number
 }
 
 type Reply = { readonly text: string } | { readonly again: string; readonly afterMs?: number }
@@ -88,7 +90,7 @@ export class HqClient {
           throw new UndecidedError('HQ answers what the protocol does not know')
         }
         const pauseMs = backoffMs(failures, reply.afterMs)
-        if (performance.now() + pauseMs > began + this.#access.patienceMs)
+        if (performance.now() + pauseMs > began + (this.#access.patienceMs ?? PATIENCE_MS))
           throw new UndecidedError(`HQ does not answer: ${reply.again}`)
         await delay(pauseMs, undefined, { signal: this.#access.stopping }).catch(() => {})
         if (this.#access.stopping.aborted) throw new UndecidedError(STOPPED)

@@ -12,14 +12,15 @@ const STATEMENT_SECONDS = 100
 
 /**
  * Settings of the session that scans: plans as the application's sessions have them, in one process
- * of the server. A transaction waits while the relay delivers and HQ reads; the server ends it, and
- * with it the snapshot, where nobody goes on with it.
+ * of the server. Sorts stay off: nobody tells the planner how few buckets there are, and it would
+ * sort whole rows by them, on disk, at five times the time (measured). A transaction waits while the
+ * relay delivers and HQ reads; the server ends it, and with it the snapshot, where nobody goes on
+ * with it.
  */
 export const SCAN_SESSION: SessionSettings = {
   ...SEES_ALL,
   enable_seqscan: 'on',
   enable_bitmapscan: 'on',
-  enable_sort: 'on',
   max_parallel_workers_per_gather: '0',
   statement_timeout: `${STATEMENT_SECONDS}s`,
   idle_in_transaction_session_timeout: `${MAX_SNAPSHOT_SECONDS / 60}min`,

@@ -343,7 +343,310 @@ begin
   end;
 end $capture$;
 
+create or replace function hq_export."capture_dx_operation_events_v1_removed"() returns trigger
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $capture$
+declare
+  v_sqlstate text;
+  v_captures text;
+  v_written text;
+  v_is_checked boolean;
+  v_table bigint;
+  v_keys text[];
+begin
+  -- Later captures of a long transaction compute their rows in a block that writes nothing,
+  -- so that it takes no transaction id, and write them after it.
+  if length(coalesce(current_setting('hq_export.captures', true), '')) >= 32
+    and current_setting('transaction_isolation') = 'read committed'
+    and coalesce(current_setting('hq_export.disabled', true), '') = ''
+  then
+    begin
+      if strpos(
+        coalesce(current_setting('hq_export.captures', true), ''),
+        'r'
+      ) > 0 then
+        select array_agg(k.key) into v_keys
+        from (
+          select (r."event_id")::uuid::text as key
+          from o r
+          limit 101
+        ) k;
+        v_is_checked := current_setting('lock_timeout') = '0'
+          and coalesce(cardinality(v_keys), 0) <= 100;
+      end if;
+    exception when others then
+      v_is_checked := false;
+    end;
+    if v_is_checked then
+      insert into hq_export.removal as m (dataset, key)
+      select 2, k.key
+      from (
+        select u.key from unnest(v_keys) u (key)
+      ) k
+      on conflict (dataset, key) do update set
+        removed_xid = excluded.removed_xid,
+        removed_at = excluded.removed_at,
+        spec = null,
+        hash = null;
+      begin
+        perform hq_export.ring();
+      exception when others then
+        null; -- what was written waits for the relay's poll
+      end;
+      return null;
+    end if;
+  end if;
+
+  begin
+    insert into hq_export.removal as m (dataset, key)
+    select 2, k.key
+    from (
+      select (r."event_id")::uuid::text as key
+      from o r
+    ) k
+    on conflict (dataset, key) do update set
+      removed_xid = excluded.removed_xid,
+      removed_at = excluded.removed_at,
+      spec = null,
+      hash = null;
+    if not hq_export.has_just_begun() then
+      v_captures := coalesce(current_setting('hq_export.captures', true), '');
+      v_written := 'r';
+      if length(v_captures) < 32 or strpos(v_captures, v_written) = 0 then
+        v_captures := set_config('hq_export.captures', v_captures || v_written, true);
+      end if;
+    end if;
+    return null;
+  exception when others then
+    v_sqlstate := sqlstate;
+    -- The rows as they are, for the relay to project.
+    begin
+      insert into hq_export.capture_gap (dataset, operation)
+      values (2, 'removal');
+    exception when others then
+      -- Or that there were rows.
+      begin
+        case coalesce(pg_sequence_last_value('hq_export.current_outbox'), 0)
+        when 0 then
+          insert into hq_export.outbox_0 (dataset, deleted, sqlstate)
+          values (2, false, v_sqlstate);
+        when 1 then
+          insert into hq_export.outbox_1 (dataset, deleted, sqlstate)
+          values (2, false, v_sqlstate);
+        when 2 then
+          insert into hq_export.outbox_2 (dataset, deleted, sqlstate)
+          values (2, false, v_sqlstate);
+        end case;
+      exception when others then
+        -- Or that a statement was lost; the warning in the server's log names no value.
+        begin
+          perform nextval('hq_export.lost');
+        exception when others then
+          perform set_config('hq_export.lost', 'on', false);
+        end;
+        raise warning 'hq_export: % of %.% was not captured: SQLSTATE %',
+          tg_op, tg_table_schema, tg_table_name, v_sqlstate;
+      end;
+    end;
+    begin
+      perform hq_export.ring();
+    exception when others then
+      null; -- what was kept waits for the relay's poll
+    end;
+    return null;
+  end;
+end $capture$;
+
+create or replace function hq_export."capture_dx_operation_events_v1_withdrawn"() returns trigger
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $capture$
+declare
+  v_sqlstate text;
+  v_captures text;
+  v_written text;
+  v_is_checked boolean;
+  v_table bigint;
+  v_keys text[];
+begin
+  -- Later captures of a long transaction compute their rows in a block that writes nothing,
+  -- so that it takes no transaction id, and write them after it.
+  if length(coalesce(current_setting('hq_export.captures', true), '')) >= 32
+    and current_setting('transaction_isolation') = 'read committed'
+    and coalesce(current_setting('hq_export.disabled', true), '') = ''
+  then
+    begin
+      if strpos(
+        coalesce(current_setting('hq_export.captures', true), ''),
+        'r'
+      ) > 0 then
+        select array_agg(k.key) into v_keys
+        from (
+          select (r."event_id")::uuid::text as key
+          from (select old.*) r
+          where ((new."event_id") is distinct from (old."event_id") or not exists (
+            select from (select new.*) r
+          ))
+          limit 101
+        ) k;
+        v_is_checked := current_setting('lock_timeout') = '0'
+          and coalesce(cardinality(v_keys), 0) <= 100;
+      end if;
+    exception when others then
+      v_is_checked := false;
+    end;
+    if v_is_checked then
+      insert into hq_export.removal as m (dataset, key)
+      select 2, k.key
+      from (
+        select u.key from unnest(v_keys) u (key)
+      ) k
+      on conflict (dataset, key) do update set
+        removed_xid = excluded.removed_xid,
+        removed_at = excluded.removed_at,
+        spec = null,
+        hash = null;
+      begin
+        perform hq_export.ring();
+      exception when others then
+        null; -- what was written waits for the relay's poll
+      end;
+      return null;
+    end if;
+  end if;
+
+  begin
+    insert into hq_export.removal as m (dataset, key)
+    select 2, k.key
+    from (
+      select (r."event_id")::uuid::text as key
+      from (select old.*) r
+      where ((new."event_id") is distinct from (old."event_id") or not exists (
+        select from (select new.*) r
+      ))
+    ) k
+    on conflict (dataset, key) do update set
+      removed_xid = excluded.removed_xid,
+      removed_at = excluded.removed_at,
+      spec = null,
+      hash = null;
+    if not hq_export.has_just_begun() then
+      v_captures := coalesce(current_setting('hq_export.captures', true), '');
+      v_written := 'r';
+      if length(v_captures) < 32 or strpos(v_captures, v_written) = 0 then
+        v_captures := set_config('hq_export.captures', v_captures || v_written, true);
+      end if;
+    end if;
+    return null;
+  exception when others then
+    v_sqlstate := sqlstate;
+    -- The rows as they are, for the relay to project.
+    begin
+      insert into hq_export.capture_gap (dataset, operation)
+      values (2, 'removal');
+    exception when others then
+      -- Or that there were rows.
+      begin
+        case coalesce(pg_sequence_last_value('hq_export.current_outbox'), 0)
+        when 0 then
+          insert into hq_export.outbox_0 (dataset, deleted, sqlstate)
+          values (2, false, v_sqlstate);
+        when 1 then
+          insert into hq_export.outbox_1 (dataset, deleted, sqlstate)
+          values (2, false, v_sqlstate);
+        when 2 then
+          insert into hq_export.outbox_2 (dataset, deleted, sqlstate)
+          values (2, false, v_sqlstate);
+        end case;
+      exception when others then
+        -- Or that a statement was lost; the warning in the server's log names no value.
+        begin
+          perform nextval('hq_export.lost');
+        exception when others then
+          perform set_config('hq_export.lost', 'on', false);
+        end;
+        raise warning 'hq_export: % of %.% was not captured: SQLSTATE %',
+          tg_op, tg_table_schema, tg_table_name, v_sqlstate;
+      end;
+    end;
+    begin
+      perform hq_export.ring();
+    exception when others then
+      null; -- what was kept waits for the relay's poll
+    end;
+    return null;
+  end;
+end $capture$;
+
+create or replace function hq_export."capture_dx_operation_events_v1_cleared"() returns trigger
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $capture$
+declare
+  v_sqlstate text;
+begin
+  begin
+    insert into hq_export.truncation (dataset)
+    values (2)
+    on conflict do nothing;
+    return null;
+  exception when others then
+    v_sqlstate := sqlstate;
+    -- The rows as they are, for the relay to project.
+    begin
+      insert into hq_export.capture_gap (dataset, operation)
+      values (2, 'removal');
+    exception when others then
+      -- Or that there were rows.
+      begin
+        case coalesce(pg_sequence_last_value('hq_export.current_outbox'), 0)
+        when 0 then
+          insert into hq_export.outbox_0 (dataset, deleted, sqlstate)
+          values (2, false, v_sqlstate);
+        when 1 then
+          insert into hq_export.outbox_1 (dataset, deleted, sqlstate)
+          values (2, false, v_sqlstate);
+        when 2 then
+          insert into hq_export.outbox_2 (dataset, deleted, sqlstate)
+          values (2, false, v_sqlstate);
+        end case;
+      exception when others then
+        -- Or that a statement was lost; the warning in the server's log names no value.
+        begin
+          perform nextval('hq_export.lost');
+        exception when others then
+          perform set_config('hq_export.lost', 'on', false);
+        end;
+        raise warning 'hq_export: % of %.% was not captured: SQLSTATE %',
+          tg_op, tg_table_schema, tg_table_name, v_sqlstate;
+      end;
+    end;
+    begin
+      perform hq_export.ring();
+    exception when others then
+      null; -- what was kept waits for the relay's poll
+    end;
+    return null;
+  end;
+end $capture$;
+
 create or replace trigger "hq_export_2_insert" after insert on "ops"."operation_events"
 referencing new table as n for each statement
 execute function hq_export."capture_dx_operation_events_v1_insert"();
 alter table "ops"."operation_events" enable always trigger "hq_export_2_insert";
+
+create or replace trigger "hq_export_2_removed" after delete on "ops"."operation_events"
+referencing old table as o for each statement
+execute function hq_export."capture_dx_operation_events_v1_removed"();
+alter table "ops"."operation_events" enable always trigger "hq_export_2_removed";
+
+create or replace trigger "hq_export_2_withdrawn" after update on "ops"."operation_events"
+for each row when ((new."event_id") is distinct from (old."event_id"))
+execute function hq_export."capture_dx_operation_events_v1_withdrawn"();
+alter table "ops"."operation_events" enable always trigger "hq_export_2_withdrawn";
+
+create or replace trigger "hq_export_2_cleared" after truncate on "ops"."operation_events"
+for each statement
+execute function hq_export."capture_dx_operation_events_v1_cleared"();
+alter table "ops"."operation_events" enable always trigger "hq_export_2_cleared";

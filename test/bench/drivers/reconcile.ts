@@ -1,0 +1,99 @@
+import { randomUUID } from 'node:crypto'
+import { DATASETS, parseSigningKey } from '@hq-export/contract'
+import { createErrorLog } from '@hq-export/outbox-relay/process/log.ts'
+import { compareKeys } from '@hq-export/outbox-relay/reconcile/compare-keys.ts'
+import { reconcile } from '@hq-export/outbox-relay/reconcile/reconcile.ts'
+import type { ReconcileContext } from '@hq-export/outbox-relay/reconcile/reconcile-context.ts'
+import pg from 'pg'
+import { Pool } from 'undici'
+
+/** What to compare. */
+export interface ReconcileTask {
+  readonly databaseUrl: string
+  readonly ingestUrl: string
+  readonly secret: string
+  readonly source: string
+  readonly dataset: string
+  /** SQL of the keys, as `key`, that are compared by themselves; everything where it is null. */
+  readonly keys: string | null
+  /** Again and again for so long; 0 for once. */
+  readonly repeatSeconds: number
+  /** How long it may take. */
+  readonly seconds: number
+}
+
+/** How it went. */
+export interface ReconcileOutcome {
+  /** `equal`, or what else one of them came to. */
+  readonly state: string
+  /** Rows that one of them compared. */
+  readonly rows: number
+  readonly passes: number
+  readonly seconds: number
+  /** Processor time of this program, its start included. */
+  readonly cpuMs: number
+  readonly peakMb: number
+}
+
+const KIB = 1024
+const MB = 1_000_000
+const EQUAL = 'equal'
+
+const task: ReconcileTask = JSON.parse(process.argv[2] ?? '{}')
+const dataset = DATASETS.find(({ name }) => name === task.dataset)
+if (dataset === undefined) throw new RangeError(`no dataset ${task.dataset}`)
+const pool = new Pool(task.ingestUrl)
+const context: ReconcileContext = {
+  databaseUrl: task.databaseUrl,
+  pool,
+  keys: [parseSigningKey(task.secret)],
+  source: task.source,
+  log: createErrorLog(),
+  stopping: AbortSignal.timeout(task.seconds * 1000),
+}
+
+async function readKeys(sql: string): Promise<string[]> {
+  const client = new pg.Client({ connectionString: task.databaseUrl })
+  await client.connect()
+  const { rows } = await client.query<{ key: string }>(sql).finally(() => client.end())
+  return rows.map(({ key }) => key)
+}
+
+const keys = task.keys === null ? null : await readKeys(task.keys)
+
+async function compare(): Promise<Pick<ReconcileOutcome, 'state' | 'rows'>> {
+  if (dataset === undefined) throw new RangeError('no dataset')
+  if (keys !== null) {
+    const { verdicts, undecided } = await compareKeys(context, dataset, keys)
+    const other = verdicts.find(({ verdict }) => verdict !== EQUAL)
+    return { state: undecided ?? other?.verdict ?? EQUAL, rows: verdicts.length }
+  }
+  const { reconciliation } = await reconcile(context, {
+    id: randomUUID(),
+    kind: 'command',
+    datasets: [dataset],
+    scope: {},
+    repair: 'off',
+  })
+  const [only] = reconciliation.datasets
+  const { state } = reconciliation
+  return { state: only?.reason ? `${state}: ${only.reason}` : state, rows: only?.source_rows ?? 0 }
+}
+
+const startedAt = performance.now()
+let passes = 0
+let found: Pick<ReconcileOutcome, 'state' | 'rows'>
+do {
+  found = await compare()
+  passes++
+} while (found.state === EQUAL && performance.now() - startedAt < task.repeatSeconds * 1000)
+await pool.close()
+const { userCPUTime, systemCPUTime, maxRSS } = process.resourceUsage()
+const outcome: ReconcileOutcome = {
+  ...found,
+  passes,
+  seconds: (performance.now() - startedAt) / 1000,
+  cpuMs: (userCPUTime + systemCPUTime) / 1000,
+  peakMb: (maxRSS * KIB) / MB,
+}
+process.stdout.write(`${JSON.stringify(outcome)}\n`)

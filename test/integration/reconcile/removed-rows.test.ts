@@ -1,0 +1,74 @@
+import { datasetByName } from '@hq-export/contract'
+import { beforeAll, expect, test } from 'vitest'
+import { brief, ReconcileSite } from '../../support/programs/reconcile-site.ts'
+import { insertEvent, insertOrg, insertRun } from '../../support/reference-rows.ts'
+
+let site: ReconcileSite
+let org: string
+
+beforeAll(async () => {
+  site = await ReconcileSite.start()
+  org = await insertOrg(site.dx)
+  return () => site[Symbol.asyncDispose]()
+})
+
+const datasets = ['dx_operation_runs_v1', 'dx_operation_events_v1'].map(datasetByName)
+
+async function outcome() {
+  await site.settled()
+  const { reconciliation, cost } = await site.run({ datasets, repair: 'auto' })
+  return {
+    state: reconciliation.state,
+    findings: brief(reconciliation.findings),
+    dirty: cost.reduce((sum, { dirtyBuckets }) => sum + dirtyBuckets, 0),
+  }
+}
+
+const EQUAL = { state: 'equal', findings: {} }
+
+test('rows that the source has deleted are explained once, and noticed where they change', async () => {
+  const [kept, gone] = [await insertRun(site.dx, org), await insertRun(site.dx, org)]
+  for (const run of [kept, gone]) await insertEvent(site.dx, org, run)
+  expect(await outcome()).toEqual({ ...EQUAL, dirty: 0 })
+  // Its event goes with it.
+  await site.dx.query('delete from ops.operation_runs where run_id = $1', [gone])
+  expect(await outcome()).toEqual({ ...EQUAL, dirty: 2 })
+  expect(await outcome()).toEqual({ ...EQUAL, dirty: 0 })
+
+  const change = (text: string) =>
+    site.hq.query('update hq.dx_operation_runs_v1 set error_code = $2 where run_id = $1', [
+      gone,
+      text === '' ? null : text,
+    ])
+  await change('changed')
+  const found = { state: 'different', findings: { [`operation_runs ${gone}`]: 'different' } }
+  expect(await outcome()).toEqual({ ...found, dirty: 1 })
+  expect(await outcome()).toEqual({ ...found, dirty: 1 })
+  await change('')
+  expect(await outcome()).toEqual({ ...EQUAL, dirty: 0 })
+
+  // There again, as it was: the same row of HQ, and no removed one.
+  const { rows } = await site.hq.query(
+    'select created_at::text, started_at::text, entity_id from hq.dx_operation_runs_v1 where run_id = $1',
+    [gone],
+  )
+  await insertRun(site.dx, org, { run_id: gone, ...rows[0] })
+  expect(await outcome()).toEqual({ ...EQUAL, dirty: 1 })
+  expect(await outcome()).toEqual({ ...EQUAL, dirty: 0 })
+})
+
+test('rows that a TRUNCATE has removed are explained, and those of later transactions are not', async () => {
+  const run = await insertRun(site.dx, org)
+  await insertEvent(site.dx, org, run)
+  await site.settled()
+  await site.dx.query('truncate ops.operation_events')
+  const later = await insertEvent(site.dx, org, run, { event_sequence: 2 })
+  expect(await outcome()).toMatchObject(EQUAL)
+  await site.dx.query('alter table ops.operation_events disable trigger user')
+  await site.dx.query('delete from ops.operation_events where event_id = $1', [later])
+  await site.dx.query('alter table ops.operation_events enable trigger user')
+  expect(await outcome()).toMatchObject({
+    state: 'different',
+    findings: { [`operation_events ${later}`]: 'extra' },
+  })
+})
