@@ -69,6 +69,10 @@ export class ReconcileSite implements AsyncDisposable {
     })
   }
 
+  get gatewayUrl(): string {
+    return this.#gateway.url
+  }
+
   async stopRelay(): Promise<void> {
     await this.#relay?.[Symbol.asyncDispose]()
     this.#relay = undefined

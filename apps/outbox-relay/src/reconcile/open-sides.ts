@@ -1,3 +1,4 @@
+import type pg from 'pg'
 import type { Binding } from '../binding/binding-schema.ts'
 import { readBinding } from '../binding/read-binding.ts'
 import { assertPrimary } from '../session/assert-primary.ts'
@@ -16,6 +17,20 @@ import { SCAN_SESSION } from './source/scan-session.ts'
 export interface OpenedSides {
   readonly sides: Sides
   readonly binding: Binding
+}
+
+/**
+ * Ends sessions as soon as it is to be stopped, also one whose statement takes a minute or waits
+ * for a lock: a relay that stops waits for neither. @returns ends the watch.
+ */
+function endWhenStopped(clients: readonly pg.Client[], stopping: AbortSignal): () => void {
+  function end(): void {
+    // A session that is lost is closed already.
+    for (const client of clients) client.end().catch(() => {})
+  }
+  stopping.addEventListener('abort', end)
+  if (stopping.aborted) end()
+  return () => stopping.removeEventListener('abort', end)
 }
 
 /**
@@ -38,6 +53,7 @@ export async function withSides<T>(
   if (binding === undefined) throw new UndecidedError('nothing is bound')
   const epoch = await readEpoch(side)
   const scan = await scope.connect('reconcile scan', SCAN_SESSION)
+  scope.hold(endWhenStopped([side, scan], stopping))
   const hq = new HqClient({ ...context, patienceMs, stopping: scope.stopping })
   const sides = { scan, side, hq, epoch, patienceMs, stopping: scope.stopping }
   return await work({ sides, binding })

@@ -27,6 +27,8 @@ const MAX_PENDING = 50_000
 const MAX_ROUND = 20_000
 /** A look that takes longer has far too much to read: it counts as missed. */
 const STATEMENT_TIMEOUT = '30s'
+/** Whoever holds the outbox holds writers up, too. */
+const LOCK_TIMEOUT = '5s'
 
 /** How a {@link Follower} counts time, in ms; tests own it. */
 export interface FollowerTiming {
@@ -104,7 +106,11 @@ export class Follower implements Service {
     const client = await connect(databaseUrl, 'follow', () => {}, {
       ...SEES_ALL,
       statement_timeout: STATEMENT_TIMEOUT,
+      lock_timeout: LOCK_TIMEOUT,
     })
+    // Also where a statement of its waits.
+    const end = () => void client.end().catch(() => {}) // a lost session is closed already
+    stopping.addEventListener('abort', end)
     try {
       let last = this.#looks.at(-1)?.seen ?? (await readSeen(client, this.#epoch))
       let comparedAt = performance.now()
@@ -129,6 +135,7 @@ export class Follower implements Service {
         await this.#pause(lookMs)
       }
     } finally {
+      stopping.removeEventListener('abort', end)
       await client.end().catch(() => {}) // a lost session is closed already
     }
   }

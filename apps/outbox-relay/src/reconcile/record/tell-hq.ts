@@ -4,12 +4,15 @@ import { HqClient } from '../hq/hq-client.ts'
 import type { ReconcileContext } from '../reconcile-context.ts'
 import { listUntold, noteTold } from './reconciliation-record.ts'
 
+/** How long HQ is asked to take one. */
+const PATIENCE_MS = 30_000
+
 /**
  * Tells HQ of every reconciliation that has ended and that it has not been told of, the oldest
  * first. What it does not take now is told after the next one.
  */
 export async function tellHq(client: pg.ClientBase, context: ReconcileContext): Promise<void> {
-  const hq = new HqClient(context)
+  const hq = new HqClient({ ...context, patienceMs: PATIENCE_MS })
   try {
     for (const { number, run, findings } of await listUntold(client)) {
       if (run === null) continue

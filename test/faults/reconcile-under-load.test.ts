@@ -1,0 +1,13 @@
+import { expect, test } from 'vitest'
+import { Pipeline } from '../support/programs/pipeline.ts'
+import { reconcileUnderLoad } from '../support/programs/reconcile-under-load.ts'
+
+const RUNS = 3
+
+test('while eight sessions write and a backfill runs, nothing is found but what is planted', async () => {
+  await using pipeline = await Pipeline.create()
+  await pipeline.startGateway()
+  pipeline.startRelay()
+  const states = await reconcileUnderLoad(pipeline, { runs: RUNS, pauseMs: 200 })
+  expect((states.equal ?? 0) + (states.undecided ?? 0)).toBe(RUNS)
+})

@@ -1,0 +1,145 @@
+import { randomUUID } from 'node:crypto'
+import { type Finding, parseSigningKey, type Reconciliation } from '@hq-export/contract'
+import { createLog } from '@hq-export/outbox-relay/process/log.ts'
+import { reconcile } from '@hq-export/outbox-relay/reconcile/reconcile.ts'
+import { Pool } from 'undici'
+import { expect } from 'vitest'
+import { BusyWriters } from '../busy-writers.ts'
+import { insertCompany, insertEvent, insertOrg, insertRun } from '../reference-rows.ts'
+import { runApp } from './app-process.ts'
+import type { Pipeline } from './pipeline.ts'
+
+/** Rows that nobody writes any more, some of which differ in HQ by the test's own hand. */
+export class Planted {
+  readonly #pipeline: Pipeline
+  readonly #eventId: string
+  readonly #company: string
+
+  private constructor(pipeline: Pipeline, eventId: string, company: string) {
+    this.#pipeline = pipeline
+    this.#eventId = eventId
+    this.#company = company
+  }
+
+  /** Writes the rows, and waits until HQ has them. */
+  static async write(pipeline: Pipeline): Promise<Planted> {
+    const { dx } = pipeline
+    const orgId = await insertOrg(dx)
+    const eventId = await insertEvent(dx, orgId, await insertRun(dx, orgId))
+    const entityId = await insertCompany(dx, orgId)
+    await pipeline.settled()
+    return new Planted(pipeline, eventId, entityId)
+  }
+
+  /** HQ loses the event and has another name for the company. */
+  async plant(): Promise<void> {
+    const { hq } = this.#pipeline
+    await hq.query(
+      `create table if not exists public.planted as
+       select * from hq.dx_operation_events_v1 where event_id = '${this.#eventId}'`,
+    )
+    await hq.query('delete from hq.dx_operation_events_v1 where event_id = $1', [this.#eventId])
+    await this.#rename('planted')
+  }
+
+  /** HQ has again what it had. */
+  async mend(): Promise<void> {
+    await this.#pipeline.hq.query(
+      `insert into hq.dx_operation_events_v1 select * from public.planted on conflict do nothing`,
+    )
+    await this.#rename('Acme')
+  }
+
+  async #rename(name: string): Promise<void> {
+    await this.#pipeline.hq.query(
+      'update hq.dx_company_entities_v1 set canonical_name = $2 where entity_id = $1',
+      [this.#company, name],
+    )
+  }
+
+  /** Whether findings are what was planted, all of it and nothing else. */
+  isFoundBy(findings: readonly Finding[]): boolean {
+    const found = findings.map((finding) => `${finding.class} ${finding.columns.join()}`).sort()
+    return (
+      found.join(' | ') === 'different canonical_name | missing ' &&
+      findings.some(({ key }) => key === this.#eventId) &&
+      findings.some(({ key }) => key.endsWith(this.#company))
+    )
+  }
+}
+
+/** Compares everything, and repairs nothing. */
+export async function reconcileAll(
+  pipeline: Pipeline,
+  patienceMs = 30_000,
+): Promise<Reconciliation> {
+  const pool = new Pool(pipeline.gatewayUrl)
+  try {
+    const context = {
+      databaseUrl: pipeline.dxDatabase.url,
+      pool,
+      keys: [parseSigningKey(pipeline.secret)],
+      source: 'data-engine-x',
+      log: createLog('silent'),
+      stopping: new AbortController().signal,
+      patienceMs,
+    }
+    const { reconciliation } = await reconcile(context, {
+      id: randomUUID(),
+      kind: 'command',
+      datasets: null,
+      scope: {},
+      repair: 'off',
+    })
+    return reconciliation
+  } finally {
+    await pool.destroy()
+  }
+}
+
+/** What of a run a test looks at; short when it fails. */
+function brief({ state, findings, datasets }: Reconciliation) {
+  return {
+    state,
+    findings: findings.map(({ dataset, key, class: found }) => `${dataset} ${found} ${key}`),
+    reasons: datasets.flatMap(({ reason }) => reason ?? []),
+  }
+}
+
+/** How often what came of the runs. */
+export type States = Partial<Record<Reconciliation['state'], number>>
+
+/**
+ * Reconciles again and again while eight sessions write and a backfill runs: nothing is found but
+ * what is planted, and that is found by the next run.
+ */
+export async function reconcileUnderLoad(
+  pipeline: Pipeline,
+  { runs, pauseMs = 0 }: { readonly runs: number; readonly pauseMs?: number },
+): Promise<States> {
+  const planted = await Planted.write(pipeline)
+  const states: States = {}
+  await using writers = await BusyWriters.start(pipeline.dxDatabase, { pauseMs })
+  const backfill = runApp('outbox-relay', ['backfill'], pipeline.relayEnv)
+  for (let run = 0; run < runs; run++) {
+    const t0 = performance.now()
+    const found = brief(await reconcileAll(pipeline))
+    console.log('RUN', Math.round(performance.now() - t0), JSON.stringify(found), writers.committed)
+    expect(found.findings).toEqual([])
+    expect(['equal', 'undecided']).toContain(found.state)
+    states[found.state as keyof States] = (states[found.state as keyof States] ?? 0) + 1
+  }
+  await planted.plant()
+  const { findings, state } = await reconcileAll(pipeline)
+  expect({ findings: planted.isFoundBy(findings) || findings, state }).toEqual({
+    findings: true,
+    state: 'different',
+  })
+  await planted.mend()
+  expect(await backfill).toMatchObject({ exitCode: 0 })
+  await writers.stop()
+  await pipeline.settled()
+  expect(brief(await reconcileAll(pipeline))).toEqual({ state: 'equal', findings: [], reasons: [] })
+  expect(writers.committed).toBeGreaterThan(runs)
+  return states
+}
