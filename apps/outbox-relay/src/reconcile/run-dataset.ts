@@ -112,7 +112,8 @@ export class DatasetRun {
       try {
         await this.#run()
       } catch (error) {
-        this.#failure = reasonOf(error)
+        // Its sessions end with it, in the middle of a statement.
+        this.#failure = this.#sides.stopping.aborted ? STOPPED : reasonOf(error)
       }
     })
     const { ranges, sourceSeconds, fenceSeconds, dirtyBuckets, rechecked } = this.#tally
