@@ -7,7 +7,7 @@ import { joinsSql } from '../projection/joins.ts'
 import { indent } from '../projection/layout.ts'
 import { projectionOf, terminalSql } from '../projection/projection.ts'
 import { assignSequences } from '../projection/sequence-sql.ts'
-import { isPartitioned, type SourceTable } from '../source-table.ts'
+import { isPartitioned, rowFormOf, type SourceTable } from '../source-table.ts'
 import {
   boundedBump,
   boundedKeys,
@@ -18,7 +18,9 @@ import {
 import { captureFunction, type GeneratedFunction } from './capture-function.ts'
 import { captureDeleted, captureRows, insertDeleted, RING } from './capture-statement.ts'
 import type { CapturedDataset } from './captured-body.ts'
+import { changedRows, rawRows } from './changed-rows.ts'
 import { setsTimeZone, valueSettings } from './function-settings.ts'
+import { bumpMoved, IS_MOVED, insertedRows, noteMovedRow } from './moved-rows.ts'
 import { onPartitionedEnd, onPartitionedUpdate } from './partitioned-events.ts'
 import { onEmpty, onReplace } from './prior-versions.ts'
 import {
@@ -26,6 +28,7 @@ import {
   boundedWritten,
   captureReinserted,
   captureWritten,
+  findMovedRow,
   REMEMBER_NESTED,
   remember,
 } from './reread-rows.ts'
@@ -37,37 +40,41 @@ const { escapeIdentifier } = pg
 
 function onInsert(bound: CapturedDataset): GeneratedFunction {
   const { settle } = bound
-  const after = countFiltered(bound)
+  const rows = insertedRows(bound)
+  const after = countFiltered(bound, rows)
   const bounded =
     settle === undefined
       ? boundedWritten(bound, 'insert', after)
-      : boundedKeys(bound, settle, after)
+      : boundedKeys(bound, settle, rows, after)
   const counted = after === '' ? '' : `${after}\n`
   // The bell follows its insert: FOUND is of the statement before it.
   const ended = `${ringAndNote(bounded)}\n${counted}`.trimEnd()
   const insert = {
     bound,
     event: 'insert',
-    rows: { kind: 'transition', table: 'n' },
+    rows: rawRows(bound, 'new'),
     bounded,
+    ...(bound.rowForm === 'partitioned' && bound.version === undefined
+      ? { first: noteMovedRow(bound) }
+      : {}),
   } as const
   if (settle !== undefined)
-    return captureFunction({ ...insert, capture: `${noteKeys(bound, settle, 'n r')}\n${ended}` })
+    return captureFunction({ ...insert, capture: `${noteKeys(bound, settle, rows)}\n${ended}` })
   const endedReread = `${noteCapture(bounded)}\n${counted}`
   const { conditions, unusual, usual } = captureWritten(bound, 'insert', ended, endedReread)
   return captureFunction({
     ...insert,
     unusual: { conditions, work: unusual },
-    capture: `${assignSequences(bound)}${usual}`,
+    capture: `${assignSequences(bound, rows)}${usual}`,
   })
 }
 
 /** Counts inserted rows that the filter leaves out; nothing else is heard of them. */
-function countFiltered(bound: BoundDataset): string {
+function countFiltered(bound: BoundDataset, rows: string): string {
   if (bound.filter === undefined) return ''
   const { number } = datasetByName(bound.dataset)
   return `perform nextval('hq_export.filtered_${number}')
-from n r${joinsSql(bound)}
+from ${rows}${joinsSql(bound)}
 where (${bound.filter}) is not true;`
 }
 
@@ -86,7 +93,7 @@ function onUpdate(bound: CapturedDataset): GeneratedFunction {
   return captureFunction({
     bound,
     event: 'update',
-    rows: { kind: 'transition', table: 'n' },
+    rows: rawRows(bound, 'new'),
     unusual: { conditions, work: unusual },
     capture: usual,
     bounded,
@@ -107,17 +114,30 @@ function onEnd(bound: CapturedDataset): GeneratedFunction {
 
 function onDelete(bound: CapturedDataset): GeneratedFunction {
   const bounded = boundedDeleted(bound)
+  const rows = changedRows(bound, 'old')
+  const moved = bound.rowForm === 'partitioned' ? leaveMoved(bound) : ''
   return captureFunction({
     bound,
     event: 'delete',
-    rows: { kind: 'transition', table: 'o' },
-    whileOff: `${noteDeleted(bound, 'o r')};\n`,
-    capture: `${REMEMBER_NESTED}${remember('deleted')}${captureDeleted(bound, 'o r')}
+    rows: rawRows(bound, 'old'),
+    whileOff: `${moved}${noteDeleted(bound, rows)};\n`,
+    capture: `${REMEMBER_NESTED}${moved}${remember('deleted')}${captureDeleted(bound, rows)}
 ${RING}
 ${captureReinserted(bound)}
 ${noteCapture(bounded)}`,
     bounded,
   })
+}
+
+/** plpgsql that returns where an update moved the row to another partition. */
+function leaveMoved(bound: CapturedDataset): string {
+  return `${findMovedRow(bound)}if ${IS_MOVED} then
+${indent(bumpMoved(bound))}
+  if found then
+${indent(remember('bumped'), 4)}  end if;
+  return null;
+end if;
+`
 }
 
 /**
@@ -221,10 +241,18 @@ export function hasJustEnded(bound: BoundDataset): string {
   return `${terminalSql(bound, 'new')} and (${terminalSql(bound, 'old')}) is not true`
 }
 
-/** The trigger functions of one dataset. */
-export function captureFunctions(bound: BoundDataset, source: SourceTable): GeneratedFunction[] {
+/** The trigger functions of one dataset. @param isByRow true where they fire for each row. */
+export function captureFunctions(
+  bound: BoundDataset,
+  source: SourceTable,
+  isByRow: boolean,
+): GeneratedFunction[] {
   const settings = valueSettings(bound, source)
-  const captured = { ...bound, setsTimeZone: setsTimeZone(bound, source) }
+  const captured = {
+    ...bound,
+    setsTimeZone: setsTimeZone(bound, source),
+    ...(isByRow ? { rowForm: rowFormOf(source) } : {}),
+  }
   return eventFunctions(captured, source).map((generated) => ({
     ...generated,
     sql: [
@@ -237,7 +265,8 @@ export function captureFunctions(bound: BoundDataset, source: SourceTable): Gene
 /** Rows of append datasets are exported when they appear (or end), and never again. */
 function eventFunctions(bound: CapturedDataset, source: SourceTable): GeneratedFunction[] {
   const { semantics }: Dataset = datasetByName(bound.dataset)
-  const isMovable = isPartitioned(source)
+  // Whether the statement's triggers do what row triggers cannot.
+  const isMovable = bound.rowForm === undefined && isPartitioned(source)
   if (semantics === 'append') {
     if (bound.settle !== undefined) return [onInsert(bound), onPendingDelete(bound)]
     if (bound.terminal === undefined) return [onInsert(bound)]
