@@ -92,8 +92,6 @@ export function installReferenceSchema(url: string): Promise<void> {
 export async function prepareDx(url: string): Promise<void> {
   await installReferenceSchema(url)
   await dxMigrations.apply(url)
-  // EXPERIMENT
-  await withAdmin(inject('dxServerUrl'), (admin) => admin.query(`alter role postgres set temp_file_limit = '3GB'`))
   await bind(url, 'reference')
 }
 

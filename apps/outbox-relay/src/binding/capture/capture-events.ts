@@ -18,7 +18,7 @@ import {
 import { captureFunction, type GeneratedFunction } from './capture-function.ts'
 import { captureDeleted, captureRows, insertDeleted, RING } from './capture-statement.ts'
 import type { CapturedDataset } from './captured-body.ts'
-import { changedRows, rawRows } from './changed-rows.ts'
+import { changedRow, changedRows, rawRows } from './changed-rows.ts'
 import { setsTimeZone, valueSettings } from './function-settings.ts'
 import { bumpMoved, IS_MOVED, insertedRows, noteMovedRow } from './moved-rows.ts'
 import { onPartitionedEnd, onPartitionedUpdate } from './partitioned-events.ts'
@@ -27,6 +27,7 @@ import {
   boundedDeleted,
   boundedWritten,
   captureReinserted,
+  captureRowNow,
   captureWritten,
   findMovedRow,
   REMEMBER_NESTED,
@@ -102,12 +103,12 @@ function onUpdate(bound: CapturedDataset): GeneratedFunction {
 
 /** Rows that have ended now and had not before. */
 function onEnd(bound: CapturedDataset): GeneratedFunction {
-  const bounded = boundedRows(bound, 'current', '(select new.*) r')
+  const bounded = boundedRows(bound, 'current', changedRow(bound, 'new'))
   return captureFunction({
     bound,
     event: 'update',
     rows: { kind: 'record', record: 'new' },
-    capture: `${captureRows(bound, '(select new.*) r')}\n${ringAndNote(bounded)}`,
+    capture: `${captureRows(bound, changedRow(bound, 'new'))}\n${ringAndNote(bounded)}`,
     bounded,
   })
 }
@@ -142,17 +143,19 @@ end if;
 
 /**
  * A row left the dataset by an update: its key changed, or the filter no longer holds. For HQ it is
- * deleted.
+ * deleted. Where updates are captured row by row, the row that has the key now may have been
+ * captured before.
  */
 function onLeave(bound: CapturedDataset): GeneratedFunction {
+  const now = bound.rowForm === undefined ? '' : `\n${captureRowNow(bound, 'old')}`
   return captureFunction({
     bound,
     event: 'leave',
     rows: { kind: 'record', record: 'old' },
-    whileOff: `${leaveGuard(bound)}${noteDeleted(bound, '(select old.*) r')};\n`,
+    whileOff: `${leaveGuard(bound)}${noteDeleted(bound, changedRow(bound, 'old'))};\n`,
     capture:
       `${leaveGuard(bound)}${REMEMBER_NESTED}` +
-      `${captureDeleted(bound, '(select old.*) r')}\n${RING}`,
+      `${captureDeleted(bound, changedRow(bound, 'old'))}\n${RING}${now}`,
   })
 }
 
@@ -160,10 +163,10 @@ function onLeave(bound: CapturedDataset): GeneratedFunction {
  * A filter is SQL over `r` and cannot stand in WHEN, so with one the function itself looks whether
  * the row left.
  */
-function leaveGuard(bound: BoundDataset): string {
+function leaveGuard(bound: CapturedDataset): string {
   if (bound.filter === undefined) return ''
   return `if not (${keyChanged(bound)})
-  and (select ${bound.filter} from (select new.*) r)
+  and (select ${bound.filter} from ${changedRow(bound, 'new')})
 then
   return null;
 end if;
@@ -221,7 +224,7 @@ select
   ${number},
   ${key},
   ${missing}
-from (select new.*) r
+from ${changedRow(bound, 'new')}
 on conflict (dataset, key) do update set
   base = hq_export.exported_version(b.base, excluded.base);
 ${noteCapture(bounded)}`,

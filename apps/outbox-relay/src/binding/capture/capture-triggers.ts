@@ -62,12 +62,7 @@ function statementTriggers(
   if (semantics === 'append') {
     return isMovable && bound.terminal !== undefined ? [inserted, updated] : [inserted]
   }
-  return [
-    inserted,
-    updated,
-    on('delete', 'old table as o'),
-    ...truncateTriggers(bound, relation),
-  ]
+  return [inserted, updated, on('delete', 'old table as o'), ...truncateTriggers(bound, relation)]
 }
 
 function truncateTriggers(bound: BoundDataset, relation: SourceRelation): GeneratedTrigger[] {
@@ -98,11 +93,7 @@ function triggersByRow(
  * Row triggers of a table without partitions, or where all are such. Their AFTER events run before
  * the statement's.
  */
-function rowTriggers(
-  bound: BoundDataset,
-  root: SourceRelation,
-  suffix = '',
-): GeneratedTrigger[] {
+function rowTriggers(bound: BoundDataset, root: SourceRelation, suffix = ''): GeneratedTrigger[] {
   const { semantics }: Dataset = datasetByName(bound.dataset)
   const whenRow = (condition: string): string => `after update\nfor each row when (${condition})`
   if (semantics === 'append') {

@@ -1,3 +1,5 @@
+import pg from 'pg'
+import { tableSql } from '../source-table.ts'
 import type { CapturedDataset } from './captured-body.ts'
 import type { RawRows } from './raw-rows.ts'
 
@@ -15,8 +17,19 @@ export type Side = 'new' | 'old'
 const TRANSITION_TABLE = { new: 'n', old: 'o' } as const
 
 /** SQL of the changed rows of a firing, to stand in FROM as `r`. */
-export function changedRows({ rowForm }: CapturedDataset, side: Side): string {
-  return rowForm === undefined ? `${TRANSITION_TABLE[side]} r` : `(select ${side}.*) r`
+export function changedRows(bound: CapturedDataset, side: Side): string {
+  return bound.rowForm === undefined ? `${TRANSITION_TABLE[side]} r` : changedRow(bound, side)
+}
+
+/**
+ * {@link changedRows} of a trigger that fires for each row in either form.
+ *
+ * A plan of `new` alone outlives a change of the table's columns, and takes a dropped one for NULL.
+ * A constant that names the table makes it depend on the table, and costs nothing.
+ */
+export function changedRow({ rowForm, table }: CapturedDataset, side: Side): string {
+  if (rowForm === undefined) return `(select ${side}.*) r`
+  return `(select ${side}.* where ${pg.escapeLiteral(tableSql(table))}::regclass is not null) r`
 }
 
 /** The same rows for when they have to be kept raw. */

@@ -70,7 +70,7 @@ end if;
 }
 
 /** plpgsql that captures the row that the source has now under the key of `new` or `old`. */
-function captureRowNow(bound: CapturedDataset, side: Side): string {
+export function captureRowNow(bound: CapturedDataset, side: Side): string {
   const matches = bound.key.map((column) => {
     const name = pg.escapeIdentifier(column)
     return `s.${name} = ${side}.${name}`

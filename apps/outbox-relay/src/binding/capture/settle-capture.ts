@@ -10,6 +10,7 @@ import { captureFunction, type GeneratedFunction } from './capture-function.ts'
 import { TRACEPARENT_VARIABLE } from './capture-select.ts'
 import { captureRows, RING } from './capture-statement.ts'
 import type { CapturedDataset } from './captured-body.ts'
+import { changedRow } from './changed-rows.ts'
 import { noteMoved } from './moved-rows.ts'
 
 const { escapeIdentifier } = pg
@@ -109,6 +110,6 @@ export function onPendingDelete(bound: CapturedDataset): GeneratedFunction {
     bound,
     event: 'gone',
     rows: { kind: 'record', record: 'old' },
-    capture: `${captureRows(bound, '(select old.*) r', { where: isPending })}\n${RING}`,
+    capture: `${captureRows(bound, changedRow(bound, 'old'), { where: isPending })}\n${RING}`,
   })
 }

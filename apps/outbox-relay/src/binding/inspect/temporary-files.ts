@@ -1,20 +1,15 @@
 import type pg from 'pg'
 import { ROLE_SETTINGS } from '../../session/role-settings.ts'
 
-// For this session, and what roles and databases have for theirs. `-1` is no limit; where this
-// login was exempted, there is one that it does not see.
+// For this session, and what roles and databases have for theirs. `-1` is no limit; whom it was set
+// for has been exempted from one that others have, and does not see it.
 const LIMITS = /* sql */ `
 select pg_catalog.current_setting('temp_file_limit') as "limit", 'this login' as whose
 where pg_catalog.current_setting('temp_file_limit') <> '-1'
 union all
-select 'hidden', 'others than this login'
-from pg_catalog.pg_settings s
-where s.name = 'temp_file_limit' and s.setting = '-1'
-  and s.source in ('database', 'user', 'database user')
-union all
 select pg_catalog.split_part(s.setting, '=', 2), s.place
 from (${ROLE_SETTINGS}) s
-where pg_catalog.starts_with(s.setting, 'temp_file_limit=') and s.setting <> 'temp_file_limit=-1'
+where pg_catalog.starts_with(s.setting, 'temp_file_limit=')
 order by 2`
 
 /**

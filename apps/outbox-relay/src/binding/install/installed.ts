@@ -1,6 +1,6 @@
 import type pg from 'pg'
-import { BODY_TYPE_PREFIX, type BodyType } from '../capture/captured-body.ts'
 import { BY_ROW_SUFFIX } from '../capture/capture-triggers.ts'
+import { BODY_TYPE_PREFIX, type BodyType } from '../capture/captured-body.ts'
 import type { GeneratedSql } from '../capture/generate.ts'
 
 /** A trigger of ours as it stands in the catalog. */

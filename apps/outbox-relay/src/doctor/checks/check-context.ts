@@ -31,5 +31,12 @@ export async function readBoundState(client: pg.ClientBase): Promise<BoundState 
       : neededSql(generate(present, sources, byRow), complete)
   const isShipped = (await listBindings()).includes(binding.name)
   const argument = isShipped ? binding.name : `FILE (that of binding ${binding.name})`
-  return { binding, bindCommand: `npm run relay -- bind ${argument}`, problems, sources, sql, isByRow: byRow }
+  return {
+    binding,
+    bindCommand: `npm run relay -- bind ${argument}`,
+    problems,
+    sources,
+    sql,
+    isByRow: byRow,
+  }
 }
