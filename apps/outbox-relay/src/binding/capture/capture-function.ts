@@ -55,7 +55,8 @@ const TRACED: readonly CaptureEvent[] = ['insert', 'update', 'delete', 'leave', 
 
 /**
  * The emergency switch, and its audited gap: one per firing, none for a statement that touched no
- * row; where it fires for each row, one per transaction. Versions go on rising while it is on, so that a backfill closes the gap: of every row that
+ * row; where it fires for each row, one per transaction. Versions go on rising while it is on, so
+ * that a backfill closes the gap: of every row that
  * exists, and of every key that is gone.
  * @param whileOff what is done nevertheless; if it fails, the rows are kept raw like those of any
  * failed capture.
@@ -171,6 +172,7 @@ export function captureFunction(options: {
     (table) => `insert into ${table} (dataset, deleted, sqlstate)
 values (${number}, ${isDeleted}, v_sqlstate)`,
   )
+  const first = options.first === undefined ? '' : `${indent(options.first)}\n\n`
   const start = startSql(event, disabledGuard(bound, event, rows, options.whileOff), unusual)
   return {
     name: functionName(name, event),
@@ -182,7 +184,7 @@ as ${BODY_QUOTE}
 declare
 ${variables.map((variable) => `  ${variable};`).join('\n')}
 begin
-${options.first === undefined ? '' : `${indent(options.first)}\n\n`}${bounded === undefined ? '' : `${indent(boundedPath(bounded, leave))}\n\n`}  begin
+${first}${bounded === undefined ? '' : `${indent(boundedPath(bounded, leave))}\n\n`}  begin
 ${indent(`${start}${capture}\n${leave}`, 4)}
   exception when others then
     v_sqlstate := sqlstate;
