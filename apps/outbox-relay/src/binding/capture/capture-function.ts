@@ -56,8 +56,7 @@ const TRACED: readonly CaptureEvent[] = ['insert', 'update', 'delete', 'leave', 
 /**
  * The emergency switch, and its audited gap: one per firing, none for a statement that touched no
  * row; where it fires for each row, one per transaction. Versions go on rising while it is on, so
- * that a backfill closes the gap: of every row that
- * exists, and of every key that is gone.
+ * that a backfill closes the gap: of every row that exists, and of every key that is gone.
  * @param whileOff what is done nevertheless; if it fails, the rows are kept raw like those of any
  * failed capture.
  */

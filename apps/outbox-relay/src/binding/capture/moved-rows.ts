@@ -58,7 +58,7 @@ export function insertedRows(bound: CapturedDataset): string {
 /** Variable of a capture function: the deleted row is in another partition now. */
 export const IS_MOVED = 'v_is_moved'
 
-/** Rows under contract that have the contract's key of `old`: the source's may hold more columns. */
+/** Rows under contract that have the contract's key of `old`; the source's may be longer. */
 function sameKey(bound: CapturedDataset): string {
   const { dataset, columns, filters } = projectionOf(bound, 'null::bigint')
   const parts = columns.filter(({ name }) => dataset.primaryKey.includes(name))

@@ -85,8 +85,9 @@ perform hq_export.ring();`
 }
 
 /**
- * plpgsql that captures, of the keys of the changed rows, the rows that the source has now. Dynamic,
- * because it is rare, and so that it is planned for the rows at hand; not where each is alone.
+ * plpgsql that captures, of the keys of the changed rows, the rows that the source has now.
+ * Dynamic, because it is rare, and so that it is planned for the rows at hand; not where each is
+ * alone.
  */
 function captureNow(bound: CapturedDataset, side: Side): string {
   if (bound.rowForm !== undefined) return captureRowNow(bound, side)

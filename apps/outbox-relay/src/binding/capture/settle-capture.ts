@@ -15,7 +15,7 @@ import { noteMoved } from './moved-rows.ts'
 
 const { escapeIdentifier } = pg
 
-/** Setting of the transaction: key of a child that was deleted just now, and may have been moved. */
+/** Setting of the transaction: key of a child that was deleted just now, and may be moved. */
 const MOVED_CHILD = 'hq_export.moved_child'
 
 type Settle = NonNullable<BoundDataset['settle']>
