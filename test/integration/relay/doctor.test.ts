@@ -539,25 +539,35 @@ describe('the server', () => {
       await client.query(`rollback prepared 'forgotten'`)
     })
 
-    test('I5: a limit of temporary files, which bulk writes of bound tables meet, is named by doctor and bind', async () => {
-      expect(await troubles(url, 'temporary-files', 'standbys')).toEqual([])
+    test('I5: a limit of temporary files, which bulk writes of bound tables meet, is named by doctor and ended by bind', async () => {
+      const checks = ['temporary-files', 'generated-sql', 'triggers', 'standbys']
+      expect(await troubles(url, ...checks)).toEqual([])
       await client.query(`alter database postgres set temp_file_limit = '1MB'`)
       const limited =
         /temp_file_limit is 1MB for every role in database postgres.*1MB for this login/
-      expect(await troubles(url, 'temporary-files')).toEqual([
-        warning('temporary-files', limited, /work_mem/),
-      ])
-      expect((await bind(url, 'reference')).remarks).toEqual([expect.stringMatching(limited)])
       const bulk = new pg.Client({ connectionString: url })
       await bulk.connect()
       const write = `insert into entities.company_entities (org_id, entity_id, canonical_name)
         select '${await insertOrg(client)}', gen_random_uuid(), repeat('x', 1000)
         from generate_series(1, 8000)`
       await expect(bulk.query(write)).rejects.toMatchObject({ code: '53400' })
-      await bulk.query(`set work_mem = '64MB'`)
+      expect(await troubles(url, ...checks)).toEqual([
+        warning('temporary-files', limited, /run: npm run relay -- bind reference/),
+      ])
+      expect((await bind(url, 'reference')).remarks).toEqual([expect.stringMatching(limited)])
+      expect(await troubles(url, ...checks)).toEqual([])
       await bulk.query(write)
       await bulk.end()
       await client.query('alter database postgres reset temp_file_limit')
+      expect(await troubles(url, ...checks)).toEqual([])
+      expect((await bind(url, 'reference')).changed).toBe(true)
+      expect(await troubles(url, ...checks)).toEqual([])
+      // Who is exempted from a limit does not see it.
+      await client.query('alter role postgres set temp_file_limit = -1')
+      expect(await troubles(url, 'temporary-files')).toEqual([
+        warning('temporary-files', /-1 for role postgres in every database/, /run: npm run relay/),
+      ])
+      await client.query('alter role postgres reset temp_file_limit')
     })
 
     test('a notification queue that fills because a listener does not read is named', async () => {

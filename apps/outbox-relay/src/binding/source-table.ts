@@ -33,6 +33,11 @@ export function isPartitioned({ relations }: SourceTable): boolean {
   return relations.some(({ hasStorage }) => !hasStorage)
 }
 
+/** In which form its captures fire for each row. */
+export function rowFormOf(source: SourceTable): 'plain' | 'partitioned' {
+  return isPartitioned(source) ? 'partitioned' : 'plain'
+}
+
 /** `schema.table` of a binding as SQL. */
 export function tableSql(table: string): string {
   return table.split('.').map(pg.escapeIdentifier).join('.')

@@ -15,6 +15,12 @@ const MIGRATIONS_COLUMNS =
 /** Two who create the same schema or table at once: one of them is told so. */
 const CREATED_MEANWHILE = ['23505', '42P06', '42P07']
 const CREATE_ATTEMPTS = 5
+/**
+ * Two databases of one server get our roles at once: seen on PostgreSQL 15, where one of them finds
+ * that a role is granted already, or does not find the one whose creation it has just waited for,
+ * because it remembers that there was none.
+ */
+const ROLE_MEANWHILE = ['23505', '42704']
 
 // A superuser is a member of every role; that says nothing about the role.
 const STRANGE_OWNER = /* sql */ `
@@ -224,12 +230,31 @@ export class Migrations {
     }
   }
 
+  /**
+   * A migration that lost a race for one of our roles is rolled back, and finds it there the next
+   * time. It is lost twice for each at most, when it is created and when it is granted.
+   */
   async #run(client: pg.Client, rights: InstallRights | undefined): Promise<string[]> {
+    const before = await this.#listApplied(client)
+    for (let races = 0; ; races++) {
+      try {
+        await this.#runMissing(client, rights)
+        const applied = await this.#listApplied(client)
+        return applied.filter((name) => !before.includes(name))
+      } catch (error) {
+        const isRace = ROLE_MEANWHILE.includes((error as pg.DatabaseError).code ?? '')
+        if (!isRace || races === 2 * this.#database.roles.length) throw error
+        await client.query('rollback')
+      }
+    }
+  }
+
+  async #runMissing(client: pg.Client, rights: InstallRights | undefined): Promise<void> {
     // Programs that work only look which migrations there are; they do without the library and its
     // memory.
     const { runner } = await import('node-pg-migrate')
     const [{ name: schema }] = this.#database.schemas
-    const applied = await runner({
+    await runner({
       dbClient: client,
       dir: this.folder,
       ignorePattern: '(?!\\d{4}_.*\\.sql$).*',
@@ -244,7 +269,6 @@ export class Migrations {
       noLock: true,
       log: () => {},
     })
-    return applied.map(({ name }) => name)
   }
 
   /**

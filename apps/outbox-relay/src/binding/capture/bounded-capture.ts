@@ -232,18 +232,19 @@ from ${OUTBOX_ROWS}`,
 }
 
 /**
- * Notes keys in the settle list, as `noteKeys` does. @param after plpgsql after the keys are
- * computed.
+ * Notes keys of `from` (aliased `r`) in the settle list, as `noteKeys` does. @param after plpgsql
+ * after the keys are computed.
  */
 export function boundedKeys(
   bound: BoundDataset,
   settle: NonNullable<BoundDataset['settle']>,
+  from: string,
   after: string,
 ): BoundedCapture {
   const { dataset, key, filters } = projectionOf(bound, 'null')
   const due = `clock_timestamp() + ${delaySql(settle)}`
   const keys = rowsOf(`select ${due}, ${key}
-from n r${joinsSql({ ...bound, settle: undefined })}${whereSql(filters)}
+from ${from}${joinsSql({ ...bound, settle: undefined })}${whereSql(filters)}
 limit ${LIMIT}`)
   return {
     tables: currentOf('settle', 'ab'),

@@ -7,7 +7,7 @@ import { joinsSql } from '../projection/joins.ts'
 import { indent } from '../projection/layout.ts'
 import { projectionOf, terminalSql } from '../projection/projection.ts'
 import { assignSequences } from '../projection/sequence-sql.ts'
-import { isPartitioned, type SourceTable } from '../source-table.ts'
+import { isPartitioned, rowFormOf, type SourceTable } from '../source-table.ts'
 import {
   boundedBump,
   boundedKeys,
@@ -18,8 +18,10 @@ import {
 import { captureFunction, type GeneratedFunction } from './capture-function.ts'
 import { captureDeleted, captureRows, insertDeleted, RING } from './capture-statement.ts'
 import type { CapturedDataset } from './captured-body.ts'
+import { changedRow, changedRows, rawRows } from './changed-rows.ts'
 import { setsTimeZone, valueSettings } from './function-settings.ts'
 import { keyChanged } from './key-changed.ts'
+import { bumpMoved, IS_MOVED, insertedRows, noteMovedRow } from './moved-rows.ts'
 import { onPartitionedEnd, onPartitionedUpdate } from './partitioned-events.ts'
 import { onEmpty, onReplace } from './prior-versions.ts'
 import { removalFunctions } from './removals.ts'
@@ -27,7 +29,9 @@ import {
   boundedDeleted,
   boundedWritten,
   captureReinserted,
+  captureRowNow,
   captureWritten,
+  findMovedRow,
   REMEMBER_NESTED,
   remember,
 } from './reread-rows.ts'
@@ -39,37 +43,41 @@ const { escapeIdentifier } = pg
 
 function onInsert(bound: CapturedDataset): GeneratedFunction {
   const { settle } = bound
-  const after = countFiltered(bound)
+  const rows = insertedRows(bound)
+  const after = countFiltered(bound, rows)
   const bounded =
     settle === undefined
       ? boundedWritten(bound, 'insert', after)
-      : boundedKeys(bound, settle, after)
+      : boundedKeys(bound, settle, rows, after)
   const counted = after === '' ? '' : `${after}\n`
   // The bell follows its insert: FOUND is of the statement before it.
   const ended = `${ringAndNote(bounded)}\n${counted}`.trimEnd()
   const insert = {
     bound,
     event: 'insert',
-    rows: { kind: 'transition', table: 'n' },
+    rows: rawRows(bound, 'new'),
     bounded,
+    ...(bound.rowForm === 'partitioned' && bound.version === undefined
+      ? { first: noteMovedRow(bound) }
+      : {}),
   } as const
   if (settle !== undefined)
-    return captureFunction({ ...insert, capture: `${noteKeys(bound, settle, 'n r')}\n${ended}` })
+    return captureFunction({ ...insert, capture: `${noteKeys(bound, settle, rows)}\n${ended}` })
   const endedReread = `${noteCapture(bounded)}\n${counted}`
   const { conditions, unusual, usual } = captureWritten(bound, 'insert', ended, endedReread)
   return captureFunction({
     ...insert,
     unusual: { conditions, work: unusual },
-    capture: `${assignSequences(bound)}${usual}`,
+    capture: `${assignSequences(bound, rows)}${usual}`,
   })
 }
 
 /** Counts inserted rows that the filter leaves out; nothing else is heard of them. */
-function countFiltered(bound: BoundDataset): string {
+function countFiltered(bound: BoundDataset, rows: string): string {
   if (bound.filter === undefined) return ''
   const { number } = datasetByName(bound.dataset)
   return `perform nextval('hq_export.filtered_${number}')
-from n r${joinsSql(bound)}
+from ${rows}${joinsSql(bound)}
 where (${bound.filter}) is not true;`
 }
 
@@ -88,7 +96,7 @@ function onUpdate(bound: CapturedDataset): GeneratedFunction {
   return captureFunction({
     bound,
     event: 'update',
-    rows: { kind: 'transition', table: 'n' },
+    rows: rawRows(bound, 'new'),
     unusual: { conditions, work: unusual },
     capture: usual,
     bounded,
@@ -97,24 +105,26 @@ function onUpdate(bound: CapturedDataset): GeneratedFunction {
 
 /** Rows that have ended now and had not before. */
 function onEnd(bound: CapturedDataset): GeneratedFunction {
-  const bounded = boundedRows(bound, 'current', '(select new.*) r')
+  const bounded = boundedRows(bound, 'current', changedRow(bound, 'new'))
   return captureFunction({
     bound,
     event: 'update',
     rows: { kind: 'record', record: 'new' },
-    capture: `${captureRows(bound, '(select new.*) r')}\n${ringAndNote(bounded)}`,
+    capture: `${captureRows(bound, changedRow(bound, 'new'))}\n${ringAndNote(bounded)}`,
     bounded,
   })
 }
 
 function onDelete(bound: CapturedDataset): GeneratedFunction {
   const bounded = boundedDeleted(bound)
+  const rows = changedRows(bound, 'old')
+  const moved = bound.rowForm === 'partitioned' ? leaveMoved(bound) : ''
   return captureFunction({
     bound,
     event: 'delete',
-    rows: { kind: 'transition', table: 'o' },
-    whileOff: `${noteDeleted(bound, 'o r')};\n`,
-    capture: `${REMEMBER_NESTED}${remember('deleted')}${captureDeleted(bound, 'o r')}
+    rows: rawRows(bound, 'old'),
+    whileOff: `${moved}${noteDeleted(bound, rows)};\n`,
+    capture: `${REMEMBER_NESTED}${moved}${remember('deleted')}${captureDeleted(bound, rows)}
 ${RING}
 ${captureReinserted(bound)}
 ${noteCapture(bounded)}`,
@@ -122,19 +132,32 @@ ${noteCapture(bounded)}`,
   })
 }
 
+/** plpgsql that returns where an update moved the row to another partition. */
+function leaveMoved(bound: CapturedDataset): string {
+  return `${findMovedRow(bound)}if ${IS_MOVED} then
+${indent(bumpMoved(bound))}
+  if found then
+${indent(remember('bumped'), 4)}  end if;
+  return null;
+end if;
+`
+}
+
 /**
  * A row left the dataset by an update: its key changed, or the filter no longer holds. For HQ it is
- * deleted.
+ * deleted. Where updates are captured row by row, the row that has the key now may have been
+ * captured before.
  */
 function onLeave(bound: CapturedDataset): GeneratedFunction {
+  const now = bound.rowForm === undefined ? '' : `\n${captureRowNow(bound, 'old')}`
   return captureFunction({
     bound,
     event: 'leave',
     rows: { kind: 'record', record: 'old' },
-    whileOff: `${leaveGuard(bound)}${noteDeleted(bound, '(select old.*) r')};\n`,
+    whileOff: `${leaveGuard(bound)}${noteDeleted(bound, changedRow(bound, 'old'))};\n`,
     capture:
       `${leaveGuard(bound)}${REMEMBER_NESTED}` +
-      `${captureDeleted(bound, '(select old.*) r')}\n${RING}`,
+      `${captureDeleted(bound, changedRow(bound, 'old'))}\n${RING}${now}`,
   })
 }
 
@@ -142,10 +165,10 @@ function onLeave(bound: CapturedDataset): GeneratedFunction {
  * A filter is SQL over `r` and cannot stand in WHEN, so with one the function itself looks whether
  * the row left.
  */
-function leaveGuard(bound: BoundDataset): string {
+function leaveGuard(bound: CapturedDataset): string {
   if (bound.filter === undefined) return ''
   return `if not (${keyChanged(bound)})
-  and (select ${bound.filter} from (select new.*) r)
+  and (select ${bound.filter} from ${changedRow(bound, 'new')})
 then
   return null;
 end if;
@@ -203,7 +226,7 @@ select
   ${number},
   ${key},
   ${missing}
-from (select new.*) r
+from ${changedRow(bound, 'new')}
 on conflict (dataset, key) do update set
   base = hq_export.exported_version(b.base, excluded.base);
 ${noteCapture(bounded)}`,
@@ -216,10 +239,18 @@ export function hasJustEnded(bound: BoundDataset): string {
   return `${terminalSql(bound, 'new')} and (${terminalSql(bound, 'old')}) is not true`
 }
 
-/** The trigger functions of one dataset. */
-export function captureFunctions(bound: BoundDataset, source: SourceTable): GeneratedFunction[] {
+/** The trigger functions of one dataset. @param isByRow true where they fire for each row. */
+export function captureFunctions(
+  bound: BoundDataset,
+  source: SourceTable,
+  isByRow: boolean,
+): GeneratedFunction[] {
   const settings = valueSettings(bound, source)
-  const captured = { ...bound, setsTimeZone: setsTimeZone(bound, source) }
+  const captured = {
+    ...bound,
+    setsTimeZone: setsTimeZone(bound, source),
+    ...(isByRow ? { rowForm: rowFormOf(source) } : {}),
+  }
   return eventFunctions(captured, source).map((generated) => ({
     ...generated,
     sql: [
@@ -235,7 +266,8 @@ export function captureFunctions(bound: BoundDataset, source: SourceTable): Gene
  */
 function eventFunctions(bound: CapturedDataset, source: SourceTable): GeneratedFunction[] {
   const { semantics }: Dataset = datasetByName(bound.dataset)
-  const isMovable = isPartitioned(source)
+  // Whether the statement's triggers do what row triggers cannot.
+  const isMovable = bound.rowForm === undefined && isPartitioned(source)
   if (semantics === 'append') {
     const removals = removalFunctions(bound, source)
     if (bound.settle !== undefined) return [onInsert(bound), onPendingDelete(bound), ...removals]

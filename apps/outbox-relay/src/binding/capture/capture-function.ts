@@ -61,15 +61,29 @@ const NOTES: readonly CaptureEvent[] = ['bump', 'removed', 'withdrawn', 'cleared
 
 /**
  * The emergency switch, and its audited gap: one per firing, none for a statement that touched no
- * row. Versions go on rising while it is on, so that a backfill closes the gap: of every row that
- * exists, and of every key that is gone.
+ * row; where it fires for each row, one per transaction. Versions go on rising while it is on, so
+ * that a backfill closes the gap: of every row that exists, and of every key that is gone.
  * @param whileOff what is done nevertheless; if it fails, the rows are kept raw like those of any
  * failed capture.
  */
-function disabledGuard(number: number, event: CaptureEvent, rows: RawRows, whileOff = ''): string {
+function disabledGuard(
+  { dataset, rowForm }: CapturedDataset,
+  event: CaptureEvent,
+  rows: RawRows,
+  whileOff = '',
+): string {
+  const number = rawNumber(datasetByName(dataset), rows)
   // The statement trigger of the same change leaves the gap, or that of the insert did.
   const leavesGap = !['leave', 'late', 'gone', 'replaced', 'emptied'].includes(event)
-  const condition = rows.kind === 'transition' ? `\nwhere exists (select from ${rows.table})` : ''
+  const condition =
+    rows.kind === 'transition'
+      ? `\nwhere exists (select from ${rows.table})`
+      : rowForm !== undefined && rows.kind === 'record'
+        ? `\nwhere not exists (
+  select from hq_export.capture_gap g
+  where g.xid = pg_current_xact_id() and g.dataset = ${number} and g.operation = '${event}'
+)`
+        : ''
   const gap = `insert into hq_export.capture_gap (dataset, operation)
 select ${number}, '${event}'${condition};
 `
@@ -126,6 +140,8 @@ export function captureFunction(options: {
   readonly event: CaptureEvent
   readonly rows: RawRows
   readonly capture: string
+  /** plpgsql at the very start, which cannot fail. */
+  readonly first?: string
   /** What is done before, where it must be. */
   readonly unusual?: Unusual
   /** The same without a transaction id of its own, for the later captures of a transaction. */
@@ -161,7 +177,8 @@ export function captureFunction(options: {
     (table) => `insert into ${table} (dataset, deleted, sqlstate)
 values (${number}, ${isDeleted}, v_sqlstate)`,
   )
-  const start = startSql(event, disabledGuard(number, event, rows, options.whileOff), unusual)
+  const first = options.first === undefined ? '' : `${indent(options.first)}\n\n`
+  const start = startSql(event, disabledGuard(bound, event, rows, options.whileOff), unusual)
   return {
     name: functionName(name, event),
     table: bound.table,
@@ -172,7 +189,7 @@ as ${BODY_QUOTE}
 declare
 ${variables.map((variable) => `  ${variable};`).join('\n')}
 begin
-${bounded === undefined ? '' : `${indent(boundedPath(bounded, leave))}\n\n`}  begin
+${first}${bounded === undefined ? '' : `${indent(boundedPath(bounded, leave))}\n\n`}  begin
 ${indent(`${start}${capture}\n${leave}`, 4)}
   exception when others then
     v_sqlstate := sqlstate;

@@ -22,15 +22,18 @@ export interface GeneratedTrigger {
  * several datasets.
  */
 const TRIGGER_PREFIX = 'hq_export_'
+/** End of the names of triggers that fire for each row where those of a statement do elsewhere. */
+export const BY_ROW_SUFFIX = '_row'
 
 function trigger(
   bound: BoundDataset,
   relation: SourceRelation,
   event: CaptureEvent,
   clauses: string,
+  suffix = '',
 ): GeneratedTrigger {
   const { number } = datasetByName(bound.dataset)
-  const name = `${TRIGGER_PREFIX}${number}_${event}`
+  const name = `${TRIGGER_PREFIX}${number}_${event}${suffix}`
   const [when, ...rest] = clauses.split('\n')
   return {
     name,
@@ -61,25 +64,45 @@ function statementTriggers(
   if (semantics === 'append') {
     return isMovable && bound.terminal !== undefined ? [inserted, updated] : [inserted]
   }
-  return [
-    inserted,
-    updated,
-    on('delete', 'old table as o'),
-    ...(relation.hasStorage
-      ? [trigger(bound, relation, 'truncate', 'before truncate\nfor each statement')]
-      : []),
-  ]
+  return [inserted, updated, on('delete', 'old table as o'), ...truncateTriggers(bound, relation)]
 }
 
-/** Row triggers of a table without partitions. Their AFTER events run before the statement's. */
-function rowTriggers(bound: BoundDataset, root: SourceRelation): GeneratedTrigger[] {
+function truncateTriggers(bound: BoundDataset, relation: SourceRelation): GeneratedTrigger[] {
+  const { semantics }: Dataset = datasetByName(bound.dataset)
+  if (semantics === 'append' || !relation.hasStorage) return []
+  return [trigger(bound, relation, 'truncate', 'before truncate\nfor each statement')]
+}
+
+/**
+ * What fires for each row where statement triggers do elsewhere, on the root: PostgreSQL clones it
+ * for every partition, those that are attached later included. Under names of its own, because what
+ * stands on a partition cannot become a clone, or cease to be one. Of one row, triggers fire in the
+ * order of their names: `bump`, `leave`, `update_row`.
+ */
+function triggersByRow(
+  bound: BoundDataset,
+  root: SourceRelation,
+  isMovable: boolean,
+): GeneratedTrigger[] {
+  const { semantics }: Dataset = datasetByName(bound.dataset)
+  const on = (event: 'insert' | 'update' | 'delete', when: string): GeneratedTrigger =>
+    trigger(bound, root, event, `after ${when}\nfor each row`, BY_ROW_SUFFIX)
+  if (semantics === 'append') return [on('insert', isMovable ? 'insert or delete' : 'insert')]
+  return [on('insert', 'insert'), on('update', 'update'), on('delete', 'delete')]
+}
+
+/**
+ * Row triggers of a table without partitions, or where all are such. Their AFTER events run before
+ * the statement's.
+ */
+function rowTriggers(bound: BoundDataset, root: SourceRelation, suffix = ''): GeneratedTrigger[] {
   const { semantics }: Dataset = datasetByName(bound.dataset)
   const whenRow = (condition: string): string => `after update\nfor each row when (${condition})`
   if (semantics === 'append') {
     if (bound.settle !== undefined)
       return [trigger(bound, root, 'gone', 'before delete\nfor each row')]
     if (bound.terminal === undefined) return []
-    return [trigger(bound, root, 'update', whenRow(hasJustEnded(bound)))]
+    return [trigger(bound, root, 'update', whenRow(hasJustEnded(bound)), suffix)]
   }
   const version = pg.escapeIdentifier(bound.version ?? '')
   const isSilent =
@@ -97,7 +120,17 @@ function rowTriggers(bound: BoundDataset, root: SourceRelation): GeneratedTrigge
 }
 
 /** Statement triggers on the children of a settling dataset. */
-export function lateTriggers(bound: BoundDataset, children: SourceTable): GeneratedTrigger[] {
+export function lateTriggers(
+  bound: BoundDataset,
+  children: SourceTable,
+  isByRow: boolean,
+): GeneratedTrigger[] {
+  if (isByRow) {
+    const when = isPartitioned(children) ? 'insert or delete' : 'insert'
+    return children.relations
+      .slice(0, 1)
+      .map((root) => trigger(bound, root, 'late', `after ${when}\nfor each row`, BY_ROW_SUFFIX))
+  }
   return children.relations.map((relation) =>
     trigger(bound, relation, 'late', 'after insert\nreferencing new table as n for each statement'),
   )
@@ -119,16 +152,31 @@ function historyTriggers(bound: BoundDataset, source: SourceTable): GeneratedTri
 }
 
 /** Every trigger of one dataset on its source table and the partitions below it. */
-export function captureTriggers(bound: BoundDataset, source: SourceTable): GeneratedTrigger[] {
+export function captureTriggers(
+  bound: BoundDataset,
+  source: SourceTable,
+  isByRow: boolean,
+): GeneratedTrigger[] {
   const [root] = source.relations
   if (root === undefined) throw new RangeError(`${source.table} has no relation`)
   const isMovable = isPartitioned(source)
+  const removals = removalTriggers(bound, source, isByRow).map(({ event, relation, clauses }) =>
+    // Truncation is of a statement in either form.
+    trigger(bound, relation, event, clauses, isByRow && event !== 'cleared' ? BY_ROW_SUFFIX : ''),
+  )
+  if (isByRow) {
+    return [
+      ...rowTriggers(bound, root, isMovable ? BY_ROW_SUFFIX : ''),
+      ...triggersByRow(bound, root, isMovable),
+      ...source.relations.flatMap((relation) => truncateTriggers(bound, relation)),
+      ...historyTriggers(bound, source),
+      ...removals,
+    ]
+  }
   return [
     ...(isMovable && bound.settle === undefined ? [] : rowTriggers(bound, root)),
     ...source.relations.flatMap((relation) => statementTriggers(bound, relation, isMovable)),
     ...historyTriggers(bound, source),
-    ...removalTriggers(bound, source).map(({ event, relation, clauses }) =>
-      trigger(bound, relation, event, clauses),
-    ),
+    ...removals,
   ]
 }

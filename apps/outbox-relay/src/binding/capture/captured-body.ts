@@ -18,6 +18,11 @@ export type CapturedDataset = BoundDataset & {
    * SQL runs in a session of ours, and not in a capture.
    */
   readonly setsTimeZone?: boolean
+  /**
+   * Set where captures fire for each row instead of each statement (see `changedRows`), of a table
+   * that is partitioned or not. Absent: for each statement.
+   */
+  readonly rowForm?: 'plain' | 'partitioned'
 }
 
 /** A composite type whose fields are the columns of a dataset, as JSON has them. */

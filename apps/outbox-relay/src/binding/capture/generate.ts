@@ -2,11 +2,11 @@ import { createHash } from 'node:crypto'
 import { type Binding, type BoundDataset, SNAPSHOTS_DATASET } from '../binding-schema.ts'
 import { projectionOf, snapshotProjectionOf } from '../projection/projection.ts'
 import { datasetView, type GeneratedView, snapshotsView } from '../projection/view-sql.ts'
-import type { SourceTable } from '../source-table.ts'
+import { rowFormOf, type SourceTable } from '../source-table.ts'
 import { captureFunctions } from './capture-events.ts'
 import type { GeneratedFunction } from './capture-function.ts'
 import { captureTriggers, type GeneratedTrigger, lateTriggers } from './capture-triggers.ts'
-import { type BodyType, bodyType } from './captured-body.ts'
+import { type BodyType, bodyType, type CapturedDataset } from './captured-body.ts'
 import { setsTimeZone } from './function-settings.ts'
 import { onLateChild } from './settle-capture.ts'
 
@@ -68,10 +68,13 @@ function bodyTypes(bound: BoundDataset, source: SourceTable): BodyType[] {
 /**
  * Generates views, trigger functions and triggers of a binding. Pure: the same input gives the same
  * text.
+ * @param isByRow true where captures fire for each row, as a limit of temporary files asks for; see
+ * `changedRows`.
  */
 export function generate(
   binding: Binding,
   sources: ReadonlyMap<string, SourceTable>,
+  isByRow = false,
 ): GeneratedSql {
   const snapshots = snapshotsView(binding)
   const sourceOf = ({ table }: { readonly table: string }): SourceTable => {
@@ -79,6 +82,14 @@ export function generate(
     if (source === undefined) throw new RangeError(`${table} was not inspected`)
     return source
   }
+  const childrenOf = (
+    bound: BoundDataset,
+    { children }: NonNullable<BoundDataset['settle']>,
+  ): CapturedDataset => ({
+    ...bound,
+    setsTimeZone: true,
+    ...(isByRow ? { rowForm: rowFormOf(sourceOf(children)) } : {}),
+  })
   const types = binding.datasets.flatMap((bound) => bodyTypes(bound, sourceOf(bound)))
   const parts = {
     types: [...new Map(types.map((type) => [type.name, type])).values()],
@@ -87,14 +98,16 @@ export function generate(
       ...(snapshots === undefined ? [] : [snapshots]),
     ],
     functions: binding.datasets.flatMap((bound) => [
-      ...captureFunctions(bound, sourceOf(bound)),
+      ...captureFunctions(bound, sourceOf(bound), isByRow),
       ...(bound.settle === undefined
         ? []
-        : [onLateChild({ ...bound, setsTimeZone: true }, bound.settle)]),
+        : [onLateChild(childrenOf(bound, bound.settle), bound.settle)]),
     ]),
     triggers: binding.datasets.flatMap((bound) => [
-      ...captureTriggers(bound, sourceOf(bound)),
-      ...(bound.settle === undefined ? [] : lateTriggers(bound, sourceOf(bound.settle.children))),
+      ...captureTriggers(bound, sourceOf(bound), isByRow),
+      ...(bound.settle === undefined
+        ? []
+        : lateTriggers(bound, sourceOf(bound.settle.children), isByRow)),
     ]),
   }
   return { ...parts, fingerprint: fingerprintOf(parts, sources) }

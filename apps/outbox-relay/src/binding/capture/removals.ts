@@ -9,6 +9,7 @@ import { boundedNotes, KEPT_KEYS, noteCapture } from './bounded-capture.ts'
 import { captureFunction, type GeneratedFunction } from './capture-function.ts'
 import { rowsOf } from './capture-select.ts'
 import type { CapturedDataset } from './captured-body.ts'
+import { changedRows } from './changed-rows.ts'
 import { keyChanged } from './key-changed.ts'
 
 /*
@@ -55,9 +56,13 @@ function noteKeys(
   return captureFunction({ bound, event, rows: RAW, capture, bounded })
 }
 
-/** Rows that a statement has deleted, foreign keys with ON DELETE CASCADE among them. */
+/**
+ * Rows that a statement has deleted, foreign keys with ON DELETE CASCADE among them. Where captures
+ * fire for each row, one that moves to another partition is noted, too; the view has it, so that
+ * the note says nothing.
+ */
 function onRemoved(bound: CapturedDataset): GeneratedFunction {
-  return noteKeys(bound, 'removed', removedKeys(bound, 'o r'))
+  return noteKeys(bound, 'removed', removedKeys(bound, changedRows(bound, 'old')))
 }
 
 /** A row that an update took out of the dataset: another key, or the filter holds no longer. */
@@ -103,7 +108,9 @@ on conflict do nothing;`,
 export function removalFunctions(bound: CapturedDataset, source: SourceTable): GeneratedFunction[] {
   return [
     onRemoved(bound),
-    isPartitioned(source) ? onPartitionedWithdrawn(bound) : onWithdrawn(bound),
+    isPartitioned(source) && bound.rowForm === undefined
+      ? onPartitionedWithdrawn(bound)
+      : onWithdrawn(bound),
     onCleared(bound),
   ]
 }
@@ -136,17 +143,30 @@ export interface RemovalTrigger {
   readonly clauses: string
 }
 
-/** The triggers of these functions, on the table and the partitions below it. */
-export function removalTriggers(bound: BoundDataset, source: SourceTable): RemovalTrigger[] {
+/**
+ * The triggers of these functions, on the table and the partitions below it; those that fire for
+ * each row where the others' do, too, on the table alone, whose partitions get clones of them.
+ */
+export function removalTriggers(
+  bound: BoundDataset,
+  source: SourceTable,
+  isByRow: boolean,
+): RemovalTrigger[] {
   const { semantics }: Dataset = datasetByName(bound.dataset)
   if (semantics !== 'append') return []
-  const isMovable = isPartitioned(source)
-  return source.relations.flatMap((relation): RemovalTrigger[] => {
+  const withdrawn = `after update\nfor each row when (${mayHaveLeft(bound, source)})`
+  const isMovable = isPartitioned(source) && !isByRow
+  return source.relations.flatMap((relation, place): RemovalTrigger[] => {
     const on = (event: RemovalTrigger['event'], clauses: string): RemovalTrigger => ({
       event,
       relation,
       clauses,
     })
+    const cleared = relation.hasStorage ? [on('cleared', 'after truncate\nfor each statement')] : []
+    if (isByRow) {
+      if (place > 0) return cleared
+      return [on('removed', 'after delete\nfor each row'), on('withdrawn', withdrawn), ...cleared]
+    }
     return [
       on('removed', 'after delete\nreferencing old table as o for each statement'),
       isMovable
@@ -154,8 +174,8 @@ export function removalTriggers(bound: BoundDataset, source: SourceTable): Remov
             'withdrawn',
             'after update\nreferencing old table as o new table as n for each statement',
           )
-        : on('withdrawn', `after update\nfor each row when (${mayHaveLeft(bound, source)})`),
-      ...(relation.hasStorage ? [on('cleared', 'after truncate\nfor each statement')] : []),
+        : on('withdrawn', withdrawn),
+      ...cleared,
     ]
   })
 }

@@ -1,5 +1,4 @@
 import pg from 'pg'
-import type { BoundDataset } from '../binding-schema.ts'
 import { QUERY_QUOTE } from '../binding-values.ts'
 import { indent, whereSql } from '../projection/layout.ts'
 import { projectionOf } from '../projection/projection.ts'
@@ -8,6 +7,8 @@ import { tableSql } from '../source-table.ts'
 import { type BoundedCapture, boundedRows } from './bounded-capture.ts'
 import { captureRows, insertRows } from './capture-statement.ts'
 import type { CapturedDataset } from './captured-body.ts'
+import { changedRows, type Side } from './changed-rows.ts'
+import { findMoved, IS_MOVED, insertedRows } from './moved-rows.ts'
 import { BASES, IS_SERIALIZABLE, takeBases, using, withBases } from './version-bases.ts'
 
 /*
@@ -50,8 +51,10 @@ const OVERTAKEN = 'v_overtaken'
  * plpgsql that finds out {@link OVERTAKEN}. Conditions without a subquery cost nearly nothing, so
  * one with stands by itself.
  */
-function findOvertaken(bound: BoundDataset, event: 'insert' | 'update' | 'delete'): string {
+function findOvertaken(bound: CapturedDataset, event: 'insert' | 'update' | 'delete'): string {
   if (event !== 'update') return `${OVERTAKEN} := ${level} >= '${LEVELS.nested}';\n`
+  // Fired for each row, it sees every version of a row, each with the base that was its own.
+  if (bound.rowForm !== undefined) return `${OVERTAKEN} := ${level} >= '${LEVELS.deleted}';\n`
   const { key } = projectionOf(bound, 'null::bigint')
   // Foreign keys that set NULL write one row twice and raise its base twice; no other single
   // statement writes a row twice.
@@ -66,17 +69,34 @@ end if;
 `
 }
 
+/** plpgsql that captures the row that the source has now under the key of `new` or `old`. */
+export function captureRowNow(bound: CapturedDataset, side: Side): string {
+  const matches = bound.key.map((column) => {
+    const name = pg.escapeIdentifier(column)
+    return `s.${name} = ${side}.${name}`
+  })
+  const row = `(
+  select s.*
+  from ${tableSql(bound.table)} s${indent(whereSql(matches))}
+) r`
+  const capture = (bases: string | undefined): string => captureRows(bound, row, { bases })
+  return `${withBases(bound, 'current', row, {}, capture)}
+perform hq_export.ring();`
+}
+
 /**
- * plpgsql that captures, of the keys in a transition table, the rows that the source has now.
- * Dynamic, because it is rare, and so that it is planned for the rows at hand.
+ * plpgsql that captures, of the keys of the changed rows, the rows that the source has now.
+ * Dynamic, because it is rare, and so that it is planned for the rows at hand; not where each is
+ * alone.
  */
-function captureNow(bound: CapturedDataset, table: 'n' | 'o'): string {
+function captureNow(bound: CapturedDataset, side: Side): string {
+  if (bound.rowForm !== undefined) return captureRowNow(bound, side)
   const keys = bound.key.map((column) => pg.escapeIdentifier(column))
   const matches = keys.map((column) => `s.${column} = d.${column}`)
   // The lateral subquery stays one index look-up per key.
   const rows = `(
   select c.*
-  from (select distinct ${keys.join(', ')} from ${table}) d
+  from (select distinct ${keys.join(', ')} from ${side === 'new' ? 'n' : 'o'}) d
   cross join lateral (
     select s.*
     from ${tableSql(bound.table)} s${indent(whereSql(matches), 4)}
@@ -93,21 +113,21 @@ function captureNow(bound: CapturedDataset, table: 'n' | 'o'): string {
 perform hq_export.ring();`
 }
 
-/** The capture of transition table `n`. */
+/** The capture of changed rows as they are. */
 interface WrittenCapture {
-  /** SQL conditions of which one is true where `n` may not simply be captured; most often none. */
+  /** SQL conditions of which one is true where they may not simply be captured; most often none. */
   readonly conditions: readonly string[]
   /**
-   * plpgsql for where one is true: captures and returns where a row of `n` may be out of date, or
-   * the transaction is serializable.
+   * plpgsql for where one is true: captures and returns where a row may be out of date, or the
+   * transaction is serializable.
    */
   readonly unusual: string
-  /** plpgsql that captures `n` as it is. */
+  /** plpgsql that captures them as they are. */
   readonly usual: string
 }
 
 /**
- * Captures transition table `n`, or what the source has now where a row of it may be out of date.
+ * Captures the changed rows, or what the source has now where one of them may be out of date.
  * @param end plpgsql after a capture; it looks at FOUND of the statement before.
  * @param endReread plpgsql after rows were read again, which has rung.
  */
@@ -117,18 +137,19 @@ export function captureWritten(
   end: string,
   endReread: string,
 ): WrittenCapture {
-  const usual = `${captureRows(bound, 'n r')}\n${end}`
+  const rows = event === 'insert' ? insertedRows(bound) : changedRows(bound, 'new')
+  const usual = `${captureRows(bound, rows)}\n${end}`
   if (bound.version === undefined) return { conditions: [], unusual: '', usual }
   return {
     conditions: ['pg_trigger_depth() > 1', `${level} > '${LEVELS.nothing}'`, IS_SERIALIZABLE],
     unusual: `-- Rows that were written again since are captured as they are now.
 ${REMEMBER_NESTED}${findOvertaken(bound, event)}if ${OVERTAKEN} then
-${indent(captureNow(bound, 'n'))}
+${indent(captureNow(bound, 'new'))}
 ${indent(`${endReread}return null;`)}
 end if;
 if ${IS_SERIALIZABLE} then
-${indent(takeBases(bound, 'current', 'n r'))}
-${indent(captureRows(bound, 'n r', { bases: BASES }))}
+${indent(takeBases(bound, 'current', rows))}
+${indent(captureRows(bound, rows, { bases: BASES }))}
 ${indent(`${end}\nreturn null;`)}
 end if;`,
     usual,
@@ -141,7 +162,7 @@ end if;`,
  */
 export function captureReinserted(bound: CapturedDataset): string {
   return `${findOvertaken(bound, 'delete')}if ${OVERTAKEN} then
-${indent(captureNow(bound, 'o'))}
+${indent(captureNow(bound, 'old'))}
 end if;`
 }
 
@@ -154,21 +175,31 @@ export function boundedWritten(
   event: 'insert' | 'update',
   after = '',
 ): BoundedCapture {
+  const rows = event === 'insert' ? insertedRows(bound) : changedRows(bound, 'new')
   if (bound.version === undefined) {
-    const numbering = event === 'insert' ? findNumbering(bound) : undefined
-    return boundedRows(bound, 'current', 'n r', { after, ...numbering })
+    const numbering = event === 'insert' ? findNumbering(bound, rows) : undefined
+    return boundedRows(bound, 'current', rows, { after, ...numbering })
   }
-  return boundedRows(bound, 'current', 'n r', {
+  return boundedRows(bound, 'current', rows, {
     before: `${REMEMBER_NESTED}${findOvertaken(bound, event)}`,
     condition: `not ${OVERTAKEN}`,
     after,
   })
 }
 
+/** plpgsql that finds out whether a deleted row was moved; not where triggers write, too. */
+export const findMovedRow = (bound: CapturedDataset): string =>
+  findMoved(bound, `${level} < '${LEVELS.nested}'`)
+
 /** Captures few deleted rows, none of which was inserted again. */
 export function boundedDeleted(bound: CapturedDataset): BoundedCapture {
-  return boundedRows(bound, 'deleted', 'o r', {
-    before: `${REMEMBER_NESTED}${remember('deleted')}${findOvertaken(bound, 'delete')}`,
-    condition: `not ${OVERTAKEN}`,
+  const isMovable = bound.rowForm === 'partitioned'
+  const before =
+    `${REMEMBER_NESTED}${isMovable ? findMovedRow(bound) : ''}` +
+    `${remember('deleted')}${findOvertaken(bound, 'delete')}`
+  return boundedRows(bound, 'deleted', changedRows(bound, 'old'), {
+    before,
+    condition: `not ${OVERTAKEN}${isMovable ? ` and not ${IS_MOVED}` : ''}`,
+    variables: isMovable ? [`${IS_MOVED} boolean`] : [],
   })
 }

@@ -10,8 +10,13 @@ import { captureFunction, type GeneratedFunction } from './capture-function.ts'
 import { TRACEPARENT_VARIABLE } from './capture-select.ts'
 import { captureRows, RING } from './capture-statement.ts'
 import type { CapturedDataset } from './captured-body.ts'
+import { changedRow } from './changed-rows.ts'
+import { noteMoved } from './moved-rows.ts'
 
 const { escapeIdentifier } = pg
+
+/** Setting of the transaction: key of a child that was deleted just now, and may be moved. */
+const MOVED_CHILD = 'hq_export.moved_child'
 
 type Settle = NonNullable<BoundDataset['settle']>
 
@@ -39,8 +44,12 @@ from ${from}${joinsSql({ ...bound, settle: undefined })}${whereSql(filters)}`,
  * writer whose snapshot is older than the row it adds to cannot tell, and counts as late. While
  * `bind` is still putting the rows of the last moments on the list, nobody is late: nothing of the
  * dataset was exported before.
+ * @param bound its `rowForm` is that of the children's table.
  */
 export function onLateChild(bound: CapturedDataset, settle: Settle): GeneratedFunction {
+  const { rowForm } = bound
+  const childKey = escapeIdentifier(settle.children.key)
+  const isNew = `c.${childKey}::text is distinct from current_setting('${MOVED_CHILD}', true)`
   const { number } = datasetByName(bound.dataset)
   const { children } = settle
   const [key = ''] = bound.key
@@ -52,11 +61,14 @@ export function onLateChild(bound: CapturedDataset, settle: Settle): GeneratedFu
       bound,
       event: 'late',
       rows: { kind: 'none', operation: 'late' },
+      ...(rowForm === 'partitioned'
+        ? { first: noteMoved(MOVED_CHILD, `old.${childKey}::text`) }
+        : {}),
       capture: `insert into hq_export.late_child (dataset, key)
-select ${number}, c.${escapeIdentifier(children.key)}::text
+select ${number}, c.${childKey}::text
 from (
   select *, coalesce(pg_sequence_last_value('hq_export.settle_horizon'), 0) as hq_export_horizon
-  from n
+  from ${rowForm === undefined ? 'n' : '(select new.*) n'}
 ) c
 left join ${tableSql(bound.table)} r
   on r.${escapeIdentifier(key)} = c.${escapeIdentifier(children.parent)}${joins}
@@ -71,7 +83,7 @@ where coalesce((
     when r.${escapeIdentifier(key)} is null
     then current_setting('transaction_isolation') <> 'read committed'
     else ${isExported}
-  end
+  end${rowForm === 'partitioned' ? `\n  and ${isNew}` : ''}
 on conflict do nothing;`,
     }),
     table: children.table,
@@ -98,6 +110,6 @@ export function onPendingDelete(bound: CapturedDataset): GeneratedFunction {
     bound,
     event: 'gone',
     rows: { kind: 'record', record: 'old' },
-    capture: `${captureRows(bound, '(select old.*) r', { where: isPending })}\n${RING}`,
+    capture: `${captureRows(bound, changedRow(bound, 'old'), { where: isPending })}\n${RING}`,
   })
 }

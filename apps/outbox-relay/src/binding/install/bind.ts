@@ -25,22 +25,24 @@ export interface BindSummary {
   readonly datasets: readonly string[]
   /** False when exactly this was installed already. */
   readonly changed: boolean
-  /** What the server limits for writers of bound tables, and what to do about it. */
+  /** What the server limits for writers of bound tables, and what that means for them. */
   readonly remarks: readonly string[]
 }
 
-async function summary(
-  client: pg.ClientBase,
+function summary(
   binding: Binding,
   sql: GeneratedSql,
+  limit: string | undefined,
   changed: boolean,
-): Promise<BindSummary> {
-  const limit = await findTemporaryFileLimit(client)
+): BindSummary {
   return {
     binding: binding.name,
     datasets: sql.views.map(({ name }) => name),
     changed,
-    remarks: limit === undefined ? [] : [`${limit.found}; ${limit.todo}`],
+    remarks:
+      limit === undefined
+        ? []
+        : [`${limit}; so captures fire for each row, without files, at a cost for bulk writes`],
   }
 }
 
@@ -52,7 +54,8 @@ async function bindOn(
   await dxMigrations.assertApplied(client)
   const { sources, problems } = await inspectSources(client, binding)
   if (problems.length > 0) throw new BindingError(binding.name, problems)
-  const sql = generate(binding, sources)
+  const limit = await findTemporaryFileLimit(client)
+  const sql = generate(binding, sources, limit !== undefined)
   const complete = completeHistories(binding, await readPreviousBindings(client))
   const isCurrent =
     (await readDifferences(client)).length === 0 &&
@@ -60,7 +63,7 @@ async function bindOn(
     (await inspectFunctions(client, sql, sources)).faults.length === 0
   // What runs somebody else's code is installed anew, and refused where that does not help.
   if (isCurrent && (await findForeignCode(client, binding)).length === 0)
-    return summary(client, binding, sql, await noteRecentRows(client, binding))
+    return summary(binding, sql, limit, await noteRecentRows(client, binding))
   const refused = await checkExpressions(client, binding)
   if (refused.length > 0)
     throw new BindingError(
@@ -72,7 +75,7 @@ async function bindOn(
     install(client, { binding, sources, sql, ...locking }),
   )
   await noteRecentRows(client, binding)
-  return summary(client, binding, sql, true)
+  return summary(binding, sql, limit, true)
 }
 
 /**

@@ -16,7 +16,8 @@ function captureGrants(owner: string): string[] {
   const role = escapeIdentifier(owner)
   return [
     `grant usage on schema hq_export to ${role}`,
-    `grant insert on ${OUTBOX_NAMES}, hq_export.capture_gap to ${role}`,
+    `grant insert on ${OUTBOX_NAMES} to ${role}`,
+    `grant select, insert on hq_export.capture_gap to ${role}`,
     `grant select, insert, update on hq_export.version_base to ${role}`,
     `grant select, insert, update on hq_export.removal to ${role}`,
     `grant select, insert on hq_export.truncation to ${role}`,

@@ -208,9 +208,14 @@ export function install(client: pg.ClientBase, installation: Installation): Prom
     await keepLateByTime(client, binding, before)
 
     const obsolete = obsoleteTriggers(allowed, installed)
+    // A row trigger of a root is created and dropped on every partition.
+    const withPartitions = ({ relation }: { readonly relation: string }): string[] => {
+      const tree = [...sources.values()].find(({ relations }) => relations[0]?.sql === relation)
+      return tree === undefined ? [relation] : tree.relations.map(({ sql }) => sql)
+    }
     await lockRelations(client, {
-      share: allowed.triggers.map(({ relation }) => relation),
-      exclusive: obsolete.map(({ relation }) => relation),
+      share: allowed.triggers.flatMap(withPartitions),
+      exclusive: obsolete.flatMap(withPartitions),
       firstWaitMs: installation.lockWaitMs,
       ...(installation.lockFirst === undefined ? {} : { first: installation.lockFirst }),
     })

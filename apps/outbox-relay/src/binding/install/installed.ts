@@ -1,4 +1,5 @@
 import type pg from 'pg'
+import { BY_ROW_SUFFIX } from '../capture/capture-triggers.ts'
 import { BODY_TYPE_PREFIX, type BodyType } from '../capture/captured-body.ts'
 import type { GeneratedSql } from '../capture/generate.ts'
 
@@ -50,9 +51,14 @@ where p.pronamespace = 'hq_export'::pg_catalog.regnamespace
   and p.prorettype = 'pg_catalog.trigger'::pg_catalog.regtype
 order by 1`
 
-// Clones of a row trigger on partitions (tgparentid) come and go with the root's.
+// Clones of a row trigger on partitions (tgparentid) come and go with the root's; each may be
+// disabled by itself.
 const TRIGGERS = `
-select t.tgname as name, t.tgenabled = 'A' as enabled,
+select t.tgname as name, t.tgenabled = 'A' and not exists (
+    select from pg_catalog.pg_partition_tree(t.tgrelid) p
+    join pg_catalog.pg_trigger clone on clone.tgrelid = p.relid and clone.tgfoid = t.tgfoid
+    where clone.tgparentid <> 0 and clone.tgenabled <> 'A'
+  ) as enabled,
   pg_catalog.format('"%s"."%s"', pg_catalog.replace(n.nspname, '"', '""'),
     pg_catalog.replace(c.relname, '"', '""')) as relation
 from pg_catalog.pg_trigger t
@@ -74,6 +80,11 @@ export async function readInstalled(client: pg.ClientBase): Promise<Installed> {
     functions: await names(FUNCTIONS),
     triggers: (await client.query<InstalledTrigger>(TRIGGERS)).rows,
   }
+}
+
+/** True where captures fire for each row. */
+export function isByRow({ triggers }: Pick<Installed, 'triggers'>): boolean {
+  return triggers.some(({ name }) => name.endsWith(BY_ROW_SUFFIX))
 }
 
 const nameOf = ({ name, relation }: { name: string; relation: string }): string =>

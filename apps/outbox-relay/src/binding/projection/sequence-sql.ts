@@ -64,9 +64,9 @@ const FIRST_APART = 1_000_000_000
  * all of their groups: a transaction never takes more places in the lock table than these, however
  * many groups it adds to. Nobody ever waits.
  */
-function findAlone(hash: string): string {
+function findAlone(hash: string, rows: string): string {
   const share = `& ${SHARES - 1}`
-  return `v_groups := array(select distinct ${hash} from n r limit ${MAX_GUARDED_GROUPS + 1});
+  return `v_groups := array(select distinct ${hash} from ${rows} limit ${MAX_GUARDED_GROUPS + 1});
 v_guarded := array(
   select unnest(string_to_array(current_setting('${GUARDED}', true), ','))
   union
@@ -83,7 +83,7 @@ else
   v_bits := ${SHARES - 1};
   v_alone := array(
     select s.share
-    from (select distinct ${hash} ${share} as share from n r) s
+    from (select distinct ${hash} ${share} as share from ${rows}) s
     where pg_try_advisory_xact_lock(${SHARE_LOCKS}, s.share)
   );
 end if;
@@ -91,7 +91,7 @@ end if;
 }
 
 /** plpgsql: a block with what {@link findAlone} finds. */
-function aloneBlock(hash: string, work: string): string {
+function aloneBlock(hash: string, rows: string, work: string): string {
   return `-- In which groups no other transaction adds rows now.
 declare
   v_groups integer[];
@@ -100,7 +100,7 @@ declare
   v_bits integer := -1;
   v_alone integer[];
 begin
-${indent(`${findAlone(hash)}${work}`)}
+${indent(`${findAlone(hash, rows)}${work}`)}
 end;
 `
 }
@@ -109,7 +109,11 @@ end;
  * New rows with the number of those in their group, all and new ones, and whether this transaction
  * is alone there.
  */
-function newRows(bound: BoundDataset, sequence: NonNullable<BoundDataset['sequence']>): string {
+function newRows(
+  bound: BoundDataset,
+  sequence: NonNullable<BoundDataset['sequence']>,
+  rows: string,
+): string {
   const partition = columnsOf('r', sequence.partitionBy)
   return `(
   select
@@ -124,7 +128,7 @@ function newRows(bound: BoundDataset, sequence: NonNullable<BoundDataset['sequen
       where (${columnsOf('t', sequence.partitionBy)}) = (${partition})
     ) as total,
     hashtext(row(${partition})::text) & v_bits = any (v_alone) as is_alone
-  from n r
+  from ${rows}
 ) x`
 }
 
@@ -139,7 +143,10 @@ const IS_NUMBERED = '(x.total > x.added or not x.is_alone)'
  * What `assignSequences` would find out, without writing: the rows may be captured as they are
  * where none is to be numbered.
  */
-export function findNumbering(bound: BoundDataset):
+export function findNumbering(
+  bound: BoundDataset,
+  rows: string,
+):
   | {
       readonly before: string
       readonly variables: readonly string[]
@@ -151,8 +158,9 @@ export function findNumbering(bound: BoundDataset):
   return {
     before: aloneBlock(
       hashOf(sequence),
+      rows,
       `v_is_numbered := exists (
-  select from ${indent(newRows(bound, sequence)).trimStart()}
+  select from ${indent(newRows(bound, sequence, rows)).trimStart()}
   where ${IS_NUMBERED}
 );`,
     ),
@@ -170,8 +178,12 @@ export function findNumbering(bound: BoundDataset):
  * comes second finds the group's advisory lock taken and numbers its rows apart. The lock stands in
  * a statement of its own, so that whoever gets it sees, in the next one, what its last holder
  * committed.
+ *
+ * Fired for each row, a row has all others of its statement before it: numbers rise as the rows
+ * were inserted, and may leave some out.
+ * @param rows SQL of the new rows of a firing, to stand in FROM as `r`.
  */
-export function assignSequences(bound: BoundDataset): string {
+export function assignSequences(bound: BoundDataset, rows: string): string {
   const { sequence } = bound
   if (sequence === undefined) return ''
   const { number } = datasetByName(bound.dataset)
@@ -179,6 +191,7 @@ export function assignSequences(bound: BoundDataset): string {
   const match = `(${columnsOf('t', partitionBy)}) = (${columnsOf('x', partitionBy)})`
   return aloneBlock(
     hashOf(sequence),
+    rows,
     `insert into hq_export.assigned_sequence (dataset, key, sequence)
 select
   ${number},
@@ -188,7 +201,7 @@ select
     then x.place + greatest(x.total - x.added, m.highest)
     else nextval('hq_export.apart_sequence')
   end
-from ${newRows(bound, sequence)}
+from ${newRows(bound, sequence, rows)}
 cross join lateral (
   select max(q.sequence) as highest
   from ${tableSql(bound.table)} t

@@ -1,6 +1,7 @@
 import type pg from 'pg'
 import { generate, neededSql } from '../../binding/capture/generate.ts'
 import { inspectSources } from '../../binding/inspect/inspect-sources.ts'
+import { isByRow, readInstalled } from '../../binding/install/installed.ts'
 import { completeHistories, readPreviousBindings } from '../../binding/install/previous-binding.ts'
 import { listBindings } from '../../binding/load-binding.ts'
 import { readBinding } from '../../binding/read-binding.ts'
@@ -8,7 +9,7 @@ import type { BoundState } from './finding.ts'
 
 /**
  * Looks at the sources of the recorded binding as `bind` would, and generates what it would
- * install. Changes nothing.
+ * install; captures in the form that they have. Changes nothing.
  */
 export async function readBoundState(client: pg.ClientBase): Promise<BoundState | undefined> {
   const binding = await readBinding(client)
@@ -22,9 +23,20 @@ export async function readBoundState(client: pg.ClientBase): Promise<BoundState 
     ),
   }
   const complete = completeHistories(present, await readPreviousBindings(client))
+  // Whether they should is another question: the check of temporary files'.
+  const byRow = isByRow(await readInstalled(client))
   const sql =
-    present.datasets.length === 0 ? undefined : neededSql(generate(present, sources), complete)
+    present.datasets.length === 0
+      ? undefined
+      : neededSql(generate(present, sources, byRow), complete)
   const isShipped = (await listBindings()).includes(binding.name)
   const argument = isShipped ? binding.name : `FILE (that of binding ${binding.name})`
-  return { binding, bindCommand: `npm run relay -- bind ${argument}`, problems, sources, sql }
+  return {
+    binding,
+    bindCommand: `npm run relay -- bind ${argument}`,
+    problems,
+    sources,
+    sql,
+    isByRow: byRow,
+  }
 }

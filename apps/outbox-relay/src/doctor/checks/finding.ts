@@ -33,6 +33,8 @@ export interface BoundState {
   readonly sources: ReadonlyMap<string, SourceTable>
   /** Undefined where the problems are such that nothing can be generated. */
   readonly sql: GeneratedSql | undefined
+  /** True where captures fire for each row. */
+  readonly isByRow: boolean
 }
 
 /** What every check may use. */

@@ -7,8 +7,17 @@ import { type Check, ok, warn } from './finding.ts'
  */
 export const temporaryFiles: Check = {
   name: 'temporary-files',
-  async examine({ login }) {
+  async examine({ login, bound }) {
     const limit = await findTemporaryFileLimit(login)
-    return limit === undefined ? ok('no temp_file_limit') : warn(limit.found, limit.todo)
+    const state = await bound()
+    const found = limit ?? 'no temp_file_limit'
+    if (state === undefined) return ok(found)
+    if (state.isByRow) return ok(`${found}; captures fire for each row and need no files`)
+    if (limit === undefined) return ok(found)
+    return warn(
+      `${limit}, and captures fire for each statement: one that writes more bytes of a bound ` +
+        'table than that, and than its work_mem, fails',
+      `run: ${state.bindCommand}, which makes them fire for each row`,
+    )
   },
 }

@@ -1,0 +1,40 @@
+import pg from 'pg'
+import { tableSql } from '../source-table.ts'
+import type { CapturedDataset } from './captured-body.ts'
+import type { RawRows } from './raw-rows.ts'
+
+/*
+ * A capture fires for each statement and reads the rows from a transition table: `n` has them as
+ * the statement left them, `o` as they were. PostgreSQL keeps such a table in memory up to the
+ * writer's work_mem and beyond that in a temporary file, so where these are limited a large
+ * statement would fail because its table is bound, before any function of ours runs. There captures
+ * fire for each row, with `new` and `old` (decision 0019).
+ */
+
+/** The changed rows as they are, or as they were. */
+export type Side = 'new' | 'old'
+
+const TRANSITION_TABLE = { new: 'n', old: 'o' } as const
+
+/** SQL of the changed rows of a firing, to stand in FROM as `r`. */
+export function changedRows(bound: CapturedDataset, side: Side): string {
+  return bound.rowForm === undefined ? `${TRANSITION_TABLE[side]} r` : changedRow(bound, side)
+}
+
+/**
+ * {@link changedRows} of a trigger that fires for each row in either form.
+ *
+ * A plan of `new` alone outlives a change of the table's columns, and takes a dropped one for NULL.
+ * A constant that names the table makes it depend on the table, and costs nothing.
+ */
+export function changedRow({ rowForm, table }: CapturedDataset, side: Side): string {
+  if (rowForm === undefined) return `(select ${side}.*) r`
+  return `(select ${side}.* where ${pg.escapeLiteral(tableSql(table))}::regclass is not null) r`
+}
+
+/** The same rows for when they have to be kept raw. */
+export function rawRows({ rowForm }: CapturedDataset, side: Side): RawRows {
+  return rowForm === undefined
+    ? { kind: 'transition', table: TRANSITION_TABLE[side] }
+    : { kind: 'record', record: side }
+}
