@@ -164,7 +164,7 @@ export function comparisonPaths(): Record<string, unknown> {
     [DIGEST_ROWS_PATH]: operation({
       operationId: 'postDigestRows',
       summary: 'Hashes of single rows: of some buckets, page by page, or of some keys',
-      description: `Hashes, versions and keys, never a value. At most ${LIMITS.maxDigestKeys} keys.`,
+      description: `Hashes, versions, keys; never a value. At most ${LIMITS.maxDigestKeys} keys.`,
       request: ['digest_rows_request', rowsRequest],
       answer: ['digest_rows_answer', rowsAnswer],
     }),
