@@ -177,7 +177,7 @@ export async function storeSmallBatch(
   if (refused.length > 0) return undefined
   const answerWith = (inserted: number) =>
     answerOf(id, rowCount, { ...nothingApplied(), inserted, updated: rowCount - inserted }, [])
-  return inStep('apply', () =>
+  return inStep('store at once', () =>
     onSession(pool, async ({ client }) => {
       try {
         return await store(client, entry, head.dataset as DatasetName, accepted, answerWith)
