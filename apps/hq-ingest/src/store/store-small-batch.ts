@@ -42,11 +42,11 @@ import { toStored } from './stored-answer.ts'
  *    the answer "all of them are written". The look has a snapshot of its own, after the claim, so
  *    it misses nothing that the previous holder has committed.
  *
- * It is done, or nothing has happened. Where the id is not ours, or known, or no row is news, not a
- * row is written. Where a row is news and another is not, there is no such answer, and the ledger
- * refuses a batch without one: everything is undone, as after a key that is known, a value that
- * PostgreSQL does not take, or a month that the ledger lacks. Then the batch goes the way of all
- * batches, from the start, as if nobody had tried.
+ * It is done, or nothing has happened. Where the id is not ours, or known, or a version is no news,
+ * not a row is written. Where others were faster with some since the look, there is no such answer,
+ * and the ledger refuses a batch without one: everything is undone, as after a key that is known, a
+ * value that PostgreSQL does not take, or a month that the ledger lacks. Then the batch goes the
+ * way of all batches, from the start, as if nobody had tried.
  *
  * Locks: the id first, then rows in the order of their keys, as everybody.
  *
