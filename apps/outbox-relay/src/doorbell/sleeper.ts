@@ -108,6 +108,7 @@ export class Sleeper {
   #armedAt = 0
   /** The listener's rings at a moment. */
   #ringsBefore = 0
+  #ringsSeen = 0
   #countedAt = 0
   /** Captures so far that found the flag armed and did not ring. */
   #unrung = ''
@@ -176,8 +177,10 @@ export class Sleeper {
     const now = performance.now()
     if (now - this.#countedAt > RINGS_PERIOD_MS) {
       this.#countedAt = now
-      this.#ringsBefore = rings
+      this.#ringsBefore = this.#ringsSeen
     }
+    // What rang since the last look may have come all at once.
+    this.#ringsSeen = rings
     return rings - this.#ringsBefore > MAX_RINGS
   }
 
