@@ -154,9 +154,8 @@ test('a row is followed from the transaction that wrote it through both apps, by
     attributes: { 'messaging.batch.message_count': 1, 'hq_export.rows.inserted': 1 },
   })
   const validate = await spanOf('validate', processed)
-  const begin = await spanOf('BEGIN', processed)
-  const apply = await spanOf('apply', processed)
-  const insert = await spanOf(`INSERT hq.${COMPANIES}`, apply)
+  const stored = await spanOf('store at once', processed)
+  const insert = await spanOf(`INSERT hq.${COMPANIES}`, stored)
   expect(insert).toMatchObject({
     kind: 'client',
     attributes: {
@@ -164,30 +163,44 @@ test('a row is followed from the transaction that wrote it through both apps, by
       'db.query.text': expect.stringContaining(`insert into hq.${COMPANIES}`),
     },
   })
-  const ledger = await spanOf('INSERT ingest.batch', processed)
-  const commit = await spanOf('COMMIT', processed)
 
   if (!body || !verify || !decompress || !decode) throw new Error('the steps of a request')
   expectInOrder(tick, page, batch, ack)
   expectInOrder(compress, send)
   expectInOrder(body, verify, decompress, decode, processed)
-  expectInOrder(validate, begin, apply, ledger, commit)
+  expectInOrder(validate, stored)
   expectWithin(window, tick, page, batch, ack)
   expectWithin(batch, compress, send)
   expectWithin(send, server)
   expectWithin(server, body, verify, decompress, decode, processed)
-  expectWithin(processed, validate, begin, apply, ledger, commit)
-  expectWithin(apply, insert)
+  expectWithin(processed, validate, stored)
+  expectWithin(stored, insert)
   // From the capture, which is before the tick, to HQ's answer.
   expect(arrived.startMs).toBeLessThan(tick.startMs)
   expect(arrived.endMs).toBeGreaterThanOrEqual(server.endMs - CLOCKS_APART_MS)
   expect(arrived.endMs).toBeLessThanOrEqual(send.endMs)
-
-  const copied = await sendOf(await arrival(1, SNAPSHOTS))
-  const snapshots = await spanOf(`process ${SNAPSHOTS}`, await spanOf('POST /v1/batches', copied))
-  const copy = await spanOf(`COPY hq.${SNAPSHOTS}`, await spanOf('apply', snapshots))
-  expect(copy).toMatchObject({ kind: 'client', attributes: { 'db.operation.name': 'COPY' } })
   expect(receiver.spans.some(({ name }) => name.includes('pg.query'))).toBe(false)
+})
+
+test('a batch of many rows shows every statement of its transaction', async () => {
+  await inTrace(traceparent(40), () =>
+    pipeline.dx.query(
+      `insert into entities.company_entities (org_id, canonical_name)
+       select $1, n from generate_series(1, 100) n`,
+      [orgId],
+    ),
+  )
+  const copied = await sendOf(await arrival(40, SNAPSHOTS))
+  const processed = await spanOf(`process ${SNAPSHOTS}`, await spanOf('POST /v1/batches', copied))
+  const begin = await spanOf('BEGIN', processed)
+  const apply = await spanOf('apply', processed)
+  const copy = await spanOf(`COPY hq.${SNAPSHOTS}`, apply)
+  expect(copy).toMatchObject({ kind: 'client', attributes: { 'db.operation.name': 'COPY' } })
+  const ledger = await spanOf('INSERT ingest.batch', processed)
+  const commit = await spanOf('COMMIT', processed)
+  expectInOrder(begin, apply, ledger, commit)
+  expectWithin(processed, begin, apply, ledger, commit)
+  expectWithin(apply, copy)
 })
 
 test('a sqlcommenter comment carries the trace as the setting does', async () => {

@@ -1,4 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises'
 import type pg from 'pg'
 import { canRing, disarm } from './doorbell/doorbell.ts'
 import { noteLosses } from './doorbell/note-losses.ts'
@@ -47,7 +46,10 @@ export interface PushContext {
 
 /** Windows that are on their way at once. */
 const MAX_WINDOWS = 4
-/** Between two looks into the outbox while what was found there before is on its way. */
+/**
+ * Between two looks into the outbox while what was found there before is on its way, unless
+ * somebody rings.
+ */
 const NEXT_LOOK_MS = 2
 
 /**
@@ -111,7 +113,8 @@ class PushLoop {
 
   /** The turns of a relay that has nothing else to do. */
   readonly idle: Pusher = {
-    push: () => this.push(true),
+    push: (isIdle) => this.push(isIdle),
+    underWay: () => this.#underWay[0],
     waitMs: () => Math.min(this.#settler.waitMs, this.#reexporter.waitMs),
   }
 
@@ -142,7 +145,7 @@ class PushLoop {
 
   /** Sends what became visible since the last window was cut. @returns its rows. */
   async #pushWindow(): Promise<number> {
-    const { client, heartbeat, onTick } = this.#context
+    const { client, listener, heartbeat, onTick } = this.#context
     await this.#makeRoom()
     const trace = openWindowTrace()
     const from = this.#from
@@ -161,8 +164,9 @@ class PushLoop {
     }
     if (rows.length === 0) {
       this.#context.delivery.metrics.windowDelivered(0)
-      if (this.#underWay.length > 0) await Promise.race([this.#underWay[0], delay(NEXT_LOOK_MS)])
-      else heartbeat.echo(beat)
+      if (this.#underWay.length > 0) {
+        await Promise.race([this.#underWay[0], listener.wait(NEXT_LOOK_MS)])
+      } else heartbeat.echo(beat)
       return 0
     }
     const before = this.#underWay.at(-1)

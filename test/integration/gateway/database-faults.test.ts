@@ -116,9 +116,9 @@ test.each([
   { sqlstate: '42501', name: 'a right that is missing for this row' },
   { sqlstate: '55000', name: 'a state that is not the required one' },
 ])('$name ($sqlstate) costs its own row and no other', async ({ sqlstate }) => {
-  // The COPY of both rows, and the careful insert of both, fail; then the first row alone; the
-  // second is good.
-  await failWith(sqlstate, 3)
+  // The short way of both rows, their COPY, and the careful insert of both fail; then the first row
+  // alone; the second is good.
+  await failWith(sqlstate, 4)
   const answer = await deliver(gateway.url, buildEnvelope(RUNS, [buildRow(RUNS), buildRow(RUNS)]))
   expect(answer.counts).toMatchObject({ inserted: 1, quarantined: 1 })
   expect(answer.rows).toMatchObject([

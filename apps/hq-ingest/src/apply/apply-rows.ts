@@ -1,4 +1,4 @@
-import { type Dataset, datasetByName, HEARTBEAT_DATASET } from '@hq-export/contract'
+import { datasetByName, HEARTBEAT_DATASET } from '@hq-export/contract'
 import { inStep } from '@hq-export/observability/span.ts'
 import type pg from 'pg'
 import { type Applied, nothingApplied, type Origin } from './applied.ts'
@@ -7,17 +7,11 @@ import { applyHeartbeat } from './apply-heartbeat.ts'
 import { applyUpsert, upsertPrepared } from './apply-upsert.ts'
 import type { AcceptedRow } from './batch-row.ts'
 import type { PreparedRows } from './prepared-rows.ts'
-import type { VersionedDataset } from './upsert-rows.ts'
+import { versioned } from './upsert-rows.ts'
 
 /** By key, which is the order in which locks are taken; within a key as sent. */
-function inKeyOrder(rows: readonly AcceptedRow[]): AcceptedRow[] {
+export function inKeyOrder(rows: readonly AcceptedRow[]): AcceptedRow[] {
   return rows.toSorted((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : a.index - b.index))
-}
-
-/** A dataset with versions as such, or undefined. */
-function versioned(dataset: Dataset): VersionedDataset | undefined {
-  const { versionColumn } = dataset
-  return versionColumn === undefined ? undefined : { ...dataset, versionColumn }
 }
 
 function applyInKeyOrder(

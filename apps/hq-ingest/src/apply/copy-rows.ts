@@ -4,7 +4,7 @@ import { freeMemory } from '@hq-export/runtime/free-memory.ts'
 import { joinTexts } from '@hq-export/runtime/join-texts.ts'
 import type pg from 'pg'
 import { from as copyFrom } from 'pg-copy-streams'
-import { traceCopy } from '../tracing/trace-copy.ts'
+import { traceWrite } from '../tracing/trace-write.ts'
 import type { Origin } from './applied.ts'
 import type { AcceptedRow } from './batch-row.ts'
 import { perDataset } from './per-dataset.ts'
@@ -84,7 +84,7 @@ export async function copyLines(
   makeText: () => Buffer,
 ): Promise<void> {
   const statement = copyStatement(dataset)
-  await traceCopy(statement, count, async () => {
+  await traceWrite('COPY', `hq.${dataset.name}`, statement, count, async () => {
     const stream = client.query(copyFrom(statement))
     const text = makeText()
     stream.end(text)

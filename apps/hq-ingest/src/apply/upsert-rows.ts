@@ -16,13 +16,40 @@ export interface Upserted {
   readonly writtenKeys: readonly string[] | null
 }
 
+/** Columns that an upsert writes beside the contract's. */
+const BESIDE = ['_dx_xid', '_dx_deleted_at', '_dx_extra', '_dx_source', '_dx_batch']
+
+/** Columns that an upsert writes, those of {@link arraysFrom} first, then source and batch. */
+export function upsertedColumns({ columns }: Dataset): string[] {
+  return [...columns.map(({ name }) => name), ...BESIDE]
+}
+
+/**
+ * The contract's rule: a row is written only if its version is greater than the stored one, `t`.
+ * xmax is 0 in a row version that was inserted, not updated.
+ */
+export function upsertRule(dataset: VersionedDataset): string {
+  const { versionColumn: version, primaryKey } = dataset
+  const assigned = [...upsertedColumns(dataset), '_dx_ingested_at']
+    .filter((name) => !primaryKey.includes(name))
+    .map((name) => `${name} = excluded.${name}`)
+    .join(', ')
+  return `on conflict (${primaryKey.join(', ')}) do update set ${assigned}
+        where t.${version} < excluded.${version}`
+}
+
+/** A dataset with versions as such, or undefined. */
+export function versioned(dataset: Dataset): VersionedDataset | undefined {
+  const { versionColumn } = dataset
+  return versionColumn === undefined ? undefined : { ...dataset, versionColumn }
+}
+
 /** Rows of a batch that are looked up first, evenly spread. */
 const PROBES = 16
 
 /*
- * The contract's upsert rule in one statement: a row is written only if its version is greater than
- * the stored one. That rule stands in ON CONFLICT, where it holds under the lock of the row,
- * whoever else writes.
+ * The contract's upsert rule in one statement. That rule stands in ON CONFLICT, where it holds under
+ * the lock of the row, whoever else writes.
  *
  * ON CONFLICT locks, and so writes, the stored row even where the rule refuses the new one: 5,000
  * stale rows would be 274 kB of WAL. So a few rows are looked up first. If one of them is not
@@ -32,18 +59,12 @@ const PROBES = 16
  * Locks: rows are written, so locked, in the order of the whole primary key; two batches with the
  * same keys wait for one another in the same order and never in a circle. A row that was not
  * written because of a concurrent version stays locked by us until the end of the transaction.
- *
- * xmax is 0 in a row version that was inserted, not updated.
  */
 const upsertStatement = perDataset((dataset) => {
-  const { versionColumn: version, primaryKey } = dataset
-  if (version === undefined) return undefined
-  const names = dataset.columns.map(({ name }) => name)
-  const beside = ['_dx_xid', '_dx_deleted_at', '_dx_extra', '_dx_source', '_dx_batch']
-  const assigned = [...names, ...beside, '_dx_ingested_at']
-    .filter((name) => !primaryKey.includes(name))
-    .map((name) => `${name} = excluded.${name}`)
-    .join(', ')
+  const upserted = versioned(dataset)
+  if (upserted === undefined) return undefined
+  const { versionColumn: version, primaryKey } = upserted
+  const columns = upsertedColumns(dataset)
   const free = parametersOf(dataset)
   const probed = [...primaryKey, version]
   const probes = probed
@@ -51,9 +72,8 @@ const upsertStatement = perDataset((dataset) => {
     .join(', ')
   return `
     with written as (
-      insert into hq.${dataset.name} as t (${[...names, ...beside].join(', ')})
-      select ${qualified([...names, '_dx_xid', '_dx_deleted_at', '_dx_extra'], 'i')}, $${free},
-             $${free + 1}
+      insert into hq.${dataset.name} as t (${columns.join(', ')})
+      select ${qualified(columns.slice(0, -2), 'i')}, $${free}, $${free + 1}
       from ${arraysFrom(dataset, 'i')}
       where not (select exists (
             select from unnest(${probes}) as p (${probed.join(', ')})
@@ -61,8 +81,7 @@ const upsertStatement = perDataset((dataset) => {
         or not exists (select from ${storedRow(dataset, 'i')} as s
           where s.${version} >= i.${version})
       order by ${qualified(primaryKey, 'i')}
-      on conflict (${primaryKey.join(', ')}) do update set ${assigned}
-        where t.${version} < excluded.${version}
+      ${upsertRule(upserted)}
       returning ${qualified(primaryKey, 't')}, t.xmax = 0 as inserted
     )
     select pg_catalog.count(*)::int4 as written,

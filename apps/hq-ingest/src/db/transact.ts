@@ -12,7 +12,7 @@ const TRANSACTION_TIMEOUT_MS = 120_000
  * What became of a session: a lost one cannot be used again, and its last statement may or may not
  * have run.
  */
-interface Session {
+export interface Session {
   readonly client: pg.PoolClient
   lost: boolean
 }
@@ -48,11 +48,7 @@ async function runOnce<T>(
   }
 }
 
-async function runOnSession<T>(
-  pool: pg.Pool,
-  begin: string,
-  work: (client: pg.PoolClient) => Promise<T>,
-): Promise<T> {
+async function runOnSession<T>(pool: pg.Pool, work: (session: Session) => Promise<T>): Promise<T> {
   const session = await openSession(pool)
   const { client } = session
   function lose(): void {
@@ -66,7 +62,7 @@ async function runOnSession<T>(
     client.end().catch(() => {})
   }, TRANSACTION_TIMEOUT_MS)
   try {
-    return await runOnce(session, begin, work)
+    return await work(session)
   } catch (error) {
     // PostgreSQL's own errors and lost sessions are the database's fault; the rest is a bug and
     // stays one.
@@ -82,25 +78,35 @@ async function runOnSession<T>(
 }
 
 /**
- * Runs `work` in one transaction and returns after COMMIT. Deadlocks and serialization failures run
- * it again, a few times, so it must not have effects outside the database.
- * @param begin begins the transaction; READ COMMITTED without.
+ * Runs `work` on a session that nobody else uses meanwhile. Deadlocks and serialization failures
+ * run it again, a few times, so it must not have effects outside the database.
  * @throws {Refusal} `at_capacity` when no session becomes free in time.
  * @throws {DatabaseUnavailableError} when the database is at fault; anything else that `work`
  * throws passes.
  */
-export async function transact<T>(
+export async function onSession<T>(
   pool: pg.Pool,
-  work: (client: pg.PoolClient) => Promise<T>,
-  begin = 'begin',
+  work: (session: Session) => Promise<T>,
 ): Promise<T> {
   for (let attempt = 1; ; attempt++) {
     try {
-      return await runOnSession(pool, begin, work)
+      return await runOnSession(pool, work)
     } catch (error) {
       if (!isTransient(error)) throw error
       if (attempt === MAX_ATTEMPTS) throw new DatabaseUnavailableError(error)
       await delay(Math.random() * RETRY_BASE_MS * 2 ** attempt)
     }
   }
+}
+
+/**
+ * {@link onSession} in one transaction; returns after COMMIT.
+ * @param begin begins the transaction; READ COMMITTED without.
+ */
+export function transact<T>(
+  pool: pg.Pool,
+  work: (client: pg.PoolClient) => Promise<T>,
+  begin = 'begin',
+): Promise<T> {
+  return onSession(pool, (session) => runOnce(session, begin, work))
 }

@@ -35,9 +35,12 @@ export class MissingPartitionError extends Error {
 /** Name of the seed of what claims a batch id. */
 const CLAIMS = 'batch'
 
-// Held until the end of the transaction. The non-blocking form: a repeated delivery gets its 409 at
-// once and parks no connection behind the first one.
-const CLAIM = `
+/**
+ * Claims the batch id `$1 $2`, source and batch, and says whether it is ours. Held until the end of
+ * the transaction. The non-blocking form: a repeated delivery gets its 409 at once and parks no
+ * connection behind the first one.
+ */
+export const CLAIM = `
   select l.key::text as seed, pg_catalog.pg_try_advisory_xact_lock(
     pg_catalog.hashtextextended(pg_catalog.concat($1::text, ' ', $2::text), l.key)) as claimed
   from ingest.advisory_lock l where l.name = '${CLAIMS}'`

@@ -13,6 +13,7 @@ import type { IncomingBatch } from './incoming-batch.ts'
 import { claimBatch, type LedgerEntry, MissingPartitionError, recordBatch } from './ledger.ts'
 import { quarantineRows } from './quarantine-rows.ts'
 import { rowsRefused } from './rows-refused.ts'
+import { storeSmallBatch } from './store-small-batch.ts'
 import { fromStored } from './stored-answer.ts'
 
 /** The answer to a batch, and whether an earlier delivery had earned it. */
@@ -65,6 +66,8 @@ export async function storeBatch(
   batch: IncomingBatch,
   head: Pick<BatchHead, 'id' | 'strict'>,
 ): Promise<StoredBatch> {
+  const answer = await storeSmallBatch(pool, entry, batch, head.id)
+  if (answer !== undefined) return { answer, replayed: false }
   try {
     return await storeOnce(pool, entry, batch, head)
   } catch (error) {

@@ -18,7 +18,8 @@ export class NotifyListener implements Service {
   readonly #log: Logger
   readonly #onLost: (error: Error) => void
   #rung = false
-  #wake: (() => void) | undefined
+  #rings = 0
+  readonly #waiting = new Set<() => void>()
   #isListening = false
   #isStopped = false
   #started: Promise<void> | undefined
@@ -124,7 +125,17 @@ export class NotifyListener implements Service {
   /** Wakes whoever waits now, or the next one to wait. */
   ring(): void {
     this.#rung = true
-    this.#wake?.()
+    this.#rings++
+    this.#wakeAll()
+  }
+
+  /** How often it has rung so far. */
+  get rings(): number {
+    return this.#rings
+  }
+
+  #wakeAll(): void {
+    for (const wake of this.#waiting) wake()
   }
 
   /** Forgets rings so far; call before looking, so that a ring during the look is kept. */
@@ -136,12 +147,13 @@ export class NotifyListener implements Service {
   wait(timeoutMs: number): Promise<void> {
     if (this.#rung) return Promise.resolve()
     return new Promise((resolve) => {
-      const timer = setTimeout(() => this.#wake?.(), timeoutMs)
-      this.#wake = () => {
+      const wake = () => {
         clearTimeout(timer)
-        this.#wake = undefined
+        this.#waiting.delete(wake)
         resolve()
       }
+      const timer = setTimeout(wake, timeoutMs)
+      this.#waiting.add(wake)
     })
   }
 
@@ -158,7 +170,7 @@ export class NotifyListener implements Service {
   async #stop(): Promise<void> {
     this.#isStopped = true
     this.#isListening = false
-    this.#wake?.()
+    this.#wakeAll()
     if (this.#started === undefined) return
     await this.#started.catch(() => {})
     await this.#subscriber.close()

@@ -14,15 +14,21 @@ import type { NotifyListener } from './notify-listener.ts'
  *     ┌───────┐ nothing  ┌───────┐ unrung, ┌─────────┐ nothing  ┌────────┐
  *     │ awake │ ───────> │ armed │ ──────> │ looking │ ───────> │ asleep │
  *     └───────┘ to push  └───────┘ writers └─────────┘ to push  └────────┘
- *         ^                                 │       ^            │      │
- *         │             pushed              │       └────────────┘      │
- *         │<────────────────────────────────┘   somebody did not ring,  │
- *         │                                     a writer has ended,     │
- *         │             a ring                  or it is time           │
+ *         ^                                 │  ^   ^             │      │
+ *         │        rings come too often     │  │   └─────────────┘      │
+ *         │<────────────────────────────────┘  │   a ring, somebody did │
+ *         │                                    │   not ring, a writer   │
+ *         │                               pushed   has ended, or it is  │
+ *         │                                        time                 │
+ *         │        nobody rang for what was there when it was time      │
  *         └─────────────────────────────────────────────────────────────┘
  *
  * Awake, the flag is 0 and nobody rings: windows follow one another. In every other state it is
- * armed. A capture inserts, and so locks a table of the outbox until its transaction ends; then it
+ * armed, also while what rang is pushed: whoever commits meanwhile is heard at once, and the next
+ * sleep costs nothing. Only where so many ring that their commits would wait for one another, the
+ * relay wakes up.
+ *
+ * A capture inserts, and so locks a table of the outbox until its transaction ends; then it
  * reads the flag, outside of all snapshots. Whichever of these it meets, its rows are found:
  *
  * - It read the flag before it was armed: it had its lock before that, so whoever lists the open
@@ -72,13 +78,23 @@ export const SLEEP_TIMING: SleepTiming = {
 /** Whoever did not ring is likely to be back within this time. */
 const UNRUNG_MEMORY_MS = 60_000
 
+/**
+ * Rings that are too many within this time: NOTIFY takes a lock of the server from before a commit
+ * until after its flush, and they shall find it free.
+ */
+const MAX_RINGS = 12
+const RINGS_PERIOD_MS = 40
+
 /** What is pushed while the relay looks. */
 export interface Pusher {
   /**
    * Pushes one window. `changes` of others should have rung; where some of it was `settled`, by
    * the relay itself, nobody need have.
+   * @param isIdle looks at what the outbox lacks, too.
    */
-  readonly push: () => Promise<'nothing' | 'settled' | 'changes'>
+  readonly push: (isIdle: boolean) => Promise<'nothing' | 'settled' | 'changes'>
+  /** Resolves when the oldest of what is on its way to HQ has arrived; undefined where nothing is. */
+  readonly underWay: () => Promise<void> | undefined
   /** How long nothing needs to be done, unless the bell rings. */
   readonly waitMs: () => number
 }
@@ -90,6 +106,10 @@ export class Sleeper {
   readonly #stopping: AbortSignal
   readonly #timing: SleepTiming
   #armedAt = 0
+  /** The listener's rings at a moment. */
+  #ringsBefore = 0
+  #ringsSeen = 0
+  #countedAt = 0
   /** Captures so far that found the flag armed and did not ring. */
   #unrung = ''
   #unrungSeenAt = Number.NEGATIVE_INFINITY
@@ -108,33 +128,60 @@ export class Sleeper {
     this.#timing = timing
   }
 
-  /** Sleeps until something was pushed or may have been committed. */
-  async sleep({ push, waitMs }: Pusher): Promise<void> {
+  /** Sleeps, and pushes what is committed meanwhile, until so much is that it must be awake. */
+  async sleep({ push, underWay, waitMs }: Pusher): Promise<void> {
     const listener = this.#listener
     await this.#arm()
     // The safety poll comes after a rest in which nobody was seen who need not have rung.
     let isSafetyPoll = false
+    // Who rang has rows in the outbox, most likely: they go first.
+    let isIdle = true
     try {
       this.#unrung = (await look(this.#client)).unrung
       this.#writers = await openWriters(this.#client)
-      while (!this.#stopping.aborted) {
-        const pushed = await push()
-        if (pushed !== 'nothing') {
+      while (!this.#stopping.aborted && !this.#isRungTooOften()) {
+        const pushed = await push(isIdle)
+        if (pushed === 'nothing' && isIdle) {
+          const restMs = listener.isListening ? this.#timing.renewalMs : this.#timing.pollMs
+          const hasSeen = await this.#rest(Math.min(restMs, waitMs()))
+          isIdle = !listener.hasRung
+          isSafetyPoll = isIdle && !hasSeen && listener.isListening
+        } else {
           // It found what should have rung: LISTEN may be dead without an error. Poll until it
           // proves itself.
-          if (isSafetyPoll && pushed === 'changes') listener.suspect()
-          return
+          if (isSafetyPoll && pushed === 'changes') return listener.suspect()
+          isSafetyPoll = false
+          isIdle = await this.#hasArrived(underWay)
         }
-        const restMs = listener.isListening ? this.#timing.renewalMs : this.#timing.pollMs
-        const hasSeen = await this.#rest(Math.min(restMs, waitMs()))
-        if (listener.hasRung) return
-        isSafetyPoll = !hasSeen && listener.isListening
         await this.#renew()
       }
     } finally {
       // A lost session cannot disarm; the flag then runs out by itself.
       if (!this.#stopping.aborted) await disarm(this.#client)
     }
+  }
+
+  /**
+   * Waits until something has arrived, somebody rings, or may have ended without.
+   * @returns true if nothing is left to wait for.
+   */
+  async #hasArrived(underWay: Pusher['underWay']): Promise<boolean> {
+    const listener = this.#listener
+    const arriving = underWay()
+    if (arriving) await Promise.race([arriving, listener.wait(this.#timing.writerPollMs)])
+    return underWay() === undefined && !listener.hasRung
+  }
+
+  #isRungTooOften(): boolean {
+    const { rings } = this.#listener
+    const now = performance.now()
+    if (now - this.#countedAt > RINGS_PERIOD_MS) {
+      this.#countedAt = now
+      this.#ringsBefore = this.#ringsSeen
+    }
+    // What rang since the last look may have come all at once.
+    this.#ringsSeen = rings
+    return rings - this.#ringsBefore > MAX_RINGS
   }
 
   async #arm(): Promise<void> {

@@ -17,11 +17,13 @@ order by a.id desc limit 1`
 
 // Fenced: an ack extends the one that its window started from. A relay that was overtaken inserts
 // nothing and reads where the other one is. Two relays that pass the check at the same moment both
-// settled what they ack, so either may win. synchronous_commit does not matter: a lost ack costs a
-// resend, and a rotation that relies on one comes after it in the WAL.
+// settled what they ack, so either may win. The disk is not waited for: a lost ack costs a resend,
+// and a rotation that relies on one comes after it in the WAL. And a flush that is under way would
+// make the next tick wait for another.
 const WRITE_ACK = /* sql */ `
 insert into hq_export.ack (epoch, acked)
 select $1, $2::pg_snapshot
+from pg_catalog.set_config('synchronous_commit', 'off', true)
 where $3::bigint = (select id from hq_export.ack where epoch = $1 order by id desc limit 1)
 returning id::text as id`
 

@@ -76,8 +76,9 @@ order by m.xid desc, m.seq desc`
 type ReadRow = SmallRow & { snapshot: string; durable: boolean; is_small: boolean | null }
 
 /**
- * Cuts the upper end of a window that begins at `from`, as a tick does: everything visible in it is
- * on disk when this resolves.
+ * Cuts the upper end of a window that begins at `from`, as a tick does: every row of it is on disk
+ * when this resolves. Where it has none, nothing has to be: the end is only where the next one
+ * begins, and whoever remembers that loses its session in a crash.
  */
 export async function tickWithRows(client: pg.ClientBase, from: Snapshot): Promise<Tick> {
   const { rows } = await client.query<ReadRow>({
@@ -87,9 +88,9 @@ export async function tickWithRows(client: pg.ClientBase, from: Snapshot): Promi
   })
   const [first] = rows
   if (first === undefined) throw new Error('no snapshot')
+  if (first.is_small === null) return { to: first.snapshot, rows: [] }
   if (!first.durable) await makeDurable(client)
   const to = first.snapshot
-  if (first.is_small === null) return { to, rows: [] }
   return { to, rows: first.is_small ? rows : undefined }
 }
 
