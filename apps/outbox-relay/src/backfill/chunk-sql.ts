@@ -6,7 +6,7 @@ import type { RowSelection } from './selection.ts'
 
 const { escapeIdentifier } = pg
 
-/** Rows in one value of the answer, as in a page of the outbox (read-page.ts). */
+/** Rows in one value of the answer: a larger one would be put together from many reads. */
 const PIECE_ROWS = 64
 
 /** A statement and its parameters. */

@@ -5,7 +5,7 @@ import {
   type Settlement,
 } from '../acknowledge/acknowledge-outcome.ts'
 import { type Settle, settleBatch } from '../acknowledge/settle-batch.ts'
-import { MAX_BATCH_UNITS, RowPacker } from '../batch/pack-rows.ts'
+import { MAX_BATCH_BYTES, RowPacker } from '../batch/pack-rows.ts'
 import { sealBatch } from '../batch/seal-batch.ts'
 import type { DeliveryContext } from '../delivery/delivery-context.ts'
 import type { ChunkResult } from './progress.ts'
@@ -31,7 +31,7 @@ export async function deliverChunk(
     for (const name of OUTCOMES) counts[name] += outcome.answer.counts[name]
   }
   if (chunk.failed.length > 0) await keepDeadLetters(chunk.failed, settlement)
-  const packer = new RowPacker({ maxRows: delivery.sizer.rows, maxUnits: MAX_BATCH_UNITS })
+  const packer = new RowPacker({ maxRows: delivery.sizer.rows, maxBytes: MAX_BATCH_BYTES })
   const full = chunk.wireRows.flatMap((rows) => packer.add(rows) ?? [])
   const batches = [...full, ...packer.flush()].map((packed) => sealBatch(packed, delivery.origin))
   // All of them come to their end before the first failure is told: what is still under way uses

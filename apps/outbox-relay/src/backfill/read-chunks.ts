@@ -2,9 +2,9 @@ import { datasetByName, datasetByNumber } from '@hq-export/contract'
 import { isRowFault, isStatementFault } from '@hq-export/runtime/postgres/row-fault.ts'
 import type pg from 'pg'
 import type { DeadLetter } from '../dead-letter/dead-letter.ts'
-import type { WireRows } from '../outbox/read-page.ts'
 import { tooLargeDetail } from '../outbox/row-size.ts'
 import { takeTick } from '../outbox/tick.ts'
+import type { WireRows } from '../outbox/wire-rows.ts'
 import { chunkStatement, nextKeyStatement } from './chunk-sql.ts'
 import type { Pass } from './pass.ts'
 import { type PassRelation, relationOf } from './pass-relation.ts'
@@ -159,7 +159,9 @@ export class ChunkReader {
     this.#after = last
     this.#scan = nextScan(first, maxRows)
     const wireRows = rows.flatMap(({ dataset, row_count: rowCount, text: rowsText }): WireRows[] =>
-      dataset === null || rowsText === null ? [] : [{ dataset, rowCount, text: rowsText }],
+      dataset === null || rowsText === null
+        ? []
+        : [{ dataset, rowCount, text: Buffer.from(rowsText) }],
     )
     const failed: DeadLetter[] = []
     for (const { dataset, key, bytes } of rows) {

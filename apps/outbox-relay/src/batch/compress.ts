@@ -17,6 +17,13 @@ const LEVEL = 1
 /** A smaller body fits into a few packets, and both sides would pass it to another thread and back. */
 const MIN_BYTES = 4 * 1024
 
+/**
+ * Our JSON packs to an eighth or less, so one buffer takes all of it: each further one is another
+ * way to a thread and back.
+ */
+const USUAL_RATIO = 8
+const MIN_CHUNK_BYTES = 16 * 1024
+
 /** Whether a body travels as something else than its own bytes. */
 export function isCompressed(body: Buffer, compression: Compression): boolean {
   return compression !== 'none' && body.length >= MIN_BYTES
@@ -31,15 +38,16 @@ export interface WireBody {
 /** Compresses off the main thread, where that is worth it. */
 export async function compress(body: Buffer, compression: Compression): Promise<WireBody> {
   if (!isCompressed(body, compression)) return { bytes: body, contentEncoding: undefined }
+  const chunkSize = Math.max(MIN_CHUNK_BYTES, Math.ceil(body.length / USUAL_RATIO))
   switch (compression) {
     case 'none':
       return { bytes: body, contentEncoding: undefined }
     case 'gzip':
-      return { bytes: await gzipBytes(body, { level: LEVEL }), contentEncoding: 'gzip' }
+      return { bytes: await gzipBytes(body, { level: LEVEL, chunkSize }), contentEncoding: 'gzip' }
     case 'zstd': {
       const params = { [constants.ZSTD_c_compressionLevel]: LEVEL }
       // The frame then says how much it unpacks to, so that the gateway takes memory once.
-      const options = { params, pledgedSrcSize: body.length }
+      const options = { params, chunkSize, pledgedSrcSize: body.length }
       return { bytes: await zstdBytes(body, options), contentEncoding: 'zstd' }
     }
     default:

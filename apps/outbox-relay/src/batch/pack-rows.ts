@@ -1,22 +1,21 @@
 import { type WireDataset, wireDataset } from '@hq-export/contract'
-import type { WireRows } from '../outbox/read-page.ts'
+import type { WireRows } from '../outbox/wire-rows.ts'
 import type { PackedRows } from './seal-batch.ts'
 
-/** UTF-16 units of one POST; a batch may exceed it by a page. */
-export const MAX_BATCH_UNITS = 2 * 1024 * 1024
+/** Bytes of one POST; a batch may exceed it by a page. */
+export const MAX_BATCH_BYTES = 2 * 1024 * 1024
 
 /** When a batch is full. Whole pieces are packed, so a batch may exceed a limit by one page. */
 export interface BatchLimits {
   readonly maxRows: number
-  /** UTF-16 units of text, which for the texts at hand is close to bytes. */
-  readonly maxUnits: number
+  readonly maxBytes: number
 }
 
 interface Pack {
   readonly dataset: WireDataset
-  readonly texts: string[]
+  readonly texts: Buffer[]
   rowCount: number
-  units: number
+  bytes: number
 }
 
 /** Gathers the rows of a window into packs of one dataset each. */
@@ -32,13 +31,13 @@ export class RowPacker {
   add({ dataset, rowCount, text }: WireRows): PackedRows | undefined {
     let pack = this.#packs.get(dataset)
     if (pack === undefined) {
-      pack = { dataset: wireDataset(dataset), texts: [], rowCount: 0, units: 0 }
+      pack = { dataset: wireDataset(dataset), texts: [], rowCount: 0, bytes: 0 }
       this.#packs.set(dataset, pack)
     }
     pack.texts.push(text)
     pack.rowCount += rowCount
-    pack.units += text.length
-    const isFull = pack.rowCount >= this.#limits.maxRows || pack.units >= this.#limits.maxUnits
+    pack.bytes += text.length
+    const isFull = pack.rowCount >= this.#limits.maxRows || pack.bytes >= this.#limits.maxBytes
     if (!isFull) return undefined
     this.#packs.delete(dataset)
     return pack

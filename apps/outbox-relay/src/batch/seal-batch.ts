@@ -1,5 +1,6 @@
 import { hash } from 'node:crypto'
 import { SCHEMA_VERSION, type WireDataset } from '@hq-export/contract'
+import { freeMemory } from '@hq-export/runtime/free-memory.ts'
 import { joinTexts } from '@hq-export/runtime/join-texts.ts'
 import type { Batch } from './batch.ts'
 
@@ -11,17 +12,18 @@ export interface Origin {
 
 /**
  * Wire rows of one dataset, ready to be sealed: `texts` are elements of the envelope's `rows`, each
- * one or several.
+ * one or several; text, or its bytes.
  */
 export interface PackedRows {
   readonly dataset: WireDataset
   readonly rowCount: number
-  readonly texts: readonly string[]
+  readonly texts: readonly (string | Buffer)[]
 }
 
 /**
  * Makes the batch of these rows: its bytes, and the id that follows from them. The rows go in as
- * the source wrote them: parsing them here would damage numbers.
+ * the source wrote them: parsing them here would damage numbers. Texts that came as bytes are given
+ * back.
  */
 export function sealBatch({ dataset, rowCount, texts }: PackedRows, origin: Origin): Batch {
   const head = JSON.stringify({
@@ -32,5 +34,6 @@ export function sealBatch({ dataset, rowCount, texts }: PackedRows, origin: Orig
   })
   const rows = texts.flatMap((text, index) => (index === 0 ? [text] : [',', text]))
   const body = joinTexts([`${head.slice(0, -1)},"rows":[`, ...rows, ']}'])
+  for (const text of texts) if (typeof text !== 'string') freeMemory(text)
   return { id: hash('sha256', body, 'base64url'), dataset, rowCount, body }
 }

@@ -44,28 +44,13 @@ export interface PageCut {
 }
 
 // Newest first: of the versions of a key the newest is met before those that it supersedes. No body
-// is fetched here: octet_length reads the size of a toasted body without reading the body.
+// is fetched here: octet_length reads the size of a toasted body without reading the body. One pass:
+// the last row is found in the order in which rows come anyway, and not by asking again.
 const CUT_PAGE = OUTBOX_TABLES.map(
   (table) => /* sql */ `
-with cut as materialized (
-  select xid, seq, dataset, key, version, sqlstate, bytes
-  from (
-    select xid, seq, dataset, key, version, sqlstate, bytes,
-           pg_catalog.sum(bytes) over (order by xid desc, seq desc) - bytes as bytes_before
-    from (
-      select xid, seq, dataset, key, version, sqlstate,
-             coalesce(pg_catalog.octet_length(body), 0) as bytes
-      from hq_export.outbox_${table}
-      where (xid, seq) < ($1::xid8, $2::bigint) and xid >= $3::xid8
-        and pg_catalog.pg_visible_in_snapshot(xid, $4::pg_snapshot)
-      order by xid desc, seq desc limit $5
-    ) candidates
-  ) sized
-  where bytes_before < $6
-)
 select count(*)::int as row_count, pg_catalog.sum(bytes)::float8 as byte_count,
-       (select c.xid::text from cut c order by c.xid, c.seq limit 1) as xid,
-       (select c.seq::text from cut c order by c.xid, c.seq limit 1) as seq,
+       (pg_catalog.array_agg(xid order by xid desc, seq desc))[count(*)]::text as xid,
+       (pg_catalog.array_agg(seq order by xid desc, seq desc))[count(*)]::text as seq,
        pg_catalog.max(bytes) as max_bytes,
        pg_catalog.max(pg_catalog.octet_length(key)) as max_key_bytes,
        count(sqlstate)::int as failed_count,
@@ -73,7 +58,20 @@ select count(*)::int as row_count, pg_catalog.sum(bytes)::float8 as byte_count,
          pg_catalog.hashtextextended(key, dataset)::text || ' ' || version::text || ' '
            || seq::text, ','
        ) filter (where version is not null and sqlstate is null) as versions
-from cut`,
+from (
+  select xid, seq, dataset, key, version, sqlstate, bytes,
+         pg_catalog.sum(bytes) over (order by xid desc, seq desc rows unbounded preceding)
+           - bytes as bytes_before
+  from (
+    select xid, seq, dataset, key, version, sqlstate,
+           coalesce(pg_catalog.octet_length(body), 0) as bytes
+    from hq_export.outbox_${table}
+    where (xid, seq) < ($1::xid8, $2::bigint) and xid >= $3::xid8
+      and pg_catalog.pg_visible_in_snapshot(xid, $4::pg_snapshot)
+    order by xid desc, seq desc limit $5
+  ) candidates
+) sized
+where bytes_before < $6`,
 )
 
 /** The statements, one per table; exported for their plans to be tested. */

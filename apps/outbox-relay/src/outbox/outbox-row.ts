@@ -30,9 +30,11 @@ export interface OutboxRow {
  * @param row alias of something with the columns of an outbox table, whose `body` is not null.
  */
 export function wireRowSql(row: string): string {
-  return `'{"row":' || ${row}.body || ',"xid":"' || ${row}.xid::text || '","captured_at":'
+  // What stands behind the body is put together first, so that the body is copied twice and not
+  // once for each part of it.
+  return `'{"row":' || ${row}.body || (',"xid":"' || ${row}.xid::text || '","captured_at":'
          || pg_catalog.to_json(${row}.captured_at)::text
          || case when ${row}.traceparent is null then ''
            else ',"traceparent":"' || ${row}.traceparent || '"' end
-         || case when ${row}.deleted then ',"deleted":true}' else '}' end`
+         || case when ${row}.deleted then ',"deleted":true}' else '}' end)`
 }

@@ -1,45 +1,29 @@
-import type pg from 'pg'
+import pg from 'pg'
+import { copyOut } from '../session/copy-out.ts'
 import type { PageCut, PageRange } from './cut-page.ts'
 import type { DeleteRace } from './delete-race.ts'
 import type { Inversion } from './newest-versions.ts'
 import { type OutboxRow, wireRowSql } from './outbox-row.ts'
 import { OUTBOX_TABLES } from './outbox-tables.ts'
 import { isOversizedSql, shortKeySql } from './row-size.ts'
-
-/**
- * Rows of one dataset as they go on the wire: elements of the envelope's `rows`, separated by
- * commas.
- */
-export interface WireRows {
-  /** Number of the dataset in the contract. */
-  readonly dataset: number
-  readonly rowCount: number
-  readonly text: string
-}
-
-/**
- * Rows in one value. A value of a whole page, a megabyte, is put together from many reads of the
- * socket in memory outside the heap, and made the collector run for every page: 8 us of the relay's
- * time per row instead of 4.
- */
-const PIECE_ROWS = 64
+import { WirePieces, type WireRows } from './wire-rows.ts'
 
 // The wire text is put together here, where the bodies are: what Node would do per row (parse, make
 // an object, concatenate) cost more than everything else that the relay does.
-const READ_PAGE = OUTBOX_TABLES.map(
-  (table) => /* sql */ `
-select dataset, count(*)::int as row_count,
-       pg_catalog.string_agg(
-         ${wireRowSql('page')}, ',') as text
-from (
-  select *, pg_catalog.row_number() over (order by xid, seq) / ${PIECE_ROWS} as piece
-  from hq_export.outbox_${table}
-  where (xid, seq) >= ($1::xid8, $2::bigint) and (xid, seq) < ($3::xid8, $4::bigint)
-    and pg_catalog.pg_visible_in_snapshot(xid, $5::pg_snapshot)
-    and sqlstate is null and seq <> all ($6::bigint[])
-) page
-group by piece, dataset`,
-)
+function readPageQuery(range: PageRange, cut: PageCut, skipped: readonly string[]): string {
+  const [lastXid, lastSeq, xid, seq, to] = bounds(range, cut).map(pg.escapeLiteral)
+  return /* sql */ `
+select dataset::int, ${wireRowSql('page')}
+from hq_export.outbox_${range.table} page
+where (xid, seq) >= (${lastXid}::xid8, ${lastSeq}::bigint)
+  and (xid, seq) < (${xid}::xid8, ${seq}::bigint)
+  and pg_catalog.pg_visible_in_snapshot(xid, ${to}::pg_snapshot)
+  and sqlstate is null and seq <> all ('{${skipped.join(',')}}'::bigint[])`
+}
+
+/** A field of a tuple: its size, then its bytes. */
+const SIZE_BYTES = 4
+const DATASET_BYTES = 4
 
 const READ_FAILED = OUTBOX_TABLES.map(
   (table) => /* sql */ `
@@ -90,12 +74,14 @@ export async function readPage(
   cut: PageCut,
   skipped: readonly string[],
 ): Promise<WireRows[]> {
-  const { rows } = await client.query<{ dataset: number; row_count: number; text: string }>({
-    name: `read-page-${range.table}`,
-    text: READ_PAGE[range.table] ?? '',
-    values: [...bounds(range, cut), skipped],
+  const pieces = new WirePieces()
+  await copyOut(client, readPageQuery(range, cut, skipped), (bytes, at) => {
+    const datasetAt = at + SIZE_BYTES
+    const textAt = datasetAt + DATASET_BYTES + SIZE_BYTES
+    const textBytes = bytes.readInt32BE(textAt - SIZE_BYTES)
+    pieces.add(bytes.readInt32BE(datasetAt), bytes, textAt, textAt + textBytes)
   })
-  return rows.map(({ dataset, row_count: rowCount, text }) => ({ dataset, rowCount, text }))
+  return pieces.end()
 }
 
 interface FailedRow {

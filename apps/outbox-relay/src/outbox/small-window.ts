@@ -2,9 +2,10 @@ import type pg from 'pg'
 import type { NewestVersions } from './newest-versions.ts'
 import { wireRowSql } from './outbox-row.ts'
 import { OUTBOX_TABLES } from './outbox-tables.ts'
-import type { Page, WireRows } from './read-page.ts'
+import type { Page } from './read-page.ts'
 import { isOversizedSql } from './row-size.ts'
 import { makeDurable, type Snapshot } from './tick.ts'
+import type { WireRows } from './wire-rows.ts'
 
 /*
  * Most windows hold a handful of rows, and what they cost is statements: a tick, the bounds, a look
@@ -112,7 +113,7 @@ export function pageOf(rows: readonly SmallRow[], newest: NewestVersions): Page 
       ([dataset, some]): WireRows => ({
         dataset,
         rowCount: some.length,
-        text: some.map(({ text }) => text).join(','),
+        text: Buffer.from(some.map(({ text }) => text).join(',')),
       }),
     ),
     failed: [],

@@ -7,7 +7,7 @@ import {
   type Settlement,
 } from '../acknowledge/acknowledge-outcome.ts'
 import { type Settle, settleBatch } from '../acknowledge/settle-batch.ts'
-import { MAX_BATCH_UNITS, RowPacker } from '../batch/pack-rows.ts'
+import { MAX_BATCH_BYTES, RowPacker } from '../batch/pack-rows.ts'
 import { type PackedRows, sealBatch } from '../batch/seal-batch.ts'
 import type { DeadLetter } from '../dead-letter/dead-letter.ts'
 import {
@@ -93,7 +93,7 @@ export async function deliverWindow(
 ): Promise<number> {
   const { settlement, log } = context
   const maxRows = context.sizer.rows
-  const packer = new RowPacker({ maxRows, maxUnits: MAX_BATCH_UNITS })
+  const packer = new RowPacker({ maxRows, maxBytes: MAX_BATCH_BYTES })
   const pageLimits = { maxRows, maxBytes: MAX_PAGE_BYTES }
   const inFlight = new InFlight(MAX_IN_FLIGHT)
   const newest = new NewestVersions()
