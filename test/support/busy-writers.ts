@@ -33,8 +33,7 @@ const WORK = [
   `update entities.person_entities set entity_id = gen_random_uuid()
    where entity_id in (select entity_id from entities.person_entities
      where org_id = $1 limit $2::int)`,
-  `-- APPEND
-  delete from ops.operation_events where false and event_id in (select event_id from ops.operation_events
+  `delete from ops.operation_events where event_id in (select event_id from ops.operation_events
      where org_id = $1 limit $2::int)`,
 ] as const
 
