@@ -6,6 +6,7 @@ import { startRelay } from './children/start-relay.ts'
 import { sweepAbandonedApps } from './children/sweep-abandoned-apps.ts'
 import { compareDatabases } from './compare/compare-databases.ts'
 import { judge } from './compare/comparison-report.ts'
+import { reconcileSides } from './compare/reconcile-sides.ts'
 import { connect, withClient } from './databases/connect.ts'
 import { installReferenceSchema } from './databases/install-reference-schema.ts'
 import { type Databases, openDatabases } from './databases/open-databases.ts'
@@ -26,6 +27,8 @@ const SECRET_BYTES = 32
 interface RunningDemo {
   readonly databases: Databases
   readonly urls: GatewayUrls
+  /** Signs what goes to the gateway. */
+  readonly secret: string
 }
 
 /**
@@ -59,7 +62,7 @@ async function startUp(
   const urls = await startGateway(apps, hqUrl, stack)
   if (urls === undefined) return undefined
   await startRelay(apps, dxUrl, urls.ingest, stack)
-  return { databases, urls }
+  return { databases, urls, secret }
 }
 
 function sayWhatRuns({ say, options, env }: DemoContext, { databases, urls }: RunningDemo): void {
@@ -85,14 +88,23 @@ function sayWhatWasWritten({ say }: DemoContext, tally: Tally): void {
   say(`committed ${rows} rows in ${committed} transactions; ${rolledBack} were rolled back`)
 }
 
+/**
+ * The product's own comparison first, then the judge's: it reads both databases row by row, and
+ * knows past versions from the demo's record, which the source does not keep.
+ */
 async function conclude(
-  { say }: DemoContext,
-  { dxUrl, hqUrl, source }: Databases,
+  { say, env }: DemoContext,
+  { databases, urls, secret }: RunningDemo,
 ): Promise<DemoResult> {
-  say('comparing every column of every row of both databases ...\n')
+  const { dxUrl, hqUrl, source } = databases
+  say('npm run relay -- reconcile ...\n')
+  const reconciled = await reconcileSides({ env, dxUrl, ingestUrl: urls.ingest, source, secret })
+  say(`${reconciled.text}\n`)
+  say('a second opinion: comparing every column of every row of both databases ...\n')
   const { isGood, lines } = judge(await compareDatabases(dxUrl, hqUrl, source))
+  if (!reconciled.isEqual) say('the reconciliation did not find both sides equal')
   for (const line of lines) say(line)
-  return isGood ? 'good' : 'wrong'
+  return isGood && reconciled.isEqual ? 'good' : 'wrong'
 }
 
 /**
@@ -139,5 +151,5 @@ export async function runDemo(context: DemoContext): Promise<DemoResult> {
     return 'unknown'
   }
   // await: without it the databases would be gone before they are compared.
-  return await conclude(context, databases)
+  return await conclude(context, running)
 }
