@@ -1,6 +1,8 @@
 import { randomUUID } from 'node:crypto'
 import type { Finding } from '@hq-export/contract'
 import { startMetrics } from '@hq-export/observability/meter.ts'
+import { reconciliation } from '@hq-export/outbox-relay/doctor/checks/reconciliation.ts'
+import { runDoctor } from '@hq-export/outbox-relay/doctor/run-doctor.ts'
 import { relayConditions } from '@hq-export/outbox-relay/observe/conditions.ts'
 import { observeReconciliation } from '@hq-export/outbox-relay/observe/observe-relay.ts'
 import type { RelayProgress } from '@hq-export/outbox-relay/observe/relay-progress.ts'
@@ -189,6 +191,9 @@ describe('the record', () => {
     await recordRun(client, follow, result(follow, 'different', { found: [finding()] }))
     expect(await readStatus(client)).toMatchObject({ state: 'different', last_id: whole.id })
     expect(await alerts(true)).toEqual(['HqExportReconciliationDifferent', 'HqExportRepairCap'])
+    expect(await runDoctor(database.url, [reconciliation])).toMatchObject([
+      { state: 'warn', todo: 'npm run relay -- reconcile list, then show RUN' },
+    ])
   })
 
   test('two undecided runs and what is overdue alert, unless nothing runs by itself', async () => {
