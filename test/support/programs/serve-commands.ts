@@ -1,13 +1,12 @@
+// Runs the command lines that come on standard input, one after the other, each as the program
+// would as a process of its own: `main.ts` is evaluated anew, with arguments and environment of
+// that command alone. Only what it imports is loaded once, which is nearly all that a start costs.
+// Argument: URL of `main.ts`. Ends with its input.
+
 import { createInterface } from 'node:readline'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { CommandLine } from './command-host.ts'
 
-/**
- * Runs the command lines that come on standard input, one after the other, each as the program
- * would as a process of its own: `main.ts` is evaluated anew, with arguments and environment of
- * that command alone. Only what it imports is loaded once, which is nearly all that a start costs.
- * Argument: URL of `main.ts`. Ends with its input.
- */
 const POLL_MS = 2
 const main = process.argv[2]
 
