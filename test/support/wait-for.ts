@@ -1,6 +1,12 @@
 import { setTimeout as delay } from 'node:timers/promises'
 
-const POLL_MS = 5
+const MIN_POLL_MS = 5
+const MAX_POLL_MS = 50
+/**
+ * The longer it took so far, the longer until the next look: a wait is prolonged by a tenth at
+ * most, and one that takes a second does not ask two hundred times.
+ */
+const POLLS_PER_WAIT = 10
 /**
  * Many times what anything takes: a machine that is busy must not fail a test. Whoever promises a
  * time measures it.
@@ -16,11 +22,12 @@ export async function waitFor<T>(
   probe: () => Promise<T | undefined | false> | T | undefined | false,
   timeoutMs = PATIENCE_MS,
 ): Promise<T> {
-  const deadline = performance.now() + timeoutMs
+  const begin = performance.now()
   for (;;) {
     const value = await probe()
     if (value !== undefined && value !== false) return value
-    if (performance.now() > deadline) throw new Error(`waited ${timeoutMs} ms for ${what}`)
-    await delay(POLL_MS)
+    const waitedMs = performance.now() - begin
+    if (waitedMs > timeoutMs) throw new Error(`waited ${timeoutMs} ms for ${what}`)
+    await delay(Math.min(MAX_POLL_MS, Math.max(MIN_POLL_MS, waitedMs / POLLS_PER_WAIT)))
   }
 }

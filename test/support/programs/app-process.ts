@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { COMPILE_CACHE } from '../compile-cache.ts'
 import { waitFor } from '../wait-for.ts'
+import { type App, CommandHost } from './command-host.ts'
 
 const ROOT = join(import.meta.dirname, '..', '..', '..')
 const KEPT_LINES = 200
@@ -34,11 +35,7 @@ export class AppProcess implements AsyncDisposable {
     return this.#child.pid
   }
 
-  constructor(
-    app: 'outbox-relay' | 'hq-ingest',
-    args: readonly string[],
-    env: Record<string, string>,
-  ) {
+  constructor(app: App, args: readonly string[], env: Record<string, string>) {
     this.#name = `${app} ${args.join(' ')}`
     this.#child = spawn(process.execPath, [join(ROOT, 'apps', app, 'src', 'main.ts'), ...args], {
       // Nothing of the caller's settings: only what the test states.
@@ -107,11 +104,10 @@ export class AppProcess implements AsyncDisposable {
 
 /** Runs a command of an app to its end. */
 export async function runApp(
-  app: 'outbox-relay' | 'hq-ingest',
+  app: App,
   args: readonly string[],
   env: Record<string, string>,
 ): Promise<{ exitCode: number | null; output: string }> {
-  await using child = new AppProcess(app, args, env)
-  const exitCode = await child.exited()
-  return { exitCode, output: child.lines.join('\n') }
+  const { exitCode, stdout, stderr } = await CommandHost.run(app, args, env)
+  return { exitCode, output: `${stdout}${stderr}`.trimEnd() }
 }

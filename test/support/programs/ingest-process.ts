@@ -1,8 +1,9 @@
-import { type ChildProcess, execFile, spawn } from 'node:child_process'
+import { type ChildProcess, spawn } from 'node:child_process'
 import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
 import { COMPILE_CACHE } from '../compile-cache.ts'
 import { waitFor } from '../wait-for.ts'
+import { CommandHost } from './command-host.ts'
 import { SECRET, SOURCE } from './ingest-client.ts'
 
 /** The command line of the gateway. */
@@ -52,15 +53,7 @@ export interface Run {
 }
 
 /** Runs a command of the gateway's command line to its end. */
-export function runIngest(args: string[], env: Record<string, string> = {}): Promise<Run> {
-  return new Promise((resolve) => {
-    const child = execFile(
-      process.execPath,
-      [INGEST_MAIN, ...args],
-      { env: { ...COMPILE_CACHE, ...env } },
-      (_error, stdout, stderr) => {
-        resolve({ status: child.exitCode ?? -1, stdout, stderr })
-      },
-    )
-  })
+export async function runIngest(args: string[], env: Record<string, string> = {}): Promise<Run> {
+  const { exitCode, stdout, stderr } = await CommandHost.run('hq-ingest', args, env)
+  return { status: exitCode ?? -1, stdout, stderr }
 }

@@ -19,26 +19,61 @@ function withDatabase(serverUrl: string, database: string): string {
   return url.href
 }
 
-async function withAdmin<T>(serverUrl: string, work: (admin: pg.Client) => Promise<T>): Promise<T> {
-  const admin = new pg.Client({ connectionString: serverUrl })
-  await admin.connect()
+async function withClient<T>(url: string, work: (client: pg.Client) => Promise<T>): Promise<T> {
+  const client = new pg.Client({ connectionString: url })
+  await client.connect()
   try {
-    return await work(admin)
+    return await work(client)
   } finally {
-    await admin.end()
+    await client.end()
   }
 }
 
+// Sessions that create and drop databases serve every file of a worker: a new one for each database
+// would cost more than the database.
+const admins = new Map<string, pg.Pool>()
+
+function adminOf(serverUrl: string): pg.Pool {
+  const known = admins.get(serverUrl)
+  if (known !== undefined) return known
+  const admin = new pg.Pool({
+    connectionString: serverUrl,
+    idleTimeoutMillis: 0,
+    allowExitOnIdle: true,
+  })
+  admins.set(serverUrl, admin)
+  return admin
+}
+
 /**
- * Builds the template once per run, whichever test file comes first; the others wait on the lock.
+ * Does something to a template while nobody else does: whoever copies it admits no connection to
+ * it, so copies take turns, and the first file builds it while the others wait.
  */
-async function ensureTemplate(
+async function withTemplate(
+  serverUrl: string,
+  template: string,
+  work: (admin: pg.ClientBase) => Promise<void>,
+): Promise<void> {
+  const admin = await adminOf(serverUrl).connect()
+  try {
+    await admin.query('select pg_catalog.pg_advisory_lock(pg_catalog.hashtext($1))', [template])
+    await work(admin)
+    await admin.query('select pg_catalog.pg_advisory_unlock(pg_catalog.hashtext($1))', [template])
+    admin.release()
+  } catch (error) {
+    // Its lock ends with its session.
+    admin.release(true)
+    throw error
+  }
+}
+
+/** Builds the template once per run, whichever test file comes first. */
+function buildTemplate(
   serverUrl: string,
   template: string,
   build: (url: string) => Promise<void>,
 ): Promise<void> {
-  await withAdmin(serverUrl, async (admin) => {
-    await admin.query('select pg_catalog.pg_advisory_lock(pg_catalog.hashtext($1))', [template])
+  return withTemplate(serverUrl, template, async (admin) => {
     const found = await admin.query('select from pg_catalog.pg_database where datname = $1', [
       template,
     ])
@@ -50,15 +85,25 @@ async function ensureTemplate(
   })
 }
 
-async function cloneTemplate(serverUrl: string, template: string): Promise<TestDatabase> {
+/** Templates that this worker knows to be there, or waits for. */
+const templates = new Map<string, Promise<void>>()
+
+async function createFromTemplate(
+  serverUrl: string,
+  template: string,
+  build: (url: string) => Promise<void>,
+): Promise<TestDatabase> {
+  const built = templates.get(template) ?? buildTemplate(serverUrl, template, build)
+  templates.set(template, built)
+  await built
   const database = `${template}_${randomBytes(4).toString('hex')}`
-  await withAdmin(serverUrl, async (admin) => {
-    // The template admits no connection while it is copied, so copies take turns.
-    await admin.query('select pg_catalog.pg_advisory_lock(pg_catalog.hashtext($1))', [template])
-    await admin.query(`create database ${database} template ${template}`)
+  // As files and not by way of the WAL and the shared buffers, from where it would be written once
+  // more: half of the processor time, with the drop.
+  await withTemplate(serverUrl, template, async (admin) => {
+    await admin.query(`create database ${database} template ${template} strategy file_copy`)
   })
   return openDatabase(withDatabase(serverUrl, database), () =>
-    withAdmin(serverUrl, (admin) => admin.query(`drop database ${database} with (force)`)),
+    adminOf(serverUrl).query(`drop database ${database} with (force)`),
   )
 }
 
@@ -85,7 +130,7 @@ function openDatabase(url: string, drop: () => Promise<unknown>): TestDatabase {
  * Runs the operational schema of the reference binding, as the application's own migrations would.
  */
 export function installReferenceSchema(url: string): Promise<void> {
-  return withAdmin(url, installOperationalSchema)
+  return withClient(url, installOperationalSchema)
 }
 
 /** Makes an empty database a data-engine-x: reference schema, our migrations, reference binding. */
@@ -96,19 +141,13 @@ export async function prepareDx(url: string): Promise<void> {
 }
 
 /** data-engine-x with the reference schema, our migrations and the reference binding. */
-export async function createDxDatabase(): Promise<TestDatabase> {
-  const serverUrl = inject('dxServerUrl')
-  const template = `${inject('runId')}dx`
-  await ensureTemplate(serverUrl, template, prepareDx)
-  return cloneTemplate(serverUrl, template)
+export function createDxDatabase(): Promise<TestDatabase> {
+  return createFromTemplate(inject('dxServerUrl'), `${inject('runId')}dx`, prepareDx)
 }
 
 /** data-engine-x without anything of ours: an empty database. */
-export async function createEmptyDxDatabase(): Promise<TestDatabase> {
-  const serverUrl = inject('dxServerUrl')
-  const template = `${inject('runId')}empty`
-  await ensureTemplate(serverUrl, template, async () => {})
-  return cloneTemplate(serverUrl, template)
+export function createEmptyDxDatabase(): Promise<TestDatabase> {
+  return createFromTemplate(inject('dxServerUrl'), `${inject('runId')}empty`, async () => {})
 }
 
 /** The one database of a server that a test has for itself, to crash it. */
@@ -121,11 +160,8 @@ export async function createOwnDatabase(
 }
 
 /** HQ with our migrations. */
-export async function createHqDatabase(): Promise<TestDatabase> {
-  const serverUrl = inject('hqServerUrl')
-  const template = `${inject('runId')}hq`
-  await ensureTemplate(serverUrl, template, async (url) => {
+export function createHqDatabase(): Promise<TestDatabase> {
+  return createFromTemplate(inject('hqServerUrl'), `${inject('runId')}hq`, async (url) => {
     await hqMigrations.apply(url)
   })
-  return cloneTemplate(serverUrl, template)
 }
