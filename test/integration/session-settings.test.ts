@@ -1,4 +1,9 @@
-import { connectPlain, connectWriter, createPool } from '@hq-export/hq-ingest/db/connect.ts'
+import {
+  connectPlain,
+  connectWriter,
+  createComparePool,
+  createPool,
+} from '@hq-export/hq-ingest/db/connect.ts'
 import { bind } from '@hq-export/outbox-relay/binding/install/bind.ts'
 import { connect, connectLogin } from '@hq-export/outbox-relay/session/connect.ts'
 import { LEAD_SESSION, LED_SESSION } from '@hq-export/outbox-relay/session/lead.ts'
@@ -130,6 +135,19 @@ const GATEWAY = {
   enable_seqscan: 'off',
 }
 
+const COMPARER = {
+  ...GATEWAY,
+  application_name: 'hq-ingest compare',
+  statement_timeout: '1min',
+  lock_timeout: '2s',
+  enable_seqscan: 'on',
+  enable_sort: 'off',
+  jit: 'off',
+  max_parallel_workers_per_gather: '0',
+  random_page_cost: '1.1',
+  work_mem: '64MB',
+}
+
 test.each([
   ['as the database and the role have them', (url: string) => url, undefined],
   ['as the URL gives them', withParameters, '5MB'],
@@ -165,11 +183,15 @@ test.each([
     if (workMem !== undefined) expect(settings.work_mem).toBe(workMem)
     expect(settings.transaction_timeout ?? '0').toBe('0')
   }
-  const pool = createPool(hqUrl, 1)
-  const client = await pool.connect()
-  expect(await settingsOf(client)).toMatchObject(GATEWAY)
-  client.release()
-  await pool.end()
+  for (const [pool, expected] of [
+    [createPool(hqUrl, 1), GATEWAY],
+    [createComparePool(hqUrl, 1), COMPARER],
+  ] as const) {
+    const client = await pool.connect()
+    expect(await settingsOf(client)).toMatchObject(expected)
+    client.release()
+    await pool.end()
+  }
 })
 
 test('commands do what they do whatever the URL and PG* variables of the environment say', async () => {

@@ -10,6 +10,7 @@ import { addKeyCommands } from './keys/cli/commands.ts'
 import { loadConfig, loadDatabaseUrl } from './process/config.ts'
 import { createLogger } from './process/log.ts'
 import { addQuarantineCommands } from './quarantine/cli/commands.ts'
+import { addReconciliationCommands } from './reconciliation/cli/commands.ts'
 
 const env = process.env
 
@@ -74,5 +75,6 @@ withJson(command.command('status').description('rows, batches and open quarantin
 const commandLine = { env, print, exitFailed }
 addKeyCommands(command, commandLine)
 addQuarantineCommands(command, commandLine)
+addReconciliationCommands(command, commandLine)
 
 await runProcess(program, process)

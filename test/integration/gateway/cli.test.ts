@@ -31,6 +31,7 @@ test('status prints tables, sources and open quarantine, for people and as JSON'
       { source: SOURCE, batches: 2, last_batch_at: expect.stringMatching(/^\d{4}-.*\.\d{6}Z$/) },
     ],
     heartbeats: [{ source: SOURCE, source_ts: '2026-01-01T00:00:00.000000Z' }],
+    reconciliations: [],
     quarantine: [{ dataset: 'dx_operation_runs_v1', reason: 'invalid_value', rows: 1 }],
   })
   const text = await runIngest(['status'], { HQ_DATABASE_URL: hq.url })
@@ -90,6 +91,6 @@ test('what cannot be told is status 2 and says why, without a secret', async () 
 test('help is status 0', async () => {
   const run = await runIngest(['--help'])
   expect(run.status).toBe(0)
-  for (const command of ['migrate', 'quarantine', 'serve', 'status'])
+  for (const command of ['migrate', 'quarantine', 'reconciliations', 'serve', 'status'])
     expect(run.stdout).toContain(command)
 })

@@ -6,7 +6,7 @@ test('requests and bytes beyond the budget are refused at once, and what is give
   const first = budget.enter(60)
   expect(() => budget.enter(41)).toThrow('too many bytes')
   const second = budget.enter(40)
-  expect(() => budget.enter(0)).toThrow('too many batches')
+  expect(() => budget.enter(0)).toThrow('too many requests')
   first[Symbol.dispose]()
   first[Symbol.dispose]()
   expect(budget).toMatchObject({ requests: 1, bytes: 40 })

@@ -38,7 +38,7 @@ export class RequestBudget {
    * @throws {Refusal} `at_capacity`.
    */
   assertRoom(): void {
-    if (this.#requests >= this.#maxRequests) throw atCapacity('too many batches are under way')
+    if (this.#requests >= this.#maxRequests) throw atCapacity('too many requests are under way')
   }
 
   /** @throws {Refusal} `at_capacity`. */

@@ -49,7 +49,7 @@ const COMPARER_SETTINGS: SessionSettings = {
   synchronous_commit: 'on',
   // Whoever asks cuts the range until it is read in time.
   statement_timeout: '1min',
-  lock_timeout: '5s',
+  lock_timeout: '2s',
   idle_in_transaction_session_timeout: '30s',
   idle_session_timeout: '0',
   enable_seqscan: 'on',
@@ -59,6 +59,8 @@ const COMPARER_SETTINGS: SessionSettings = {
   // PostgreSQL does not know how few buckets there are, and would sort every row by its own; and a
   // range of keys is read by the index that has it in order.
   enable_sort: 'off',
+  // A range of keys is not worth a scan of everything, as it would seem on disks that turn.
+  random_page_cost: '1.1',
   // One core at most is taken from the batches.
   max_parallel_workers_per_gather: '0',
   jit: 'off',

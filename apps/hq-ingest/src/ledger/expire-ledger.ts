@@ -2,6 +2,7 @@ import type pg from 'pg'
 import { gatewayLocks } from '../db/own-locks.ts'
 import { createPartition } from './create-partition.ts'
 import { dropPartitions } from './drop-partitions.ts'
+import { expireReconciliations } from './expire-reconciliations.ts'
 import { partitionAt } from './partition.ts'
 
 /** What one pass did. */
@@ -24,7 +25,8 @@ const LOCK_TIMEOUT = '2s'
 const LOCK = 'retention'
 
 /**
- * One pass of the ledger's keeper: creates the months ahead, drops the months that have expired.
+ * One pass of the ledger's keeper: creates the months ahead, drops the months that have expired,
+ * and reconciliations that are as old as they get.
  * @param now milliseconds since the epoch, by the clock that dates the batches.
  * @param ownNow the same by the gateway's machine: a month is dropped only where both clocks say
  * so, for either may have been set ahead, and what is dropped does not come back.
@@ -45,10 +47,9 @@ export async function expireLedger(
       const partition = partitionAt(now, offset)
       if (await createPartition(client, partition)) created.push(partition.name)
     }
-    return {
-      created,
-      dropped: await dropPartitions(client, Math.min(now, ownNow), keepDays, MAX_DROPS),
-    }
+    const agreed = Math.min(now, ownNow)
+    await expireReconciliations(client, agreed)
+    return { created, dropped: await dropPartitions(client, agreed, keepDays, MAX_DROPS) }
   } finally {
     await gatewayLocks.release(client, key)
   }

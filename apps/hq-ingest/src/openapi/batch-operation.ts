@@ -28,12 +28,13 @@ import { BATCH_DATASETS, batchSchemaName } from './schemas.ts'
 
 const rowCount = { required: true, schema: { type: 'integer', minimum: 0 } } as const
 
-const PARAMETERS = [
+/** Headers of every request that is signed. */
+export const SIGNED_PARAMETERS = [
   {
     name: WEBHOOK_ID,
     in: 'header',
     required: true,
-    description: 'Idempotency key: the same for every attempt of a batch. Must come once',
+    description: 'Idempotency key of a batch: the same for every attempt. Must come once',
     schema: { type: 'string', pattern: WEBHOOK_ID_PATTERN.source },
   },
   {
@@ -58,19 +59,30 @@ const PARAMETERS = [
     schema: { type: 'string', enum: [...CONTENT_ENCODINGS, 'identity'] },
   },
   {
-    name: PREFER,
-    in: 'header',
-    description: `\`${HANDLING_STRICT}\`: all rows or none (RFC 7240)`,
-    schema: { type: 'string' },
-    example: HANDLING_STRICT,
-  },
-  {
     name: TRACEPARENT,
     in: 'header',
     description: 'W3C Trace Context; decides nothing',
     schema: { type: 'string', pattern: TRACEPARENT_PATTERN.source },
   },
 ]
+
+const STRICT_PARAMETER = {
+  name: PREFER,
+  in: 'header',
+  description: `\`${HANDLING_STRICT}\`: all rows or none (RFC 7240)`,
+  schema: { type: 'string' },
+  example: HANDLING_STRICT,
+}
+
+/** Refusals of requests that compare, and of no batch. */
+const COMPARING_PROBLEMS: readonly ProblemCode[] = [
+  'invalid_request',
+  'unknown_checksum',
+  'not_read_in_time',
+]
+
+/** What no signed request is answered. */
+const NEVER: readonly ProblemCode[] = ['not_found', ...COMPARING_PROBLEMS]
 
 function exampleBatch(dataset: (typeof DATASETS)[number]): unknown {
   return {
@@ -121,7 +133,7 @@ const SUCCESS = {
 
 /** `POST /v1/batches`, with everything that it may answer. */
 export function batchOperation(): unknown {
-  const codes = (Object.keys(PROBLEMS) as ProblemCode[]).filter((code) => code !== 'not_found')
+  const codes = (Object.keys(PROBLEMS) as ProblemCode[]).filter((code) => !NEVER.includes(code))
   return {
     operationId: 'postBatch',
     summary: 'Take a signed batch of rows of one dataset',
@@ -130,7 +142,7 @@ export function batchOperation(): unknown {
       'decompression. Whether a row is valid is decided row by row; ' +
       'a refused one is quarantined and stops no other.',
     security: [{ [WEBHOOK_SIGNATURE]: [] }],
-    parameters: PARAMETERS,
+    parameters: [...SIGNED_PARAMETERS, STRICT_PARAMETER],
     requestBody: {
       required: true,
       content: {

@@ -12,6 +12,7 @@ import {
 import { DEFAULT_GATEWAY_LIMITS, describeLimits } from '../admission/gateway-limits.ts'
 import { describeProblem } from '../http/describe-problem.ts'
 import { batchOperation } from './batch-operation.ts'
+import { comparisonPaths } from './comparison-operations.ts'
 import { problemResponses } from './problem-responses.ts'
 import { componentSchemas } from './schemas.ts'
 
@@ -58,6 +59,7 @@ function buildDocument() {
     security: [],
     paths: {
       [BATCHES_PATH]: { post: batchOperation() },
+      ...comparisonPaths(),
       [LIMITS_PATH]: {
         get: read(
           'getLimits',

@@ -2,12 +2,18 @@ import {
   batchResultSchema,
   DATASETS,
   type Dataset,
+  digestAnswerSchema,
+  digestRequestSchema,
+  digestRowsAnswerSchema,
+  digestRowsRequestSchema,
   envelopeSchema,
   HEARTBEAT_DATASET,
   LIMITS,
   PROBLEMS,
   type ProblemCode,
   problemSchema,
+  reconciliationAnswerSchema,
+  reconciliationSchema,
   SCHEMA_VERSION,
 } from '@hq-export/contract'
 import { z } from 'zod'
@@ -98,6 +104,12 @@ export function componentSchemas(): Record<string, JsonSchema> {
   return {
     ...Object.fromEntries(ofDatasets),
     answer: toJsonSchema(batchResultSchema),
+    digest_request: toJsonSchema(digestRequestSchema),
+    digest_answer: toJsonSchema(digestAnswerSchema),
+    digest_rows_request: toJsonSchema(digestRowsRequestSchema),
+    digest_rows_answer: toJsonSchema(digestRowsAnswerSchema),
+    reconciliation: toJsonSchema(reconciliationSchema),
+    reconciliation_answer: toJsonSchema(reconciliationAnswerSchema),
     problem: toJsonSchema(namedProblemSchema),
     limits: toJsonSchema(limitsSchema),
   }

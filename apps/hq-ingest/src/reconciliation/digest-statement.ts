@@ -98,7 +98,8 @@ export function digestStatement(question: Question): Statement {
   select k.bucket, count(*) filter (where k.kept) as rows, sum(k.hash) filter (where k.kept) as sum,
     count(*) filter (where k.in_flight) as in_flight,
     count(*) filter (where k.deleted and not k.in_flight) as deleted,
-    min(k.time) filter (where k.kept) as min_time, max(k.time) filter (where k.kept) as max_time${counts.join('')}
+    min(k.time) filter (where k.kept) as min_time,
+    max(k.time) filter (where k.kept) as max_time${counts.join('')}
   from (
     select r.*, not r.in_flight and not r.deleted and r.in_scope as kept from (
     ${rows}

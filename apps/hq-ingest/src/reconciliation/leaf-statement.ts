@@ -56,9 +56,12 @@ export function bucketRowsStatement(
     ...(after === undefined
       ? []
       : [compareKey(qualified(primaryKey, 't'), '>', after, parameters)]),
+    // An entity without its snapshot has no leaf.
+    ...primaryKey.map((column) => `t.${column} is not null`),
     `${bucketOf(question)} = any (${parameters.add(buckets, 'int4[]')})`,
   ]
-  const rows = selectRows(question, { columns: rawColumns(question), conditions }, parameters)
+  const columns = rawColumns(question)
+  const rows = selectRows(question, { columns, conditions, isPaged: true }, parameters)
   return {
     text: `select ${leafColumns(question, 'r')}, r.in_flight, r.deleted from (
     ${rows}

@@ -89,6 +89,8 @@ export interface RowSelection {
   readonly flightKey?: string
   /** Conditions on `t`. */
   readonly conditions: readonly string[]
+  /** They are read page by page, in the order of their keys; not of snapshots. */
+  readonly isPaged?: boolean
 }
 
 /** A select list. */
@@ -101,12 +103,13 @@ export function selectList(columns: Readonly<Record<string, string>>): string {
 /**
  * SQL of the rows of a dataset in scope: what is selected of each; `in_flight`; `deleted`, kept as
  * the last state of an entity that is gone; and `in_scope`, false for rows that are told only
- * because they are one of these. In the order of the key where only a range is asked for: then it
- * is the primary key's index that is read, whatever PostgreSQL believes of orgs.
+ * because they are one of these. A range of a key of several columns is read in the key's order: so
+ * it is the primary key's index that is read, where another one of the org looks as good. Of one
+ * column there is no other, and PostgreSQL may read its range in the order of the table.
  */
 export function rowsInScope(
   question: Question,
-  { columns, flightKey, conditions }: RowSelection,
+  { columns, flightKey, conditions, isPaged }: RowSelection,
   parameters: Parameters,
 ): string {
   const { dataset, scope } = question
@@ -134,5 +137,5 @@ export function rowsInScope(
   return `select ${list}
     from hq.${name} as t
     where ${allOf(where)}
-    ${isRange ? `order by ${key} ` : ''}offset 0`
+    ${isPaged || (isRange && primaryKey.length > 1) ? `order by ${key} ` : ''}offset 0`
 }

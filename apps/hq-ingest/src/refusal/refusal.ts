@@ -26,7 +26,7 @@ export class Refusal extends Error {
     this.detail = detail
     this.members = options.members ?? {}
     this.headers = {
-      ...((PROBLEMS[code].reaction === 'retry' || code === 'not_in_time') && {
+      ...((PROBLEMS[code].reaction === 'retry' || PROBLEMS[code].status === 503) && {
         'retry-after': String(DEFAULT_RETRY_AFTER_SECONDS),
       }),
       ...options.headers,

@@ -5,7 +5,7 @@ import { connectPlain } from '../db/connect.ts'
 import { findForeignCode } from '../db/foreign-code.ts'
 import { assertSeesAll } from '../db/hidden-tables.ts'
 import { hqMigrations } from '../db/migrations.ts'
-import { batch, heartbeat, quarantine } from '../db/schema.ts'
+import { batch, heartbeat, quarantine, reconciliation } from '../db/schema.ts'
 
 /** What HQ holds; instants in ISO 8601, UTC. */
 export interface Status {
@@ -20,6 +20,14 @@ export interface Status {
     readonly lastBatchAt: string
   }[]
   readonly heartbeats: readonly { readonly source: string; readonly sourceTs: string }[]
+  /** The one of each source that ended last. */
+  readonly reconciliations: readonly {
+    readonly source: string
+    readonly id: string
+    readonly kind: string
+    readonly state: string
+    readonly finishedAt: string
+  }[]
   /** Open entries only. */
   readonly quarantine: readonly {
     readonly dataset: string
@@ -77,6 +85,16 @@ export async function readStatus(databaseUrl: string): Promise<Status> {
         .select({ source: heartbeat.source, sourceTs: instantText(heartbeat.sourceTs) })
         .from(heartbeat)
         .orderBy(heartbeat.source),
+      reconciliations: await db
+        .selectDistinctOn([reconciliation.source], {
+          source: reconciliation.source,
+          id: reconciliation.id,
+          kind: reconciliation.kind,
+          state: reconciliation.state,
+          finishedAt: instantText(reconciliation.finishedAt),
+        })
+        .from(reconciliation)
+        .orderBy(reconciliation.source, desc(reconciliation.finishedAt)),
       quarantine: await db
         .select({ dataset: quarantine.dataset, reason: quarantine.code, rows: count() })
         .from(quarantine)
@@ -111,6 +129,13 @@ export function printStatus(status: Status): string {
     ...section(
       'heartbeats',
       status.heartbeats.map(({ source, sourceTs }) => `${source}  ${sourceTs}`),
+    ),
+    ...section(
+      'reconciliations (the last of each source)',
+      status.reconciliations.map(
+        ({ source, id, kind, state, finishedAt }) =>
+          `${source}  ${state}  ${kind}, ${finishedAt}, ${id}`,
+      ),
     ),
     ...section(
       'quarantine (open)',

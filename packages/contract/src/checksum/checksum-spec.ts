@@ -15,8 +15,8 @@ export const CHECKSUM_BUCKETS = 1024
 export interface ChecksumSpec {
   /**
    * First 16 hexadecimal digits of the SHA-256 of
-   * `<algorithm>|<dataset>|<schema version>|<column>:<type>,...`: two programs that know the same id
-   * hash the same columns in the same order.
+   * `<algorithm>|<dataset>|<schema version>|<column>:<type>,...`: two programs that know the same
+   * id hash the same columns in the same order.
    */
   readonly id: string
   readonly algorithm: ChecksumAlgorithm

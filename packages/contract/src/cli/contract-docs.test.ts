@@ -7,7 +7,10 @@ import {
   BATCH_CONTENT_TYPE,
   BATCHES_PATH,
   CONTENT_ENCODINGS,
+  DIGEST_ROWS_PATH,
+  DIGESTS_PATH,
   PREFER,
+  RECONCILIATIONS_PATH,
   TRACEPARENT,
   WEBHOOK_ID,
   WEBHOOK_SIGNATURE,
@@ -149,6 +152,12 @@ describe('docs/PROTOCOL.md', () => {
         reaction,
         title,
       ]),
+    )
+  })
+
+  it('has the paths that compare', () => {
+    expect(table(protocol, 'Reconciliation').map(([path]) => path)).toEqual(
+      [DIGESTS_PATH, DIGEST_ROWS_PATH, RECONCILIATIONS_PATH].map((path) => `POST ${path}`),
     )
   })
 

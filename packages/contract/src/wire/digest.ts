@@ -19,7 +19,7 @@ const keySchema = z.string().min(1).max(256)
 
 const XID_MAX = 2n ** 64n - 1n
 
-/** Whether PostgreSQL reads it as a `pg_snapshot`: `xmin <= xip < xip < xmax`, or `xmin <= xmax`. */
+/** Whether PostgreSQL reads it: `xmin <= xip < xip < xmax`, or without any `xmin <= xmax`. */
 function isSnapshot(text: string): boolean {
   const [xmin = 0n, xmax = 0n, ...open] = text.split(/[:,]/).filter(Boolean).map(BigInt)
   const rising = [...open, xmax]
@@ -159,7 +159,7 @@ export const digestAnswerSchema = z.object({
 })
 export type DigestAnswer = z.infer<typeof digestAnswerSchema>
 
-/** Body of `POST /v1/digests/rows`: the rows of some buckets, page by page, or those of some keys. */
+/** Body of `POST /v1/digests/rows`: rows of some buckets, page by page, or those of some keys. */
 export const digestRowsRequestSchema = whoSchema.extend({ as_of: asOfSchema }).and(
   z.union([
     z.object({

@@ -19,9 +19,9 @@ describe('the refusals', () => {
   it.each(codes.map((code) => [code, PROBLEMS[code].status, PROBLEMS[code].reaction] as const))(
     '%s (%i): %s',
     (code, status, reaction) => {
-      // What HQ cannot write in time as a whole, it may write in parts.
+      // What HQ cannot write, or read, in time as a whole, it may in parts.
       const expected =
-        status === 413 || code === 'not_in_time'
+        status === 413 || code === 'not_in_time' || code === 'not_read_in_time'
           ? 'split'
           : status === 408 || status === 409 || status === 429 || status >= 500
             ? 'retry'

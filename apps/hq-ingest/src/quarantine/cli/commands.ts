@@ -9,10 +9,7 @@ import { printJson } from '@hq-export/runtime/table.ts'
 import type { Command } from 'commander'
 import type pg from 'pg'
 import type { IngestCommandLine } from '../../cli/command-line.ts'
-import { connectPlain, createPool } from '../../db/connect.ts'
-import { assertSeesAll } from '../../db/hidden-tables.ts'
-import { hqMigrations } from '../../db/migrations.ts'
-import { loadDatabaseUrl } from '../../process/config.ts'
+import { withPool } from '../../cli/with-pool.ts'
 import { discardEntries } from '../discard-entries.ts'
 import { listEntries } from '../list-entries.ts'
 import { replayEntries } from '../replay-entries.ts'
@@ -28,29 +25,6 @@ import {
 } from './selectors.ts'
 
 type ChangeOptions = CommonOptions & FilterOptions & { readonly by?: string }
-
-async function withPool<T>(
-  { env }: IngestCommandLine,
-  work: (pool: pg.Pool) => Promise<T>,
-): Promise<T> {
-  const databaseUrl = loadDatabaseUrl(env)
-  // Not as the writer, whom a database that is not migrated lacks.
-  const client = await connectPlain(databaseUrl)
-  try {
-    await hqMigrations.assertApplied(client)
-  } finally {
-    await client.end()
-  }
-  const pool = createPool(databaseUrl, 1)
-  // The query that a lost session breaks reports it.
-  pool.on('error', () => {})
-  try {
-    await assertSeesAll(pool)
-    return await work(pool)
-  } finally {
-    await pool.end()
-  }
-}
 
 function addList(parent: Command, commandLine: IngestCommandLine): void {
   const { print, exitFailed } = commandLine
