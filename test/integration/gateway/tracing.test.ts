@@ -1,11 +1,14 @@
 import { once } from 'node:events'
+import { DIGESTS_PATH } from '@hq-export/contract'
 import { expect, test } from 'vitest'
 import { OtlpReceiver } from '../../support/otlp/receiver.ts'
+import { question } from '../../support/programs/compare-client.ts'
 import {
   buildEnvelope,
   buildRow,
   deliver,
   envelopeRow,
+  postTo,
   send,
   startGateway,
 } from '../../support/programs/ingest-client.ts'
@@ -51,6 +54,22 @@ test('a batch is one trace from the caller to HQ, with links to where its rows c
   const client = await hq.connect()
   const ledger = await client.query('select trace_id, span_id from ingest.batch')
   expect(ledger.rows).toEqual([{ trace_id: TRACE, span_id: consumer?.spanId }])
+})
+
+test('a request that compares is a span of the run that asks', async () => {
+  await using hq = await createHqDatabase()
+  await using receiver = await OtlpReceiver.start()
+  const { child, url } = await spawnGateway(hq.url, receiver.env)
+  const headers = { traceparent: `00-${TRACE}-${CALLER_SPAN}-01` }
+  const response = await postTo(url, DIGESTS_PATH, question(RUNS), { headers })
+  expect(response.status).toBe(200)
+  child.kill('SIGTERM')
+  await once(child, 'exit')
+  const server = receiver.find('POST /v1/digests')
+  expect(server).toMatchObject({ kind: 'server', traceId: TRACE, parentSpanId: CALLER_SPAN })
+  expect(receiver.find(`digest ${RUNS}`, server)).toMatchObject({
+    ...{ kind: 'internal', attributes: { 'hq_export.rows': 0 } },
+  })
 })
 
 test('a refused request says on its span why, and which step refused it', async () => {

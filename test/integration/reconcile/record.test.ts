@@ -1,5 +1,12 @@
 import { randomUUID } from 'node:crypto'
 import type { Finding } from '@hq-export/contract'
+import { startMetrics } from '@hq-export/observability/meter.ts'
+import { reconciliation } from '@hq-export/outbox-relay/doctor/checks/reconciliation.ts'
+import { runDoctor } from '@hq-export/outbox-relay/doctor/run-doctor.ts'
+import { relayConditions } from '@hq-export/outbox-relay/observe/conditions.ts'
+import { observeReconciliation } from '@hq-export/outbox-relay/observe/observe-relay.ts'
+import type { RelayProgress } from '@hq-export/outbox-relay/observe/relay-progress.ts'
+import type { SourceReading } from '@hq-export/outbox-relay/observe/watch-source.ts'
 import {
   beginReconciliation,
   listReconciliations,
@@ -13,10 +20,11 @@ import { htmlReport } from '@hq-export/outbox-relay/reconcile/report/html-report
 import { junitReport } from '@hq-export/outbox-relay/reconcile/report/junit-report.ts'
 import { connect } from '@hq-export/outbox-relay/session/connect.ts'
 import { readReconciliation as readStatus } from '@hq-export/outbox-relay/status/read-reconciliation.ts'
+import { readStatus as readRelayStatus } from '@hq-export/outbox-relay/status/status.ts'
 import type pg from 'pg'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { runApp } from '../../support/programs/app-process.ts'
 import { createSecret } from '../../support/programs/pipeline.ts'
+import { runReconcile } from '../../support/programs/reconcile-program.ts'
 import { COMPANIES, finding, recordRun, request, result } from '../../support/recorded-run.ts'
 import { createDxDatabase, type TestDatabase } from '../../support/servers/databases.ts'
 import { waitFor } from '../../support/wait-for.ts'
@@ -42,6 +50,31 @@ async function read(id: string) {
   const record = await readReconciliation(client, id)
   if (record === undefined) throw new Error(`no run ${id}`)
   return record
+}
+
+/** What a relay knows of the source, as it reads it now and then. */
+async function readSource(): Promise<SourceReading> {
+  const status = await readRelayStatus(client)
+  return { status, heartbeatAgeS: undefined, readAt: performance.now() }
+}
+
+/** Alerts about reconciliation that hold. */
+async function alerts(isScheduled: boolean): Promise<string[]> {
+  const progress: RelayProgress = {
+    state: 'working',
+    haltReason: undefined,
+    settledRows: 0,
+    settledBatches: 0,
+    lastTickAtMs: undefined,
+    lastSettledAtMs: undefined,
+    breaker: undefined,
+    heartbeat: undefined,
+    heartbeatWrittenAt: undefined,
+  }
+  const conditions = relayConditions(progress, await readSource(), isScheduled)
+  return conditions
+    .map(({ alert }) => alert)
+    .filter((alert) => /Reconciliation|RepairCap|Coverage/.test(alert))
 }
 
 const keyColumn: Partial<Finding> = {
@@ -153,9 +186,46 @@ describe('the record', () => {
     expect(companies?.cap_reached).toBe(true)
     expect(companies?.unchecked_s).toBeGreaterThanOrEqual(3_600)
 
+    expect(await alerts(true)).toEqual(['HqExportRepairCap'])
     const follow = request({ kind: 'follow' })
     await recordRun(client, follow, result(follow, 'different', { found: [finding()] }))
     expect(await readStatus(client)).toMatchObject({ state: 'different', last_id: whole.id })
+    expect(await alerts(true)).toEqual(['HqExportReconciliationDifferent', 'HqExportRepairCap'])
+    expect(await runDoctor(database.url, [reconciliation])).toMatchObject([
+      { state: 'warn', todo: 'npm run relay -- reconcile list, then show RUN' },
+    ])
+  })
+
+  test('two undecided runs and what is overdue alert, unless nothing runs by itself', async () => {
+    await client.query(
+      `insert into hq_export.reconciliation (id, is_whole, kind, state, request, run, findings,
+         finished_at, cost)
+       values (gen_random_uuid(), true, 'daily', 'equal', '{}', '{"datasets": []}', '[]',
+         now() - interval '29 days', '[{"dataset": "${COMPANIES}", "oldestRangeSeconds": 60}]')`,
+    )
+    for (let n = 0; n < 2; n++) {
+      const asked = request()
+      await recordRun(client, asked, result(asked, 'undecided'))
+    }
+    const overdue = ['HqExportReconciliationUndecided', 'HqExportReconciliationOverdue']
+    expect(await alerts(true)).toEqual([...overdue, 'HqExportCoverageOverdue'])
+    expect(await alerts(false)).toEqual([])
+
+    const metrics = startMetrics('test')
+    const reading = await readSource()
+    observeReconciliation(metrics.meter, () => reading, true)
+    const text = await metrics.scrape()
+    await metrics.stop()
+    const of = `{dataset="${COMPANIES}"}`
+    expect(text).toContain('hq_relay_reconciliation_state{state="undecided"} 1\n')
+    expect(text).toContain('hq_relay_reconciliation_undecided 2\n')
+    expect(text).toContain(`hq_relay_reconciliation_cap_reached${of} 0\n`)
+    const days = (name: string) => {
+      const [, value] = new RegExp(`^${RegExp.escape(name)} (\\S+)$`, 'm').exec(text) ?? []
+      return Math.floor(Number(value) / 86_400)
+    }
+    expect(days('hq_relay_reconciliation_age_seconds')).toBe(29)
+    expect(days(`hq_relay_reconciliation_unchecked_age_seconds${of}`)).toBe(29)
   })
 })
 
@@ -221,39 +291,36 @@ describe('what it is shown as', () => {
       HQ_INGEST_URL: 'http://127.0.0.1:9',
       HQ_SIGNING_SECRET: createSecret(),
     }
-    const relay = (...args: string[]) => runApp('outbox-relay', ['reconcile', ...args], env)
-    const [none, missing] = await Promise.all([relay('list'), relay('show', 'latest')])
-    expect(none).toEqual({
-      exitCode: 0,
-      output: 'no reconciliation yet; begin one: npm run relay -- reconcile',
+    const relay = (...args: string[]) => runReconcile(env, args)
+    expect(await relay('list')).toMatchObject({
+      status: 0,
+      out: 'no reconciliation yet; begin one: npm run relay -- reconcile\n',
     })
-    expect(missing.exitCode).toBe(2)
-    expect(missing.output).toContain('npm run relay -- reconcile')
+    const missing = await relay('show', 'latest')
+    expect(missing.status).toBe(2)
+    expect(missing.err).toContain('npm run relay -- reconcile')
 
     const id = await hostileRun()
-    const [list, json, show, html, badFormat, badSample] = await Promise.all([
-      relay('list'),
-      relay('show', id, '--json'),
-      relay('show', 'latest'),
-      relay('report', 'latest', '--format', 'html'),
-      relay('report', 'latest', '--format', 'pdf'),
-      relay('--sample', '1/1'),
-    ])
-    expect(list.exitCode).toBe(1)
-    expect(list.output).toContain(id)
-    expect(json.exitCode).toBe(1)
-    expect(JSON.parse(json.output)).toMatchObject({
+    const list = await relay('list')
+    const json = await relay('show', id, '--json')
+    const show = await relay('show', 'latest')
+    const html = await relay('report', 'latest', '--format', 'html')
+    const pdf = await relay('report', 'latest', '--format', 'pdf')
+    expect(list.status).toBe(1)
+    expect(list.out).toContain(id)
+    expect(json.status).toBe(1)
+    expect(JSON.parse(json.out)).toMatchObject({
       id,
       state: 'different',
       request: { repair: 'all' },
       datasets: [{ dataset: COMPANIES, findings: { stale: 1, different: 1 } }],
       findings: [{ columns: ['employee_count'] }, { repair: 'sent' }],
     })
-    expect(show.exitCode).toBe(1)
-    expect(show.output).toContain(`npm run relay -- reconcile show ${id}`)
-    expect(show.output).not.toContain('\u001b')
-    expect(html.exitCode).toBe(0)
-    expect(html.output).toContain('</html>')
-    expect([badFormat.exitCode, badSample.exitCode]).toEqual([2, 2])
+    expect(show.status).toBe(1)
+    expect(show.out).toContain(`npm run relay -- reconcile show ${id}`)
+    expect(show.out).not.toContain('\u001b')
+    expect(html.status).toBe(0)
+    expect(html.out).toContain('</html>')
+    expect(pdf.status).toBe(2)
   })
 })

@@ -38,7 +38,8 @@ test('--help of the command and of every subcommand exits 0', async () => {
     ...rest,
   ])
   const others = [[], ['migrate'], ['bind'], ['run'], ['status'], ['doctor']]
-  const commands = [...others, ...deadLetters, ...backfills]
+  const reconciliations = [['reconcile'], ['reconcile', 'report']]
+  const commands = [...others, ...deadLetters, ...backfills, ...reconciliations]
   const runs = commands.map(async (command) => {
     const { exitCode, output } = await relay([...command, '--help'])
     expect({ command, exitCode }).toEqual({ command, exitCode: 0 })
@@ -47,12 +48,14 @@ test('--help of the command and of every subcommand exits 0', async () => {
   await Promise.all(runs)
 })
 
-test.each([[['frobnicate']], [['status', '--frob']], [['bind']]])(
-  'bad usage %j exits 2',
-  async (args) => {
-    expect((await relay(args)).exitCode).toBe(2)
-  },
-)
+test.each([
+  [['frobnicate']],
+  [['status', '--frob']],
+  [['bind']],
+  [['reconcile', '--sample', '1/1']],
+])('bad usage %j exits 2', async (args) => {
+  expect((await relay(args)).exitCode).toBe(2)
+})
 
 test('run reports every missing or malformed setting at once and exits 2', async () => {
   const { exitCode, output } = await relay(['run'], {

@@ -341,14 +341,6 @@ describe('what is advised ends what was found', () => {
       undefined,
     ],
     [
-      'a reconciliation that found a difference',
-      'reconciliation',
-      `insert into hq_export.reconciliation
-         (id, is_whole, kind, state, request, run, findings, finished_at)
-       values (gen_random_uuid(), true, 'daily', 'different', '{}', '{"datasets": []}', '[]', now())`,
-      undefined,
-    ],
-    [
       'functions that are not as they were installed',
       'definers',
       `grant execute on function hq_export.capture_dx_company_entities_v1_insert() to public;

@@ -9,7 +9,15 @@ import { NotifyListener } from '@hq-export/outbox-relay/doorbell/notify-listener
 import { PrivateServer } from '@hq-export/outbox-relay/observe/metrics-server.ts'
 import { SourceWatcher } from '@hq-export/outbox-relay/observe/watch-source.ts'
 import type { RelayConfig } from '@hq-export/outbox-relay/process/config.ts'
+import { type CronTime, parseCronTime } from '@hq-export/outbox-relay/process/cron-time.ts'
 import { createLog } from '@hq-export/outbox-relay/process/log.ts'
+import { Follower, followerTiming } from '@hq-export/outbox-relay/reconcile/follow/follower.ts'
+import type { ReconcileContext } from '@hq-export/outbox-relay/reconcile/reconcile-context.ts'
+import { createHqPool } from '@hq-export/outbox-relay/reconcile/record/hq-pool.ts'
+import {
+  RECONCILER_TIMING,
+  Reconciler,
+} from '@hq-export/outbox-relay/reconcile/schedule/reconciler.ts'
 import { Relay } from '@hq-export/outbox-relay/relay.ts'
 import { runRelay } from '@hq-export/outbox-relay/run-relay.ts'
 import { SEES_ALL } from '@hq-export/outbox-relay/session/hidden-tables.ts'
@@ -50,6 +58,8 @@ function config(): RelayConfig {
     metricsPort: 0,
     logLevel: 'info',
     alertWebhookUrl: undefined,
+    reconcileAt: nightly(),
+    followSeconds: 300,
   }
 }
 
@@ -68,6 +78,18 @@ interface Startable extends Service {
   start(port: number): unknown
 }
 
+function reconcileContext(): ReconcileContext {
+  const { databaseUrl, signingKeys, source, ingestUrl } = config()
+  const stopping = new AbortController().signal
+  return { databaseUrl, keys: signingKeys, source, log, stopping, pool: createHqPool(ingestUrl) }
+}
+
+function nightly(): CronTime {
+  const time = parseCronTime('0 3 * * *')
+  if (time === undefined) throw new Error('it is a cron expression')
+  return time
+}
+
 const SERVICES: Readonly<Record<string, () => Startable>> = {
   Relay: () => new Relay(config(), log),
   NotifyListener: () => new NotifyListener(database.url, log),
@@ -81,6 +103,8 @@ const SERVICES: Readonly<Record<string, () => Startable>> = {
       log,
       stopping: new AbortController().signal,
     }),
+  Reconciler: () => new Reconciler(reconcileContext(), nightly(), RECONCILER_TIMING),
+  Follower: () => new Follower(reconcileContext(), 'an epoch', followerTiming(300)),
   Notifier: () => new Notifier({ url: gateway.url, receiver: 'test', read: () => [], log }),
   PrivateServer: () =>
     new PrivateServer(startMetrics('test'), () => new Relay(config(), log).progress, log),

@@ -6,6 +6,7 @@ import {
   digestRequestSchema,
   LIMITS,
 } from '@hq-export/contract'
+import { inSpan } from '@hq-export/observability/span.ts'
 import type pg from 'pg'
 import type { IngestKey } from '../keys/ingest-key.ts'
 import { digestStatement, flightStatement } from './digest-statement.ts'
@@ -56,13 +57,17 @@ async function answer(
   const { as_of: asOf, scope } = request
   const dataset = datasetOf(request, key)
   const question = asOf === undefined ? undefined : questionOf(request, asOf, scope, dataset, key)
-  return readOnly(comparePool, async (client) => {
-    const handshake = await readHandshake(client, dataset, key)
-    if (question === undefined || handshake.wrong_types.length > 0) return handshake
-    const result = await readResult(client, question)
-    metrics.rowsCompared(dataset.name, result.digest.rows + result.in_flight + result.deleted)
-    return { ...handshake, result }
-  })
+  return inSpan(`digest ${dataset.name}`, {}, (span) =>
+    readOnly(comparePool, async (client) => {
+      const handshake = await readHandshake(client, dataset, key)
+      if (question === undefined || handshake.wrong_types.length > 0) return handshake
+      const result = await readResult(client, question)
+      const rows = result.digest.rows + result.in_flight + result.deleted
+      span.setAttribute('hq_export.rows', rows)
+      metrics.rowsCompared(dataset.name, rows)
+      return { ...handshake, result }
+    }),
+  )
 }
 
 /** `POST /v1/digests`. */

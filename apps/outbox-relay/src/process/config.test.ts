@@ -47,6 +47,23 @@ describe('settings', () => {
     expect(problems[3]).toContain("must be zstd, gzip or none; received 'brotli'")
   })
 
+  test('a cron expression and a number of seconds, or off', () => {
+    const { reconcileAt, followSeconds } = loadConfig(good)
+    expect({ at: reconcileAt?.text, followSeconds }).toEqual({
+      at: '0 3 * * *',
+      followSeconds: 300,
+    })
+    const off = loadConfig({ ...good, RELAY_RECONCILE_AT: 'off', RELAY_FOLLOW_SECONDS: 'off' })
+    expect(off).toMatchObject({ reconcileAt: undefined, followSeconds: undefined })
+    expect(
+      problemsOf({ ...good, RELAY_RECONCILE_AT: '3 o clock', RELAY_FOLLOW_SECONDS: '29' }),
+    ).toEqual([
+      'RELAY_RECONCILE_AT must be a cron expression of five fields, in UTC, or off; ' +
+        "received '3 o clock'",
+      "RELAY_FOLLOW_SECONDS must be 30 to 86400, or off; received '29'",
+    ])
+  })
+
   test('secrets never show in a problem', () => {
     const text = problemsOf({
       ...good,

@@ -117,7 +117,9 @@ class RangeComparison {
       ...inFlight.map((lookUp) => this.#inFlight(lookUp)),
       ...theirs.strays.map((row) => this.#onlyInHq(row)),
     ]
-    const isCut = await this.#readLeaves(snapshot, source, theirs.sums, dirty, suspects)
+    const isCut = await inStep('read rows', () =>
+      this.#readLeaves(snapshot, source, theirs.sums, dirty, suspects),
+    )
     const distinct = new Map(
       suspects.map((suspect) => [`${suspect.key} ${suspect.lookUp}`, suspect]),
     )

@@ -4,7 +4,7 @@ import type {
   DatasetReconciliation,
   ReconciliationState,
 } from '@hq-export/contract'
-import { inSpan } from '@hq-export/observability/span.ts'
+import { inSpan, inStep } from '@hq-export/observability/span.ts'
 import { describeError } from '@hq-export/runtime/describe-error.ts'
 import type { Binding } from '../binding/binding-schema.ts'
 import { STOPPED, TooLongError, UndecidedError } from './compare/undecided-error.ts'
@@ -112,7 +112,8 @@ export class DatasetRun {
       try {
         await this.#run()
       } catch (error) {
-        this.#failure = reasonOf(error)
+        // Its sessions end with it, in the middle of a statement.
+        this.#failure = this.#sides.stopping.aborted ? STOPPED : reasonOf(error)
       }
     })
     const { ranges, sourceSeconds, fenceSeconds, dirtyBuckets, rechecked } = this.#tally
@@ -192,7 +193,7 @@ export class DatasetRun {
     this.#tell('scan')
     const compared = await compareRange(context, scope, range)
     this.#tell('recheck')
-    const rechecked = await recheck(context, compared.suspects)
+    const rechecked = await inStep('recheck', () => recheck(context, compared.suspects))
     const state = this.#tally.add(compared, rechecked)
     const notes = [...compared.outdated, ...rechecked.removed]
     await rememberRemovals(context.side, this.#dataset, context.spec, notes)
@@ -210,7 +211,9 @@ export class DatasetRun {
     if (found.length === 0) return
     this.#tell('repair')
     const { repair, repairLimit: limit = repairLimit(rows) } = this.#request
-    const { differences, isCapped } = await repairDifferences(context, found, repair, limit)
+    const { differences, isCapped } = await inStep('repair', () =>
+      repairDifferences(context, found, repair, limit),
+    )
     this.#isCapped = isCapped
     this.#tally.replaceFound(differences)
   }

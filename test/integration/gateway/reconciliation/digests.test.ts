@@ -507,6 +507,30 @@ test('a range is read by the primary key, and the ledger by the key of a batch',
   }
 })
 
+test('more than fits: rows come in pages, and keys in flight are too many to name', async () => {
+  await store(RUNS, [written(buildRow(RUNS), '2000')])
+  const { rows: columns } = await client.query<{ name: string }>(
+    `select attname as name from pg_attribute where attrelid = 'hq.${RUNS}'::regclass
+       and attnum > 0 and attname <> 'run_id'`,
+  )
+  const others = columns.map(({ name }) => name).join(', ')
+  await client.query(
+    `insert into hq.${RUNS} (run_id, ${others})
+     select gen_random_uuid(), ${others} from hq.${RUNS}, generate_series(1, 20000)`,
+  )
+  expect(await digestOf(url, RUNS)).toMatchObject({
+    ...{ digest: { rows: 0, buckets: [] }, in_flight: 20_001, in_flight_keys: null },
+  })
+  const first = await askRows(url, RUNS, { buckets: ALL_BUCKETS })
+  expect(first.rows).toHaveLength(20_000)
+  expect(first.next).toBe(first.rows.at(-1)?.key)
+  const last = await askRows(url, RUNS, { buckets: ALL_BUCKETS, after: first.next })
+  expect(last).toMatchObject({ rows: [expect.anything()], next: null })
+  const keys = [...first.rows, ...last.rows].map(({ key }) => key)
+  expect(new Set(keys).size).toBe(20_001)
+  expect(keys).toEqual(keys.toSorted())
+})
+
 test('a request that compares is measured, by what became of it', async () => {
   const metrics = startMetrics('hq-ingest')
   await using own = await startGateway(hq.url, { metrics: createIngestMetrics(metrics.meter) })

@@ -7,8 +7,7 @@ const OVERDUE_S = 36 * 3_600
 export const reconciliation: Check = {
   name: 'reconciliation',
   async examine({ relay }) {
-    const { state, last_id, last_reason, decided_age_s } = await readReconciliation(await relay())
-    const show = `npm run relay -- reconcile show ${last_id}`
+    const { state, last_reason, decided_age_s } = await readReconciliation(await relay())
     const again = 'npm run relay -- reconcile'
     switch (state) {
       case null:
@@ -16,7 +15,7 @@ export const reconciliation: Check = {
           ? warn('nothing was compared yet', again)
           : ok('nothing was compared yet; a relay does so daily')
       case 'different':
-        return warn('keys differ between both sides', show)
+        return warn('keys differ between both sides', `${again} list, then show RUN`)
       case 'undecided':
         return warn(`the last could not be decided: ${last_reason ?? 'see the run'}`, again)
       case 'repaired':

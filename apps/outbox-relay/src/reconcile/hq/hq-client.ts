@@ -17,6 +17,7 @@ import {
   type SigningKey,
 } from '@hq-export/contract'
 import { errorType } from '@hq-export/observability/error-type.ts'
+import { propagation, context as traceContext } from '@opentelemetry/api'
 import type { Pool } from 'undici'
 import type { z } from 'zod'
 import { backoffMs, parseRetryAfter } from '../../flow-control/backoff.ts'
@@ -103,6 +104,9 @@ export class HqClient {
   async #post(path: string, id: string, body: Buffer): Promise<Reply> {
     const { pool, keys, stopping } = this.#access
     const timeout = AbortSignal.timeout(REQUEST_TIMEOUT_MS)
+    const headers = signedHeaders(keys, id, body, Date.now())
+    // Nothing while nothing traces.
+    propagation.inject(traceContext.active(), headers)
     let status: number
     let text: string
     let retryAfter: string | string[] | undefined
@@ -110,7 +114,7 @@ export class HqClient {
       const response = await pool.request({
         method: 'POST',
         path,
-        headers: signedHeaders(keys, id, body, Date.now()),
+        headers,
         body,
         signal: AbortSignal.any([stopping, timeout]),
       })
