@@ -7,7 +7,6 @@ import type { CronTime } from '../../process/cron-time.ts'
 import { relayLocks } from '../../session/lead.ts'
 import type { ReconcileContext, ReconcileRequest } from '../reconcile-context.ts'
 import { proveRepairs } from '../record/prove-repairs.ts'
-import type { ReconciliationRecord } from '../record/reconciliation-record.ts'
 import { connectRecorder, runRecorded } from '../record/run-recorded.ts'
 import { Due } from './due.ts'
 
@@ -138,18 +137,17 @@ export class Reconciler implements Service {
     }
   }
 
-  async #reconcile(occasion: Occasion): Promise<ReconciliationRecord | undefined> {
+  async #reconcile(occasion: Occasion): Promise<void> {
     const { databaseUrl } = this.#context
     const lost = new AbortController()
     const client = await connectRecorder(databaseUrl, (error) => lost.abort(error))
     try {
       const { key } = await relayLocks.take(client, LOCK)
-      if (key === undefined || !(await isDue(client, occasion))) return undefined
+      if (key === undefined || !(await isDue(client, occasion))) return
       const stopping = AbortSignal.any([this.#context.stopping, lost.signal])
       const context = { ...this.#context, stopping }
-      const record = await runRecorded(context, dailyRequest())
-      if (!stopping.aborted) await proveRepairs(client, context, record.id)
-      return record
+      const { id } = await runRecorded(context, dailyRequest())
+      if (!stopping.aborted) await proveRepairs(client, context, id)
     } finally {
       await client.end().catch(() => {}) // a lost session is closed already
     }
