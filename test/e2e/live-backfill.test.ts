@@ -24,6 +24,6 @@ test('a live database that was there before us arrives as a whole, with the vers
   expect(target.rows).toEqual(source.rows)
   expect(target.rows.length).toBeGreaterThan(2500)
   const second = await runApp('outbox-relay', ['backfill', '--json'], pipeline.relayEnv)
-  const result = JSON.parse(second.output.split('\n').at(-1) ?? '')
+  const result = JSON.parse(second.stdout)
   expect(result.counts.duplicate).toBe(result.counts.received)
 })

@@ -235,7 +235,7 @@ test('a live system of full size arrives as a whole while it works on, its chang
   const again = await runApp('outbox-relay', BACKFILL, pipeline.relayEnv)
   expect(again.exitCode).toBe(0)
   expect(await digestHq()).toEqual(before)
-  const repeated = JSON.parse(again.output.split('\n').at(-1) ?? '')
+  const repeated = JSON.parse(again.stdout)
   expect(repeated.counts.duplicate).toBe(repeated.counts.received)
   say(`again: ${JSON.stringify(repeated.counts)} in ${repeated.active_s} s`)
   expect(calm).toBeLessThan(MAX_P99_MS)

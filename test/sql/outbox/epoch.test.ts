@@ -1,5 +1,5 @@
+import { establishEpoch } from '@hq-export/outbox-relay/incarnation/epoch.ts'
 import { readAck, writeAck } from '@hq-export/outbox-relay/outbox/ack.ts'
-import { establishEpoch } from '@hq-export/outbox-relay/outbox/epoch.ts'
 import { EMPTY_SNAPSHOT, takeTick } from '@hq-export/outbox-relay/outbox/tick.ts'
 import { connect } from '@hq-export/outbox-relay/session/connect.ts'
 import { expect, test } from 'vitest'

@@ -1,6 +1,6 @@
+import { establishEpoch } from '@hq-export/outbox-relay/incarnation/epoch.ts'
 import { type Ack, readAck, writeAck } from '@hq-export/outbox-relay/outbox/ack.ts'
 import { compactAcks } from '@hq-export/outbox-relay/outbox/compact-acks.ts'
-import { establishEpoch } from '@hq-export/outbox-relay/outbox/epoch.ts'
 import { rotate } from '@hq-export/outbox-relay/outbox/rotate.ts'
 import { takeTick } from '@hq-export/outbox-relay/outbox/tick.ts'
 import { connect } from '@hq-export/outbox-relay/session/connect.ts'

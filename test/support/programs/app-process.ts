@@ -107,7 +107,7 @@ export async function runApp(
   app: App,
   args: readonly string[],
   env: Record<string, string>,
-): Promise<{ exitCode: number | null; output: string }> {
+): Promise<{ exitCode: number | null; output: string; stdout: string }> {
   const { exitCode, stdout, stderr } = await CommandHost.run(app, args, env)
-  return { exitCode, output: `${stdout}${stderr}`.trimEnd() }
+  return { exitCode, output: `${stdout}${stderr}`.trimEnd(), stdout }
 }

@@ -12,8 +12,8 @@ const ROWS_BEFORE_CRASH = 20
 // The WAL writer would soon make durable what nobody asked to; so late, only the relay's own tick
 // does.
 const LAZY_WAL = { wal_writer_delay: '10s', wal_writer_flush_after: '1GB' }
-/** One to lead, to push, to acknowledge, to listen, and for backfills. */
-const RELAY_SESSIONS = 5
+/** One to lead, to push, to acknowledge, to listen, for backfills, and to follow changed keys. */
+const RELAY_SESSIONS = 6
 
 const ACKS_IN_THIS_LIFE = `
 select (select epoch from hq_export.ack a order by a.id desc limit 1)

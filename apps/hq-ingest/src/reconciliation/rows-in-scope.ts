@@ -112,7 +112,7 @@ export function rowsInScope(
   { columns, flightKey, conditions, isPaged }: RowSelection,
   parameters: Parameters,
 ): string {
-  const { dataset, scope, orgs } = question
+  const { dataset, scope } = question
   const { name, primaryKey, semantics } = dataset
   const key = qualified(primaryKey, 't')
   const time = inTime(question, parameters)
@@ -126,7 +126,7 @@ export function rowsInScope(
     deleted: 't._dx_deleted_at is not null',
     in_scope: isTimeless ? 'true' : allOf(time),
   })
-  const isRange = orgs !== undefined && (scope.from !== undefined || scope.before !== undefined)
+  const isRange = scope.from !== undefined || scope.before !== undefined
   const where = [
     ...ofCaller('t', question, parameters),
     ...inRange(key, scope, parameters),

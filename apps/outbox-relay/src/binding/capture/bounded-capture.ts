@@ -1,5 +1,6 @@
 import { datasetByName } from '@hq-export/contract'
 import type { BoundDataset } from '../binding-schema.ts'
+import type { CapturedDataset } from '../changes/captured-body.ts'
 import { chooseTable } from '../projection/choose-table.ts'
 import { delaySql, joinsSql } from '../projection/joins.ts'
 import { indent, lines, whereSql } from '../projection/layout.ts'
@@ -13,7 +14,6 @@ import {
   TRACEPARENT_VARIABLE,
 } from './capture-select.ts'
 import { RING } from './capture-statement.ts'
-import type { CapturedDataset } from './captured-body.ts'
 
 /*
  * The exception block of a capture is a subtransaction, and one that writes takes a transaction id

@@ -1,10 +1,10 @@
 import { datasetByName } from '@hq-export/contract'
 import pg from 'pg'
 import { type BoundDataset, SNAPSHOTS_DATASET } from '../binding-schema.ts'
+import { type CapturedDataset, capturedBody } from '../changes/captured-body.ts'
 import { joinsSql } from '../projection/joins.ts'
 import { indent, lines, whereSql } from '../projection/layout.ts'
 import { projectionOf, snapshotIdSql, snapshotProjectionOf } from '../projection/projection.ts'
-import { type CapturedDataset, capturedBody } from './captured-body.ts'
 import { exportedSql, lookUpBase, takenBase } from './version-bases.ts'
 
 /** What happened to the rows that a capture reads. */

@@ -1,4 +1,5 @@
 import { datasetByName } from '@hq-export/contract'
+import type { CapturedDataset } from '../changes/captured-body.ts'
 import { chooseTable } from '../projection/choose-table.ts'
 import {
   type CaptureOptions,
@@ -8,7 +9,6 @@ import {
   rowsOf,
   TRACEPARENT_VARIABLE,
 } from './capture-select.ts'
-import type { CapturedDataset } from './captured-body.ts'
 import { withBases } from './version-bases.ts'
 
 /**

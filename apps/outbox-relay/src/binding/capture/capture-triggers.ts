@@ -1,10 +1,10 @@
 import { type Dataset, datasetByName } from '@hq-export/contract'
 import pg from 'pg'
 import type { BoundDataset } from '../binding-schema.ts'
+import { keyChanged } from '../changes/key-changed.ts'
 import { isPartitioned, type SourceRelation, type SourceTable } from '../source-table.ts'
 import { hasJustEnded } from './capture-events.ts'
 import { type CaptureEvent, functionName } from './capture-function.ts'
-import { keyChanged } from './key-changed.ts'
 import { removalTriggers } from './removals.ts'
 
 /** A generated trigger. */

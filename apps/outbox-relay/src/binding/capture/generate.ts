@@ -1,12 +1,12 @@
 import { createHash } from 'node:crypto'
 import { type Binding, type BoundDataset, SNAPSHOTS_DATASET } from '../binding-schema.ts'
+import { type BodyType, bodyType, type CapturedDataset } from '../changes/captured-body.ts'
 import { projectionOf, snapshotProjectionOf } from '../projection/projection.ts'
 import { datasetView, type GeneratedView, snapshotsView } from '../projection/view-sql.ts'
 import { rowFormOf, type SourceTable } from '../source-table.ts'
 import { captureFunctions } from './capture-events.ts'
 import type { GeneratedFunction } from './capture-function.ts'
 import { captureTriggers, type GeneratedTrigger, lateTriggers } from './capture-triggers.ts'
-import { type BodyType, bodyType, type CapturedDataset } from './captured-body.ts'
 import { setsTimeZone } from './function-settings.ts'
 import { onLateChild } from './settle-capture.ts'
 

@@ -1,11 +1,11 @@
 import { datasetByName } from '@hq-export/contract'
 import pg from 'pg'
 import type { BoundDataset } from '../binding-schema.ts'
+import type { CapturedDataset } from '../changes/captured-body.ts'
 import { indent } from '../projection/layout.ts'
 import { projectionOf, terminalSql } from '../projection/projection.ts'
 import { captureFunction, type GeneratedFunction } from './capture-function.ts'
 import { captureDeleted, captureRows, RING } from './capture-statement.ts'
-import type { CapturedDataset } from './captured-body.ts'
 import { captureWritten, remember } from './reread-rows.ts'
 import { noteDeleted } from './switched-off.ts'
 

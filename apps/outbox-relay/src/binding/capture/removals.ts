@@ -1,6 +1,9 @@
 import { type Dataset, datasetByName } from '@hq-export/contract'
 import pg from 'pg'
 import type { BoundDataset } from '../binding-schema.ts'
+import type { CapturedDataset } from '../changes/captured-body.ts'
+import { changedRows } from '../changes/changed-rows.ts'
+import { keyChanged } from '../changes/key-changed.ts'
 import { joinsSql } from '../projection/joins.ts'
 import { whereSql } from '../projection/layout.ts'
 import { projectionOf, terminalSql } from '../projection/projection.ts'
@@ -8,9 +11,6 @@ import { isPartitioned, type SourceTable } from '../source-table.ts'
 import { boundedNotes, KEPT_KEYS, noteCapture } from './bounded-capture.ts'
 import { captureFunction, type GeneratedFunction } from './capture-function.ts'
 import { rowsOf } from './capture-select.ts'
-import type { CapturedDataset } from './captured-body.ts'
-import { changedRows } from './changed-rows.ts'
-import { keyChanged } from './key-changed.ts'
 
 /*
  * Rows of append-only datasets that the source has no longer. Nothing of them is exported, HQ keeps

@@ -1,14 +1,14 @@
 import pg from 'pg'
 import { QUERY_QUOTE } from '../binding-values.ts'
+import type { CapturedDataset } from '../changes/captured-body.ts'
+import { changedRows, type Side } from '../changes/changed-rows.ts'
+import { findMoved, IS_MOVED, insertedRows } from '../changes/moved-rows.ts'
 import { indent, whereSql } from '../projection/layout.ts'
 import { projectionOf } from '../projection/projection.ts'
 import { findNumbering } from '../projection/sequence-sql.ts'
 import { tableSql } from '../source-table.ts'
 import { type BoundedCapture, boundedRows } from './bounded-capture.ts'
 import { captureRows, insertRows } from './capture-statement.ts'
-import type { CapturedDataset } from './captured-body.ts'
-import { changedRows, type Side } from './changed-rows.ts'
-import { findMoved, IS_MOVED, insertedRows } from './moved-rows.ts'
 import { BASES, IS_SERIALIZABLE, takeBases, using, withBases } from './version-bases.ts'
 
 /*

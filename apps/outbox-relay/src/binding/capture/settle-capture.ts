@@ -1,6 +1,9 @@
 import { datasetByName } from '@hq-export/contract'
 import pg from 'pg'
 import type { BoundDataset } from '../binding-schema.ts'
+import type { CapturedDataset } from '../changes/captured-body.ts'
+import { changedRow } from '../changes/changed-rows.ts'
+import { noteMoved } from '../changes/moved-rows.ts'
 import { chooseTable } from '../projection/choose-table.ts'
 import { delaySql, joinsSql } from '../projection/joins.ts'
 import { whereSql } from '../projection/layout.ts'
@@ -9,9 +12,6 @@ import { tableSql } from '../source-table.ts'
 import { captureFunction, type GeneratedFunction } from './capture-function.ts'
 import { TRACEPARENT_VARIABLE } from './capture-select.ts'
 import { captureRows, RING } from './capture-statement.ts'
-import type { CapturedDataset } from './captured-body.ts'
-import { changedRow } from './changed-rows.ts'
-import { noteMoved } from './moved-rows.ts'
 
 const { escapeIdentifier } = pg
 

@@ -1,7 +1,7 @@
 import type pg from 'pg'
 import { BY_ROW_SUFFIX } from '../capture/capture-triggers.ts'
-import { BODY_TYPE_PREFIX, type BodyType } from '../capture/captured-body.ts'
 import type { GeneratedSql } from '../capture/generate.ts'
+import { BODY_TYPE_PREFIX, type BodyType } from '../changes/captured-body.ts'
 
 /** A trigger of ours as it stands in the catalog. */
 export interface InstalledTrigger {

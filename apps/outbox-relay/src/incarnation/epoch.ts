@@ -1,7 +1,7 @@
 import type pg from 'pg'
+import { EMPTY_SNAPSHOT } from '../outbox/tick.ts'
 import { transact } from '../session/transact.ts'
 import { adoptRows } from './adopt-rows.ts'
-import { EMPTY_SNAPSHOT } from './tick.ts'
 
 /*
  * Epoch = <system_identifier>.<incarnation>. The incarnation stands in an UNLOGGED table, which

@@ -1,5 +1,5 @@
 import type pg from 'pg'
-import { OUTBOX_TABLES } from './outbox-tables.ts'
+import { OUTBOX_TABLES } from '../outbox/outbox-tables.ts'
 
 /**
  * SQL that is true where the row at one end of a table's index is above the sequence. Old and new

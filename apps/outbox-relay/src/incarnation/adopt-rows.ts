@@ -1,6 +1,6 @@
 import type pg from 'pg'
-import { forEachBlockRange } from './block-ranges.ts'
-import { CURRENT_OUTBOX, OUTBOX_TABLES } from './outbox-tables.ts'
+import { forEachBlockRange } from '../outbox/block-ranges.ts'
+import { CURRENT_OUTBOX, OUTBOX_TABLES } from '../outbox/outbox-tables.ts'
 
 /*
  * Rows that a restore brought carry transaction ids of another server. A visible row's transaction
