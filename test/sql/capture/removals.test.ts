@@ -153,11 +153,7 @@ test('I5: a transaction that removes rows one by one takes few transaction ids o
      select $1, gen_random_uuid(), 'o', 'a', 'company', 'failed' from generate_series(1, 300)`,
     [orgId],
   )
-  const xid = async () =>
-    (await writer.query<{ xid: string }>(`select pg_snapshot_xmax(pg_current_snapshot()) as xid`))
-      .rows[0]?.xid
   await writer.query('commit')
-  const before = BigInt((await xid()) ?? 0)
   await writer.query('begin')
   await writer.query(
     `do $$
@@ -171,7 +167,11 @@ test('I5: a transaction that removes rows one by one takes few transaction ids o
      end $$`,
   )
   await writer.query('commit')
-  expect(Number(BigInt((await xid()) ?? 0) - before)).toBeLessThan(70)
+  // Of the rows that it wrote; other databases of the server take ids, too.
+  const { rows: taken } = await writer.query<{ ids: number }>(
+    'select count(distinct xmin::text)::int as ids from hq_export.removal',
+  )
+  expect(taken[0]?.ids).toBeLessThan(70)
   expect((await noted())[RUNS]).toHaveLength(300)
 })
 
