@@ -189,6 +189,11 @@ test('rows that are missing, older, too many or of another org are told apart', 
       select ${[...copied, ...own].join(', ')} from hq.${name} where ${source.where}`)
     expectAs(name, { key: primaryKey.length === 1 ? extra : `${org}/${extra}` }, 'extra')
 
+    // Of the snapshots one whose entity is as it was.
+    const hidden = await placeOf(name, name.includes('snapshots') ? 8 : 6)
+    await changeHq(name, hidden, '_dx_deleted_at = now()')
+    expectAs(name, hidden, 'different')
+
     const moved = await placeOf(name, 2)
     await changeHq(name, moved, `org_id = '${other}'`)
     if (versionColumn === undefined) {
@@ -216,6 +221,13 @@ test('rows that are missing, older, too many or of another org are told apart', 
     [COMPANIES[5]],
   )
   expectAs('dx_entity_snapshots_v1', { key: String(rows[0]?.id) }, 'different record_version')
+  // An older version than its entity's, under an id that does not follow from it.
+  const past = randomUUID()
+  const current = await placeOf('dx_entity_snapshots_v1', 7)
+  const set = `snapshot_id = '${past}', record_version = 0`
+  await changeHq('dx_entity_snapshots_v1', current, set)
+  expectAs('dx_entity_snapshots_v1', { key: past }, 'extra')
+  expectAs('dx_entity_snapshots_v1', current, 'missing')
 
   const { reconciliation } = await site.run()
   expect(brief(reconciliation.findings)).toEqual(

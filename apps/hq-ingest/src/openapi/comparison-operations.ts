@@ -37,7 +37,7 @@ const row = { key: RUN, version: null, hash: '-4520312987461', in_flight: false,
 const digestRequest: DigestRequest = { ...who, as_of: asOf, scope: {} }
 const digestAnswer: DigestAnswer = {
   specs: SPECS,
-  canaries: { 'DXC-1': '5392665235316092028', 'DXC-2': '7075080077933234141' },
+  canaries: { 'DXC-1': '-1976362917795405974', 'DXC-2': '7075080077933234141' },
   wrong_types: [],
   orgs: null,
   result: {

@@ -43,7 +43,7 @@ export function currentSnapshots(
         [flightKey]: `pg_catalog.concat_ws('/', e.org_id, '${type}', e.entity_id)`,
       }),
       in_flight: flying.join('\n      or '),
-      deleted: 'e._dx_deleted_at is not null',
+      deleted: 'e._dx_deleted_at is not null or t._dx_deleted_at is not null',
       in_scope: allOf(inScope),
     })
     return `(select ${list}

@@ -1,3 +1,4 @@
+import { snapshotIdOf } from '@hq-export/contract'
 import { expect, test } from 'vitest'
 import type { ComparedHqRow, ComparedSourceRow } from './compare/compared-row.ts'
 import { judgePair } from './judge-pair.ts'
@@ -75,9 +76,11 @@ test('what waits to be sent or to be complete is looked at again', () => {
 })
 
 test('a snapshot that only HQ has is a past version, or one that never was', () => {
-  const stray = (version: string) => ({
-    suspect: { key: KEY, lookUp: 'org/company/1', version },
-    hq: hq(null),
+  const entity = { org_id: 'org', entity_type: 'company', entity_id: '1' }
+  const idOf = (version: string) => snapshotIdOf({ ...entity, record_version: version })
+  const stray = (version: string, key = idOf(version)) => ({
+    suspect: { key, lookUp: 'org/company/1', version },
+    hq: hq(null, { key }),
   })
   const current = source('7', 'x', 'another')
   expect(judged({ ...stray('6'), source: current })).toBe('equal')
@@ -86,4 +89,6 @@ test('a snapshot that only HQ has is a past version, or one that never was', () 
   expect(judged({ ...stray('6'), deletedVersion: 7n })).toBe('equal')
   expect(judged({ ...stray('8'), deletedVersion: 7n })).toBe('extra')
   expect(judged(stray('6'))).toBe('extra')
+  expect(judged({ ...stray('6', idOf('5')), source: current })).toBe('extra')
+  expect(judged({ ...stray('6', idOf('5')), deletedVersion: 7n })).toBe('extra')
 })

@@ -1,7 +1,8 @@
-import type { FindingClass } from '@hq-export/contract'
+import { type FindingClass, snapshotIdOf } from '@hq-export/contract'
 import { compareKey, type DifferenceClass } from './compare/classify.ts'
 import type { KeyPair } from './read-keys.ts'
 import type { KnownLetter } from './source/known-keys.ts'
+import type { Suspect } from './suspect.ts'
 
 /** What one look at both sides says of a key. */
 export type Judgement =
@@ -26,12 +27,18 @@ const CHANGED_SINCE: Judgement = {
   reason: null,
 }
 
+/** Whether the key of a snapshot follows from its version. */
+function isOwnId({ key, lookUp, version }: Suspect): boolean {
+  const [org_id = '', entity_type = '', entity_id = ''] = lookUp.split('/')
+  return key === snapshotIdOf({ org_id, entity_type, entity_id, record_version: version ?? '' })
+}
+
 /**
  * Whether a snapshot that the source does not show as current is one of its past: there was a
  * version of the entity at least as high, which nobody can compare any more.
  */
 function isPastVersion({ suspect, source, deletedVersion }: KeyPair): boolean {
-  if (suspect.version === undefined || suspect.version === null) return false
+  if (suspect.version === undefined || suspect.version === null || !isOwnId(suspect)) return false
   const version = BigInt(suspect.version)
   if (source === undefined) return deletedVersion !== undefined && version <= deletedVersion
   return source.version !== null && version < BigInt(source.version)

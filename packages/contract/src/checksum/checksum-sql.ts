@@ -29,9 +29,28 @@ function recordHash(values: readonly string[], seed: number | string): string {
   return `pg_catalog.hash_record_extended(row(${values.join(', ')}), ${seed})`
 }
 
-/** A value as DXC-1 hashes it: a text by its bytes, whatever its collation takes for equal. */
-function comparable({ name, type }: Pick<Column, 'name' | 'type'>, sql: ColumnSql): string {
-  return type === 'text' ? `${sql(name)} collate pg_catalog."C"` : sql(name)
+function byBytes(text: string): string {
+  return `${text} collate pg_catalog."C"`
+}
+
+/**
+ * A value as DXC-1 hashes it: a text by its bytes, whatever its collation takes for equal. The hash
+ * of a jsonb is of what it holds from left to right, and not of where objects and arrays end:
+ * `[[1], 2]` hashes as `[[1, 2]]`. So its text counts, too, without what numbers that are equal may
+ * differ in there: points and zeros.
+ */
+function comparable({ name, type }: Pick<Column, 'name' | 'type'>, sql: ColumnSql): string[] {
+  const value = sql(name)
+  switch (type) {
+    case 'text':
+      return [byBytes(value)]
+    case 'jsonb': {
+      const form = `pg_catalog.replace(pg_catalog.replace(${value}::text, '0', ''), '.', '')`
+      return [value, byBytes(form)]
+    }
+    default:
+      return [value]
+  }
 }
 
 /** A value as an element of a JSON array, never NULL. */
@@ -74,8 +93,8 @@ function jsonHash(columns: readonly Pick<Column, 'name' | 'type'>[], sql: Column
 /** SQL of the hash of a whole row, int8. */
 export function rowHashSql({ algorithm, key, columns }: ChecksumSpec, sql: ColumnSql): string {
   if (algorithm === 'DXC-2') return jsonHash(columns, sql)
-  const values = columns.map((column) => comparable(column, sql))
-  return recordHash(values, recordHash(values.slice(0, key.length), KEY_SEED))
+  const values = (hashed: readonly Column[]) => hashed.flatMap((column) => comparable(column, sql))
+  return recordHash(values(columns), recordHash(values(key), KEY_SEED))
 }
 
 /** SQL of the hash of one value, int8: whether a column differs, and not what it holds. */
@@ -85,7 +104,7 @@ export function valueHashSql(
   sql: ColumnSql,
 ): string {
   return algorithm === 'DXC-1'
-    ? recordHash([comparable(column, sql)], VALUE_SEED)
+    ? recordHash(comparable(column, sql), VALUE_SEED)
     : jsonHash([column], sql)
 }
 
@@ -98,7 +117,7 @@ export function keyHashSql(
   const key = dataset.primaryKey.map((name) => columnOf(dataset, name))
   return algorithm === 'DXC-1'
     ? recordHash(
-        key.map((column) => comparable(column, sql)),
+        key.flatMap((column) => comparable(column, sql)),
         KEY_SEED,
       )
     : jsonHash(key, sql)
