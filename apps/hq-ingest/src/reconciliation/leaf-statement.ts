@@ -73,12 +73,14 @@ export function bucketRowsStatement(
 }
 
 /**
- * Rows by their keys, in the order of these, with the hash of every column. Each is found by the
- * primary key; of snapshots this finds every version.
+ * Rows by their keys, in the order of these. Each is found by the primary key; of snapshots this
+ * finds every version.
+ * @param withColumns with the hash of every column.
  */
 export function keyRowsStatement(
   question: Question,
   keys: readonly (readonly string[])[],
+  withColumns: boolean,
 ): Statement {
   const parameters = new Parameters()
   const { dataset, spec } = question
@@ -91,9 +93,13 @@ export function keyRowsStatement(
   )
   const hashes = spec.columns.map((column) => `${valueHashSql(spec, column, onRow)}::text`)
   const raw = Object.entries(rawColumns(question)).map(([name, sql]) => `${sql} as ${name}`)
+  const [told, made] = withColumns
+    ? [['r.columns'], [`array[${hashes.join(', ')}] as columns`]]
+    : [[], []]
   return {
-    text: `select ${leafColumns(question, 'r')}, r.in_flight, r.deleted, r.columns from (
-      select ${raw.join(', ')}, array[${hashes.join(', ')}] as columns,
+    text: `select ${[leafColumns(question, 'r'), 'r.in_flight', 'r.deleted', ...told].join(', ')}
+    from (
+      select ${[...raw, ...made].join(', ')},
         ${inFlight('t', question, parameters)} as in_flight,
         t._dx_deleted_at is not null as deleted
       from (

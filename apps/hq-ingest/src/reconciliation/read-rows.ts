@@ -41,10 +41,11 @@ async function readKeys(
   client: pg.ClientBase,
   question: Question,
   keys: readonly (readonly string[])[],
+  withColumns: boolean,
 ): Promise<DigestRowsAnswer> {
   const texts = keys.map((parts) => parts.join('/').toLowerCase())
   return {
-    rows: await rowsOf(client, keyRowsStatement(question, keys)),
+    rows: await rowsOf(client, keyRowsStatement(question, keys, withColumns)),
     refused: await rowsOf(client, refusedStatement(question, texts)),
     next: null,
   }
@@ -58,7 +59,7 @@ function readerOf(
   const { dataset } = question
   if ('keys' in request) {
     const keys = request.keys.map((key) => partsOf(dataset, key))
-    return (client) => readKeys(client, question, keys)
+    return (client) => readKeys(client, question, keys, request.columns ?? true)
   }
   const after = request.after === undefined ? undefined : partsOf(dataset, request.after)
   return (client) => readBuckets(client, question, request.buckets, after)

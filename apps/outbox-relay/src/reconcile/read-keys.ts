@@ -55,11 +55,15 @@ function entitiesOf({ entities }: DatasetContext, lookUps: readonly string[]) {
   return Map.groupBy(found, ({ dataset }) => dataset)
 }
 
-function readSource(context: DatasetContext, lookUps: readonly string[]): Promise<SourceKeys> {
+function readSource(
+  context: DatasetContext,
+  lookUps: readonly string[],
+  withColumns: boolean,
+): Promise<SourceKeys> {
   const { scan, dataset, relation, spec } = context
   return underSnapshot(scan, async (snapshot) => {
     await planLookUps(scan)
-    const { text, values } = rowsStatement(relation, spec, lookUps)
+    const { text, values } = rowsStatement(relation, spec, lookUps, withColumns)
     const { rows } = await scan.query<SourceRow>(text, [...values])
     const removed = await readRemovals(scan, dataset, spec, lookUps)
     const pending = new Set(await readPendingKeys(scan, dataset, lookUps))
@@ -105,16 +109,22 @@ interface HqKeys {
 
 /**
  * Reads rows of HQ by key, as of a snapshot of the source.
+ * @param columns with a hash per column.
  * @throws {UndecidedError} where HQ does not answer, or for other keys than it was asked for.
  */
 export async function readHq(
   context: DatasetContext,
   snapshot: string,
   keys: readonly string[],
+  columns: boolean,
 ): Promise<HqKeys> {
   if (keys.length === 0) return { rows: new Map(), refused: new Map() }
   const asked = new Set(keys)
-  const answer = await context.hq.rows({ ...requestOf(context, snapshot), keys: [...keys] })
+  const answer = await context.hq.rows({
+    ...requestOf(context, snapshot),
+    keys: [...keys],
+    columns,
+  })
   const rows = new Map(answer.rows.map((row) => [row.key, hqRowOf(row)]))
   if (rows.size !== answer.rows.length || !answer.rows.every(({ key }) => asked.has(key)))
     throw new UndecidedError('HQ answers for other keys than it was asked for')
@@ -133,7 +143,8 @@ export function hqRowOf(row: DigestRow): ComparedHqRow {
 
 /**
  * Reads what both sides have of keys, everything that the source had having been delivered. Letters
- * are read last: those that the delivery has made are seen.
+ * are read last: those that the delivery has made are seen. Which columns differ is asked only where
+ * a difference may be proven now: of most keys it says nothing, and is most of what is read.
  * @throws {UndecidedError} where a side cannot be read, or the relay is behind.
  */
 export async function readKeys(
@@ -142,11 +153,12 @@ export async function readKeys(
 ): Promise<KeyPair[]> {
   const { side, epoch } = context
   const lookUps = [...new Set(suspects.map(({ lookUp }) => lookUp))]
-  const ours = await readSource(context, lookUps)
+  const mayBeProven = suspects.some(({ witness }) => witness !== undefined)
+  const ours = await readSource(context, lookUps, mayBeProven)
   await waitForFence(side, epoch, ours.snapshot, context)
   const keyOf = ({ key, lookUp }: Suspect) => key ?? ours.rows.get(lookUp)?.key
   const keys = [...new Set(suspects.flatMap((suspect) => keyOf(suspect) ?? []))]
-  const theirs = await readHq(context, ours.snapshot, keys)
+  const theirs = await readHq(context, ours.snapshot, keys, mayBeProven)
   const letters = await readAllLetters(context, keys, lookUps)
   return suspects.map((suspect) => {
     const { lookUp } = suspect

@@ -84,7 +84,7 @@ async function withoutTruncated(
   const before = new Set<string>()
   for (let at = 0; at < extra.length; at += CHUNK_KEYS) {
     const keys = extra.slice(at, at + CHUNK_KEYS).map(({ finding }) => finding.key)
-    const { rows } = await readHq(context, `${xid + 1n}:${xid + 1n}:`, keys)
+    const { rows } = await readHq(context, `${xid + 1n}:${xid + 1n}:`, keys, false)
     for (const row of rows.values()) if (!row.inFlight) before.add(row.key)
   }
   return differences.filter(({ finding }) => finding.class !== 'extra' || !before.has(finding.key))

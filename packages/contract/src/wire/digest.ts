@@ -176,7 +176,11 @@ export const digestRowsRequestSchema = whoSchema.extend({ as_of: asOfSchema }).a
       /** Key of the last row of the page before. */
       after: keySchema.optional(),
     }),
-    z.object({ keys: z.array(keySchema).min(1).max(LIMITS.maxDigestKeys) }),
+    z.object({
+      keys: z.array(keySchema).min(1).max(LIMITS.maxDigestKeys),
+      /** False: without a hash of each column, which says what differs and is most of the answer. */
+      columns: z.boolean().optional(),
+    }),
   ]),
 )
 export type DigestRowsRequest = z.infer<typeof digestRowsRequestSchema>

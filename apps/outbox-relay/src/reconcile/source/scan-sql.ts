@@ -150,16 +150,17 @@ where ${conditions(relation, spec, scope, parameters)}
   return { text, values: parameters.values }
 }
 
-/** The rows of some keys, with a hash per column. */
+/** The rows of some keys. @param withColumns with a hash per column. */
 export function rowsStatement(
   relation: SourceRelation,
   spec: ChecksumSpec,
   keys: readonly string[],
+  withColumns: boolean,
 ): Statement {
   const parameters = new Parameters()
   const hashes = spec.columns.map((hashed) => `${valueHashSql(spec, hashed, column)}::text`)
   const text = /* sql */ `
-select ${rowList(relation, spec, `array[${hashes.join(', ')}]`)}
+select ${rowList(relation, spec, withColumns ? `array[${hashes.join(', ')}]` : 'null::text[]')}
 from ${lookedUp(relation, parameters.add(keys, 'text[]'))}`
   return { text, values: parameters.values }
 }
