@@ -79,6 +79,7 @@ export {
   digestRequestSchema,
   digestRowsAnswerSchema,
   digestRowsRequestSchema,
+  digestScopeSchema,
 } from './wire/digest.ts'
 export {
   type Envelope,

@@ -122,6 +122,15 @@ test('a sample never says equal', async () => {
   expect(status).toBe(2)
 })
 
+test('bounds that HQ cannot be asked for are refused before anything is recorded', async () => {
+  const before = (await latest()).id
+  for (const since of ['infinity', '-infinity', '4713-01-01 BC', '12026-01-01']) {
+    const { status, err } = await reconcile('--since', since)
+    expect([status, err]).toEqual([2, expect.stringContaining('must be moments of the years')])
+  }
+  expect((await latest()).id).toBe(before)
+})
+
 test('Ctrl-C ends a run as undecided, kill -9 leaves it so', async () => {
   const deaf = env(silentUrl)
   const interrupted = new AbortController()

@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto'
-import { datasetByName } from '@hq-export/contract'
+import { datasetByName, digestScopeSchema } from '@hq-export/contract'
 import { withJson } from '@hq-export/runtime/cli/options.ts'
 import { ProgressLine } from '@hq-export/runtime/cli/progress-line.ts'
+import { OperatorError } from '@hq-export/runtime/operator-error.ts'
 import { type Command, InvalidArgumentError } from 'commander'
 import {
   readSelection,
@@ -39,20 +40,24 @@ interface ReconcileOptions extends SelectionOptions {
   readonly json?: boolean
 }
 
+/** @throws {OperatorError} for bounds that cannot be put to HQ, such as `infinity`. */
 function requestOf(
   { dataset, since, until, orgId }: BackfillSelection,
   { repair = false, sample }: ReconcileOptions,
 ): ReconcileRequest {
+  const scope = digestScopeSchema.safeParse({
+    ...(orgId !== null && { org_id: orgId }),
+    ...(since !== null && { since }),
+    ...(until !== null && { until }),
+    ...(sample !== undefined && { sample }),
+  })
+  if (!scope.success)
+    throw new OperatorError('--since and --until must be moments of the years 1 to 9999')
   return {
     id: randomUUID(),
     kind: 'command',
     datasets: dataset === null ? null : [datasetByName(dataset)].flatMap((found) => found ?? []),
-    scope: {
-      ...(orgId !== null && { org_id: orgId }),
-      ...(since !== null && { since }),
-      ...(until !== null && { until }),
-      ...(sample !== undefined && { sample }),
-    },
+    scope: scope.data,
     repair: repair ? 'all' : 'off',
   }
 }
