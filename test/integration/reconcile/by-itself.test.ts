@@ -16,6 +16,7 @@ import { connect } from '@hq-export/outbox-relay/session/connect.ts'
 import { readReconciliation as readStatus } from '@hq-export/outbox-relay/status/read-reconciliation.ts'
 import type pg from 'pg'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { ScriptedGateway } from '../../support/network/scripted-gateway.ts'
 import { AppProcess } from '../../support/programs/app-process.ts'
 import { SECRET } from '../../support/programs/ingest-client.ts'
 import { runReconcile } from '../../support/programs/reconcile-program.ts'
@@ -119,6 +120,14 @@ test('different, then repaired, are 1; what a later run reads equal turns both i
 test('a sample never says equal', async () => {
   const { status, out } = await reconcile('--sample', '1/2')
   expect(out).toContain('no difference in a sample of 1/2')
+  expect(status).toBe(2)
+})
+
+test('a gateway that knows no reconciliation is named as that', async () => {
+  await using older = await ScriptedGateway.start()
+  older.answer(() => ({ status: 404 }))
+  const { status, out } = await runReconcile(env(older.url), [])
+  expect(out).toContain('HQ knows no reconciliation: it is older, or another service')
   expect(status).toBe(2)
 })
 

@@ -127,6 +127,8 @@ export class HqClient {
       return { again: errorType(error) }
     }
     if (status === 200) return { text }
+    if (status === 404)
+      throw new UndecidedError('HQ knows no reconciliation: it is older, or another service')
     const code = problemCode({ status, body: text })
     const reason = code === undefined ? `status ${status}` : `${status} ${code}`
     switch (code === undefined ? (status >= 500 ? 'retry' : 'halt') : PROBLEMS[code].reaction) {
