@@ -16,6 +16,7 @@ import { connect } from '@hq-export/outbox-relay/session/connect.ts'
 import { readReconciliation as readStatus } from '@hq-export/outbox-relay/status/read-reconciliation.ts'
 import type pg from 'pg'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { ScriptedGateway } from '../../support/network/scripted-gateway.ts'
 import { AppProcess } from '../../support/programs/app-process.ts'
 import { SECRET } from '../../support/programs/ingest-client.ts'
 import { runReconcile } from '../../support/programs/reconcile-program.ts'
@@ -129,6 +130,14 @@ test('bounds that HQ cannot be asked for are refused before anything is recorded
     expect([status, err]).toEqual([2, expect.stringContaining('must be moments of the years')])
   }
   expect((await latest()).id).toBe(before)
+})
+
+test('a gateway that knows no reconciliation is named as that', async () => {
+  await using older = await ScriptedGateway.start()
+  older.answer(() => ({ status: 404 }))
+  const { status, out } = await runReconcile(env(older.url), [])
+  expect(out).toContain('HQ knows no reconciliation: it is older, or another service')
+  expect(status).toBe(2)
 })
 
 test('Ctrl-C ends a run as undecided, kill -9 leaves it so', async () => {

@@ -36,6 +36,8 @@ import { type Suspect, witnessOf } from './suspect.ts'
 
 /** Rows of a side that are read at once where buckets are dirty. */
 const LEAF_ROWS = 100_000
+/** Rows of HQ that are kept at once, those included that are deleted or in flight. */
+const MAX_LEAF_ROWS = 1_000_000
 /** Where this many keys are suspect nobody needs the rest to know what to do. */
 export const MAX_SUSPECTS = 100_000
 
@@ -248,7 +250,7 @@ class RangeComparison {
         group.push(bucket)
         rows += size(bucket)
       }
-      const [ours, all] = [await this.#sourceLeaf(group), await this.#hqLeaf(snapshot, group)]
+      const [ours, all] = [await this.#sourceLeaf(group), await this.#hqLeaf(snapshot, group, hq)]
       const removed = this.#hasRemovals ? await this.#borneOut(group, ours, all) : new Set()
       const shown = new Set(ours.map(({ key }) => key))
       const theirs = all.filter(({ key }) => shown.has(key) || !removed.has(key))
@@ -270,8 +272,18 @@ class RangeComparison {
     })
   }
 
-  async #hqLeaf(snapshot: string, buckets: readonly number[]): Promise<ComparedHqRow[]> {
+  /**
+   * @param digest what HQ has just counted. More may be there by now, but not any number: of pages
+   * that never end not all is kept.
+   */
+  async #hqLeaf(
+    snapshot: string,
+    buckets: readonly number[],
+    digest: DigestSums,
+  ): Promise<ComparedHqRow[]> {
     const rows = new Map<string, ComparedHqRow>()
+    const counted = buckets.reduce((sum, one) => sum + (digest.buckets.get(one)?.rows ?? 0), 0)
+    let settled = 0
     for (let after: string | undefined; ; ) {
       this.#assertInTime()
       const page = await this.#context.hq.rows({
@@ -283,7 +295,10 @@ class RangeComparison {
       for (const row of page.rows) {
         if (rows.has(row.key)) throw new UndecidedError('HQ names a row twice')
         rows.set(row.key, hqRowOf(row))
+        if (!row.in_flight && !row.deleted) settled++
       }
+      if (settled > counted + LEAF_ROWS || rows.size > MAX_LEAF_ROWS)
+        throw new UndecidedError('HQ has more rows in a bucket than it counts, or than can be read')
       if (page.next === null) return [...rows.values()]
       if (page.next !== page.rows.at(-1)?.key)
         throw new UndecidedError('HQ does not go on where a page ended')

@@ -28,6 +28,8 @@ export class DatasetTally {
   #hq: DigestSums = NO_SUMS
   #others = 0
   #unsettled = 0
+  /** Of some range not all suspects were read. */
+  #isCut = false
   #differences: readonly ProvenDifference[] = []
   /** Rows of the source in the ranges that were compared. */
   rows = 0
@@ -44,6 +46,7 @@ export class DatasetTally {
     this.#hq = withoutBuckets(combine(this.#hq, range.hq, 1))
     this.#others += range.others
     this.#unsettled += unsettled.length
+    this.#isCut ||= range.isCut
     this.#differences = [...this.#differences, ...differences]
     this.rows += range.rows
     this.ranges++
@@ -72,6 +75,7 @@ export class DatasetTally {
   /** Why not all rows of the ranges were compared; undefined where they were. */
   get gap(): string | undefined {
     if (this.#unsettled > 0) return `${this.#unsettled} keys changed all the while`
+    if (this.#isCut) return 'too many rows differed at first to read them all'
     return this.#others > 0 ? 'the signing key may read only some of the orgs' : undefined
   }
 

@@ -46,6 +46,8 @@ export interface DatasetRequest
   readonly onProgress: (progress: ReconcileProgress) => void
 }
 
+/** Halvings of ranges one after the other, of which each takes minutes: no size helps then. */
+const MAX_HALVINGS = 12
 const MAX_REASON_CHARS = 200
 
 /** Why something could not be told, in words that hold no value. */
@@ -94,6 +96,8 @@ export class DatasetRun {
   /** What ended it early. */
   #failure: string | undefined
   #isCapped = false
+  /** Since a range was compared last. */
+  #halvings = 0
   #estimate: number | null = null
   #oldestRange: number | null = null
 
@@ -173,10 +177,12 @@ export class DatasetRun {
     const [first, ...rest] = await cutRange(context, range, rangeRows)
     try {
       await this.#compareOne(context, first, rest)
+      this.#halvings = 0
       return rest
     } catch (error) {
       const rows = first.rows ?? rangeRows
       if (!(error instanceof TooLongError) || rows < 2) throw error
+      if (++this.#halvings > MAX_HALVINGS) throw error
       const half = Math.floor(rows / 2)
       const halves = await cutAt(context, first, half)
       // It has fewer rows than was thought.

@@ -46,6 +46,8 @@ type Reply = { readonly text: string } | { readonly again: string; readonly afte
 export class HqClient {
   readonly #access: HqAccess
   #seconds = 0
+  /** It did not answer in all the time that it had: the next question does not wait as long again. */
+  #isAway = false
 
   constructor(access: HqAccess) {
     this.#access = access
@@ -82,17 +84,21 @@ export class HqClient {
     const body = Buffer.from(JSON.stringify(request))
     const id = randomUUID()
     const began = performance.now()
+    const patienceMs = this.#isAway ? 0 : (this.#access.patienceMs ?? PATIENCE_MS)
     try {
       for (let failures = 1; ; failures++) {
         const reply = await this.#post(path, id, body)
         if ('text' in reply) {
+          this.#isAway = false
           const parsed = schema.safeParse(parseJson(reply.text))
           if (parsed.success) return parsed.data
           throw new UndecidedError('HQ answers what the protocol does not know')
         }
         const pauseMs = backoffMs(failures, reply.afterMs)
-        if (performance.now() + pauseMs > began + (this.#access.patienceMs ?? PATIENCE_MS))
+        if (performance.now() + pauseMs > began + patienceMs) {
+          this.#isAway = true
           throw new UndecidedError(`HQ does not answer: ${reply.again}`)
+        }
         await delay(pauseMs, undefined, { signal: this.#access.stopping }).catch(() => {})
         if (this.#access.stopping.aborted) throw new UndecidedError(STOPPED)
       }
@@ -127,6 +133,8 @@ export class HqClient {
       return { again: errorType(error) }
     }
     if (status === 200) return { text }
+    if (status === 404)
+      throw new UndecidedError('HQ knows no reconciliation: it is older, or another service')
     const code = problemCode({ status, body: text })
     const reason = code === undefined ? `status ${status}` : `${status} ${code}`
     switch (code === undefined ? (status >= 500 ? 'retry' : 'halt') : PROBLEMS[code].reaction) {
