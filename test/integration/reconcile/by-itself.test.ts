@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import { createServer, type Server } from 'node:net'
+import { canarySql, checksumSpecs, datasetByName, LIMITS } from '@hq-export/contract'
 import { parseCronTime } from '@hq-export/outbox-relay/process/cron-time.ts'
 import { Follower } from '@hq-export/outbox-relay/reconcile/follow/follower.ts'
 import type { ReconcileContext } from '@hq-export/outbox-relay/reconcile/reconcile-context.ts'
@@ -138,6 +139,39 @@ test('a gateway that knows no reconciliation is named as that', async () => {
   const { status, out } = await runReconcile(env(older.url), [])
   expect(out).toContain('HQ knows no reconciliation: it is older, or another service')
   expect(status).toBe(2)
+})
+
+test('of an HQ whose rows never end not all are kept, and nothing is believed', async () => {
+  const runs = datasetByName('dx_operation_runs_v1')
+  const [spec] = checksumSpecs(runs, 'DXC-1')
+  const { rows } = await site.dx.query(`select ${canarySql('DXC-1')}::text as canary`)
+  const handshake = {
+    specs: [{ id: spec?.id, algorithm: 'DXC-1' }],
+    canaries: { 'DXC-1': rows[0]?.canary, 'DXC-2': '0' },
+    wrong_types: [],
+    orgs: null,
+  }
+  const digest = { rows: 1, buckets: [[7, 1, '1']], nulls: {}, statuses: {} }
+  const nothing = { in_flight: 0, in_flight_keys: [], deleted: 0, strays: [] }
+  let told = 0
+  await using liar = await ScriptedGateway.start()
+  liar.answer(({ envelope }) => {
+    if ('buckets' in envelope) {
+      const page = Array.from({ length: LIMITS.maxDigestRows }, () => {
+        const key = `00000000-0000-4000-8000-${(++told).toString(16).padStart(12, '0')}`
+        return { key, version: null, hash: '1', in_flight: false, deleted: false }
+      })
+      return { status: 200, body: { rows: page, refused: [], next: page.at(-1)?.key } }
+    }
+    if (!('as_of' in envelope)) return { status: 200, body: handshake }
+    const times = { min_time: null, max_time: null }
+    const result = { digest: { ...digest, ...times }, ...nothing }
+    return { status: 200, body: { ...handshake, result } }
+  })
+  const { status, out } = await runReconcile(env(liar.url), ['--dataset', runs.name])
+  expect(out).toContain('HQ has more rows in a bucket than it counts')
+  expect(status).toBe(2)
+  expect(told).toBeLessThan(200_000)
 })
 
 test('Ctrl-C ends a run as undecided, kill -9 leaves it so', async () => {

@@ -78,7 +78,10 @@ test('what is truncated after it was seen is not missed, and what was not seen i
   await write(1, 'b')
   await writer.query('truncate hq_export.outbox_0')
   const third = await look(second.seen)
-  expect(third).toMatchObject({ keys: ['b'], missed: 0 })
+  expect(third.keys).toEqual(['b'])
+  // A transaction of another database of this server, open at the closing and ended by now, cannot
+  // be told from one that wrote here: that counts as one row, and never as more.
+  expect(third.missed).toBeLessThanOrEqual(1)
 
   await write(1, 'c', 'd')
   await turn(2)
