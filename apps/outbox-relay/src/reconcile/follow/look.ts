@@ -70,6 +70,12 @@ const UNKEYED = [
   ...DATASETS.flatMap(({ name, number }) => (name === SNAPSHOTS_DATASET ? [number] : [])),
 ]
 
+/**
+ * Rows that a look reads of each table, the newest: more are written while much is loaded, or much
+ * waits, and reading all of that once more would cost what delivery needs.
+ */
+const MAX_LOOK_ROWS = 20_000
+
 // By the index: rows below the xmin have all been seen. No body is read. Beyond the limit keys are
 // taken by their hash, one in two, four, eight, ..., so that it is the same ones from look to look.
 // Gaps have no key. The row without one says how many there are.
@@ -78,12 +84,13 @@ with changed as materialized (
   select o.dataset, o.key
   from (
     ${unionOfOutbox(
-      (table) => /* sql */ `select dataset, key, xid from ${table}
-    where xid >= pg_catalog.pg_snapshot_xmin($1::pg_snapshot) and key is not null
-      and dataset <> all (array[${UNKEYED.join(', ')}]::smallint[])`,
+      (table) => /* sql */ `(select dataset, key, xid from ${table}
+    where xid >= pg_catalog.pg_snapshot_xmin($1::pg_snapshot)
+    order by xid desc limit ${MAX_LOOK_ROWS})`,
     )}
   ) o
-  where not pg_catalog.pg_visible_in_snapshot(o.xid, $1::pg_snapshot)
+  where o.key is not null and o.dataset <> all (array[${UNKEYED.join(', ')}]::smallint[])
+    and not pg_catalog.pg_visible_in_snapshot(o.xid, $1::pg_snapshot)
   group by o.dataset, o.key
 ), total as (
   select count(*) as keys from changed
@@ -191,7 +198,10 @@ export async function lookIntoOutbox(
       )
       const total = rows.find((row) => row.keys !== null)?.keys ?? 0
       const seen = { snapshot: state.snapshot, outbox: outboxNow(state, last) }
-      return { seen, keys, leftOut: total - keys.length, missed }
+      // Rows, so at least as many as their keys: never too few.
+      const written = Number(BigInt(state.seq) - BigInt(last.outbox.seq)) - missed
+      const unread = Math.max(0, written - MAX_LOOK_ROWS)
+      return { seen, keys, leftOut: total - keys.length + unread, missed }
     },
     { mode: 'isolation level repeatable read read only' },
   )
