@@ -13,7 +13,7 @@ const STATEMENT_SECONDS = 100
 /**
  * Settings of the session that scans: plans as the application's sessions have them, in one process
  * of the server. Sorts stay off: nobody tells the planner how few buckets there are, and it would
- * sort whole rows by them, on disk, at five times the time (measured). A transaction waits while the
+ * sort whole rows by them, on disk, which takes several times as long. A transaction waits while the
  * relay delivers and HQ reads; the server ends it, and with it the snapshot, where nobody goes on
  * with it.
  */
