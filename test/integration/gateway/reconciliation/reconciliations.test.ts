@@ -240,7 +240,11 @@ test('they go after 400 days, with their findings, and not before', async () => 
 test('ingest -- reconciliations lists and shows them, for people and as JSON', async () => {
   const env = { HQ_DATABASE_URL: hq.url }
   const none = await runIngest(['reconciliations', 'show', 'latest'], env)
-  expect(none).toMatchObject({ status: 1, stdout: 'no such reconciliation; see list\n' })
+  expect(none).toMatchObject({
+    status: 2,
+    stdout: '',
+    stderr: expect.stringContaining('no such reconciliation; see: npm run ingest'),
+  })
   const run = buildRun()
   const newer = buildRun({
     ...{ kind: 'follow', state: 'equal', finished_at: '2026-03-02T03:00:00Z', findings: [] },

@@ -1,5 +1,6 @@
 import { RECONCILIATION_STATES, UUID_PATTERN } from '@hq-export/contract'
 import { matching, oneOf, withJson, withLimit } from '@hq-export/runtime/cli/options.ts'
+import { OperatorError } from '@hq-export/runtime/operator-error.ts'
 import { printJson } from '@hq-export/runtime/table.ts'
 import type { Command } from 'commander'
 import type { IngestCommandLine } from '../../cli/command-line.ts'
@@ -48,9 +49,12 @@ function addShow(parent: Command, commandLine: IngestCommandLine): void {
       .argument('<id>', 'as list shows it, or latest', parseRun),
   ).action(async (id: string, { limit, json, ...filters }: ListOptions) => {
     const run = await withPool(commandLine, (pool) => showReconciliation(pool, id, filters, limit))
-    if (run === undefined) print(json ? printJson(null) : 'no such reconciliation; see list')
-    else print(json ? printJson(run) : printRun(run))
-    if (run?.state !== 'equal') exitFailed()
+    if (run === undefined) {
+      const list = 'npm run ingest -- reconciliations list'
+      throw new OperatorError(`no such reconciliation; see: ${list}`)
+    }
+    print(json ? printJson(run) : printRun(run))
+    if (run.state !== 'equal') exitFailed()
   })
 }
 
