@@ -2,7 +2,7 @@ import { type Dataset, datasetByName } from '@hq-export/contract'
 import pg from 'pg'
 import type { BoundDataset } from '../binding-schema.ts'
 import type { CapturedDataset } from '../changes/captured-body.ts'
-import { changedRows } from '../changes/changed-rows.ts'
+import { changedRow, changedRows } from '../changes/changed-rows.ts'
 import { keyChanged } from '../changes/key-changed.ts'
 import { joinsSql } from '../projection/joins.ts'
 import { whereSql } from '../projection/layout.ts'
@@ -69,10 +69,10 @@ function onRemoved(bound: CapturedDataset): GeneratedFunction {
 function onWithdrawn(bound: CapturedDataset): GeneratedFunction {
   const { filters } = projectionOf(bound, 'null')
   const isStillThere = `exists (
-  select from (select new.*) r${joinsSql({ ...bound, settle: undefined })}${whereSql(filters)}
+  select from ${changedRow(bound, 'new')}${joinsSql({ ...bound, settle: undefined })}${whereSql(filters)}
 )`
   const hasLeft = `(${keyChanged(bound)} or not ${isStillThere})`
-  return noteKeys(bound, 'withdrawn', removedKeys(bound, '(select old.*) r', hasLeft))
+  return noteKeys(bound, 'withdrawn', removedKeys(bound, changedRow(bound, 'old'), hasLeft))
 }
 
 /**
