@@ -7,6 +7,7 @@ export {
 } from './checksum/checksum-spec.ts'
 export {
   bucketSql,
+  CANARIES_SQL,
   type ColumnSql,
   canarySql,
   keyHashSql,

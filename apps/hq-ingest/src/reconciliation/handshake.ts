@@ -1,10 +1,4 @@
-import {
-  CHECKSUM_ALGORITHMS,
-  type ColumnType,
-  canarySql,
-  type Dataset,
-  type DigestAnswer,
-} from '@hq-export/contract'
+import { CANARIES_SQL, type ColumnType, type Dataset, type DigestAnswer } from '@hq-export/contract'
 import type pg from 'pg'
 import type { IngestKey } from '../keys/ingest-key.ts'
 import { specsOf } from './question.ts'
@@ -19,10 +13,6 @@ const TYPE_NAMES: Readonly<Record<ColumnType, string>> = {
   timestamptz: 'timestamp with time zone',
   jsonb: 'jsonb',
 }
-
-const CANARIES = `select ${CHECKSUM_ALGORITHMS.map(
-  (algorithm) => `(${canarySql(algorithm)})::text as "${algorithm}"`,
-).join(', ')}`
 
 // Of another type a value has another hash; a column that is not there has none.
 const WRONG_TYPES = `
@@ -52,7 +42,7 @@ export async function readHandshake(
   dataset: Dataset,
   { orgs }: IngestKey,
 ): Promise<Omit<DigestAnswer, 'result'>> {
-  const { rows } = await client.query<DigestAnswer['canaries']>(CANARIES)
+  const { rows } = await client.query<DigestAnswer['canaries']>(CANARIES_SQL)
   const [canaries] = rows
   if (canaries === undefined) throw new Error('HQ did not compute the canaries')
   return {

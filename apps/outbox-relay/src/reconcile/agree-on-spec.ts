@@ -1,7 +1,7 @@
 import {
+  CANARIES_SQL,
   CHECKSUM_ALGORITHMS,
   type ChecksumSpec,
-  canarySql,
   checksumSpecs,
   type Dataset,
   type DigestAnswer,
@@ -9,10 +9,6 @@ import {
 import type pg from 'pg'
 import { viewName } from '../binding/projection/view-sql.ts'
 import { UndecidedError } from './compare/undecided-error.ts'
-
-const CANARIES = `select ${CHECKSUM_ALGORITHMS.map(
-  (algorithm) => `${canarySql(algorithm)}::text as "${algorithm}"`,
-).join(', ')}`
 
 // A binding that was installed by an older build has views without a column that was added since.
 const COLUMNS = /* sql */ `
@@ -32,7 +28,7 @@ export async function agreeOnSpec(
 ): Promise<ChecksumSpec> {
   if (answer.wrong_types.length > 0)
     throw new UndecidedError(`columns of HQ are of another type: ${answer.wrong_types.join(', ')}`)
-  const [ours] = (await client.query<Record<string, string>>(CANARIES)).rows
+  const [ours] = (await client.query<Record<string, string>>(CANARIES_SQL)).rows
   const { rows } = await client.query<{ name: string }>(COLUMNS, [viewName(dataset.name)])
   const shown = new Set(rows.map(({ name }) => name))
   const known = new Set(answer.specs.map(({ id }) => id))

@@ -1,7 +1,11 @@
 import type { Column, ColumnType, Dataset } from '../datasets/dataset.ts'
 import { columnOf } from '../datasets/datasets.ts'
-import type { ChecksumAlgorithm, ChecksumSpec } from './checksum-spec.ts'
-import { CHECKSUM_BUCKETS } from './checksum-spec.ts'
+import {
+  CHECKSUM_ALGORITHMS,
+  CHECKSUM_BUCKETS,
+  type ChecksumAlgorithm,
+  type ChecksumSpec,
+} from './checksum-spec.ts'
 
 /*
  * The SQL that both servers hash rows with, made of the same descriptors. All of it is immutable
@@ -161,3 +165,8 @@ export function canarySql(algorithm: ChecksumAlgorithm): string {
   const spec = { id: '', algorithm, key: columns.slice(0, 2), columns }
   return rowHashSql(spec, (name) => `(${CANARY[Number(name)]?.[1]})`)
 }
+
+/** Query of one row with the canary of every algorithm, as text under its name. */
+export const CANARIES_SQL = `select ${CHECKSUM_ALGORITHMS.map(
+  (algorithm) => `(${canarySql(algorithm)})::text as "${algorithm}"`,
+).join(', ')}`

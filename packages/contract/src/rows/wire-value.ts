@@ -95,6 +95,9 @@ export const int8Schema = z
   .regex(INT8_PATTERN, { error: 'must be a 64-bit integer in a string', abort: true })
   .refine(isInt8, 'must fit into 64 bits')
 
+/** An id on the wire. */
+export const uuidSchema = z.string().regex(UUID_PATTERN, 'must be a uuid')
+
 /** A transaction id on the wire. */
 export const xidSchema = z
   .string()
@@ -115,7 +118,7 @@ function schemaOfType(column: Column): z.ZodType {
     case 'text':
       return z.string()
     case 'uuid':
-      return z.string().regex(UUID_PATTERN, 'must be a uuid')
+      return uuidSchema
     case 'int4':
       return z.int().min(INT4_MIN).max(INT4_MAX)
     case 'int8':

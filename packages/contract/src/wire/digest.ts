@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { CHECKSUM_ALGORITHMS, CHECKSUM_BUCKETS } from '../checksum/checksum-spec.ts'
-import { int8Schema, timestampSchema, UUID_PATTERN } from '../rows/wire-value.ts'
+import { int8Schema, timestampSchema, uuidSchema } from '../rows/wire-value.ts'
 import { EPOCH_PATTERN, SOURCE_PATTERN } from './envelope.ts'
 import { LIMITS } from './limits.ts'
 
@@ -10,10 +10,10 @@ import { LIMITS } from './limits.ts'
  * stand still.
  */
 
-const uuidSchema = z.string().regex(UUID_PATTERN, 'must be a uuid')
 /** A sum of 64-bit hashes, not reduced: as PostgreSQL adds them. */
 const sumSchema = z.string().regex(/^-?\d{1,40}$/, 'must be an integer in a string')
-const countSchema = z.int().min(0)
+/** A number of rows or keys. */
+export const countSchema = z.int().min(0)
 /** Values of a primary key, joined by `/`. */
 const keySchema = z.string().min(1).max(256)
 

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { CHECKSUM_ALGORITHMS } from '../checksum/checksum-spec.ts'
-import { int8Schema, timestampSchema, UUID_PATTERN } from '../rows/wire-value.ts'
-import { digestScopeSchema } from './digest.ts'
+import { int8Schema, timestampSchema, uuidSchema } from '../rows/wire-value.ts'
+import { countSchema, digestScopeSchema } from './digest.ts'
 import { SOURCE_PATTERN } from './envelope.ts'
 import { LIMITS } from './limits.ts'
 
@@ -42,8 +42,6 @@ export const REPAIR_STATES = [
 ] as const
 export type RepairState = (typeof REPAIR_STATES)[number]
 
-const uuidSchema = z.string().regex(UUID_PATTERN, 'must be a uuid')
-const countSchema = z.int().min(0)
 const versionSchema = int8Schema.nullable()
 
 /** A key that differs, without any value of its row but the key and the versions. */
