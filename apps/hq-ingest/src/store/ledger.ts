@@ -53,10 +53,29 @@ const CLAIM_KEY = `
 // spans partitions.
 const FIND = 'select fingerprint, answer from ingest.batch where source = $1 and batch = $2'
 
+/** Columns that a batch is recorded in, in the order of {@link ledgerValues}; the answer is last. */
+export const LEDGER_COLUMNS = `source, batch, fingerprint, dataset, schema_version, epoch, key_id,
+       trace_id, span_id, wire_bytes, decoded_bytes, answer`
+
+/** What is recorded of a batch beside its answer, as parameters. */
+export function ledgerValues(entry: LedgerEntry): (string | Buffer | null)[] {
+  return [
+    entry.source,
+    entry.batch,
+    entry.fingerprint,
+    entry.dataset,
+    entry.schemaVersion,
+    entry.epoch ?? null,
+    entry.keyId,
+    entry.trace?.traceId ?? null,
+    entry.trace?.spanId ?? null,
+    String(entry.wireBytes),
+    String(entry.decodedBytes),
+  ]
+}
+
 const RECORD = `
-  insert into ingest.batch
-    (source, batch, fingerprint, dataset, schema_version, epoch, key_id, trace_id, span_id,
-     wire_bytes, decoded_bytes, answer)
+  insert into ingest.batch (${LEDGER_COLUMNS})
   values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`
 
 interface Claim {
@@ -133,20 +152,7 @@ export async function recordBatch(
   entry: LedgerEntry,
   answer: BatchResult,
 ): Promise<void> {
-  const values = [
-    entry.source,
-    entry.batch,
-    entry.fingerprint,
-    entry.dataset,
-    entry.schemaVersion,
-    entry.epoch ?? null,
-    entry.keyId,
-    entry.trace?.traceId ?? null,
-    entry.trace?.spanId ?? null,
-    entry.wireBytes,
-    entry.decodedBytes,
-    JSON.stringify(toStored(answer)),
-  ]
+  const values = [...ledgerValues(entry), JSON.stringify(toStored(answer))]
   try {
     await client.query({ name: 'record batch', text: RECORD, values })
   } catch (error) {

@@ -29,7 +29,7 @@ import { onSession } from '../db/transact.ts'
 import { traceWrite } from '../tracing/trace-write.ts'
 import { answerOf } from './answer.ts'
 import type { IncomingBatch } from './incoming-batch.ts'
-import { CLAIM, type LedgerEntry } from './ledger.ts'
+import { CLAIM, LEDGER_COLUMNS, type LedgerEntry, ledgerValues } from './ledger.ts'
 import { toStored } from './stored-answer.ts'
 
 /*
@@ -107,13 +107,12 @@ const storeStatement = perDataset((dataset): PreparedStatement => {
         pg_catalog.count(*) filter (where inserted) as inserted
       from written
     )
-    insert into ingest.batch
-      (source, batch, fingerprint, dataset, schema_version, epoch, key_id, trace_id, span_id,
-       wire_bytes, decoded_bytes, answer)
-    select ${source}, ${batch}, ${$(2, 'bytea')}, '${name}', ${$(3, 'text')}, ${$(4, 'text')},
-      ${$(5, 'text')}, ${$(6, 'text')}, ${$(7, 'text')}, ${$(8, 'int4')}, ${$(9, 'int4')},
-      case when c.written = ${$(10, 'int4')} then
-        pg_catalog.jsonb_set(pg_catalog.jsonb_set(${$(11, 'jsonb')},
+    insert into ingest.batch (${LEDGER_COLUMNS})
+    select ${source}, ${batch}, ${$(2, 'bytea')}, ${$(3, 'text')}, ${$(4, 'text')},
+      ${$(5, 'text')}, ${$(6, 'text')}, ${$(7, 'text')}, ${$(8, 'text')}, ${$(9, 'int4')},
+      ${$(10, 'int4')},
+      case when c.written = ${$(11, 'int4')} then
+        pg_catalog.jsonb_set(pg_catalog.jsonb_set(${$(12, 'jsonb')},
           '{counts,inserted}', pg_catalog.to_jsonb(c.inserted)),
           '{counts,updated}', pg_catalog.to_jsonb(c.written - c.inserted)) end
     from counted as c where c.written > 0
@@ -132,16 +131,7 @@ async function store(
   const statement = storeStatement(dataset)
   const values = [
     ...columnArrays(dataset, inKeyOrder(rows)),
-    entry.source,
-    entry.batch,
-    entry.fingerprint,
-    entry.schemaVersion,
-    entry.epoch ?? null,
-    entry.keyId,
-    entry.trace?.traceId ?? null,
-    entry.trace?.spanId ?? null,
-    String(entry.wireBytes),
-    String(entry.decodedBytes),
+    ...ledgerValues(entry),
     String(rows.length),
     JSON.stringify(toStored(answerWith(rows.length))),
   ]
