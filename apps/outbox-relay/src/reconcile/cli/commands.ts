@@ -56,7 +56,7 @@ function requestOf(
   return {
     id: randomUUID(),
     kind: 'command',
-    datasets: dataset === null ? null : [datasetByName(dataset)].flatMap((found) => found ?? []),
+    datasets: dataset === null ? null : [datasetByName(dataset)],
     scope: scope.data,
     repair: repair ? 'all' : 'off',
   }

@@ -3,6 +3,7 @@ import { shownText } from '@hq-export/runtime/shown-text.ts'
 import { table } from '@hq-export/runtime/table.ts'
 import type { ReconciliationRecord } from '../record/reconciliation-record.ts'
 import {
+  count,
   countFindings,
   coverageOf,
   describeScope,
@@ -11,8 +12,6 @@ import {
   percent,
   stateOf,
 } from '../report/run-facts.ts'
-
-const count = (value: number): string => value.toLocaleString('en-US')
 
 /** Column of a table from which on it has numbers. */
 const FIRST_NUMBER = 2

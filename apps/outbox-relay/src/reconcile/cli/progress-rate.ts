@@ -1,10 +1,9 @@
 import { describeSeconds } from '../../backfill/progress-meter.ts'
 import type { ReconcileProgress } from '../reconcile-context.ts'
+import { count } from '../report/run-facts.ts'
 
 /** Over how long the rate is taken. */
 const WINDOW_MS = 15_000
-
-const count = (value: number): string => Math.round(value).toLocaleString('en-US')
 
 const PHASES: Readonly<Record<ReconcileProgress['phase'], string>> = {
   scan: 'reading the source',

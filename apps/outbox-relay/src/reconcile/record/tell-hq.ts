@@ -1,11 +1,8 @@
 import { describeError } from '@hq-export/runtime/describe-error.ts'
 import type pg from 'pg'
-import { HqClient } from '../hq/hq-client.ts'
+import { HqClient, PATIENCE_MS } from '../hq/hq-client.ts'
 import type { ReconcileContext } from '../reconcile-context.ts'
 import { listUntold, noteTold } from './reconciliation-record.ts'
-
-/** How long HQ is asked to take one. */
-const PATIENCE_MS = 30_000
 
 /**
  * Tells HQ of every reconciliation that has ended and that it has not been told of, the oldest

@@ -42,59 +42,44 @@ const CHUNK_KEYS = 500
 // A writer that holds a key for longer is not waited for.
 const BOUND_WAIT = /* sql */ `set local lock_timeout = '1s'`
 
-function isBusy(error: unknown): boolean {
-  return hasSqlstate(error, LOCK_NOT_AVAILABLE, DEADLOCK_DETECTED)
-}
-
-/** Has the loop send keys as their views have them then. */
-async function sendChunk(
-  client: pg.ClientBase,
-  repairs: readonly Repairable[],
-): Promise<RepairState> {
+/** In one transaction, all of it or none; `failed` where a key is in use, for the next run. */
+async function send(client: pg.ClientBase, work: () => Promise<void>): Promise<RepairState> {
   try {
     await transact(client, async () => {
       await client.query(BOUND_WAIT)
-      for (const { dataset, key } of repairs)
-        await noteKey(client, dataset, {
-          key,
-          reason: 'reconciliation',
-          traceparent: null,
-          letter: null,
-        })
-    })
-    return 'sent'
-  } catch (error) {
-    if (!isBusy(error)) throw error
-    return 'failed'
-  }
-}
-
-/** Has the loop send a key above the version that HQ holds with other content. */
-async function raiseOne(
-  client: pg.ClientBase,
-  { dataset, key, finding }: Repairable,
-): Promise<RepairState> {
-  const conflict = BigInt(finding.hq_version ?? 0)
-  try {
-    await transact(client, async () => {
-      await client.query(BOUND_WAIT)
-      const version = await readVersion(client, dataset, key)
-      // Gone: its delete is on its way. Above: a newer version is.
-      if (version === undefined || version > conflict) return
-      await raiseVersionBase(client, { dataset, key }, version, conflict)
-      await noteKey(client, dataset, {
-        key,
-        reason: 'reconciliation',
-        traceparent: null,
-        letter: null,
-      })
+      await work()
     })
     return 'sent'
   } catch (error) {
     if (error instanceof NotReplayableError) return 'not_repairable'
-    if (!isBusy(error)) throw error
-    return 'failed'
+    if (hasSqlstate(error, LOCK_NOT_AVAILABLE, DEADLOCK_DETECTED)) return 'failed'
+    throw error
   }
+}
+
+function note(client: pg.ClientBase, { dataset, key }: Repairable): Promise<void> {
+  const noted = { key, reason: 'reconciliation', traceparent: null, letter: null } as const
+  return noteKey(client, dataset, noted)
+}
+
+/** Has the loop send keys as their views have them then. */
+function sendChunk(client: pg.ClientBase, repairs: readonly Repairable[]): Promise<RepairState> {
+  return send(client, async () => {
+    for (const repair of repairs) await note(client, repair)
+  })
+}
+
+/** Has the loop send a key above the version that HQ holds with other content. */
+function raiseOne(client: pg.ClientBase, repair: Repairable): Promise<RepairState> {
+  const { dataset, key, finding } = repair
+  const conflict = BigInt(finding.hq_version ?? 0)
+  return send(client, async () => {
+    const version = await readVersion(client, dataset, key)
+    // Gone: its delete is on its way. Above: a newer version is.
+    if (version === undefined || version > conflict) return
+    await raiseVersionBase(client, { dataset, key }, version, conflict)
+    await note(client, repair)
+  })
 }
 
 /**

@@ -3,6 +3,7 @@ import type { ReconciliationRecord } from '../record/reconciliation-record.ts'
 import { escapeMarkup } from './escape-markup.ts'
 import { STYLE } from './report-style.ts'
 import {
+  count,
   countFindings,
   coverageOf,
   describeScope,
@@ -20,8 +21,6 @@ const MEANINGS: Readonly<Record<ReconciliationRecord['state'], string>> = {
   repaired: 'What differed was sent once more. Only a later reading proves that it arrived.',
   undecided: 'It could not be told whether both sides are equal. Never take this for equal.',
 }
-
-const count = (value: number): string => value.toLocaleString('en-US')
 
 function cells(tag: 'td' | 'th', values: readonly string[], firstNumber: number): string {
   return values

@@ -95,6 +95,9 @@ export function coverageOf({ run }: ReconciliationRecord): number {
   return datasets.length === 0 ? 0 : Math.min(...datasets.map(({ coverage }) => coverage))
 }
 
+/** A number as people read it. */
+export const count = (value: number): string => Math.round(value).toLocaleString('en-US')
+
 /** A share as a percentage that is 100 only where it is whole. */
 export function percent(share: number): string {
   if (share >= 1) return '100 %'
