@@ -133,6 +133,7 @@ export async function runDemo(context: DemoContext): Promise<DemoResult> {
     url: databases.dxUrl,
     seed: options.seed,
     rowsPerSecond: options.rowsPerSecond,
+    faults: new Set(options.faults),
     onFailure: (error) => failed.abort(error),
   })
   stack.defer(() => workload.stop())

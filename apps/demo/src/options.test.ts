@@ -12,6 +12,7 @@ describe('the command line', () => {
       seconds: undefined,
       seed: 7,
       rowsPerSecond: 300,
+      faults: [],
       isQuiet: false,
     })
   })
@@ -21,6 +22,7 @@ describe('the command line', () => {
       seconds: 20,
       seed: 0,
       rowsPerSecond: 50,
+      faults: [],
       isQuiet: true,
     })
   })
@@ -29,7 +31,15 @@ describe('the command line', () => {
     expect(parse('--seconds', '20').rowsPerSecond).toBe(3_000)
   })
 
+  it('takes faults by their names', () => {
+    expect(parse('--fault', 'null-domains', 'new-event-type').faults).toEqual([
+      'null-domains',
+      'new-event-type',
+    ])
+  })
+
   it.each([
+    ['--fault', 'fire'],
     ['--seconds', '0'],
     ['--seconds', '1.5'],
     ['--seconds', 'x'],

@@ -1,5 +1,7 @@
 import { wholeNumber } from '@hq-export/runtime/cli/options.ts'
 import { createCommand, type Output } from '@hq-export/runtime/cli/program.ts'
+import { Option } from 'commander'
+import { FAULTS, type Fault } from './workload/population/faults.ts'
 
 /** What the user asked for. */
 export interface DemoOptions {
@@ -9,6 +11,8 @@ export interface DemoOptions {
   readonly seed: number
   /** Rows for export a second. */
   readonly rowsPerSecond: number
+  /** What goes wrong in the application. */
+  readonly faults: readonly Fault[]
   /** Print no live lines. */
   readonly isQuiet: boolean
 }
@@ -67,19 +71,27 @@ export function parseOptions(
         `else ${RATE_OF_ENDLESS_RUN})`,
       wholeNumber(1, MAX_RATE),
     )
+    .addOption(
+      new Option(
+        '--fault <names...>',
+        'let the application make a mistake, for the checks to find',
+      ).choices(Object.keys(FAULTS)),
+    )
     .option('--quiet', 'no live line every second')
     .allowExcessArguments(false)
   program.parse(args, { from: 'user' })
-  const { seconds, seed, rate, quiet } = program.opts<{
+  const { seconds, seed, rate, fault, quiet } = program.opts<{
     seconds?: number
     seed?: number
     rate?: number
+    fault?: Fault[]
     quiet?: boolean
   }>()
   return {
     seconds,
     seed: seed ?? randomSeed,
     rowsPerSecond: rate ?? (seconds === undefined ? RATE_OF_ENDLESS_RUN : RATE_OF_BOUNDED_RUN),
+    faults: fault ?? [],
     isQuiet: quiet ?? false,
   }
 }

@@ -4,6 +4,7 @@ import { connect } from '../databases/connect.ts'
 import { commitLate } from './behaviours/commit-late.ts'
 import { createTenants } from './behaviours/create-tenants.ts'
 import { pickBehaviour } from './behaviours.ts'
+import type { Fault } from './population/faults.ts'
 import { createTally, type Tally } from './population/tally.ts'
 import { traceOperation } from './population/trace-operation.ts'
 import type { Behaviour, Writer } from './population/transact.ts'
@@ -22,6 +23,8 @@ export interface WorkloadOptions {
   readonly seed: number
   /** Rows for export a second that it aims at and does not exceed for long. */
   readonly rowsPerSecond: number
+  /** What goes wrong; may change meanwhile. */
+  readonly faults: ReadonlySet<Fault>
   /** Called once if it cannot go on. */
   readonly onFailure: (error: unknown) => void
 }
@@ -66,7 +69,8 @@ export class Workload {
       // The number keeps the ids of a second run with the same seed apart from those of the first.
       const seed = `${this.#options.seed}/${rows[0]?.number}`
       const tally = this.#tally
-      const founding = { client: first, random: createRandom(`${seed}/tenants`), tally }
+      const { faults } = this.#options
+      const founding = { client: first, random: createRandom(`${seed}/tenants`), tally, faults }
       const tenants = await createTenants(founding)
       // The first stock is there at once; the rate is that of what follows.
       const [beganAt, foundedRows] = [performance.now(), tally.committedRows]
@@ -75,7 +79,7 @@ export class Workload {
         () => tally.committedRows - foundedRows,
         () => performance.now() - beganAt,
       )
-      const shared = { tally, pace, tenants, stopping: this.#stopping.signal }
+      const shared = { tally, faults, pace, tenants, stopping: this.#stopping.signal }
       const write = async (name: string, choose: (writer: Writer) => Behaviour) => {
         const random = createRandom(`${seed}/${name}`)
         const writer: Writer = { ...shared, client: await open(), random }

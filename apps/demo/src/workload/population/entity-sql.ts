@@ -1,5 +1,6 @@
 import { COMPANY_KIND } from './company-kind.ts'
 import { type EntityKind, type EntityRow, STATE_COLUMNS } from './entity-kind.ts'
+import { faultyEntities } from './faults.ts'
 import { PERSON_KIND } from './person-kind.ts'
 import type { EntityType } from './population.ts'
 import type { Transaction } from './transact.ts'
@@ -69,7 +70,7 @@ export async function upsertEntities(
   const { rowCount } = await tx.client.query({
     name: `upsert-${kind.type}`,
     text: upsertSql(kind),
-    values: [JSON.stringify(rows)],
+    values: [JSON.stringify(faultyEntities(tx.faults, rows))],
   })
   countEntities(tx, kind, rowCount ?? 0)
 }
@@ -123,7 +124,7 @@ export async function enrichEntities(
   const { rowCount } = await tx.client.query({
     name: `enrich-${kind.type}`,
     text: enrichSql(kind),
-    values: [JSON.stringify(rows)],
+    values: [JSON.stringify(faultyEntities(tx.faults, rows))],
   })
   countEntities(tx, kind, rowCount ?? 0)
   return rowCount ?? 0

@@ -1,4 +1,5 @@
 import type { Field } from './entity-kind.ts'
+import { FAILING_PROVIDER, faultyEvents, faultyRuns } from './faults.ts'
 import type { Transaction } from './transact.ts'
 
 const RUN_COLUMNS = {
@@ -71,11 +72,16 @@ function insertSql(table: string, columns: Readonly<Record<string, string>>): st
 select ${names.map(valueSql).join(', ')} from ${recordset(columns)}`
 }
 
+/** `$2` is the provider whose runs fail, if any. */
+function endSql(name: string): string {
+  return name === 'status' ? `case when e.fails then 'failed' else e.status end` : `e.${name}`
+}
+
 const INSERT_RUNS = insertSql('ops.operation_runs', RUN_COLUMNS)
 const INSERT_EVENTS = insertSql('ops.operation_events', EVENT_COLUMNS)
 // Sorted, so that two statements that end the same runs wait for each other instead of for ever.
 const END_RUNS = `with ends as (
-  select c.* from ${recordset(END_COLUMNS)}
+  select c.*, r.source_provider = $2::text as fails from ${recordset(END_COLUMNS)}
   join ops.operation_runs r using (run_id)
   where r.status = 'running'
   order by run_id for no key update of r
@@ -83,7 +89,7 @@ const END_RUNS = `with ends as (
 update ops.operation_runs r
 set ${Object.keys(END_COLUMNS)
   .filter((name) => name !== 'run_id')
-  .map((name) => `${name} = e.${name}`)
+  .map((name) => `${name} = ${endSql(name)}`)
   .join(', ')}
 from ends e where r.run_id = e.run_id`
 
@@ -92,7 +98,7 @@ export async function insertRuns(tx: Transaction, rows: readonly RunRow[]): Prom
   await tx.client.query({
     name: 'insert-runs',
     text: INSERT_RUNS,
-    values: [JSON.stringify(rows)],
+    values: [JSON.stringify(faultyRuns(tx.faults, rows))],
   })
   tx.count('dx_operation_runs_v1', rows.filter(({ status }) => status !== 'running').length)
 }
@@ -102,7 +108,7 @@ export async function endRuns(tx: Transaction, rows: readonly RunEnd[]): Promise
   const { rowCount } = await tx.client.query({
     name: 'end-runs',
     text: END_RUNS,
-    values: [JSON.stringify(rows)],
+    values: [JSON.stringify(rows), tx.faults.has('failing-provider') ? FAILING_PROVIDER : null],
   })
   tx.count('dx_operation_runs_v1', rowCount ?? 0)
 }
@@ -122,7 +128,7 @@ export async function insertEvents(tx: Transaction, rows: readonly EventRow[]): 
   await tx.client.query({
     name: 'insert-events',
     text: INSERT_EVENTS,
-    values: [JSON.stringify(rows)],
+    values: [JSON.stringify(faultyEvents(tx.faults, rows))],
   })
   tx.count('dx_operation_events_v1', rows.length)
 }

@@ -2,6 +2,7 @@ import type { DatasetName } from '@hq-export/contract'
 import type pg from 'pg'
 import type { Pace } from '../random/pace.ts'
 import type { Random } from '../random/random.ts'
+import type { Faults } from './faults.ts'
 import type { Tenant } from './population.ts'
 import type { Tally } from './tally.ts'
 import { traceparentOf, traceTransaction } from './trace-operation.ts'
@@ -12,13 +13,14 @@ export interface Writer {
   readonly random: Random
   readonly tenants: readonly Tenant[]
   readonly tally: Tally
+  readonly faults: Faults
   readonly pace: Pace
   /** Aborted when the workload is to end. */
   readonly stopping: AbortSignal
 }
 
 /** What a transaction needs of its writer. */
-export type Connection = Pick<Writer, 'client' | 'random' | 'tally'>
+export type Connection = Pick<Writer, 'client' | 'random' | 'tally' | 'faults'>
 
 /** Something that the application does; one or more transactions of one writer. */
 export type Behaviour = (writer: Writer) => Promise<void>
@@ -26,6 +28,7 @@ export type Behaviour = (writer: Writer) => Promise<void>
 /** An open transaction. */
 export interface Transaction {
   readonly client: pg.Client
+  readonly faults: Faults
   /** Notes rows that this transaction writes for export; counted if it commits. */
   count(dataset: DatasetName, rows: number): void
   /** Done if and when it commits. */
@@ -77,7 +80,7 @@ export function transact(
 }
 
 async function runTransaction(
-  { client, tally }: Connection,
+  { client, tally, faults }: Connection,
   work: (transaction: Transaction) => Promise<Decision>,
   isolation: Isolation,
   traceparent: string,
@@ -94,6 +97,7 @@ async function runTransaction(
     })
     decision = await work({
       client,
+      faults,
       count: (dataset, written) => rows.set(dataset, (rows.get(dataset) ?? 0) + written),
       afterCommit: (effect) => effects.push(effect),
     })
