@@ -3,6 +3,7 @@ import '@hq-export/runtime/keep-heap-small.ts'
 import { explain } from '@hq-export/runtime/cli/explain.ts'
 import { withJson } from '@hq-export/runtime/cli/options.ts'
 import { outputOf, Program, runProcess } from '@hq-export/runtime/cli/program.ts'
+import { addDoctorCommand } from '@hq-export/runtime/doctor/doctor-command.ts'
 import { printJson } from '@hq-export/runtime/table.ts'
 import { HQ } from './db/connect.ts'
 import { hqMigrations } from './db/migrations.ts'
@@ -24,7 +25,7 @@ const program = new Program(
       explain(error, {
         database: HQ,
         portSettings: 'INGEST_HOST, INGEST_PORT or INGEST_METRICS_PORT',
-        examine: 'npm run ingest -- status',
+        examine: 'npm run ingest -- doctor',
       }),
   },
   outputOf(process),
@@ -71,6 +72,13 @@ command.command('serve').description('take batches until SIGTERM or SIGINT').act
 withJson(command.command('status').description('rows, batches and open quarantine of HQ')).action(
   runStatus,
 )
+
+addDoctorCommand(program, HQ.name, async () => {
+  const { CHECKS } = await import('./doctor/checks.ts')
+  const { runDoctor } = await import('./doctor/run-doctor.ts')
+  const config = loadConfig(env)
+  return runDoctor(config.databaseUrl, config, CHECKS)
+})
 
 const commandLine = { env, print, exitFailed }
 addKeyCommands(command, commandLine)

@@ -3,6 +3,7 @@ import '@hq-export/runtime/keep-heap-small.ts'
 import { explain } from '@hq-export/runtime/cli/explain.ts'
 import { withJson } from '@hq-export/runtime/cli/options.ts'
 import { outputOf, Program, runProcess } from '@hq-export/runtime/cli/program.ts'
+import { addDoctorCommand } from '@hq-export/runtime/doctor/doctor-command.ts'
 import { printJson } from '@hq-export/runtime/table.ts'
 import { addBackfillCommands } from './backfill/cli/commands.ts'
 import { addDeadLetterCommands } from './dead-letter/cli/commands.ts'
@@ -113,18 +114,10 @@ withJson(command.command('status').description('what waits, what was refused, wh
   },
 )
 
-withJson(
-  command
-    .command('doctor')
-    .description('examines data-engine-x and says what to do; exit status 2 if it cannot tell'),
-).action(async ({ json }: { json?: boolean }) => {
+addDoctorCommand(program, DATA_ENGINE_X.name, async () => {
   const { CHECKS } = await import('./doctor/checks.ts')
-  const { printFindings } = await import('./doctor/print-findings.ts')
   const { runDoctor } = await import('./doctor/run-doctor.ts')
-  const findings = await runDoctor(loadDatabaseUrl(env), CHECKS)
-  print(json ? printJson(findings) : printFindings(findings))
-  if (findings.some(({ state }) => state === 'fail')) program.exitFailed()
-  else if (findings.some(({ state }) => state === 'unknown')) program.exitUnknown()
+  return runDoctor(loadDatabaseUrl(env), CHECKS)
 })
 
 const commandLine = { print, exitFailed: program.exitFailed, withDatabase }

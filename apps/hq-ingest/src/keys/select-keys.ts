@@ -24,7 +24,7 @@ const SELECT = `
  * @param ids of other keys, to learn whether the database knows them.
  */
 export async function selectKeys(
-  pool: pg.Pool,
+  pool: pg.Pool | pg.ClientBase,
   nowMs: number,
   ids: readonly string[],
 ): Promise<readonly KeyRow[]> {

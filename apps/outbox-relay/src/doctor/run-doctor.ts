@@ -1,39 +1,10 @@
-import { describeError } from '@hq-export/runtime/describe-error.ts'
+import { examine, once } from '@hq-export/runtime/doctor/examine.ts'
+import type { NamedFinding } from '@hq-export/runtime/doctor/finding.ts'
 import { READING_SETTINGS } from '@hq-export/runtime/postgres/session.ts'
 import type pg from 'pg'
 import { connect, connectLogin } from '../session/connect.ts'
 import { readBoundState } from './checks/check-context.ts'
-import {
-  type BoundState,
-  type Check,
-  type Examination,
-  type Finding,
-  type NamedFinding,
-  unknown,
-} from './checks/finding.ts'
-
-/** Asked once, however many checks want it; a failure is everybody's. */
-function once<T>(ask: () => Promise<T>): () => Promise<T> {
-  let asked: Promise<T> | undefined
-  return () => {
-    asked ??= ask()
-    return asked
-  }
-}
-
-/** A check that breaks has found out nothing; the others still can. */
-async function examine(check: Check, examination: Examination): Promise<readonly Finding[]> {
-  try {
-    return [await check.examine(examination)].flat()
-  } catch (error) {
-    return [
-      unknown(
-        `could not look: ${describeError(error)}`,
-        'mend what failed above; the role that binds may look at everything',
-      ),
-    ]
-  }
-}
+import type { BoundState, Check, Examination } from './checks/finding.ts'
 
 /**
  * Examines a source, changing nothing.
@@ -62,12 +33,11 @@ export async function runDoctor(
       }),
       bound: once<BoundState | undefined>(() => readBoundState(login)),
     }
-    const findings: NamedFinding[] = []
-    for (const check of checks) {
-      const found = await examine(check, examination)
-      findings.push(...found.map((finding) => ({ check: check.name, ...finding })))
-      if (check.isDecisive && found.some(({ state }) => state === 'fail')) break
-    }
+    const findings = await examine(
+      checks,
+      examination,
+      'mend what failed above; the role that binds may look at everything',
+    )
     if (lost !== undefined) throw lost
     return findings
   } finally {

@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
+import { readBackends, severalBackends } from '@hq-export/runtime/doctor/common-checks.ts'
 import type pg from 'pg'
 import { type Check, fail, ok, warn } from './finding.ts'
 
 const NOTIFICATION_WAIT_MS = 3_000
-const STATEMENTS = 5
 
 /** A notification to ourselves comes back over the same session. */
 async function hearsItself(client: pg.Client): Promise<boolean> {
@@ -25,17 +25,6 @@ async function hearsItself(client: pg.Client): Promise<boolean> {
   return result
 }
 
-async function backends(client: pg.Client): Promise<Set<number>> {
-  const pids = new Set<number>()
-  for (let statement = 0; statement < STATEMENTS; statement++) {
-    const { rows } = await client.query<{ pid: number }>(
-      'select pg_catalog.pg_backend_pid() as pid',
-    )
-    if (rows[0] !== undefined) pids.add(rows[0].pid)
-  }
-  return pids
-}
-
 /**
  * The server behind DX_DATABASE_URL is PostgreSQL itself: LISTEN and advisory locks belong to a
  * session.
@@ -43,12 +32,9 @@ async function backends(client: pg.Client): Promise<Set<number>> {
 export const directConnection: Check = {
   name: 'direct-connection',
   async examine({ login }) {
-    const pids = await backends(login)
+    const pids = await readBackends(login)
     if (pids.size > 1) {
-      return fail(
-        `${STATEMENTS} statements ran on ${pids.size} servers' sessions: a transaction pooler`,
-        'point DX_DATABASE_URL at PostgreSQL itself',
-      )
+      return severalBackends(pids, 'DX_DATABASE_URL')
     }
     if (!(await hearsItself(login))) {
       return fail(

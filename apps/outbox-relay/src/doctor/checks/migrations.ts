@@ -1,19 +1,6 @@
-import { MigrationStateError } from '@hq-export/runtime/postgres/migrations.ts'
+import { migrationsCheck } from '@hq-export/runtime/doctor/common-checks.ts'
 import { dxMigrations } from '../../session/migrations.ts'
-import { type Check, fail, ok } from './finding.ts'
+import type { Check } from './finding.ts'
 
 /** The schema is the one that this build was written for. */
-export const migrations: Check = {
-  name: 'migrations',
-  isDecisive: true,
-  async examine({ login }) {
-    try {
-      await dxMigrations.assertApplied(login)
-    } catch (error) {
-      if (!(error instanceof MigrationStateError)) throw error
-      const [found = '', todo = ''] = error.message.split('; ')
-      return fail(found, todo)
-    }
-    return ok(`all ${(await dxMigrations.list()).length} applied`)
-  },
-}
+export const migrations: Check = migrationsCheck(dxMigrations)

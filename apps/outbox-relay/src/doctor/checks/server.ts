@@ -1,14 +1,5 @@
-import { readServer, unsupportedServer } from '@hq-export/runtime/postgres/supported-server.ts'
-import { type Check, fail, ok } from './finding.ts'
+import { serverCheck } from '@hq-export/runtime/doctor/common-checks.ts'
+import type { Check } from './finding.ts'
 
 /** The server is one that we run on, and the database holds every text. */
-export const server: Check = {
-  name: 'server',
-  async examine({ login }) {
-    const facts = await readServer(login)
-    const problem = unsupportedServer('data-engine-x', facts)
-    if (problem === undefined) return ok(`PostgreSQL ${facts.version}, ${facts.encoding}`)
-    const [found = '', todo = ''] = problem.split('; ')
-    return fail(found, todo)
-  },
-}
+export const server: Check = serverCheck('data-engine-x')

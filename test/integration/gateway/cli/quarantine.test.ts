@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type pg from 'pg'
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { startSite } from '../../support/programs/gateway-site.ts'
+import { startSite } from '../../../support/programs/gateway-site.ts'
 import {
   buildEnvelope,
   buildRow,
@@ -10,9 +10,9 @@ import {
   ingestKey,
   startGateway,
   type TestGateway,
-} from '../../support/programs/ingest-client.ts'
-import { type Run, runIngest } from '../../support/programs/ingest-process.ts'
-import type { TestDatabase } from '../../support/servers/databases.ts'
+} from '../../../support/programs/ingest-client.ts'
+import { type Run, runIngest } from '../../../support/programs/ingest-process.ts'
+import type { TestDatabase } from '../../../support/servers/databases.ts'
 
 const RUNS = 'dx_operation_runs_v1'
 const COMPANIES = 'dx_company_entities_v1'

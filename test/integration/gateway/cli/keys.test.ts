@@ -7,15 +7,15 @@ import {
   buildRow,
   deliver,
   startGateway,
-} from '../../support/programs/ingest-client.ts'
-import { runIngest } from '../../support/programs/ingest-process.ts'
+} from '../../../support/programs/ingest-client.ts'
+import { runIngest } from '../../../support/programs/ingest-process.ts'
 import {
   addStoredKey,
   createMasterKeyText,
   MASTER_KEY,
   MASTER_KEY_TEXT,
-} from '../../support/programs/stored-keys.ts'
-import { createHqDatabase, type TestDatabase } from '../../support/servers/databases.ts'
+} from '../../../support/programs/stored-keys.ts'
+import { createHqDatabase, type TestDatabase } from '../../../support/servers/databases.ts'
 
 const ORG = '0A0a0a0a-0000-0000-0000-00000000000b'
 const RUNS = 'dx_operation_runs_v1'

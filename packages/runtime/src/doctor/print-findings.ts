@@ -1,4 +1,4 @@
-import type { NamedFinding } from './checks/finding.ts'
+import type { NamedFinding } from './finding.ts'
 
 /** What the doctor found, for people: what to do stands below what was found. */
 export function printFindings(findings: readonly NamedFinding[]): string {

@@ -6,9 +6,9 @@ import {
   SECRET,
   SOURCE,
   startGateway,
-} from '../../support/programs/ingest-client.ts'
-import { runIngest } from '../../support/programs/ingest-process.ts'
-import { createHqDatabase } from '../../support/servers/databases.ts'
+} from '../../../support/programs/ingest-client.ts'
+import { runIngest } from '../../../support/programs/ingest-process.ts'
+import { createHqDatabase } from '../../../support/servers/databases.ts'
 
 test('status prints tables, sources and open quarantine, for people and as JSON', async () => {
   await using hq = await createHqDatabase()
