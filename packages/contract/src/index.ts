@@ -32,6 +32,7 @@ export {
   HEARTBEAT_DATASET,
   isDatasetName,
   SCHEMA_VERSION,
+  schemaVersionOf,
   type WireDataset,
   wireDataset,
 } from './datasets/datasets.ts'

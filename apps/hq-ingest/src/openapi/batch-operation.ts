@@ -14,7 +14,6 @@ import {
   PREFERENCE_APPLIED,
   PROBLEMS,
   type ProblemCode,
-  SCHEMA_VERSION,
   TRACEPARENT,
   TRACEPARENT_PATTERN,
   WEBHOOK_ID,
@@ -88,7 +87,7 @@ function exampleBatch(dataset: (typeof DATASETS)[number]): unknown {
   return {
     source: 'data-engine-x',
     dataset: dataset.name,
-    schema_version: SCHEMA_VERSION,
+    schema_version: dataset.schemaVersion,
     rows: [
       { row: exampleRow(dataset), xid: '748213', captured_at: '2026-02-16T09:30:00.124001+00:00' },
     ],

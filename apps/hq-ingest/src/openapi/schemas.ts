@@ -14,7 +14,7 @@ import {
   problemSchema,
   reconciliationAnswerSchema,
   reconciliationSchema,
-  SCHEMA_VERSION,
+  schemaVersionOf,
 } from '@hq-export/contract'
 import { z } from 'zod'
 import { DEFAULT_GATEWAY_LIMITS, describeLimits } from '../admission/gateway-limits.ts'
@@ -52,7 +52,7 @@ function describeColumns(schema: JsonSchema, columns: Dataset['columns']): JsonS
 
 /** The schema that the gateway validates the rows with. */
 function rowSchema(dataset: string): JsonSchema {
-  const rules = findDatasetRules(dataset, SCHEMA_VERSION)
+  const rules = findDatasetRules(dataset, schemaVersionOf(dataset))
   if (rules === undefined) throw new Error(`no rules for ${dataset}`)
   const columns = DATASETS.find(({ name }) => name === dataset)?.columns ?? []
   return describeColumns(toJsonSchema(rules.schema), columns)
@@ -63,7 +63,7 @@ function batchSchema(dataset: string): JsonSchema {
   // The envelope takes any object as a row; each dataset's schema takes that place.
   const envelope = envelopeSchema.extend({
     dataset: z.literal(dataset),
-    schema_version: z.literal(SCHEMA_VERSION),
+    schema_version: z.literal(schemaVersionOf(dataset)),
     rows: z
       .array(element.extend({ row: z.looseObject({}) }))
       .min(1)

@@ -1,4 +1,4 @@
-import { DATASETS, type Dataset, SCHEMA_VERSION } from '@hq-export/contract'
+import { DATASETS, type Dataset } from '@hq-export/contract'
 import { findDatasetRules } from '../validate/dataset-rules.ts'
 import { copyBytes, type Mark, markOf } from './bytes.ts'
 import { ARRAY_FORM, COPY_FORM, type FieldForm, type WriteValue } from './field-form.ts'
@@ -54,7 +54,7 @@ function planOf(dataset: Dataset): ScanPlan {
     form,
     columns,
     isVersioned,
-    hasDerivedKey: findDatasetRules(dataset.name, SCHEMA_VERSION)?.hasOwnKey !== undefined,
+    hasDerivedKey: findDatasetRules(dataset.name, dataset.schemaVersion)?.hasOwnKey !== undefined,
     fields: columns.length + (isVersioned ? 2 : 1),
     minRowBytes: columns.reduce((sum, { head }) => sum + head.length, 0),
   }
@@ -64,5 +64,6 @@ const byName = new Map(DATASETS.map((dataset) => [dataset.name as string, planOf
 
 /** The plan of a dataset; undefined for the heartbeat, and for a name or version not ours. */
 export function findScanPlan(name: string, schemaVersion: string): ScanPlan | undefined {
-  return schemaVersion === SCHEMA_VERSION ? byName.get(name) : undefined
+  const plan = byName.get(name)
+  return plan?.dataset.schemaVersion === schemaVersion ? plan : undefined
 }

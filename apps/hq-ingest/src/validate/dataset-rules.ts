@@ -4,7 +4,6 @@ import {
   gatewayRowCheck,
   gatewayRowSchema,
   HEARTBEAT_DATASET,
-  SCHEMA_VERSION,
   snapshotIdOf,
   TIMESTAMP_PATTERN,
   type WireRow,
@@ -14,6 +13,7 @@ import { z } from 'zod'
 /** What validation needs to know of a dataset, built once. */
 export interface DatasetRules {
   readonly name: string
+  readonly schemaVersion: string
   /** True exactly for the rows that `schema` takes; much faster. */
   readonly isValid: (row: WireRow) => boolean
   readonly schema: z.ZodType<WireRow>
@@ -37,9 +37,10 @@ function hasOwnSnapshotId(row: WireRow): boolean {
 }
 
 function rulesOf(dataset: Dataset): DatasetRules {
-  const { name, columns, primaryKey, semantics } = dataset
+  const { name, schemaVersion, columns, primaryKey, semantics } = dataset
   return {
     name,
+    schemaVersion,
     isValid: gatewayRowCheck(dataset),
     schema: gatewayRowSchema(dataset),
     columns: new Set(columns.map((column) => column.name)),
@@ -59,6 +60,7 @@ const heartbeatSchema = z.looseObject({
 
 const heartbeatRules: DatasetRules = {
   name: HEARTBEAT_DATASET,
+  schemaVersion: 'v1',
   isValid: (row) => heartbeatSchema.safeParse(row).success,
   schema: heartbeatSchema,
   columns: new Set(['source_ts']),
@@ -76,5 +78,6 @@ const byName = new Map(
  * The rules of a dataset, the heartbeat included; undefined for a name or version that is not ours.
  */
 export function findDatasetRules(name: string, schemaVersion: string): DatasetRules | undefined {
-  return schemaVersion === SCHEMA_VERSION ? byName.get(name) : undefined
+  const rules = byName.get(name)
+  return rules?.schemaVersion === schemaVersion ? rules : undefined
 }

@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto'
-import { SCHEMA_VERSION, type WireDataset } from '@hq-export/contract'
+import type { WireDataset } from '@hq-export/contract'
 import { freeMemory } from '@hq-export/runtime/free-memory.ts'
 import { joinTexts } from '@hq-export/runtime/join-texts.ts'
 import type { Batch } from './batch.ts'
@@ -29,7 +29,7 @@ export function sealBatch({ dataset, rowCount, texts }: PackedRows, origin: Orig
   const head = JSON.stringify({
     source: origin.source,
     dataset: dataset.name,
-    schema_version: SCHEMA_VERSION,
+    schema_version: dataset.schemaVersion,
     epoch: origin.epoch,
   })
   const rows = texts.flatMap((text, index) => (index === 0 ? [text] : [',', text]))

@@ -1,4 +1,4 @@
-import { type Dataset, DEFAULT_CADENCE, SCHEMA_VERSION_COLUMN } from './dataset.ts'
+import { type Dataset, DEFAULT_CADENCE, schemaVersionColumn } from './dataset.ts'
 
 /** Contract, Dataset 3: current canonical state of a company. */
 export const companyEntities = {
@@ -8,7 +8,7 @@ export const companyEntities = {
   description: 'The current canonical state of every company.',
   semantics: 'upsert',
   columns: [
-    SCHEMA_VERSION_COLUMN,
+    schemaVersionColumn('v1'),
     { name: 'org_id', type: 'uuid', nullable: false, description: 'tenant' },
     {
       name: 'company_id',

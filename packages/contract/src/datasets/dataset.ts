@@ -48,7 +48,8 @@ export interface Dataset {
   readonly name: string
   /** Stable small number of the dataset in the outbox; never reused. */
   readonly number: number
-  readonly schemaVersion: 'v1'
+  /** Its version; `schema_version` on the wire. Its name ends with it. */
+  readonly schemaVersion: `v${number}`
   readonly description: string
   readonly semantics: Semantics
   readonly columns: readonly Column[]
@@ -76,13 +77,17 @@ export const DEFAULT_CADENCE = {
 } as const satisfies Dataset['cadence']
 
 /** First column of every dataset (contract, Schema Governance). */
-export const SCHEMA_VERSION_COLUMN = {
-  name: 'export_schema_version',
-  type: 'text',
-  nullable: false,
-  values: ['v1'],
-  description: 'always `v1`',
-} as const satisfies Column
+export function schemaVersionColumn<const Version extends Dataset['schemaVersion']>(
+  version: Version,
+) {
+  return {
+    name: 'export_schema_version',
+    type: 'text',
+    nullable: false,
+    values: [version],
+    description: `always \`${version}\``,
+  } as const satisfies Column
+}
 
 /** Entity kinds that the contract covers (contract, Scope). */
 export const ENTITY_TYPES = ['company', 'person'] as const

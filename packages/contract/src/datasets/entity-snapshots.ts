@@ -1,4 +1,4 @@
-import { type Dataset, DEFAULT_CADENCE, ENTITY_TYPES, SCHEMA_VERSION_COLUMN } from './dataset.ts'
+import { type Dataset, DEFAULT_CADENCE, ENTITY_TYPES, schemaVersionColumn } from './dataset.ts'
 
 /** Contract, Dataset 5: every version of every entity, for time travel. */
 export const entitySnapshots = {
@@ -8,7 +8,7 @@ export const entitySnapshots = {
   description: 'Every exported version of every entity, kept for ever.',
   semantics: 'append',
   columns: [
-    SCHEMA_VERSION_COLUMN,
+    schemaVersionColumn('v1'),
     {
       name: 'snapshot_id',
       type: 'uuid',

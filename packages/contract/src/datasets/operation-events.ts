@@ -1,4 +1,4 @@
-import { type Dataset, DEFAULT_CADENCE, ENTITY_TYPES, SCHEMA_VERSION_COLUMN } from './dataset.ts'
+import { type Dataset, DEFAULT_CADENCE, ENTITY_TYPES, schemaVersionColumn } from './dataset.ts'
 
 /** Contract, Dataset 2: retries, provider interactions and state changes of a run. */
 export const operationEvents = {
@@ -8,7 +8,7 @@ export const operationEvents = {
   description: 'What happened during a run: requests, responses, retries, state changes, errors.',
   semantics: 'append',
   columns: [
-    SCHEMA_VERSION_COLUMN,
+    schemaVersionColumn('v1'),
     { name: 'event_id', type: 'uuid', nullable: false, description: 'the event' },
     {
       name: 'run_id',

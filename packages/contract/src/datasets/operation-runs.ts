@@ -1,4 +1,4 @@
-import { type Dataset, DEFAULT_CADENCE, ENTITY_TYPES, SCHEMA_VERSION_COLUMN } from './dataset.ts'
+import { type Dataset, DEFAULT_CADENCE, ENTITY_TYPES, schemaVersionColumn } from './dataset.ts'
 
 /** Contract, Dataset 1: one row per operation invocation. */
 export const operationRuns = {
@@ -8,7 +8,7 @@ export const operationRuns = {
   description: 'One row per operation invocation, exported once, when the run has ended.',
   semantics: 'append',
   columns: [
-    SCHEMA_VERSION_COLUMN,
+    schemaVersionColumn('v1'),
     { name: 'run_id', type: 'uuid', nullable: false, description: 'the run' },
     {
       name: 'pipeline_run_id',

@@ -1,4 +1,4 @@
-import { type Dataset, DEFAULT_CADENCE, SCHEMA_VERSION_COLUMN } from './dataset.ts'
+import { type Dataset, DEFAULT_CADENCE, schemaVersionColumn } from './dataset.ts'
 
 /** Contract, Dataset 4: current canonical state of a person. */
 export const personEntities = {
@@ -8,7 +8,7 @@ export const personEntities = {
   description: 'The current canonical state of every person.',
   semantics: 'upsert',
   columns: [
-    SCHEMA_VERSION_COLUMN,
+    schemaVersionColumn('v1'),
     { name: 'org_id', type: 'uuid', nullable: false, description: 'tenant' },
     { name: 'company_id', type: 'uuid', nullable: true, description: 'company of the tenant' },
     { name: 'entity_id', type: 'uuid', nullable: false, description: 'canonical person entity' },
