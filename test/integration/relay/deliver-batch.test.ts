@@ -46,12 +46,12 @@ function batchOf(...keys: readonly string[]): Batch {
   return sealBatch({ dataset: RUNS, rowCount: texts.length, texts }, ORIGIN)
 }
 
-function deliver(batch: Batch, attempts: string[] = []) {
+function deliver(batch: Batch, attempts: string[] = [], restraint = new Restraint()) {
   return deliverBatch(batch, {
     pool,
     breaker,
     sizer: new BatchSizer(),
-    restraint: new Restraint(),
+    restraint,
     keys: [parseSigningKey(createSecret())],
     compression: 'zstd',
     origin: ORIGIN,
@@ -95,6 +95,18 @@ test.each([
   expect(gateway.received).toHaveLength(1)
   const lone = { kind: 'undelivered', reason: code, detail: expect.stringContaining(code) }
   expect(await deliver(batchOf('c'))).toEqual(lone)
+})
+
+test('a batch of a retired dataset is set aside whole, at once, and proves nothing', async () => {
+  refuse('dataset_retired')
+  const restraint = new Restraint()
+  expect(await deliver(batchOf('a', 'b', 'c'), [], restraint)).toEqual({
+    kind: 'undelivered',
+    reason: 'dataset_retired',
+    detail: '410 dataset_retired',
+  })
+  expect(gateway.received).toHaveLength(1)
+  expect(restraint.accepted).toBe(0)
 })
 
 test('a delivery that is stopped between two attempts has no outcome', async () => {

@@ -2,9 +2,9 @@ import { type BatchResult, HEARTBEAT_DATASET } from '@hq-export/contract'
 import { inStep } from '@hq-export/observability/span.ts'
 import type pg from 'pg'
 import type { Batch } from '../batch/batch.ts'
-import type { DecidedOutcome, LoneReason } from '../batch/batch-outcome.ts'
+import type { DecidedOutcome, UndeliveredReason } from '../batch/batch-outcome.ts'
 import { rowsAt } from '../batch/open-batch.ts'
-import { type DeadLetter, isVersionConflict, NOT_IN_TIME } from '../dead-letter/dead-letter.ts'
+import { type DeadLetter, isVersionConflict } from '../dead-letter/dead-letter.ts'
 import { insertDeadLetters } from '../dead-letter/insert-dead-letters.ts'
 import { resendConflicts } from '../dead-letter/resend-conflicts.ts'
 import type { DeleteRace } from '../outbox/delete-race.ts'
@@ -135,22 +135,30 @@ async function acknowledgeAnswer(
   return kept
 }
 
-/** A row that is alone in its batch cannot be delivered, or not now. */
-async function keepLoneRow(
+const KEPT: Partial<Record<UndeliveredReason, string>> = {
+  not_in_time: 'HQ cannot take a row now; kept as dead letter, and tried again from time to time',
+  dataset_retired:
+    'HQ takes this dataset no more; rows kept as dead letters, bind without it: relay -- bind',
+}
+
+/** No row of a batch can be delivered, or not now. */
+async function keepUndelivered(
   batch: Batch,
-  reason: LoneReason,
+  reason: UndeliveredReason,
   detail: string,
   settlement: Settlement,
 ): Promise<KeptRows> {
   // It only measures the way, and the next one is on its own.
   if (batch.dataset.name === HEARTBEAT_DATASET) return NOTHING_KEPT
-  const letters = deadLetters(batch, [{ index: 0, reason, detail }])
+  const indexes = Array.from({ length: batch.rowCount }, (_, index) => index)
+  const letters = deadLetters(
+    batch,
+    indexes.map((index) => ({ index, reason, detail })),
+  )
   await inStep('keep dead letters', () => keepDeadLetters(letters, settlement))
   settlement.log.warn(
-    { dataset: batch.dataset.name, batch: batch.id, reason },
-    reason === NOT_IN_TIME
-      ? 'HQ cannot take a row now; kept as dead letter, and tried again from time to time'
-      : 'a row cannot be delivered; kept as dead letter',
+    { dataset: batch.dataset.name, batch: batch.id, reason, rows: batch.rowCount },
+    KEPT[reason] ?? 'a row cannot be delivered; kept as dead letter',
   )
   return { letters, conflicts: 0 }
 }
@@ -166,5 +174,5 @@ export function acknowledgeOutcome(
 ): Promise<KeptRows> {
   return outcome.kind === 'accepted'
     ? acknowledgeAnswer(batch, outcome.answer, settlement)
-    : keepLoneRow(batch, outcome.reason, outcome.detail, settlement)
+    : keepUndelivered(batch, outcome.reason, outcome.detail, settlement)
 }

@@ -34,6 +34,8 @@ export type AttemptOutcome =
       /** What HQ itself says of it; `unknown` where somebody in between does. */
       readonly cause: 'too_large' | 'not_in_time' | 'unknown'
     }
+  /** HQ takes no row of this dataset any more: they are kept, and others go on. */
+  | { readonly kind: 'set_aside'; readonly reason: string }
   /** Our fault or the operator's, not a row's: nothing is dead-lettered, delivery pauses. */
   | { readonly kind: 'halt'; readonly reason: string }
 

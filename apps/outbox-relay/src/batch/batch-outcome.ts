@@ -1,8 +1,8 @@
 import type { BatchResult } from '@hq-export/contract'
 import type { Batch } from './batch.ts'
 
-/** Why a row that is alone in its batch is not delivered. */
-export type LoneReason =
+/** Why the rows of a batch are not delivered: one that is alone in it, or all of a dataset. */
+export type UndeliveredReason =
   /** HQ does not take a row of this size. */
   | 'too_large'
   /** No request that carries it is answered. */
@@ -11,13 +11,15 @@ export type LoneReason =
   | 'blocked'
   /** HQ cannot write it now: to be tried again, beside the others. */
   | 'not_in_time'
+  /** HQ takes no row of this dataset version any more. */
+  | 'dataset_retired'
 
 /** What has become of every row of a batch. */
 export type DecidedOutcome =
   /** HQ has decided every row. */
   | { readonly kind: 'accepted'; readonly answer: BatchResult }
-  /** The only row of the batch cannot be delivered, or not now. */
-  | { readonly kind: 'undelivered'; readonly reason: LoneReason; readonly detail: string }
+  /** No row of the batch can be delivered, or not now. */
+  | { readonly kind: 'undelivered'; readonly reason: UndeliveredReason; readonly detail: string }
 
 /** What the delivery of a batch came to. */
 export type BatchOutcome =

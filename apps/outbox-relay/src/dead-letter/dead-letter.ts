@@ -14,7 +14,8 @@ export interface DeadLetter {
   readonly row: OutboxRow
   /**
    * Code of HQ's answer; `capture_failed`; `too_large`; `unanswered`, no request that carries it is
-   * answered; `blocked`, somebody between us and HQ refuses it; or {@link NOT_IN_TIME}.
+   * answered; `blocked`, somebody between us and HQ refuses it; `dataset_retired`, HQ takes
+   * no row of this dataset version any more; or {@link NOT_IN_TIME}.
    */
   readonly reason: string
   /** The rule that was broken, in words; never a value. */

@@ -51,6 +51,7 @@ const HALTED: HqSignal = { kind: 'halted', pauseMs: HALT_PAUSE_MS }
 function signalOf(outcome: AttemptOutcome): HqSignal {
   switch (outcome.kind) {
     case 'accepted':
+    case 'set_aside':
     case 'split':
       return { kind: 'up' }
     case 'retry':

@@ -31,7 +31,7 @@ function givenUp({ body }: Batch, { kind, reason }: Failure): BatchOutcome {
  *
  * A batch that HQ finds too large is cut in two. So is one that fails or is refused, by whomever,
  * while HQ accepts others, until the row that does it is alone: it is undelivered. What HQ accepts
- * is the proof, its readiness is none.
+ * is the proof, its readiness is none. Rows of a dataset that is retired are undelivered together.
  * @param cutSince of a piece: batches of its dataset that HQ had accepted when the whole was first
  * tried.
  * @throws {DeliveryStoppedError} when the relay stops first; nothing is lost, the window is not
@@ -57,6 +57,10 @@ export async function deliverBatch(
       restraint.noteAccepted(name)
       onHalt(undefined)
       return { kind: 'accepted', answer: outcome.answer }
+    }
+    if (outcome.kind === 'set_aside') {
+      // No proof that HQ can write: it has not tried.
+      return { kind: 'undelivered', reason: 'dataset_retired', detail: outcome.reason }
     }
     const verdict = await judgeFailure(trial, outcome, number)
     switch (verdict) {

@@ -6,7 +6,7 @@ import { attemptHeartbeat, HALT_PAUSE_MS, pause } from './attempt.ts'
 import type { DeliveryContext } from './delivery-context.ts'
 
 /** An attempt that did not end in a decision of HQ. */
-export type Failure = Exclude<AttemptOutcome, { kind: 'accepted' }>
+export type Failure = Exclude<AttemptOutcome, { kind: 'accepted' | 'set_aside' }>
 
 /** A batch that HQ has not decided. */
 export interface Trial {

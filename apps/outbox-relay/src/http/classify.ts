@@ -67,6 +67,8 @@ function classifyOwn(code: ProblemCode, { status, retryAfterMs }: HttpResponse):
       return { kind: 'retry', reason, retryAfterMs, blame: BLAME[code] ?? 'hq' }
     case 'split':
       return { kind: 'split', reason, cause: code === 'not_in_time' ? code : 'too_large' }
+    case 'set_aside':
+      return { kind: 'set_aside', reason }
     case 'halt':
       return CONTENT_CODES.has(code) ? { kind: 'refused', reason } : { kind: 'halt', reason }
   }

@@ -92,7 +92,11 @@ export class ParkedRows {
     const outcome: DecidedOutcome =
       attempt.kind === 'accepted'
         ? attempt
-        : { kind: 'undelivered', reason: 'not_in_time', detail: attempt.reason }
+        : {
+            kind: 'undelivered',
+            reason: attempt.kind === 'set_aside' ? 'dataset_retired' : 'not_in_time',
+            detail: attempt.reason,
+          }
     await acknowledgeOutcome(batch, outcome, this.#settlement)
     // What HQ has refused is the same letter, with its reason.
     if (outcome.kind !== 'accepted' || outcome.answer.counts.quarantined > 0) return

@@ -7,7 +7,7 @@ describe('the refusals', () => {
   it('cover every status of the design, and no other', () => {
     const statuses = new Set(codes.map((code) => PROBLEMS[code].status))
     expect([...statuses].sort()).toEqual([
-      400, 401, 403, 404, 405, 408, 409, 413, 415, 422, 429, 431, 500, 503,
+      400, 401, 403, 404, 405, 408, 409, 410, 413, 415, 422, 429, 431, 500, 503,
     ])
   })
 
@@ -23,9 +23,11 @@ describe('the refusals', () => {
       const expected =
         status === 413 || code === 'not_in_time' || code === 'not_read_in_time'
           ? 'split'
-          : status === 408 || status === 409 || status === 429 || status >= 500
-            ? 'retry'
-            : 'halt'
+          : status === 410
+            ? 'set_aside'
+            : status === 408 || status === 409 || status === 429 || status >= 500
+              ? 'retry'
+              : 'halt'
       expect(reaction).toBe(expected)
     },
   )

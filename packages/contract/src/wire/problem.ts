@@ -7,7 +7,8 @@ import { PROBLEMS_PATH } from './headers.ts'
  *
  * `retry`: the same batch again, later. `split`: the batch in halves; a row that is alone is too
  * large (`too_large`), or goes again later (`not_in_time`). `halt`: the fault is the producer's or
- * the operator's, not the row's, so nothing is dead-lettered and delivery pauses.
+ * the operator's, not the row's, so nothing is dead-lettered and delivery pauses. `set_aside`: HQ
+ * takes no row of this dataset any more; the producer keeps them and goes on with others.
  */
 export const PROBLEMS = {
   malformed_request: {
@@ -28,6 +29,11 @@ export const PROBLEMS = {
   method_not_allowed: { status: 405, reaction: 'halt', title: 'Method not allowed' },
   body_timeout: { status: 408, reaction: 'retry', title: 'The body did not arrive in time' },
   in_flight: { status: 409, reaction: 'retry', title: 'This batch is being applied' },
+  dataset_retired: {
+    status: 410,
+    reaction: 'set_aside',
+    title: 'This dataset version is retired',
+  },
   too_large: { status: 413, reaction: 'split', title: 'The batch is too large' },
   unsupported_media_type: { status: 415, reaction: 'halt', title: 'Unsupported media type' },
   unsupported_encoding: { status: 415, reaction: 'halt', title: 'Unsupported content-encoding' },
@@ -45,7 +51,7 @@ export const PROBLEMS = {
   database_unavailable: { status: 503, reaction: 'retry', title: 'HQ cannot be written' },
 } as const satisfies Record<
   string,
-  { status: number; reaction: 'retry' | 'split' | 'halt'; title: string }
+  { status: number; reaction: 'retry' | 'split' | 'halt' | 'set_aside'; title: string }
 >
 export type ProblemCode = keyof typeof PROBLEMS
 

@@ -145,6 +145,7 @@ export class HqClient {
       }
       case 'split':
         throw new TooLongError(`HQ does not answer in time: ${reason}`)
+      case 'set_aside':
       case 'halt':
         throw new UndecidedError(`HQ refuses to compare: ${reason}`)
     }
