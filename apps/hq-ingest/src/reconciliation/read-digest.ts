@@ -30,6 +30,19 @@ async function readFlightKeys(
   return rows.map(({ key }) => key)
 }
 
+/**
+ * Never row by row: without statistics PostgreSQL takes both sides for a few rows, and would read
+ * all of one for each of the other. Of the last statement of its transaction only: others look up
+ * keys, one by one.
+ */
+const NO_NESTED_LOOPS = `select pg_catalog.set_config('enable_nestloop', 'off', true)`
+
+async function readStrays(client: pg.ClientBase, question: Question): Promise<DigestRow[]> {
+  if (question.dataset.name !== SNAPSHOTS) return []
+  await client.query(NO_NESTED_LOOPS)
+  return rowsOf<DigestRow>(client, straysStatement(question))
+}
+
 async function readResult(client: pg.ClientBase, question: Question): Promise<DigestResult> {
   const [scanned] = await rowsOf<Digest & Pick<DigestResult, 'in_flight' | 'deleted'>>(
     client,
@@ -42,10 +55,7 @@ async function readResult(client: pg.ClientBase, question: Question): Promise<Di
     in_flight,
     in_flight_keys: await readFlightKeys(client, question, in_flight),
     deleted,
-    strays:
-      question.dataset.name === SNAPSHOTS
-        ? await rowsOf<DigestRow>(client, straysStatement(question))
-        : [],
+    strays: await readStrays(client, question),
   }
 }
 
