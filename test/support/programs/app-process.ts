@@ -35,9 +35,10 @@ export class AppProcess implements AsyncDisposable {
     return this.#child.pid
   }
 
-  constructor(app: App, args: readonly string[], env: Record<string, string>) {
+  /** @param root of the repository that it is started from. */
+  constructor(app: App, args: readonly string[], env: Record<string, string>, root = ROOT) {
     this.#name = `${app} ${args.join(' ')}`
-    this.#child = spawn(process.execPath, [join(ROOT, 'apps', app, 'src', 'main.ts'), ...args], {
+    this.#child = spawn(process.execPath, [join(root, 'apps', app, 'src', 'main.ts'), ...args], {
       // Nothing of the caller's settings: only what the test states.
       env: { PATH: '/usr/bin:/bin', ...COMPILE_CACHE, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],

@@ -90,8 +90,9 @@ export class Pipeline implements AsyncDisposable {
     }
   }
 
-  startRelay(env: Record<string, string> = {}): AppProcess {
-    const relay = new AppProcess('outbox-relay', ['run'], { ...this.relayEnv, ...env })
+  /** @param root of the repository that it is started from, if not this one. */
+  startRelay(env: Record<string, string> = {}, root?: string): AppProcess {
+    const relay = new AppProcess('outbox-relay', ['run'], { ...this.relayEnv, ...env }, root)
     this.#processes.push(relay)
     return relay
   }
@@ -100,8 +101,10 @@ export class Pipeline implements AsyncDisposable {
   async startGateway(
     orgs?: readonly string[],
     env: Record<string, string> = {},
+    root?: string,
   ): Promise<AppProcess> {
-    const gateway = new AppProcess('hq-ingest', ['serve'], { ...this.gatewayEnv(orgs), ...env })
+    const settings = { ...this.gatewayEnv(orgs), ...env }
+    const gateway = new AppProcess('hq-ingest', ['serve'], settings, root)
     this.#processes.push(gateway)
     await waitFor('the gateway to be ready', async () => {
       gateway.assertRunning()
