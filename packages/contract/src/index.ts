@@ -36,6 +36,19 @@ export {
   type WireDataset,
   wireDataset,
 } from './datasets/datasets.ts'
+export { canonicalJson, sha256Of } from './lock/canonical-json.ts'
+export {
+  DATASET_STATUSES,
+  type Deprecation,
+  daySchema,
+  type Lock,
+  type LockedColumn,
+  type LockedDataset,
+  lockSchema,
+  type QualityRule,
+  releaseIdSchema,
+} from './lock/lock.ts'
+export { datasetFamily, EMPTY_LOCK, lockOf, sealDataset } from './lock/lock-of.ts'
 export {
   gatewayRowCheck,
   gatewayRowSchema,

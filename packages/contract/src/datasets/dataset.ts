@@ -28,6 +28,12 @@ export interface Column {
    * producer does not send it, so the gateway reads a missing additive column as NULL.
    */
   readonly additive?: boolean
+  /** Release that an additive column came with; every additive column has it. */
+  readonly since?: string
+  /** Release from which on consumers should not use it any more; it is still sent. */
+  readonly deprecated?: string
+  /** Says something of a natural person. */
+  readonly personal?: boolean
   readonly description: string
 }
 

@@ -75,6 +75,7 @@ export const operationRuns = {
       type: 'text',
       nullable: true,
       additive: true,
+      since: '0.1.0',
       description: "the source's own word for how the run ended, such as `not_found`",
     },
   ],
