@@ -20,8 +20,8 @@ import {
   WEBHOOK_TIMESTAMP,
 } from '@hq-export/contract'
 import { describe, expect, it } from 'vitest'
-import { renderDatasetTables } from './dataset-tables.ts'
-import { replaceGeneratedSection } from './generated-section.ts'
+import { renderDatasetTables } from './generate/dataset-tables.ts'
+import { replaceGeneratedSection } from './generate/generated-section.ts'
 
 const root = new URL('../../../', import.meta.url)
 const read = (path: string) => readFileSync(new URL(path, root), 'utf8')

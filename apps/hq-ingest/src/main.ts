@@ -80,6 +80,11 @@ addDoctorCommand(program, HQ.name, async () => {
   return runDoctor(config.databaseUrl, config, CHECKS)
 })
 
+command
+  .command('openapi')
+  .description('the OpenAPI document of the gateway, as it serves it')
+  .action(async () => print((await import('./openapi/openapi.ts')).openApiText()))
+
 const commandLine = { env, print, exitFailed }
 addKeyCommands(command, commandLine)
 addQuarantineCommands(command, commandLine)

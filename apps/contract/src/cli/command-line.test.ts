@@ -2,8 +2,10 @@ import { spawnSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { DATASETS } from '@hq-export/contract'
 import { describe, expect, it } from 'vitest'
+import { SECTION_BEGIN, SECTION_END } from '../generate/generated-section.ts'
+import { WorkingTree } from '../repository/working-tree.ts'
 import { type ContractDocument, createContractProgram } from './command-line.ts'
-import { SECTION_BEGIN, SECTION_END } from './generated-section.ts'
+import type { Governed } from './governed.ts'
 
 function documentOf(text: string): ContractDocument & { text: string } {
   const document = {
@@ -18,11 +20,18 @@ function documentOf(text: string): ContractDocument & { text: string } {
 
 const stale = () => documentOf(`before\n${SECTION_BEGIN}\nold\n${SECTION_END}\nafter\n`)
 
+const NOTHING_GOVERNED: Governed = {
+  tree: new WorkingTree('/nowhere'),
+  datasets: DATASETS,
+  readOpenApi: () => '{}',
+  today: () => '2026-11-28',
+}
+
 /** Runs one command line to its end. */
 async function runWith(document: ContractDocument, ...args: string[]) {
   let stdout = ''
   let stderr = ''
-  const program = createContractProgram(document, {
+  const program = createContractProgram(document, NOTHING_GOVERNED, {
     out: (text) => {
       stdout += text
     },
@@ -153,7 +162,7 @@ describe('usage', () => {
 })
 
 describe('the program', () => {
-  const main = fileURLToPath(new URL('./main.ts', import.meta.url))
+  const main = fileURLToPath(new URL('../main.ts', import.meta.url))
   const spawn = (...args: string[]) =>
     spawnSync(process.execPath, [main, ...args], { encoding: 'utf8' })
 

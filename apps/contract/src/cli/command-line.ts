@@ -4,8 +4,13 @@ import { type Output, Program } from '@hq-export/runtime/cli/program.ts'
 import { OperatorError } from '@hq-export/runtime/operator-error.ts'
 import { printJson, table } from '@hq-export/runtime/table.ts'
 import { type Command, Option } from 'commander'
-import { renderDatasetTables } from './dataset-tables.ts'
-import { replaceGeneratedSection } from './generated-section.ts'
+import { renderDatasetTables } from '../generate/dataset-tables.ts'
+import { replaceGeneratedSection } from '../generate/generated-section.ts'
+import { addCheck } from './check-command.ts'
+import { addDiff } from './diff-command.ts'
+import { addGenerate } from './generate-command.ts'
+import type { Governed } from './governed.ts'
+import { addLifeCommands } from './life-commands.ts'
 
 const CALL = 'npm run contract --'
 
@@ -66,13 +71,18 @@ function addDocs(command: Command, program: Program, document: ContractDocument)
 }
 
 /** The program behind `npm run contract`. */
-export function createContractProgram(document: ContractDocument, output: Output): Program {
+export function createContractProgram(
+  document: ContractDocument,
+  governed: Governed,
+  output: Output,
+): Program {
   const program = new Program(
     {
       name: 'contract',
-      description: 'The export contract: its datasets, and the document that describes them.',
+      description: 'The export contract: its datasets, what follows from them, and their lives.',
       call: CALL,
-      // Only the document can fail, by an error of the file system.
+      help: 'Of check, generate and the life cycle also: 2 stale, 3 a rule of publishing forbids it.',
+      // Only files can fail, by an error of the file system.
       explain: (error) =>
         `${error instanceof Error ? error.message : String(error)}; see docs/EXPORT_CONTRACT_V1.md`,
     },
@@ -81,5 +91,9 @@ export function createContractProgram(document: ContractDocument, output: Output
   addList(program.command, program)
   addShow(program.command, program)
   addDocs(program.command, program, document)
+  addGenerate(program.command, program, governed)
+  addCheck(program.command, program, governed)
+  addDiff(program.command, program, governed)
+  addLifeCommands(program.command, program, governed)
   return program
 }

@@ -7,9 +7,9 @@ import type { CommandLine } from './command-line.ts'
 
 /**
  * Exit status of every program: good; it found something wrong, and the output says what; it could
- * not tell, or was used badly.
+ * not tell, or was used badly; a rule of the house forbids it, where a program has such rules.
  */
-export const EXIT = { good: 0, wrong: 1, unknown: 2 } as const
+export const EXIT = { good: 0, wrong: 1, unknown: 2, forbidden: 3 } as const
 export type ExitStatus = (typeof EXIT)[keyof typeof EXIT]
 
 /** Where a program writes. */
@@ -92,6 +92,11 @@ export class Program implements CommandLine {
   /** It could not tell, or its work is not done, and the output says why. */
   readonly exitUnknown = (): void => {
     this.#status = EXIT.unknown
+  }
+
+  /** A rule of the house forbids it, and the output says which. */
+  readonly exitForbidden = (): void => {
+    this.#status = EXIT.forbidden
   }
 
   /** Ends the process after the command, whatever still keeps it. */
