@@ -11,8 +11,8 @@ import { locate } from './locate.ts'
 export interface CheckInput {
   readonly tree: WorkingTree
   readonly datasets: readonly Dataset[]
-  /** The gateway's description of itself. */
-  readonly openApi: string
+  /** The gateway's description of itself; asked for last. */
+  readonly readOpenApi: () => string
   /** As `2026-11-28`. */
   readonly today: string
   /** A ref to compare with, in place of the merge base with the main branch. */
@@ -40,7 +40,7 @@ function describe(before: Before | undefined, frozen: number): string {
  * @throws {OperatorError} where what was before cannot be told, or a file is damaged.
  */
 export function check(input: CheckInput): CheckResult {
-  const { tree, datasets, openApi, today } = input
+  const { tree, datasets, readOpenApi, today } = input
   const committed = readState(tree)
   const lock = lockOf(datasets, committed.lock)
   const before = input.isFrozenOnly ? undefined : readBefore(input)
@@ -51,7 +51,7 @@ export function check(input: CheckInput): CheckResult {
     today,
   })
   const contractDocument = tree.read(CONTRACT_DOCUMENT) ?? ''
-  const artefacts = artefactsOf({ datasets, lock, openApi, contractDocument })
+  const artefacts = artefactsOf({ datasets, lock, openApi: readOpenApi(), contractDocument })
   return {
     comparedWith: describe(before, Object.keys(committed.frozen).length),
     findings: findings.map((finding) => reported(finding, locate(finding, lock, tree))),

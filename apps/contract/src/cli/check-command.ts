@@ -64,7 +64,7 @@ export function addCheck(command: Command, program: Program, governed: Governed)
     const result = check({
       tree,
       datasets,
-      openApi: readOpenApi(),
+      readOpenApi,
       today: asOf ?? today(),
       ...(against !== undefined && { against }),
       isFrozenOnly: frozenOnly === true,
