@@ -22,6 +22,7 @@ import {
 import { Hono } from 'hono'
 import type { Logger } from 'pino'
 import { describeLimits } from './admission/gateway-limits.ts'
+import { lifeHeaders } from './batch/dataset-life.ts'
 import { type ReceivedBatch, type Receiving, receiveBatch } from './batch/receive-batch.ts'
 import { DatabaseUnavailableError } from './db/database-failure.ts'
 import { assertHost } from './http/assert-host.ts'
@@ -71,12 +72,13 @@ function isStrictlyTaken({ strict, replayed, answer }: ReceivedBatch): boolean {
 }
 
 function answerBatch(received: ReceivedBatch): Response {
-  const { answer, replayed, rateLimit } = received
+  const { answer, replayed, rateLimit, dataset } = received
   const { received: rows, quarantined } = answer.counts
   return json(JSON.stringify(answer), {
     [HQ_INGEST_ACCEPTED]: String(rows - quarantined),
     [HQ_INGEST_REJECTED]: String(quarantined),
     ...rateLimit,
+    ...lifeHeaders(dataset),
     ...(replayed && { [IDEMPOTENT_REPLAYED]: 'true' }),
     ...(isStrictlyTaken(received) && { [PREFERENCE_APPLIED]: HANDLING_STRICT }),
   })

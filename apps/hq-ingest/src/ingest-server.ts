@@ -23,6 +23,7 @@ import type { IngestKey } from './keys/ingest-key.ts'
 import { KeyRing, type KeyTiming } from './keys/key-ring.ts'
 import type { MasterKey } from './keys/master-key.ts'
 import { LedgerMaintenance } from './ledger/ledger-maintenance.ts'
+import { ContractLocks } from './metrics/contract-locks.ts'
 import { type IngestMetrics, NO_METRICS } from './metrics/ingest-metrics.ts'
 import { Readiness } from './ready.ts'
 
@@ -171,8 +172,9 @@ export class IngestServer {
     const { host, port, log, metrics = NO_METRICS, now = Date.now } = this.#options
     const keys = this.#keys
     const admission = this.#admission
+    const locks = new ContractLocks(metrics, log)
     const gateway = createGateway({
-      ...{ pool, comparePool, keys, admission, readiness, metrics, now, log },
+      ...{ pool, comparePool, keys, admission, readiness, metrics, locks, now, log },
     })
     const listener = getRequestListener(gateway.fetch, {
       // The gateway shares its process with others in tests and in the demo: no global is replaced.

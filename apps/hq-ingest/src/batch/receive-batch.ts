@@ -9,11 +9,13 @@ import type { RequestShare } from '../admission/request-budget.ts'
 import { decompress } from '../decode/decompress.ts'
 import { type BatchHead, readHead } from '../http/read-head.ts'
 import type { IngestKey } from '../keys/ingest-key.ts'
+import type { ContractLocks } from '../metrics/contract-locks.ts'
 import type { IngestMetrics } from '../metrics/ingest-metrics.ts'
 import { Refusal } from '../refusal/refusal.ts'
 import { ledgerId } from '../store/ledger-id.ts'
 import { type StoredBatch, storeBatch } from '../store/store-batch.ts'
 import { findDatasetRules } from '../validate/dataset-rules.ts'
+import { assertServed } from './dataset-life.ts'
 import { type OpenedBatch, openBatch } from './open-batch.ts'
 import { readVerified, type Verifying } from './read-verified.ts'
 import { traceBatch } from './trace-batch.ts'
@@ -23,13 +25,18 @@ import { assertMayWrite, assertOwnSource } from './verify-batch.ts'
 export interface Receiving extends Verifying {
   readonly pool: pg.Pool
   readonly metrics: IngestMetrics
+  readonly locks: ContractLocks
 }
 
 /** A batch that is in HQ, and what its caller is told beside the answer. */
 export interface ReceivedBatch extends StoredBatch {
+  readonly dataset: string
   readonly strict: boolean
   readonly rateLimit: RateLimitHeaders
 }
+
+/** A batch that is stored, and what of. */
+type StoredRows = StoredBatch & Pick<ReceivedBatch, 'dataset'>
 
 /** A request whose signature is good: only now it may cost more than its own bytes. */
 interface VerifiedBatch {
@@ -61,11 +68,12 @@ async function storeOpened(
   body: Buffer,
   { head, wire, key, callerTrace }: VerifiedBatch,
   { pool, keys, metrics }: Receiving,
-): Promise<StoredBatch> {
+): Promise<StoredRows> {
   const { head: envelope, capturedAt } = batch
   assertOwnSource(envelope.source, key)
   keys.noteUse(key)
   assertMayWrite(envelope.dataset, key)
+  assertServed(envelope.dataset)
   if (findDatasetRules(envelope.dataset, envelope.schema_version) === undefined) {
     throw new Refusal('unknown_dataset')
   }
@@ -95,19 +103,19 @@ async function storeOpened(
     decodedBytes: body.length,
     seconds: (performance.now() - begin) / 1000,
   })
-  return stored
+  return { ...stored, dataset: envelope.dataset }
 }
 
 async function storeBody(
   body: Buffer,
   verified: VerifiedBatch,
   receiving: Receiving,
-): Promise<StoredBatch> {
+): Promise<StoredRows> {
   using batch = await inStep('decode', () => openBatch(body, verified.key))
   return await storeOpened(batch, body, verified, receiving)
 }
 
-async function storeVerified(verified: VerifiedBatch, receiving: Receiving): Promise<StoredBatch> {
+async function storeVerified(verified: VerifiedBatch, receiving: Receiving): Promise<StoredRows> {
   const body = await unpack(verified)
   try {
     return await storeBody(body, verified, receiving)
@@ -136,6 +144,7 @@ export async function receiveBatch(
   const { wire, key } = await readVerified(head, request, response, receiving, LIMITS.maxWireBytes)
   using share = budget.enter(wire.length)
   metrics.verified(key.id)
+  receiving.locks.note(head.lock, key)
   const rateLimit = quotas.charge(key, wire.length, now())
   const verified = { head, wire, key, share, callerTrace: callerTraceOf(request) }
   const stored = await bulkhead.run(key.id, () => storeVerified(verified, receiving))

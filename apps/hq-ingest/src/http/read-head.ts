@@ -4,6 +4,7 @@ import {
   CONTENT_ENCODINGS,
   type ContentEncoding,
   HANDLING_STRICT,
+  HQ_CONTRACT_LOCK,
   HQ_INGEST_KEY,
   KEY_ID_PATTERN,
   LIMITS,
@@ -25,6 +26,8 @@ export interface BatchHead {
   /** Ids of the keys that the caller says it signed with; empty where it does not say. */
   readonly keyIds: readonly string[]
   readonly encoding: ContentEncoding | 'identity'
+  /** SHA-256 of the sender's contract lock; undefined where it says none, or no hash. */
+  readonly lock: string | undefined
   /** All rows or none (RFC 7240, `handling=strict`). */
   readonly strict: boolean
 }
@@ -91,6 +94,13 @@ function readKeyIds(request: IncomingMessage): readonly string[] {
   return ids.length <= LIMITS.maxSignatures && ids.every((id) => KEY_ID_PATTERN.test(id)) ? ids : []
 }
 
+const LOCK_PATTERN = /^[0-9a-f]{64}$/
+
+function readLock(request: IncomingMessage): string | undefined {
+  const lock = onlyValue(request, HQ_CONTRACT_LOCK)
+  return lock !== undefined && LOCK_PATTERN.test(lock) ? lock : undefined
+}
+
 /**
  * Reads the headers before the body.
  * @throws {Refusal} `unsupported_media_type`, `unsupported_encoding` (415), `invalid_webhook_id` or
@@ -112,6 +122,7 @@ export function readHead(request: IncomingMessage): BatchHead {
     signature: atMostOnce(request, WEBHOOK_SIGNATURE),
     keyIds: readKeyIds(request),
     encoding,
+    lock: readLock(request),
     strict: readStrict(request),
   }
 }

@@ -1,6 +1,9 @@
 import { type BatchResult, OUTCOMES, type ProblemCode } from '@hq-export/contract'
 import { createNoopMeter, type Meter } from '@opentelemetry/api'
 
+/** With which contract a batch was written: this build's, a released one's, another, or none said. */
+export type LockKind = 'current' | 'released' | 'unknown' | 'none'
+
 /** Buckets that the semantic conventions for HTTP advise. */
 const SECONDS = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10]
 const COMPARISON_SECONDS = [0.01, 0.05, 0.1, 0.5, 1, 2.5, 5, 10, 30, 60]
@@ -46,6 +49,8 @@ export interface IngestMetrics {
   readonly requestEnded: (request: MeasuredRequest) => void
   /** A signature was accepted under this key: tells whether an old key is still in use. */
   readonly verified: (keyId: string) => void
+  /** With which contract the sender was built. */
+  readonly locked: (kind: LockKind) => void
   readonly decided: (batch: MeasuredBatch) => void
   readonly refused: (code: ProblemCode) => void
   readonly compared: (comparison: MeasuredComparison) => void
@@ -97,6 +102,10 @@ export function createIngestMetrics(meter: Meter, now: () => number = Date.now):
     unit: 's',
     description: 'from the decoded batch to its commit',
     advice: { explicitBucketBoundaries: SECONDS },
+  })
+  const locks = meter.createCounter('hq.ingest.contract.batches', {
+    unit: '{batch}',
+    description: 'signed batches by the contract that their sender was built with',
   })
   const consumed = meter.createCounter('messaging.client.consumed.messages', {
     unit: '{message}',
@@ -162,6 +171,9 @@ export function createIngestMetrics(meter: Meter, now: () => number = Date.now):
     },
     verified(keyId) {
       verified.add(1, { key_id: keyId })
+    },
+    locked(kind) {
+      locks.add(1, { lock: kind })
     },
     decided({ dataset, capturedAt, answer, replayed, wireBytes, decodedBytes, seconds }) {
       const messaging = {

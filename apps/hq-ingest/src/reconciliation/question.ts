@@ -7,6 +7,7 @@ import {
   datasetByName,
   isDatasetName,
 } from '@hq-export/contract'
+import { assertServed } from '../batch/dataset-life.ts'
 import { assertMayWrite } from '../batch/verify-batch.ts'
 import type { IngestKey } from '../keys/ingest-key.ts'
 import { Refusal } from '../refusal/refusal.ts'
@@ -32,14 +33,15 @@ export function specsOf(dataset: Dataset): ChecksumSpec[] {
 
 /**
  * The dataset that a request is about.
- * @throws {Refusal} `not_allowed` (403), or `unknown_dataset` (422).
+ * @throws {Refusal} `not_allowed` (403), `dataset_retired` (410), or `unknown_dataset` (422).
  */
 export function datasetOf(
   { dataset, schema_version }: Pick<DigestRequest, 'dataset' | 'schema_version'>,
   key: IngestKey,
 ): Dataset {
-  if (!isDatasetName(dataset)) throw new Refusal('unknown_dataset')
   assertMayWrite(dataset, key)
+  assertServed(dataset)
+  if (!isDatasetName(dataset)) throw new Refusal('unknown_dataset')
   const found = datasetByName(dataset)
   if (found.schemaVersion !== schema_version) throw new Refusal('unknown_dataset')
   return found

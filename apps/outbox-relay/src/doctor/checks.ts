@@ -2,6 +2,7 @@ import { advisoryLocks } from './checks/advisory-locks.ts'
 import { backfills } from './checks/backfills.ts'
 import { captureGaps } from './checks/capture-gaps.ts'
 import { clock } from './checks/clock.ts'
+import { contract } from './checks/contract.ts'
 import { deadLetters } from './checks/dead-letters.ts'
 import { definers } from './checks/definers.ts'
 import { directConnection } from './checks/direct-connection.ts'
@@ -49,6 +50,7 @@ export const CHECKS: readonly Check[] = [
   notificationQueue,
   temporaryFiles,
   standbys,
+  contract,
   sources,
   expressions,
   generatedSql,

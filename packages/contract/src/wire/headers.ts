@@ -9,6 +9,11 @@ export const WEBHOOK_SIGNATURE = 'webhook-signature'
  * that a body is not tried with every key there is; decides nothing.
  */
 export const HQ_INGEST_KEY = 'hq-ingest-key'
+/**
+ * SHA-256 of the contract's lock that the sender was built with, in hexadecimal digits; optional and
+ * unsigned. Counted and, where it is unknown, reported; decides nothing.
+ */
+export const HQ_CONTRACT_LOCK = 'hq-contract-lock'
 /** W3C Trace Context; unsigned, so it advises and decides nothing. */
 export const TRACEPARENT = 'traceparent'
 /** `true` on the stored answer of a batch that HQ had applied before. */

@@ -9,6 +9,7 @@ import { inspectFunctions } from '../inspect/inspect-functions.ts'
 import { inspectSources } from '../inspect/inspect-sources.ts'
 import { readDifferences } from '../inspect/known-source.ts'
 import { refuseVirtualColumns } from '../inspect/refuse-virtual-columns.ts'
+import { retiredDatasets } from '../inspect/retired-datasets.ts'
 import { findTemporaryFileLimit } from '../inspect/temporary-files.ts'
 import { BindingError, loadBinding } from '../load-binding.ts'
 import { noteRecentRows } from './begin-settling.ts'
@@ -51,6 +52,8 @@ async function bindOn(
   binding: Binding,
   options: LockRetry,
 ): Promise<BindSummary> {
+  const retired = retiredDatasets(binding)
+  if (retired.length > 0) throw new BindingError(binding.name, retired)
   await dxMigrations.assertApplied(client)
   const { sources, problems } = await inspectSources(client, binding)
   if (problems.length > 0) throw new BindingError(binding.name, problems)
