@@ -4,7 +4,7 @@ import { join } from 'node:path'
 
 const ROOT = join(import.meta.dirname, '..', '..', '..')
 /** What the programs are made of. */
-const COPIED = ['apps', 'packages', 'migrations', 'package.json']
+const COPIED = ['apps', 'packages', 'migrations', 'docs', 'package.json']
 
 /**
  * The repository once more, to be changed as somebody who works on it would, with programs that can
