@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { type ColumnType, DATASETS, type Dataset } from '@hq-export/contract'
 import * as schema from '@hq-export/hq-ingest/db/schema.ts'
 import { getTableConfig, type PgTable } from 'drizzle-orm/pg-core'
@@ -173,4 +174,31 @@ test('no table exists that the drizzle schema does not have', async () => {
     ({ schema: name, name: table }) => `${name}.${table}`,
   )
   expect(rows.map(({ name }) => name)).toEqual(known.sort())
+})
+
+describe('the generated check of HQ', () => {
+  const path = '../../../packages/contract/generated/hq-check.sql'
+  const check = readFileSync(new URL(path, import.meta.url), 'utf8')
+
+  test('finds nothing in a migrated HQ', async () => {
+    expect((await client.query(check)).rows).toEqual([])
+  })
+
+  test('finds every column and key that is not as the lock has it', async () => {
+    await client.query(`begin;
+      alter table hq.dx_operation_runs_v1 drop column outcome;
+      alter table hq.dx_operation_runs_v1 alter column attempt_count type int8;
+      alter table hq.dx_company_entities_v1 alter column company_id drop not null;
+      alter table hq.dx_person_entities_v1 add column nickname text;
+      alter table hq.dx_operation_events_v1 drop constraint dx_operation_events_v1_pkey`)
+    const { rows } = await client.query(check)
+    await client.query('rollback')
+    expect(rows.map((row) => Object.values(row))).toEqual([
+      ['dx_company_entities_v1', 'company_id', 'uuid, required', 'uuid'],
+      ['dx_operation_events_v1', 'event_id', 'primary key', null],
+      ['dx_operation_runs_v1', 'attempt_count', 'integer, required', 'bigint, required'],
+      ['dx_operation_runs_v1', 'outcome', 'text', null],
+      ['dx_person_entities_v1', 'nickname', null, 'text'],
+    ])
+  })
 })
