@@ -1,0 +1,150 @@
+import type { Dataset } from '@hq-export/contract'
+import { expect, test } from 'vitest'
+import {
+  commitAll,
+  git,
+  ScratchFolder,
+  startRepository,
+} from '../check/fixtures/scratch-repository.ts'
+import { CONSUMERS_FOLDER } from '../repository/contract-files.ts'
+import { readState } from '../repository/read-state.ts'
+import { WorkingTree } from '../repository/working-tree.ts'
+import { descriptor } from '../rules/fixtures/world.ts'
+import { createContractProgram } from './command-line.ts'
+
+const V1 = descriptor('dx_things_v1', 1)
+const V2 = descriptor('dx_things_v2', 2, 'remark')
+
+/** A repository whose commands run as on a day, with these descriptors. */
+class Repository {
+  readonly tree: WorkingTree
+  datasets: readonly Dataset[] = [V1]
+  day = '2026-01-01'
+
+  constructor(folder: string) {
+    this.tree = new WorkingTree(folder)
+  }
+
+  async run(...args: string[]): Promise<{ status: number; text: string }> {
+    let text = ''
+    const write = (more: string) => {
+      text += more
+    }
+    const program = createContractProgram(
+      { read: () => '', write: () => {} },
+      {
+        tree: this.tree,
+        datasets: this.datasets,
+        readOpenApi: () => '{"openapi":"3.1.0"}',
+        today: () => this.day,
+      },
+      { out: write, err: write },
+    )
+    return { status: await program.run(args), text }
+  }
+
+  /** Runs a command that is allowed, and merges what it changed: the check finds nothing. */
+  async merge(...args: string[]): Promise<void> {
+    expect(await this.run(...args)).toMatchObject({ status: 0 })
+    commitAll(this.tree.root, args.join(' '))
+    expect(await this.run('check')).toMatchObject({
+      status: 0,
+      text: expect.stringContaining('nothing breaks'),
+    })
+  }
+
+  get lives(): Record<string, string> {
+    const { datasets } = readState(this.tree).lock
+    return Object.fromEntries(Object.entries(datasets).map(([name, { status }]) => [name, status]))
+  }
+}
+
+test('a version lives from draft to retired, each step refused until its time, each merge checked', async () => {
+  using folder = new ScratchFolder()
+  startRepository(folder.path, [V1], { isReleased: true })
+  const repository = new Repository(folder.path)
+  repository.tree.write(
+    `${CONSUMERS_FOLDER}/dashboard.json`,
+    '{"name":"dashboard","owner":"Sales","reads":["dx_things_v1"],"acknowledged":[]}',
+  )
+  commitAll(folder.path, 'a consumer')
+
+  const deprecate = ['deprecate', 'dx_things_v1', '--successor', 'dx_things_v2']
+  const saying = [...deprecate, '--release', '0.2.0', '--sunset', '2026-03-15']
+  expect(await repository.run(...saying)).toMatchObject({ status: 3 })
+
+  repository.datasets = [V1, V2]
+  await repository.merge('generate')
+  expect(repository.lives).toEqual({ dx_things_v1: 'active', dx_things_v2: 'draft' })
+  await repository.merge('freeze', 'dx_things_v2', '--release', '0.2.0')
+  repository.day = '2026-02-01'
+  await repository.merge(...saying)
+  await repository.merge('release', '0.2.0')
+  expect(repository.lives).toEqual({ dx_things_v1: 'deprecated', dx_things_v2: 'active' })
+
+  const earlier = [...deprecate, '--release', '0.2.0', '--sunset', '2026-03-14']
+  expect(await repository.run(...earlier)).toEqual({
+    status: 3,
+    text: 'refused: consumers were told 2026-03-15; the sunset never moves earlier\n',
+  })
+  const retire = async (day: string) => repository.run('retire', 'dx_things_v1', '--as-of', day)
+  const early = await retire('2026-02-02')
+  expect(early.status).toBe(3)
+  expect(early.text.match(/^refused: RETIRE_REQUIRES_WINDOW/gm)).toHaveLength(3)
+  expect(early.text.match(/^refused: RETIRE_REQUIRES_CONSUMER_ACK/gm)).toHaveLength(1)
+
+  // Its descriptor may not go yet.
+  repository.datasets = [V2]
+  expect(await repository.run('check')).toMatchObject({ status: 1 })
+  repository.datasets = [V1, V2]
+
+  repository.day = '2026-02-20'
+  await repository.merge('release', '0.3.0')
+  await repository.merge('release', '0.4.0')
+  expect((await retire('2026-03-14')).text).toContain('sunset 2026-03-15')
+  expect((await retire('2026-03-15')).text).toContain('dashboard has not acknowledged')
+  const said = ['--consumer', 'dashboard', '--by', 'Ada', '--evidence', 'https://git/1']
+  await repository.merge('acknowledge', 'dx_things_v1', ...said)
+  repository.day = '2026-03-15'
+  await repository.merge('retire', 'dx_things_v1')
+
+  repository.datasets = [V2]
+  await repository.merge('generate')
+  expect(repository.lives).toEqual({ dx_things_v1: 'retired', dx_things_v2: 'active' })
+  // No history is needed to say what became of it.
+  expect(await repository.run('diff', '0.1.0', '0.4.0')).toMatchObject({ status: 0 })
+})
+
+test('diff compares releases and commits, and says what breaks', async () => {
+  using folder = new ScratchFolder()
+  startRepository(folder.path, [V1], { isReleased: true })
+  const repository = new Repository(folder.path)
+  repository.datasets = [{ ...V1, columns: V1.columns.slice(0, -1) }]
+  await repository.run('generate')
+  git(folder.path, 'switch', '-qc', 'work')
+  commitAll(folder.path, 'drop a column')
+  const { status, text } = await repository.run('diff', '0.1.0', 'work')
+  expect(status).toBe(1)
+  expect(text).toContain('error COLUMN_NO_DELETE')
+  expect(await repository.run('diff', 'main', 'main')).toMatchObject({ status: 0 })
+  expect(await repository.run('diff', '0.1.0', 'nowhere')).toMatchObject({
+    status: 2,
+    text: expect.stringMatching(/^contract: git knows no commit nowhere/),
+  })
+})
+
+test('what a command is given must be a day or a release', async () => {
+  using folder = new ScratchFolder()
+  const repository = new Repository(folder.path)
+  for (const args of [
+    ['check', '--as-of', 'tomorrow'],
+    ['check', '--format', 'html'],
+    ['check', '--json', '--format', 'junit'],
+    ['check', '--against', 'main', '--frozen-only'],
+    ['release', 'v1'],
+    ['freeze', 'dx_things_v1'],
+    ['deprecate', 'dx_things_v1', '--release', '0.2.0', '--sunset', '2026-03-15'],
+  ]) {
+    expect(await repository.run(...args), args.join(' ')).toMatchObject({ status: 2 })
+  }
+})
