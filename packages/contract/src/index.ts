@@ -21,6 +21,7 @@ export {
   type CriticalField,
   type Dataset,
   ENTITY_TYPES,
+  type Quality,
   type Semantics,
 } from './datasets/dataset.ts'
 export {

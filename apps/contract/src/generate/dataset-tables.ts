@@ -21,8 +21,27 @@ function names(columns: readonly string[]): string {
 function critical(dataset: Dataset): string {
   if (dataset.criticalFields.length === 0) return 'none'
   return dataset.criticalFields
-    .map(({ anyOf }) => anyOf.map((alternative) => names(alternative)).join(' or '))
+    .map(({ anyOf, ceilingPercent }) => {
+      const rule = anyOf.map((alternative) => names(alternative)).join(' or ')
+      return `${rule} (missing in ${ceilingPercent} % of rows at most)`
+    })
     .join('; ')
+}
+
+function quality({ quality: declared }: Dataset): string {
+  const { openSets, spans, nonNegative, distribution, sequence } = declared
+  const rules = [
+    ...openSets.map((name) => `new values of \`${name}\``),
+    ...spans.map(({ start, end }) => `\`${end}\` before \`${start}\``),
+    ...nonNegative.map((name) => `\`${name}\` below zero`),
+    ...(distribution === undefined
+      ? []
+      : [`distribution of \`${distribution.column}\` by ${names(distribution.by)}`]),
+    ...(sequence === undefined
+      ? []
+      : [`gaps of \`${sequence.column}\` within \`${sequence.parent}\``]),
+  ]
+  return rules.join('; ') || 'none'
 }
 
 function writeRule(dataset: Dataset): string {
@@ -42,6 +61,7 @@ function facts(dataset: Dataset): string[] {
     `| cadence | every commit is pushed, inside the contract's ${min} to ${max} minutes; ` +
       `reconciliation ${dataset.cadence.reconciliation} |`,
     `| critical fields | ${critical(dataset)} |`,
+    `| further quality checks | ${quality(dataset)} |`,
     `| stable key columns | ${names(dataset.stableKeyColumns)} |`,
   ]
 }

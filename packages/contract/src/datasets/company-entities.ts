@@ -68,8 +68,13 @@ export const companyEntities = {
   timeColumn: 'updated_at',
   cadence: DEFAULT_CADENCE,
   criticalFields: [
-    { name: 'canonical_domain', anyOf: [['canonical_domain']] },
-    { name: 'canonical_name', anyOf: [['canonical_name']] },
+    { name: 'canonical_domain', anyOf: [['canonical_domain']], ceilingPercent: 30 },
+    { name: 'canonical_name', anyOf: [['canonical_name']], ceilingPercent: 10 },
   ],
+  quality: {
+    openSets: [],
+    spans: [],
+    nonNegative: ['employee_count', 'enrichment_confidence'],
+  },
   stableKeyColumns: ['org_id', 'entity_id', 'record_version'],
 } as const satisfies Dataset

@@ -47,6 +47,35 @@ export type Semantics = 'append' | 'upsert'
 export interface CriticalField {
   readonly name: string
   readonly anyOf: readonly (readonly string[])[]
+  /** Percent of the rows that may lack it at most. */
+  readonly ceilingPercent: number
+}
+
+/**
+ * What the contract's quality checks look at, beside the critical fields and the closed sets of
+ * columns. Nothing of it makes a row invalid.
+ */
+export interface Quality {
+  /** Columns whose values are no closed set: one that was never seen before is told. */
+  readonly openSets: readonly string[]
+  /** Columns of which the end must not lie before the start. */
+  readonly spans: readonly { readonly start: string; readonly end: string }[]
+  /** Columns of numbers below which there is nothing but zero. */
+  readonly nonNegative: readonly string[]
+  /** How rows end, and by what they are told apart. */
+  readonly distribution?: {
+    readonly column: string
+    /** The value that is watched by itself, in one direction. */
+    readonly bad: string
+    readonly by: readonly [operation: string, provider: string]
+  }
+  /** Numbers that rise by one among the rows of one parent. */
+  readonly sequence?: {
+    readonly column: string
+    readonly parent: string
+    /** Dataset whose primary key the parent is. */
+    readonly of: string
+  }
 }
 
 /** Everything both sides need to know about one dataset; nothing else in the project repeats it. */
@@ -72,6 +101,7 @@ export interface Dataset {
     readonly reconciliation: 'daily'
   }
   readonly criticalFields: readonly CriticalField[]
+  readonly quality: Quality
   /** Columns of the contract's checksum parity check; never NULL. */
   readonly stableKeyColumns: readonly string[]
 }

@@ -181,6 +181,40 @@ describe('closed sets', () => {
   })
 })
 
+describe('the quality checks', () => {
+  it.each(DATASETS.map((dataset): [string, Dataset] => [dataset.name, dataset]))(
+    'look at columns that %s has, of the types that they need',
+    (_, dataset) => {
+      const { openSets, spans, nonNegative, distribution, sequence } = dataset.quality
+      for (const name of openSets) {
+        expect(columnOf(dataset, name)).toMatchObject({ type: 'text' })
+        expect(columnOf(dataset, name).values).toBeUndefined()
+      }
+      for (const name of spans.flatMap(({ start, end }) => [start, end])) {
+        expect(columnOf(dataset, name).type).toBe('timestamptz')
+      }
+      for (const name of nonNegative) {
+        expect(['int4', 'int8', 'numeric']).toContain(columnOf(dataset, name).type)
+      }
+      if (distribution !== undefined) {
+        expect(columnOf(dataset, distribution.column).values).toContain(distribution.bad)
+        for (const name of distribution.by) expect(columnOf(dataset, name).type).toBe('text')
+      }
+      if (sequence !== undefined) {
+        expect(columnOf(dataset, sequence.column).type).toBe('int4')
+        expect(datasetByName(sequence.of).primaryKey).toEqual([sequence.parent])
+      }
+    },
+  )
+
+  it('bound the share of rows without a critical field', () => {
+    for (const { ceilingPercent } of DATASETS.flatMap((dataset) => [...dataset.criticalFields])) {
+      expect(ceilingPercent).toBeGreaterThan(0)
+      expect(ceilingPercent).toBeLessThan(100)
+    }
+  })
+})
+
 describe('critical fields', () => {
   it('are those of the contract', () => {
     const fields = DATASETS.flatMap(({ name, criticalFields }) =>

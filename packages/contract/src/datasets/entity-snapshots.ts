@@ -49,5 +49,10 @@ export const entitySnapshots = {
   timeColumn: 'captured_at',
   cadence: DEFAULT_CADENCE,
   criticalFields: [],
+  quality: {
+    openSets: [],
+    spans: [],
+    nonNegative: [],
+  },
   stableKeyColumns: ['snapshot_id', 'org_id', 'entity_id', 'record_version'],
 } as const satisfies Dataset

@@ -72,5 +72,11 @@ export const operationEvents = {
   timeColumn: 'occurred_at',
   cadence: DEFAULT_CADENCE,
   criticalFields: [],
+  quality: {
+    openSets: ['event_type'],
+    spans: [],
+    nonNegative: [],
+    sequence: { column: 'event_sequence', parent: 'run_id', of: 'dx_operation_runs_v1' },
+  },
   stableKeyColumns: ['event_id', 'run_id', 'event_sequence'],
 } as const satisfies Dataset

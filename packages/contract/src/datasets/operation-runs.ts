@@ -83,5 +83,11 @@ export const operationRuns = {
   timeColumn: 'created_at',
   cadence: DEFAULT_CADENCE,
   criticalFields: [],
+  quality: {
+    openSets: [],
+    spans: [{ start: 'started_at', end: 'ended_at' }],
+    nonNegative: ['attempt_count', 'duration_ms', 'cost_usd'],
+    distribution: { column: 'status', bad: 'failed', by: ['operation_id', 'source_provider'] },
+  },
   stableKeyColumns: ['run_id', 'org_id', 'status'],
 } as const satisfies Dataset

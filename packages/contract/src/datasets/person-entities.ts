@@ -99,6 +99,13 @@ export const personEntities = {
   versionColumn: 'record_version',
   timeColumn: 'updated_at',
   cadence: DEFAULT_CADENCE,
-  criticalFields: [{ name: 'name', anyOf: [['full_name'], ['first_name', 'last_name']] }],
+  criticalFields: [
+    { name: 'name', anyOf: [['full_name'], ['first_name', 'last_name']], ceilingPercent: 10 },
+  ],
+  quality: {
+    openSets: [],
+    spans: [],
+    nonNegative: ['contact_confidence'],
+  },
   stableKeyColumns: ['org_id', 'entity_id', 'record_version'],
 } as const satisfies Dataset
