@@ -1,0 +1,109 @@
+import { binomialTail } from '../../statistics/binomial-tail.ts'
+import { discoveries } from '../../statistics/discoveries.ts'
+import { exceeds } from '../../statistics/exceeds.ts'
+import { smoothedShare } from '../../statistics/share.ts'
+import { thin } from '../../statistics/thin.ts'
+import type { Cause } from '../../verdict.ts'
+import { MIN_ROWS } from '../check.ts'
+import { type MixCell, OTHERS, total } from './run-mix.ts'
+import type { UsualMix } from './usual-mix.ts'
+
+/** Share of false ones among the parts that are named. */
+const FALSE_SHARE = 0.01
+/** By how much a part alone must lie above what is usual for it to be told by itself. */
+const PART_MARGIN = 0.1
+/** Parts that are named. */
+const MAX_NAMED = 3
+
+/** Rows of one operation or one provider. */
+interface Part {
+  readonly what: string
+  readonly name: string
+  count: number
+  of: number
+  expected: number
+  known: number
+}
+
+/** What stands out, and whether it does so clearly that it is told, whatever all rows say. */
+export interface WorstParts {
+  readonly causes: readonly Cause[]
+  readonly isClear: boolean
+}
+
+function partsOf(
+  cells: readonly MixCell[],
+  usual: UsualMix,
+  ending: number,
+  [byOperation, byProvider]: readonly [string, string],
+): Part[] {
+  const parts = new Map<string, Part>()
+  for (const cell of cells) {
+    if (cell.operation === OTHERS) continue
+    const ways = [
+      { what: byOperation, name: cell.operation, known: usual.byOperation.get(cell.operation) },
+      { what: byProvider, name: cell.provider, known: usual.byProvider.get(cell.provider) },
+    ]
+    const of = total(cell.counts)
+    for (const { what, name, known } of ways) {
+      // Runs without a provider are no part of their own.
+      if (name === '') continue
+      const key = JSON.stringify([what, name])
+      let part = parts.get(key)
+      if (part === undefined) {
+        part = { what, name, count: 0, of: 0, expected: 0, known: total(known ?? []) }
+        parts.set(key, part)
+      }
+      part.count += cell.counts[ending] ?? 0
+      part.of += of
+      part.expected += of * (usual.sharesOf(cell)[ending] ?? 0)
+    }
+  }
+  return [...parts.values()]
+}
+
+/** What is usual for a part; what never was is not impossible. */
+function usualShare({ of, expected, known }: Part): number {
+  return smoothedShare({ count: (expected / of) * known, of: known })
+}
+
+/** By how many standard deviations a part has more than is usual for it. */
+function residual(part: Part): number {
+  const share = usualShare(part)
+  return (part.count - part.of * share) / Math.sqrt(part.of * share * (1 - share))
+}
+
+/**
+ * The operations and providers of whose runs more end in one way than usual.
+ * @param ending its place among the endings.
+ * @param dispersion by how much windows differ more than by chance.
+ */
+export function worstParts(
+  cells: readonly MixCell[],
+  usual: UsualMix,
+  ending: number,
+  dispersion: number,
+  names: readonly [string, string],
+): WorstParts {
+  const parts = partsOf(cells, usual, ending, names)
+  const thinned = parts.map(({ count, of }) => thin({ count, of }, dispersion))
+  const chances = parts.map((part, index) =>
+    binomialTail(thinned[index]?.count ?? 0, thinned[index]?.of ?? 0, usualShare(part)),
+  )
+  const found = discoveries(chances, FALSE_SHARE)
+  const standing = parts
+    .map((part, index) => ({ part, index }))
+    .filter(({ index }) => found[index])
+    .sort((a, b) => residual(b.part) - residual(a.part))
+  const isClear = standing.some(({ part: { of, expected, known }, index }) => {
+    const share = thinned[index]
+    const baseline = thin({ count: (expected / of) * known, of: known }, dispersion)
+    if (share === undefined || share.of < MIN_ROWS || baseline.of < MIN_ROWS) return false
+    return exceeds(share, baseline, PART_MARGIN)
+  })
+  const causes = standing.slice(0, MAX_NAMED).map(({ part }) => {
+    const { what, name, count, of } = part
+    return { what, name, count, of, usual: usualShare(part) }
+  })
+  return { causes, isClear }
+}

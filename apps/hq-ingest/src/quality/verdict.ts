@@ -1,0 +1,69 @@
+/** `page`: somebody should look now. `warn`: in working hours. */
+export type Severity = 'page' | 'warn'
+
+/** What a verdict would have needed and did not have. */
+export type Lack = 'rows' | 'baseline' | 'comparison' | 'heartbeat'
+
+/** A part of the rows that stands out; names only, and no value of a row but those of a set. */
+export interface Cause {
+  /** Column, or what else tells the part apart. */
+  readonly what: string
+  readonly name: string
+  /** Rows of it that fail, of all rows of it. */
+  readonly count: number
+  readonly of: number
+  /** Share of them that is usual; null where nothing is. */
+  readonly usual: number | null
+}
+
+/** What a check came to. */
+export interface Verdict {
+  readonly check: string
+  /** Never `pass` for want of data. */
+  readonly verdict: 'pass' | 'fail' | 'not_enough_rows'
+  readonly severity: Severity
+  /** Of a failure: which rule of the check was broken. */
+  readonly rule: string | null
+  /** Of `not_enough_rows`. */
+  readonly lacks: Lack | null
+  /** What was measured, in words. */
+  readonly metric: string
+  readonly value: number | null
+  /** From where on it fails. */
+  readonly threshold: number | null
+  /** What is usual. */
+  readonly baseline: number | null
+  /** Rows that were looked at. */
+  readonly rows: number
+  /** Share of them that fails; null where that means nothing. */
+  readonly fraction: number | null
+  /** What stands out, the worst first. */
+  readonly worst: readonly Cause[]
+}
+
+/** A verdict but for what it came to. */
+export type Measured = Pick<Verdict, 'check' | 'metric' | 'rows'> &
+  Partial<Pick<Verdict, 'value' | 'threshold' | 'baseline' | 'fraction' | 'worst'>>
+
+function verdictOf(
+  measured: Measured,
+  came: Pick<Verdict, 'verdict' | 'severity' | 'rule' | 'lacks'>,
+): Verdict {
+  const unknown = { value: null, threshold: null, baseline: null, fraction: null, worst: [] }
+  return { ...unknown, ...measured, ...came }
+}
+
+/** A verdict that nothing is wrong. */
+export function passed(measured: Measured): Verdict {
+  return verdictOf(measured, { verdict: 'pass', severity: 'warn', rule: null, lacks: null })
+}
+
+/** A verdict that a rule is broken. */
+export function failed(measured: Measured, rule: string, severity: Severity): Verdict {
+  return verdictOf(measured, { verdict: 'fail', severity, rule, lacks: null })
+}
+
+/** A verdict that nothing can be told. */
+export function undecided(measured: Measured, lacks: Lack): Verdict {
+  return verdictOf(measured, { verdict: 'not_enough_rows', severity: 'warn', rule: null, lacks })
+}

@@ -1,0 +1,20 @@
+import type { Dataset } from '@hq-export/contract'
+import type { WindowInput } from '../../../apps/hq-ingest/src/quality/checks/check.ts'
+import { profileOf } from './profiles.ts'
+
+/** Hours of four weeks. */
+export const MONTH_HOURS = 28 * 24
+
+/** What a check looks at: nothing came, nothing is known, and the source is heard. */
+export function windowInput(dataset: Dataset, input: Partial<WindowInput> = {}): WindowInput {
+  return {
+    dataset,
+    tested: profileOf(0),
+    baseline: { hours: [], total: 0 },
+    spans: [],
+    comparison: undefined,
+    known: {},
+    isHeard: true,
+    ...input,
+  }
+}
