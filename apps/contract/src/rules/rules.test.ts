@@ -171,7 +171,7 @@ const FIXTURES: Record<RuleId, Fixture> = {
   QUALITY_NO_LOOSEN: {
     breaks: (world) => datasetOf(world).quality.shift(),
     passes: (world) => {
-      for (const rule of datasetOf(world).quality) rule.at_most_percent = 10
+      for (const rule of datasetOf(world).quality) rule.at_most_percent = 4
     },
   },
   PARTITION_SAME: {

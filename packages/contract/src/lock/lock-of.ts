@@ -30,14 +30,26 @@ function lockColumn(column: Column, index: number): LockedColumn {
 }
 
 /** What is watched of a dataset: whatever a descriptor says of quality has its rule in here. */
-function qualityOf({ criticalFields, stableKeyColumns }: Dataset): QualityRule[] {
-  const rule = (check: string, on: readonly (readonly string[])[]): QualityRule => ({
+function qualityOf({ criticalFields, quality, stableKeyColumns }: Dataset): QualityRule[] {
+  const rule = (
+    check: string,
+    on: readonly (readonly string[])[],
+    atMostPercent: number | null = null,
+  ): QualityRule => ({
     check,
     on: on.map((columns) => [...columns]),
-    at_most_percent: null,
+    at_most_percent: atMostPercent,
   })
+  const { openSets, spans, nonNegative, distribution, sequence } = quality
   return [
-    ...criticalFields.map(({ anyOf }) => rule('null_rate', anyOf)),
+    ...criticalFields.map(({ anyOf, ceilingPercent }) => rule('null_rate', anyOf, ceilingPercent)),
+    ...openSets.map((column) => rule('new_values', [[column]])),
+    ...spans.map(({ start, end }) => rule('span', [[start, end]])),
+    ...nonNegative.map((column) => rule('not_negative', [[column]])),
+    ...(distribution === undefined
+      ? []
+      : [rule('distribution', [[distribution.column, ...distribution.by]])]),
+    ...(sequence === undefined ? [] : [rule('sequence', [[sequence.parent, sequence.column]])]),
     rule('parity', [stableKeyColumns]),
   ]
 }
