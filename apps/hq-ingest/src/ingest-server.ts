@@ -16,6 +16,7 @@ import { connectPlain, createComparePool, createPool, createProbePool, HQ } from
 import { findForeignCode } from './db/foreign-code.ts'
 import { assertSeesAll } from './db/hidden-tables.ts'
 import { hqMigrations } from './db/migrations.ts'
+import { examineTables } from './doctor/checks/contract-tables.ts'
 import { createGateway } from './gateway.ts'
 import { createHttpServer } from './http/http-server.ts'
 import { answerUnreadable } from './http/problem-response.ts'
@@ -205,6 +206,13 @@ export class IngestServer {
             { found },
             'code that is not ours runs in HQ; see ingest -- status',
           )
+        const drift = (await examineTables(client)).map((finding) => finding.found)
+        if (drift.length > 0) {
+          this.#options.log.warn(
+            { drift },
+            "tables of HQ are not the contract's; see ingest -- doctor",
+          )
+        }
       } finally {
         await client.end()
       }

@@ -7,7 +7,7 @@ import { Pool } from 'undici'
 import type { Settlement } from './acknowledge/acknowledge-outcome.ts'
 import { Backfiller } from './backfill/backfiller.ts'
 import { DeliveryStoppedError } from './batch/delivery-stopped.ts'
-import { warnUnbound } from './binding/warn-unbound.ts'
+import { warnBinding } from './binding/warn-binding.ts'
 import { NOT_IN_TIME } from './dead-letter/dead-letter.ts'
 import type { DeliveryContext } from './delivery/delivery-context.ts'
 import { NotifyListener } from './doorbell/notify-listener.ts'
@@ -216,7 +216,7 @@ export class Relay implements Service {
     this.#breaker = delivery.breaker
     scope.hold(() => this.#forgetDelivery())
     this.#log.info({ epoch, source }, 'working')
-    await warnUnbound(client, this.#log)
+    await warnBinding(client, this.#log)
     onWorking()
 
     const backfiller = new Backfiller({

@@ -9,9 +9,9 @@ import { inspectFunctions } from '../inspect/inspect-functions.ts'
 import { inspectSources } from '../inspect/inspect-sources.ts'
 import { readDifferences } from '../inspect/known-source.ts'
 import { refuseVirtualColumns } from '../inspect/refuse-virtual-columns.ts'
-import { retiredDatasets } from '../inspect/retired-datasets.ts'
 import { findTemporaryFileLimit } from '../inspect/temporary-files.ts'
 import { BindingError, loadBinding } from '../load-binding.ts'
+import { retiredDatasets } from '../retired-datasets.ts'
 import { noteRecentRows } from './begin-settling.ts'
 import { install } from './install.ts'
 import { isInstalled, readInstalled } from './installed.ts'
@@ -52,7 +52,7 @@ async function bindOn(
   binding: Binding,
   options: LockRetry,
 ): Promise<BindSummary> {
-  const retired = retiredDatasets(binding)
+  const retired = retiredDatasets(binding.datasets.map(({ dataset }) => dataset))
   if (retired.length > 0) throw new BindingError(binding.name, retired)
   await dxMigrations.assertApplied(client)
   const { sources, problems } = await inspectSources(client, binding)

@@ -1,5 +1,5 @@
 import { lifeOf } from '@hq-export/contract/lock/current-lock.ts'
-import { retiredDatasets } from '../../binding/inspect/retired-datasets.ts'
+import { retiredDatasets } from '../../binding/retired-datasets.ts'
 import { type Check, fail, ok, warn } from './finding.ts'
 
 /** HQ takes what is bound, and will. */
@@ -8,7 +8,8 @@ export const contract: Check = {
   async examine({ bound }) {
     const state = await bound()
     if (state === undefined) return []
-    const retired = retiredDatasets(state.binding).map((sentence) =>
+    const names = state.binding.datasets.map(({ dataset }) => dataset)
+    const retired = retiredDatasets(names).map((sentence) =>
       fail(
         `${sentence}: HQ takes no row of it any more`,
         'bind without it: npm run relay -- bind NAME|FILE',
@@ -18,9 +19,7 @@ export const contract: Check = {
       const { status, deprecation } = lifeOf(dataset)
       if (status !== 'deprecated' || deprecation === null) return []
       const { successors, sunset } = deprecation
-      const missing = successors.filter(
-        (name) => !state.binding.datasets.some((other) => other.dataset === name),
-      )
+      const missing = successors.filter((name) => !(names as readonly string[]).includes(name))
       return missing.length === 0
         ? []
         : [
