@@ -26,6 +26,7 @@ import type { MasterKey } from './keys/master-key.ts'
 import { LedgerMaintenance } from './ledger/ledger-maintenance.ts'
 import { ContractLocks } from './metrics/contract-locks.ts'
 import { type IngestMetrics, NO_METRICS } from './metrics/ingest-metrics.ts'
+import { RollUpSchedule } from './profile/roll-up-schedule.ts'
 import { Readiness } from './ready.ts'
 
 export interface IngestServerOptions {
@@ -46,6 +47,8 @@ export interface IngestServerOptions {
   readonly ledgerDays?: number
   /** Clock of that, milliseconds since the epoch; default HQ's. */
   readonly ledgerNow?: () => number
+  /** Time between two roll-ups; default 10 s. */
+  readonly rollUpMs?: number
   /** In place of the defaults. */
   readonly limits?: Partial<GatewayLimits>
   /**
@@ -83,6 +86,7 @@ export class IngestServer {
   /** Sessions with a transaction under way. */
   readonly #busy = new Set<pg.PoolClient>()
   readonly #keeper: LedgerMaintenance
+  readonly #rollUp: RollUpSchedule
   readonly #keys: KeyRing
   #pool: pg.Pool | undefined
   #probePool: pg.Pool | undefined
@@ -102,6 +106,7 @@ export class IngestServer {
       now: options.ledgerNow,
       log,
     })
+    this.#rollUp = new RollUpSchedule({ databaseUrl, periodMs: options.rollUpMs, log })
     this.#admission = new Admission(
       { ...DEFAULT_GATEWAY_LIMITS, ...options.limits },
       {
@@ -228,6 +233,7 @@ export class IngestServer {
     }
     this.#admission.migrated = true
     this.#keeper.start()
+    this.#rollUp.start()
     return true
   }
 
@@ -263,6 +269,7 @@ export class IngestServer {
       await Promise.all([
         this.#keys.stop(),
         this.#keeper.stop(),
+        this.#rollUp.stop(),
         this.#pool?.end(),
         this.#probePool?.end(),
         this.#comparePool?.end(),

@@ -92,6 +92,7 @@ async function storeOpened(
       trace: span?.spanContext() ?? callerTrace,
       wireBytes: wire.length,
       decodedBytes: body.length,
+      orgId: key.orgs?.size === 1 ? [...key.orgs][0] : undefined,
     }
     return storeBatch(pool, entry, batch, head)
   })

@@ -15,6 +15,8 @@ const TABLES = [
     'reader_org',
     'reconciliation',
     'reconciliation_finding',
+    'minute',
+    'roll_up',
   ].map((name) => `ingest.${name}`),
 ]
 

@@ -25,6 +25,7 @@ const instant = customType<{ data: string }>({ dataType: () => 'timestamp with t
 const exactJson = customType<{ data: string }>({ dataType: () => 'jsonb' })
 const xid8 = customType<{ data: string }>({ dataType: () => 'xid8' })
 const regrole = customType<{ data: string }>({ dataType: () => 'regrole' })
+const pgSnapshot = customType<{ data: string }>({ dataType: () => 'pg_snapshot' })
 const bytes = customType<{ data: Buffer }>({ dataType: () => 'bytea' })
 
 const hq = pgSchema('hq')
@@ -213,11 +214,46 @@ export const batch = ingest.table(
     traceId: text('trace_id'),
     spanId: text('span_id'),
     answer: exactJson().notNull(),
+    profile: exactJson(),
+    orgId: uuid('org_id'),
+    xid: xid8(),
   },
   (t) => [
     primaryKey({ name: 'batch_pkey', columns: [t.source, t.batch, t.receivedAt] }),
     index('batch_source_received_idx').on(t.source, t.receivedAt),
+    index('batch_xid_idx').on(t.xid),
   ],
+)
+
+/** What batches were like, summed up by minute. */
+export const minute = ingest.table(
+  'minute',
+  {
+    minute: instant().notNull(),
+    orgId: uuid('org_id'),
+    batches: integer().notNull(),
+    source: text().notNull(),
+    dataset: text().notNull(),
+    profile: exactJson().notNull(),
+  },
+  (t) => [
+    unique('minute_key').on(t.source, t.dataset, t.minute, t.orgId).nullsNotDistinct(),
+    index('minute_minute_idx').on(t.minute),
+  ],
+)
+
+/** How far batches are added to minutes; one row. */
+export const rollUp = ingest.table(
+  'roll_up',
+  {
+    one: boolean().notNull(),
+    rolledAt: instant('rolled_at').notNull(),
+    through: instant().notNull(),
+    pendingThrough: instant('pending_through'),
+    pendingXmax: xid8('pending_xmax'),
+    snapshot: pgSnapshot().notNull(),
+  },
+  (t) => [primaryKey({ name: 'roll_up_pkey', columns: [t.one] })],
 )
 
 /** Rows that HQ refused. */

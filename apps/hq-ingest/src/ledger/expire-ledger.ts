@@ -1,5 +1,6 @@
 import type pg from 'pg'
 import { gatewayLocks } from '../db/own-locks.ts'
+import { expireMinutes, rollUp } from '../profile/roll-up.ts'
 import { createPartition } from './create-partition.ts'
 import { dropPartitions } from './drop-partitions.ts'
 import { expireReconciliations } from './expire-reconciliations.ts'
@@ -26,7 +27,7 @@ const LOCK = 'retention'
 
 /**
  * One pass of the ledger's keeper: creates the months ahead, drops the months that have expired,
- * and reconciliations that are as old as they get.
+ * and reconciliations and minutes that are as old as they get.
  * @param now milliseconds since the epoch, by the clock that dates the batches.
  * @param ownNow the same by the gateway's machine: a month is dropped only where both clocks say
  * so, for either may have been set ahead, and what is dropped does not come back.
@@ -49,6 +50,9 @@ export async function expireLedger(
     }
     const agreed = Math.min(now, ownNow)
     await expireReconciliations(client, agreed)
+    await expireMinutes(client, agreed)
+    // What is dropped must be in its minutes; whoever is at it now has it there in a moment.
+    await rollUp(client)
     return { created, dropped: await dropPartitions(client, agreed, keepDays, MAX_DROPS) }
   } finally {
     await gatewayLocks.release(client, key)

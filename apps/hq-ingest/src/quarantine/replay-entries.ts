@@ -7,6 +7,7 @@ import { recordAudit } from '../db/record-audit.ts'
 import { transact } from '../db/transact.ts'
 import { type DecodedBatch, decode } from '../decode/decode.ts'
 import { answerOf } from '../store/answer.ts'
+import { profileOfRows } from '../store/batch-profile.ts'
 import { recordBatch } from '../store/ledger.ts'
 import { findDatasetRules } from '../validate/dataset-rules.ts'
 import { validate } from '../validate/validate.ts'
@@ -85,7 +86,14 @@ async function applyBatch(
     wireBytes: bytes,
     decodedBytes: bytes,
   }
-  await recordBatch(client, entry, answerOf(batchId, envelope.rows.length, applied, all))
+  const answer = answerOf(batchId, envelope.rows.length, applied, all)
+  const { rows } = envelope
+  const head = { source, dataset, schema_version: schemaVersion }
+  const capturedAt = [rows[0]?.captured_at ?? '', rows.at(-1)?.captured_at ?? ''] as const
+  const beside = { head, capturedAt, rowCount: rows.length }
+  const deletes = rows.filter(({ deleted }) => deleted === true).length
+  const profile = profileOfRows(beside, accepted, all, answer, deletes, Date.now())
+  await recordBatch(client, entry, answer, profile)
   return all
 }
 

@@ -33,7 +33,8 @@ class RowScan {
   readonly #fields: Buffer
   readonly #fieldsView: DataView
   readonly #ends: Uint32Array
-  readonly #isFilled: Uint8Array
+  readonly #nulls: Uint32Array
+  readonly #empty: Uint32Array
   readonly #keys: Uint32Array
   readonly #traceparents: Uint32Array
   /** In the body. */
@@ -58,7 +59,8 @@ class RowScan {
     this.#fields = Buffer.allocUnsafeSlow(body.length)
     this.#fieldsView = viewOf(this.#fields)
     this.#ends = new Uint32Array(this.#capacity * plan.fields)
-    this.#isFilled = new Uint8Array(plan.fields)
+    this.#nulls = new Uint32Array(plan.fields)
+    this.#empty = new Uint32Array(plan.fields)
     this.#keys = new Uint32Array(this.#capacity * plan.dataset.primaryKey.length)
     this.#traceparents = new Uint32Array(this.#capacity)
   }
@@ -72,7 +74,8 @@ class RowScan {
         count: this.#count,
         fields: this.#fields,
         ends: this.#ends,
-        isFilled: this.#isFilled,
+        nulls: this.#nulls,
+        empty: this.#empty,
         keys: this.#keys,
         captured: [this.#firstCapturedAt, this.#capturedAt],
         traceparents: this.#traceparents,
@@ -120,6 +123,7 @@ class RowScan {
       if (column.isNullable && byteAt(body, this.#at) === LETTER_N) {
         if (!this.#skip(NULL)) return false
         this.#write(form.null, 0, form.null.byteLength)
+        this.#nulls[i] = (this.#nulls[i] ?? 0) + 1
         continue
       }
       if (column.isString && byteAt(body, this.#at++) !== QUOTE) return false
@@ -128,7 +132,7 @@ class RowScan {
       if (end === UNKNOWN) return false
       if (column.isString && byteAt(body, end) !== QUOTE) return false
       this.#at = column.isString ? end + 1 : end
-      this.#isFilled[i] = 1
+      if (end === at) this.#empty[i] = (this.#empty[i] ?? 0) + 1
       if (column.keyPart >= 0) this.#noteKey(column.keyPart, at)
       if (column.isOrg && !this.#mayWrite(at)) return false
       this.#to = column.write(this.#bodyView, at, end, this.#fieldsView, this.#to)
@@ -146,7 +150,6 @@ class RowScan {
     this.#at = xidEnd(body, xidAt)
     if (this.#at === UNKNOWN) return false
     this.#write(this.#bodyView, xidAt, this.#at)
-    this.#isFilled[columns.length] = 1
 
     if (!this.#skip(CAPTURED_AT)) return false
     const capturedAt = this.#at
@@ -165,8 +168,11 @@ class RowScan {
     if (!this.#skip(NOT_DELETED) && this.#skip(DELETED)) {
       if (!isVersioned) return false
       this.#write(this.#bodyView, capturedAt, capturedEnd)
-      this.#isFilled[columns.length + 1] = 1
-    } else if (isVersioned) this.#write(form.null, 0, form.null.byteLength)
+    } else if (isVersioned) {
+      this.#write(form.null, 0, form.null.byteLength)
+      const deletedAt = columns.length + 1
+      this.#nulls[deletedAt] = (this.#nulls[deletedAt] ?? 0) + 1
+    }
     return byteAt(body, this.#at++) === CLOSE_BRACE
   }
 

@@ -1,5 +1,7 @@
 import { freeMemory } from '@hq-export/runtime/free-memory.ts'
+import type { RowCounts } from '../profile/row-counts.ts'
 import { copyBytes, viewOf } from './bytes.ts'
+import { countScanned } from './count-scanned.ts'
 import type { ScanPlan } from './scan-plan.ts'
 
 /** Of every part of a key. */
@@ -18,8 +20,10 @@ export interface Found {
   readonly fields: Buffer
   /** Where each field ends in `fields`, its separator included. */
   readonly ends: Uint32Array
-  /** 1 for a field that is not NULL in every row. */
-  readonly isFilled: Uint8Array
+  /** How many rows have NULL in each field. */
+  readonly nulls: Uint32Array
+  /** How many rows have an empty text in each column. */
+  readonly empty: Uint32Array
   /** Where the parts of each row's key begin in the body. */
   readonly keys: Uint32Array
   /** Where the first and the last row's `captured_at` stand in the body. */
@@ -90,8 +94,8 @@ export class ScannedRows {
 
   /** An array literal of one field of all rows; an empty one where no row has a value. */
   #arrayOf(field: number, fields: DataView, room: Buffer, roomView: DataView): string {
-    const { plan, ends, isFilled } = this.#found
-    if (isFilled[field] === 0) return EMPTY_ARRAY
+    const { plan, ends, nulls, count } = this.#found
+    if (nulls[field] === count) return EMPTY_ARRAY
     let to = 0
     room[to++] = OPEN_BRACE
     for (const row of this.#order) {
@@ -132,6 +136,17 @@ export class ScannedRows {
     const { body, captured } = this.#found
     const read = (at: number) => body.toString('latin1', at, body.indexOf('"', at))
     return [read(captured[0]), read(captured[1])]
+  }
+
+  /** Rows that were sent as the last state of a deleted entity. */
+  get deleted(): number {
+    const { plan, nulls, count } = this.#found
+    return plan.isVersioned ? count - (nulls[plan.fields - 1] ?? 0) : 0
+  }
+
+  /** What the rows are like, all of them. @param nowMs milliseconds since the epoch. */
+  countRows(nowMs: number): RowCounts {
+    return countScanned(this.#found, nowMs)
   }
 
   /** Where the rows come from. */

@@ -1,6 +1,7 @@
 import type { BatchResult } from '@hq-export/contract'
 import pg from 'pg'
 import { gatewayLocks } from '../db/own-locks.ts'
+import type { StoredProfile } from '../profile/row-counts.ts'
 import { toStored } from './stored-answer.ts'
 
 /** What the ledger keeps of a batch beside its answer. */
@@ -17,6 +18,8 @@ export interface LedgerEntry {
   readonly trace: { readonly traceId: string; readonly spanId: string } | undefined
   readonly wireBytes: number
   readonly decodedBytes: number
+  /** The only org that the key may write; undefined where there are several, or no limit. */
+  readonly orgId?: string | undefined
 }
 
 /** What the ledger knows of a batch id. */
@@ -53,11 +56,14 @@ const CLAIM_KEY = `
 // spans partitions.
 const FIND = 'select fingerprint, answer from ingest.batch where source = $1 and batch = $2'
 
-/** Columns that a batch is recorded in, in the order of {@link ledgerValues}; the answer is last. */
+/**
+ * Columns that a batch is recorded in, in the order of {@link ledgerValues}; answer and profile are
+ * last.
+ */
 export const LEDGER_COLUMNS = `source, batch, fingerprint, dataset, schema_version, epoch, key_id,
-       trace_id, span_id, wire_bytes, decoded_bytes, answer`
+       trace_id, span_id, wire_bytes, decoded_bytes, org_id, answer, profile`
 
-/** What is recorded of a batch beside its answer, as parameters. */
+/** What is recorded of a batch beside its answer and its profile, as parameters. */
 export function ledgerValues(entry: LedgerEntry): (string | Buffer | null)[] {
   return [
     entry.source,
@@ -71,12 +77,13 @@ export function ledgerValues(entry: LedgerEntry): (string | Buffer | null)[] {
     entry.trace?.spanId ?? null,
     String(entry.wireBytes),
     String(entry.decodedBytes),
+    entry.orgId ?? null,
   ]
 }
 
 const RECORD = `
   insert into ingest.batch (${LEDGER_COLUMNS})
-  values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`
+  values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)`
 
 interface Claim {
   readonly seed: string
@@ -144,15 +151,20 @@ function isMissingPartition(error: unknown): boolean {
 }
 
 /**
- * Records a batch with its answer, in the transaction that wrote its rows.
+ * Records a batch with its answer and its profile, in the transaction that wrote its rows.
  * @throws {MissingPartitionError} which ends the transaction.
  */
 export async function recordBatch(
   client: pg.PoolClient,
   entry: LedgerEntry,
   answer: BatchResult,
+  profile: StoredProfile | undefined,
 ): Promise<void> {
-  const values = [...ledgerValues(entry), JSON.stringify(toStored(answer))]
+  const values = [
+    ...ledgerValues(entry),
+    JSON.stringify(toStored(answer)),
+    profile === undefined ? null : JSON.stringify(profile),
+  ]
   try {
     await client.query({ name: 'record batch', text: RECORD, values })
   } catch (error) {

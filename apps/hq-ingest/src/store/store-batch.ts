@@ -9,6 +9,7 @@ import { addMissingPartition } from '../ledger/add-missing-partition.ts'
 import { Refusal } from '../refusal/refusal.ts'
 import type { ValidatedRows } from '../validate/validate.ts'
 import { answerOf } from './answer.ts'
+import { profileBatch } from './batch-profile.ts'
 import type { IncomingBatch } from './incoming-batch.ts'
 import { claimBatch, type LedgerEntry, MissingPartitionError, recordBatch } from './ledger.ts'
 import { quarantineRows } from './quarantine-rows.ts'
@@ -108,7 +109,7 @@ function storeOnce(
       await quarantineRows(client, entry, (await batch.read()).batch, refused)
     }
     const answer = answerOf(head.id, batch.rowCount, applied, refused)
-    await recordBatch(client, entry, answer)
+    await recordBatch(client, entry, answer, await profileBatch(batch, answer, refused))
     return { answer, replayed: false }
   })
 }

@@ -26,8 +26,10 @@ import {
 } from '../apply/upsert-rows.ts'
 import { type PreparedStatement, sendTogether } from '../db/send-together.ts'
 import { onSession } from '../db/transact.ts'
+import type { StoredProfile } from '../profile/row-counts.ts'
 import { traceWrite } from '../tracing/trace-write.ts'
 import { answerOf } from './answer.ts'
+import { profileOfRows } from './batch-profile.ts'
 import type { IncomingBatch } from './incoming-batch.ts'
 import { CLAIM, LEDGER_COLUMNS, type LedgerEntry, ledgerValues } from './ledger.ts'
 import { toStored } from './stored-answer.ts'
@@ -110,11 +112,12 @@ const storeStatement = perDataset((dataset): PreparedStatement => {
     insert into ingest.batch (${LEDGER_COLUMNS})
     select ${source}, ${batch}, ${$(2, 'bytea')}, ${$(3, 'text')}, ${$(4, 'text')},
       ${$(5, 'text')}, ${$(6, 'text')}, ${$(7, 'text')}, ${$(8, 'text')}, ${$(9, 'int4')},
-      ${$(10, 'int4')},
-      case when c.written = ${$(11, 'int4')} then
-        pg_catalog.jsonb_set(pg_catalog.jsonb_set(${$(12, 'jsonb')},
+      ${$(10, 'int4')}, ${$(11, 'uuid')},
+      case when c.written = ${$(12, 'int4')} then
+        pg_catalog.jsonb_set(pg_catalog.jsonb_set(${$(13, 'jsonb')},
           '{counts,inserted}', pg_catalog.to_jsonb(c.inserted)),
-          '{counts,updated}', pg_catalog.to_jsonb(c.written - c.inserted)) end
+          '{counts,updated}', pg_catalog.to_jsonb(c.written - c.inserted)) end,
+      ${$(14, 'jsonb')}
     from counted as c where c.written > 0
     returning answer -> 'counts' ->> 'inserted'`
   return { name: `store small ${name}`, text }
@@ -125,6 +128,7 @@ async function store(
   entry: LedgerEntry,
   datasetName: DatasetName,
   rows: readonly AcceptedRow[],
+  profile: StoredProfile | undefined,
   answerWith: (inserted: number) => BatchResult,
 ): Promise<BatchResult | undefined> {
   const dataset = datasetByName(datasetName)
@@ -134,6 +138,7 @@ async function store(
     ...ledgerValues(entry),
     String(rows.length),
     JSON.stringify(toStored(answerWith(rows.length))),
+    JSON.stringify(profile),
   ]
   const claim = { statement: CLAIM_SMALL, values: [entry.source, entry.batch] }
   const [, stored] = await traceWrite(
@@ -167,10 +172,20 @@ export async function storeSmallBatch(
   if (refused.length > 0) return undefined
   const answerWith = (inserted: number) =>
     answerOf(id, rowCount, { ...nothingApplied(), inserted, updated: rowCount - inserted }, [])
+  const deletes = accepted.filter(({ deleted }) => deleted).length
+  const all = answerWith(rowCount)
+  const profile = profileOfRows(batch, accepted, refused, all, deletes, Date.now())
   return inStep('store at once', () =>
     onSession(pool, async ({ client }) => {
       try {
-        return await store(client, entry, head.dataset as DatasetName, accepted, answerWith)
+        return await store(
+          client,
+          entry,
+          head.dataset as DatasetName,
+          accepted,
+          profile,
+          answerWith,
+        )
       } catch (error) {
         if (!isRowFault(error)) throw error
         return undefined
