@@ -1,4 +1,5 @@
-import type { Dataset } from '@hq-export/contract'
+import { readFileSync } from 'node:fs'
+import { type Dataset, datasetByName } from '@hq-export/contract'
 import { expect, test } from 'vitest'
 import {
   commitAll,
@@ -113,6 +114,48 @@ test('a version lives from draft to retired, each step refused until its time, e
   expect(repository.lives).toEqual({ dx_things_v1: 'retired', dx_things_v2: 'active' })
   // No history is needed to say what became of it.
   expect(await repository.run('diff', '0.1.0', '0.4.0')).toMatchObject({ status: 0 })
+})
+
+test('"Publish v2 of a dataset" of CONTRIBUTING.md does what it says, on its days', async () => {
+  using folder = new ScratchFolder()
+  const person = datasetByName('dx_person_entities_v1')
+  const columns = person.columns.map((column) =>
+    column.name === 'export_schema_version' ? { ...column, values: ['v2'] } : column,
+  )
+  const v2: Dataset = {
+    ...descriptor('dx_person_entities_v2', 6),
+    columns: columns.filter(({ name }) => name !== 'title'),
+    primaryKey: person.primaryKey,
+  }
+  startRepository(folder.path, [person], { isReleased: true })
+  const repository = new Repository(folder.path)
+  repository.datasets = [person, v2]
+  repository.tree.write(
+    `${CONSUMERS_FOLDER}/hq-readers.json`,
+    `{"name":"hq-readers","owner":"HQ","reads":["${person.name}"],"acknowledged":[]}`,
+  )
+  commitAll(folder.path, 'a consumer')
+
+  const contributing = readFileSync(new URL('../../../../CONTRIBUTING.md', import.meta.url), 'utf8')
+  const [, section = ''] = contributing.split('## Publish `v2` of a dataset\n')
+  const [own = ''] = section.split(/^## /m)
+  const commands = Array.from(own.matchAll(/^ *npm run contract -- (.+)$/gm), ([, line = '']) =>
+    line.split(' '),
+  )
+  const days = { release: '2026-12-01', deprecate: '2027-01-15', retire: '2027-03-01' }
+  for (const args of commands) {
+    repository.day = (days as Record<string, string>)[args[0] ?? ''] ?? repository.day
+    // Releases go on after the news.
+    if (args[0] === 'release' && repository.lives[person.name] === 'deprecated') {
+      repository.day = '2027-02-01'
+    }
+    await repository.merge(...args)
+  }
+  expect(repository.lives).toEqual({ [person.name]: 'retired', [v2.name]: 'active' })
+  const { lock } = readState(repository.tree)
+  expect(lock.datasets[v2.name]?.reserved).toEqual([
+    { name: 'title', type: 'text', last_in: person.name },
+  ])
 })
 
 test('diff compares releases and commits, and says what breaks', async () => {

@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process'
 import { realpathSync } from 'node:fs'
 import { OperatorError } from '@hq-export/runtime/operator-error.ts'
-import type { Tree } from './contract-files.ts'
+import { GOVERNED, type Tree } from './contract-files.ts'
 
 /** Where the branch is that everything is merged into; the first that is there. */
 const MAIN = ['origin/main', 'main']
@@ -10,12 +10,12 @@ const FROZEN_ONLY = 'or compare with the frozen locks alone: contract check --fr
 
 interface Ended {
   readonly status: number
-  readonly stdout: string
+  readonly stdout: Buffer
 }
 
-function git(root: string, ...args: string[]): Ended {
+function git(root: string, args: readonly string[], input = ''): Ended {
   const { error, status, stdout } = spawnSync('git', ['-C', root, ...args], {
-    encoding: 'utf8',
+    input,
     maxBuffer: 64 * 1024 * 1024,
   })
   if (error !== undefined) {
@@ -23,13 +23,13 @@ function git(root: string, ...args: string[]): Ended {
       `git cannot be run here, so what was before is not known; install it, ${FROZEN_ONLY}`,
     )
   }
-  return { status: status ?? 1, stdout: stdout.trimEnd() }
+  return { status: status ?? 1, stdout }
 }
 
 /** What git prints, or undefined where it fails. */
 function ask(root: string, ...args: string[]): string | undefined {
-  const { status, stdout } = git(root, ...args)
-  return status === 0 ? stdout : undefined
+  const { status, stdout } = git(root, args)
+  return status === 0 ? stdout.toString().trimEnd() : undefined
 }
 
 function commitOf(root: string, ref: string): string | undefined {
@@ -96,31 +96,45 @@ export function findBase(root: string, against?: string): string {
   throw new OperatorError(`git knows no commit ${against} here; fetch it: git fetch origin REF`)
 }
 
-/** The files of a commit. */
-export class CommitTree implements Tree {
-  readonly #root: string
-  readonly #commit: string
+/** The contents that `git cat-file --batch` prints: each after a line that ends with its size. */
+function blobsIn(printed: Buffer): string[] {
+  const blobs: string[] = []
+  let position = 0
+  while (position < printed.length) {
+    const start = printed.indexOf('\n', position) + 1
+    const end = start + Number(printed.toString('utf8', position, start).split(' ').at(-1))
+    if (start === 0 || !(end >= start)) throw new OperatorError('git lacks a file; run: git fetch')
+    blobs.push(printed.toString('utf8', start, end))
+    position = end + 1
+  }
+  return blobs
+}
 
+/** What is governed, as a commit has it. */
+export class CommitTree implements Tree {
+  readonly #texts: ReadonlyMap<string, string>
+
+  /** Reads them all at once. @throws {OperatorError} where git does not have them. */
   constructor(root: string, commit: string) {
-    this.#root = root
-    this.#commit = commit
+    const listed = git(root, ['ls-tree', '-r', '--name-only', commit, '--', ...GOVERNED])
+    const names = listed.stdout.toString().split('\n').filter(Boolean)
+    const wanted = names.map((name) => `${commit}:${name}\n`).join('')
+    const shown = git(root, ['cat-file', '--batch'], wanted)
+    if (listed.status !== 0 || shown.status !== 0) {
+      throw new OperatorError(`git cannot show the contract of ${commit}; run: git fsck`)
+    }
+    const blobs = blobsIn(shown.stdout)
+    this.#texts = new Map(names.map((name, index) => [name, blobs[index] ?? '']))
   }
 
   read(path: string): string | undefined {
-    if (this.#names(path) === '') return undefined
-    const { status, stdout } = git(this.#root, 'show', `${this.#commit}:${path}`)
-    if (status === 0) return `${stdout}\n`
-    throw new OperatorError(`git cannot show ${path} of ${this.#commit}; run: git fsck`)
+    return this.#texts.get(path)
   }
 
   list(folder: string): string[] {
-    const names = this.#names(`${folder}/`)
-    return names === '' ? [] : names.split('\n').map((name) => name.slice(folder.length + 1))
-  }
-
-  #names(path: string): string {
-    const { status, stdout } = git(this.#root, 'ls-tree', '--name-only', this.#commit, '--', path)
-    if (status === 0) return stdout
-    throw new OperatorError(`git cannot list ${path} of ${this.#commit}; run: git fsck`)
+    const start = `${folder}/`
+    return [...this.#texts.keys()]
+      .filter((path) => path.startsWith(start))
+      .map((path) => path.slice(start.length))
   }
 }
