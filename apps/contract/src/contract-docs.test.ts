@@ -22,6 +22,7 @@ import {
 import { describe, expect, it } from 'vitest'
 import { renderDatasetTables } from './generate/dataset-tables.ts'
 import { replaceGeneratedSection } from './generate/generated-section.ts'
+import { RULES } from './rules/rules.ts'
 
 const root = new URL('../../../', import.meta.url)
 const read = (path: string) => readFileSync(new URL(path, root), 'utf8')
@@ -89,6 +90,12 @@ describe('docs/EXPORT_CONTRACT_V1.md', () => {
 
   it('keeps the deprecation window of two release cycles', () => {
     expect(section(contract, 'Governance')).toContain('at least **2 release cycles**')
+  })
+
+  it('says of every rule of the check what it holds, and of none that there is not', () => {
+    const text = section(contract, 'Who enforces it')
+    const named = Array.from(text.matchAll(/`([A-Z]+(?:_[A-Z]+)+)`/g), ([, rule]) => rule)
+    expect(named.toSorted()).toEqual(Object.keys(RULES).sort())
   })
 })
 

@@ -23,7 +23,7 @@ export function findStale(tree: WorkingTree, artefacts: readonly Artefact[]): St
     }),
     ...[...foldersOf(artefacts)]
       .flatMap((folder) => tree.list(folder).map((name) => `${folder}/${name}`))
-      .filter((path) => path.includes('.', path.lastIndexOf('/')) && !known.has(path))
+      .filter((path) => !known.has(path))
       .map((path): Stale => ({ path, why: 'belongs to nothing any more' })),
   ]
 }

@@ -17,7 +17,9 @@ export class WorkingTree implements Tree {
 
   list(folder: string): string[] {
     const path = join(this.root, folder)
-    return existsSync(path) ? readdirSync(path).toSorted() : []
+    if (!existsSync(path)) return []
+    const files = readdirSync(path, { withFileTypes: true }).filter((entry) => entry.isFile())
+    return files.map(({ name }) => name).toSorted()
   }
 
   write(path: string, text: string): void {
