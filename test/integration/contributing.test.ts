@@ -1,8 +1,8 @@
 import { spawnSync } from 'node:child_process'
-import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { RepositoryCopy } from '../support/programs/repository-copy.ts'
 import { createHqDatabase, type TestDatabase } from '../support/servers/databases.ts'
 
 /*
@@ -11,33 +11,23 @@ import { createHqDatabase, type TestDatabase } from '../support/servers/database
  */
 
 const ROOT = join(import.meta.dirname, '..', '..')
-const COPIED = ['apps', 'docs', 'migrations', 'packages']
 
 let hq: TestDatabase
-let copy: string
+let copy: RepositoryCopy
 
 beforeAll(async () => {
   hq = await createHqDatabase()
-  copy = mkdtempSync(join(tmpdir(), 'contributing-'))
-  for (const folder of COPIED) {
-    // Links of the workspace stay links, to the copy's own packages.
-    cpSync(join(ROOT, folder), join(copy, folder), { recursive: true, verbatimSymlinks: true })
-  }
-  cpSync(join(ROOT, 'package.json'), join(copy, 'package.json'))
-  symlinkSync(join(ROOT, 'node_modules'), join(copy, 'node_modules'))
+  copy = await RepositoryCopy.create()
 })
 
 afterAll(async () => {
-  rmSync(copy, { recursive: true, force: true })
+  await copy[Symbol.asyncDispose]()
   await hq[Symbol.asyncDispose]()
 })
 
 function run(command: string, args: readonly string[], input = '') {
-  const { status, stdout, stderr } = spawnSync(command, args, {
-    cwd: copy,
-    encoding: 'utf8',
-    input,
-  })
+  const options = { cwd: copy.root, encoding: 'utf8', input } as const
+  const { status, stdout, stderr } = spawnSync(command, args, options)
   return { status, text: `${stdout}${stderr}` }
 }
 
@@ -59,9 +49,9 @@ function blocksOf(heading: string, language: string): string[] {
 
 test('"Add a column to a dataset" does what it says', async () => {
   git(['init', '-q', '-b', 'main'])
-  git(['add', ...COPIED.map((folder) => `${folder}/`), ':!*/node_modules'])
+  git(['add', 'apps', 'docs', 'migrations', 'packages', ':!*/node_modules'])
   git(['commit', '-qm', 'as it is'])
-  const before = new Set(readdirSync(join(copy, 'migrations/hq')))
+  const before = new Set(readdirSync(join(copy.root, 'migrations/hq')))
 
   for (const patch of blocksOf('Add a column to a dataset', 'diff')) git(['apply', '-'], patch)
   const commands = blocksOf('Add a column to a dataset', 'sh').flatMap((block) =>
@@ -77,14 +67,14 @@ test('"Add a column to a dataset" does what it says', async () => {
   expect(ended.at(-1)?.text).toContain('nothing breaks')
 
   // HQ gets the column by the migration, and is then as the new lock has it.
-  const [migration = ''] = readdirSync(join(copy, 'migrations/hq')).filter(
+  const [migration = ''] = readdirSync(join(copy.root, 'migrations/hq')).filter(
     (name) => !before.has(name),
   )
   const client = await hq.connect()
-  const check = readFileSync(join(copy, 'packages/contract/generated/hq-check.sql'), 'utf8')
+  const check = readFileSync(join(copy.root, 'packages/contract/generated/hq-check.sql'), 'utf8')
   expect((await client.query(check)).rows).toEqual([
     { dataset: 'dx_person_entities_v1', name: 'preferred_name', expected: 'text', found: null },
   ])
-  await client.query(readFileSync(join(copy, 'migrations/hq', migration), 'utf8'))
+  await client.query(readFileSync(join(copy.root, 'migrations/hq', migration), 'utf8'))
   expect((await client.query(check)).rows).toEqual([])
 })
