@@ -19,10 +19,15 @@ const DEPLOY = join(import.meta.dirname, '..', '..', 'deploy')
 const OUR_METRIC = /\b(?:hq|http_server|messaging|db_client|nodejs|process_memory)_[a-z0-9_]+\b/g
 
 /**
- * Absent until the relay's first heartbeat came back, half a minute after its start, and until
- * changed keys were compared first; test/e2e/metrics.test.ts waits for a heartbeat.
+ * Absent until the relay's first heartbeat came back, half a minute after its start, until changed
+ * keys were compared first, and until a dataset was told of as complete; test/e2e/metrics.test.ts
+ * waits for a heartbeat.
  */
-const LATER = new Set(['hq_relay_heartbeat_age_seconds', 'hq_relay_follow_share_ratio'])
+const LATER = new Set([
+  'hq_relay_heartbeat_age_seconds',
+  'hq_relay_follow_share_ratio',
+  'hq_ingest_complete_through_age_seconds',
+])
 
 let pipeline: Pipeline
 let folder: string

@@ -4,6 +4,7 @@ import {
   BATCHES_PATH,
   DIGEST_ROWS_PATH,
   DIGESTS_PATH,
+  FRESHNESS_PATH,
   HANDLING_STRICT,
   HQ_INGEST_ACCEPTED,
   HQ_INGEST_REJECTED,
@@ -25,6 +26,8 @@ import { describeLimits } from './admission/gateway-limits.ts'
 import { lifeHeaders } from './batch/dataset-life.ts'
 import { type ReceivedBatch, type Receiving, receiveBatch } from './batch/receive-batch.ts'
 import { DatabaseUnavailableError } from './db/database-failure.ts'
+import { freshness } from './freshness/read-freshness.ts'
+import { freshnessReports } from './freshness/store-freshness.ts'
 import { assertHost } from './http/assert-host.ts'
 import { describeProblem } from './http/describe-problem.ts'
 import { problemResponse } from './http/problem-response.ts'
@@ -51,6 +54,7 @@ const ALLOWED_METHODS = {
   [DIGESTS_PATH]: 'POST',
   [DIGEST_ROWS_PATH]: 'POST',
   [RECONCILIATIONS_PATH]: 'POST',
+  [FRESHNESS_PATH]: 'GET, POST',
   [LIMITS_PATH]: 'GET, HEAD',
   [OPENAPI_PATH]: 'GET, HEAD',
   [PROBLEMS_PATH]: 'GET, HEAD',
@@ -126,6 +130,11 @@ export function createGateway(options: GatewayOptions): Hono<{ Bindings: HttpBin
   app.post(RECONCILIATIONS_PATH, ({ env }) =>
     answerComparison(RECONCILIATIONS_PATH, reconciliations, env, options),
   )
+
+  app.post(FRESHNESS_PATH, ({ env }) =>
+    answerComparison(FRESHNESS_PATH, freshnessReports, env, options),
+  )
+  app.get(FRESHNESS_PATH, ({ env }) => answerComparison(FRESHNESS_PATH, freshness, env, options))
 
   app.get(LIMITS_PATH, () => json(JSON.stringify(describeLimits(admission.limits))))
   app.get(OPENAPI_PATH, () => json(openApiText()))

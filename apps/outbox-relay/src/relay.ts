@@ -16,6 +16,7 @@ import { BatchSizer } from './flow-control/batch-sizer.ts'
 import { CircuitBreaker } from './flow-control/circuit-breaker.ts'
 import { MAX_IN_FLIGHT } from './flow-control/in-flight.ts'
 import { Restraint } from './flow-control/restraint.ts'
+import { type CompleteThrough, FreshnessReporter } from './freshness/freshness-reporter.ts'
 import { checkReady } from './http/check-ready.ts'
 import { prepareOutbox } from './incarnation/prepare-outbox.ts'
 import { NO_METRICS, type RelayMetrics } from './observe/relay-metrics.ts'
@@ -79,6 +80,7 @@ export class Relay implements Service {
   #lastTickAtMs: number | undefined
   #lastSettledAtMs: number | undefined
   #breaker: CircuitBreaker | undefined
+  #completeThrough: CompleteThrough = new Map()
 
   constructor(config: WorkConfig, log: Logger, options: RelayOptions = {}) {
     this.#config = config
@@ -98,6 +100,7 @@ export class Relay implements Service {
       breaker: this.#breaker?.state,
       heartbeat: this.#heartbeat.echoed,
       heartbeatWrittenAt: this.#heartbeat.echoedWrittenAt,
+      completeThrough: this.#completeThrough,
     }
   }
 
@@ -192,6 +195,7 @@ export class Relay implements Service {
     const epoch = await prepareOutbox(client, this.#log)
     const listener = await this.#listen(scope)
     const side = new RepairSession(databaseUrl)
+    const freshness = this.#createFreshness(scope, epoch)
     const delivery = this.#createDelivery(scope, { source, epoch })
     const { metrics = NO_METRICS } = this.#options
     const onAccepted: Settlement['onAccepted'] = (batch, answer) => {
@@ -203,7 +207,8 @@ export class Relay implements Service {
     const parkedRows = new ParkedRows(side, delivery, onAccepted)
     const settlement: Settlement = {
       run: (work) => work(acknowledger),
-      transact: (work) => side.run(work),
+      // Whatever it does puts rows into the outbox once more; before the ack of their window.
+      transact: (work) => side.run(work).finally(() => freshness.noteRepair()),
       mayRace: true,
       log: this.#log,
       onAccepted,
@@ -231,6 +236,7 @@ export class Relay implements Service {
     backfiller.start()
     parkedRows.start()
     this.#startReconciling(scope, epoch)
+    freshness.start()
     await pushChanges({
       client,
       acknowledger,
@@ -254,6 +260,28 @@ export class Relay implements Service {
     scope.stopping.addEventListener('abort', () => listener.ring())
     await listener.start()
     return listener
+  }
+
+  /** Tells HQ beside the push how far it is complete, on a session and connections of its own. */
+  #createFreshness(scope: SessionScope, epoch: string): FreshnessReporter {
+    const { databaseUrl, ingestUrl, signingKeys, source } = this.#config
+    const pool = createHqPool(ingestUrl)
+    scope.hold(() => pool.destroy())
+    const reporter = new FreshnessReporter({
+      databaseUrl,
+      pool,
+      keys: signingKeys,
+      source,
+      epoch,
+      log: this.#log,
+      stopping: scope.stopping,
+      settledBatches: () => this.#settledBatches,
+      onStored: (completeThrough) => {
+        this.#completeThrough = completeThrough
+      },
+    })
+    scope.hold(() => reporter.stop())
+    return reporter
   }
 
   /** Compares with HQ beside the push, on sessions and connections of its own. */

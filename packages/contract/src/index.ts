@@ -105,12 +105,22 @@ export {
   SOURCE_PATTERN,
 } from './wire/envelope.ts'
 export {
+  type DatasetFreshness,
+  type Freshness,
+  type FreshnessAnswer,
+  type FreshnessReport,
+  freshnessAnswerSchema,
+  freshnessReportSchema,
+  freshnessSchema,
+} from './wire/freshness.ts'
+export {
   BATCH_CONTENT_TYPE,
   BATCHES_PATH,
   CONTENT_ENCODINGS,
   type ContentEncoding,
   DIGEST_ROWS_PATH,
   DIGESTS_PATH,
+  FRESHNESS_PATH,
   HANDLING_STRICT,
   HQ_CONTRACT_LOCK,
   HQ_INGEST_ACCEPTED,

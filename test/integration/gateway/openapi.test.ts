@@ -117,7 +117,10 @@ test('the gateway serves it, and answers every path in it', async () => {
   expect(await served.text()).toBe(text)
   for (const [path, methods] of Object.entries(document.paths)) {
     if (!('get' in methods)) continue
-    const response = await fetch(`${gateway.url}${path.replace('{code}', 'in_flight')}`)
+    const { headers = {} } = signedRequest('')
+    const response = await fetch(`${gateway.url}${path.replace('{code}', 'in_flight')}`, {
+      headers,
+    })
     expect(response.status, path).toBe(200)
   }
 

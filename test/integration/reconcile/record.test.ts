@@ -70,6 +70,7 @@ async function alerts(isScheduled: boolean): Promise<string[]> {
     breaker: undefined,
     heartbeat: undefined,
     heartbeatWrittenAt: undefined,
+    completeThrough: new Map(),
   }
   const conditions = relayConditions(progress, await readSource(), isScheduled)
   return conditions

@@ -1,7 +1,7 @@
 import { createServer, type IncomingHttpHeaders, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { gunzipSync, zstdDecompressSync } from 'node:zlib'
-import { type BatchResult, type Envelope, emptyCounts } from '@hq-export/contract'
+import { type BatchResult, type Envelope, emptyCounts, FRESHNESS_PATH } from '@hq-export/contract'
 
 /** A POST as it came over the wire. */
 export interface ReceivedBatch {
@@ -50,6 +50,12 @@ export class ScriptedGateway implements AsyncDisposable {
     this.#server = createServer((request, response) => {
       if (request.method === 'GET') {
         response.writeHead(this.isReady ? 200 : 503).end()
+        return
+      }
+      // As a gateway that is older answers; no batch.
+      if (request.url === FRESHNESS_PATH) {
+        request.resume()
+        response.writeHead(404).end()
         return
       }
       const chunks: Buffer[] = []

@@ -428,3 +428,31 @@ export const reconciliationFinding = ingest.table(
     primaryKey({ name: 'reconciliation_finding_pkey', columns: [t.source, t.id, t.position] }),
   ],
 )
+
+/** The life of each source that counts. */
+export const freshnessEpoch = ingest.table(
+  'freshness_epoch',
+  {
+    source: text().notNull(),
+    epoch: text().notNull(),
+    former: text().array().notNull().default([]),
+  },
+  (t) => [primaryKey({ name: 'freshness_epoch_pkey', columns: [t.source] })],
+)
+
+/** How far the datasets of the sources are complete in HQ. */
+export const freshness = ingest.table(
+  'freshness',
+  {
+    completeThrough: instant('complete_through'),
+    toldAt: instant('told_at').notNull(),
+    receivedAt: instant('received_at').notNull(),
+    refused: bigint({ mode: 'bigint' }).notNull(),
+    source: text().notNull(),
+    dataset: text().notNull(),
+    epoch: text().notNull(),
+    schemaVersion: text('schema_version').notNull(),
+    keyId: text('key_id').notNull(),
+  },
+  (t) => [primaryKey({ name: 'freshness_pkey', columns: [t.source, t.dataset] })],
+)

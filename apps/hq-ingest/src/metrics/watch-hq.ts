@@ -31,6 +31,19 @@ where revoked_at is null and coalesce(not_after, 'infinity') > pg_catalog.clock_
 group by source
 having pg_catalog.bool_and(not_after is not null)`
 
+// From the table: what a reader is shown beside it is not asked for every 15 s.
+const FRESHNESS = /* sql */ `
+select source, dataset,
+       greatest(extract(epoch from pg_catalog.clock_timestamp() - complete_through), 0)::float8
+         as age_s
+from ingest.freshness where complete_through is not null`
+
+interface Complete {
+  readonly source: string
+  readonly dataset: string
+  readonly age_s: number
+}
+
 interface KeyEnd {
   readonly source: string
   readonly expiry_s: number
@@ -54,6 +67,7 @@ export interface HqReading {
   readonly quarantine: readonly Quarantine[]
   readonly heartbeats: readonly Beat[]
   readonly keys: readonly KeyEnd[]
+  readonly complete: readonly Complete[]
   readonly readAt: number
 }
 
@@ -79,7 +93,8 @@ async function read(client: pg.ClientBase, seen: SeenBeats): Promise<HqReading> 
   const beats = (await client.query<Beat & { received: string }>(HEARTBEATS)).rows
   const heartbeats = beats.map((beat) => ({ ...beat, age_s: seen.ageOf(beat) }))
   const keys = (await client.query<KeyEnd>(KEYS)).rows
-  return { quarantine, heartbeats, keys, readAt: performance.now() }
+  const complete = (await client.query<Complete>(FRESHNESS)).rows
+  return { quarantine, heartbeats, keys, complete, readAt: performance.now() }
 }
 
 /**
@@ -147,6 +162,18 @@ export class HqWatcher extends Watcher<pg.Client, HqReading> {
       .addCallback((result) => {
         for (const { source, ahead_s } of this.reading?.heartbeats ?? []) {
           result.observe(ahead_s, { source })
+        }
+      })
+    meter
+      .createObservableGauge('hq.ingest.complete_through.age', {
+        unit: 's',
+        description: 'since the moment up to which a dataset of a source is complete',
+      })
+      .addCallback((result) => {
+        const reading = this.reading
+        if (reading === undefined) return
+        for (const { source, dataset, age_s } of reading.complete) {
+          result.observe(age_s + sinceReading(reading), { source, dataset })
         }
       })
     meter

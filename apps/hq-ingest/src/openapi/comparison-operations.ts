@@ -8,6 +8,10 @@ import {
   type DigestRowsAnswer,
   type DigestRowsRequest,
   datasetByName,
+  FRESHNESS_PATH,
+  type Freshness,
+  type FreshnessAnswer,
+  type FreshnessReport,
   IDEMPOTENT_REPLAYED,
   LIMITS,
   PROBLEMS,
@@ -102,6 +106,29 @@ const reconciliation: Reconciliation = {
 }
 const reconciliationAnswer: ReconciliationAnswer = { id: RUN, replayed: false }
 
+const freshnessReport: FreshnessReport = {
+  source: who.source,
+  schema_version: SCHEMA_VERSION,
+  epoch: asOf.epoch,
+  at: '2026-02-17T03:00:00.25+00:00',
+  datasets: [{ dataset: RUNS.name, complete_through: '2026-02-17T03:00:00.125+00:00', refused: 0 }],
+}
+const freshnessAnswer: FreshnessAnswer = { stored: true }
+const freshness: Freshness = {
+  source: who.source,
+  datasets: [
+    {
+      dataset: RUNS.name,
+      complete_through: '2026-02-17T03:00:00.125+00:00',
+      lag_seconds: 1.75,
+      open_refused: 0,
+      reconciled_at: '2026-02-17T03:00:04.5+00:00',
+      reconciled_state: 'equal',
+      schema_version: SCHEMA_VERSION,
+    },
+  ],
+}
+
 /** Refusals of batches alone. */
 const BATCH_PROBLEMS: readonly ProblemCode[] = [
   'not_found',
@@ -115,7 +142,8 @@ interface Described {
   readonly operationId: string
   readonly summary: string
   readonly description: string
-  readonly request: readonly [schema: string, example: unknown]
+  /** Undefined of a GET. */
+  readonly request?: readonly [schema: string, example: unknown]
   readonly answer: readonly [schema: string, example: unknown]
 }
 
@@ -123,30 +151,32 @@ function mediaOf([schema, example]: readonly [string, unknown]) {
   return { schema: { $ref: `#/components/schemas/${schema}` }, example }
 }
 
-function operation({ request, answer, ...said }: Described): unknown {
+function operation({ request, answer, ...said }: Described): Record<string, unknown> {
   const codes = (Object.keys(PROBLEMS) as ProblemCode[]).filter(
     (code) => !BATCH_PROBLEMS.includes(code),
   )
   return {
-    post: {
-      ...said,
-      security: [{ [WEBHOOK_SIGNATURE]: [] }],
-      parameters: SIGNED_PARAMETERS,
+    ...said,
+    security: [{ [WEBHOOK_SIGNATURE]: [] }],
+    parameters: SIGNED_PARAMETERS,
+    ...(request !== undefined && {
       requestBody: { required: true, content: { [BATCH_CONTENT_TYPE]: mediaOf(request) } },
-      responses: {
-        200: {
-          description: said.summary,
-          headers: {
+    }),
+    responses: {
+      200: {
+        description: said.summary,
+        headers: {
+          ...(request !== undefined && {
             [IDEMPOTENT_REPLAYED]: {
               description: 'It had been posted before',
               schema: { type: 'string', const: 'true' },
             },
-            ...RATE_LIMIT_HEADERS,
-          },
-          content: { 'application/json': mediaOf(answer) },
+          }),
+          ...RATE_LIMIT_HEADERS,
         },
-        ...problemResponses(codes),
+        content: { 'application/json': mediaOf(answer) },
       },
+      ...problemResponses(codes),
     },
   }
 }
@@ -154,26 +184,47 @@ function operation({ request, answer, ...said }: Described): unknown {
 /** The paths by which a source compares itself with HQ, with everything that they may answer. */
 export function comparisonPaths(): Record<string, unknown> {
   return {
-    [DIGESTS_PATH]: operation({
-      operationId: 'postDigest',
-      summary: 'Checksums of what HQ holds, as of a snapshot of the source',
-      description: 'Without `as_of` nothing is read: the answer says what could be compared.',
-      request: ['digest_request', digestRequest],
-      answer: ['digest_answer', digestAnswer],
-    }),
-    [DIGEST_ROWS_PATH]: operation({
-      operationId: 'postDigestRows',
-      summary: 'Hashes of single rows: of some buckets, page by page, or of some keys',
-      description: `Hashes, versions, keys; never a value. At most ${LIMITS.maxDigestKeys} keys.`,
-      request: ['digest_rows_request', rowsRequest],
-      answer: ['digest_rows_answer', rowsAnswer],
-    }),
-    [RECONCILIATIONS_PATH]: operation({
-      operationId: 'postReconciliation',
-      summary: 'Take a comparison that has ended, so that HQ knows of it',
-      description: 'Idempotent by `source` and `id`; `repaired` may later become `equal`.',
-      request: ['reconciliation', reconciliation],
-      answer: ['reconciliation_answer', reconciliationAnswer],
-    }),
+    [DIGESTS_PATH]: {
+      post: operation({
+        operationId: 'postDigest',
+        summary: 'Checksums of what HQ holds, as of a snapshot of the source',
+        description: 'Without `as_of` nothing is read: the answer says what could be compared.',
+        request: ['digest_request', digestRequest],
+        answer: ['digest_answer', digestAnswer],
+      }),
+    },
+    [DIGEST_ROWS_PATH]: {
+      post: operation({
+        operationId: 'postDigestRows',
+        summary: 'Hashes of single rows: of some buckets, page by page, or of some keys',
+        description: `Hashes, versions, keys; never a value. At most ${LIMITS.maxDigestKeys} keys.`,
+        request: ['digest_rows_request', rowsRequest],
+        answer: ['digest_rows_answer', rowsAnswer],
+      }),
+    },
+    [RECONCILIATIONS_PATH]: {
+      post: operation({
+        operationId: 'postReconciliation',
+        summary: 'Take a comparison that has ended, so that HQ knows of it',
+        description: 'Idempotent by `source` and `id`; `repaired` may later become `equal`.',
+        request: ['reconciliation', reconciliation],
+        answer: ['reconciliation_answer', reconciliationAnswer],
+      }),
+    },
+    [FRESHNESS_PATH]: {
+      post: operation({
+        operationId: 'postFreshness',
+        summary: 'Take how far the datasets of a source are complete',
+        description: 'A moment never goes back within an epoch; null leaves what HQ has.',
+        request: ['freshness_report', freshnessReport],
+        answer: ['freshness_answer', freshnessAnswer],
+      }),
+      get: operation({
+        operationId: 'getFreshness',
+        summary: 'How far the datasets of the source of the key are complete',
+        description: 'Signed over an empty body, with the headers of a batch.',
+        answer: ['freshness', freshness],
+      }),
+    },
   }
 }

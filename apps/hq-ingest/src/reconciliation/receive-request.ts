@@ -75,6 +75,16 @@ function read<Body>(schema: z.ZodType<Body>, body: Buffer): Body {
 }
 
 /**
+ * A GET asks for what is of the key's source, and has no body.
+ * @throws {Refusal} `invalid_request` (400).
+ */
+function bodyOf({ method }: IncomingMessage, sent: Buffer, { source }: IngestKey): Buffer {
+  if (method !== 'GET') return sent
+  if (sent.length > 0) throw invalid('a GET has no body')
+  return Buffer.from(JSON.stringify({ source }))
+}
+
+/**
  * The way of a request that compares: that of a batch until it is decompressed, in a room and over
  * sessions of its own, so that none of them ever holds a batch up.
  * @throws {Refusal} of whichever step refuses the request.
@@ -105,7 +115,7 @@ export async function receiveRequest<Body extends { readonly source: string }, A
     const decoded = await inStep('decompress', () =>
       decompress(wire, head.encoding, LIMITS.maxDigestBytes),
     )
-    const body = await inStep('decode', () => read(schema, decoded))
+    const body = await inStep('decode', () => read(schema, bodyOf(request, decoded, key)))
     assertOwnSource(body.source, key)
     keys.noteUse(key)
     return { answer: await answer(comparing, body, key), rateLimit }

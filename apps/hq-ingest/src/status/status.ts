@@ -20,6 +20,14 @@ export interface Status {
     readonly lastBatchAt: string
   }[]
   readonly heartbeats: readonly { readonly source: string; readonly sourceTs: string }[]
+  /** How far each dataset of each source is complete; null while that is not known. */
+  readonly freshness: readonly {
+    readonly source: string
+    readonly dataset: string
+    readonly completeThrough: string | null
+    readonly lagSeconds: number | null
+    readonly openRefused: number
+  }[]
   /** The one of each source that ended last. */
   readonly reconciliations: readonly {
     readonly source: string
@@ -41,7 +49,7 @@ export interface Status {
   readonly foreignCode?: readonly string[]
 }
 
-const instantText = (column: Parameters<typeof max>[0]) =>
+const instantText = (column: Parameters<typeof max>[0] | ReturnType<typeof sql>) =>
   sql<string>`pg_catalog.to_char(${column} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')`
 
 async function readTables(db: NodePgDatabase): Promise<Status['tables']> {
@@ -55,6 +63,15 @@ async function readTables(db: NodePgDatabase): Promise<Status['tables']> {
     join pg_catalog.pg_namespace n on n.oid = c.relnamespace
     where n.nspname = 'hq' and c.relname in (${names})
     order by c.relname`)
+  return rows
+}
+
+async function readFreshness(db: NodePgDatabase): Promise<Status['freshness']> {
+  const { rows } = await db.execute<Status['freshness'][number]>(sql`
+    select source, dataset, ${instantText(sql`complete_through`)} as "completeThrough",
+      extract(epoch from lag)::float8 as "lagSeconds", open_refused::int as "openRefused"
+    from hq.dx_freshness
+    order by source, dataset`)
   return rows
 }
 
@@ -85,6 +102,7 @@ export async function readStatus(databaseUrl: string): Promise<Status> {
         .select({ source: heartbeat.source, sourceTs: instantText(heartbeat.sourceTs) })
         .from(heartbeat)
         .orderBy(heartbeat.source),
+      freshness: await readFreshness(db),
       reconciliations: await db
         .selectDistinctOn([reconciliation.source], {
           source: reconciliation.source,
@@ -129,6 +147,15 @@ export function printStatus(status: Status): string {
     ...section(
       'heartbeats',
       status.heartbeats.map(({ source, sourceTs }) => `${source}  ${sourceTs}`),
+    ),
+    ...section(
+      'complete through (by the clock of the source)',
+      status.freshness.map(
+        ({ source, dataset, completeThrough, lagSeconds, openRefused }) =>
+          `${source}  ${dataset}  ${completeThrough ?? 'not known'}` +
+          `${lagSeconds === null ? '' : `, ${Math.round(lagSeconds)} s ago`}` +
+          `${openRefused === 0 ? '' : `, but for ${openRefused} refused rows`}`,
+      ),
     ),
     ...section(
       'reconciliations (the last of each source)',

@@ -34,6 +34,16 @@ export function observeRelay(meter: Meter, progress: () => RelayProgress): void 
       description: 'attempts that HQ has shown to take at once; 1 while only a probe is made',
     })
     .addCallback((result) => result.observe(progress().breaker?.limit ?? 0))
+  meter
+    .createObservableGauge('hq.relay.complete_through.age', {
+      unit: 's',
+      description: 'since the moment up to which HQ was told that it has everything',
+    })
+    .addCallback((result) => {
+      for (const [dataset, at] of progress().completeThrough) {
+        result.observe((performance.now() - at) / 1000, { dataset })
+      }
+    })
 }
 
 /**

@@ -23,4 +23,6 @@ export interface RelayProgress {
   readonly heartbeat: string | undefined
   /** When that one was written, as `performance.now()`. */
   readonly heartbeatWrittenAt: number | undefined
+  /** By dataset, up to when HQ was told that it has everything, as `performance.now()`. */
+  readonly completeThrough: ReadonlyMap<string, number>
 }

@@ -47,6 +47,8 @@ export const DIGESTS_PATH = '/v1/digests'
 export const DIGEST_ROWS_PATH = '/v1/digests/rows'
 /** Where reconciliations that have ended go. */
 export const RECONCILIATIONS_PATH = '/v1/reconciliations'
+/** How far HQ is complete: told by the source, asked by whoever may sign. */
+export const FRESHNESS_PATH = '/v1/freshness'
 /** Is the process alive; asks nobody. */
 export const LIVE_PATH = '/livez'
 /** Can it do its work now. */

@@ -9,6 +9,10 @@ import {
   type DigestRowsRequest,
   digestAnswerSchema,
   digestRowsAnswerSchema,
+  FRESHNESS_PATH,
+  type FreshnessAnswer,
+  type FreshnessReport,
+  freshnessAnswerSchema,
   PROBLEMS,
   RECONCILIATIONS_PATH,
   type Reconciliation,
@@ -42,7 +46,7 @@ export interface HqAccess {
 
 type Reply = { readonly text: string } | { readonly again: string; readonly afterMs?: number }
 
-/** HQ's half of a reconciliation. Whatever it is asked may be asked again. */
+/** What HQ is asked and told beside the push. Whatever it is asked may be asked again. */
 export class HqClient {
   readonly #access: HqAccess
   #seconds = 0
@@ -78,6 +82,14 @@ export class HqClient {
    */
   record(reconciliation: Reconciliation): Promise<ReconciliationAnswer> {
     return this.#ask(RECONCILIATIONS_PATH, reconciliation, reconciliationAnswerSchema)
+  }
+
+  /**
+   * Tells HQ how far it is complete.
+   * @throws {UndecidedError} as {@link digest}.
+   */
+  tellFreshness(report: FreshnessReport): Promise<FreshnessAnswer> {
+    return this.#ask(FRESHNESS_PATH, report, freshnessAnswerSchema)
   }
 
   async #ask<T>(path: string, request: unknown, schema: z.ZodType<T>): Promise<T> {
@@ -134,7 +146,7 @@ export class HqClient {
     }
     if (status === 200) return { text }
     if (status === 404)
-      throw new UndecidedError('HQ knows no reconciliation: it is older, or another service')
+      throw new UndecidedError('HQ does not know what it is asked: it is older, or another service')
     const code = problemCode({ status, body: text })
     const reason = code === undefined ? `status ${status}` : `${status} ${code}`
     switch (code === undefined ? (status >= 500 ? 'retry' : 'halt') : PROBLEMS[code].reaction) {

@@ -1,0 +1,177 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import { SCHEMA_VERSION, type SigningKey } from '@hq-export/contract'
+import { describeError } from '@hq-export/runtime/describe-error.ts'
+import type { Service } from '@hq-export/runtime/service.ts'
+import type pg from 'pg'
+import type { Pool } from 'undici'
+import type { Logger } from '../process/log.ts'
+import { UndecidedError } from '../reconcile/compare/undecided-error.ts'
+import { HqClient } from '../reconcile/hq/hq-client.ts'
+import { waitForFence } from '../reconcile/source/fence.ts'
+import { connect } from '../session/connect.ts'
+import { LED_SESSION } from '../session/lead.ts'
+import { type Cut, cutMoment, lookAfter } from './cut-moment.ts'
+
+/** Between two looks at most this often, in milliseconds. */
+const PERIOD_MS = 1_000
+/** Looking takes at most this share of the time. */
+const MAX_SHARE = 1 / 20
+const STATEMENT_TIMEOUT = '30s'
+
+/** Up to when a dataset was complete when HQ was told so last, as `performance.now()`. */
+export type CompleteThrough = ReadonlyMap<string, number>
+
+/** What a {@link FreshnessReporter} works with. */
+export interface FreshnessContext {
+  readonly databaseUrl: string
+  readonly pool: Pool
+  readonly keys: readonly SigningKey[]
+  readonly source: string
+  readonly epoch: string
+  readonly log: Logger
+  readonly stopping: AbortSignal
+  /** Batches that HQ has decided so far: nothing is told while there are none, not even a beat. */
+  readonly settledBatches: () => number
+  /** Told of every report that HQ has stored. */
+  readonly onStored: (completeThrough: CompleteThrough) => void
+}
+
+/**
+ * The part of a leading relay that tells HQ up to which moment it has everything. It looks by
+ * itself, on a session of its own beside the push: at a moment, at what is visible after it, and at
+ * what holds datasets back; then it waits until an ack, or an outbox that holds nothing of it any
+ * more, says that HQ has decided what was visible.
+ */
+export class FreshnessReporter implements Service {
+  readonly #context: FreshnessContext
+  readonly #stopping = new AbortController()
+  readonly #completeThrough = new Map<string, number>()
+  #running: Promise<void> | undefined
+  #repairs = 0
+  #isFailing = false
+
+  constructor(context: FreshnessContext) {
+    const stopping = AbortSignal.any([context.stopping, this.#stopping.signal])
+    this.#context = { ...context, stopping }
+  }
+
+  /** Begins; a second call changes nothing. */
+  start(): void {
+    this.#running ??= this.#run()
+  }
+
+  /** Safe before start and twice. */
+  async stop(): Promise<void> {
+    this.#stopping.abort()
+    await this.#running
+  }
+
+  /**
+   * Rows of a window that is not acked yet have entered the outbox once more: an ack of that window
+   * does not say that HQ has them. To be called before the ack.
+   */
+  noteRepair(): void {
+    this.#repairs++
+  }
+
+  async #pause(ms: number): Promise<void> {
+    await delay(ms, undefined, { signal: this.#context.stopping }).catch(() => {})
+  }
+
+  /** Never rejects: the push goes on whatever becomes of it. */
+  async #run(): Promise<void> {
+    const { stopping } = this.#context
+    while (!stopping.aborted) {
+      try {
+        await this.#report()
+      } catch (error) {
+        if (stopping.aborted) return
+        this.#fails(describeError(error))
+        await this.#pause(PERIOD_MS)
+      }
+    }
+  }
+
+  #fails(reason: string): void {
+    const { log } = this.#context
+    if (!this.#isFailing)
+      log.warn({ reason }, 'HQ does not learn how far it is complete; trying again')
+    this.#isFailing = true
+  }
+
+  /** Reports on one session until it is lost. */
+  async #report(): Promise<void> {
+    const { databaseUrl, stopping, settledBatches } = this.#context
+    const client = await connect(databaseUrl, 'freshness', () => {}, {
+      ...LED_SESSION,
+      statement_timeout: STATEMENT_TIMEOUT,
+    })
+    try {
+      let told = -1
+      while (!stopping.aborted) {
+        const settled = settledBatches()
+        let lookMs = 0
+        if (settled !== told) {
+          const began = performance.now()
+          const cut = await cutMoment(client)
+          lookMs = performance.now() - began
+          if (cut === undefined || (await this.#tell(client, cut, began))) told = settled
+        }
+        await this.#pause(Math.max(PERIOD_MS, lookMs / MAX_SHARE))
+      }
+    } finally {
+      await client.end()
+    }
+  }
+
+  /** @returns false where it is to be tried again without anything new. */
+  async #tell(client: pg.ClientBase, cut: Cut, cutAt: number): Promise<boolean> {
+    const { epoch, stopping, onStored } = this.#context
+    const repairs = this.#repairs
+    const patience = { patienceMs: Number.POSITIVE_INFINITY, stopping }
+    await waitForFence(client, epoch, cut.snapshot, patience)
+    const { snapshot, stands } = await lookAfter(client, cut.at)
+    if (!stands) return false
+    await waitForFence(client, epoch, snapshot, patience)
+    // What this relay has put into the outbox once more meanwhile is in the next cut.
+    if (this.#repairs !== repairs) return false
+    const stored = await this.#post(cut)
+    if (stored === undefined) return false
+    if (!stored) {
+      this.#fails('HQ knows a later life of this source')
+      return true
+    }
+    this.#isFailing = false
+    for (const { dataset, behindSeconds } of cut.datasets) {
+      if (behindSeconds === null) continue
+      const at = cutAt - behindSeconds * 1000
+      this.#completeThrough.set(dataset, Math.max(at, this.#completeThrough.get(dataset) ?? at))
+    }
+    onStored(this.#completeThrough)
+    return true
+  }
+
+  /** @returns undefined where HQ does not take it now. */
+  async #post({ at, datasets }: Cut): Promise<boolean | undefined> {
+    const { source, epoch } = this.#context
+    const hq = new HqClient({ ...this.#context, patienceMs: 0 })
+    try {
+      const { stored } = await hq.tellFreshness({
+        source,
+        schema_version: SCHEMA_VERSION,
+        epoch,
+        at,
+        datasets: datasets.map(({ dataset, completeThrough, refused }) => ({
+          dataset,
+          complete_through: completeThrough,
+          refused,
+        })),
+      })
+      return stored
+    } catch (error) {
+      if (!(error instanceof UndecidedError)) throw error
+      this.#fails(error.message)
+      return undefined
+    }
+  }
+}

@@ -1,0 +1,58 @@
+import { z } from 'zod'
+import { timestampSchema } from '../rows/wire-value.ts'
+import { countSchema } from './digest.ts'
+import { EPOCH_PATTERN, SOURCE_PATTERN } from './envelope.ts'
+import { RECONCILIATION_STATES } from './reconciliation.ts'
+
+const datasetName = z.string().min(1).max(63)
+
+/** How far one dataset is complete, as its source knows. */
+const datasetReportSchema = z.object({
+  dataset: datasetName,
+  /**
+   * Every transaction whose COMMIT had returned before this moment, on the source's clock, is in HQ
+   * or refused by name. Null where something holds it back: what HQ has of this epoch stands.
+   */
+  complete_through: timestampSchema.nullable(),
+  /** Open dead letters that HQ has never seen, so that its quarantine cannot count them. */
+  refused: countSchema,
+})
+
+/** Body of `POST /v1/freshness`. Members that are not known are ignored. */
+export const freshnessReportSchema = z.object({
+  source: z.string().regex(SOURCE_PATTERN),
+  schema_version: z.string().min(1).max(16),
+  /** Life of the source: a moment of another one is not compared with this. */
+  epoch: z.string().regex(EPOCH_PATTERN),
+  /** The source's clock when it looked. */
+  at: timestampSchema,
+  datasets: z.array(datasetReportSchema).max(64),
+})
+export type FreshnessReport = z.infer<typeof freshnessReportSchema>
+
+/** Body of its answer. */
+export const freshnessAnswerSchema = z.object({
+  /** False where HQ knows a later life of the source: nothing was stored. */
+  stored: z.boolean(),
+})
+export type FreshnessAnswer = z.infer<typeof freshnessAnswerSchema>
+
+const datasetFreshnessSchema = z.object({
+  dataset: datasetName,
+  complete_through: timestampSchema.nullable(),
+  /** HQ's clock less `complete_through`, in seconds, never below 0. */
+  lag_seconds: z.number().min(0).nullable(),
+  /** Null for a key that is limited to orgs, and so are the next two. */
+  open_refused: countSchema.nullable(),
+  reconciled_at: timestampSchema.nullable(),
+  reconciled_state: z.enum(RECONCILIATION_STATES).nullable(),
+  schema_version: z.string(),
+})
+export type DatasetFreshness = z.infer<typeof datasetFreshnessSchema>
+
+/** Body of the answer of `GET /v1/freshness`. */
+export const freshnessSchema = z.object({
+  source: z.string(),
+  datasets: z.array(datasetFreshnessSchema),
+})
+export type Freshness = z.infer<typeof freshnessSchema>
