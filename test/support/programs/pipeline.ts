@@ -116,9 +116,10 @@ export class Pipeline implements AsyncDisposable {
   /**
    * Waits until nothing waits in the outbox, or to enter it once more: everything committed so far
    * is settled.
+   * @param timeoutMs for how long, where more waits than a test writes by itself.
    */
-  async settled(): Promise<void> {
-    await waitFor('the relay to settle everything', async () => {
+  async settled(timeoutMs?: number): Promise<void> {
+    const isSettled = async () => {
       const { rows } = await this.dx.query<{ waiting: number }>(
         `select count(*)::int + (select count(*)::int from hq_export.reexport) as waiting from (
            select xid from hq_export.outbox_0 union all select xid from hq_export.outbox_1
@@ -127,7 +128,8 @@ export class Pipeline implements AsyncDisposable {
            (select acked from hq_export.ack order by id desc limit 1), '1:1:'))`,
       )
       return rows[0]?.waiting === 0
-    })
+    }
+    await waitFor('the relay to settle everything', isSettled, timeoutMs)
   }
 
   /** Waits until HQ has a company. */

@@ -1,9 +1,10 @@
-import type { RepairState } from '@hq-export/contract'
+import type { Finding, RepairState } from '@hq-export/contract'
 import type { DatasetContext } from './dataset-context.ts'
 import { judgePair } from './judge-pair.ts'
 import { readKeys } from './read-keys.ts'
 import type { ReconcileRequest } from './reconcile-context.ts'
 import { type Repairable, repairKeys, repairOf } from './repair/repair-keys.ts'
+import { readSentInVain } from './repair/sent-in-vain.ts'
 import { snapshotEntity } from './source/deleted-entities.ts'
 import { type ProvenDifference, type Suspect, witnessOf } from './suspect.ts'
 
@@ -70,17 +71,29 @@ export async function repairDifferences(
   const isCapped = repair !== 'off' && differences.filter(isWanted).length > limit
   const isOff = repair === 'off' || isCapped
   const left = isOff ? differences : await stillDifferent(context, differences)
-  const sent = isOff
-    ? new Map<ProvenDifference['finding'], RepairState>()
-    : await repairKeys(
-        context.side,
-        left.filter(isWanted).map((difference) => repairable(context, difference)),
-      )
+  const wanted = isOff ? [] : left.filter(isWanted)
+  // Who asks for it has it tried again.
+  const inVain =
+    repair === 'all'
+      ? new Set<Finding>()
+      : await readSentInVain(
+          context.side,
+          context.dataset,
+          wanted.map(({ finding }) => finding),
+        )
+  const sent = await repairKeys(
+    context.side,
+    wanted
+      .filter(({ finding }) => !inVain.has(finding))
+      .map((difference) => repairable(context, difference)),
+  )
   return {
     isCapped,
     differences: left.map((difference) => {
       const unsent = mode(difference) === 'nothing' ? 'not_repairable' : 'none'
-      const state: RepairState = sent.get(difference.finding) ?? unsent
+      const state: RepairState = inVain.has(difference.finding)
+        ? 'failed'
+        : (sent.get(difference.finding) ?? unsent)
       return { ...difference, finding: { ...difference.finding, repair: state } }
     }),
   }

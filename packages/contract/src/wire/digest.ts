@@ -14,8 +14,15 @@ import { LIMITS } from './limits.ts'
 const sumSchema = z.string().regex(/^-?\d{1,40}$/, 'must be an integer in a string')
 /** A number of rows or keys. */
 export const countSchema = z.int().min(0)
-/** Values of a primary key, joined by `/`. */
-const keySchema = z.string().min(1).max(256)
+/**
+ * Values of a primary key, joined by `/`. A kind of entities is part of some, and in HQ by mistake
+ * any text: but none that PostgreSQL has no room for, with which no run could be recorded.
+ */
+const keySchema = z
+  .string()
+  .min(1)
+  .max(256)
+  .refine((key) => key.isWellFormed() && !key.includes('\0'), 'must be a text of PostgreSQL')
 
 const XID_MAX = 2n ** 64n - 1n
 
@@ -189,7 +196,7 @@ export type DigestRowsRequest = z.infer<typeof digestRowsRequestSchema>
 export const digestRowsAnswerSchema = z.object({
   rows: z.array(digestRowSchema),
   /** Keys asked for that have an open entry in quarantine, with its code. */
-  refused: z.array(z.object({ key: keySchema, code: z.string() })),
+  refused: z.array(z.object({ key: keySchema, code: z.string().regex(/^\w{1,100}$/) })),
   /** `after` of the next page; null where nothing is left. */
   next: keySchema.nullable(),
 })

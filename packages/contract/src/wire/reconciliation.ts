@@ -35,7 +35,7 @@ export const REPAIR_STATES = [
   'none',
   /** Sent once more. */
   'sent',
-  /** It could not be sent. */
+  /** It could not be sent; or was by an earlier run, and differs as it did. */
   'failed',
   /** No delivery can mend it. */
   'not_repairable',
