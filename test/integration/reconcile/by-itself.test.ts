@@ -4,6 +4,7 @@ import { canarySql, checksumSpecs, datasetByName, LIMITS } from '@hq-export/cont
 import { parseCronTime } from '@hq-export/outbox-relay/process/cron-time.ts'
 import { Follower } from '@hq-export/outbox-relay/reconcile/follow/follower.ts'
 import type { ReconcileContext } from '@hq-export/outbox-relay/reconcile/reconcile-context.ts'
+import { proveRepairs } from '@hq-export/outbox-relay/reconcile/record/prove-repairs.ts'
 import {
   listReconciliations,
   type ReconciliationRecord,
@@ -75,6 +76,18 @@ async function latest(): Promise<ReconciliationRecord> {
   return record
 }
 
+/** What HQ says of a run, and of every dataset of it. */
+async function stateInHq(id: string): Promise<string | undefined> {
+  const { rows } = await site.hq.query<{ states: string[] }>(
+    `select array_agg(distinct s) as states from ingest.reconciliation r,
+       lateral (select r.state union all
+         select d ->> 'state' from jsonb_array_elements(r.datasets) d) as all_of (s)
+     where r.id = $1`,
+    [id],
+  )
+  return rows[0]?.states.join()
+}
+
 async function hqCompanies(): Promise<number> {
   return (await site.hq.query(`select from ${HQ_COMPANIES}`)).rowCount ?? 0
 }
@@ -85,6 +98,10 @@ test('equal is exit status 0, one line of JSON on standard output and the rest b
   const run = JSON.parse(out)
   expect(run).toMatchObject({ kind: 'command', state: 'equal', findings: [], under_way: false })
   expect(run.datasets).toHaveLength(5)
+  expect([run.version, run.hq_version]).toEqual(Array(2).fill(expect.stringMatching(/^\d+\.\d/)))
+  for (const { source_snapshots, hq_snapshots } of run.cost)
+    for (const snapshot of [...source_snapshots, ...hq_snapshots])
+      expect(snapshot).toMatch(/^\d+:\d+:/)
   expect(status).toBe(0)
   const { rows } = await site.hq.query('select id::text from ingest.reconciliation')
   expect(rows).toEqual([{ id: run.id }])
@@ -116,6 +133,19 @@ test('different, then repaired, are 1; what a later run reads equal turns both i
   const shown = await reconcile('show', id)
   expect(shown.out).toMatch(/is equal, repaired and read again/)
   expect(shown.status).toBe(0)
+  expect(await stateInHq(id)).toBe('equal')
+})
+
+test('HQ is told that a run is proven also by whoever reads its keys alone', async () => {
+  await site.hq.query('delete from hq.dx_operation_events_v1')
+  await reconcile('--repair', '--dataset', 'dx_operation_events_v1')
+  const { id } = await latest()
+  expect(await stateInHq(id)).toBe('repaired')
+  await site.startRelay()
+  await site.settled()
+  await proveRepairs(operator, site.context(), null)
+  await site.stopRelay()
+  expect(await stateInHq(id)).toBe('equal')
 })
 
 test('a sample never says equal', async () => {
@@ -301,6 +331,7 @@ test('what a relay skips is found by following the outbox, repaired and proven',
   await waitFor('it in HQ', async () => (await hqCompanies()) === 4)
   await follower.stop()
   expect((await reconcile()).status).toBe(0)
+  expect(await stateInHq(found.id)).toBe('equal')
   const status = await readStatus(operator)
   expect(status.follow).toMatchObject({ found: expect.any(Number), share: 1 })
   expect(status.follow?.keys).toBeGreaterThan(0)

@@ -164,12 +164,29 @@ describe('the record', () => {
     await client.query(
       `update hq_export.reconciliation set started_at = now() - interval '401 days'`,
     )
-    const number = await recordRun(client, first, result(first, 'equal'))
+    await recordRun(client, first, result(first, 'equal'))
     await recordRun(client, second, result(second, 'different'))
     expect((await listUntold(client)).map(({ id }) => id)).toEqual([first.id, second.id])
-    await noteTold(client, number)
+    await noteTold(client, await read(first.id))
     expect((await listUntold(client)).map(({ id }) => id)).toEqual([second.id])
     expect(await readReconciliation(client, old.id)).toBeUndefined()
+  })
+
+  test('of a run that was repaired HQ is told once more when it is proven, also where both race', async () => {
+    const first = request()
+    const sent = finding({ repair: 'sent' })
+    const number = await recordRun(client, first, result(first, 'repaired', { found: [sent] }))
+    const told = await read(first.id)
+    await noteTold(client, told)
+    expect(await listUntold(client)).toEqual([])
+    await proveReconciliation(client, number, null)
+    expect(await listUntold(client)).toMatchObject([{ number, state: 'equal' }])
+    // Who told of what was read before it was proven.
+    await noteTold(client, told)
+    expect(await listUntold(client)).toMatchObject([{ number }])
+    await noteTold(client, await read(first.id))
+    await proveReconciliation(client, number, null)
+    expect(await listUntold(client)).toEqual([])
   })
 
   test('the status is that of the last run of everything, unless a later one found something', async () => {
@@ -244,7 +261,13 @@ describe('what it is shown as', () => {
       nulls: { '<canonical_domain>': [3, 4] },
       statuses: { 'run"ning': [1, 2] },
     })
-    await recordRun(client, asked, ended)
+    const evidence = {
+      sourceSnapshots: ['700:712:705', '801:801:'],
+      hqSnapshots: ['44:44:', '44:44:'],
+      hqVersion: '9.8.7',
+    } as const
+    const cost = ended.cost.map((each) => ({ ...each, ...evidence }))
+    await recordRun(client, asked, { ...ended, cost })
     return asked.id
   }
 
@@ -262,15 +285,19 @@ describe('what it is shown as', () => {
     expect(page).toContain('&lt;script&gt;')
     for (const text of ['employee_count', 'DXC-1', '0123456789abcdef', 'different', '0.0.0'])
       expect(page).toContain(text)
+    const evidence = ['0123456789abcdef', 'DXC-1', '700:712:705', '801:801:', '44:44:', '9.8.7']
+    for (const text of evidence) expect(page).toContain(text)
     expect(page).not.toMatch(/https?:|src=|@import|url\(/)
 
     const xml = junitReport(hostile)
     expect(elementsOf(xml)).toEqual([
-      ...['testsuites', 'testsuite'],
+      ...['testsuites', 'testsuite', 'properties'],
+      ...Array.from({ length: 9 }, () => 'property'),
       ...['testcase', 'testcase', 'failure', 'testcase', 'failure', 'testcase', 'failure'],
       'testcase',
     ])
     expect(xml).toContain('tests="5" failures="3" errors="0"')
+    for (const text of [...evidence, '0.0.0']) expect(xml).toContain(text)
   })
 
   test('a run without an end is one error, and its page says that it is undecided', async () => {
@@ -314,7 +341,12 @@ describe('what it is shown as', () => {
       id,
       state: 'different',
       request: { repair: 'all' },
-      datasets: [{ dataset: COMPANIES, findings: { stale: 1, different: 1 } }],
+      version: '0.0.0',
+      hq_version: '9.8.7',
+      datasets: [
+        { dataset: COMPANIES, findings: { stale: 1, different: 1 }, spec: '0123456789abcdef' },
+      ],
+      cost: [{ source_snapshots: ['700:712:705', '801:801:'], hq_snapshots: ['44:44:', '44:44:'] }],
       findings: [{ columns: ['employee_count'] }, { repair: 'sent' }],
     })
     expect(show.status).toBe(1)

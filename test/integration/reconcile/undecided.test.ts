@@ -81,14 +81,67 @@ test('an org or a window of time is compared by itself', async () => {
   expect(await outcome()).toMatchObject({ state: 'equal' })
 })
 
-test('rows of another source in HQ are not compared', async () => {
+test('a key that HQ has as a row of another source is named as that, and not sent again', async () => {
   await site.hq.query(
     `update hq.dx_company_entities_v1 set _dx_source = 'another' where entity_id = $1`,
     [ids[3]],
   )
-  expect(brief((await outcome()).findings)).toEqual({ [key(3)]: 'missing' })
+  const found = await outcome({ repair: 'all' })
+  expect(found.state).toBe('different')
+  expect(brief(found.findings)).toEqual({ [key(3)]: 'foreign' })
+  expect(found.findings[0]).toMatchObject({
+    repair: 'not_repairable',
+    reason: 'HQ has the key as a row of another source',
+  })
   await site.hq.query(`update hq.dx_company_entities_v1 set _dx_source = 'data-engine-x'`)
   expect(await outcome()).toMatchObject({ state: 'equal' })
+})
+
+test('a row of HQ whose transaction the source has not begun is compared, not waited for', async () => {
+  const set = (n: number, change: string) =>
+    site.hq.query(
+      `update hq.dx_company_entities_v1 set _dx_xid = '9000000000000000', ${change}
+       where entity_id = $1`,
+      [ids[n]],
+    )
+  await set(3, 'canonical_name = canonical_name')
+  expect(await outcome()).toMatchObject({ state: 'equal', findings: [] })
+  await set(2, `canonical_name = 'other'`)
+  const found = await outcome({ repair: 'all' })
+  expect(brief(found.findings)).toEqual({ [key(2)]: 'different canonical_name' })
+  expect(found).toMatchObject({
+    state: 'repaired',
+    findings: [{ reason: 'HQ names a transaction that the source has not begun' }],
+  })
+  await site.settled()
+  await site.hq.query(`update hq.dx_company_entities_v1 set _dx_xid = '5' where entity_id = $1`, [
+    ids[3],
+  ])
+  expect(await outcome()).toMatchObject({ state: 'equal' })
+})
+
+test('a delete that HQ keeps of a key that never was is no difference until the key is', async () => {
+  const id = randomUUID()
+  const planted = key(0).replace(`${ids[0]}`, id)
+  const set = (change: string) =>
+    site.hq.query(`update hq.dx_company_entities_v1 set ${change} where entity_id = $1`, [id])
+  await site.hq.query(
+    `insert into hq.dx_company_entities_v1
+     select (jsonb_populate_record(t, jsonb_build_object(
+       'entity_id', $2::text, 'record_version', 9, '_dx_deleted_at', now()))).*
+     from hq.dx_company_entities_v1 t where t.entity_id = $1`,
+    [ids[1], id],
+  )
+  expect(await outcome()).toMatchObject({ state: 'equal', findings: [] })
+
+  await insertCompany(site.dx, org, { entity_id: id, record_version: 5 })
+  await site.settled()
+  expect(brief((await outcome()).findings)).toEqual({ [planted]: 'ahead' })
+  await set('record_version = record_version - 5')
+  const found = await outcome({ repair: 'auto' })
+  expect([found.state, brief(found.findings)]).toEqual(['repaired', { [planted]: 'missing' }])
+  await site.settled()
+  expect(await outcome()).toMatchObject({ state: 'equal', findings: [] })
 })
 
 test('rows of an earlier life of the source are compared, whatever their transaction', async () => {

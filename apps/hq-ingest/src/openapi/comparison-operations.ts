@@ -60,7 +60,7 @@ const digestAnswer: DigestAnswer = {
   },
 }
 const rowsRequest: DigestRowsRequest = { ...who, as_of: asOf, keys: [RUN] }
-const rowsAnswer: DigestRowsAnswer = { rows: [row], refused: [], next: null }
+const rowsAnswer: DigestRowsAnswer = { rows: [row], refused: [], foreign: [], next: null }
 const reconciliation: Reconciliation = {
   source: who.source,
   schema_version: SCHEMA_VERSION,
@@ -83,7 +83,7 @@ const reconciliation: Reconciliation = {
       hq_rows: 1,
       in_flight: 0,
       coverage: 1,
-      findings: { missing: 1, stale: 0, different: 0, ahead: 0, extra: 0, refused: 0 },
+      findings: { missing: 1, stale: 0, different: 0, ahead: 0, extra: 0, foreign: 0, refused: 0 },
       repairs: { none: 1, sent: 0, failed: 0, not_repairable: 0 },
       nulls: {},
       statuses: { succeeded: [2, 1] },

@@ -1,6 +1,7 @@
 import { CANARIES_SQL, type ColumnType, type Dataset, type DigestAnswer } from '@hq-export/contract'
 import type pg from 'pg'
 import type { IngestKey } from '../keys/ingest-key.ts'
+import { PROGRAM_VERSION } from './program-version.ts'
 import { specsOf } from './question.ts'
 
 const TYPE_NAMES: Readonly<Record<ColumnType, string>> = {
@@ -50,5 +51,6 @@ export async function readHandshake(
     canaries,
     wrong_types: await readWrongTypes(client, dataset),
     orgs: orgs === undefined ? null : [...orgs],
+    version: PROGRAM_VERSION,
   }
 }

@@ -1,4 +1,4 @@
-import { LIMITS, rowHashSql, valueHashSql } from '@hq-export/contract'
+import { type Dataset, LIMITS, rowHashSql, valueHashSql } from '@hq-export/contract'
 import { qualified, storedRow } from '../apply/column-arrays.ts'
 import { bucketOf, type Statement, selectRows } from './digest-statement.ts'
 import { SNAPSHOTS } from './entity-datasets.ts'
@@ -72,6 +72,25 @@ export function bucketRowsStatement(
   }
 }
 
+/** SQL of the rows `t` of HQ that have one of these keys, whosever they are. */
+function storedRows(
+  dataset: Dataset,
+  keys: readonly (readonly string[])[],
+  parameters: Parameters,
+): string {
+  const { primaryKey } = dataset
+  const arrays = primaryKey.map((_, part) =>
+    parameters.add(
+      keys.map((key) => key[part]),
+      'uuid[]',
+    ),
+  )
+  return `(
+        select distinct * from unnest(${arrays.join(', ')}) as k (${primaryKey.join(', ')})
+      ) as i
+      cross join ${storedRow(dataset, 'i')} as t`
+}
+
 /**
  * Rows by their keys, in the order of these. Each is found by the primary key; of snapshots this
  * finds every version.
@@ -85,12 +104,6 @@ export function keyRowsStatement(
   const parameters = new Parameters()
   const { dataset, spec } = question
   const { primaryKey } = dataset
-  const arrays = primaryKey.map((_, part) =>
-    parameters.add(
-      keys.map((key) => key[part]),
-      'uuid[]',
-    ),
-  )
   const hashes = spec.columns.map((column) => `${valueHashSql(spec, column, onRow)}::text`)
   const raw = Object.entries(rawColumns(question)).map(([name, sql]) => `${sql} as ${name}`)
   const [told, made] = withColumns
@@ -102,14 +115,29 @@ export function keyRowsStatement(
       select ${[...raw, ...made].join(', ')},
         ${inFlight('t', question, parameters)} as in_flight,
         t._dx_deleted_at is not null as deleted
-      from (
-        select distinct * from unnest(${arrays.join(', ')}) as k (${primaryKey.join(', ')})
-      ) as i
-      cross join ${storedRow(dataset, 'i')} as t
+      from ${storedRows(dataset, keys, parameters)}
       where ${allOf(ofCaller('t', question, parameters))}
       offset 0
     ) as r
     order by ${qualified(primaryKey, 'r')}`,
+    values: parameters.values,
+  }
+}
+
+/** Those of some keys that HQ has as rows of another source, of orgs that may be asked for. */
+export function foreignStatement(
+  { source, dataset, orgs }: Question,
+  keys: readonly (readonly string[])[],
+): Statement {
+  const parameters = new Parameters()
+  const conditions = [
+    `t._dx_source is distinct from ${parameters.add(source, 'text')}`,
+    ...(orgs === undefined ? [] : [`t.org_id = any (${parameters.add(orgs, 'uuid[]')})`]),
+  ]
+  return {
+    text: `select ${joined(dataset.primaryKey, 't')} as key
+      from ${storedRows(dataset, keys, parameters)}
+      where ${allOf(conditions)}`,
     values: parameters.values,
   }
 }

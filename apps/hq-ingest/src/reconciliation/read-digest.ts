@@ -17,6 +17,11 @@ import { readOnly, rowsOf } from './read-only.ts'
 import type { Comparing, Comparison } from './receive-request.ts'
 import { straysStatement } from './strays-statement.ts'
 
+const CURRENT_SNAPSHOT = {
+  text: 'select pg_catalog.pg_current_snapshot()::text as snapshot',
+  values: [],
+}
+
 type DigestResult = NonNullable<DigestAnswer['result']>
 
 async function readFlightKeys(
@@ -50,8 +55,10 @@ async function readResult(client: pg.ClientBase, question: Question): Promise<Di
   )
   if (scanned === undefined) throw new Error('a digest has one row')
   const { in_flight, deleted, ...digest } = scanned
+  const [current] = await rowsOf<{ snapshot: string }>(client, CURRENT_SNAPSHOT)
   return {
     digest,
+    ...current,
     in_flight,
     in_flight_keys: await readFlightKeys(client, question, in_flight),
     deleted,

@@ -11,7 +11,12 @@ import type pg from 'pg'
 import type { IngestKey } from '../keys/ingest-key.ts'
 import { Refusal } from '../refusal/refusal.ts'
 import { readWrongTypes } from './handshake.ts'
-import { bucketRowsStatement, keyRowsStatement, refusedStatement } from './leaf-statement.ts'
+import {
+  bucketRowsStatement,
+  foreignStatement,
+  keyRowsStatement,
+  refusedStatement,
+} from './leaf-statement.ts'
 import { datasetOf, type Question, questionOf } from './question.ts'
 import { readOnly, rowsOf } from './read-only.ts'
 import type { Comparing, Comparison } from './receive-request.ts'
@@ -34,7 +39,7 @@ async function readBuckets(
   const found = await rowsOf<DigestRow>(client, bucketRowsStatement(question, buckets, after))
   const rows = found.slice(0, LIMITS.maxDigestRows)
   const next = found.length > rows.length ? (rows.at(-1)?.key ?? null) : null
-  return { rows, refused: [], next }
+  return { rows, refused: [], foreign: [], next }
 }
 
 async function readKeys(
@@ -44,9 +49,11 @@ async function readKeys(
   withColumns: boolean,
 ): Promise<DigestRowsAnswer> {
   const texts = keys.map((parts) => parts.join('/').toLowerCase())
+  const foreign = await rowsOf<{ key: string }>(client, foreignStatement(question, keys))
   return {
     rows: await rowsOf(client, keyRowsStatement(question, keys, withColumns)),
     refused: await rowsOf(client, refusedStatement(question, texts)),
+    foreign: foreign.map(({ key }) => key),
     next: null,
   }
 }

@@ -9,15 +9,16 @@ import {
   NO_SUMS,
   readDigest,
 } from './compare/digest-sums.ts'
-import { mergeRows } from './compare/merge-rows.ts'
+import { mergeRows, type SuspectPair } from './compare/merge-rows.ts'
 import { STOPPED, TooLongError, UndecidedError } from './compare/undecided-error.ts'
 import { type DatasetContext, requestOf, scopeOf } from './dataset-context.ts'
 import { isWhole } from './plan-ranges.ts'
-import { hqRowOf, sourceRowOf } from './read-keys.ts'
+import { hqRowOf, sourceRowOf, truncatedKeys } from './read-keys.ts'
 import { waitForFence } from './source/fence.ts'
 import type { KeyRange } from './source/range-record.ts'
 import {
   type RemovalNote,
+  readTruncation,
   removalDigestStatement,
   removalNotesStatement,
 } from './source/removals.ts'
@@ -56,6 +57,9 @@ export interface ComparedRange {
   /** What was kept of rows that the source has deleted, and is not so any more. */
   readonly outdated: readonly RemovalNote[]
   readonly dirtyBuckets: number
+  readonly sourceSnapshot: string
+  /** Undefined where HQ does not say. */
+  readonly hqSnapshot: string | undefined
   readonly sourceSeconds: number
   readonly fenceSeconds: number
 }
@@ -134,6 +138,8 @@ class RangeComparison {
       suspects: [...distinct.values()],
       isCut: isCut || theirs.strays.length >= LIMITS.maxDigestKeys,
       dirtyBuckets: dirty.length,
+      sourceSnapshot: snapshot,
+      hqSnapshot: theirs.snapshot,
     }
   }
 
@@ -228,7 +234,8 @@ class RangeComparison {
     // Taken out twice, a row would be missing.
     if (inFlightKeys !== null && new Set(inFlightKeys).size !== inFlightKeys.length)
       throw new UndecidedError('HQ names a key in flight twice')
-    return { sums, inFlightKeys, strays: result.strays.map(hqRowOf) }
+    const { snapshot: theirs, strays } = result
+    return { sums, inFlightKeys, strays: strays.map(hqRowOf), snapshot: theirs }
   }
 
   /** Rows of dirty buckets of both sides, some buckets at a time. @returns true if not all. */
@@ -255,13 +262,29 @@ class RangeComparison {
       const shown = new Set(ours.map(({ key }) => key))
       const theirs = all.filter(({ key }) => shown.has(key) || !removed.has(key))
       const merged = mergeRows(ours, theirs)
+      const truncated = await this.#truncated(merged.suspects)
       for (const row of merged.inFlight) suspects.push(this.#inFlightRow(row))
       for (const pair of merged.suspects)
-        suspects.push(
-          pair.source === undefined ? this.#onlyInHq(pair.hq) : this.#inSource(pair.source),
-        )
+        if (pair.source !== undefined || !truncated.has(pair.hq.key))
+          suspects.push(
+            pair.source === undefined ? this.#onlyInHq(pair.hq) : this.#inSource(pair.source),
+          )
     }
     return false
+  }
+
+  /**
+   * Keys that only HQ has because a TRUNCATE that the snapshot shows removed their rows: any number,
+   * so that they are told apart here, and not by reading each of them again.
+   */
+  async #truncated(
+    suspects: readonly SuspectPair<ComparedSourceRow>[],
+  ): Promise<ReadonlySet<string>> {
+    const { scan, dataset } = this.#context
+    const keys = suspects.flatMap(({ source, hq }) => (source === undefined ? hq.key : []))
+    if (keys.length === 0 || dataset.semantics !== 'append' || this.#isSnapshots) return new Set()
+    const xid = await readTruncation(scan, dataset)
+    return xid === undefined ? new Set() : truncatedKeys(this.#context, xid, keys)
   }
 
   #sourceLeaf(buckets: readonly number[]): Promise<ComparedSourceRow[]> {

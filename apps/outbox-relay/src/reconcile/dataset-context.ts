@@ -24,6 +24,8 @@ export interface DatasetContext extends Sides {
   readonly dataset: Dataset
   readonly relation: SourceRelation
   readonly spec: ChecksumSpec
+  /** The gateway's program; null where it does not say. */
+  readonly hqVersion: string | null
   /** Of the snapshots: the entity dataset of each `entity_type`; empty for any other. */
   readonly entities: ReadonlyMap<string, Dataset>
   /** Orgs that are compared; all where it is null. */

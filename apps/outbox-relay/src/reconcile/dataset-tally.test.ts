@@ -12,6 +12,8 @@ const RANGE: ComparedRange = {
   isCut: false,
   outdated: [],
   dirtyBuckets: 1,
+  sourceSnapshot: '7:7:',
+  hqSnapshot: undefined,
   sourceSeconds: 0,
   fenceSeconds: 0,
 }

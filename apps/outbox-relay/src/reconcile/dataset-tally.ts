@@ -6,6 +6,7 @@ import {
   type RepairState,
 } from '@hq-export/contract'
 import { combine, type DigestSums, NO_SUMS, pairCounts } from './compare/digest-sums.ts'
+import { type ReadUnder, readUnder } from './compare/read-under.ts'
 import type { ComparedRange } from './compare-range.ts'
 import type { Rechecked } from './recheck.ts'
 import type { ProvenDifference } from './suspect.ts'
@@ -36,6 +37,8 @@ export class DatasetTally {
   ranges = 0
   dirtyBuckets = 0
   rechecked = 0
+  sourceSnapshots: ReadUnder | null = null
+  hqSnapshots: ReadUnder | null = null
   sourceSeconds = 0
   fenceSeconds = 0
 
@@ -52,6 +55,9 @@ export class DatasetTally {
     this.ranges++
     this.dirtyBuckets += range.dirtyBuckets
     this.rechecked += range.suspects.length
+    this.sourceSnapshots = readUnder(this.sourceSnapshots, range.sourceSnapshot)
+    if (range.hqSnapshot !== undefined)
+      this.hqSnapshots = readUnder(this.hqSnapshots, range.hqSnapshot)
     this.sourceSeconds += range.sourceSeconds
     this.fenceSeconds += range.fenceSeconds
     if (unsettled.length > 0 || range.others > 0 || range.isCut) return undefined

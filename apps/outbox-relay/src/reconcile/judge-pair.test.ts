@@ -21,6 +21,8 @@ function judged(pair: Partial<KeyPair>): string {
       key: KEY,
       source: undefined,
       hq: undefined,
+      isForeign: false,
+      isUnassigned: false,
       isPending: false,
       removal: undefined,
       letters: [],
@@ -91,4 +93,10 @@ test('a snapshot that only HQ has is a past version, or one that never was', () 
   expect(judged(stray('6'))).toBe('extra')
   expect(judged({ ...stray('6', idOf('5')), source: current })).toBe('extra')
   expect(judged({ ...stray('6', idOf('5')), deletedVersion: 7n })).toBe('extra')
+})
+
+test('a key that HQ has as another source’s is named as that, unless a refusal says more', () => {
+  const foreign = { source: source('5'), isForeign: true }
+  expect(judged(foreign)).toMatch(/^foreign: /)
+  expect(judged({ ...foreign, letters: [letter] })).toMatch('refused')
 })

@@ -13,11 +13,19 @@ export type Judgement =
       readonly kind: 'difference'
       readonly class: FindingClass
       readonly columns: readonly string[]
-      /** Of `refused`. */
       readonly reason: string | null
     }
 
 const EQUAL: Judgement = { kind: 'equal' }
+
+const FOREIGN: Judgement = {
+  kind: 'difference',
+  class: 'foreign',
+  columns: [],
+  reason: 'HQ has the key as a row of another source',
+}
+
+const UNASSIGNED = 'HQ names a transaction that the source has not begun'
 
 /** A row that the source has deleted, and that was another one when it was explained. */
 const CHANGED_SINCE: Judgement = {
@@ -75,7 +83,9 @@ export function judgePair(pair: KeyPair, columns: readonly string[]): Judgement 
   if (compared.class === 'extra' && removal !== undefined)
     return removal.hash === null || removal.hash === hq?.hash ? EQUAL : CHANGED_SINCE
   const reason = refusal(pair, compared.class)
-  return reason === undefined
-    ? { kind: 'difference', class: compared.class, columns: compared.columns, reason: null }
-    : { kind: 'difference', class: 'refused', columns: [], reason }
+  if (reason !== undefined) return { kind: 'difference', class: 'refused', columns: [], reason }
+  if (compared.class === 'missing' && hq === undefined && pair.isForeign) return FOREIGN
+  const { class: found, columns: names } = compared
+  const wrong = pair.isUnassigned ? UNASSIGNED : null
+  return { kind: 'difference', class: found, columns: names, reason: wrong }
 }

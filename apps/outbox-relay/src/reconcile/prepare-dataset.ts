@@ -43,6 +43,7 @@ export async function prepareDataset(
     dataset,
     relation,
     spec,
+    hqVersion: answer.version ?? null,
     entities: dataset.name === SNAPSHOTS_DATASET ? entityDatasets(binding) : new Map(),
     orgs: orgId === undefined ? allowed : [orgId],
     isLimited: orgId === undefined && allowed !== null,

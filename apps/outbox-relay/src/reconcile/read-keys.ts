@@ -23,6 +23,10 @@ export interface KeyPair {
   readonly isPending: boolean
   /** Dead letters of the key, and of a snapshot's entity. */
   readonly letters: readonly KnownLetter[]
+  /** HQ has the key as a row of another source. */
+  readonly isForeign: boolean
+  /** HQ's row names a transaction that the source has not begun yet: it can not be on its way. */
+  readonly isUnassigned: boolean
   /** Code of an open quarantine entry of HQ. */
   readonly quarantine: string | undefined
   /** The source deleted the row, and HQ rightly keeps it. */
@@ -105,6 +109,7 @@ async function readAllLetters(
 interface HqKeys {
   readonly rows: ReadonlyMap<string, ComparedHqRow>
   readonly refused: ReadonlyMap<string, string>
+  readonly foreign: ReadonlySet<string>
 }
 
 /**
@@ -118,7 +123,7 @@ export async function readHq(
   keys: readonly string[],
   columns: boolean,
 ): Promise<HqKeys> {
-  if (keys.length === 0) return { rows: new Map(), refused: new Map() }
+  if (keys.length === 0) return { rows: new Map(), refused: new Map(), foreign: new Set() }
   const asked = new Set(keys)
   const answer = await context.hq.rows({
     ...requestOf(context, snapshot),
@@ -128,7 +133,58 @@ export async function readHq(
   const rows = new Map(answer.rows.map((row) => [row.key, hqRowOf(row)]))
   if (rows.size !== answer.rows.length || !answer.rows.every(({ key }) => asked.has(key)))
     throw new UndecidedError('HQ answers for other keys than it was asked for')
-  return { rows, refused: new Map(answer.refused.map(({ key, code }) => [key, code])) }
+  return {
+    rows,
+    refused: new Map(answer.refused.map(({ key, code }) => [key, code])),
+    foreign: new Set(answer.foreign),
+  }
+}
+
+// Every transaction that began before has a lower number.
+const NEW_TRANSACTION = /* sql */ `select pg_catalog.pg_current_xact_id()::text as xid`
+
+/**
+ * Of rows that look as if they were on their way, those that cannot be: their transaction is none
+ * that the source has begun by now, and HQ has had them before.
+ */
+async function readUnassigned(
+  context: DatasetContext,
+  rows: ReadonlyMap<string, ComparedHqRow>,
+): Promise<ReadonlySet<string>> {
+  const keys = [...rows.values()].filter(({ inFlight }) => inFlight).map(({ key }) => key)
+  if (keys.length === 0) return new Set()
+  const { rows: begun } = await context.side.query<{ xid: string }>(NEW_TRANSACTION)
+  const all = `${begun[0]?.xid}:${begun[0]?.xid}:`
+  const later = await readHq(context, all, keys, false)
+  // Another row by now is one that has come meanwhile.
+  const isAsBefore = (key: string): boolean => {
+    const [before, now] = [rows.get(key), later.rows.get(key)]
+    return now?.version === before?.version && now?.hash === before?.hash
+  }
+  return new Set(keys.filter((key) => later.rows.get(key)?.inFlight && isAsBefore(key)))
+}
+
+/** Keys of one question about a TRUNCATE. */
+const TRUNCATED_KEYS = 2_000
+
+/**
+ * Of keys that only HQ has, those that a TRUNCATE of the source explains: a transaction up to that
+ * one wrote their rows. HQ says so where it is asked as of just behind it.
+ * @param xid the last transaction that truncated a table of the dataset.
+ * @throws {UndecidedError} where HQ does not answer.
+ */
+export async function truncatedKeys(
+  context: DatasetContext,
+  xid: bigint,
+  keys: readonly string[],
+): Promise<ReadonlySet<string>> {
+  const explained = new Set<string>()
+  for (let at = 0; at < keys.length; at += TRUNCATED_KEYS) {
+    const some = keys.slice(at, at + TRUNCATED_KEYS)
+    const { rows } = await readHq(context, `${xid + 1n}:${xid + 1n}:`, some, false)
+    for (const row of rows.values()) if (!row.inFlight) explained.add(row.key)
+  }
+  return explained
 }
 
 /** A row of HQ as comparisons know it. */
@@ -159,15 +215,20 @@ export async function readKeys(
   const keyOf = ({ key, lookUp }: Suspect) => key ?? ours.rows.get(lookUp)?.key
   const keys = [...new Set(suspects.flatMap((suspect) => keyOf(suspect) ?? []))]
   const theirs = await readHq(context, ours.snapshot, keys, mayBeProven)
+  const unassigned = await readUnassigned(context, theirs.rows)
   const letters = await readAllLetters(context, keys, lookUps)
   return suspects.map((suspect) => {
     const { lookUp } = suspect
     const key = keyOf(suspect) ?? ''
+    const hq = theirs.rows.get(key)
+    const isUnassigned = unassigned.has(key)
     return {
       suspect,
       key,
       source: ours.rows.get(lookUp),
-      hq: theirs.rows.get(key),
+      hq: hq && isUnassigned ? { ...hq, inFlight: false } : hq,
+      isForeign: theirs.foreign.has(key),
+      isUnassigned,
       isPending: ours.pending.has(lookUp),
       removal: ours.removed.get(lookUp),
       letters:

@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { STOPPED, UndecidedError } from './compare/undecided-error.ts'
 import type { DatasetContext } from './dataset-context.ts'
 import { type Judgement, judgePair } from './judge-pair.ts'
-import { type KeyPair, readHq, readKeys } from './read-keys.ts'
+import { type KeyPair, readKeys, truncatedKeys } from './read-keys.ts'
 import { type RemovalNote, readTruncation } from './source/removals.ts'
 import { type ProvenDifference, type Suspect, witnessOf } from './suspect.ts'
 
@@ -68,10 +68,7 @@ function eachOnce(differences: readonly ProvenDifference[]): Iterable<ProvenDiff
   return byKey.values()
 }
 
-/**
- * Takes out rows of HQ that a TRUNCATE of the source explains: they were written by a transaction up
- * to that one. HQ says so where it is asked as of just behind it.
- */
+/** Takes out rows of HQ that a TRUNCATE of the source explains. */
 async function withoutTruncated(
   context: DatasetContext,
   differences: readonly ProvenDifference[],
@@ -81,12 +78,11 @@ async function withoutTruncated(
   if (extra.length === 0 || dataset.semantics !== 'append' || entities.size > 0) return differences
   const xid = await readTruncation(side, dataset)
   if (xid === undefined) return differences
-  const before = new Set<string>()
-  for (let at = 0; at < extra.length; at += CHUNK_KEYS) {
-    const keys = extra.slice(at, at + CHUNK_KEYS).map(({ finding }) => finding.key)
-    const { rows } = await readHq(context, `${xid + 1n}:${xid + 1n}:`, keys, false)
-    for (const row of rows.values()) if (!row.inFlight) before.add(row.key)
-  }
+  const before = await truncatedKeys(
+    context,
+    xid,
+    extra.map(({ finding }) => finding.key),
+  )
   return differences.filter(({ finding }) => finding.class !== 'extra' || !before.has(finding.key))
 }
 

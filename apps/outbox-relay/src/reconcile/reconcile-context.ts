@@ -1,6 +1,7 @@
 import type { Dataset, DigestScope, Finding, Reconciliation, SigningKey } from '@hq-export/contract'
 import type { Pool } from 'undici'
 import type { Logger } from '../process/log.ts'
+import type { ReadUnder } from './compare/read-under.ts'
 
 /** Whom a reconciliation asks; the caller owns all of it, and closes it. */
 export interface ReconcileContext {
@@ -73,6 +74,11 @@ export interface ReconcileCost {
   readonly rechecked: number
   /** True where more was found than may be sent once more: nothing of it was sent. */
   readonly capReached: boolean
+  /** First and last snapshot of the source, and of HQ; null or absent where nobody knows. */
+  readonly sourceSnapshots?: ReadUnder | null
+  readonly hqSnapshots?: ReadUnder | null
+  /** The gateway's program. */
+  readonly hqVersion?: string | null
   /** Of the whole dataset; null where it was never compared as a whole. */
   readonly oldestRangeSeconds: number | null
 }

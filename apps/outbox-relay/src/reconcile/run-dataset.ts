@@ -91,6 +91,7 @@ export class DatasetRun {
   readonly #tally = new DatasetTally()
   readonly #beganAt = performance.now()
   #spec: ChecksumSpec | undefined
+  #hqVersion: string | null = null
   /** Every range was reached that had to be. */
   #isComplete = false
   /** What ended it early. */
@@ -121,6 +122,7 @@ export class DatasetRun {
       }
     })
     const { ranges, sourceSeconds, fenceSeconds, dirtyBuckets, rechecked } = this.#tally
+    const { sourceSnapshots, hqSnapshots } = this.#tally
     const cost = {
       dataset: name,
       ranges,
@@ -130,6 +132,9 @@ export class DatasetRun {
       dirtyBuckets,
       rechecked,
       capReached: this.#isCapped,
+      sourceSnapshots,
+      hqSnapshots,
+      hqVersion: this.#hqVersion,
       oldestRangeSeconds: this.#oldestRange,
     }
     return { result: this.#result(), differences: this.#tally.differences, cost }
@@ -140,6 +145,7 @@ export class DatasetRun {
     const { side } = this.#sides
     const context = await prepareDataset(this.#sides, this.#binding, this.#dataset, scope.org_id)
     this.#spec = context.spec
+    this.#hqVersion = context.hqVersion
     this.#estimate = await estimateRows(side, context.relation)
     const ranges = await planRanges(context, scope)
     const { due, more } = rotation ? inRotation(ranges) : { due: ranges, more: [] }

@@ -143,10 +143,14 @@ export const digestAnswerSchema = z.object({
   wrong_types: z.array(z.string()),
   /** Orgs that the key may see, where it is limited; only these are in the answer. */
   orgs: z.array(uuidSchema).nullable(),
+  /** The program that answers. */
+  version: z.string().max(64).optional(),
   /** Absent where the request had no `as_of`. */
   result: z
     .object({
       digest: digestSchema,
+      /** `pg_snapshot` of HQ under which it was read: evidence, and nothing else. */
+      snapshot: z.string().optional(),
       /** Rows that are not compared because the snapshot does not show who wrote them. */
       in_flight: countSchema,
       /**
@@ -197,6 +201,8 @@ export const digestRowsAnswerSchema = z.object({
   rows: z.array(digestRowSchema),
   /** Keys asked for that have an open entry in quarantine, with its code. */
   refused: z.array(z.object({ key: keySchema, code: z.string().regex(/^\w{1,100}$/) })),
+  /** Keys asked for that HQ has as rows of another source. */
+  foreign: z.array(keySchema).default([]),
   /** `after` of the next page; null where nothing is left. */
   next: keySchema.nullable(),
 })

@@ -24,6 +24,8 @@ export const FINDING_CLASSES = [
   'ahead',
   /** HQ has it, the source has not, and it was not deleted there. */
   'extra',
+  /** HQ has the key as a row of another source: nothing that the source sends changes that. */
+  'foreign',
   /** Held back by a dead letter or a quarantine entry: known, and not a difference. */
   'refused',
 ] as const
@@ -54,7 +56,7 @@ export const findingSchema = z.object({
   columns: z.array(z.string().max(63)).max(64),
   source_version: versionSchema,
   hq_version: versionSchema,
-  /** Of `refused`: why. */
+  /** Of `refused`: why. Of another class: what is wrong with HQ's row beside, if anything. */
   reason: z.string().max(200).nullable(),
   repair: z.enum(REPAIR_STATES),
 })
@@ -74,7 +76,8 @@ export const datasetReconciliationSchema = z.object({
   in_flight: countSchema,
   /** Share of the rows in scope that was compared, 0 to 1. */
   coverage: z.number().min(0).max(1),
-  findings: z.record(z.enum(FINDING_CLASSES), countSchema),
+  /** A class that is not there was found nowhere, or is one that the program did not know yet. */
+  findings: z.partialRecord(z.enum(FINDING_CLASSES), countSchema),
   repairs: z.record(z.enum(REPAIR_STATES), countSchema),
   /** Rows without a value by critical field, at the source and in HQ. */
   nulls: z.record(z.string(), z.tuple([countSchema, countSchema])),

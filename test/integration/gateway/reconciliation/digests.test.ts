@@ -371,7 +371,16 @@ test('I7: a key that is limited to an org sees nothing of another, in any member
     strays.map((row) => written(row, '10')),
   )
   await deliver(url, buildEnvelope(COMPANIES, bad))
-  const keys = [...entities, ...flying, ...bad].map(keyOf)
+  const others = [OWN, FOREIGN].map((org) => buildRow(COMPANIES, { org_id: org }))
+  await store(
+    COMPANIES,
+    others.map((row) => written(row, '10')),
+  )
+  await client.query(
+    `update hq.${COMPANIES} set _dx_source = 'another' where entity_id = any ($1::uuid[])`,
+    [others.map(({ entity_id: id }) => id)],
+  )
+  const keys = [...entities, ...flying, ...bad, ...others].map(keyOf)
   const answers = [
     await digestOf(url, COMPANIES, {}, limited),
     await digestOf(url, SNAPSHOTS, {}, limited),
@@ -382,11 +391,17 @@ test('I7: a key that is limited to an org sees nothing of another, in any member
   expect(answers).toMatchObject([
     { digest: { rows: 1 }, in_flight: 1, in_flight_keys: [expect.anything()] },
     { in_flight: 1, strays: [expect.anything(), expect.anything()] },
-    { rows: [expect.anything(), expect.anything()], refused: [expect.anything()] },
+    {
+      rows: [expect.anything(), expect.anything()],
+      refused: [expect.anything()],
+      foreign: others.slice(0, 1).map(keyOf),
+    },
     { rows: [expect.anything(), expect.anything()] },
     { rows: [expect.anything(), expect.anything()] },
   ])
-  const foreign = [...entities, ...flying, ...bad].filter(({ org_id: org }) => org === FOREIGN)
+  const foreign = [...entities, ...flying, ...bad, ...others].filter(
+    ({ org_id: org }) => org === FOREIGN,
+  )
   const told = JSON.stringify(answers)
   for (const { org_id: org, entity_id: id } of foreign) {
     expect(told).not.toContain(org)

@@ -74,7 +74,7 @@ function buildDataset(values: Partial<DatasetReconciliation> = {}): DatasetRecon
     hq_rows: 2,
     in_flight: 0,
     coverage: 1,
-    findings: { missing: 0, stale: 0, different: 2, ahead: 0, extra: 0, refused: 0 },
+    findings: { missing: 0, stale: 0, different: 2, ahead: 0, extra: 0, foreign: 0, refused: 0 },
     repairs: { none: 0, sent: 2, failed: 0, not_repairable: 0 },
     nulls: { canonical_name: [1, 0] },
     statuses: {},

@@ -1,7 +1,7 @@
 import { FINDING_CLASSES } from '@hq-export/contract'
 import { shownText } from '@hq-export/runtime/shown-text.ts'
 import { table } from '@hq-export/runtime/table.ts'
-import type { ReconciliationRecord } from '../record/reconciliation-record.ts'
+import { type ReconciliationRecord, stateOf } from '../record/reconciliation-record.ts'
 import {
   count,
   countFindings,
@@ -10,7 +10,6 @@ import {
   durationSeconds,
   nextStep,
   percent,
-  stateOf,
 } from '../report/run-facts.ts'
 
 /** Column of a table from which on it has numbers. */

@@ -2,7 +2,7 @@ import type { FindingClass } from '@hq-export/contract'
 import type { ComparedHqRow, ComparedSourceRow } from './compared-row.ts'
 
 /** A class that comes from comparing a key alone; whether it is known is another question. */
-export type DifferenceClass = Exclude<FindingClass, 'refused'>
+export type DifferenceClass = Exclude<FindingClass, 'refused' | 'foreign'>
 
 /** How a key compares. */
 export type KeyComparison =

@@ -57,7 +57,7 @@ function datasetOf(
   return {
     ...emptyDataset(name, state, null),
     source_rows: compared - ofClass('extra'),
-    hq_rows: compared - ofClass('missing'),
+    hq_rows: compared - ofClass('missing') - ofClass('foreign'),
     coverage: 1,
     findings: count(FINDING_CLASSES, (finding) => finding.class),
     repairs: count(REPAIR_STATES, (finding) => finding.repair),

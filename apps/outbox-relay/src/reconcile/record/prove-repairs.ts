@@ -8,6 +8,7 @@ import {
   proveReconciliation,
   type ReconciliationRecord,
 } from './reconciliation-record.ts'
+import { tellHq } from './tell-hq.ts'
 
 /**
  * Keys that a run had sent once more, by dataset. Undefined where only a run that reads the whole
@@ -43,7 +44,7 @@ async function areEqual(
 
 /**
  * Reads the keys once more that runs had sent once more; those of which all are equal by now are
- * proven.
+ * proven, and HQ is told so.
  * @param by id of the run that does so; null for the reader that follows changes.
  */
 export async function proveRepairs(
@@ -51,12 +52,16 @@ export async function proveRepairs(
   context: ReconcileContext,
   by: string | null,
 ): Promise<void> {
+  let provenRuns = 0
   for (const record of await listUnproven(client)) {
     if (record.id === by) continue
     const keys = sentKeys(record)
     if (keys === undefined) continue
     let isProven = true
     for (const [name, some] of keys) isProven &&= await areEqual(context, name, some)
-    if (isProven && !context.stopping.aborted) await proveReconciliation(client, record.number, by)
+    if (!isProven || context.stopping.aborted) continue
+    await proveReconciliation(client, record.number, by)
+    provenRuns++
   }
+  if (provenRuns > 0) await tellHq(client, context)
 }

@@ -53,6 +53,14 @@ export interface ReconciliationRecord {
   readonly cost: readonly ReconcileCost[]
 }
 
+/** The state of a dataset of a run, in the light of what is proven since. */
+export function stateOf(
+  { provenAt }: ReconciliationRecord,
+  { state }: ReconciliationRun['datasets'][number],
+): ReconciliationState {
+  return state === 'repaired' && provenAt !== null ? 'equal' : state
+}
+
 interface RecordRow {
   number: string
   id: string
@@ -105,7 +113,7 @@ where r.number = $1::bigint and r.finished_at is null`
 // rotation has done so where no range of the dataset is older than the run.
 const PROVE = /* sql */ `
 update hq_export.reconciliation r
-set proven_at = pg_catalog.clock_timestamp(), proven_by = p.id
+set proven_at = pg_catalog.clock_timestamp(), proven_by = p.id, told_at = null
 from hq_export.reconciliation p
 where p.number = $1::bigint and r.number < p.number and r.state = 'repaired' and r.proven_at is null
   and p.run -> 'scope' in ('{}'::jsonb, r.run -> 'scope')
@@ -124,16 +132,17 @@ where p.number = $1::bigint and r.number < p.number and r.state = 'repaired' and
 
 const PROVE_ONE = /* sql */ `
 update hq_export.reconciliation r
-set proven_at = pg_catalog.clock_timestamp(), proven_by = $2::uuid
+set proven_at = pg_catalog.clock_timestamp(), proven_by = $2::uuid, told_at = null
 where r.number = $1::bigint and r.state = 'repaired' and r.proven_at is null`
 
 const FORGET = /* sql */ `
 delete from hq_export.reconciliation r
 where r.started_at < pg_catalog.clock_timestamp() - pg_catalog.make_interval(days => ${KEPT_DAYS})`
 
+// Told that it was repaired, HQ is still to be told that it is proven.
 const TOLD = /* sql */ `
 update hq_export.reconciliation r set told_at = pg_catalog.clock_timestamp()
-where r.number = $1::bigint and r.told_at is null`
+where r.number = $1::bigint and r.told_at is null and (r.proven_at is not null) = $2`
 
 const iso = (column: string): string => `pg_catalog.to_json(r.${column}) #>> '{}' as ${column}`
 
@@ -273,7 +282,10 @@ export async function listUnproven(client: pg.ClientBase): Promise<Reconciliatio
   return rows.map(recordOf)
 }
 
-/** Those that have ended and that HQ has not been told, the oldest first. */
+/**
+ * Those that have ended and that HQ has not been told, the oldest first; one that is proven since is
+ * told again.
+ */
 export async function listUntold(client: pg.ClientBase): Promise<ReconciliationRecord[]> {
   const { rows } = await client.query<RecordRow>(
     `${SELECT} where r.finished_at is not null and r.told_at is null order by r.number limit 32`,
@@ -281,7 +293,10 @@ export async function listUntold(client: pg.ClientBase): Promise<ReconciliationR
   return rows.map(recordOf)
 }
 
-/** Notes that HQ has been told. */
-export async function noteTold(client: pg.ClientBase, number: string): Promise<void> {
-  await client.query(TOLD, [number])
+/** Notes that HQ has been told what a record says. */
+export async function noteTold(
+  client: pg.ClientBase,
+  { number, provenAt }: ReconciliationRecord,
+): Promise<void> {
+  await client.query(TOLD, [number, provenAt !== null])
 }

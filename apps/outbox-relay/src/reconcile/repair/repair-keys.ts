@@ -29,6 +29,7 @@ export function repairOf(
       return versionColumn === undefined ? 'nothing' : 'raise'
     case 'ahead':
     case 'extra':
+    case 'foreign':
     case 'refused':
       return 'nothing'
     default:

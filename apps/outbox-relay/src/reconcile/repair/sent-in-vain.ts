@@ -11,8 +11,8 @@ where r.state = 'repaired' and r.proven_at is null
 
 /**
  * Of differences those that an earlier run has sent once more at the same version, and of which
- * nobody has read since that they arrived: HQ takes them for something that it has, say of another
- * source under an equal key. Sent day by day they would look repaired for ever.
+ * nobody has read since that they arrived: something in HQ takes them away again. Sent day by day
+ * they would look repaired for ever.
  */
 export async function readSentInVain(
   client: pg.ClientBase,

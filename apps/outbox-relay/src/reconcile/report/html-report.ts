@@ -1,5 +1,5 @@
 import { FINDING_CLASSES, REPAIR_STATES, type Reconciliation } from '@hq-export/contract'
-import type { ReconciliationRecord } from '../record/reconciliation-record.ts'
+import { type ReconciliationRecord, stateOf } from '../record/reconciliation-record.ts'
 import { escapeMarkup } from './escape-markup.ts'
 import { STYLE } from './report-style.ts'
 import {
@@ -7,10 +7,11 @@ import {
   countFindings,
   coverageOf,
   describeScope,
+  describeSnapshots,
   durationSeconds,
+  hqVersionOf,
   nextStep,
   percent,
-  stateOf,
 } from './run-facts.ts'
 
 type DatasetRun = Reconciliation['datasets'][number]
@@ -75,7 +76,8 @@ function runEntries(record: ReconciliationRecord): [string, string][] {
     ['keys that changed all the while, left out', count(inFlight)],
     ['findings', `${count(countFindings(record, FINDING_CLASSES))}, ${findings.length} listed`],
     ['read again and equal', record.provenAt ?? '-'],
-    ['version of the program', run?.version ?? '-'],
+    ['version of the relay', run?.version ?? '-'],
+    ['version of the gateway', hqVersionOf(record) ?? '-'],
   ]
 }
 
@@ -154,6 +156,16 @@ function datasetTables(record: ReconciliationRecord): string[] {
         ]
       }),
       3,
+    ),
+    htmlTable(
+      'Snapshots under which it was read, the first and the last',
+      ['dataset', 'source', 'HQ'],
+      record.cost.map(({ dataset, sourceSnapshots, hqSnapshots }) => [
+        dataset,
+        describeSnapshots(sourceSnapshots),
+        describeSnapshots(hqSnapshots),
+      ]),
+      Number.POSITIVE_INFINITY,
     ),
   ]
 }

@@ -1,7 +1,7 @@
 import type { Reconciliation } from '@hq-export/contract'
-import type { ReconciliationRecord } from '../record/reconciliation-record.ts'
+import { type ReconciliationRecord, stateOf } from '../record/reconciliation-record.ts'
 import { escapeMarkup } from './escape-markup.ts'
-import { durationSeconds, stateOf } from './run-facts.ts'
+import { describeScope, describeSnapshots, durationSeconds, hqVersionOf } from './run-facts.ts'
 
 type DatasetRun = Reconciliation['datasets'][number]
 
@@ -33,7 +33,7 @@ function caseOf(dataset: DatasetRun, name: string, differs: boolean, message: st
 function testCases(record: ReconciliationRecord, dataset: DatasetRun): TestCase[] {
   const { findings, coverage } = dataset
   const found = (name: keyof typeof findings) => findings[name] ?? 0
-  const rows = found('missing') + found('extra')
+  const rows = found('missing') + found('extra') + found('foreign')
   const content = found('stale') + found('different') + found('ahead')
   const isOpen = stateOf(record, dataset) !== 'equal'
   return [
@@ -41,7 +41,8 @@ function testCases(record: ReconciliationRecord, dataset: DatasetRun): TestCase[
       dataset,
       'rows',
       isOpen && rows > 0,
-      `${found('missing')} missing in HQ, ${found('extra')} extra; ` +
+      `${found('missing')} missing in HQ, ${found('extra')} extra, ` +
+        `${found('foreign')} of another source there; ` +
         `${dataset.source_rows} rows, ${dataset.hq_rows} in HQ`,
     ),
     caseOf(
@@ -82,6 +83,28 @@ function caseXml(dataset: DatasetRun, { name, result, message }: TestCase): stri
   )
 }
 
+function propertiesXml(record: ReconciliationRecord, dataset: DatasetRun): string[] {
+  const cost = record.cost.find((each) => each.dataset === dataset.dataset)
+  const entries = {
+    scope: describeScope(record),
+    checksum: dataset.algorithm ?? '-',
+    spec: dataset.spec ?? '-',
+    coverage: String(dataset.coverage),
+    in_flight: String(dataset.in_flight),
+    source_snapshots: describeSnapshots(cost?.sourceSnapshots),
+    hq_snapshots: describeSnapshots(cost?.hqSnapshots),
+    relay_version: record.run?.version ?? '-',
+    gateway_version: hqVersionOf(record) ?? '-',
+  }
+  return [
+    '    <properties>',
+    ...Object.entries(entries).map(
+      ([name, value]) => `      <property name="${name}" value="${escapeMarkup(value)}"/>`,
+    ),
+    '    </properties>',
+  ]
+}
+
 function countOf(cases: readonly TestCase[], result: TestCase['result']): number {
   return cases.filter((each) => each.result === result).length
 }
@@ -120,6 +143,7 @@ export function junitReport(record: ReconciliationRecord): string {
     ...suites.flatMap(({ dataset, cases }) => [
       `  <testsuite name="${escapeMarkup(dataset.dataset)}" ${attributes(cases)} ` +
         `time="${(dataset.duration_ms / 1000).toFixed(3)}" timestamp="${escapeMarkup(startedAt)}">`,
+      ...propertiesXml(record, dataset),
       ...cases.map((each) => caseXml(dataset, each)),
       '  </testsuite>',
     ]),

@@ -1,8 +1,6 @@
-import type { FindingClass, Reconciliation } from '@hq-export/contract'
+import type { FindingClass } from '@hq-export/contract'
 import type { ReconcileCost } from '../reconcile-context.ts'
-import type { ReconciliationRecord } from '../record/reconciliation-record.ts'
-
-type DatasetRun = Reconciliation['datasets'][number]
+import { type ReconciliationRecord, stateOf } from '../record/reconciliation-record.ts'
 
 function costFacts(cost: ReconcileCost) {
   return {
@@ -15,12 +13,21 @@ function costFacts(cost: ReconcileCost) {
     rechecked: cost.rechecked,
     cap_reached: cost.capReached,
     oldest_range_s: cost.oldestRangeSeconds,
+    source_snapshots: cost.sourceSnapshots ?? null,
+    hq_snapshots: cost.hqSnapshots ?? null,
   }
 }
 
-/** The state of a dataset, in the light of what is proven since. */
-export function stateOf(record: ReconciliationRecord, dataset: DatasetRun): DatasetRun['state'] {
-  return dataset.state === 'repaired' && record.provenAt !== null ? 'equal' : dataset.state
+/** The gateway's program; null where nobody knows. */
+export function hqVersionOf({ cost }: ReconciliationRecord): string | null {
+  return cost.find(({ hqVersion }) => hqVersion != null)?.hqVersion ?? null
+}
+
+/** The snapshots of a side, for people. */
+export function describeSnapshots(snapshots: ReconcileCost['sourceSnapshots']): string {
+  if (snapshots == null) return '-'
+  const [first, last] = snapshots
+  return first === last ? first : `${first} to ${last}`
 }
 
 /** A reconciliation as it is stored, without its findings. */
@@ -40,6 +47,7 @@ export function runFacts(record: ReconciliationRecord) {
     request,
     source: run?.source ?? null,
     version: run?.version ?? null,
+    hq_version: hqVersionOf(record),
     datasets: (run?.datasets ?? []).map((dataset) => ({
       ...dataset,
       state: stateOf(record, dataset),
@@ -128,6 +136,9 @@ export function nextStep(record: ReconciliationRecord): string | undefined {
           : []),
         ...(countFindings(record, ['extra']) > 0
           ? ['HQ has rows that the source has not: see docs/RUNBOOK.md']
+          : []),
+        ...(countFindings(record, ['foreign']) > 0
+          ? ['HQ has keys as rows of another source: see docs/RUNBOOK.md']
           : []),
       ]
       if (steps.length > 0) return steps.join('\n')

@@ -1,0 +1,107 @@
+import { datasetByName } from '@hq-export/contract'
+import { beforeAll, expect, test } from 'vitest'
+import { brief, ReconcileSite } from '../../support/programs/reconcile-site.ts'
+import { insertCompany, insertOrg } from '../../support/reference-rows.ts'
+import { waitFor } from '../../support/wait-for.ts'
+
+const COMPANIES = datasetByName('dx_company_entities_v1')
+const ROWS = 8
+
+let site: ReconcileSite
+const ids: string[] = []
+
+beforeAll(async () => {
+  site = await ReconcileSite.start()
+  const org = await insertOrg(site.dx)
+  for (let n = 0; n < ROWS; n++) ids.push(await insertCompany(site.dx, org))
+  await site.settled()
+  return () => site[Symbol.asyncDispose]()
+})
+
+async function outcome() {
+  const { reconciliation, cost } = await site.run({ datasets: [COMPANIES] })
+  const [result] = reconciliation.datasets
+  return {
+    state: reconciliation.state,
+    reason: result?.reason,
+    algorithm: result?.algorithm,
+    findings: Object.values(brief(reconciliation.findings)),
+    ranges: cost[0]?.ranges,
+  }
+}
+
+/** Has HQ's server hash records otherwise, as one of another version or architecture may. */
+async function hashOtherwise(): Promise<void> {
+  await site.hq.query(
+    'alter function pg_catalog.hash_record_extended(record, bigint) rename to hash_record_here',
+  )
+  await site.hq.query(`
+    create function pg_catalog.hash_record_extended(value record, seed bigint) returns bigint
+    language plpgsql immutable parallel safe
+    as $$ begin return pg_catalog.hash_record_here(value, seed) # 1; end $$`)
+}
+
+async function hashAlike(): Promise<void> {
+  await site.hq.query('drop function pg_catalog.hash_record_extended(record, bigint)')
+  await site.hq.query(
+    'alter function pg_catalog.hash_record_here(record, bigint) rename to hash_record_extended',
+  )
+}
+
+test('servers that hash records otherwise are compared by the portable checksum', async () => {
+  expect(await outcome()).toMatchObject({ state: 'equal', algorithm: 'DXC-1' })
+  await hashOtherwise()
+  expect(await outcome()).toMatchObject({ state: 'equal', algorithm: 'DXC-2', findings: [] })
+  const name = async (text: string) =>
+    site.hq.query('update hq.dx_company_entities_v1 set canonical_name = $2 where entity_id = $1', [
+      ids[0],
+      text,
+    ])
+  const { rows } = await site.hq.query(
+    'select canonical_name from hq.dx_company_entities_v1 where entity_id = $1',
+    [ids[0]],
+  )
+  await name('other')
+  expect(await outcome()).toMatchObject({
+    state: 'different',
+    algorithm: 'DXC-2',
+    findings: ['different canonical_name'],
+  })
+  await name(rows[0]?.canonical_name)
+  await hashAlike()
+  expect(await outcome()).toMatchObject({ state: 'equal', algorithm: 'DXC-1' })
+})
+
+test('columns of another type in HQ leave it undecided, and are named', async () => {
+  const change = (type: string) =>
+    site.hq.query(`alter table hq.${COMPANIES.name} alter column employee_count type ${type}`)
+  await change('bigint')
+  expect(await outcome()).toMatchObject({
+    state: 'undecided',
+    reason: 'columns of HQ are of another type: employee_count',
+    algorithm: null,
+  })
+  await change('integer')
+  expect(await outcome()).toMatchObject({ state: 'equal' })
+})
+
+test('a range that HQ cannot read in time is halved', async () => {
+  // Inside a transaction nobody sees who has begun to wait since.
+  const watcher = await site.hqDatabase.connect()
+  await site.hq.query('begin')
+  await site.hq.query(`lock table hq.${COMPANIES.name} in access exclusive mode`)
+  const run = outcome()
+  const pid = await waitFor('a statement that waits', async () => {
+    const { rows } = await watcher.query<{ pid: number }>(
+      `select pid from pg_stat_activity where datname = current_database()
+       and wait_event_type = 'Lock' and query like '%as bucket%'`,
+    )
+    return rows[0]?.pid
+  })
+  // Ended as by statement_timeout, a minute later.
+  await watcher.query('select pg_cancel_backend($1)', [pid])
+  await site.hq.query('commit')
+  const { ranges, ...halved } = await run
+  expect(halved).toMatchObject({ state: 'equal', findings: [] })
+  expect(ranges).toBeGreaterThanOrEqual(2)
+})
