@@ -3,6 +3,7 @@ import type { ReconcileOutcome, ReconcileTask } from '../drivers/reconcile.ts'
 import { type LatencyRound, measureLatency } from '../latency-round.ts'
 import { programCpuMs, readCpu, serverCpuMs } from '../measure/cpu-time.ts'
 import { measureOf, ratioOf } from '../measure/measure-of.ts'
+import { median } from '../measure/median.ts'
 import { PeakMemory } from '../measure/peak-memory.ts'
 import { install } from '../programs/install.ts'
 import { averageBodyBytes, isAcked, markEnd } from '../programs/outbox.ts'
@@ -15,7 +16,13 @@ import {
   type Scenario,
   WrongResultError,
 } from '../scenario.ts'
-import { eventKeys, fillBothSides, insertMoreEvents, md5Checksum } from '../workload/both-sides.ts'
+import {
+  eventKeys,
+  fillBothSides,
+  insertMoreEvents,
+  type Md5Tool,
+  md5Checksum,
+} from '../workload/both-sides.ts'
 import { EVENTS_DATASET } from '../workload/drain-events.ts'
 import { insertRuns } from '../workload/operation-events.ts'
 
@@ -24,10 +31,12 @@ const CHANGED_PART = 100
 /** Live changes, without a reconciliation and beside one. */
 const LIVE_COMMITS_PER_S = 50
 const LIVE_S = 10
+/** Comparisons by key follow each other for so long, as in a relay, which goes on. */
+const FOLLOW_S = 5
 /** Slowest pass that is waited for. */
 const MIN_ROWS_PER_S = 10_000
 const MIN_TIMEOUT_S = 60
-const ANCHOR = 'count and md5 of the text of every row, as data-diff takes it'
+const ANCHOR = 'count and md5 of the text of every row, as data-diff 0.11.1 takes it'
 const TABLES = { dx: 'ops.operation_events', hq: `hq.${EVENTS_DATASET}` }
 
 /** Processor time by program, in ms. */
@@ -39,11 +48,15 @@ interface Cost {
   readonly relay: number
 }
 
+type SideMs = Readonly<Record<'source' | 'hq', number>>
+
 interface ReconcileRound {
   readonly full: Cost
   readonly fullSeconds: number
   readonly follow: Cost
-  readonly anchorMs: Readonly<Record<'source' | 'hq', number>>
+  readonly anchorMs: SideMs
+  /** The same as reladiff takes it, which spends less on the form of a time. */
+  readonly reladiffMs: SideMs
   readonly live: LatencyRound
   readonly liveAlone: LatencyRound
   readonly peakMb: number
@@ -51,6 +64,15 @@ interface ReconcileRound {
 }
 
 const totalOf = ({ source, hq, gateway, relay }: Cost): number => source + hq + gateway + relay
+
+function perPass({ source, hq, gateway, relay }: Cost, passes: number): Cost {
+  return {
+    source: source / passes,
+    hq: hq / passes,
+    gateway: gateway / passes,
+    relay: relay / passes,
+  }
+}
 
 /** Processor time of one server for one statement, in ms. */
 async function statementCpuMs({ client, postmaster }: BenchServer, sql: string): Promise<number> {
@@ -115,24 +137,30 @@ async function run(options: BenchOptions): Promise<Measurement> {
     return eventKeys(first, changed)
   }
 
+  const md5Ms = async (tool: Md5Tool): Promise<SideMs> => ({
+    source: await statementCpuMs(dx, md5Checksum(tool, `hq_export.${EVENTS_DATASET}`)),
+    hq: await statementCpuMs(hq, md5Checksum(tool, TABLES.hq)),
+  })
+
   const measureLive = () => measureLatency(servers, options, TABLES, LIVE_S, LIVE_COMMITS_PER_S)
 
   for (let round = 0; round < repeat; round++) {
     using memory = new PeakMemory(gateway.program.pid)
     const full = await compare()
     if (full.outcome.rows < rows) throw new WrongResultError(`${full.outcome.rows} were compared`)
-    const anchorMs = {
-      source: await statementCpuMs(dx, md5Checksum(`hq_export.${EVENTS_DATASET}`)),
-      hq: await statementCpuMs(hq, md5Checksum(TABLES.hq)),
-    }
-    const follow = await compare({ keys: await change(round) })
+    const anchorMs = await md5Ms('data-diff')
+    const reladiffMs = await md5Ms('reladiff')
+    const keys = await change(round)
+    const follow = await compare({ keys, repeatSeconds: FOLLOW_S })
+    const followCost = perPass(follow.cost, follow.outcome.passes)
     const liveAlone = await measureLive()
     const [live, beside] = await Promise.all([measureLive(), compare({ repeatSeconds: LIVE_S })])
     rounds.push({
       full: full.cost,
       fullSeconds: full.outcome.seconds,
-      follow: follow.cost,
+      follow: followCost,
       anchorMs,
+      reladiffMs,
       live,
       liveAlone,
       peakMb: Math.max(full.outcome.peakMb, follow.outcome.peakMb, beside.outcome.peakMb),
@@ -140,8 +168,9 @@ async function run(options: BenchOptions): Promise<Measurement> {
     })
     report(
       `full ${JSON.stringify(full.cost)} in ${full.outcome.seconds.toFixed(1)} s, ` +
-        `follow ${JSON.stringify(follow.cost)} in ${follow.outcome.seconds.toFixed(1)} s, ` +
-        `anchor ${JSON.stringify(anchorMs)}, ${beside.outcome.passes} passes beside live changes`,
+        `follow ${JSON.stringify(followCost)}, the mean of ${follow.outcome.passes} passes, ` +
+        `anchor ${JSON.stringify(anchorMs)}, reladiff ${JSON.stringify(reladiffMs)}, ` +
+        `${beside.outcome.passes} passes beside live changes`,
     )
   }
   return {
@@ -184,6 +213,9 @@ function resultOf(
       },
     })
   const source = rate('source')
+  const hq = rate('hq')
+  const reladiff = (side: 'source' | 'hq'): string =>
+    `${median(rounds.map(({ full, reladiffMs }) => reladiffMs[side] / full[side])).toFixed(2)}x`
   const alone = 'the same changes without a reconciliation'
   const live = (name: string, value: (round: LatencyRound) => number) =>
     measureOf({
@@ -202,7 +234,7 @@ function resultOf(
   return {
     measures: [
       source,
-      rate('hq'),
+      hq,
       plain('rows_per_s', 'rows/s', 0, ({ fullSeconds }) => rows / fullSeconds),
       plain('cpu_us_per_row', 'us', 2, ({ full }) => (totalOf(full) * 1000) / rows),
       plain('follow_ratio', 'x', 3, ({ follow, full }) => totalOf(follow) / totalOf(full)),
@@ -212,9 +244,10 @@ function resultOf(
       plain('gateway_peak_mb', 'MB', 0, ({ gatewayMb }) => gatewayMb),
     ],
     notes: [
-      `source against ${ANCHOR}: ${ratioOf(source)}`,
+      `source against ${ANCHOR}: ${ratioOf(source)}; HQ: ${ratioOf(hq)}`,
+      `against the same as reladiff takes it, source: ${reladiff('source')}, HQ: ${reladiff('hq')}`,
       'rates of a core: rows by the processor time of that server during one pass, waiting left out; rows_per_s: by the clock, from start to verdict',
-      `follow_ratio: processor time of both servers, gateway and comparing program for 1/${CHANGED_PART} of the rows by their keys, against that of the whole`,
+      `follow_ratio: processor time of both servers, gateway and comparing program for 1/${CHANGED_PART} of the rows by their keys, the mean of passes for ${FOLLOW_S} s in one program, against that of the whole in a new one`,
       `live: ${LIVE_COMMITS_PER_S} commits/s of one event each for ${LIVE_S} s, while one pass follows the other`,
       'peak_mb: of the program that compares',
     ],

@@ -7,7 +7,7 @@ import { type RemovalNote, readTruncation } from './source/removals.ts'
 import { type ProvenDifference, type Suspect, witnessOf } from './suspect.ts'
 
 /** Keys of one look at both sides. */
-const CHUNK_KEYS = 2_000
+const CHUNK_KEYS = 5_000
 /** Before each look: what was on its way arrives meanwhile. */
 const PAUSES_MS = [100, 500, 2_000]
 

@@ -2,7 +2,7 @@ import { hash } from 'node:crypto'
 import type { Column, Dataset } from '../datasets/dataset.ts'
 
 /**
- * How rows are hashed. `DXC-1`: PostgreSQL's own hash of a record, which both servers compute alike
+ * How rows are hashed. `DXC-1`: PostgreSQL's own hashes of values, which both servers compute alike
  * if their canaries agree. `DXC-2`: SHA-256 of a canonical JSON array, the same on every server.
  */
 export const CHECKSUM_ALGORITHMS = ['DXC-1', 'DXC-2'] as const
@@ -39,7 +39,6 @@ function idOf(algorithm: ChecksumAlgorithm, dataset: Dataset, columns: readonly 
  */
 export function checksumSpecs(dataset: Dataset, algorithm: ChecksumAlgorithm): ChecksumSpec[] {
   const { primaryKey, versionColumn } = dataset
-  // A record that begins with NULL hashes like one without it, so what is never NULL comes first.
   const first = [...primaryKey, ...(versionColumn === undefined ? [] : [versionColumn])]
   const rank = ({ name, additive }: Column): number => {
     const place = first.indexOf(name)
