@@ -4,6 +4,7 @@ import { explain } from '@hq-export/runtime/cli/explain.ts'
 import { withJson } from '@hq-export/runtime/cli/options.ts'
 import { outputOf, Program, runProcess } from '@hq-export/runtime/cli/program.ts'
 import { addDoctorCommand } from '@hq-export/runtime/doctor/doctor-command.ts'
+import { OperatorError } from '@hq-export/runtime/operator-error.ts'
 import { printJson } from '@hq-export/runtime/table.ts'
 import { addBackfillCommands } from './backfill/cli/commands.ts'
 import { addDeadLetterCommands } from './dead-letter/cli/commands.ts'
@@ -113,6 +114,22 @@ withJson(command.command('status').description('what waits, what was refused, wh
     if (status.datasets.some(({ dead_letters }) => dead_letters > 0)) program.exitFailed()
   },
 )
+
+withJson(
+  command
+    .command('balance')
+    .description('what was captured on a day, and what became of it; exit status 1 if it differs')
+    .option('--day <day>', 'UTC day, as 2026-11-28; else the last ones and all that are open'),
+).action(async ({ json, day }: { json?: boolean; day?: string }) => {
+  const { isCalendarDay, readBalance } = await import('./balance/read-balance.ts')
+  const { differencesByDataset, printBalance } = await import('./balance/print-balance.ts')
+  if (day !== undefined && !isCalendarDay(day))
+    throw new OperatorError('--day must be a day, such as 2026-11-28')
+  const rows = await withDatabase((client) => readBalance(client, day))
+  print(json ? printJson(rows) : printBalance(rows))
+  if (rows.length === 0) program.exitUnknown()
+  else if ([...differencesByDataset(rows).values()].some((rows) => rows > 0)) program.exitFailed()
+})
 
 addDoctorCommand(program, DATA_ENGINE_X.name, async () => {
   const { CHECKS } = await import('./doctor/checks.ts')

@@ -1,10 +1,12 @@
 import type pg from 'pg'
+import { WindowOutcomes } from './balance/window-outcomes.ts'
 import { canRing, disarm } from './doorbell/doorbell.ts'
 import { noteLosses } from './doorbell/note-losses.ts'
 import type { NotifyListener } from './doorbell/notify-listener.ts'
 import { type Pusher, SLEEP_TIMING, Sleeper, type SleepTiming } from './doorbell/sleeper.ts'
 import { type Ack, readAck, writeAck } from './outbox/ack.ts'
 import { compactAcks } from './outbox/compact-acks.ts'
+import { countCaptured } from './outbox/count-captured.ts'
 import type { Beat, Heartbeat } from './outbox/heartbeat.ts'
 import type { Window } from './outbox/read-window.ts'
 import { isLarge, ROTATION_PERIOD_MS, rotate, TURNS_TO_EMPTY } from './outbox/rotate.ts'
@@ -72,6 +74,15 @@ export async function pushChanges(context: PushContext): Promise<void> {
   }
   loop.throwFailure()
   await disarm(client)
+}
+
+/** A window of which every row is settled. */
+interface Delivered {
+  /** Rows that it had. */
+  readonly count: number
+  readonly outcomes: WindowOutcomes
+  /** The heartbeat that it may have had. */
+  readonly beat: Beat | undefined
 }
 
 /**
@@ -157,8 +168,9 @@ class PushLoop {
     if (rows === undefined) {
       // Pages are read while its batches are on their way, by the same session that ticks.
       await this.drain()
-      const count = await this.#deliver(trace, window)
-      await this.#settle(trace, window, count, beat)
+      const outcomes = new WindowOutcomes()
+      const count = await this.#deliver(trace, window, outcomes)
+      await this.#settle(trace, window, { count, outcomes, beat })
       this.throwFailure()
       return count
     }
@@ -170,10 +182,11 @@ class PushLoop {
       return 0
     }
     const before = this.#underWay.at(-1)
-    const way = this.#deliver(trace, window)
+    const outcomes = new WindowOutcomes()
+    const way = this.#deliver(trace, window, outcomes)
       .then(async (count) => {
         await before
-        await this.#settle(trace, window, count, beat)
+        await this.#settle(trace, window, { count, outcomes, beat })
       })
       .catch((error: unknown) => {
         this.#failure ??= { error }
@@ -202,25 +215,26 @@ class PushLoop {
     if (this.#failure !== undefined) throw this.#failure.error
   }
 
-  #deliver(trace: WindowTracing, window: Window): Promise<number> {
+  #deliver(trace: WindowTracing, window: Window, outcomes: WindowOutcomes): Promise<number> {
     const { client, delivery } = this.#context
-    return trace.deliver(() => deliverWindow(client, window, delivery))
+    return trace.deliver(() => deliverWindow(client, window, delivery, outcomes))
   }
 
   /** Everything of a window, and of all before it, is settled: acks it. */
   async #settle(
     trace: WindowTracing,
     { to }: Window,
-    rows: number,
-    beat: Beat | undefined,
+    { count, outcomes, beat }: Delivered,
   ): Promise<void> {
     const { acknowledger, epoch, heartbeat, delivery } = this.#context
     // One that came before ended without an ack: this one may not have one either.
     if (this.#failure !== undefined) return trace.end()
     heartbeat.echo(beat)
-    delivery.metrics.windowDelivered(rows)
-    if (rows > 0 && !this.#isOvertaken) {
-      const written = await trace.step('ack', () => writeAck(acknowledger, epoch, this.#ack, to))
+    delivery.metrics.windowDelivered(count)
+    if (count > 0 && !this.#isOvertaken) {
+      const written = await trace.step('ack', () =>
+        writeAck(acknowledger, epoch, this.#ack, to, outcomes.toText()),
+      )
       // Overtaken: another relay has acked. Go on from where it is; what both delivered, HQ
       // deduplicates.
       if (written === undefined) this.#isOvertaken = true
@@ -234,6 +248,7 @@ class PushLoop {
     const { client } = this.#context
     this.#rotatedAt = performance.now()
     await assertSeesAll(client)
+    await countCaptured(client)
     const isDue = this.#turnsDue > 0 || (await isLarge(client))
     if (isDue && (await rotate(client, this.#ack))) this.#turnsDue--
     await compactAcks(client)

@@ -3,7 +3,12 @@ import { startMetrics } from '@hq-export/observability/meter.ts'
 import { Notifier } from '@hq-export/observability/notifier.ts'
 import { relayConditions } from './observe/conditions.ts'
 import { PrivateServer } from './observe/metrics-server.ts'
-import { observeReconciliation, observeRelay, observeSource } from './observe/observe-relay.ts'
+import {
+  observeBalance,
+  observeReconciliation,
+  observeRelay,
+  observeSource,
+} from './observe/observe-relay.ts'
 import { createRelayMetrics } from './observe/relay-metrics.ts'
 import { summarise } from './observe/summarise.ts'
 import { SourceWatcher } from './observe/watch-source.ts'
@@ -33,6 +38,7 @@ export async function runRelay(
     log,
   )
   observeSource(metrics.meter, () => watcher.reading)
+  observeBalance(metrics.meter, () => watcher.reading)
   const isScheduled = config.reconcileAt !== undefined
   observeReconciliation(metrics.meter, () => watcher.reading, isScheduled)
 

@@ -84,6 +84,14 @@ export {
   verify,
 } from './signature/verify.ts'
 export {
+  BALANCE_PARTS,
+  type BalancePart,
+  type BalanceRow,
+  balanceDifference,
+  balanceRowSchema,
+  balanceSchema,
+} from './wire/balance.ts'
+export {
   type Digest,
   type DigestAnswer,
   type DigestRequest,

@@ -55,7 +55,7 @@ async function read(id: string) {
 /** What a relay knows of the source, as it reads it now and then. */
 async function readSource(): Promise<SourceReading> {
   const status = await readRelayStatus(client)
-  return { status, heartbeatAgeS: undefined, readAt: performance.now() }
+  return { status, differences: new Map(), heartbeatAgeS: undefined, readAt: performance.now() }
 }
 
 /** Alerts about reconciliation that hold. */

@@ -17,6 +17,7 @@ const TABLES = [
     'reconciliation_finding',
     'minute',
     'roll_up',
+    'balance',
   ].map((name) => `ingest.${name}`),
 ]
 

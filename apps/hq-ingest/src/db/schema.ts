@@ -3,6 +3,7 @@ import {
   bigint,
   boolean,
   customType,
+  date,
   index,
   integer,
   numeric,
@@ -455,4 +456,28 @@ export const freshness = ingest.table(
     keyId: text('key_id').notNull(),
   },
   (t) => [primaryKey({ name: 'freshness_pkey', columns: [t.source, t.dataset] })],
+)
+
+/** What a source captured on a day of its clock, and what became of it, as the source said last. */
+export const balance = ingest.table(
+  'balance',
+  {
+    receivedAt: instant('received_at').notNull(),
+    captured: bigint({ mode: 'bigint' }).notNull(),
+    inserted: bigint({ mode: 'bigint' }).notNull(),
+    updated: bigint({ mode: 'bigint' }).notNull(),
+    superseded: bigint({ mode: 'bigint' }).notNull(),
+    duplicate: bigint({ mode: 'bigint' }).notNull(),
+    stale: bigint({ mode: 'bigint' }).notNull(),
+    refused: bigint({ mode: 'bigint' }).notNull(),
+    filtered: bigint({ mode: 'bigint' }).notNull(),
+    waiting: bigint({ mode: 'bigint' }).notNull(),
+    day: date({ mode: 'string' }).notNull(),
+    source: text().notNull(),
+    dataset: text().notNull(),
+  },
+  (t) => [
+    primaryKey({ name: 'balance_pkey', columns: [t.source, t.day, t.dataset] }),
+    index('balance_day_idx').on(t.day),
+  ],
 )

@@ -1,4 +1,5 @@
 import type pg from 'pg'
+import { beginCounting } from '../outbox/count-captured.ts'
 import { EMPTY_SNAPSHOT } from '../outbox/tick.ts'
 import { transact } from '../session/transact.ts'
 import { adoptRows } from './adopt-rows.ts'
@@ -15,8 +16,8 @@ select c.system_identifier::text as system_identifier, i.id::text as incarnation
 from pg_catalog.pg_control_system() c
 left join hq_export.incarnation i on true`
 
-const LAST_ACK_EPOCH = /* sql */ `
-select epoch from hq_export.ack order by id desc limit 1`
+const LAST_ACK = /* sql */ `
+select epoch, acked::text as acked from hq_export.ack order by id desc limit 1`
 
 const BEGIN_INCARNATION = /* sql */ `
 insert into hq_export.incarnation default values returning id::text as incarnation`
@@ -50,7 +51,7 @@ export async function establishEpoch(
       await client.query<{ system_identifier: string; incarnation: string | null }>(READ_EPOCH)
     ).rows[0]
     if (found === undefined) throw new Error('pg_control_system() returned no row')
-    const last = (await client.query<{ epoch: string }>(LAST_ACK_EPOCH)).rows[0]?.epoch
+    const last = (await client.query<{ epoch: string; acked: string }>(LAST_ACK)).rows[0]
 
     let { incarnation } = found
     if (incarnation === null) {
@@ -58,7 +59,8 @@ export async function establishEpoch(
       incarnation = begun.rows[0]?.incarnation ?? null
     }
     const epoch = `${found.system_identifier}.${incarnation}`
-    const isNew = isNumberedTwice || epoch !== last
+    const isNew = isNumberedTwice || epoch !== last?.epoch
+    await beginCounting(client, epoch, { isNew, acked: last?.acked })
     if (isNew) await client.query(RESET_ACK, [epoch, EMPTY_SNAPSHOT])
     return { epoch, isNew }
   })

@@ -109,6 +109,11 @@ export function relayConditions(
     const summary = 'changes were made that nobody captured for certain: bind, then backfill'
     add('HqExportCaptureGap', 'critical', 0, summary)
   }
+  for (const [dataset, rows] of reading.differences) {
+    if (rows === 0) continue
+    const summary = `of ${rows} captured rows of ${dataset} it is not known what became`
+    add('HqExportBalanceDifference', 'critical', 5, summary, { dataset })
+  }
   if (status.outbox_bytes > LARGE_OUTBOX_BYTES) {
     const summary = `the outbox in data-engine-x has ${Math.round(status.outbox_bytes / 1e6)} MB`
     add('HqExportOutboxGrowth', 'warning', 20, summary)

@@ -121,6 +121,18 @@ export function observeSource(meter: Meter, read: () => SourceReading | undefine
   )
 }
 
+/** Gauge over whether what was captured is what became of it. */
+export function observeBalance(meter: Meter, read: () => SourceReading | undefined): void {
+  meter
+    .createObservableGauge('hq.relay.balance.difference', {
+      unit: '{row}',
+      description: 'captured rows of which it is not known what became, or more than one thing',
+    })
+    .addCallback((result) => {
+      for (const [dataset, rows] of read()?.differences ?? []) result.observe(rows, { dataset })
+    })
+}
+
 /**
  * Gauges over what is known of both sides being equal.
  * @param isScheduled false: nothing is compared by itself, so that nothing can be overdue.

@@ -1,7 +1,10 @@
 import { Watcher } from '@hq-export/observability/watcher.ts'
 import { describeError } from '@hq-export/runtime/describe-error.ts'
 import type pg from 'pg'
+import { differencesByDataset } from '../balance/print-balance.ts'
+import { readBalance } from '../balance/read-balance.ts'
 import { noticeDifferences } from '../binding/inspect/known-source.ts'
+import { countCaptured } from '../outbox/count-captured.ts'
 import type { Logger } from '../process/log.ts'
 import { connect } from '../session/connect.ts'
 import { SEES_ALL } from '../session/hidden-tables.ts'
@@ -19,6 +22,8 @@ const STATEMENT_TIMEOUT = '30s'
 /** What data-engine-x said last. */
 export interface SourceReading {
   readonly status: RelayStatus
+  /** Of each dataset, rows of which nobody knows what became. */
+  readonly differences: ReadonlyMap<string, number>
   /**
    * Age of the echoed heartbeat, in seconds, on a clock that does not step; undefined where none
    * came back to this process.
@@ -52,11 +57,13 @@ export class SourceWatcher extends Watcher<pg.Client, SourceReading> {
         ),
       async read(client) {
         await noticeDifferences(client)
+        await countCaptured(client)
+        const differences = differencesByDataset(await readBalance(client))
         const status = await readStatus(client)
         const readAt = performance.now()
         const beatAt = writtenAt()
         const heartbeatAgeS = beatAt === undefined ? undefined : (readAt - beatAt) / 1000
-        return { status, heartbeatAgeS, readAt }
+        return { status, differences, heartbeatAgeS, readAt }
       },
       close: (client) => client.end(),
       onFailure: (error) =>

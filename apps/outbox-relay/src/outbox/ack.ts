@@ -16,15 +16,16 @@ where a.epoch = $1
 order by a.id desc limit 1`
 
 // Fenced: an ack extends the one that its window started from. A relay that was overtaken inserts
-// nothing and reads where the other one is. Two relays that pass the check at the same moment both
-// settled what they ack, so either may win. The disk is not waited for: a lost ack costs a resend,
+// nothing and reads where the other one is. Of two relays that pass the check at the same moment,
+// which both settled what they ack, one wins. The disk is not waited for: a lost ack costs a resend,
 // and a rotation that relies on one comes after it in the WAL. And a flush that is under way would
 // make the next tick wait for another.
 const WRITE_ACK = /* sql */ `
-insert into hq_export.ack (epoch, acked)
-select $1, $2::pg_snapshot
+insert into hq_export.ack (epoch, acked, extends, outcomes)
+select $1, $2::pg_snapshot, $3, $4::jsonb
 from pg_catalog.set_config('synchronous_commit', 'off', true)
 where $3::bigint = (select id from hq_export.ack where epoch = $1 order by id desc limit 1)
+on conflict do nothing
 returning id::text as id`
 
 /** The newest ack of this epoch; {@link establishEpoch} has written at least the empty one. */
@@ -36,6 +37,7 @@ export async function readAck(client: pg.ClientBase, epoch: string): Promise<Ack
 
 /**
  * Records that everything visible in `acked` is settled.
+ * @param outcomes what became of what is not visible in `previous`: see `WindowOutcomes`.
  * @returns the new ack, or undefined where another relay has acked since `previous`.
  */
 export async function writeAck(
@@ -43,11 +45,12 @@ export async function writeAck(
   epoch: string,
   previous: Ack,
   acked: Snapshot,
+  outcomes: string | null = null,
 ): Promise<Ack | undefined> {
   const written = await client.query<{ id: string }>({
     name: 'write-ack',
     text: WRITE_ACK,
-    values: [epoch, acked, previous.id],
+    values: [epoch, acked, previous.id, outcomes],
   })
   const id = written.rows[0]?.id
   return id === undefined ? undefined : { id, acked }

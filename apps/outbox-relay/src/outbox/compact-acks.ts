@@ -12,6 +12,13 @@ begin
   set local synchronous_commit = local;
   lock table hq_export.ack in access exclusive mode nowait;
   select a.* into v_newest from hq_export.ack a order by a.id desc limit 1;
+  -- What is not counted in hq_export.balance yet.
+  if exists (
+    select from hq_export.ack a join hq_export.balance_mark m on a.id > m.folded
+    where a.id <> v_newest.id and a.outcomes is not null
+  ) then
+    return;
+  end if;
   truncate hq_export.ack;
   insert into hq_export.ack select v_newest.*;
 end $$`

@@ -41,6 +41,10 @@ export interface PageCut {
    * Rows of snapshot datasets as `hash version seq`, separated by commas; null if there are none.
    */
   readonly versions: string | null
+  /** UTC days of the first and the last capture among them. */
+  readonly days: readonly [first: string, last: string]
+  /** The only dataset with versions among them; null where there are more, or none. */
+  readonly versioned: number | null
 }
 
 // Newest first: of the versions of a key the newest is met before those that it supersedes. No body
@@ -57,13 +61,17 @@ select count(*)::int as row_count, pg_catalog.sum(bytes)::float8 as byte_count,
        pg_catalog.string_agg(
          pg_catalog.hashtextextended(key, dataset)::text || ' ' || version::text || ' '
            || seq::text, ','
-       ) filter (where version is not null and sqlstate is null) as versions
+       ) filter (where version is not null and sqlstate is null) as versions,
+       (pg_catalog.min(captured_at) at time zone 'UTC')::date::text as first_day,
+       (pg_catalog.max(captured_at) at time zone 'UTC')::date::text as last_day,
+       pg_catalog.min(dataset) filter (where version is not null)::int as first_versioned,
+       pg_catalog.max(dataset) filter (where version is not null)::int as last_versioned
 from (
-  select xid, seq, dataset, key, version, sqlstate, bytes,
+  select xid, seq, dataset, key, version, sqlstate, bytes, captured_at,
          pg_catalog.sum(bytes) over (order by xid desc, seq desc rows unbounded preceding)
            - bytes as bytes_before
   from (
-    select xid, seq, dataset, key, version, sqlstate,
+    select xid, seq, dataset, key, version, sqlstate, captured_at,
            coalesce(pg_catalog.octet_length(body), 0) as bytes
     from hq_export.outbox_${table}
     where (xid, seq) < ($1::xid8, $2::bigint) and xid >= $3::xid8
@@ -88,6 +96,10 @@ interface CutRow {
   seq: string | null
   failed_count: number
   versions: string | null
+  first_day: string
+  last_day: string
+  first_versioned: number | null
+  last_versioned: number | null
 }
 
 /** Finds the next page of a range; undefined where nothing is left of it. */
@@ -111,5 +123,7 @@ export async function cutPage(
     failedCount: cut.failed_count,
     mayHoldOversized: cut.max_bytes > MAX_BODY_BYTES || (cut.max_key_bytes ?? 0) > MAX_KEY_BYTES,
     versions: cut.versions,
+    days: [cut.first_day, cut.last_day],
+    versioned: cut.first_versioned === cut.last_versioned ? cut.first_versioned : null,
   }
 }

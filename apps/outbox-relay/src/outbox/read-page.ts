@@ -1,5 +1,6 @@
 import pg from 'pg'
 import { copyOut } from '../session/copy-out.ts'
+import { DAY } from './count-captured.ts'
 import type { PageCut, PageRange } from './cut-page.ts'
 import type { DeleteRace } from './delete-race.ts'
 import type { Inversion } from './newest-versions.ts'
@@ -10,7 +11,12 @@ import { WirePieces, type WireRows } from './wire-rows.ts'
 
 // The wire text is put together here, where the bodies are: what Node would do per row (parse, make
 // an object, concatenate) cost more than everything else that the relay does.
-function readPageQuery(range: PageRange, cut: PageCut, skipped: readonly string[]): string {
+function readPageQuery(
+  range: PageRange,
+  cut: PageCut,
+  skipped: readonly string[],
+  condition: string,
+): string {
   const [lastXid, lastSeq, xid, seq, to] = bounds(range, cut).map(pg.escapeLiteral)
   return /* sql */ `
 select dataset::int, ${wireRowSql('page')}
@@ -18,8 +24,18 @@ from hq_export.outbox_${range.table} page
 where (xid, seq) >= (${lastXid}::xid8, ${lastSeq}::bigint)
   and (xid, seq) < (${xid}::xid8, ${seq}::bigint)
   and pg_catalog.pg_visible_in_snapshot(xid, ${to}::pg_snapshot)
-  and sqlstate is null and seq <> all ('{${skipped.join(',')}}'::bigint[])`
+  and sqlstate is null and seq <> all ('{${skipped.join(',')}}'::bigint[])${condition}`
 }
+
+const READ_DAYS = OUTBOX_TABLES.map(
+  (table) => /* sql */ `
+select ${DAY}::text as day, dataset, count(*)::int as rows,
+  (count(*) filter (where o.seq = any ($6::bigint[])))::int as superseded
+from hq_export.outbox_${table} o
+where (o.xid, o.seq) >= ($1::xid8, $2::bigint) and (o.xid, o.seq) < ($3::xid8, $4::bigint)
+  and pg_catalog.pg_visible_in_snapshot(o.xid, $5::pg_snapshot)
+group by 1, 2`,
+)
 
 /** A field of a tuple: its size, then its bytes. */
 const SIZE_BYTES = 4
@@ -74,8 +90,55 @@ export async function readPage(
   cut: PageCut,
   skipped: readonly string[],
 ): Promise<WireRows[]> {
-  const pieces = new WirePieces()
-  await copyOut(client, readPageQuery(range, cut, skipped), (bytes, at) => {
+  const [first, last] = cut.days
+  if (first === last) return readRows(client, first, readPageQuery(range, cut, skipped, ''))
+  // Days of its own for each piece: a batch is counted as of one.
+  const days = new Set((await readDays(client, range, cut, [])).map(({ day }) => day))
+  const found: WireRows[] = []
+  for (const day of [...days].sort()) {
+    const isOfDay = `\n  and ${DAY} = '${day}'`
+    found.push(...(await readRows(client, day, readPageQuery(range, cut, skipped, isOfDay))))
+  }
+  return found
+}
+
+/** Rows of a page by day and dataset; hardly any page has several, and then this is not asked. */
+async function readDays(
+  client: pg.ClientBase,
+  range: PageRange,
+  cut: PageCut,
+  superseded: readonly string[],
+): Promise<readonly { day: string; dataset: number; superseded: number }[]> {
+  const query = READ_DAYS[range.table] ?? ''
+  return (await client.query(query, [...bounds(range, cut), superseded])).rows
+}
+
+/** Rows that stay behind, by the day of their capture. */
+export interface SupersededRows {
+  readonly day: string
+  readonly dataset: number
+  readonly rowCount: number
+}
+
+/** Tells of what stays behind on which day it was captured. @param superseded their `seq`. */
+export async function countSuperseded(
+  client: pg.ClientBase,
+  range: PageRange,
+  cut: PageCut,
+  superseded: readonly string[],
+): Promise<SupersededRows[]> {
+  if (superseded.length === 0) return []
+  const { versioned, days } = cut
+  if (versioned !== null && days[0] === days[1]) {
+    return [{ day: days[0], dataset: versioned, rowCount: superseded.length }]
+  }
+  const found = await readDays(client, range, cut, superseded)
+  return found.map(({ day, dataset, superseded: rowCount }) => ({ day, dataset, rowCount }))
+}
+
+async function readRows(client: pg.ClientBase, day: string, query: string): Promise<WireRows[]> {
+  const pieces = new WirePieces(day)
+  await copyOut(client, query, (bytes, at) => {
     const datasetAt = at + SIZE_BYTES
     const textAt = datasetAt + DATASET_BYTES + SIZE_BYTES
     const textBytes = bytes.readInt32BE(textAt - SIZE_BYTES)
@@ -130,6 +193,8 @@ export interface Page {
   readonly oversized: readonly OversizedRow[]
   /** Inserts that the delete of their key, in this window too, has overtaken. */
   readonly deleteRaces: readonly DeleteRace[]
+  /** Rows that a newer version of their key makes unnecessary. */
+  readonly superseded: readonly SupersededRows[]
 }
 
 /** Reads what is told of the rows of a page that are too large; hardly any page has one. */

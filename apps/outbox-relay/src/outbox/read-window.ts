@@ -3,6 +3,7 @@ import { cutPage, type PageCut, type PageLimits, type PageRange } from './cut-pa
 import { type ComparedVersions, NewestVersions } from './newest-versions.ts'
 import { OUTBOX_TABLES } from './outbox-tables.ts'
 import {
+  countSuperseded,
   type OversizedRow,
   type Page,
   readFailedRows,
@@ -80,7 +81,8 @@ async function* readRange(
     const failed = cut.failedCount === 0 ? [] : await readFailedRows(client, range, cut, tooLarge)
     const deleteRaces =
       inversions.length === 0 ? [] : await readOutrunRows(client, range, cut, inversions)
-    yield { rowCount: cut.rowCount, wireRows, failed, oversized, deleteRaces }
+    const behind = await countSuperseded(client, range, cut, superseded)
+    yield { rowCount: cut.rowCount, wireRows, failed, oversized, deleteRaces, superseded: behind }
     if (!cut.isCut) return
     range = { ...range, after: cut.last }
   }

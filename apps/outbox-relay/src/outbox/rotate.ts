@@ -2,6 +2,7 @@ import type pg from 'pg'
 import { hasSqlstate, LOCK_NOT_AVAILABLE } from '../session/sqlstate.ts'
 import { transact } from '../session/transact.ts'
 import type { Ack } from './ack.ts'
+import { countCaptured, readCounted } from './count-captured.ts'
 import { CURRENT_OUTBOX, OUTBOX_REGCLASSES, OUTBOX_TABLES } from './outbox-tables.ts'
 
 /**
@@ -46,16 +47,21 @@ function truncateStatements(table: number) {
 /** True if the table is empty afterwards. */
 async function truncateIfSettled(client: pg.ClientBase, table: number, ack: Ack): Promise<boolean> {
   const { lock, unsettled, truncate } = truncateStatements(table)
+  await countCaptured(client)
+  const counted = await readCounted(client)
+  if (counted === undefined) return false
   try {
     return await transact(client, async () => {
       // The truncation need not wait for a synchronous standby: undone by a failover, it only
       // brings back settled rows.
       await client.query('set local synchronous_commit = local')
       await client.query(lock)
-      const { rows } = await client.query<{ found: boolean }>(unsettled, [ack.acked])
-      const isSettled = rows[0]?.found === false
-      if (isSettled) await client.query(truncate)
-      return isSettled
+      for (const shown of [ack.acked, counted]) {
+        const { rows } = await client.query<{ found: boolean }>(unsettled, [shown])
+        if (rows[0]?.found !== false) return false
+      }
+      await client.query(truncate)
+      return true
     })
   } catch (error) {
     // Somebody (pg_dump, a prepared transaction, a writer) holds the table. The next period tries
@@ -70,9 +76,10 @@ async function truncateIfSettled(client: pg.ClientBase, table: number, ack: Ack)
  * that was current stays as it is for a period, so that what was acked lately can be sent again
  * after a failover.
  *
- * A table is truncated only when every row in it is visible in `ack`, proven under ACCESS
- * EXCLUSIVE; `ack` was committed before. Never the current table, so no writer waits. A writer that
- * read the old number of the current table inserts there all the same; readers look into all three.
+ * A table is truncated only when every row in it is visible in `ack`, and counted as captured,
+ * proven under ACCESS EXCLUSIVE; both were committed before. Never the current table, so no writer
+ * waits. A writer that read the old number of the current table inserts there all the same; readers
+ * look into all three.
  *
  * @returns true if the tables turned.
  */

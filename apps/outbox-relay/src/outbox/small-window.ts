@@ -23,6 +23,8 @@ interface SmallRow {
   readonly dataset: number
   readonly key: string | null
   readonly seq: string
+  /** UTC day of its capture. */
+  readonly day: string
   /** `hash version seq` of a row with a version, else null. */
   readonly version: string | null
   readonly text: string
@@ -65,6 +67,7 @@ with tick as materialized (
   ) o
 )
 select t.snapshot, t.durable, m.is_small, m.dataset, m.seq::text as seq,
+  (m.captured_at at time zone 'UTC')::date::text as day,
   case when m.is_small then m.key end as key,
   case when m.is_small and m.version is not null then
     pg_catalog.hashtextextended(m.key, m.dataset)::text || ' ' || m.version::text || ' '
@@ -95,6 +98,11 @@ export async function tickWithRows(client: pg.ClientBase, from: Snapshot): Promi
   return { to, rows: first.is_small ? rows : undefined }
 }
 
+function placeOf([first]: readonly SmallRow[]): { dataset: number; day: string } {
+  if (first === undefined) throw new RangeError('a group has rows')
+  return { dataset: first.dataset, day: first.day }
+}
+
 /**
  * The one page of a small window.
  * @param newest learns which versions stay behind.
@@ -105,17 +113,18 @@ export function pageOf(rows: readonly SmallRow[], newest: NewestVersions): Page 
     versions.length === 0 ? { superseded: [], inversions: [] } : newest.compare(versions.join(','))
   const skipped = new Set(superseded)
   const travelling = rows.filter(({ seq }) => !skipped.has(seq)).reverse()
-  const byDataset = Map.groupBy(travelling, ({ dataset }) => dataset)
+  const grouped = (some: readonly SmallRow[]) =>
+    Map.groupBy(some, ({ dataset, day }) => `${dataset} ${day}`).values()
   return {
     rowCount: rows.length,
-    wireRows: Array.from(
-      byDataset,
-      ([dataset, some]): WireRows => ({
-        dataset,
-        rowCount: some.length,
-        text: Buffer.from(some.map(({ text }) => text).join(',')),
-      }),
-    ),
+    wireRows: Array.from(grouped(travelling), (some): WireRows => {
+      const text = Buffer.from(some.map((row) => row.text).join(','))
+      return { ...placeOf(some), rowCount: some.length, text }
+    }),
+    superseded: Array.from(grouped(rows.filter(({ seq }) => skipped.has(seq))), (some) => ({
+      ...placeOf(some),
+      rowCount: some.length,
+    })),
     failed: [],
     oversized: [],
     deleteRaces: inversions.flatMap(({ seq, version }) => {

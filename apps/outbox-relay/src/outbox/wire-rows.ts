@@ -7,6 +7,8 @@ export interface WireRows {
   readonly dataset: number
   readonly rowCount: number
   readonly text: Buffer
+  /** UTC day on which all of them were captured; absent where they are not of the outbox. */
+  readonly day?: string
 }
 
 /** Bytes of one piece; a larger row is a piece of its own. */
@@ -20,14 +22,16 @@ interface Piece {
   size: number
 }
 
-function wireRowsOf(dataset: number, { rowCount, bytes, size }: Piece): WireRows {
-  return { dataset, rowCount, text: bytes.subarray(0, size) }
-}
-
 /** Gathers rows as they arrive, in their order, in pieces with memory of their own. */
 export class WirePieces {
+  readonly #day: string
   readonly #open = new Map<number, Piece>()
   readonly #full: WireRows[] = []
+
+  /** @param day UTC day on which all rows were captured. */
+  constructor(day: string) {
+    this.#day = day
+  }
 
   /** Copies a row of a dataset, which stands between `at` and `end`. */
   add(dataset: number, from: Buffer, at: number, end: number): void {
@@ -39,16 +43,20 @@ export class WirePieces {
 
   /** All of them. */
   end(): WireRows[] {
-    for (const [dataset, piece] of this.#open) this.#full.push(wireRowsOf(dataset, piece))
+    for (const [dataset, piece] of this.#open) this.#full.push(this.#wireRowsOf(dataset, piece))
     this.#open.clear()
     return this.#full
+  }
+
+  #wireRowsOf(dataset: number, { rowCount, bytes, size }: Piece): WireRows {
+    return { dataset, rowCount, text: bytes.subarray(0, size), day: this.#day }
   }
 
   #pieceFor(dataset: number, rowBytes: number): Piece {
     const open = this.#open.get(dataset)
     if (open !== undefined) {
       if (open.size + 1 + rowBytes <= open.bytes.length) return open
-      this.#full.push(wireRowsOf(dataset, open))
+      this.#full.push(this.#wireRowsOf(dataset, open))
     }
     const bytes = Buffer.allocUnsafeSlow(Math.max(PIECE_BYTES, rowBytes))
     const piece: Piece = { rowCount: 0, bytes, size: 0 }

@@ -7,8 +7,9 @@ import {
   type Settlement,
 } from '../acknowledge/acknowledge-outcome.ts'
 import { type Settle, settleBatch } from '../acknowledge/settle-batch.ts'
-import { MAX_BATCH_BYTES, RowPacker } from '../batch/pack-rows.ts'
-import { type PackedRows, sealBatch } from '../batch/seal-batch.ts'
+import type { WindowOutcomes } from '../balance/window-outcomes.ts'
+import { MAX_BATCH_BYTES, type Pack, RowPacker } from '../batch/pack-rows.ts'
+import { sealBatch } from '../batch/seal-batch.ts'
 import type { DeadLetter } from '../dead-letter/dead-letter.ts'
 import {
   type RefusedVersion,
@@ -60,11 +61,18 @@ function tooLarge({ bytes, ...row }: OversizedRow): DeadLetter {
   return { dataset, row, reason: 'capture_failed', detail, batch: null }
 }
 
+/** UTC day of its capture. */
+function dayOf({ capturedAt }: OutboxRow): string {
+  return capturedAt.slice(0, 'YYYY-MM-DD'.length)
+}
+
 async function settleOversized(
   oversized: readonly OversizedRow[],
   { settlement, log }: WindowContext,
+  outcomes: WindowOutcomes,
 ): Promise<void> {
   await keepDeadLetters(oversized.map(tooLarge), settlement)
+  for (const row of oversized) outcomes.add(dayOf(row), row.dataset, 'refused', 1)
   const bytes = Math.max(...oversized.map((row) => row.bytes))
   log.warn({ rows: oversized.length, bytes }, 'rows are too large; kept as dead letters')
 }
@@ -72,6 +80,7 @@ async function settleOversized(
 async function settleFailed(
   failed: readonly OutboxRow[],
   { settlement, log }: WindowContext,
+  outcomes: WindowOutcomes,
 ): Promise<void> {
   const unprojected = await settlement.transact((client) => projectRawRows(client, failed))
   log.warn(
@@ -79,17 +88,24 @@ async function settleFailed(
     'captures failed; the raw rows were projected by themselves, or are dead letters',
   )
   if (unprojected.length > 0) await keepDeadLetters(unprojected.map(captureFailure), settlement)
+  // What was projected is in the outbox once more, in place of the raw row.
+  const refused = new Set(unprojected)
+  for (const row of failed) {
+    outcomes.add(dayOf(row), row.dataset, refused.has(row) ? 'refused' : 'superseded', 1)
+  }
 }
 
 /**
  * Delivers everything of a window: page by page, a few batches at a time. Resolves when every row
  * is settled, which is what an ack says.
+ * @param outcomes told what becomes of each row.
  * @returns rows read.
  */
 export async function deliverWindow(
   client: pg.ClientBase,
   window: Window,
   context: WindowContext,
+  outcomes: WindowOutcomes,
 ): Promise<number> {
   const { settlement, log } = context
   const maxRows = context.sizer.rows
@@ -98,21 +114,28 @@ export async function deliverWindow(
   const inFlight = new InFlight(MAX_IN_FLIGHT)
   const newest = new NewestVersions()
   const refused: RefusedVersion[] = []
-  const settle: Settle = async (batch, outcome) => {
-    const { letters } = await acknowledgeOutcome(batch, outcome, settlement)
-    for (const version of refusedVersions(letters)) refused.push(version)
-  }
+  const settleOf =
+    (day: string): Settle =>
+    async (batch, outcome) => {
+      const { letters } = await acknowledgeOutcome(batch, outcome, settlement)
+      outcomes.decided(day, batch.dataset.number, outcome)
+      for (const version of refusedVersions(letters)) refused.push(version)
+    }
   let rowCount = 0
-  async function send(packed: PackedRows): Promise<void> {
+  async function send(packed: Pack): Promise<void> {
+    const { day } = packed
+    if (day === undefined) throw new RangeError('rows of the outbox have a day')
     const batch = sealBatch(packed, context.origin)
-    await inFlight.add(() => settleBatch(batch, context, settle))
+    await inFlight.add(() => settleBatch(batch, context, settleOf(day)))
   }
   try {
     for await (const page of tracePages(readWindow(client, window, pageLimits, newest))) {
       rowCount += page.rowCount
       if (page.deleteRaces.length > 0) await repairDeleteRaces(page.deleteRaces, settlement)
-      if (page.oversized.length > 0) await settleOversized(page.oversized, context)
-      if (page.failed.length > 0) await settleFailed(page.failed, context)
+      if (page.oversized.length > 0) await settleOversized(page.oversized, context, outcomes)
+      if (page.failed.length > 0) await settleFailed(page.failed, context, outcomes)
+      for (const { day, dataset, rowCount: behind } of page.superseded)
+        outcomes.add(day, dataset, 'superseded', behind)
       for (const rows of page.wireRows) {
         const packed = packer.add(rows)
         if (packed !== undefined) await send(packed)

@@ -270,12 +270,14 @@ from unnest(v_due, v_keys) u (due_at, key)`,
  * statement over many rows would take as many ids.
  * @param key SQL over `r` of the key.
  * @param missing SQL over `old` and `new` of what to add.
+ * @param from SQL of the row.
  */
 export function boundedBump(
   number: number,
   before: string,
   key: string,
   missing: string,
+  from: string,
 ): BoundedCapture {
   return {
     variables: [...VARIABLES, 'v_key text', 'v_missing bigint'],
@@ -284,7 +286,7 @@ export function boundedBump(
   ${key},
   ${missing}
 into v_key, v_missing
-from (select new.*) r;
+from ${from};
 ${IS_CHECKED} := ${MAY_WAIT};`,
     write: `insert into hq_export.version_base as b (dataset, key, base)
 values (${number}, v_key, v_missing)

@@ -216,7 +216,8 @@ function onBump(bound: CapturedDataset): GeneratedFunction {
   // numeric: the difference of two int8 need not be one.
   const missing = `least(old.${version}::numeric - new.${version} + 1, 9223372036854775807)::bigint`
   const remembered = `${REMEMBER_NESTED}${remember('bumped')}`
-  const bounded = boundedBump(number, remembered, key, missing)
+  const from = changedRow(bound, 'new')
+  const bounded = boundedBump(number, remembered, key, missing, from)
   return captureFunction({
     bound,
     event: 'bump',
@@ -226,7 +227,7 @@ select
   ${number},
   ${key},
   ${missing}
-from ${changedRow(bound, 'new')}
+from ${from}
 on conflict (dataset, key) do update set
   base = hq_export.exported_version(b.base, excluded.base);
 ${noteCapture(bounded)}`,

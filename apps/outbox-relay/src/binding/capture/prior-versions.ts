@@ -3,6 +3,7 @@ import pg from 'pg'
 import { type BoundDataset, SNAPSHOTS_DATASET } from '../binding-schema.ts'
 import { QUERY_QUOTE } from '../binding-values.ts'
 import { type CapturedDataset, capturedBody } from '../changes/captured-body.ts'
+import { changedRow } from '../changes/changed-rows.ts'
 import { VERSION } from '../changes/raw-rows.ts'
 import { chooseTable } from '../projection/choose-table.ts'
 import { indent, lines, whereSql } from '../projection/layout.ts'
@@ -59,7 +60,7 @@ ${lateral('s', 'snapshot_id', snapshotId)}${whereSql(projection.filters)}`
  */
 export function onReplace(bound: CapturedDataset): GeneratedFunction {
   const { dataset, key, filters } = projectionOf(bound, 'null::bigint')
-  const from = '(select old.*) r'
+  const from = changedRow(bound, 'old')
   const noteFirst = (bases: string | undefined): string => `with first as (
   insert into hq_export.captured_from (dataset, key, version)
   select

@@ -2,7 +2,7 @@ import { datasetByName } from '@hq-export/contract'
 import pg from 'pg'
 import type { BoundDataset } from '../binding-schema.ts'
 import type { CapturedDataset } from '../changes/captured-body.ts'
-import { changedRow } from '../changes/changed-rows.ts'
+import { changedRow, namesTable } from '../changes/changed-rows.ts'
 import { noteMoved } from '../changes/moved-rows.ts'
 import { chooseTable } from '../projection/choose-table.ts'
 import { delaySql, joinsSql } from '../projection/joins.ts'
@@ -52,6 +52,7 @@ export function onLateChild(bound: CapturedDataset, settle: Settle): GeneratedFu
   const isNew = `c.${childKey}::text is distinct from current_setting('${MOVED_CHILD}', true)`
   const { number } = datasetByName(bound.dataset)
   const { children } = settle
+  const movedKey = `case when ${namesTable(children.table)} then old.${childKey}::text end`
   const [key = ''] = bound.key
   const { key: contractKey, filters } = projectionOf(bound, 'null')
   const joins = joinsSql({ ...bound, settle: undefined })
@@ -61,14 +62,12 @@ export function onLateChild(bound: CapturedDataset, settle: Settle): GeneratedFu
       bound,
       event: 'late',
       rows: { kind: 'none', operation: 'late' },
-      ...(rowForm === 'partitioned'
-        ? { first: noteMoved(MOVED_CHILD, `old.${childKey}::text`) }
-        : {}),
+      ...(rowForm === 'partitioned' ? { first: noteMoved(MOVED_CHILD, movedKey) } : {}),
       capture: `insert into hq_export.late_child (dataset, key)
 select ${number}, c.${childKey}::text
 from (
-  select *, coalesce(pg_sequence_last_value('hq_export.settle_horizon'), 0) as hq_export_horizon
-  from ${rowForm === undefined ? 'n' : '(select new.*) n'}
+  select r.*, coalesce(pg_sequence_last_value('hq_export.settle_horizon'), 0) as hq_export_horizon
+  from ${rowForm === undefined ? 'n r' : changedRow(children, 'new')}
 ) c
 left join ${tableSql(bound.table)} r
   on r.${escapeIdentifier(key)} = c.${escapeIdentifier(children.parent)}${joins}

@@ -22,14 +22,20 @@ export function changedRows(bound: CapturedDataset, side: Side): string {
 }
 
 /**
- * {@link changedRows} of a trigger that fires for each row in either form.
+ * {@link changedRows} of a trigger that fires for each row in either form: `new` or `old` of a
+ * trigger of `table`, to stand in FROM.
  *
- * A plan of `new` alone outlives a change of the table's columns, and takes a dropped one for NULL.
- * A constant that names the table makes it depend on the table, and costs nothing.
+ * A session keeps its plan of `new` alone when the table's columns change, and takes one that was
+ * dropped and added again for NULL. A constant that names the table makes the plan depend on it,
+ * and costs a firing nothing. `old` and `new` are read as rows in no other way.
  */
-export function changedRow({ rowForm, table }: CapturedDataset, side: Side): string {
-  if (rowForm === undefined) return `(select ${side}.*) r`
-  return `(select ${side}.* where ${pg.escapeLiteral(tableSql(table))}::regclass is not null) r`
+export function changedRow({ table }: { readonly table: string }, side: Side): string {
+  return `(select ${side}.* where ${namesTable(table)}) r`
+}
+
+/** SQL that is true, and makes the plan of its statement depend on a table. */
+export function namesTable(table: string): string {
+  return `${pg.escapeLiteral(tableSql(table))}::regclass is not null`
 }
 
 /** The same rows for when they have to be kept raw. */

@@ -693,9 +693,9 @@ begin
         select array_agg(k.key) into v_keys
         from (
           select (r.id)::uuid::text as key
-          from (select old.*) r
+          from (select old.* where '"ops"."operation_attempts"'::regclass is not null) r
           where ((new."id") is distinct from (old."id") or not exists (
-            select from (select new.*) r
+            select from (select new.* where '"ops"."operation_attempts"'::regclass is not null) r
           left join ops.operation_runs p on p.run_id = r.run_id
           where (p.entity_type is distinct from 'job')
           ))
@@ -732,9 +732,9 @@ begin
     select 2, k.key
     from (
       select (r.id)::uuid::text as key
-      from (select old.*) r
+      from (select old.* where '"ops"."operation_attempts"'::regclass is not null) r
       where ((new."id") is distinct from (old."id") or not exists (
-        select from (select new.*) r
+        select from (select new.* where '"ops"."operation_attempts"'::regclass is not null) r
       left join ops.operation_runs p on p.run_id = r.run_id
       where (p.entity_type is distinct from 'job')
       ))

@@ -343,7 +343,7 @@ begin
             (r."created_at")::timestamptz,
             (r.status)::text
           )::hq_export."body_dx_operation_runs_v1_ffc01977")::text as body
-        from (select old.*) r
+        from (select old.* where '"ops"."operation_runs"'::regclass is not null) r
         left join lateral (
           select
             (array_agg(c.action order by (c.status in ('found', 'verified')) desc, (c.status <> 'skipped') desc, c.created_at desc, c.id desc))[1] as "action",
@@ -400,7 +400,7 @@ begin
             (r."created_at")::timestamptz,
             (r.status)::text
           )::hq_export."body_dx_operation_runs_v1_ffc01977")::text as body
-        from (select old.*) r
+        from (select old.* where '"ops"."operation_runs"'::regclass is not null) r
         left join lateral (
           select
             (array_agg(c.action order by (c.status in ('found', 'verified')) desc, (c.status <> 'skipped') desc, c.created_at desc, c.id desc))[1] as "action",
@@ -457,7 +457,7 @@ begin
             (r."created_at")::timestamptz,
             (r.status)::text
           )::hq_export."body_dx_operation_runs_v1_ffc01977")::text as body
-        from (select old.*) r
+        from (select old.* where '"ops"."operation_runs"'::regclass is not null) r
         left join lateral (
           select
             (array_agg(c.action order by (c.status in ('found', 'verified')) desc, (c.status <> 'skipped') desc, c.created_at desc, c.id desc))[1] as "action",
@@ -690,10 +690,10 @@ begin
         select array_agg(k.key) into v_keys
         from (
           select (r."run_id")::uuid::text as key
-          from (select old.*) r
+          from (select old.* where '"ops"."operation_runs"'::regclass is not null) r
           where (r.entity_type <> 'job')
             and ((new."run_id") is distinct from (old."run_id") or not exists (
-            select from (select new.*) r
+            select from (select new.* where '"ops"."operation_runs"'::regclass is not null) r
           where (r.entity_type <> 'job')
           ))
           limit 101
@@ -729,10 +729,10 @@ begin
     select 1, k.key
     from (
       select (r."run_id")::uuid::text as key
-      from (select old.*) r
+      from (select old.* where '"ops"."operation_runs"'::regclass is not null) r
       where (r.entity_type <> 'job')
         and ((new."run_id") is distinct from (old."run_id") or not exists (
-        select from (select new.*) r
+        select from (select new.* where '"ops"."operation_runs"'::regclass is not null) r
       where (r.entity_type <> 'job')
       ))
     ) k
@@ -869,8 +869,8 @@ begin
     insert into hq_export.late_child (dataset, key)
     select 1, c."id"::text
     from (
-      select *, coalesce(pg_sequence_last_value('hq_export.settle_horizon'), 0) as hq_export_horizon
-      from n
+      select r.*, coalesce(pg_sequence_last_value('hq_export.settle_horizon'), 0) as hq_export_horizon
+      from n r
     ) c
     left join "ops"."operation_runs" r
       on r."run_id" = c."run_id"

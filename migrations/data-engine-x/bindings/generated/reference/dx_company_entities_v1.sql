@@ -1864,7 +1864,7 @@ begin
           (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text,
           hq_export.exported_version((r."record_version")::bigint, 1),
           clock_timestamp()
-        from (select old.*) r
+        from (select old.* where '"entities"."company_entities"'::regclass is not null) r
         on conflict (dataset, key) do update set
           base = greatest(b.base, hq_export.exported_version(b.base, excluded.base)),
           deleted_at = excluded.deleted_at;
@@ -1880,7 +1880,7 @@ begin
       with taken as (
         insert into hq_export.version_base as b (dataset, key, base)
         select distinct 3, (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text, 0
-        from (select old.*) r
+        from (select old.* where '"entities"."company_entities"'::regclass is not null) r
         on conflict (dataset, key) do update set base = b.base
         returning b.key, b.base
       )
@@ -1925,7 +1925,7 @@ begin
               (r.updated_at)::timestamptz,
               ((r.last_run_id)::uuid)::text
             )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text as snapshot_body
-          from (select old.*) r
+          from (select old.* where '"entities"."company_entities"'::regclass is not null) r
           cross join lateral (
             select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0
           ) k
@@ -1998,7 +1998,7 @@ begin
               (r.updated_at)::timestamptz,
               ((r.last_run_id)::uuid)::text
             )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text as snapshot_body
-          from (select old.*) r
+          from (select old.* where '"entities"."company_entities"'::regclass is not null) r
           cross join lateral (
             select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0
           ) k
@@ -2071,7 +2071,7 @@ begin
               (r.updated_at)::timestamptz,
               ((r.last_run_id)::uuid)::text
             )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text as snapshot_body
-          from (select old.*) r
+          from (select old.* where '"entities"."company_entities"'::regclass is not null) r
           cross join lateral (
             select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0
           ) k
@@ -2147,7 +2147,7 @@ begin
               (r.updated_at)::timestamptz,
               ((r.last_run_id)::uuid)::text
             )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text as snapshot_body
-          from (select old.*) r
+          from (select old.* where '"entities"."company_entities"'::regclass is not null) r
           cross join lateral (
             select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0
           ) k
@@ -2226,7 +2226,7 @@ begin
               (r.updated_at)::timestamptz,
               ((r.last_run_id)::uuid)::text
             )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text as snapshot_body
-          from (select old.*) r
+          from (select old.* where '"entities"."company_entities"'::regclass is not null) r
           cross join lateral (
             select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0
           ) k
@@ -2305,7 +2305,7 @@ begin
               (r.updated_at)::timestamptz,
               ((r.last_run_id)::uuid)::text
             )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text as snapshot_body
-          from (select old.*) r
+          from (select old.* where '"entities"."company_entities"'::regclass is not null) r
           cross join lateral (
             select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0
           ) k
@@ -2435,7 +2435,7 @@ begin
           (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text,
           least(old."record_version"::numeric - new."record_version" + 1, 9223372036854775807)::bigint
         into v_key, v_missing
-        from (select new.*) r;
+        from (select new.* where '"entities"."company_entities"'::regclass is not null) r;
         v_is_checked := current_setting('lock_timeout') = '0';
       end if;
     exception when others then
@@ -2467,7 +2467,7 @@ begin
       3,
       (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text,
       least(old."record_version"::numeric - new."record_version" + 1, 9223372036854775807)::bigint
-    from (select new.*) r
+    from (select new.* where '"entities"."company_entities"'::regclass is not null) r
     on conflict (dataset, key) do update set
       base = hq_export.exported_version(b.base, excluded.base);
     if not hq_export.has_just_begun() then
@@ -4048,7 +4048,7 @@ begin
       with taken as (
         insert into hq_export.version_base as b (dataset, key, base)
         select distinct 3, (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text, 0
-        from (select old.*) r
+        from (select old.* where '"entities"."company_entities"'::regclass is not null) r
         on conflict (dataset, key) do update set deleted_at = null
         returning b.key, b.base
       )
@@ -4063,7 +4063,7 @@ begin
             (r."record_version")::bigint,
             (v_bases ->> k.key)::bigint
           )
-        from (select old.*) r
+        from (select old.* where '"entities"."company_entities"'::regclass is not null) r
         cross join lateral (
           select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0
         ) k
@@ -4083,7 +4083,7 @@ begin
               select b.base from hq_export.version_base b where b.dataset = 3 and b.key = k.key
             )
           )
-        from (select old.*) r
+        from (select old.* where '"entities"."company_entities"'::regclass is not null) r
         cross join lateral (
           select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0
         ) k
@@ -4115,7 +4115,7 @@ begin
             (r.updated_at)::timestamptz,
             ((r.last_run_id)::uuid)::text
           )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text
-        from (select old.*) r
+        from (select old.* where '"entities"."company_entities"'::regclass is not null) r
         cross join lateral (
           select v_version as version offset 0
         ) v
@@ -4148,7 +4148,7 @@ begin
             (r.updated_at)::timestamptz,
             ((r.last_run_id)::uuid)::text
           )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text
-        from (select old.*) r
+        from (select old.* where '"entities"."company_entities"'::regclass is not null) r
         cross join lateral (
           select v_version as version offset 0
         ) v
@@ -4181,7 +4181,7 @@ begin
             (r.updated_at)::timestamptz,
             ((r.last_run_id)::uuid)::text
           )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text
-        from (select old.*) r
+        from (select old.* where '"entities"."company_entities"'::regclass is not null) r
         cross join lateral (
           select v_version as version offset 0
         ) v

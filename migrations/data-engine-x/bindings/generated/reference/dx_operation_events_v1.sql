@@ -484,9 +484,9 @@ begin
         select array_agg(k.key) into v_keys
         from (
           select (r."event_id")::uuid::text as key
-          from (select old.*) r
+          from (select old.* where '"ops"."operation_events"'::regclass is not null) r
           where ((new."event_id") is distinct from (old."event_id") or not exists (
-            select from (select new.*) r
+            select from (select new.* where '"ops"."operation_events"'::regclass is not null) r
           ))
           limit 101
         ) k;
@@ -521,9 +521,9 @@ begin
     select 2, k.key
     from (
       select (r."event_id")::uuid::text as key
-      from (select old.*) r
+      from (select old.* where '"ops"."operation_events"'::regclass is not null) r
       where ((new."event_id") is distinct from (old."event_id") or not exists (
-        select from (select new.*) r
+        select from (select new.* where '"ops"."operation_events"'::regclass is not null) r
       ))
     ) k
     on conflict (dataset, key) do update set

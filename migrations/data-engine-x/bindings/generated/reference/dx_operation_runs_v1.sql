@@ -436,7 +436,7 @@ begin
                 (r."created_at")::timestamptz,
                 (null)::text
               )::hq_export."body_dx_operation_runs_v1_ffc01977")::text as body
-            from (select new.*) r
+            from (select new.* where '"ops"."operation_runs"'::regclass is not null) r
             where r."status" in ('succeeded', 'failed', 'skipped', 'canceled')
           ) p
           limit 101
@@ -521,7 +521,7 @@ begin
             (r."created_at")::timestamptz,
             (null)::text
           )::hq_export."body_dx_operation_runs_v1_ffc01977")::text as body
-        from (select new.*) r
+        from (select new.* where '"ops"."operation_runs"'::regclass is not null) r
         where r."status" in ('succeeded', 'failed', 'skipped', 'canceled')
       ) p;
     when 1 then
@@ -553,7 +553,7 @@ begin
             (r."created_at")::timestamptz,
             (null)::text
           )::hq_export."body_dx_operation_runs_v1_ffc01977")::text as body
-        from (select new.*) r
+        from (select new.* where '"ops"."operation_runs"'::regclass is not null) r
         where r."status" in ('succeeded', 'failed', 'skipped', 'canceled')
       ) p;
     when 2 then
@@ -585,7 +585,7 @@ begin
             (r."created_at")::timestamptz,
             (null)::text
           )::hq_export."body_dx_operation_runs_v1_ffc01977")::text as body
-        from (select new.*) r
+        from (select new.* where '"ops"."operation_runs"'::regclass is not null) r
         where r."status" in ('succeeded', 'failed', 'skipped', 'canceled')
       ) p;
     end case;
@@ -790,10 +790,10 @@ begin
         select array_agg(k.key) into v_keys
         from (
           select (r."run_id")::uuid::text as key
-          from (select old.*) r
+          from (select old.* where '"ops"."operation_runs"'::regclass is not null) r
           where r."status" in ('succeeded', 'failed', 'skipped', 'canceled')
             and ((new."run_id") is distinct from (old."run_id") or not exists (
-            select from (select new.*) r
+            select from (select new.* where '"ops"."operation_runs"'::regclass is not null) r
           where r."status" in ('succeeded', 'failed', 'skipped', 'canceled')
           ))
           limit 101
@@ -829,10 +829,10 @@ begin
     select 1, k.key
     from (
       select (r."run_id")::uuid::text as key
-      from (select old.*) r
+      from (select old.* where '"ops"."operation_runs"'::regclass is not null) r
       where r."status" in ('succeeded', 'failed', 'skipped', 'canceled')
         and ((new."run_id") is distinct from (old."run_id") or not exists (
-        select from (select new.*) r
+        select from (select new.* where '"ops"."operation_runs"'::regclass is not null) r
       where r."status" in ('succeeded', 'failed', 'skipped', 'canceled')
       ))
     ) k
