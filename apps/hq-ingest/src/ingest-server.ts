@@ -16,6 +16,7 @@ import { connectPlain, createComparePool, createPool, createProbePool, HQ } from
 import { findForeignCode } from './db/foreign-code.ts'
 import { assertSeesAll } from './db/hidden-tables.ts'
 import { hqMigrations } from './db/migrations.ts'
+import { PeriodicPass } from './db/periodic-pass.ts'
 import { examineTables } from './doctor/checks/contract-tables.ts'
 import { createGateway } from './gateway.ts'
 import { createHttpServer } from './http/http-server.ts'
@@ -26,7 +27,8 @@ import type { MasterKey } from './keys/master-key.ts'
 import { LedgerMaintenance } from './ledger/ledger-maintenance.ts'
 import { ContractLocks } from './metrics/contract-locks.ts'
 import { type IngestMetrics, NO_METRICS } from './metrics/ingest-metrics.ts'
-import { RollUpSchedule } from './profile/roll-up-schedule.ts'
+import { rollUp } from './profile/roll-up.ts'
+import { passQuality } from './quality/evaluate/quality-pass.ts'
 import { Readiness } from './ready.ts'
 
 export interface IngestServerOptions {
@@ -47,8 +49,6 @@ export interface IngestServerOptions {
   readonly ledgerDays?: number
   /** Clock of that, milliseconds since the epoch; default HQ's. */
   readonly ledgerNow?: () => number
-  /** Time between two roll-ups; default 10 s. */
-  readonly rollUpMs?: number
   /** In place of the defaults. */
   readonly limits?: Partial<GatewayLimits>
   /**
@@ -70,6 +70,8 @@ function isForOperator(error: unknown): error is MigrationStateError | SessionSe
 }
 
 const DEFAULT_LEDGER_DAYS = 30
+const ROLL_UP_MS = 10_000
+const QUALITY_MS = 60_000
 const DEFAULT_DRAIN_TIMEOUT_MS = 15_000
 const FIRST_RETRY_MS = 100
 const MAX_RETRY_MS = 5_000
@@ -86,7 +88,7 @@ export class IngestServer {
   /** Sessions with a transaction under way. */
   readonly #busy = new Set<pg.PoolClient>()
   readonly #keeper: LedgerMaintenance
-  readonly #rollUp: RollUpSchedule
+  readonly #passes: readonly PeriodicPass[]
   readonly #keys: KeyRing
   #pool: pg.Pool | undefined
   #probePool: pg.Pool | undefined
@@ -106,7 +108,22 @@ export class IngestServer {
       now: options.ledgerNow,
       log,
     })
-    this.#rollUp = new RollUpSchedule({ databaseUrl, periodMs: options.rollUpMs, log })
+    this.#passes = [
+      new PeriodicPass({
+        databaseUrl,
+        log,
+        periodMs: ROLL_UP_MS,
+        work: async (client) => void (await rollUp(client)),
+        failure: 'batches could not be added to their minutes, trying again',
+      }),
+      new PeriodicPass({
+        databaseUrl,
+        log,
+        periodMs: QUALITY_MS,
+        work: (client) => passQuality(client, log),
+        failure: 'what came could not be judged, trying again',
+      }),
+    ]
     this.#admission = new Admission(
       { ...DEFAULT_GATEWAY_LIMITS, ...options.limits },
       {
@@ -233,7 +250,7 @@ export class IngestServer {
     }
     this.#admission.migrated = true
     this.#keeper.start()
-    this.#rollUp.start()
+    for (const pass of this.#passes) pass.start()
     return true
   }
 
@@ -269,7 +286,7 @@ export class IngestServer {
       await Promise.all([
         this.#keys.stop(),
         this.#keeper.stop(),
-        this.#rollUp.stop(),
+        ...this.#passes.map((pass) => pass.stop()),
         this.#pool?.end(),
         this.#probePool?.end(),
         this.#comparePool?.end(),

@@ -10,6 +10,7 @@ import { hqMigrations } from './db/migrations.ts'
 import { addKeyCommands } from './keys/cli/commands.ts'
 import { loadConfig, loadDatabaseUrl } from './process/config.ts'
 import { createLogger } from './process/log.ts'
+import { addQualityCommand } from './quality/cli/commands.ts'
 import { addQuarantineCommands } from './quarantine/cli/commands.ts'
 import { addReconciliationCommands } from './reconciliation/cli/commands.ts'
 
@@ -89,5 +90,6 @@ const commandLine = { env, print, exitFailed }
 addKeyCommands(command, commandLine)
 addQuarantineCommands(command, commandLine)
 addReconciliationCommands(command, commandLine)
+addQualityCommand(program, commandLine)
 
 await runProcess(program, process)

@@ -133,7 +133,7 @@ test('unsigned, malformed, foreign and unknown reports are refused', async () =>
 })
 
 test('members that are not known are ignored', async () => {
-  const grown = { ...report({ [RUNS]: EARLY }), balance: [{ dataset: RUNS }] }
+  const grown = { ...report({ [RUNS]: EARLY }), later: [{ dataset: RUNS }] }
   expect(await tell(grown)).toEqual({ stored: true })
 })
 

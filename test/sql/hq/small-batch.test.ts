@@ -90,7 +90,7 @@ async function heldOf(dataset: DatasetName) {
      order by ${primaryKey.join(', ')}`,
   )
   const { rows: ledger } = await client.query(
-    `select to_jsonb(b) - '{received_at,decoded_bytes}'::text[] as entry
+    `select to_jsonb(b) - '{received_at,decoded_bytes,xid}'::text[] as entry
      from ingest.batch b order by batch`,
   )
   return { rows, ledger }

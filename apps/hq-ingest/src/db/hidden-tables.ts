@@ -17,6 +17,10 @@ const TABLES = [
     'reconciliation_finding',
     'minute',
     'roll_up',
+    'quality_hour',
+    'quality_progress',
+    'incident',
+    'quality_report',
     'balance',
   ].map((name) => `ingest.${name}`),
 ]

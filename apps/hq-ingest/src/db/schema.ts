@@ -4,6 +4,7 @@ import {
   boolean,
   customType,
   date,
+  doublePrecision,
   index,
   integer,
   numeric,
@@ -480,4 +481,75 @@ export const balance = ingest.table(
     primaryKey({ name: 'balance_pkey', columns: [t.source, t.day, t.dataset] }),
     index('balance_day_idx').on(t.day),
   ],
+)
+
+/** Whole hours in which rows came: what is usual is read from them. */
+export const qualityHour = ingest.table(
+  'quality_hour',
+  {
+    hour: instant().notNull(),
+    source: text().notNull(),
+    dataset: text().notNull(),
+    profile: exactJson().notNull(),
+  },
+  (t) => [primaryKey({ name: 'quality_hour_pkey', columns: [t.source, t.dataset, t.hour] })],
+)
+
+/** How far what came was judged. */
+export const qualityProgress = ingest.table(
+  'quality_progress',
+  {
+    since: instant().notNull(),
+    hoursThrough: instant('hours_through').notNull(),
+    judgedThrough: instant('judged_through').notNull(),
+    reportedThrough: date('reported_through').notNull(),
+    source: text().notNull(),
+    dataset: text().notNull(),
+    pending: exactJson().notNull(),
+  },
+  (t) => [primaryKey({ name: 'quality_progress_pkey', columns: [t.source, t.dataset] })],
+)
+
+/** Checks that failed, open until two windows in a row are clean. */
+export const incident = ingest.table(
+  'incident',
+  {
+    id: bigint({ mode: 'bigint' }).generatedAlwaysAsIdentity(),
+    beganAt: instant('began_at').notNull(),
+    openedAt: instant('opened_at').notNull(),
+    lastFailedAt: instant('last_failed_at').notNull(),
+    toldAt: instant('told_at').notNull(),
+    closedAt: instant('closed_at'),
+    acceptedAt: instant('accepted_at'),
+    size: doublePrecision().notNull(),
+    cleanWindows: integer('clean_windows').notNull(),
+    repeats: integer().notNull(),
+    source: text().notNull(),
+    dataset: text().notNull(),
+    checkName: text('check_name').notNull(),
+    severity: text().notNull(),
+    acceptedBy: text('accepted_by'),
+    note: text(),
+    evidence: exactJson().notNull(),
+  },
+  (t) => [
+    primaryKey({ name: 'incident_pkey', columns: [t.id] }),
+    uniqueIndex('incident_open_key').on(t.source, t.dataset, t.checkName).where(isNull(t.closedAt)),
+    index('incident_check_idx').on(t.source, t.dataset, t.checkName, t.beganAt),
+  ],
+)
+
+/** What the checks of a day came to. */
+export const qualityReport = ingest.table(
+  'quality_report',
+  {
+    madeAt: instant('made_at').notNull(),
+    day: date().notNull(),
+    source: text().notNull(),
+    dataset: text().notNull(),
+    profile: exactJson().notNull(),
+    events: exactJson(),
+    verdicts: exactJson().notNull(),
+  },
+  (t) => [primaryKey({ name: 'quality_report_pkey', columns: [t.source, t.dataset, t.day] })],
 )

@@ -5,6 +5,7 @@ import {
   isDatasetName,
   SCHEMA_VERSION,
 } from '@hq-export/contract'
+import { storeBalance } from '../balance/store-balance.ts'
 import { assertMayWrite } from '../batch/verify-batch.ts'
 import { transact } from '../db/transact.ts'
 import type { IngestKey } from '../keys/ingest-key.ts'
@@ -69,6 +70,7 @@ async function answer(
     if (rows[0]?.counts !== true) return { stored: false }
     const values = [source, epoch, at, schema_version, key.id, JSON.stringify(datasets)]
     await client.query(STORE, values)
+    if (report.balance !== undefined) await storeBalance(client, source, report.balance)
     return { stored: true }
   })
 }

@@ -40,5 +40,14 @@ export function ingestConditions(reading: HqReading | undefined): Condition[] {
         forMs: 0,
       }),
     )
-  return [...quarantined, ...expiring]
+  const incidents = reading.incidents.map(
+    ({ dataset, check, severity }): Condition => ({
+      alert: severity === 'page' ? 'HqExportQualityFails' : 'HqExportQualityDrifts',
+      severity: severity === 'page' ? 'critical' : 'warning',
+      summary: `${check} of ${dataset} fails`,
+      labels: { dataset, check },
+      forMs: 0,
+    }),
+  )
+  return [...quarantined, ...expiring, ...incidents]
 }

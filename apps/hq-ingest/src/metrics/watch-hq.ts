@@ -44,6 +44,23 @@ interface Complete {
   readonly age_s: number
 }
 
+// One for each check of a dataset of a source at most.
+const INCIDENTS = /* sql */ `
+select dataset, check_name as "check", severity, count(*)::int as open
+from ingest.incident where closed_at is null
+group by dataset, check_name, severity`
+
+const ROLL_UP = /* sql */ `
+select extract(epoch from pg_catalog.clock_timestamp() - rolled_at)::float8 as age_s
+from ingest.roll_up`
+
+interface Incidents {
+  readonly dataset: string
+  readonly check: string
+  readonly severity: 'page' | 'warn'
+  readonly open: number
+}
+
 interface KeyEnd {
   readonly source: string
   readonly expiry_s: number
@@ -67,6 +84,9 @@ export interface HqReading {
   readonly quarantine: readonly Quarantine[]
   readonly heartbeats: readonly Beat[]
   readonly keys: readonly KeyEnd[]
+  readonly incidents: readonly Incidents[]
+  /** Since batches were added to their minutes last, in seconds. */
+  readonly rollUpAge: number
   readonly complete: readonly Complete[]
   readonly readAt: number
 }
@@ -94,7 +114,10 @@ async function read(client: pg.ClientBase, seen: SeenBeats): Promise<HqReading> 
   const heartbeats = beats.map((beat) => ({ ...beat, age_s: seen.ageOf(beat) }))
   const keys = (await client.query<KeyEnd>(KEYS)).rows
   const complete = (await client.query<Complete>(FRESHNESS)).rows
-  return { quarantine, heartbeats, keys, complete, readAt: performance.now() }
+  const incidents = (await client.query<Incidents>(INCIDENTS)).rows
+  const [rolled] = (await client.query<{ age_s: number }>(ROLL_UP)).rows
+  const rollUpAge = Math.max(0, rolled?.age_s ?? 0)
+  return { quarantine, incidents, rollUpAge, heartbeats, keys, complete, readAt: performance.now() }
 }
 
 /**
@@ -175,6 +198,26 @@ export class HqWatcher extends Watcher<pg.Client, HqReading> {
         for (const { source, dataset, age_s } of reading.complete) {
           result.observe(age_s + sinceReading(reading), { source, dataset })
         }
+      })
+    meter
+      .createObservableGauge('hq.ingest.incidents', {
+        unit: '{incident}',
+        description: 'open incidents of quality, by dataset, check and severity',
+      })
+      .addCallback((result) => {
+        for (const { open, ...labels } of this.reading?.incidents ?? []) {
+          result.observe(open, labels)
+        }
+      })
+    meter
+      .createObservableGauge('hq.ingest.roll_up.age', {
+        unit: 's',
+        description: 'since batches were added to their minutes last',
+      })
+      .addCallback((result) => {
+        const reading = this.reading
+        if (reading === undefined) return
+        result.observe(reading.rollUpAge + sinceReading(reading))
       })
     meter
       .createObservableGauge('hq.ingest.key.expiry', {

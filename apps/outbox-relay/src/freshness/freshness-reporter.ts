@@ -1,9 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { SCHEMA_VERSION, type SigningKey } from '@hq-export/contract'
+import { type BalanceRow, SCHEMA_VERSION, type SigningKey } from '@hq-export/contract'
 import { describeError } from '@hq-export/runtime/describe-error.ts'
 import type { Service } from '@hq-export/runtime/service.ts'
 import type pg from 'pg'
 import type { Pool } from 'undici'
+import { readBalance } from '../balance/read-balance.ts'
 import type { Logger } from '../process/log.ts'
 import { UndecidedError } from '../reconcile/compare/undecided-error.ts'
 import { HqClient } from '../reconcile/hq/hq-client.ts'
@@ -17,6 +18,9 @@ const PERIOD_MS = 1_000
 /** Looking takes at most this share of the time. */
 const MAX_SHARE = 1 / 20
 const STATEMENT_TIMEOUT = '30s'
+/** Between two times that HQ is told the balance of days at least, in milliseconds. */
+const BALANCE_PERIOD_MS = 60_000
+const MAX_BALANCE_ROWS = 1_000
 
 /** Up to when a dataset was complete when HQ was told so last, as `performance.now()`. */
 export type CompleteThrough = ReadonlyMap<string, number>
@@ -48,6 +52,7 @@ export class FreshnessReporter implements Service {
   readonly #completeThrough = new Map<string, number>()
   #running: Promise<void> | undefined
   #repairs = 0
+  #balanceReadAt = Number.NEGATIVE_INFINITY
   #isFailing = false
 
   constructor(context: FreshnessContext) {
@@ -135,7 +140,8 @@ export class FreshnessReporter implements Service {
     await waitForFence(client, epoch, snapshot, patience)
     // What this relay has put into the outbox once more meanwhile is in the next cut.
     if (this.#repairs !== repairs) return false
-    const stored = await this.#post(cut)
+    const balance = await this.#readBalance(client)
+    const stored = await this.#post(cut, balance)
     if (stored === undefined) return false
     if (!stored) {
       this.#fails('HQ knows a later life of this source')
@@ -151,8 +157,18 @@ export class FreshnessReporter implements Service {
     return true
   }
 
+  /** The balance of the last days, now and then: it counts what waits. */
+  async #readBalance(client: pg.ClientBase): Promise<BalanceRow[] | undefined> {
+    if (performance.now() - this.#balanceReadAt < BALANCE_PERIOD_MS) return undefined
+    this.#balanceReadAt = performance.now()
+    return (await readBalance(client)).slice(0, MAX_BALANCE_ROWS)
+  }
+
   /** @returns undefined where HQ does not take it now. */
-  async #post({ at, datasets }: Cut): Promise<boolean | undefined> {
+  async #post(
+    { at, datasets }: Cut,
+    balance: BalanceRow[] | undefined,
+  ): Promise<boolean | undefined> {
     const { source, epoch } = this.#context
     const hq = new HqClient({ ...this.#context, patienceMs: 0 })
     try {
@@ -166,6 +182,7 @@ export class FreshnessReporter implements Service {
           complete_through: completeThrough,
           refused,
         })),
+        ...(balance !== undefined && { balance }),
       })
       return stored
     } catch (error) {

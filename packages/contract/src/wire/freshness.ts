@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { timestampSchema } from '../rows/wire-value.ts'
+import { balanceSchema } from './balance.ts'
 import { countSchema } from './digest.ts'
 import { EPOCH_PATTERN, SOURCE_PATTERN } from './envelope.ts'
 import { RECONCILIATION_STATES } from './reconciliation.ts'
@@ -27,6 +28,8 @@ export const freshnessReportSchema = z.object({
   /** The source's clock when it looked. */
   at: timestampSchema,
   datasets: z.array(datasetReportSchema).max(64),
+  /** What was captured on days that are not long ago, and what became of it. */
+  balance: balanceSchema.optional(),
 })
 export type FreshnessReport = z.infer<typeof freshnessReportSchema>
 

@@ -6,6 +6,8 @@ import type { Verdict } from '../verdict.ts'
 export interface Baseline {
   /** Hours in which rows came. */
   readonly hours: readonly Profile[]
+  /** The same hour of other weeks, where it was seen often enough; else all of them. */
+  readonly alike: readonly Profile[]
   /** All of them, those without rows included. */
   readonly total: number
 }
@@ -47,9 +49,5 @@ export interface WindowCheck {
   readonly judge: (input: WindowInput) => Verdict
 }
 
-/** Rows from which on a share says something. */
-export const MIN_ROWS = 20
-/** Rows from which on a baseline does: of fewer, what is usual is by chance itself. */
-export const MIN_BASELINE_ROWS = 500
 /** Hours of a week, before which nobody knows what is usual. */
 export const WARM_UP_HOURS = 7 * 24

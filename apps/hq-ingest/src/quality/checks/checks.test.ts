@@ -1,7 +1,11 @@
 import { DATASETS, datasetByName } from '@hq-export/contract'
 import { describe, expect, it, test } from 'vitest'
 import { profileOf, runsOf } from '../../../../../test/support/quality/profiles.ts'
-import { MONTH_HOURS, windowInput } from '../../../../../test/support/quality/window-input.ts'
+import {
+  baselineOfHours,
+  MONTH_HOURS,
+  windowInput,
+} from '../../../../../test/support/quality/window-input.ts'
 import type { Profile } from '../../profile/profile.ts'
 import type { Comparison, Span, WindowCheck, WindowInput } from './check.ts'
 import { runsWithoutEvents, sequenceGaps } from './event-continuity.ts'
@@ -27,7 +31,7 @@ function judge(dataset: typeof runs, name: string, input: Partial<WindowInput> =
 
 /** The same hour, again and again. */
 function hoursOf(profile: Profile, hours = MONTH_HOURS) {
-  return { hours: new Array<Profile>(hours).fill(profile), total: hours }
+  return baselineOfHours(new Array<Profile>(hours).fill(profile))
 }
 
 const compared = (changes: Partial<Comparison> = {}): Comparison => ({
@@ -102,7 +106,7 @@ describe('null rate', () => {
 
   it.each([
     ['that began yesterday', hoursOf(missing(200, 29), 24)],
-    ['made of incidents only', { hours: [], total: 0 }],
+    ['made of incidents only', baselineOfHours([])],
     ['of too few rows', hoursOf(missing(2, 0), 200)],
   ])('with a baseline %s, there is no usual', (_, short) => {
     expect(domain({ tested: missing(100, 14), baseline: short })).toMatchObject({
@@ -113,7 +117,7 @@ describe('null rate', () => {
 
   it('that differs by hours anyway needs more rows to stand out', () => {
     const bursts = [missing(200, 0), missing(200, 0), missing(200, 0), missing(200, 116)]
-    const uneven = { hours: new Array(168).fill(bursts).flat(), total: MONTH_HOURS }
+    const uneven = baselineOfHours(new Array(168).fill(bursts).flat())
     expect(domain({ tested: missing(100, 28), baseline: uneven })).toMatchObject({
       verdict: 'not_enough_rows',
       lacks: 'rows',
@@ -244,7 +248,7 @@ describe('status', () => {
 describe('values never seen before', () => {
   const check = openSet('event_type')
   const tested = profileOf(40, { values: { event_type: { request_sent: 37, teleported: 3 } } })
-  const baseline = { hours: [], total: 200 }
+  const baseline = baselineOfHours([], 200)
 
   it('are told, and named', () => {
     const known = { event_type: new Set(['request_sent']) }
@@ -263,7 +267,7 @@ describe('values never seen before', () => {
   })
 
   it('are none in the first week', () => {
-    const yesterday = { hours: [], total: 24 }
+    const yesterday = baselineOfHours([], 24)
     expect(check.judge(windowInput(events, { tested, baseline: yesterday }))).toMatchObject({
       verdict: 'not_enough_rows',
       lacks: 'baseline',
@@ -325,7 +329,10 @@ describe('volume', () => {
     const office = Array.from({ length: MONTH_HOURS }, (_, hour) => hour).filter(
       (hour) => hour % 24 >= 9 && hour % 24 < 17 && Math.floor(hour / 24) % 7 < 5,
     )
-    const uneven = { hours: office.map(() => usual), total: MONTH_HOURS }
+    const uneven = baselineOfHours(
+      office.map(() => usual),
+      MONTH_HOURS,
+    )
     const night: Span[] = [15, 60, 360, 900].map((minutes) => ({ minutes, profile: profileOf(0) }))
     expect(judge(runs, 'volume', { spans: night, baseline: uneven })).toMatchObject({
       verdict: 'not_enough_rows',
@@ -334,7 +341,7 @@ describe('volume', () => {
   })
 
   it('knows none where nothing ever came', () => {
-    const none = { hours: [], total: MONTH_HOURS }
+    const none = baselineOfHours([], MONTH_HOURS)
     expect(volume(profileOf(0), profileOf(0), { baseline: none })).toMatchObject({
       verdict: 'not_enough_rows',
     })

@@ -1,7 +1,7 @@
 import { exceeds, leastExceeding } from '../statistics/exceeds.ts'
+import { MIN_BASELINE_ROWS, MIN_ROWS } from '../statistics/min-rows.ts'
 import { type Share, smoothedShare } from '../statistics/share.ts'
 import { failed, passed, undecided, type Verdict } from '../verdict.ts'
-import { MIN_BASELINE_ROWS, MIN_ROWS } from './check.ts'
 
 /** The events of the runs of one day. */
 export interface EventsOfRuns {
@@ -15,13 +15,17 @@ export interface EventsOfRuns {
   readonly withoutEvents: number
 }
 
+/** Names of the checks of a day. */
+export const SEQUENCE_GAPS = 'sequence_gaps'
+export const WITHOUT_EVENTS = 'runs_without_events'
+
 /** Less than that is nobody's concern. */
 const MARGIN = 0.05
 
 /** No number of an event is left out within a run. */
 export function sequenceGaps({ runs, withGaps, missing, withoutEvents }: EventsOfRuns): Verdict {
   const rows = runs - withoutEvents
-  const base = { check: 'sequence_gaps', metric: 'numbers of events that are left out', rows }
+  const base = { check: SEQUENCE_GAPS, metric: 'numbers of events that are left out', rows }
   if (rows === 0) return undecided(base, 'rows')
   const measured = { ...base, value: missing, threshold: 1, fraction: withGaps / rows }
   if (missing === 0) return passed(measured)
@@ -38,7 +42,7 @@ export function runsWithoutEvents(
   before: readonly EventsOfRuns[],
 ): Verdict {
   const metric = 'share of runs without events'
-  const base = { check: 'runs_without_events', metric, rows: runs }
+  const base = { check: WITHOUT_EVENTS, metric, rows: runs }
   if (runs < MIN_ROWS) return undecided(base, 'rows')
   const current: Share = { count: withoutEvents, of: runs }
   const usual: Share = {

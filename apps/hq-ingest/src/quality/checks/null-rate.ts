@@ -2,17 +2,11 @@ import type { CriticalField } from '@hq-export/contract'
 import type { Profile } from '../../profile/profile.ts'
 import { chiSquared, dispersion } from '../statistics/dispersion.ts'
 import { exceeds, leastExceeding } from '../statistics/exceeds.ts'
+import { MIN_BASELINE_ROWS, MIN_ROWS } from '../statistics/min-rows.ts'
 import { lowerBound, type Share, smoothedShare } from '../statistics/share.ts'
 import { thin } from '../statistics/thin.ts'
 import { type Cause, failed, passed, undecided } from '../verdict.ts'
-import {
-  type Baseline,
-  type Comparison,
-  MIN_BASELINE_ROWS,
-  MIN_ROWS,
-  WARM_UP_HOURS,
-  type WindowCheck,
-} from './check.ts'
+import { type Baseline, type Comparison, WARM_UP_HOURS, type WindowCheck } from './check.ts'
 import { writtenRows } from './counts.ts'
 
 /** Less than that is nobody's concern. */
@@ -26,7 +20,10 @@ function shareOf({ count, of }: Share): number {
   return of === 0 ? 0 : count / of
 }
 
-function usualOf({ hours }: Baseline, field: string): Share & { readonly dispersion: number } {
+function usualOf(
+  { alike: hours }: Baseline,
+  field: string,
+): Share & { readonly dispersion: number } {
   const shares = hours.map((hour) => missingIn(hour, field))
   const count = shares.reduce((sum, each) => sum + each.count, 0)
   const of = shares.reduce((sum, each) => sum + each.of, 0)
@@ -42,7 +39,11 @@ function unfilled({ nulls, empty }: Profile, column: string): number {
   return (nulls[column] ?? 0) + (empty[column] ?? 0)
 }
 
-function columnCauses({ anyOf }: CriticalField, tested: Profile, { hours }: Baseline): Cause[] {
+function columnCauses(
+  { anyOf }: CriticalField,
+  tested: Profile,
+  { alike: hours }: Baseline,
+): Cause[] {
   const of = writtenRows(tested)
   const usualOf = hours.reduce((sum, hour) => sum + writtenRows(hour), 0)
   return anyOf

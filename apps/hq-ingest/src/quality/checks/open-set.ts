@@ -5,9 +5,14 @@ import { sumOf } from './counts.ts'
 /** Values that are named. */
 const MAX_NAMED = 5
 
+/** Name of the check of an open set. */
+export function openSetCheckName(column: string): string {
+  return `open_set.${column}`
+}
+
 /** Values of an open set that were never seen before. */
 export function openSet(column: string): WindowCheck {
-  const name = `open_set.${column}`
+  const name = openSetCheckName(column)
   return {
     name,
     judge({ tested, baseline, known }) {

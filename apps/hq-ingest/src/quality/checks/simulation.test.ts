@@ -1,9 +1,11 @@
 import { type Dataset, datasetByName } from '@hq-export/contract'
 import { describe, expect, it } from 'vitest'
 import { profileOf, runsOf } from '../../../../../test/support/quality/profiles.ts'
+import { baselineOfHours } from '../../../../../test/support/quality/window-input.ts'
 import { seededRandom } from '../../../../../test/support/random.ts'
 import type { Profile } from '../../profile/profile.ts'
-import { MIN_BASELINE_ROWS, type WindowCheck, type WindowInput } from './check.ts'
+import { MIN_BASELINE_ROWS } from '../statistics/min-rows.ts'
+import type { WindowCheck, WindowInput } from './check.ts'
 import { nullRate } from './null-rate.ts'
 import { statusCheck } from './status.ts'
 
@@ -64,7 +66,7 @@ function alarmRate(
     const input: WindowInput = {
       dataset,
       tested: drawRows(random, rows, share),
-      baseline: { hours: [drawRows(random, baselineRows, usual)], total: WEEK_HOURS },
+      baseline: baselineOfHours([drawRows(random, baselineRows, usual)], WEEK_HOURS),
       spans: [],
       comparison: undefined,
       known: {},

@@ -2,6 +2,7 @@ import { columnOf, type Dataset } from '@hq-export/contract'
 import type { Profile } from '../../profile/profile.ts'
 import { chiSquared, dispersion } from '../statistics/dispersion.ts'
 import { exceeds, leastExceeding } from '../statistics/exceeds.ts'
+import { MIN_BASELINE_ROWS, MIN_ROWS } from '../statistics/min-rows.ts'
 import {
   smoothedShares,
   stabilityIndex,
@@ -9,13 +10,7 @@ import {
 } from '../statistics/population-stability.ts'
 import { thin } from '../statistics/thin.ts'
 import { type Cause, failed, passed, undecided, type Verdict } from '../verdict.ts'
-import {
-  MIN_BASELINE_ROWS,
-  MIN_ROWS,
-  WARM_UP_HOURS,
-  type WindowCheck,
-  type WindowInput,
-} from './check.ts'
+import { WARM_UP_HOURS, type WindowCheck, type WindowInput } from './check.ts'
 import { type MixCell, mixCells, total } from './mix/run-mix.ts'
 import { type Expected, expectedOf, type UsualMix, usualMix } from './mix/usual-mix.ts'
 import { worstParts } from './mix/worst-parts.ts'
@@ -77,14 +72,14 @@ function judge(
   const base = { check: NAME, metric: `distribution of ${column}`, rows }
   if (rows < MIN_ROWS) return undecided(base, 'rows')
   const usual = usualMix(
-    baseline.hours.flatMap((hour) => mixCells(hour, endings)),
+    baseline.alike.flatMap((hour) => mixCells(hour, endings)),
     endings.length,
   )
   if (baseline.total < WARM_UP_HOURS || usual.rows < MIN_BASELINE_ROWS) {
     return undecided(base, 'baseline')
   }
   const expected = expectedOf(cells, usual, endings.length)
-  const phi = dispersions(baseline.hours, endings, badAt, usual)
+  const phi = dispersions(baseline.alike, endings, badAt, usual)
   if (rows / phi.all < MIN_ROWS) return undecided(base, 'rows')
 
   const badShare = { count: counts[badAt] ?? 0, of: rows }

@@ -1,6 +1,6 @@
 import { FINDING_CLASSES, REPAIR_STATES, type Reconciliation } from '@hq-export/contract'
+import { escapeMarkup } from '@hq-export/runtime/escape-markup.ts'
 import { type ReconciliationRecord, stateOf } from '../record/reconciliation-record.ts'
-import { escapeMarkup } from './escape-markup.ts'
 import { STYLE } from './report-style.ts'
 import {
   count,

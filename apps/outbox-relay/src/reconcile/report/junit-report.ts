@@ -1,6 +1,6 @@
 import type { Reconciliation } from '@hq-export/contract'
+import { escapeMarkup } from '@hq-export/runtime/escape-markup.ts'
 import { type ReconciliationRecord, stateOf } from '../record/reconciliation-record.ts'
-import { escapeMarkup } from './escape-markup.ts'
 import { describeScope, describeSnapshots, durationSeconds, hqVersionOf } from './run-facts.ts'
 
 type DatasetRun = Reconciliation['datasets'][number]

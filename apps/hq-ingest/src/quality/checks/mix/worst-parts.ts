@@ -1,10 +1,10 @@
 import { binomialTail } from '../../statistics/binomial-tail.ts'
 import { discoveries } from '../../statistics/discoveries.ts'
 import { exceeds } from '../../statistics/exceeds.ts'
+import { MIN_ROWS } from '../../statistics/min-rows.ts'
 import { smoothedShare } from '../../statistics/share.ts'
 import { thin } from '../../statistics/thin.ts'
 import type { Cause } from '../../verdict.ts'
-import { MIN_ROWS } from '../check.ts'
 import { type MixCell, OTHERS, total } from './run-mix.ts'
 import type { UsualMix } from './usual-mix.ts'
 

@@ -1,29 +1,27 @@
 import pg from 'pg'
 import type { Logger } from 'pino'
-import { connectWriter } from '../db/connect.ts'
-import { rollUp } from './roll-up.ts'
+import { connectWriter } from './connect.ts'
 
-const PERIOD_MS = 10_000
-
-/** What a schedule needs; the period is the tests' to shorten. */
-export interface RollUpOptions {
+/** Something that is done every now and then while the gateway runs. */
+export interface PassOptions {
   readonly databaseUrl: string
   readonly log: Logger
-  readonly periodMs?: number | undefined
+  readonly periodMs: number
+  /** Done on a session of its own; what it leaves undone the next pass does. */
+  readonly work: (client: pg.Client) => Promise<void>
+  /** What is to be said where it fails. */
+  readonly failure: string
 }
 
-/**
- * Rolls up every few seconds while the gateway runs, on a session of its own. Start and stop are
- * idempotent.
- */
-export class RollUpSchedule {
-  readonly #options: RollUpOptions
+/** Does its work at start, then again and again. Start and stop are idempotent. */
+export class PeriodicPass {
+  readonly #options: PassOptions
   #timer: NodeJS.Timeout | undefined
   #pass: Promise<void> | undefined
   #client: pg.Client | undefined
   #stopped = false
 
-  constructor(options: RollUpOptions) {
+  constructor(options: PassOptions) {
     this.#options = options
   }
 
@@ -33,7 +31,7 @@ export class RollUpSchedule {
     this.#pass = this.#run()
   }
 
-  /** Ends after the pass under way, which is cut off: nothing of it has happened then. */
+  /** Ends after the pass under way, which is cut off. */
   async stop(): Promise<void> {
     this.#stopped = true
     clearTimeout(this.#timer)
@@ -46,17 +44,18 @@ export class RollUpSchedule {
     if (this.#stopped) return
     this.#timer = setTimeout(() => {
       this.#pass = this.#run()
-    }, this.#options.periodMs ?? PERIOD_MS)
+    }, this.#options.periodMs)
+    // It alone keeps no process alive.
     this.#timer.unref()
   }
 
   async #tryPass(): Promise<void> {
-    const { databaseUrl, log } = this.#options
+    const { databaseUrl, log, work, failure } = this.#options
     try {
       const client = await connectWriter(databaseUrl)
       this.#client = client
       try {
-        await rollUp(client)
+        await work(client)
       } finally {
         this.#client = undefined
         await client.end()
@@ -64,7 +63,7 @@ export class RollUpSchedule {
     } catch (error) {
       if (this.#stopped) return
       const code = error instanceof pg.DatabaseError ? error.code : undefined
-      log.warn({ code }, 'batches could not be added to their minutes, trying again')
+      log.warn({ code }, failure)
     }
   }
 }

@@ -1,4 +1,4 @@
-import { shownText } from '@hq-export/runtime/shown-text.ts'
+import { shownText } from './shown-text.ts'
 
 const ENTITIES: Readonly<Record<string, string>> = {
   '&': '&amp;',

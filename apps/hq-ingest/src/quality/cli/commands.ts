@@ -1,0 +1,66 @@
+import { DATASETS } from '@hq-export/contract'
+import { oneOf } from '@hq-export/runtime/cli/options.ts'
+import type { Program } from '@hq-export/runtime/cli/program.ts'
+import { OperatorError } from '@hq-export/runtime/operator-error.ts'
+import { printJson } from '@hq-export/runtime/table.ts'
+import type { IngestCommandLine } from '../../cli/command-line.ts'
+import { withPool } from '../../cli/with-pool.ts'
+import { readHqClock } from '../../ledger/hq-clock.ts'
+import { FORMATS, type Format, printHtml, printJunit, printText } from '../report/print-day.ts'
+import { type DayReport, judgementOf, readDay } from '../report/read-day.ts'
+import { DAY_MS, dayOf, floorTo } from '../window/time.ts'
+
+interface QualityOptions {
+  readonly day?: string
+  readonly dataset?: string
+  readonly source?: string
+  readonly format: Format
+}
+
+/** @throws {OperatorError} for what is no day. */
+function beginOf(day: string): number {
+  const begin = Date.parse(`${day}T00:00:00Z`)
+  if (Number.isNaN(begin) || dayOf(begin) !== day)
+    throw new OperatorError('--day must be a day, such as 2026-11-28')
+  return begin
+}
+
+function printed(reports: readonly DayReport[], format: Format): string {
+  switch (format) {
+    case 'text':
+      return printText(reports)
+    case 'json':
+      return printJson({ judgement: judgementOf(reports), reports })
+    case 'html':
+      return printHtml(reports)
+    case 'junit':
+      return printJunit(reports)
+  }
+}
+
+/** Adds `quality` to the program: exit status 0 good, 1 a check fails, 2 it could not tell. */
+export function addQualityCommand(program: Program, commandLine: IngestCommandLine): void {
+  program.command
+    .command('quality')
+    .description('may HQ trust the rows of a day; exit status 1 a check fails, 2 it cannot tell')
+    .option('--day <day>', 'UTC day by the clock of HQ; default today')
+    .option('--dataset <name>', 'of this one', oneOf(DATASETS.map(({ name }) => name)))
+    .option('--source <name>', 'of this source')
+    .option('--format <format>', FORMATS.join(', '), oneOf(FORMATS), 'text')
+    .action(async ({ day, format, ...filter }: QualityOptions) => {
+      const asked = day === undefined ? undefined : beginOf(day)
+      const reports = await withPool(commandLine, async (pool) => {
+        const client = await pool.connect()
+        try {
+          const begin = asked ?? floorTo(await readHqClock(client), DAY_MS)
+          return await readDay(client, begin, filter)
+        } finally {
+          client.release()
+        }
+      })
+      program.print(printed(reports, format))
+      const judgement = judgementOf(reports)
+      if (judgement === 'bad') program.exitFailed()
+      else if (judgement === 'unknown') program.exitUnknown()
+    })
+}

@@ -1,0 +1,181 @@
+import { connectWriter } from '@hq-export/hq-ingest/db/connect.ts'
+import type { Profile } from '@hq-export/hq-ingest/profile/profile.ts'
+import { evaluateQuality } from '@hq-export/hq-ingest/quality/evaluate/evaluate-quality.ts'
+import type pg from 'pg'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { type Fault, workload } from '../../support/quality/workload.ts'
+import { seededRandom } from '../../support/random.ts'
+import { createHqDatabase, type TestDatabase } from '../../support/servers/databases.ts'
+
+/*
+ * A gateway's evaluator on minutes that are inserted as the roll-up leaves them. Four weeks are
+ * history; time is what a test says.
+ */
+
+const WINDOW_MS = 15 * 60_000
+const HOUR_MS = 4 * WINDOW_MS
+const DAY_MS = 24 * HOUR_MS
+/** Eight in the morning of a day whose month the ledger has. */
+const START = Math.floor(Date.now() / DAY_MS) * DAY_MS + 8 * HOUR_MS
+const HISTORY_DAYS = 28
+
+const FAULTS = {
+  normal: 'none',
+  provider: 'provider fails',
+  domains: 'domains are lost',
+  events: 'new event type',
+  operation: 'operation stops',
+} as const satisfies Record<string, Fault>
+
+let hq: TestDatabase
+let client: pg.Client
+let now = START
+
+beforeAll(async () => {
+  hq = await createHqDatabase()
+  client = await connectWriter(hq.url)
+})
+afterAll(async () => {
+  await client?.end()
+  await hq?.[Symbol.asyncDispose]()
+})
+
+const iso = (time: number) => new Date(time).toISOString()
+
+async function insertMinute(source: string, dataset: string, minute: number, profile: Profile) {
+  await client.query(
+    `insert into ingest.minute (source, dataset, minute, batches, profile)
+     values ($1, $2, $3, 1, $4)`,
+    [source, dataset, iso(minute), JSON.stringify(profile)],
+  )
+}
+
+/** Four weeks of the normal workload, as hours, and nothing judged since. */
+async function insertHistory(source: string, days = HISTORY_DAYS): Promise<void> {
+  const random = seededRandom(1)
+  const begin = START - days * DAY_MS
+  const hours: { hour: string; dataset: string; profile: Profile }[] = []
+  for (let hour = begin; hour < START; hour += HOUR_MS) {
+    for (const [dataset, profile] of Object.entries(workload(random, 'none', 4))) {
+      hours.push({ hour: iso(hour), dataset, profile })
+    }
+  }
+  await client.query(
+    `insert into ingest.quality_hour (source, dataset, hour, profile)
+     select $1, h.dataset, h.hour, h.profile
+     from jsonb_to_recordset($2) as h (hour timestamptz, dataset text, profile jsonb)`,
+    [source, JSON.stringify(hours)],
+  )
+  await client.query(
+    `insert into ingest.quality_progress
+       (source, dataset, since, hours_through, judged_through, reported_through)
+     select distinct $1, dataset, $2::timestamptz, $3::timestamptz, $3::timestamptz, $3::date
+     from ingest.quality_hour where source = $1`,
+    [source, iso(begin), iso(START)],
+  )
+}
+
+/** The source is there: its heartbeat came the way that rows come. */
+async function beat(source: string, at: number): Promise<void> {
+  await client.query(
+    `insert into ingest.batch (received_at, source, batch, fingerprint, dataset, schema_version,
+       key_id, wire_bytes, decoded_bytes, answer)
+     values ($1, $2, $3, sha256('x'), 'dx_heartbeat_v1', 'v1', 'k', 1, 1, '{}')`,
+    [iso(at), source, `beat-${at}`],
+  )
+  await client.query(
+    `insert into ingest.heartbeat (source, source_ts, received_at, batch)
+     values ($1, $2, $2, 'b')
+     on conflict (source) do update set source_ts = excluded.source_ts,
+       received_at = excluded.received_at`,
+    [source, iso(at)],
+  )
+}
+
+interface Incident {
+  readonly dataset: string
+  readonly check: string
+  readonly severity: string
+  readonly isOpen: boolean
+  readonly cause: string
+}
+
+async function incidentsOf(source: string): Promise<Incident[]> {
+  const { rows } = await client.query<Incident>(
+    `select dataset, check_name as check, severity, closed_at is null as "isOpen",
+       evidence -> 'worst' -> 0 ->> 'name' as cause
+     from ingest.incident where source = $1 order by id`,
+    [source],
+  )
+  return rows
+}
+
+const randoms = new Map(Object.keys(FAULTS).map((source, index) => [source, seededRandom(index)]))
+
+/** One window of every source, and the pass that follows it. */
+async function pass(faulty: boolean): Promise<void> {
+  for (const [source, fault] of Object.entries(FAULTS)) {
+    const rows = workload(randoms.get(source) ?? Math.random, faulty ? fault : 'none')
+    for (const [dataset, profile] of Object.entries(rows)) {
+      await insertMinute(source, dataset, now + WINDOW_MS - 60_000, profile)
+    }
+    await beat(source, now + WINDOW_MS - 30_000)
+  }
+  now += WINDOW_MS
+  await client.query('update ingest.roll_up set through = $1', [iso(now)])
+  await evaluateQuality(client, now)
+}
+
+test('an hour of the normal workload gives no incident', async () => {
+  for (const source of Object.keys(FAULTS)) await insertHistory(source)
+  for (let window = 0; window < 4; window++) await pass(false)
+  const { rows } = await client.query('select from ingest.incident')
+  expect(rows).toHaveLength(0)
+  const judged = await client.query<{ judged: Date }>(
+    `select distinct judged_through as judged from ingest.quality_progress`,
+  )
+  expect(judged.rows).toEqual([{ judged: new Date(now) }])
+})
+
+test('each fault gives one incident within two windows, which names the cause', async () => {
+  await pass(true)
+  await pass(true)
+  const one = (dataset: string, check: string, severity: string, cause: string) => [
+    { dataset, check, severity, isOpen: true, cause },
+  ]
+  expect(await incidentsOf('normal')).toEqual([])
+  expect(await incidentsOf('provider')).toEqual(
+    one('dx_operation_runs_v1', 'status', 'warn', 'prospeo'),
+  )
+  expect(await incidentsOf('domains')).toEqual(
+    one('dx_company_entities_v1', 'null_rate.canonical_domain', 'page', 'canonical_domain'),
+  )
+  expect(await incidentsOf('events')).toEqual(
+    one('dx_operation_events_v1', 'open_set.event_type', 'warn', 'teleported'),
+  )
+  expect(await incidentsOf('operation')).toEqual(
+    one('dx_operation_runs_v1', 'volume', 'warn', 'person.find.email'),
+  )
+})
+
+test('it is told again sparingly, and is no part of what is usual', async () => {
+  for (let window = 0; window < 4; window++) await pass(true)
+  const { rows } = await client.query(
+    `select source, repeats, clean_windows as clean from ingest.incident order by source`,
+  )
+  expect(rows).toEqual(
+    ['domains', 'events', 'operation', 'provider'].map((source) => {
+      return { source, repeats: 0, clean: 0 }
+    }),
+  )
+})
+
+test('it closes after two clean windows', async () => {
+  await pass(false)
+  const open = async () =>
+    (await client.query('select from ingest.incident where closed_at is null')).rowCount
+  expect(await open()).toBe(4)
+  await pass(false)
+  expect(await open()).toBe(0)
+  expect((await client.query('select from ingest.incident')).rowCount).toBe(4)
+})
