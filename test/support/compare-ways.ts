@@ -3,6 +3,8 @@ import type { AcceptedRow } from '@hq-export/hq-ingest/apply/batch-row.ts'
 import { columnArrays } from '@hq-export/hq-ingest/apply/column-arrays.ts'
 import { copyText, lineEnd } from '@hq-export/hq-ingest/apply/copy-rows.ts'
 import { decode } from '@hq-export/hq-ingest/decode/decode.ts'
+import { countRows } from '@hq-export/hq-ingest/profile/count-rows.ts'
+import { findProfilePlan } from '@hq-export/hq-ingest/profile/profile-plan.ts'
 import { scanBatch } from '@hq-export/hq-ingest/row-scan/scan-batch.ts'
 import { findDatasetRules } from '@hq-export/hq-ingest/validate/dataset-rules.ts'
 import { validate } from '@hq-export/hq-ingest/validate/validate.ts'
@@ -10,6 +12,8 @@ import { expect } from 'vitest'
 import { type HostileBody, hostileBodies, ORGS } from './hostile-bodies.ts'
 
 const ORIGIN = { source: 'data-engine-x', batch: 'b\\1', epoch: undefined }
+/** Of the timestamps of hostile bodies some are before it, and some after. */
+const NOW_MS = Date.UTC(2026, 1, 16)
 const MAX_ROW_BYTES = 4 * 1024 * 1024
 
 /** What was compared. */
@@ -52,6 +56,11 @@ async function isScannedAlike(
   expect(prepared.capturedAt()).toEqual(
     [envelopeRows[0], envelopeRows.at(-1)].map((row) => row?.captured_at),
   )
+  const plan = findProfilePlan(dataset.name)
+  if (plan === undefined) throw new Error('every dataset has a profile')
+  const byIndex = accepted.toSorted((a, b) => a.index - b.index)
+  expect(prepared.countRows(NOW_MS).toStored()).toEqual(countRows(plan, byIndex, NOW_MS).toStored())
+  expect(prepared.deleted).toBe(accepted.filter(({ deleted }) => deleted).length)
   if (dataset.versionColumn === undefined) {
     const tail = Buffer.from(lineEnd(null, ORIGIN))
     expect(prepared.copyText(tail).toString()).toBe(copyText(dataset, rows, ORIGIN).toString())
