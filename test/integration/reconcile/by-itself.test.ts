@@ -167,7 +167,7 @@ test('a gateway that knows no reconciliation is named as that', async () => {
   await using older = await ScriptedGateway.start()
   older.answer(() => ({ status: 404 }))
   const { status, out } = await runReconcile(env(older.url), [])
-  expect(out).toContain('HQ knows no reconciliation: it is older, or another service')
+  expect(out).toContain('HQ does not know what it is asked: it is older, or another service')
   expect(status).toBe(2)
 })
 

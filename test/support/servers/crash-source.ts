@@ -13,7 +13,7 @@ const ROWS_BEFORE_CRASH = 20
 // does.
 const LAZY_WAL = { wal_writer_delay: '10s', wal_writer_flush_after: '1GB' }
 /** One to lead, to push, to acknowledge, to listen, for backfills, and to follow changed keys. */
-const RELAY_SESSIONS = 6
+const RELAY_SESSIONS = 7
 
 const ACKS_IN_THIS_LIFE = `
 select (select epoch from hq_export.ack a order by a.id desc limit 1)

@@ -17,6 +17,8 @@ const TABLES = [
     'reconciliation_finding',
     'minute',
     'roll_up',
+    'freshness',
+    'freshness_epoch',
     'quality_hour',
     'quality_progress',
     'incident',

@@ -78,5 +78,6 @@ async function answer(
 /** `POST /v1/freshness`. */
 export const freshnessReports: Comparison<FreshnessReport, FreshnessAnswer> = {
   schema: freshnessReportSchema,
+  isQuiet: true,
   answer,
 }

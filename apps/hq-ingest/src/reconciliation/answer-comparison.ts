@@ -19,12 +19,12 @@ export function answerComparison<Body extends { readonly source: string }, Answe
   options: Comparing & { readonly log: Logger },
 ): Promise<Response> {
   const { log, metrics } = options
-  return traceRequest(route, incoming, async () => {
+  const answer = async () => {
     const begin = performance.now()
     const measure = (outcome: ProblemCode | 'answered') =>
       metrics.compared({ route, outcome, seconds: (performance.now() - begin) / 1000 })
     try {
-      const { answer, rateLimit } = await receiveRequest(
+      const { answer: body, rateLimit } = await receiveRequest(
         incoming,
         // Over HTTP/1.1 alone: the server that calls us speaks nothing else.
         outgoing as ServerResponse,
@@ -32,11 +32,11 @@ export function answerComparison<Body extends { readonly source: string }, Answe
         comparison,
       )
       measure('answered')
-      return new Response(JSON.stringify(answer), {
+      return new Response(JSON.stringify(body), {
         headers: {
           'content-type': 'application/json',
           ...rateLimit,
-          ...(isReplayed(answer) && { [IDEMPOTENT_REPLAYED]: 'true' }),
+          ...(isReplayed(body) && { [IDEMPOTENT_REPLAYED]: 'true' }),
         },
       })
     } catch (error) {
@@ -45,5 +45,6 @@ export function answerComparison<Body extends { readonly source: string }, Answe
         metrics.refused(code)
       })
     }
-  })
+  }
+  return comparison.isQuiet ? answer() : traceRequest(route, incoming, answer)
 }

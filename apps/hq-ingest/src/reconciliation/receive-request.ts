@@ -23,6 +23,8 @@ export interface Comparing extends Verifying {
 
 /** What a path takes, and does with it. */
 export interface Comparison<Body extends { readonly source: string }, Answer> {
+  /** Sent at rest, too, so it is no trace of its own. */
+  readonly isQuiet?: boolean
   readonly schema: z.ZodType<Body>
   /** Of a body whose source is the key's. */
   readonly answer: (comparing: Comparing, body: Body, key: IngestKey) => Promise<Answer>

@@ -32,6 +32,7 @@ test('status prints tables, sources and open quarantine, for people and as JSON'
     ],
     heartbeats: [{ source: SOURCE, source_ts: '2026-01-01T00:00:00.000000Z' }],
     reconciliations: [],
+    freshness: [],
     quarantine: [{ dataset: 'dx_operation_runs_v1', reason: 'invalid_value', rows: 1 }],
   })
   const text = await runIngest(['status'], { HQ_DATABASE_URL: hq.url })
