@@ -27,6 +27,8 @@ const LATER = new Set([
   'hq_relay_heartbeat_age_seconds',
   'hq_relay_follow_share_ratio',
   'hq_ingest_complete_through_age_seconds',
+  'hq_relay_balance_difference',
+  'hq_ingest_incidents',
 ])
 
 let pipeline: Pipeline
@@ -134,7 +136,7 @@ test('Prometheus scrapes both programs and evaluates every rule', async () => {
     return all.length > 0 && all.every(({ health }) => health !== 'unknown') && all
   })
   expect(rules.filter(({ health }) => health !== 'ok')).toEqual([])
-  expect(rules.length).toBe(20)
+  expect(rules.length).toBe(26)
 
   const pending = await waitFor('the alert about the quarantine', async () => {
     const { alerts } = await query<{ alerts: { labels: Record<string, string> }[] }>(

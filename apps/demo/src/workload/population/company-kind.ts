@@ -33,7 +33,8 @@ export const COMPANY_KIND: EntityKind = {
     `industry = case when industry = 'Unsorted ✓' then null else 'Unsorted ✓' end, ` +
     'employee_count = null',
   draw(random) {
-    const name = textOrNothing(random, COMPANY_NAMES)
+    // A company without a name is rare, as the contract wants it.
+    const name = random.chance(0.05) ? null : random.pick(COMPANY_NAMES)
     const slug = random.hex(10)
     return {
       canonical_name: name,

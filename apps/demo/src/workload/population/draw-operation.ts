@@ -1,5 +1,5 @@
 import { metadata } from '../random/json-texts.ts'
-import { decimal, moment } from '../random/numbers.ts'
+import { decimal, endMoment, moment, startMoment } from '../random/numbers.ts'
 import type { Random } from '../random/random.ts'
 import { ERROR_MESSAGES } from '../random/texts.ts'
 import type { EventRow, RunEnd, RunRow } from './operation-sql.ts'
@@ -43,7 +43,7 @@ export function drawRun(
       tenant.companyIds.length > 0 && random.chance(0.8) ? random.pick(tenant.companyIds) : null,
     pipeline_run_id: pipelineRunId,
     entity_id: entityId,
-    started_at: moment(random),
+    started_at: startMoment(random),
     workflow_id: pipelineRunId === null ? null : random.pick(WORKFLOWS),
     operation_id: operation,
     action_id: `${operation}.${provider ?? 'internal'}.v${random.integer(1, 3)}`,
@@ -94,7 +94,7 @@ export function drawEnd(
   const isFailure = status === 'failed'
   return {
     run_id: runId,
-    ended_at: random.chance(0.97) ? moment(random) : null,
+    ended_at: random.chance(0.97) ? endMoment(random) : null,
     attempt_count: attempts,
     duration_ms: random.chance(0.97) ? random.integer(0, 120_000) : null,
     status,

@@ -6,9 +6,10 @@ import { printJson } from '@hq-export/runtime/table.ts'
 import type { IngestCommandLine } from '../../cli/command-line.ts'
 import { withPool } from '../../cli/with-pool.ts'
 import { readHqClock } from '../../ledger/hq-clock.ts'
-import { FORMATS, type Format, printHtml, printJunit, printText } from '../report/print-day.ts'
-import { type DayReport, judgementOf, readDay } from '../report/read-day.ts'
 import { DAY_MS, dayOf, floorTo } from '../window/time.ts'
+
+const FORMATS = ['text', 'json', 'html', 'junit'] as const
+type Format = (typeof FORMATS)[number]
 
 interface QualityOptions {
   readonly day?: string
@@ -25,19 +26,6 @@ function beginOf(day: string): number {
   return begin
 }
 
-function printed(reports: readonly DayReport[], format: Format): string {
-  switch (format) {
-    case 'text':
-      return printText(reports)
-    case 'json':
-      return printJson({ judgement: judgementOf(reports), reports })
-    case 'html':
-      return printHtml(reports)
-    case 'junit':
-      return printJunit(reports)
-  }
-}
-
 /** Adds `quality` to the program: exit status 0 good, 1 a check fails, 2 it could not tell. */
 export function addQualityCommand(program: Program, commandLine: IngestCommandLine): void {
   program.command
@@ -48,6 +36,9 @@ export function addQualityCommand(program: Program, commandLine: IngestCommandLi
     .option('--source <name>', 'of this source')
     .option('--format <format>', FORMATS.join(', '), oneOf(FORMATS), 'text')
     .action(async ({ day, format, ...filter }: QualityOptions) => {
+      // The checks are more than every other command needs.
+      const { judgementOf, readDay } = await import('../report/read-day.ts')
+      const print = await import('../report/print-day.ts')
       const asked = day === undefined ? undefined : beginOf(day)
       const reports = await withPool(commandLine, async (pool) => {
         const client = await pool.connect()
@@ -58,8 +49,14 @@ export function addQualityCommand(program: Program, commandLine: IngestCommandLi
           client.release()
         }
       })
-      program.print(printed(reports, format))
       const judgement = judgementOf(reports)
+      const printed = {
+        text: () => print.printText(reports),
+        json: () => printJson({ judgement, reports }),
+        html: () => print.printHtml(reports),
+        junit: () => print.printJunit(reports),
+      }[format]()
+      program.print(printed)
       if (judgement === 'bad') program.exitFailed()
       else if (judgement === 'unknown') program.exitUnknown()
     })

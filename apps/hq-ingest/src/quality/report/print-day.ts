@@ -3,10 +3,6 @@ import { shownText } from '@hq-export/runtime/shown-text.ts'
 import type { Verdict } from '../verdict.ts'
 import { type DayReport, judgementOf } from './read-day.ts'
 
-/** Formats of a report; `json` is made by the command. */
-export const FORMATS = ['text', 'json', 'html', 'junit'] as const
-export type Format = (typeof FORMATS)[number]
-
 const WORDS: Readonly<Record<Verdict['verdict'], string>> = {
   pass: 'pass',
   fail: 'FAIL',
