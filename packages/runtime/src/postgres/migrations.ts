@@ -12,8 +12,8 @@ const MIGRATIONS_TABLE = 'migration'
 /** As the library would create it. */
 const MIGRATIONS_COLUMNS =
   'id serial primary key, name varchar(255) not null, run_on timestamp not null'
-/** Two who create the same schema or table at once: one of them is told so. */
-const CREATED_MEANWHILE = ['23505', '42P06', '42P07']
+/** Two who create the same schema, table or its type at once: one of them is told so. */
+const CREATED_MEANWHILE = ['23505', '42P06', '42P07', '42710']
 const CREATE_ATTEMPTS = 5
 /**
  * Two databases of one server get our roles at once: seen on PostgreSQL 15, where one of them finds
