@@ -2,7 +2,6 @@ import { DATASETS } from '@hq-export/contract'
 import { oneOf } from '@hq-export/runtime/cli/options.ts'
 import type { Program } from '@hq-export/runtime/cli/program.ts'
 import { OperatorError } from '@hq-export/runtime/operator-error.ts'
-import { printJson } from '@hq-export/runtime/table.ts'
 import type { IngestCommandLine } from '../../cli/command-line.ts'
 import { withPool } from '../../cli/with-pool.ts'
 import { readHqClock } from '../../ledger/hq-clock.ts'
@@ -43,8 +42,8 @@ export function addQualityCommand(program: Program, commandLine: IngestCommandLi
       const reports = await withPool(commandLine, async (pool) => {
         const client = await pool.connect()
         try {
-          const begin = asked ?? floorTo(await readHqClock(client), DAY_MS)
-          return await readDay(client, begin, filter)
+          const now = await readHqClock(client)
+          return await readDay(client, asked ?? floorTo(now, DAY_MS), now, filter)
         } finally {
           client.release()
         }
@@ -52,7 +51,7 @@ export function addQualityCommand(program: Program, commandLine: IngestCommandLi
       const judgement = judgementOf(reports)
       const printed = {
         text: () => print.printText(reports),
-        json: () => printJson({ judgement, reports }),
+        json: () => print.printReportsJson(reports),
         html: () => print.printHtml(reports),
         junit: () => print.printJunit(reports),
       }[format]()

@@ -6,7 +6,7 @@ import type { Told } from '../incident/apply-verdict.ts'
 import { expireQuality } from './expire-quality.ts'
 import { judgeLag } from './judge-lag.ts'
 import { judgeStream } from './judge-stream.ts'
-import { readProgress } from './progress.ts'
+import { type Progress, readProgress, type Stream } from './progress.ts'
 import { reportDays } from './report-days.ts'
 import { listSources } from './sources.ts'
 import { sumHours } from './sum-hours.ts'
@@ -14,22 +14,19 @@ import { sumHours } from './sum-hours.ts'
 /** A session's, because each window is judged in a transaction of its own. */
 const LOCK = 'quality'
 
-async function evaluateSource(
+/** Every dataset of a source that anything came of, in turn. */
+async function ofEachStream(
   client: pg.ClientBase,
-  source: string,
-  through: number,
-  now: number,
+  sources: readonly string[],
+  work: (stream: Stream, progress: Progress) => Promise<Told[]>,
 ): Promise<Told[]> {
   const told: Told[] = []
-  const late = await judgeLag(client, source, now)
-  if (late !== undefined) told.push(late)
-  for (const { name: dataset } of DATASETS) {
-    const stream = { source, dataset }
-    const progress = await readProgress(client, stream)
-    if (progress === undefined) continue
-    await sumHours(client, stream, progress, through)
-    told.push(...(await judgeStream(client, stream, progress, through)))
-    told.push(...(await reportDays(client, stream, progress, through)))
+  for (const source of sources) {
+    for (const { name: dataset } of DATASETS) {
+      const stream = { source, dataset }
+      const progress = await readProgress(client, stream)
+      if (progress !== undefined) told.push(...(await work(stream, progress)))
+    }
   }
   return told
 }
@@ -50,9 +47,21 @@ export async function evaluateQuality(
     const told: Told[] = []
     const through = await rolledUpThrough(client)
     if (through === undefined) return told
-    for (const source of await listSources(client)) {
-      told.push(...(await evaluateSource(client, source, Math.min(through, now), now)))
+    const final = Math.min(through, now)
+    const sources = await listSources(client)
+    for (const source of sources) {
+      const late = await judgeLag(client, source, now)
+      if (late !== undefined) told.push(late)
     }
+    const ofWindows = await ofEachStream(client, sources, async (stream, progress) => {
+      await sumHours(client, stream, progress, final)
+      return judgeStream(client, stream, progress, final)
+    })
+    // After all windows: a day that cannot be read, or not now, holds none of them up.
+    const ofDays = await ofEachStream(client, sources, (stream, progress) =>
+      reportDays(client, stream, progress, final),
+    )
+    told.push(...ofWindows, ...ofDays)
     await expireQuality(client, now)
     return told
   } finally {

@@ -2,6 +2,7 @@ import { datasetByName } from '@hq-export/contract'
 import type pg from 'pg'
 import { mergeProfiles } from '../../profile/merge-profiles.ts'
 import type { Profile } from '../../profile/profile.ts'
+import { readMinutes } from '../../profile/read-minutes.ts'
 import {
   type EventsOfRuns,
   runsWithoutEvents,
@@ -10,7 +11,7 @@ import {
 } from '../checks/event-continuity.ts'
 import { windowChecks } from '../checks/window-checks.ts'
 import type { Verdict } from '../verdict.ts'
-import { baselineOf, type History } from '../window/history.ts'
+import { baselineOf } from '../window/history.ts'
 import { DAY_MS, dayOf } from '../window/time.ts'
 import { wasHeard } from './heartbeats.ts'
 import { knownSets } from './known-values.ts'
@@ -51,10 +52,18 @@ async function readEventsBefore(
   return rows.map(({ events }) => events)
 }
 
-function profileOfDay({ hours }: History, begin: number, end: number): Profile {
-  return mergeProfiles(
-    hours.filter(({ hour }) => hour >= begin && hour < end).map(({ profile }) => profile),
-  )
+/** From its minutes, and not from hours: the hour that runs is part of it. */
+async function profileOf(
+  client: pg.ClientBase,
+  stream: Stream,
+  from: number,
+  to: number,
+): Promise<Profile> {
+  const hours: Profile[] = []
+  for await (const hour of readMinutes(client, { ...stream, from, to, bucketMinutes: 60 })) {
+    hours.push(hour.profile)
+  }
+  return mergeProfiles(hours)
 }
 
 /**
@@ -73,7 +82,7 @@ export async function judgeDay(
   const hours = await readHours(client, stream, begin, end)
   const incidents = await readIncidents(client, stream, begin)
   const history = { hours, since: progress.since, incidents }
-  const tested = profileOfDay(history, begin, end)
+  const tested = await profileOf(client, stream, begin, end)
   const input = {
     dataset,
     tested,

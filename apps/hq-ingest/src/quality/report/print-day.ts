@@ -29,8 +29,8 @@ function causes({ worst }: Verdict): string[] {
   )
 }
 
-function headline({ source, dataset, day, isFinal, profile }: DayReport): string {
-  const state = isFinal ? '' : ', so far'
+function headline({ source, dataset, day, isFinal, isBehind, profile }: DayReport): string {
+  const state = isBehind ? ', not all of it is summed up yet' : isFinal ? '' : ', so far'
   return `${source} ${dataset} ${day}${state}: ${profile.rows} rows`
 }
 
@@ -52,6 +52,23 @@ export function printText(reports: readonly DayReport[]): string {
       ]),
     ])
     .join('\n')
+}
+
+/** Names of ours as the wire has them; those of columns, operations and providers as they are. */
+export function printReportsJson(reports: readonly DayReport[]): string {
+  return JSON.stringify({
+    judgement: judgementOf(reports),
+    reports: reports.map(({ isFinal, isBehind, balanceDifference, profile, ...report }) => {
+      const { mixRest, ...counts } = profile
+      return {
+        ...report,
+        is_final: isFinal,
+        is_behind: isBehind,
+        balance_difference: balanceDifference,
+        profile: { ...counts, mix_rest: mixRest },
+      }
+    }),
+  })
 }
 
 /** As JUnit has it: a suite for each dataset, a case for each check. */

@@ -14,6 +14,8 @@ export interface DayReport extends Stream {
   readonly day: string
   /** The report that is kept: the day is over, and all of it is in. */
   readonly isFinal: boolean
+  /** The day is over, and some of its minutes are not summed up yet. */
+  readonly isBehind: boolean
   readonly profile: Profile
   readonly verdicts: readonly Verdict[]
   /**
@@ -48,6 +50,7 @@ async function readStream(
   stream: Stream,
   begin: number,
   through: number,
+  now: number,
 ): Promise<DayReport | undefined> {
   const day = dayOf(begin)
   const { source, dataset } = stream
@@ -56,22 +59,24 @@ async function readStream(
   const { rows } = await client.query<Pick<DayReport, 'profile' | 'verdicts'>>(STORED, [
     ...[source, dataset, day],
   ])
-  if (rows[0] !== undefined) return { ...beside, isFinal: true, ...rows[0] }
+  if (rows[0] !== undefined) return { ...beside, isFinal: true, isBehind: false, ...rows[0] }
   const progress = await readProgress(client, stream)
   const end = Math.min(begin + DAY_MS, through)
   if (progress === undefined || end <= begin) return undefined
   const { profile, verdicts } = await judgeDay(client, stream, progress, begin, end)
-  return { ...beside, isFinal: false, profile, verdicts }
+  const isBehind = through < begin + DAY_MS && now >= begin + DAY_MS
+  return { ...beside, isFinal: false, isBehind, profile, verdicts }
 }
 
 /**
  * Reads what a day came to: what is kept of it, or, of a day that is not over, what its rows are
  * like so far. Writes nothing but how far a stream that is new was judged.
- * @param begin of the day, milliseconds since the epoch.
+ * @param begin of the day, and `now` by HQ's clock: milliseconds since the epoch.
  */
 export async function readDay(
   client: pg.ClientBase,
   begin: number,
+  now: number,
   filter: { readonly source?: string; readonly dataset?: string },
 ): Promise<DayReport[]> {
   const through = await rolledUpThrough(client)
@@ -81,17 +86,21 @@ export async function readDay(
     if (filter.source !== undefined && filter.source !== source) continue
     for (const { name: dataset } of DATASETS) {
       if (filter.dataset !== undefined && filter.dataset !== dataset) continue
-      const report = await readStream(client, { source, dataset }, begin, through)
+      const report = await readStream(client, { source, dataset }, begin, through, now)
       if (report !== undefined) reports.push(report)
     }
   }
   return reports
 }
 
-/** What a day came to as a whole. `unknown`: nothing failed, and nothing could be told. */
+/**
+ * What a day came to as a whole. `unknown`: nothing failed, and nothing could be told, or not of all
+ * of a day that is over.
+ */
 export function judgementOf(reports: readonly DayReport[]): 'good' | 'bad' | 'unknown' {
   const verdicts = reports.flatMap((report) => report.verdicts)
   const isUnbalanced = reports.some(({ balanceDifference: rows }) => (rows ?? 0) !== 0)
   if (isUnbalanced || verdicts.some(({ verdict }) => verdict === 'fail')) return 'bad'
+  if (reports.some(({ isBehind }) => isBehind)) return 'unknown'
   return verdicts.some(({ verdict }) => verdict === 'pass') ? 'good' : 'unknown'
 }
