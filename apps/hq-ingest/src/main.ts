@@ -11,6 +11,7 @@ import { addKeyCommands } from './keys/cli/commands.ts'
 import { loadConfig, loadDatabaseUrl } from './process/config.ts'
 import { createLogger } from './process/log.ts'
 import { addQualityCommand } from './quality/cli/commands.ts'
+import { addIncidentCommands } from './quality/incident/cli/commands.ts'
 import { addQuarantineCommands } from './quarantine/cli/commands.ts'
 import { addReconciliationCommands } from './reconciliation/cli/commands.ts'
 
@@ -89,6 +90,7 @@ command
 const commandLine = { env, print, exitFailed }
 addKeyCommands(command, commandLine)
 addQuarantineCommands(command, commandLine)
+addIncidentCommands(command, commandLine)
 addReconciliationCommands(command, commandLine)
 addQualityCommand(program, commandLine)
 

@@ -3,6 +3,8 @@ import type { Profile } from '@hq-export/hq-ingest/profile/profile.ts'
 import { evaluateQuality } from '@hq-export/hq-ingest/quality/evaluate/evaluate-quality.ts'
 import type pg from 'pg'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { runIngest } from '../../support/programs/ingest-process.ts'
+import { profileOf } from '../../support/quality/profiles.ts'
 import { type Fault, workload } from '../../support/quality/workload.ts'
 import { seededRandom } from '../../support/random.ts'
 import { createHqDatabase, type TestDatabase } from '../../support/servers/databases.ts'
@@ -18,6 +20,7 @@ const DAY_MS = 24 * HOUR_MS
 /** Eight in the morning of a day whose month the ledger has. */
 const START = Math.floor(Date.now() / DAY_MS) * DAY_MS + 8 * HOUR_MS
 const HISTORY_DAYS = 28
+const EVENTS = 'dx_operation_events_v1'
 
 const FAULTS = {
   normal: 'none',
@@ -110,6 +113,13 @@ async function incidentsOf(source: string): Promise<Incident[]> {
   return rows
 }
 
+async function openSources(): Promise<string[]> {
+  const { rows } = await client.query<{ source: string }>(
+    'select source from ingest.incident where closed_at is null order by source',
+  )
+  return rows.map(({ source }) => source)
+}
+
 const randoms = new Map(Object.keys(FAULTS).map((source, index) => [source, seededRandom(index)]))
 
 /** One window of every source, and the pass that follows it. */
@@ -178,4 +188,34 @@ test('it closes after two clean windows', async () => {
   await pass(false)
   expect(await open()).toBe(0)
   expect((await client.query('select from ingest.incident')).rowCount).toBe(4)
+})
+
+test('what somebody accepts is the usual from its begin on, and what is wrong is not accepted', async () => {
+  for (let window = 0; window < 2; window++) await pass(true)
+  const run = (...args: string[]) => runIngest(['incidents', ...args], { HQ_DATABASE_URL: hq.url })
+  const listed = await run('list', '--json')
+  expect(listed.status).toBe(1)
+  const { incidents } = JSON.parse(listed.stdout)
+  expect(incidents).toHaveLength(4)
+  for (const { id, source } of incidents) {
+    const { status, stderr } = await run('accept', id, '--note', 'agreed', '--by', 'mira')
+    expect({ source, status }).toEqual({ source, status: source === 'domains' ? 2 : 0 })
+    if (source === 'domains') expect(stderr).toContain('mend the source')
+  }
+  const audited = await client.query(
+    `select actor, detail ->> 'check' as check from ingest.audit where action = 'incident.accept'`,
+  )
+  expect(audited.rowCount).toBe(3)
+  const [{ id }] = incidents
+  expect((await run('show', id)).stdout).toContain('stands out')
+  expect((await run('show', '999999')).status).toBe(2)
+
+  for (let window = 0; window < 2; window++) await pass(true)
+  expect(await openSources()).toEqual(['domains'])
+  const values = { event_type: { request_sent: 20, vanished: 1 } }
+  await insertMinute('events', EVENTS, now, profileOf(21, { values }))
+  await pass(true)
+  expect(await openSources()).toEqual(['domains', 'events'])
+  expect((await incidentsOf('events')).at(-1)).toMatchObject({ cause: 'vanished' })
+  expect((await run('list', '--closed', '--source', 'events')).stdout).toContain('teleported')
 })

@@ -5,9 +5,16 @@ import { sumOf } from './counts.ts'
 /** Values that are named. */
 const MAX_NAMED = 5
 
+const PREFIX = 'open_set.'
+
 /** Name of the check of an open set. */
 export function openSetCheckName(column: string): string {
-  return `open_set.${column}`
+  return `${PREFIX}${column}`
+}
+
+/** True for the name of a check of an open set. */
+export function isOpenSetCheck(check: string): boolean {
+  return check.startsWith(PREFIX)
 }
 
 /** Values of an open set that were never seen before. */

@@ -31,10 +31,15 @@ export interface JudgedDay {
 /** Days whose runs are the usual. */
 const BEFORE_DAYS = 28
 
+// From the day on of an incident that somebody accepted, as it is with windows.
 const EVENTS_BEFORE = /* sql */ `
 select r.events from ingest.quality_report r
 where r.source = $1 and r.dataset = $2 and r.day < $3::date and r.day >= $3::date - ${BEFORE_DAYS}
   and r.events is not null
+  and r.day >= coalesce((
+    select (pg_catalog.max(i.began_at) at time zone 'UTC')::date from ingest.incident i
+    where i.source = $1 and i.dataset = $2 and i.check_name = $4 and i.accepted_at is not null
+      and i.began_at < $3::date::timestamp at time zone 'UTC'), '-infinity')
   and not exists (
     select from ingest.incident i
     where i.source = $1 and i.dataset = $2 and i.check_name = $4 and i.accepted_at is null

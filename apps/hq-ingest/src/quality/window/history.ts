@@ -1,6 +1,7 @@
 import type { Profile } from '../../profile/profile.ts'
 import type { Baseline } from '../checks/check.ts'
 import { writtenRows } from '../checks/counts.ts'
+import { isOpenSetCheck } from '../checks/open-set.ts'
 import { MIN_BASELINE_ROWS, MIN_ROWS } from '../statistics/min-rows.ts'
 import { DAY_MS, floorTo, HOUR_MS } from './time.ts'
 
@@ -40,7 +41,7 @@ function isAlike(hour: number, begin: number): boolean {
 /**
  * What is usual for a check of a window: the 28 whole days before it, without the hours of its own
  * incidents. From an incident on that somebody accepted, nothing before it is usual any more, and
- * everything since is.
+ * everything since is; but of an open set, whose old values are known as before.
  * @param begin and `end` of the window, milliseconds since the epoch.
  */
 export function baselineOf(
@@ -51,7 +52,7 @@ export function baselineOf(
 ): Baseline {
   const own = incidents.filter((incident) => incident.check === check && incident.beganAt < end)
   const accepted = own
-    .filter(({ isAccepted }) => isAccepted)
+    .filter(({ isAccepted }) => isAccepted && !isOpenSetCheck(check))
     .reduce((latest, { beganAt }) => Math.max(latest, beganAt), Number.NEGATIVE_INFINITY)
   const today = floorTo(begin, DAY_MS)
   const before = accepted === Number.NEGATIVE_INFINITY ? today : floorTo(begin, HOUR_MS)
