@@ -1,4 +1,11 @@
-import { type BalanceRow, balanceDifference, balanceSchema, emptyCounts } from '@hq-export/contract'
+import {
+  type BalanceRow,
+  balanceDifference,
+  balanceSchema,
+  emptyCounts,
+  PROBLEMS,
+  problemType,
+} from '@hq-export/contract'
 import { readBalance } from '@hq-export/outbox-relay/balance/read-balance.ts'
 import { countCaptured } from '@hq-export/outbox-relay/outbox/count-captured.ts'
 import { connect } from '@hq-export/outbox-relay/session/connect.ts'
@@ -195,6 +202,16 @@ test('a poisonous row is cut out of its batch and counted as refused, a failed c
     [`${MONDAY} ${EVENTS}`]: expected,
     [`${TUESDAY} ${EVENTS}`]: { captured: 1, inserted: 1 },
   })
+})
+
+test('of a retired dataset every row of a batch is counted as refused', async () => {
+  const { status, title } = PROBLEMS.dataset_retired
+  const type = problemType('dataset_retired')
+  gateway.answer(() => ({ status, body: { type, title, status, code: 'dataset_retired' } }))
+  await using _relay = await start()
+  await write(many('e', 5))
+  await settled()
+  expect(await balance()).toEqual({ [`${MONDAY} ${EVENTS}`]: { captured: 5, refused: 5 } })
 })
 
 test('what waits is shown, survives rotation, and a new life of the server counts what it sends again', async () => {

@@ -1,3 +1,4 @@
+import type { Batch } from '../batch/batch.ts'
 import type { DecidedOutcome } from '../batch/batch-outcome.ts'
 
 /** Number of the heartbeat, which is nobody's change. */
@@ -32,15 +33,15 @@ export class WindowOutcomes {
     if (rows > 0 && dataset !== HEARTBEAT) this.#of(day, dataset)[outcome] += rows
   }
 
-  /** Counts rows of one day that travelled in one batch, or in a piece of one. */
-  decided(day: string, dataset: number, outcome: DecidedOutcome): void {
-    if (dataset === HEARTBEAT) return
-    const sums = this.#of(day, dataset)
+  /** Counts rows of one day that travelled in `batch`: one batch, or a piece of one. */
+  decided(day: string, batch: Batch, outcome: DecidedOutcome): void {
+    const dataset = batch.dataset.number
     if (outcome.kind !== 'accepted') {
-      // Such a row is alone in its batch.
-      sums.refused++
+      this.add(day, dataset, 'refused', batch.rowCount)
       return
     }
+    if (dataset === HEARTBEAT) return
+    const sums = this.#of(day, dataset)
     const { counts } = outcome.answer
     sums.inserted += counts.inserted
     sums.updated += counts.updated

@@ -118,7 +118,7 @@ export async function deliverWindow(
     (day: string): Settle =>
     async (batch, outcome) => {
       const { letters } = await acknowledgeOutcome(batch, outcome, settlement)
-      outcomes.decided(day, batch.dataset.number, outcome)
+      outcomes.decided(day, batch, outcome)
       for (const version of refusedVersions(letters)) refused.push(version)
     }
   let rowCount = 0
