@@ -24,7 +24,7 @@ import { answerUnreadable } from './http/problem-response.ts'
 import type { IngestKey } from './keys/ingest-key.ts'
 import { KeyRing, type KeyTiming } from './keys/key-ring.ts'
 import type { MasterKey } from './keys/master-key.ts'
-import { LedgerMaintenance } from './ledger/ledger-maintenance.ts'
+import { keepLedger } from './ledger/keep-ledger.ts'
 import { ContractLocks } from './metrics/contract-locks.ts'
 import { type IngestMetrics, NO_METRICS } from './metrics/ingest-metrics.ts'
 import { rollUp } from './profile/roll-up.ts'
@@ -70,6 +70,8 @@ function isForOperator(error: unknown): error is MigrationStateError | SessionSe
 }
 
 const DEFAULT_LEDGER_DAYS = 30
+const LEDGER_MS = 60 * 60 * 1000
+const LEDGER_RETRY_MS = 60 * 1000
 const ROLL_UP_MS = 10_000
 const QUALITY_MS = 60_000
 const DEFAULT_DRAIN_TIMEOUT_MS = 15_000
@@ -87,7 +89,6 @@ export class IngestServer {
   readonly #stopping = new AbortController()
   /** Sessions with a transaction under way. */
   readonly #busy = new Set<pg.PoolClient>()
-  readonly #keeper: LedgerMaintenance
   readonly #passes: readonly PeriodicPass[]
   readonly #keys: KeyRing
   #pool: pg.Pool | undefined
@@ -102,13 +103,20 @@ export class IngestServer {
     const { databaseUrl, keys: bootstrap, masterKeys = [], now = Date.now, log } = options
     const timing = options.keyTiming ?? {}
     this.#keys = new KeyRing({ databaseUrl, bootstrap, masterKeys, now, log, timing })
-    this.#keeper = new LedgerMaintenance({
-      databaseUrl,
+    const ledger = {
       keepDays: options.ledgerDays ?? DEFAULT_LEDGER_DAYS,
       now: options.ledgerNow,
       log,
-    })
+    }
     this.#passes = [
+      new PeriodicPass({
+        databaseUrl,
+        log,
+        periodMs: LEDGER_MS,
+        retryMs: LEDGER_RETRY_MS,
+        work: (client) => keepLedger(client, ledger),
+        failure: 'the ledger could not be kept, trying again',
+      }),
       new PeriodicPass({
         databaseUrl,
         log,
@@ -249,7 +257,6 @@ export class IngestServer {
       return false
     }
     this.#admission.migrated = true
-    this.#keeper.start()
     for (const pass of this.#passes) pass.start()
     return true
   }
@@ -285,7 +292,6 @@ export class IngestServer {
       this.#eventLoopDelay.stop()
       await Promise.all([
         this.#keys.stop(),
-        this.#keeper.stop(),
         ...this.#passes.map((pass) => pass.stop()),
         this.#pool?.end(),
         this.#probePool?.end(),

@@ -7,6 +7,8 @@ export interface PassOptions {
   readonly databaseUrl: string
   readonly log: Logger
   readonly periodMs: number
+  /** Until the next pass after one that failed; default the period. */
+  readonly retryMs?: number
   /** Done on a session of its own; what it leaves undone the next pass does. */
   readonly work: (client: pg.Client) => Promise<void>
   /** What is to be said where it fails. */
@@ -40,16 +42,20 @@ export class PeriodicPass {
   }
 
   async #run(): Promise<void> {
-    await this.#tryPass()
+    const { periodMs, retryMs = periodMs } = this.#options
+    const succeeded = await this.#tryPass()
     if (this.#stopped) return
-    this.#timer = setTimeout(() => {
-      this.#pass = this.#run()
-    }, this.#options.periodMs)
+    this.#timer = setTimeout(
+      () => {
+        this.#pass = this.#run()
+      },
+      succeeded ? periodMs : retryMs,
+    )
     // It alone keeps no process alive.
     this.#timer.unref()
   }
 
-  async #tryPass(): Promise<void> {
+  async #tryPass(): Promise<boolean> {
     const { databaseUrl, log, work, failure } = this.#options
     try {
       const client = await connectWriter(databaseUrl)
@@ -60,10 +66,12 @@ export class PeriodicPass {
         this.#client = undefined
         await client.end()
       }
+      return true
     } catch (error) {
-      if (this.#stopped) return
+      if (this.#stopped) return false
       const code = error instanceof pg.DatabaseError ? error.code : undefined
       log.warn({ code }, failure)
+      return false
     }
   }
 }
