@@ -23,6 +23,7 @@ export {
   ENTITY_TYPES,
   type Quality,
   type Semantics,
+  TYPE_NAMES,
 } from './datasets/dataset.ts'
 export {
   columnOf,

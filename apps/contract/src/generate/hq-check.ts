@@ -1,10 +1,7 @@
-import type { Lock } from '@hq-export/contract'
+import { type Lock, TYPE_NAMES } from '@hq-export/contract'
 
-const FORMATTED: Readonly<Record<string, string>> = {
-  int4: 'integer',
-  int8: 'bigint',
-  timestamptz: 'timestamp with time zone',
-}
+/** A lock of another release may name other types: they stay as they are. */
+const FORMATTED: Readonly<Record<string, string>> = TYPE_NAMES
 
 function literal(text: string): string {
   return `'${text.replaceAll("'", "''")}'`

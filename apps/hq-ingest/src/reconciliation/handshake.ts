@@ -1,19 +1,8 @@
-import { CANARIES_SQL, type ColumnType, type Dataset, type DigestAnswer } from '@hq-export/contract'
+import { CANARIES_SQL, type Dataset, type DigestAnswer, TYPE_NAMES } from '@hq-export/contract'
 import type pg from 'pg'
 import type { IngestKey } from '../keys/ingest-key.ts'
 import { PROGRAM_VERSION } from './program-version.ts'
 import { specsOf } from './question.ts'
-
-const TYPE_NAMES: Readonly<Record<ColumnType, string>> = {
-  text: 'text',
-  uuid: 'uuid',
-  int4: 'integer',
-  int8: 'bigint',
-  numeric: 'numeric',
-  boolean: 'boolean',
-  timestamptz: 'timestamp with time zone',
-  jsonb: 'jsonb',
-}
 
 // Of another type a value has another hash; a column that is not there has none.
 const WRONG_TYPES = `

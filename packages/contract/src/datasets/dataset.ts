@@ -12,6 +12,18 @@ export type ColumnType =
   | 'timestamptz'
   | 'jsonb'
 
+/** The types as PostgreSQL writes them (`format_type`). */
+export const TYPE_NAMES: Readonly<Record<ColumnType, string>> = {
+  text: 'text',
+  uuid: 'uuid',
+  int4: 'integer',
+  int8: 'bigint',
+  numeric: 'numeric',
+  boolean: 'boolean',
+  timestamptz: 'timestamp with time zone',
+  jsonb: 'jsonb',
+}
+
 /** One column of a dataset, as frozen in the contract. */
 export interface Column {
   readonly name: string

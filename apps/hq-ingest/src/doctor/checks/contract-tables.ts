@@ -1,19 +1,8 @@
-import { type Column, DATASETS, type Dataset } from '@hq-export/contract'
+import { DATASETS, type Dataset, TYPE_NAMES } from '@hq-export/contract'
 import { type Finding, fail, ok, warn } from '@hq-export/runtime/doctor/finding.ts'
 import type pg from 'pg'
 import type { Check } from './finding.ts'
 
-/** As PostgreSQL writes the types of the contract. */
-const TYPES: Readonly<Record<Column['type'], string>> = {
-  text: 'text',
-  uuid: 'uuid',
-  int4: 'integer',
-  int8: 'bigint',
-  numeric: 'numeric',
-  boolean: 'boolean',
-  timestamptz: 'timestamp with time zone',
-  jsonb: 'jsonb',
-}
 /** What begins so is ours, and no part of the contract. */
 const OWN_PREFIX = '_dx_'
 const MIGRATE = 'it is not as we created it: compare it with migrations/hq/0002_create_datasets.sql'
@@ -73,7 +62,7 @@ function judgeColumns({ name: table, columns }: Dataset, live: readonly LiveColu
     if (column === undefined) return [fail(`hq.${table} lacks the column ${name}`, MIGRATE)]
     const [is, should] = [
       `${column.type}, ${nullability(column.nullable)}`,
-      `${TYPES[type]}, ${nullability(nullable)}`,
+      `${TYPE_NAMES[type]}, ${nullability(nullable)}`,
     ]
     if (is === should) return []
     return [fail(`hq.${table}.${name} is ${is}; the contract says ${should}`, MIGRATE)]
