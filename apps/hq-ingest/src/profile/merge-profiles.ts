@@ -1,7 +1,6 @@
 import type { Profile, RowsBy } from './profile.ts'
-
-/** Runs by operation, provider and status that a profile holds; the rarest others are summed up. */
-const MAX_MIXED = 200
+import { MAX_MIXED } from './row-counts.ts'
+import { compareTimestamps } from './timestamps.ts'
 
 /** The profile of no rows. */
 export function emptyProfile(): Profile {
@@ -32,10 +31,10 @@ function addCounts(sum: Counts, counts: Readonly<Record<string, unknown>>): Coun
   return sum
 }
 
-/** Two instants as PostgreSQL writes them in UTC; see `timestamps.ts`. */
+/** The earlier (-1) or the later (1) of two timestamps. */
 function outer(a: string | null, b: string | null, sign: 1 | -1): string | null {
   if (a === null || b === null) return a ?? b
-  return (Date.parse(a) - Date.parse(b) || (a < b ? -1 : 1)) * sign > 0 ? a : b
+  return (compareTimestamps(a, b) || (a < b ? -1 : 1)) * sign > 0 ? a : b
 }
 
 /** The sum of profiles: what the rows of all of them were like. */

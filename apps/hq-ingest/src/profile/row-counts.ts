@@ -8,7 +8,8 @@ const FUTURE_MS = 5 * 60 * 1000
 const MAX_VALUES = 20
 const MAX_OPERATIONS = 200
 const MAX_PROVIDERS = 200
-const MAX_MIXED = 200
+/** Runs by operation, provider and status that are told apart; the others are summed up. */
+export const MAX_MIXED = 200
 /** Above every number of a text. */
 const RADIX = 1024
 
