@@ -69,3 +69,15 @@ test('I1: what is captured is what the view shows, whatever the settings of the 
     await rm(folder, { recursive: true })
   }
 })
+
+test('I5: a capture that may not take a way of a plan has no statement compiled for it', async () => {
+  await using database = await createDxDatabase()
+  const client = await database.connect()
+  const { rows } = await client.query<{ name: string; jit: boolean }>(
+    `select p.proname::text as name, 'jit=off' = any (p.proconfig) as jit
+     from pg_proc p where p.pronamespace = 'hq_export'::regnamespace
+       and exists (select from unnest(p.proconfig) as setting where setting like 'enable\\_%=off')`,
+  )
+  expect(rows.length).toBeGreaterThan(10)
+  expect(rows.filter(({ jit }) => !jit)).toEqual([])
+})

@@ -39,6 +39,8 @@ const WRITER_SETTINGS: SessionSettings = {
   // not outlive that moment. Otherwise one org alone costs its square.
   cpu_tuple_cost: '1',
   plan_cache_mode: 'force_custom_plan',
+  // Costs that say so little would have statements of milliseconds compiled.
+  jit: 'off',
 }
 
 /** Of the sessions that compare: they read much at a time, and give way to those that write. */

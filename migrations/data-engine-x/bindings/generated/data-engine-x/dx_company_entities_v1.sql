@@ -139,6 +139,7 @@ create or replace function hq_export."capture_dx_company_entities_v1_insert"() r
   set search_path = pg_catalog, pg_temp
   set timezone = 'UTC'
   set enable_seqscan = off
+  set jit = off
 as $capture$
 declare
   v_sqlstate text;
@@ -1178,6 +1179,7 @@ create or replace function hq_export."capture_dx_company_entities_v1_update"() r
   set search_path = pg_catalog, pg_temp
   set timezone = 'UTC'
   set enable_seqscan = off
+  set jit = off
 as $capture$
 declare
   v_sqlstate text;
@@ -2231,6 +2233,7 @@ create or replace function hq_export."capture_dx_company_entities_v1_leave"() re
   set search_path = pg_catalog, pg_temp
   set timezone = 'UTC'
   set enable_seqscan = off
+  set jit = off
 as $capture$
 declare
   v_sqlstate text;
@@ -2914,6 +2917,7 @@ create or replace function hq_export."capture_dx_company_entities_v1_bump"() ret
   set search_path = pg_catalog, pg_temp
   set timezone = 'UTC'
   set enable_seqscan = off
+  set jit = off
 as $capture$
 declare
   v_sqlstate text;
@@ -3044,6 +3048,7 @@ create or replace function hq_export."capture_dx_company_entities_v1_delete"() r
   set search_path = pg_catalog, pg_temp
   set timezone = 'UTC'
   set enable_seqscan = off
+  set jit = off
 as $capture$
 declare
   v_sqlstate text;
@@ -4145,6 +4150,7 @@ create or replace function hq_export."capture_dx_company_entities_v1_truncate"()
   set search_path = pg_catalog, pg_temp
   set timezone = 'UTC'
   set enable_seqscan = off
+  set jit = off
 as $capture$
 declare
   v_sqlstate text;
@@ -4852,6 +4858,7 @@ create or replace function hq_export."capture_dx_company_entities_v1_replaced"()
   set search_path = pg_catalog, pg_temp
   set timezone = 'UTC'
   set enable_seqscan = off
+  set jit = off
 as $capture$
 declare
   v_sqlstate text;
@@ -5143,6 +5150,7 @@ create or replace function hq_export."capture_dx_company_entities_v1_emptied"() 
   set search_path = pg_catalog, pg_temp
   set timezone = 'UTC'
   set enable_seqscan = off
+  set jit = off
 as $capture$
 declare
   v_sqlstate text;

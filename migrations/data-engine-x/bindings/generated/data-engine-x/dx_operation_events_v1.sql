@@ -94,6 +94,7 @@ create or replace function hq_export."capture_dx_operation_events_v1_insert"() r
   set search_path = pg_catalog, pg_temp
   set timezone = 'UTC'
   set enable_seqscan = off
+  set jit = off
 as $capture$
 declare
   v_sqlstate text;
@@ -549,6 +550,7 @@ create or replace function hq_export."capture_dx_operation_events_v1_removed"() 
   set search_path = pg_catalog, pg_temp
   set timezone = 'UTC'
   set enable_seqscan = off
+  set jit = off
 as $capture$
 declare
   v_sqlstate text;
@@ -670,6 +672,7 @@ create or replace function hq_export."capture_dx_operation_events_v1_withdrawn"(
   set search_path = pg_catalog, pg_temp
   set timezone = 'UTC'
   set enable_seqscan = off
+  set jit = off
 as $capture$
 declare
   v_sqlstate text;
@@ -801,6 +804,7 @@ create or replace function hq_export."capture_dx_operation_events_v1_cleared"() 
   set search_path = pg_catalog, pg_temp
   set timezone = 'UTC'
   set enable_seqscan = off
+  set jit = off
 as $capture$
 declare
   v_sqlstate text;

@@ -104,6 +104,7 @@ create or replace function hq_export."capture_dx_operation_runs_v1_insert"() ret
   set search_path = pg_catalog, pg_temp
   set timezone = 'UTC'
   set enable_seqscan = off
+  set jit = off
 as $capture$
 declare
   v_sqlstate text;
@@ -295,6 +296,7 @@ create or replace function hq_export."capture_dx_operation_runs_v1_gone"() retur
   set search_path = pg_catalog, pg_temp
   set timezone = 'UTC'
   set enable_seqscan = off
+  set jit = off
 as $capture$
 declare
   v_sqlstate text;
@@ -544,6 +546,7 @@ create or replace function hq_export."capture_dx_operation_runs_v1_removed"() re
   set search_path = pg_catalog, pg_temp
   set timezone = 'UTC'
   set enable_seqscan = off
+  set jit = off
 as $capture$
 declare
   v_sqlstate text;
@@ -667,6 +670,7 @@ create or replace function hq_export."capture_dx_operation_runs_v1_withdrawn"() 
   set search_path = pg_catalog, pg_temp
   set timezone = 'UTC'
   set enable_seqscan = off
+  set jit = off
 as $capture$
 declare
   v_sqlstate text;
@@ -798,6 +802,7 @@ create or replace function hq_export."capture_dx_operation_runs_v1_cleared"() re
   set search_path = pg_catalog, pg_temp
   set timezone = 'UTC'
   set enable_seqscan = off
+  set jit = off
 as $capture$
 declare
   v_sqlstate text;
@@ -856,6 +861,7 @@ create or replace function hq_export."capture_dx_operation_runs_v1_late"() retur
   set search_path = pg_catalog, pg_temp
   set timezone = 'UTC'
   set enable_seqscan = off
+  set jit = off
 as $capture$
 declare
   v_sqlstate text;

@@ -144,6 +144,7 @@ create or replace function hq_export."capture_dx_person_entities_v1_insert"() re
   set search_path = pg_catalog, pg_temp
   set timezone = 'UTC'
   set enable_seqscan = off
+  set jit = off
 as $capture$
 declare
   v_sqlstate text;
@@ -1197,6 +1198,7 @@ create or replace function hq_export."capture_dx_person_entities_v1_update"() re
   set search_path = pg_catalog, pg_temp
   set timezone = 'UTC'
   set enable_seqscan = off
+  set jit = off
 as $capture$
 declare
   v_sqlstate text;
@@ -2264,6 +2266,7 @@ create or replace function hq_export."capture_dx_person_entities_v1_leave"() ret
   set search_path = pg_catalog, pg_temp
   set timezone = 'UTC'
   set enable_seqscan = off
+  set jit = off
 as $capture$
 declare
   v_sqlstate text;
@@ -2955,6 +2958,7 @@ create or replace function hq_export."capture_dx_person_entities_v1_bump"() retu
   set search_path = pg_catalog, pg_temp
   set timezone = 'UTC'
   set enable_seqscan = off
+  set jit = off
 as $capture$
 declare
   v_sqlstate text;
@@ -3081,6 +3085,7 @@ create or replace function hq_export."capture_dx_person_entities_v1_delete"() re
   set search_path = pg_catalog, pg_temp
   set timezone = 'UTC'
   set enable_seqscan = off
+  set jit = off
 as $capture$
 declare
   v_sqlstate text;
@@ -4196,6 +4201,7 @@ create or replace function hq_export."capture_dx_person_entities_v1_truncate"() 
   set search_path = pg_catalog, pg_temp
   set timezone = 'UTC'
   set enable_seqscan = off
+  set jit = off
 as $capture$
 declare
   v_sqlstate text;
@@ -4911,6 +4917,7 @@ create or replace function hq_export."capture_dx_person_entities_v1_replaced"() 
   set search_path = pg_catalog, pg_temp
   set timezone = 'UTC'
   set enable_seqscan = off
+  set jit = off
 as $capture$
 declare
   v_sqlstate text;
@@ -5201,6 +5208,7 @@ create or replace function hq_export."capture_dx_person_entities_v1_emptied"() r
   set search_path = pg_catalog, pg_temp
   set timezone = 'UTC'
   set enable_seqscan = off
+  set jit = off
 as $capture$
 declare
   v_sqlstate text;

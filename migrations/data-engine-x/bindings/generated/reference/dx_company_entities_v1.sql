@@ -119,6 +119,7 @@ create or replace function hq_export."capture_dx_company_entities_v1_insert"() r
   set search_path = pg_catalog, pg_temp
   set timezone = 'UTC'
   set enable_seqscan = off
+  set jit = off
 as $capture$
 declare
   v_sqlstate text;
@@ -974,6 +975,7 @@ create or replace function hq_export."capture_dx_company_entities_v1_update"() r
   set search_path = pg_catalog, pg_temp
   set timezone = 'UTC'
   set enable_seqscan = off
+  set jit = off
 as $capture$
 declare
   v_sqlstate text;
@@ -1843,6 +1845,7 @@ create or replace function hq_export."capture_dx_company_entities_v1_leave"() re
   set search_path = pg_catalog, pg_temp
   set timezone = 'UTC'
   set enable_seqscan = off
+  set jit = off
 as $capture$
 declare
   v_sqlstate text;
@@ -2402,6 +2405,7 @@ create or replace function hq_export."capture_dx_company_entities_v1_bump"() ret
   set search_path = pg_catalog, pg_temp
   set timezone = 'UTC'
   set enable_seqscan = off
+  set jit = off
 as $capture$
 declare
   v_sqlstate text;
@@ -2528,6 +2532,7 @@ create or replace function hq_export."capture_dx_company_entities_v1_delete"() r
   set search_path = pg_catalog, pg_temp
   set timezone = 'UTC'
   set enable_seqscan = off
+  set jit = off
 as $capture$
 declare
   v_sqlstate text;
@@ -3445,6 +3450,7 @@ create or replace function hq_export."capture_dx_company_entities_v1_truncate"()
   set search_path = pg_catalog, pg_temp
   set timezone = 'UTC'
   set enable_seqscan = off
+  set jit = off
 as $capture$
 declare
   v_sqlstate text;
@@ -4028,6 +4034,7 @@ create or replace function hq_export."capture_dx_company_entities_v1_replaced"()
   set search_path = pg_catalog, pg_temp
   set timezone = 'UTC'
   set enable_seqscan = off
+  set jit = off
 as $capture$
 declare
   v_sqlstate text;
@@ -4255,6 +4262,7 @@ create or replace function hq_export."capture_dx_company_entities_v1_emptied"() 
   set search_path = pg_catalog, pg_temp
   set timezone = 'UTC'
   set enable_seqscan = off
+  set jit = off
 as $capture$
 declare
   v_sqlstate text;

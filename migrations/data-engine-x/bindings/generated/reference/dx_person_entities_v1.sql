@@ -123,6 +123,7 @@ create or replace function hq_export."capture_dx_person_entities_v1_insert"() re
   set search_path = pg_catalog, pg_temp
   set timezone = 'UTC'
   set enable_seqscan = off
+  set jit = off
 as $capture$
 declare
   v_sqlstate text;
@@ -987,6 +988,7 @@ create or replace function hq_export."capture_dx_person_entities_v1_update"() re
   set search_path = pg_catalog, pg_temp
   set timezone = 'UTC'
   set enable_seqscan = off
+  set jit = off
 as $capture$
 declare
   v_sqlstate text;
@@ -1865,6 +1867,7 @@ create or replace function hq_export."capture_dx_person_entities_v1_leave"() ret
   set search_path = pg_catalog, pg_temp
   set timezone = 'UTC'
   set enable_seqscan = off
+  set jit = off
 as $capture$
 declare
   v_sqlstate text;
@@ -2430,6 +2433,7 @@ create or replace function hq_export."capture_dx_person_entities_v1_bump"() retu
   set search_path = pg_catalog, pg_temp
   set timezone = 'UTC'
   set enable_seqscan = off
+  set jit = off
 as $capture$
 declare
   v_sqlstate text;
@@ -2556,6 +2560,7 @@ create or replace function hq_export."capture_dx_person_entities_v1_delete"() re
   set search_path = pg_catalog, pg_temp
   set timezone = 'UTC'
   set enable_seqscan = off
+  set jit = off
 as $capture$
 declare
   v_sqlstate text;
@@ -3482,6 +3487,7 @@ create or replace function hq_export."capture_dx_person_entities_v1_truncate"() 
   set search_path = pg_catalog, pg_temp
   set timezone = 'UTC'
   set enable_seqscan = off
+  set jit = off
 as $capture$
 declare
   v_sqlstate text;
@@ -4071,6 +4077,7 @@ create or replace function hq_export."capture_dx_person_entities_v1_replaced"() 
   set search_path = pg_catalog, pg_temp
   set timezone = 'UTC'
   set enable_seqscan = off
+  set jit = off
 as $capture$
 declare
   v_sqlstate text;
@@ -4298,6 +4305,7 @@ create or replace function hq_export."capture_dx_person_entities_v1_emptied"() r
   set search_path = pg_catalog, pg_temp
   set timezone = 'UTC'
   set enable_seqscan = off
+  set jit = off
 as $capture$
 declare
   v_sqlstate text;
