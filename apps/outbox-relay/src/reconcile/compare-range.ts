@@ -121,11 +121,12 @@ class RangeComparison {
     const dirty = dirtyBuckets(source, theirs.sums)
     const suspects: Suspect[] = [
       ...inFlight.map((lookUp) => this.#inFlight(lookUp)),
-      ...theirs.strays.map((row) => this.#onlyInHq(row)),
+      ...theirs.strays.map((row) => (row.inFlight ? this.#inFlightRow(row) : this.#onlyInHq(row))),
     ]
     const isCut = await inStep('read rows', () =>
       this.#readLeaves(snapshot, source, theirs.sums, dirty, suspects),
     )
+    const settled = theirs.strays.filter(({ inFlight: isInFlight }) => !isInFlight)
     const distinct = new Map(
       suspects.map((suspect) => [`${suspect.key} ${suspect.lookUp}`, suspect]),
     )
@@ -136,7 +137,7 @@ class RangeComparison {
       outdated: this.#outdated,
       others,
       suspects: [...distinct.values()],
-      isCut: isCut || theirs.strays.length >= LIMITS.maxDigestKeys,
+      isCut: isCut || settled.length >= LIMITS.maxDigestKeys,
       dirtyBuckets: dirty.length,
       sourceSnapshot: snapshot,
       hqSnapshot: theirs.snapshot,
