@@ -33,6 +33,9 @@ function endWhenStopped(clients: readonly pg.Client[], stopping: AbortSignal): (
   return () => stopping.removeEventListener('abort', end)
 }
 
+// A lock of the application is waited for as long as the relay and HQ are; no smaller range helps.
+const BOUND_WAITS = /* sql */ `select pg_catalog.set_config('lock_timeout', $1, false)`
+
 /**
  * Runs `work` with two sessions on the source, which end with it: one that holds snapshots, one
  * that sees what happens meanwhile.
@@ -53,6 +56,7 @@ export async function withSides<T>(
   if (binding === undefined) throw new UndecidedError('nothing is bound')
   const epoch = await readEpoch(side)
   const scan = await scope.connect('reconcile scan', SCAN_SESSION)
+  for (const client of [side, scan]) await client.query(BOUND_WAITS, [String(patienceMs)])
   scope.hold(endWhenStopped([side, scan], stopping))
   const hq = new HqClient({ ...context, patienceMs, stopping: scope.stopping })
   const sides = { scan, side, hq, epoch, patienceMs, stopping: scope.stopping }

@@ -29,6 +29,7 @@ import { estimateRows } from './source/estimate-rows.ts'
 import { yieldToRelay } from './source/fence.ts'
 import { type RecordedRange, readRanges, recordRanges } from './source/range-record.ts'
 import { rememberRemovals } from './source/removals.ts'
+import { sourceError } from './source/source-error.ts'
 import type { ProvenDifference } from './suspect.ts'
 
 /** What one dataset of a reconciliation came to. */
@@ -52,7 +53,8 @@ const MAX_REASON_CHARS = 200
 
 /** Why something could not be told, in words that hold no value. */
 export function reasonOf(error: unknown): string {
-  const text = error instanceof UndecidedError ? error.message : describeError(error)
+  const told = sourceError(error)
+  const text = told instanceof UndecidedError ? told.message : describeError(told)
   return text.slice(0, MAX_REASON_CHARS)
 }
 
