@@ -152,7 +152,9 @@ async function restoreInto(from: TestDatabase, into: TestDatabase): Promise<void
   await writer.query(`set session_replication_role = replica`)
   const { rows: tables } = await reader.query<{ name: string; columns: string }>(TABLES)
   for (const { name, columns } of tables) {
-    const { rows } = await reader.query(`select coalesce(json_agg(t), '[]')::text as all from ${name} t`)
+    const { rows } = await reader.query(
+      `select coalesce(json_agg(t), '[]')::text as all from ${name} t`,
+    )
     await writer.query(`delete from ${name}`)
     await writer.query(
       `insert into ${name} (${columns}) overriding system value

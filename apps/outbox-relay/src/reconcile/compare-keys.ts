@@ -1,11 +1,11 @@
 import type { Dataset } from '@hq-export/contract'
 import { UndecidedError } from './compare/undecided-error.ts'
+import { prepareDataset } from './dataset/prepare-dataset.ts'
+import { recheck } from './keys/recheck.ts'
+import type { Suspect } from './keys/suspect.ts'
 import { withSides } from './open-sides.ts'
-import { prepareDataset } from './prepare-dataset.ts'
-import { recheck } from './recheck.ts'
 import type { KeyComparison, KeyVerdict, ReconcileContext } from './reconcile-context.ts'
 import { reasonOf } from './run-dataset.ts'
-import type { Suspect } from './suspect.ts'
 
 /**
  * Compares single keys, and repairs nothing.

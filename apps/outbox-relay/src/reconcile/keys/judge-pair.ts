@@ -1,7 +1,7 @@
 import { type FindingClass, snapshotIdOf } from '@hq-export/contract'
-import { compareKey, type DifferenceClass } from './compare/classify.ts'
+import { compareKey, type DifferenceClass } from '../compare/classify.ts'
+import type { KnownLetter } from '../source/known-keys.ts'
 import type { KeyPair } from './read-keys.ts'
-import type { KnownLetter } from './source/known-keys.ts'
 import type { Suspect } from './suspect.ts'
 
 /** What one look at both sides says of a key. */
