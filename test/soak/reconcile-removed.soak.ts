@@ -1,12 +1,12 @@
 import { datasetByName } from '@hq-export/contract'
 import { beforeAll, expect, test } from 'vitest'
+import { EVENT_COLUMNS, insertRuns, EVENTS as ROW_SQL } from '../bench/workload/operation-events.ts'
+import { SOURCE } from '../support/programs/ingest-client.ts'
 import { brief, ReconcileSite } from '../support/programs/reconcile-site.ts'
 import { insertEvent, insertOrg, insertRun } from '../support/reference-rows.ts'
 
 const ROWS = 1_000_000
 const EVENTS = datasetByName('dx_operation_events_v1')
-/** A relay delivers so many in half a minute where nothing else runs. */
-const SETTLE_MS = 600_000
 
 let site: ReconcileSite
 let org: string
@@ -19,20 +19,24 @@ beforeAll(async () => {
   return () => site[Symbol.asyncDispose]()
 })
 
-/** Has the source and HQ have a million events more. @param first sequence of the first one. */
+/** Has the source and HQ have a million events, as if they had been delivered long ago. */
 async function fill(first: number): Promise<void> {
-  await site.dx.query(
-    `insert into ops.operation_events
-       (event_id, run_id, org_id, entity_id, event_sequence, event_type, entity_type)
-     select gen_random_uuid(), $1, $2, gen_random_uuid(), n, 'request_sent', 'company'
-     from generate_series($3::int, $3::int + $4::int - 1) n`,
-    [run, org, first, ROWS],
+  const values = [first, first + ROWS - 1]
+  await insertRuns(site.dx, first + ROWS)
+  await site.dx.query("set hq_export.disabled = 'on'")
+  await site.dx.query(`insert into ops.operation_events (${EVENT_COLUMNS}) ${ROW_SQL}`, values)
+  await site.dx.query('reset hq_export.disabled; truncate hq_export.capture_gap')
+  await site.hq.query(
+    `insert into hq.${EVENTS.name}
+       (${EVENT_COLUMNS}, export_schema_version, _dx_xid, _dx_source, _dx_batch)
+     select e.*, 'v1', '1', '${SOURCE}', 'soak' from (${ROW_SQL}) e`,
+    values,
   )
-  await site.settled(SETTLE_MS)
+  for (const client of [site.dx, site.hq]) await client.query('vacuum analyze')
 }
 
 async function outcome() {
-  await site.settled(SETTLE_MS)
+  await site.settled()
   const began = performance.now()
   const { reconciliation, cost } = await site.run({ datasets: [EVENTS], repair: 'auto' })
   const seconds = Math.round(performance.now() - began) / 1_000
@@ -50,7 +54,7 @@ const EQUAL = { state: 'equal', reason: null, findings: {} }
 
 for (const [place, how] of ['delete from', 'truncate'].entries()) {
   test(`${ROWS} rows that ${how} has removed at once are explained, and one that was planted is found`, async () => {
-    await fill(place * 2 * ROWS + 1)
+    await fill(place * ROWS + 12)
     await site.dx.query(`${how} ops.operation_events`)
     const later = await insertEvent(site.dx, org, run, { event_sequence: 2_000_000_000 + place })
     expect(await outcome()).toEqual(EQUAL)

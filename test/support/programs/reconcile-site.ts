@@ -102,16 +102,12 @@ export class ReconcileSite implements AsyncDisposable {
     await this.#gateway[Symbol.asyncDispose]()
   }
 
-  /**
-   * Waits until everything that is committed is settled.
-   * @param timeoutMs for how long, where more waits than a test writes by itself.
-   */
-  async settled(timeoutMs?: number): Promise<void> {
-    const isSettled = async () => {
+  /** Waits until everything that is committed is settled. */
+  async settled(): Promise<void> {
+    await waitFor('the relay to settle everything', async () => {
       const { rows } = await this.dx.query<{ waiting: number }>(UNSETTLED)
       return rows[0]?.waiting === 0
-    }
-    await waitFor('the relay to settle everything', isSettled, timeoutMs)
+    })
   }
 
   context(more: Partial<ReconcileContext> = {}): ReconcileContext {
