@@ -1,7 +1,9 @@
 import { randomUUID } from 'node:crypto'
 import { DATASETS, parseSigningKey } from '@hq-export/contract'
+import { readBinding } from '@hq-export/outbox-relay/binding/read-binding.ts'
 import { createErrorLog } from '@hq-export/outbox-relay/process/log.ts'
-import { compareKeys } from '@hq-export/outbox-relay/reconcile/compare-keys.ts'
+import { compareKeysOn } from '@hq-export/outbox-relay/reconcile/compare-keys.ts'
+import { connectFollower } from '@hq-export/outbox-relay/reconcile/follow/connect-follower.ts'
 import { reconcile } from '@hq-export/outbox-relay/reconcile/reconcile.ts'
 import type { ReconcileContext } from '@hq-export/outbox-relay/reconcile/reconcile-context.ts'
 import pg from 'pg'
@@ -60,11 +62,16 @@ async function readKeys(sql: string): Promise<string[]> {
 }
 
 const keys = task.keys === null ? null : await readKeys(task.keys)
+/** As in a relay, which keeps it for as long as it leads. */
+const follower = keys === null ? null : await connectFollower(task.databaseUrl)
 
 async function compare(): Promise<Pick<ReconcileOutcome, 'state' | 'rows'>> {
   if (dataset === undefined) throw new RangeError('no dataset')
-  if (keys !== null) {
-    const { verdicts, undecided } = await compareKeys(context, dataset, keys)
+  if (keys !== null && follower !== null) {
+    const binding = await readBinding(follower)
+    if (binding === undefined) throw new RangeError('nothing is bound')
+    const compared = await compareKeysOn(follower, binding, context, dataset, keys)
+    const { verdicts, undecided } = compared
     const other = verdicts.find(({ verdict }) => verdict !== EQUAL)
     return { state: undecided ?? other?.verdict ?? EQUAL, rows: verdicts.length }
   }
@@ -89,6 +96,7 @@ do {
   passes++
 } while (found.state === EQUAL && performance.now() - startedAt < task.repeatSeconds * 1000)
 const cpu = process.cpuUsage(cpuBefore)
+await follower?.end()
 await pool.close()
 const outcome: ReconcileOutcome = {
   ...found,

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { datasetByName } from '@hq-export/contract'
+import { datasetByName, snapshotIdOf } from '@hq-export/contract'
 import { beforeAll, expect, test } from 'vitest'
 import { ingestKey } from '../../support/programs/ingest-client.ts'
 import { createSecret } from '../../support/programs/pipeline.ts'
@@ -118,6 +118,31 @@ test('a row of HQ whose transaction the source has not begun is compared, not wa
     ids[3],
   ])
   expect(await outcome()).toMatchObject({ state: 'equal' })
+})
+
+test('a snapshot of an entity that neither side has, of a transaction that never was, is found', async () => {
+  const snapshot = { org_id: org, entity_type: 'company', entity_id: randomUUID() }
+  const id = snapshotIdOf({ ...snapshot, record_version: '7' })
+  await site.hq.query(
+    `insert into hq.dx_entity_snapshots_v1
+     select (jsonb_populate_record(t, $2 || jsonb_build_object('_dx_xid', '9000000000000000'))).*
+     from hq.dx_entity_snapshots_v1 t where t.entity_id = $1 limit 1`,
+    [ids[1], { ...snapshot, snapshot_id: id, record_version: 7 }],
+  )
+  const datasets = [datasetByName('dx_entity_snapshots_v1')]
+  const found = await outcome({ datasets, repair: 'all' })
+  expect(brief(found.findings)).toEqual({ [`entity_snapshots ${id}`]: 'extra' })
+  expect(found).toMatchObject({
+    state: 'different',
+    findings: [
+      {
+        repair: 'not_repairable',
+        reason: 'HQ names a transaction that the source has not begun',
+      },
+    ],
+  })
+  await site.hq.query('delete from hq.dx_entity_snapshots_v1 where snapshot_id = $1', [id])
+  expect(await outcome({ datasets })).toMatchObject({ state: 'equal', findings: [] })
 })
 
 test('a delete that HQ keeps of a key that never was is no difference until the key is', async () => {

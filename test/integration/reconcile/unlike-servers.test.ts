@@ -1,4 +1,6 @@
+import { randomUUID } from 'node:crypto'
 import { datasetByName } from '@hq-export/contract'
+import { compareKeys } from '@hq-export/outbox-relay/reconcile/compare-keys.ts'
 import { beforeAll, expect, test } from 'vitest'
 import { brief, ReconcileSite } from '../../support/programs/reconcile-site.ts'
 import { insertCompany, insertOrg } from '../../support/reference-rows.ts'
@@ -82,6 +84,65 @@ test('columns of another type in HQ leave it undecided, and are named', async ()
     algorithm: null,
   })
   await change('integer')
+  expect(await outcome()).toMatchObject({ state: 'equal' })
+})
+
+test('a table that somebody keeps locked leaves its dataset undecided, soon, and no other one', async () => {
+  const holder = await site.dxDatabase.connect()
+  await holder.query('begin; lock table entities.person_entities in access exclusive mode')
+  const names = ['dx_person_entities_v1', 'dx_company_entities_v1', 'dx_operation_runs_v1'] as const
+  const datasets = names.map((name) => datasetByName(name))
+  const { reconciliation, cost } = await site.run({ datasets }, { patienceMs: 500 })
+  const locked = 'a table of the source is locked'
+  expect(reconciliation.datasets.map(({ state, reason }) => [state, reason])).toEqual([
+    ['undecided', locked],
+    ['equal', null],
+    ['equal', null],
+  ])
+  expect(cost.map(({ ranges }) => ranges)).toEqual([0, 1, 1])
+  const keys = [`${randomUUID()}/${randomUUID()}`]
+  expect(
+    await compareKeys(site.context({ patienceMs: 500 }), datasetByName(names[0]), keys),
+  ).toEqual({ verdicts: [], undecided: locked })
+  await holder.query('rollback')
+  expect((await site.run({ datasets })).reconciliation.state).toBe('equal')
+})
+
+test('a range that the source cannot read in time is halved, and what differs in it is found', async () => {
+  const rename = (name: string) =>
+    site.hq.query(`update hq.${COMPANIES.name} set canonical_name = $1`, [name])
+  await rename('other')
+  // Whoever reads a row waits for a lock, and whoever plans to does not.
+  const view = `hq_export.${COMPANIES.name}`
+  const { rows: views } = await site.dx.query<{ text: string }>(
+    'select pg_get_viewdef($1::regclass) as text',
+    [view],
+  )
+  const definition = views[0]?.text.replace(/;\s*$/, '') ?? ''
+  const gated = `pg_advisory_xact_lock_shared(4711) is not null`
+  await site.dx.query(
+    `create or replace view ${view} as select v.* from (${definition}) v where ${gated}`,
+  )
+  await site.dx.query('select pg_advisory_lock(4711)')
+  const run = outcome()
+  const pid = await waitFor('a statement that waits', async () => {
+    const { rows } = await site.dx.query<{ pid: number }>(
+      `select pid from pg_stat_activity where datname = current_database()
+       and wait_event = 'advisory' and query like '%as bucket%'`,
+    )
+    return rows[0]?.pid
+  })
+  // Ended as by statement_timeout, 100 s later.
+  await site.dx.query('select pg_cancel_backend($1)', [pid])
+  await site.dx.query('select pg_advisory_unlock(4711)')
+  const { ranges, ...halved } = await run
+  expect(halved).toMatchObject({
+    state: 'different',
+    findings: Array.from({ length: ROWS }, () => 'different canonical_name'),
+  })
+  expect(ranges).toBeGreaterThanOrEqual(2)
+  await site.dx.query(`create or replace view ${view} as ${definition}`)
+  await rename('Acme')
   expect(await outcome()).toMatchObject({ state: 'equal' })
 })
 

@@ -23,17 +23,19 @@ export async function startInProcessRelay(options: {
   readonly databaseUrl: string
   readonly ingestUrl: string
   readonly secret?: string
+  readonly source?: string
   readonly timing?: Partial<PushTiming>
   readonly ignoresLead?: boolean
   readonly heartbeatMs?: number
 }): Promise<{ readonly relay: Relay } & AsyncDisposable> {
-  const { databaseUrl, ingestUrl, secret = createSecret(), timing, ...relayOptions } = options
+  const { databaseUrl, ingestUrl, secret = createSecret(), timing, ...others } = options
+  const { source = 'data-engine-x', ...relayOptions } = others
   const relay = new Relay(
     {
       databaseUrl,
       ingestUrl,
       signingKeys: [parseSigningKey(secret)],
-      source: 'data-engine-x',
+      source,
       compression: 'none',
     },
     createLog('silent'),

@@ -21,6 +21,12 @@ select count(*)::int + (select count(*)::int from hq_export.reexport) as waiting
 where not pg_visible_in_snapshot(xid, coalesce(
   (select acked from hq_export.ack order by id desc limit 1), '1:1:'))`
 
+/** As whom a site's relay sends. */
+interface Sender {
+  readonly source: string
+  readonly secret: string
+}
+
 /** Both databases, a gateway and a relay in this process: what tests of reconciliation share. */
 export class ReconcileSite implements AsyncDisposable {
   /** Session of the application, which may do anything. */
@@ -32,21 +38,22 @@ export class ReconcileSite implements AsyncDisposable {
   readonly #stack = new AsyncDisposableStack()
   readonly #gateway: TestGateway
   readonly #pool: Pool
+  readonly #sender: Sender
   #relay: AsyncDisposable | undefined
 
   private constructor(
     fields: Pick<ReconcileSite, 'dx' | 'hq' | 'dxDatabase' | 'hqDatabase'>,
     gateway: TestGateway,
+    sender: Sender,
   ) {
     this.dx = fields.dx
     this.hq = fields.hq
     this.dxDatabase = fields.dxDatabase
     this.hqDatabase = fields.hqDatabase
     this.#gateway = gateway
+    this.#sender = sender
     this.#pool = new Pool(gateway.url)
     this.#stack.use(this.dxDatabase)
-    this.#stack.use(this.hqDatabase)
-    this.#stack.use(gateway)
     this.#stack.defer(() => this.#pool.close())
     this.#stack.defer(() => this.stopRelay())
   }
@@ -56,7 +63,20 @@ export class ReconcileSite implements AsyncDisposable {
     const [dxDatabase, hqDatabase] = [await createDxDatabase(), await createHqDatabase()]
     const [dx, hq] = [await dxDatabase.connect(), await hqDatabase.connect()]
     const gateway = await startGateway(hqDatabase.url, options)
-    const site = new ReconcileSite({ dx, hq, dxDatabase, hqDatabase }, gateway)
+    const sender = { source: SOURCE, secret: SECRET }
+    const site = new ReconcileSite({ dx, hq, dxDatabase, hqDatabase }, gateway, sender)
+    site.#stack.use(hqDatabase)
+    site.#stack.use(gateway)
+    await site.startRelay()
+    return site
+  }
+
+  /** Another source, whose rows come to the HQ of a site, by its gateway; ends before that one. */
+  static async startBeside(other: ReconcileSite, sender: Sender): Promise<ReconcileSite> {
+    const dxDatabase = await createDxDatabase()
+    const dx = await dxDatabase.connect()
+    const { hq, hqDatabase } = other
+    const site = new ReconcileSite({ dx, hq, dxDatabase, hqDatabase }, other.#gateway, sender)
     await site.startRelay()
     return site
   }
@@ -65,7 +85,7 @@ export class ReconcileSite implements AsyncDisposable {
     this.#relay = await startInProcessRelay({
       databaseUrl: this.dxDatabase.url,
       ingestUrl: this.#gateway.url,
-      secret: SECRET,
+      ...this.#sender,
     })
   }
 
@@ -94,8 +114,8 @@ export class ReconcileSite implements AsyncDisposable {
     return {
       databaseUrl: this.dxDatabase.url,
       pool: this.#pool,
-      keys: [parseSigningKey(SECRET)],
-      source: SOURCE,
+      keys: [parseSigningKey(this.#sender.secret)],
+      source: this.#sender.source,
       log: createLog('silent'),
       stopping: new AbortController().signal,
       ...more,

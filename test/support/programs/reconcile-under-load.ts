@@ -2,6 +2,10 @@ import { randomUUID } from 'node:crypto'
 import { type Finding, parseSigningKey, type Reconciliation } from '@hq-export/contract'
 import { createLog } from '@hq-export/outbox-relay/process/log.ts'
 import { reconcile } from '@hq-export/outbox-relay/reconcile/reconcile.ts'
+import type {
+  ReconcileContext,
+  ReconcileRequest,
+} from '@hq-export/outbox-relay/reconcile/reconcile-context.ts'
 import { Pool } from 'undici'
 import { expect } from 'vitest'
 import { BusyWriters } from '../busy-writers.ts'
@@ -74,10 +78,13 @@ export class Planted {
   }
 }
 
-/** Compares everything, and repairs nothing. */
+/** Compares everything, and repairs nothing unless it is told to. */
 export async function reconcileAll(
   pipeline: Pipeline,
-  patienceMs = 30_000,
+  {
+    patienceMs = 30_000,
+    repair = 'off',
+  }: Pick<ReconcileContext, 'patienceMs'> & Partial<Pick<ReconcileRequest, 'repair'>> = {},
 ): Promise<Reconciliation> {
   const pool = new Pool(pipeline.gatewayUrl)
   try {
@@ -95,7 +102,7 @@ export async function reconcileAll(
       kind: 'command',
       datasets: null,
       scope: {},
-      repair: 'off',
+      repair,
     })
     return reconciliation
   } finally {

@@ -79,7 +79,7 @@ export async function reconcileWhileKilled(
     await forgetDelivered()
     await using writers = await BusyWriters.start(pipeline.dxDatabase, { pauseMs: 100 })
     const beganAt = performance.now()
-    const run = reconcileAll(pipeline, PATIENCE_MS)
+    const run = reconcileAll(pipeline, { patienceMs: PATIENCE_MS })
     const ended = run.then(
       ({ findings, state }) => ({ findings, state }),
       // Nothing began: the source was not there.

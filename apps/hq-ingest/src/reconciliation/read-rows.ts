@@ -48,11 +48,16 @@ async function readKeys(
   keys: readonly (readonly string[])[],
   withColumns: boolean,
 ): Promise<DigestRowsAnswer> {
-  const texts = keys.map((parts) => parts.join('/').toLowerCase())
-  const foreign = await rowsOf<{ key: string }>(client, foreignStatement(question, keys))
+  const rows = await rowsOf<DigestRow>(client, keyRowsStatement(question, keys, withColumns))
+  const known = new Set(rows.flatMap(({ key, deleted }) => (deleted ? [] : key)))
+  const texts = new Map(keys.map((parts) => [parts.join('/').toLowerCase(), parts]))
+  const lacked = [...texts.keys()].filter((key) => !known.has(key))
+  if (lacked.length === 0) return { rows, refused: [], foreign: [], next: null }
+  const parts = lacked.flatMap((key) => [texts.get(key) ?? []])
+  const foreign = await rowsOf<{ key: string }>(client, foreignStatement(question, parts))
   return {
-    rows: await rowsOf(client, keyRowsStatement(question, keys, withColumns)),
-    refused: await rowsOf(client, refusedStatement(question, texts)),
+    rows,
+    refused: await rowsOf(client, refusedStatement(question, lacked)),
     foreign: foreign.map(({ key }) => key),
     next: null,
   }

@@ -13,7 +13,8 @@ const OWN_ID = `pg_catalog.encode(pg_catalog."substring"(pg_catalog.sha256(pg_ca
 /**
  * Snapshots that are of no entity of HQ, or of a version that it has not reached, or under an id
  * that is another version's: the comparison of current versions does not see them. Those in flight
- * are none. Each of the source's entities is read once, by its key.
+ * come last: most are ahead of their entity, and one may name a transaction that never was. Each of
+ * the source's entities is read once, by its key.
  */
 export function straysStatement(question: Question): Statement {
   const parameters = new Parameters()
@@ -35,17 +36,16 @@ export function straysStatement(question: Question): Statement {
     ...inSample(question),
     ...inTime(question, parameters),
     `(t.record_version > coalesce(${versions}, 0) or t.snapshot_id <> ${OWN_ID})`,
-    `not ${inFlight('t', question, parameters)}`,
   ]
   return {
     text: `select t.snapshot_id as key, null as version,
       pg_catalog.concat_ws('/', t.org_id, t.entity_type, t.entity_id, t.record_version) as entity,
       (${rowHashSql(spec, (column) => `t.${column}`)})::text as hash,
-      false as in_flight, false as deleted
+      ${inFlight('t', question, parameters)} as in_flight, false as deleted
     from hq.${SNAPSHOTS} as t
     ${joins.join('\n    ')}
     where ${allOf(where)}
-    limit ${LIMITS.maxDigestKeys}`,
+    order by in_flight limit ${LIMITS.maxDigestKeys}`,
     values: parameters.values,
   }
 }

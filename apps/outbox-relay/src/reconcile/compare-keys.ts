@@ -1,11 +1,42 @@
 import type { Dataset } from '@hq-export/contract'
+import type pg from 'pg'
+import type { Binding } from '../binding/binding-schema.ts'
 import { UndecidedError } from './compare/undecided-error.ts'
-import { withSides } from './open-sides.ts'
-import { prepareDataset } from './prepare-dataset.ts'
-import { recheck } from './recheck.ts'
+import { prepareDataset } from './dataset/prepare-dataset.ts'
+import { recheck } from './keys/recheck.ts'
+import type { Suspect } from './keys/suspect.ts'
+import { type OpenedSides, sidesOf, withKeySides } from './open-sides.ts'
 import type { KeyComparison, KeyVerdict, ReconcileContext } from './reconcile-context.ts'
 import { reasonOf } from './run-dataset.ts'
-import type { Suspect } from './suspect.ts'
+
+async function compare(
+  { sides, binding }: OpenedSides,
+  dataset: Dataset,
+  keys: readonly string[],
+): Promise<KeyVerdict[]> {
+  const prepared = await prepareDataset(sides, binding, dataset)
+  const isOfEntities = prepared.entities.size > 0
+  const suspects = [...new Set(keys)].map(
+    (key): Suspect => ({ key: isOfEntities ? undefined : key, lookUp: key }),
+  )
+  const { differences, unsettled } = await recheck(prepared, suspects)
+  const found = new Map(differences.map((difference) => [difference.lookUp, difference]))
+  const open = new Set(unsettled.map(({ lookUp }) => lookUp))
+  return suspects.map(({ lookUp }) => {
+    const { finding = null } = found.get(lookUp) ?? {}
+    if (finding !== null) return { key: lookUp, verdict: 'finding', finding }
+    return { key: lookUp, verdict: open.has(lookUp) ? 'unknown' : 'equal', finding: null }
+  })
+}
+
+async function unlessUndecided(comparing: Promise<KeyVerdict[]>): Promise<KeyComparison> {
+  try {
+    return { verdicts: await comparing, undecided: null }
+  } catch (error) {
+    if (!(error instanceof UndecidedError)) throw error
+    return { verdicts: [], undecided: reasonOf(error) }
+  }
+}
 
 /**
  * Compares single keys, and repairs nothing.
@@ -13,30 +44,29 @@ import type { Suspect } from './suspect.ts'
  * which the current version is compared.
  * @throws as `reconcile`.
  */
-export async function compareKeys(
+export function compareKeys(
   context: ReconcileContext,
   dataset: Dataset,
   keys: readonly string[],
 ): Promise<KeyComparison> {
-  try {
-    return await withSides(context, async ({ sides, binding }) => {
-      const prepared = await prepareDataset(sides, binding, dataset)
-      const isOfEntities = prepared.entities.size > 0
-      const suspects = [...new Set(keys)].map(
-        (key): Suspect => ({ key: isOfEntities ? undefined : key, lookUp: key }),
-      )
-      const { differences, unsettled } = await recheck(prepared, suspects)
-      const found = new Map(differences.map((difference) => [difference.lookUp, difference]))
-      const open = new Set(unsettled.map(({ lookUp }) => lookUp))
-      const verdicts = suspects.map(({ lookUp }): KeyVerdict => {
-        const { finding = null } = found.get(lookUp) ?? {}
-        if (finding !== null) return { key: lookUp, verdict: 'finding', finding }
-        return { key: lookUp, verdict: open.has(lookUp) ? 'unknown' : 'equal', finding: null }
-      })
-      return { verdicts, undecided: null }
-    })
-  } catch (error) {
-    if (!(error instanceof UndecidedError)) throw error
-    return { verdicts: [], undecided: reasonOf(error) }
-  }
+  return unlessUndecided(withKeySides(context, (opened) => compare(opened, dataset, keys)))
+}
+
+/**
+ * The same on a session that the caller keeps: opening one costs as much as comparing a thousand
+ * keys.
+ * @param client a session of the relay's that sees all, idle.
+ * @throws where the session is lost.
+ */
+export function compareKeysOn(
+  client: pg.Client,
+  binding: Binding,
+  context: ReconcileContext,
+  dataset: Dataset,
+  keys: readonly string[],
+): Promise<KeyComparison> {
+  const comparing = sidesOf(client, context).then((sides) =>
+    compare({ sides, binding }, dataset, keys),
+  )
+  return unlessUndecided(comparing)
 }

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { NO_SUMS } from './compare/digest-sums.ts'
-import type { ComparedRange } from './compare-range.ts'
 import { DatasetTally } from './dataset-tally.ts'
+import type { ComparedRange } from './range/compare-range.ts'
 
 const RANGE: ComparedRange = {
   source: NO_SUMS,

@@ -7,9 +7,9 @@ import {
 } from '@hq-export/contract'
 import { combine, type DigestSums, NO_SUMS, pairCounts } from './compare/digest-sums.ts'
 import { type ReadUnder, readUnder } from './compare/read-under.ts'
-import type { ComparedRange } from './compare-range.ts'
-import type { Rechecked } from './recheck.ts'
-import type { ProvenDifference } from './suspect.ts'
+import type { Rechecked } from './keys/recheck.ts'
+import type { ProvenDifference } from './keys/suspect.ts'
+import type { ComparedRange } from './range/compare-range.ts'
 
 function zeros<T extends string>(names: readonly T[]): Record<T, number> {
   return Object.fromEntries(names.map((name) => [name, 0])) as Record<T, number>

@@ -1,5 +1,5 @@
 import type { DigestScope } from '@hq-export/contract'
-import type { DatasetContext } from './dataset-context.ts'
+import type { DatasetContext } from './dataset/dataset-context.ts'
 import { type KeyRange, type RecordedRange, readRanges } from './source/range-record.ts'
 import { boundaryStatement } from './source/scan-sql.ts'
 
@@ -17,11 +17,6 @@ export const ROTATION_SECONDS = 28 * 86_400
 const ROTATION_BUDGET_SECONDS = 60
 /** Parts of a dataset that are due each day at least. */
 const ROTATION_DAYS = 28
-
-/** True where a run compares whole ranges, so that it may be recorded of them. */
-export function isWhole({ org_id, since, until, sample }: DigestScope): boolean {
-  return [org_id, since, until, sample].every((limit) => limit === undefined)
-}
 
 /** The ranges of a scope, from the beginning to the end. */
 export async function planRanges(

@@ -1,12 +1,12 @@
 import type { Finding, RepairState } from '@hq-export/contract'
-import type { DatasetContext } from './dataset-context.ts'
-import { judgePair } from './judge-pair.ts'
-import { readKeys } from './read-keys.ts'
+import type { DatasetContext } from './dataset/dataset-context.ts'
+import { judgePair } from './keys/judge-pair.ts'
+import { readKeys } from './keys/read-keys.ts'
+import { type ProvenDifference, type Suspect, witnessOf } from './keys/suspect.ts'
 import type { ReconcileRequest } from './reconcile-context.ts'
 import { type Repairable, repairKeys, repairOf } from './repair/repair-keys.ts'
 import { readSentInVain } from './repair/sent-in-vain.ts'
 import { snapshotEntity } from './source/deleted-entities.ts'
-import { type ProvenDifference, type Suspect, witnessOf } from './suspect.ts'
 
 const CHUNK_KEYS = 2_000
 

@@ -8,20 +8,14 @@ import { inSpan, inStep } from '@hq-export/observability/span.ts'
 import { describeError } from '@hq-export/runtime/describe-error.ts'
 import type { Binding } from '../binding/binding-schema.ts'
 import { STOPPED, TooLongError, UndecidedError } from './compare/undecided-error.ts'
-import { compareRange, MAX_SUSPECTS } from './compare-range.ts'
-import type { DatasetContext, Sides } from './dataset-context.ts'
+import { type DatasetContext, isWhole, type Sides } from './dataset/dataset-context.ts'
+import { prepareDataset } from './dataset/prepare-dataset.ts'
 import { DatasetTally } from './dataset-tally.ts'
-import {
-  cutAt,
-  cutRange,
-  hasTimeFor,
-  inRotation,
-  isWhole,
-  planRanges,
-  RANGE_ROWS,
-} from './plan-ranges.ts'
-import { prepareDataset } from './prepare-dataset.ts'
-import { recheck } from './recheck.ts'
+import { recheck } from './keys/recheck.ts'
+import type { ProvenDifference } from './keys/suspect.ts'
+import { cutAt, cutRange, hasTimeFor, inRotation, planRanges, RANGE_ROWS } from './plan-ranges.ts'
+import { compareRange } from './range/compare-range.ts'
+import { MAX_SUSPECTS } from './range/read-leaves.ts'
 import type { ReconcileCost, ReconcileProgress, ReconcileRequest } from './reconcile-context.ts'
 import { repairLimit } from './repair/repair-limit.ts'
 import { repairDifferences } from './repair-differences.ts'
@@ -29,7 +23,7 @@ import { estimateRows } from './source/estimate-rows.ts'
 import { yieldToRelay } from './source/fence.ts'
 import { type RecordedRange, readRanges, recordRanges } from './source/range-record.ts'
 import { rememberRemovals } from './source/removals.ts'
-import type { ProvenDifference } from './suspect.ts'
+import { sourceError } from './source/source-error.ts'
 
 /** What one dataset of a reconciliation came to. */
 export interface DatasetOutcome {
@@ -52,7 +46,8 @@ const MAX_REASON_CHARS = 200
 
 /** Why something could not be told, in words that hold no value. */
 export function reasonOf(error: unknown): string {
-  const text = error instanceof UndecidedError ? error.message : describeError(error)
+  const told = sourceError(error)
+  const text = told instanceof UndecidedError ? told.message : describeError(told)
   return text.slice(0, MAX_REASON_CHARS)
 }
 

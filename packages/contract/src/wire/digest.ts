@@ -199,7 +199,7 @@ export type DigestRowsRequest = z.infer<typeof digestRowsRequestSchema>
 /** Body of its answer. Rows come in the order of their key. */
 export const digestRowsAnswerSchema = z.object({
   rows: z.array(digestRowSchema),
-  /** Keys asked for that have an open entry in quarantine, with its code. */
+  /** Keys asked for that HQ has not got, and that have an open entry in quarantine: its code. */
   refused: z.array(z.object({ key: keySchema, code: z.string().regex(/^\w{1,100}$/) })),
   /** Keys asked for that HQ has as rows of another source. */
   foreign: z.array(keySchema).default([]),

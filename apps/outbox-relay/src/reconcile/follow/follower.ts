@@ -6,14 +6,13 @@ import type { Service } from '@hq-export/runtime/service.ts'
 import type pg from 'pg'
 import { type Binding, SNAPSHOTS_DATASET } from '../../binding/binding-schema.ts'
 import { readBinding } from '../../binding/read-binding.ts'
-import { connect } from '../../session/connect.ts'
-import { SEES_ALL } from '../../session/hidden-tables.ts'
 import { hasSqlstate, QUERY_CANCELED } from '../../session/sqlstate.ts'
-import { compareKeys } from '../compare-keys.ts'
+import { compareKeysOn } from '../compare-keys.ts'
 import type { ReconcileContext } from '../reconcile-context.ts'
 import { proveRepairs } from '../record/prove-repairs.ts'
 import type { Repairable } from '../repair/repair-keys.ts'
 import { entityDatasets, snapshotEntity } from '../source/deleted-entities.ts'
+import { connectFollower } from './connect-follower.ts'
 import { addCounts, type FollowCounts, NO_COUNTS, readSeen, saveSeen } from './follow-record.ts'
 import { type Look, lookIntoOutbox, type Seen, skipOutbox } from './look.ts'
 import { PendingKeys } from './pending-keys.ts'
@@ -25,10 +24,6 @@ const MAX_KEYS_PER_S = 2_000
 const MAX_PENDING = 50_000
 /** As many are compared at once, even before the time: looks go on between. */
 const MAX_ROUND = 20_000
-/** A look that takes longer has far too much to read: it counts as missed. */
-const STATEMENT_TIMEOUT = '30s'
-/** Whoever holds the outbox holds writers up, too. */
-const LOCK_TIMEOUT = '5s'
 
 /** How a {@link Follower} counts time, in ms; tests own it. */
 export interface FollowerTiming {
@@ -103,11 +98,7 @@ export class Follower implements Service {
   async #follow(): Promise<void> {
     const { databaseUrl, stopping } = this.#context
     const { lookMs, periodMs } = this.#timing
-    const client = await connect(databaseUrl, 'follow', () => {}, {
-      ...SEES_ALL,
-      statement_timeout: STATEMENT_TIMEOUT,
-      lock_timeout: LOCK_TIMEOUT,
-    })
+    const client = await connectFollower(databaseUrl)
     // Also where a statement of its waits.
     const end = () => void client.end().catch(() => {}) // a lost session is closed already
     stopping.addEventListener('abort', end)
@@ -169,11 +160,11 @@ export class Follower implements Service {
   }
 
   /** Compares what is due, repairs what differs, and records how far that is. */
-  async #compare(client: pg.ClientBase, binding: Binding): Promise<void> {
+  async #compare(client: pg.Client, binding: Binding): Promise<void> {
     const cutoff = performance.now() - this.#timing.minAgeMs
     const due = this.#pending.due(cutoff, MAX_ROUND)
     if (due.length > 0) {
-      await inSpan('follow', { root: true }, () => this.#compareDue(due, binding))
+      await inSpan('follow', { root: true }, () => this.#compareDue(client, due, binding))
     }
     if (this.#context.stopping.aborted) return
     await proveRepairs(client, this.#context, null)
@@ -181,6 +172,7 @@ export class Follower implements Service {
   }
 
   async #compareDue(
+    client: pg.Client,
     due: readonly (readonly [dataset: number, keys: readonly string[]])[],
     binding: Binding,
   ): Promise<void> {
@@ -188,7 +180,7 @@ export class Follower implements Service {
     for (const [number, keys] of due) {
       const dataset = DATASETS.find((each) => each.number === number)
       if (dataset === undefined) continue
-      followed.push(await this.#compareDataset(dataset, keys, binding))
+      followed.push(await this.#compareDataset(client, dataset, keys, binding))
     }
     if (followed.some(({ differences }) => differences.length > 0)) {
       await recordFindings(this.#context, followed)
@@ -196,6 +188,7 @@ export class Follower implements Service {
   }
 
   async #compareDataset(
+    client: pg.Client,
     dataset: Dataset,
     keys: readonly string[],
     binding: Binding,
@@ -204,7 +197,7 @@ export class Follower implements Service {
     let compared = 0
     for (let at = 0; at < keys.length; at += LIMITS.maxDigestKeys) {
       const some = keys.slice(at, at + LIMITS.maxDigestKeys)
-      const { verdicts } = await compareKeys(this.#context, dataset, some)
+      const { verdicts } = await compareKeysOn(client, binding, this.#context, dataset, some)
       const now = performance.now()
       for (const { key, verdict, finding } of verdicts) {
         if (verdict === 'unknown') {

@@ -1,5 +1,6 @@
 import type { Dataset } from '@hq-export/contract'
 import type pg from 'pg'
+import { retryWithLockTimeout } from '../../binding/install/lock-retry.ts'
 import { transact } from '../../session/transact.ts'
 
 /** A half-open range of the keys of a dataset. */
@@ -76,6 +77,9 @@ export interface CheckedRange extends KeyRange {
   readonly state: 'equal' | 'different' | null
 }
 
+/** Runs that record the same ranges at once may deadlock: one of them is told, and begins anew. */
+const ATTEMPTS = 6
+
 /**
  * Records what ranges came to that lie one after the other; what was recorded between their ends is
  * replaced.
@@ -88,12 +92,13 @@ export async function recordRanges(
   const [first, last] = [ranges[0], ranges.at(-1)]
   if (first === undefined || last === undefined) return
   const text = (key: readonly string[] | undefined): string | null => key?.join('/') ?? null
-  await transact(client, async () => {
+  const record = async (): Promise<void> => {
     await client.query(REMOVE, [dataset.number, text(first.from) ?? '', text(last.before)])
     for (const { from, before, rows, state } of ranges) {
       const checkedRows = state === null ? null : rows
       const values = [dataset.number, text(from) ?? '', text(before), checkedRows, state]
       await client.query(INSERT, values)
     }
-  })
+  }
+  await retryWithLockTimeout({ attempts: ATTEMPTS }, () => transact(client, record))
 }

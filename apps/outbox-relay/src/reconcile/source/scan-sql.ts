@@ -40,9 +40,10 @@ export interface SourceRow {
   readonly key: string
   readonly version: string | null
   readonly hash: string
-  /** Key by which the row is looked up; another one than its own of a snapshot. */
-  readonly lookup: string
-  readonly org_id: string
+  /** Key by which the row is looked up, where that is another one than its own: of a snapshot. */
+  readonly lookup: string | null
+  /** With the columns. */
+  readonly org_id: string | null
   readonly columns: readonly string[] | null
 }
 
@@ -125,12 +126,17 @@ group by 1`
   return { text, values: parameters.values }
 }
 
-function rowList(relation: SourceRelation, spec: ChecksumSpec, hashes: string): string {
+function rowList(relation: SourceRelation, spec: ChecksumSpec, withColumns: boolean): string {
   const { dataset, lookUp, version: name } = relation
   const version = name === undefined ? 'null' : `${column(name)}::text`
-  return `${joined(dataset.primaryKey.map((name) => ({ name })))} as key, ${version} as version,
-  ${rowHashSql(spec, column)}::text as hash, ${joined(lookUp)} as lookup,
-  ${column('org_id')}::text as org_id, ${hashes} as columns`
+  const key = joined(dataset.primaryKey.map((name) => ({ name })))
+  const own = joined(lookUp)
+  const hashes = spec.columns.map((hashed) => `${valueHashSql(spec, hashed, column)}::text`)
+  const more = withColumns ? [`${column('org_id')}::text`, `array[${hashes.join(', ')}]`] : []
+  const [org = 'null', columns = 'null::text[]'] = more
+  return `${key} as key, ${version} as version,
+  ${rowHashSql(spec, column)}::text as hash, ${own === key ? 'null' : own} as lookup,
+  ${org} as org_id, ${columns} as columns`
 }
 
 /** The rows of some buckets. */
@@ -143,14 +149,14 @@ export function leafStatement(
   const parameters = new Parameters()
   const bucket = bucketSql(keyHashSql(spec, relation.dataset, column))
   const text = /* sql */ `
-select ${rowList(relation, spec, 'null::text[]')}
+select ${rowList(relation, spec, false)}
 from ${relation.sql} v
 where ${conditions(relation, spec, scope, parameters)}
   and ${bucket} = any (${parameters.add(buckets, 'int4[]')})`
   return { text, values: parameters.values }
 }
 
-/** The rows of some keys. @param withColumns with a hash per column. */
+/** The rows of some keys. @param withColumns with their org, and a hash per column. */
 export function rowsStatement(
   relation: SourceRelation,
   spec: ChecksumSpec,
@@ -158,9 +164,8 @@ export function rowsStatement(
   withColumns: boolean,
 ): Statement {
   const parameters = new Parameters()
-  const hashes = spec.columns.map((hashed) => `${valueHashSql(spec, hashed, column)}::text`)
   const text = /* sql */ `
-select ${rowList(relation, spec, withColumns ? `array[${hashes.join(', ')}]` : 'null::text[]')}
+select ${rowList(relation, spec, withColumns)}
 from ${lookedUp(relation, parameters.add(keys, 'text[]'))}`
   return { text, values: parameters.values }
 }

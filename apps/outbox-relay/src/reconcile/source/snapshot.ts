@@ -1,14 +1,14 @@
 import type pg from 'pg'
 import type { Snapshot } from '../../outbox/tick.ts'
-import { hasSqlstate, QUERY_CANCELED } from '../../session/sqlstate.ts'
 import { transact } from '../../session/transact.ts'
-import { TooLongError } from '../compare/undecided-error.ts'
+import { sourceError } from './source-error.ts'
 
 const CURRENT = /* sql */ `select pg_catalog.pg_current_snapshot()::text as snapshot`
 
 /**
  * Runs `work` under one snapshot of the source, which stays open until it ends.
  * @throws {TooLongError} where a statement took too long.
+ * @throws {UndecidedError} where a table is locked.
  */
 export async function underSnapshot<T>(
   client: pg.ClientBase,
@@ -25,7 +25,6 @@ export async function underSnapshot<T>(
       { mode: 'isolation level repeatable read read only' },
     )
   } catch (error) {
-    if (!hasSqlstate(error, QUERY_CANCELED)) throw error
-    throw new TooLongError('the source cannot be read in time', { cause: error })
+    throw sourceError(error)
   }
 }

@@ -1,7 +1,8 @@
 import { type FindingClass, snapshotIdOf } from '@hq-export/contract'
-import { compareKey, type DifferenceClass } from './compare/classify.ts'
+import type { DifferenceClass } from '../compare/classify.ts'
+import type { KnownLetter } from '../source/known-keys.ts'
+import { comparePair } from './compare-pair.ts'
 import type { KeyPair } from './read-keys.ts'
-import type { KnownLetter } from './source/known-keys.ts'
 import type { Suspect } from './suspect.ts'
 
 /** What one look at both sides says of a key. */
@@ -73,10 +74,8 @@ function refusal(pair: KeyPair, name: DifferenceClass): string | undefined {
  * @param columns names of the columns of the checksum spec, in its order.
  */
 export function judgePair(pair: KeyPair, columns: readonly string[]): Judgement {
-  const { suspect, source, hq, isPending, removal } = pair
-  // Only a snapshot is looked up by anything but its key: the entity's current one is another.
-  const isOther = source !== undefined && suspect.key !== undefined && source.key !== suspect.key
-  const compared = compareKey(isOther ? undefined : source, hq, columns)
+  const { hq, isPending, removal } = pair
+  const compared = comparePair(pair, columns)
   if (compared.kind === 'equal') return EQUAL
   if (compared.kind === 'in-flight' || isPending) return { kind: 'unsettled' }
   if (compared.class === 'extra' && isPastVersion(pair)) return EQUAL

@@ -1,15 +1,16 @@
 import type { DigestRow } from '@hq-export/contract'
-import type { Snapshot } from '../outbox/tick.ts'
-import type { ComparedHqRow, ComparedSourceRow } from './compare/compared-row.ts'
-import { UndecidedError } from './compare/undecided-error.ts'
-import { type DatasetContext, requestOf } from './dataset-context.ts'
-import { readDeletedVersions, snapshotEntity } from './source/deleted-entities.ts'
-import { waitForFence } from './source/fence.ts'
-import { type KnownLetter, readLetters, readPendingKeys } from './source/known-keys.ts'
-import { type RemovalNote, readRemovals } from './source/removals.ts'
-import { planLookUps } from './source/scan-session.ts'
-import { rowsStatement, type SourceRow } from './source/scan-sql.ts'
-import { underSnapshot } from './source/snapshot.ts'
+import type { Snapshot } from '../../outbox/tick.ts'
+import type { ComparedHqRow, ComparedSourceRow } from '../compare/compared-row.ts'
+import { UndecidedError } from '../compare/undecided-error.ts'
+import { type DatasetContext, requestOf } from '../dataset/dataset-context.ts'
+import { readDeletedVersions, snapshotEntity } from '../source/deleted-entities.ts'
+import { waitForFence } from '../source/fence.ts'
+import { type KnownLetter, readLetters, readPendingKeys } from '../source/known-keys.ts'
+import { type RemovalNote, readRemovals } from '../source/removals.ts'
+import { planLookUps } from '../source/scan-session.ts'
+import { rowsStatement, type SourceRow } from '../source/scan-sql.ts'
+import { underSnapshot } from '../source/snapshot.ts'
+import { comparePair } from './compare-pair.ts'
 import type { Suspect } from './suspect.ts'
 
 /** What both sides have of a suspect, everything that the source had having been delivered. */
@@ -21,7 +22,7 @@ export interface KeyPair {
   readonly hq: ComparedHqRow | undefined
   /** It waits to be sent, or to be complete. */
   readonly isPending: boolean
-  /** Dead letters of the key, and of a snapshot's entity. */
+  /** Dead letters of the key, and of a snapshot's entity; of a key that differs. */
   readonly letters: readonly KnownLetter[]
   /** HQ has the key as a row of another source. */
   readonly isForeign: boolean
@@ -47,7 +48,7 @@ interface SourceKeys {
 /** A row of the source as comparisons know it. */
 export function sourceRowOf(row: SourceRow): ComparedSourceRow {
   const { key, version, hash, lookup, org_id, columns } = row
-  return { key, version, hash, lookUp: lookup, orgId: org_id, columns: columns ?? undefined }
+  return { key, version, hash, lookUp: lookup ?? key, orgId: org_id, columns: columns ?? undefined }
 }
 
 /** The entities of snapshots, by their dataset; nothing for another dataset. */
@@ -69,7 +70,9 @@ function readSource(
     await planLookUps(scan)
     const { text, values } = rowsStatement(relation, spec, lookUps, withColumns)
     const { rows } = await scan.query<SourceRow>(text, [...values])
-    const removed = await readRemovals(scan, dataset, spec, lookUps)
+    const byLookUp = new Map(rows.map(sourceRowOf).map((row) => [row.lookUp, row]))
+    const gone = lookUps.filter((lookUp) => !byLookUp.has(lookUp))
+    const removed = gone.length === 0 ? new Map() : await readRemovals(scan, dataset, spec, gone)
     const pending = new Set(await readPendingKeys(scan, dataset, lookUps))
     const deleted = new Map<string, bigint>()
     for (const [entityDataset, group] of entitiesOf(context, lookUps)) {
@@ -82,7 +85,6 @@ function readSource(
         if (noted.has(key)) pending.add(lookUp)
       }
     }
-    const byLookUp = new Map(rows.map((row) => [row.lookup, sourceRowOf(row)]))
     return { snapshot, rows: byLookUp, pending, removed, deleted }
   })
 }
@@ -93,6 +95,7 @@ async function readAllLetters(
   keys: readonly string[],
   lookUps: readonly string[],
 ): Promise<ReadonlyMap<string, readonly KnownLetter[]>> {
+  if (keys.length === 0) return new Map()
   const { side, dataset } = context
   const letters = new Map(await readLetters(side, dataset, keys))
   for (const [entityDataset, group] of entitiesOf(context, lookUps)) {
@@ -199,8 +202,9 @@ export function hqRowOf(row: DigestRow): ComparedHqRow {
 
 /**
  * Reads what both sides have of keys, everything that the source had having been delivered. Letters
- * are read last: those that the delivery has made are seen. Which columns differ is asked only where
- * a difference may be proven now: of most keys it says nothing, and is most of what is read.
+ * are read last, of keys that differ: those that the delivery has made are seen. Which columns differ
+ * is asked only where a difference may be proven now: of most keys it says nothing, and is most of
+ * what is read.
  * @throws {UndecidedError} where a side cannot be read, or the relay is behind.
  */
 export async function readKeys(
@@ -216,19 +220,26 @@ export async function readKeys(
   const keys = [...new Set(suspects.flatMap((suspect) => keyOf(suspect) ?? []))]
   const theirs = await readHq(context, ours.snapshot, keys, mayBeProven)
   const unassigned = await readUnassigned(context, theirs.rows)
-  const letters = await readAllLetters(context, keys, lookUps)
-  return suspects.map((suspect) => {
-    const { lookUp } = suspect
+  const read = suspects.map((suspect) => {
     const key = keyOf(suspect) ?? ''
+    const source = ours.rows.get(suspect.lookUp)
     const hq = theirs.rows.get(key)
     const isUnassigned = unassigned.has(key)
+    const settled = hq && isUnassigned ? { ...hq, inFlight: false } : hq
+    return { suspect, key, source, hq: settled, isUnassigned }
+  })
+  const differing = read.filter((pair) => comparePair(pair, []).kind === 'difference')
+  const letters = await readAllLetters(
+    context,
+    differing.map(({ key }) => key),
+    differing.map(({ suspect }) => suspect.lookUp),
+  )
+  return read.map((pair) => {
+    const { key, suspect } = pair
+    const { lookUp } = suspect
     return {
-      suspect,
-      key,
-      source: ours.rows.get(lookUp),
-      hq: hq && isUnassigned ? { ...hq, inFlight: false } : hq,
+      ...pair,
       isForeign: theirs.foreign.has(key),
-      isUnassigned,
       isPending: ours.pending.has(lookUp),
       removal: ours.removed.get(lookUp),
       letters:

@@ -1,9 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { STOPPED, UndecidedError } from './compare/undecided-error.ts'
-import type { DatasetContext } from './dataset-context.ts'
+import { STOPPED, UndecidedError } from '../compare/undecided-error.ts'
+import type { DatasetContext } from '../dataset/dataset-context.ts'
+import { type RemovalNote, readTruncation } from '../source/removals.ts'
 import { type Judgement, judgePair } from './judge-pair.ts'
 import { type KeyPair, readKeys, truncatedKeys } from './read-keys.ts'
-import { type RemovalNote, readTruncation } from './source/removals.ts'
 import { type ProvenDifference, type Suspect, witnessOf } from './suspect.ts'
 
 /** Keys of one look at both sides. */

@@ -1,5 +1,5 @@
 import type { Finding } from '@hq-export/contract'
-import type { ComparedHqRow, ComparedSourceRow } from './compare/compared-row.ts'
+import type { ComparedHqRow, ComparedSourceRow } from '../compare/compared-row.ts'
 
 /** A key that did not compare as equal, and is read once more before anybody is told. */
 export interface Suspect {

@@ -1,6 +1,6 @@
 import { snapshotIdOf } from '@hq-export/contract'
 import { expect, test } from 'vitest'
-import type { ComparedHqRow, ComparedSourceRow } from './compare/compared-row.ts'
+import type { ComparedHqRow, ComparedSourceRow } from '../compare/compared-row.ts'
 import { judgePair } from './judge-pair.ts'
 import type { KeyPair } from './read-keys.ts'
 

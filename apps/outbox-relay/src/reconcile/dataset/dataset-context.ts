@@ -1,9 +1,9 @@
 import type { ChecksumSpec, Dataset, DigestScope, digestRequestSchema } from '@hq-export/contract'
 import type pg from 'pg'
 import type { z } from 'zod'
-import type { Snapshot } from '../outbox/tick.ts'
-import type { HqClient } from './hq/hq-client.ts'
-import type { SourceRelation } from './source/source-relation.ts'
+import type { Snapshot } from '../../outbox/tick.ts'
+import type { HqClient } from '../hq/hq-client.ts'
+import type { SourceRelation } from '../source/source-relation.ts'
 
 /** The sessions of a reconciliation, and whom it asks. */
 export interface Sides {
@@ -47,6 +47,11 @@ export function requestOf(
     schema_version: dataset.schemaVersion,
     as_of: { spec: spec.id, epoch, snapshot },
   }
+}
+
+/** True where a run compares whole ranges, so that it may be recorded of them. */
+export function isWhole({ org_id, since, until, sample }: DigestScope): boolean {
+  return [org_id, since, until, sample].every((limit) => limit === undefined)
 }
 
 /** A range of a scope, as HQ is asked for it. */

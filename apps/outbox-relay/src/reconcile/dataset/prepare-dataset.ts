@@ -1,10 +1,10 @@
 import type { Dataset } from '@hq-export/contract'
-import { type Binding, SNAPSHOTS_DATASET } from '../binding/binding-schema.ts'
+import { type Binding, SNAPSHOTS_DATASET } from '../../binding/binding-schema.ts'
+import { UndecidedError } from '../compare/undecided-error.ts'
+import { entityDatasets } from '../source/deleted-entities.ts'
+import { sourceRelation } from '../source/source-relation.ts'
 import { agreeOnSpec } from './agree-on-spec.ts'
-import { UndecidedError } from './compare/undecided-error.ts'
 import type { DatasetContext, Sides } from './dataset-context.ts'
-import { entityDatasets } from './source/deleted-entities.ts'
-import { sourceRelation } from './source/source-relation.ts'
 
 // Without a mark the views of settling datasets show nothing: see binding/projection/view-sql.ts.
 const HAS_MARK = /* sql */ `select exists (select from hq_export.settled) as found`

@@ -7,8 +7,8 @@ import {
   type DigestAnswer,
 } from '@hq-export/contract'
 import type pg from 'pg'
-import { viewName } from '../binding/projection/view-sql.ts'
-import { UndecidedError } from './compare/undecided-error.ts'
+import { viewName } from '../../binding/projection/view-sql.ts'
+import { UndecidedError } from '../compare/undecided-error.ts'
 
 // A binding that was installed by an older build has views without a column that was added since.
 const COLUMNS = /* sql */ `
