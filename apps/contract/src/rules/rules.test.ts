@@ -109,6 +109,13 @@ const FIXTURES: Record<RuleId, Fixture> = {
     },
     passes: nothing,
   },
+  LINK_NO_DELETE: {
+    breaks: (world) => {
+      datasetOf(world, 'dx_things_v2').links = []
+    },
+    passes: (world) =>
+      datasetOf(world).links.push({ columns: ['org_id', 'thing_id'], to: 'dx_things_v2' }),
+  },
   SEMANTICS_SAME: {
     breaks: (world) => {
       datasetOf(world).semantics = 'append'

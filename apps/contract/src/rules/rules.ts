@@ -63,6 +63,7 @@ export const RULES = {
   ENUM_VALUE_NO_ADD: breaking('a closed set has more values than readers know'),
   PK_SAME: breaking('the primary key has changed'),
   UNIQUE_SAME: breaking('the uniqueness guard has changed'),
+  LINK_NO_DELETE: breaking('columns do not lead any more to the rows that they led to'),
   SEMANTICS_SAME: breaking('the write rule has changed'),
   VERSION_COLUMN_SAME: breaking('the column that decides which state is newer has changed'),
   VERSION_LITERAL_SAME: breaking(

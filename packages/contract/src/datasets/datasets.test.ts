@@ -130,6 +130,15 @@ describe.each(DATASETS.map((dataset): [string, Dataset] => [dataset.name, datase
       }
     })
 
+    it('links to primary keys, column by column of their types', () => {
+      const typesOf = (of: Dataset, names: readonly string[]) =>
+        names.map((each) => columnOf(of, each).type)
+      for (const { columns, to } of dataset.links ?? []) {
+        const target = datasetByName(to)
+        expect(typesOf(dataset, columns)).toEqual(typesOf(target, target.primaryKey))
+      }
+    })
+
     it('has the types that a version and a time need', () => {
       expect(columnOf(dataset, dataset.timeColumn).type).toBe('timestamptz')
       if (dataset.versionColumn !== undefined) {
@@ -202,7 +211,7 @@ describe('the quality checks', () => {
       }
       if (sequence !== undefined) {
         expect(columnOf(dataset, sequence.column).type).toBe('int4')
-        expect(datasetByName(sequence.of).primaryKey).toEqual([sequence.parent])
+        expect(dataset.links?.map(({ columns }) => columns)).toContainEqual([sequence.parent])
       }
     },
   )

@@ -96,6 +96,7 @@ function lockDataset(dataset: Dataset, previous: Lock): LockedDataset {
     semantics: dataset.semantics,
     primary_key: [...dataset.primaryKey],
     uniqueness_guard: dataset.uniquenessGuard === undefined ? null : [...dataset.uniquenessGuard],
+    links: (dataset.links ?? []).map(({ columns, to }) => ({ columns: [...columns], to })),
     version_column: dataset.versionColumn ?? null,
     time_column: dataset.timeColumn,
     columns: dataset.columns.map(lockColumn),

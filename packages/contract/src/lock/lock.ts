@@ -68,6 +68,8 @@ const lockedDatasetSchema = z.strictObject({
   semantics: z.string(),
   primary_key: names,
   uniqueness_guard: names.nullable(),
+  /** Columns with the primary key of a row of another dataset. */
+  links: z.array(z.strictObject({ columns: names, to: name })).default([]),
   version_column: name.nullable(),
   time_column: name,
   columns: z.array(lockedColumnSchema),
