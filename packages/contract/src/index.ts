@@ -43,6 +43,7 @@ export {
   DATASET_STATUSES,
   type Deprecation,
   daySchema,
+  type LastRead,
   type Lock,
   type LockedColumn,
   type LockedDataset,

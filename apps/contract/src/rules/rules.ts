@@ -126,6 +126,10 @@ export const RULES = {
     'a consumer has not confirmed that it has moved',
     'contract acknowledge DATASET --consumer NAME --by WHO --evidence WHERE',
   ),
+  RETIRE_REQUIRES_NO_READER: policy(
+    'HQ does not say that nobody has read it for a week',
+    'ask HQ once more, and give its answer to contract retire DATASET --readers FILE',
+  ),
   CONSUMER_NO_DELETE: policy(
     'a consumer is not asked any more, and never said that it had moved',
     'restore its entry; an acknowledgement ends it',

@@ -90,6 +90,7 @@ function lockDataset(dataset: Dataset, previous: Lock): LockedDataset {
     frozen_in: before?.frozen_in ?? null,
     deprecation: before?.deprecation ?? null,
     retired_on: before?.retired_on ?? null,
+    last_read: before?.last_read ?? null,
     number: dataset.number,
     schema_version: dataset.schemaVersion,
     description: dataset.description,
