@@ -12,6 +12,7 @@ import { insertCompany, insertOrg } from '../support/reference-rows.ts'
 const FIXTURES = join(import.meta.dirname, '../fixtures/publish-v2')
 const DATASETS = 'packages/contract/src/datasets'
 const BOTH = 'migrations/data-engine-x/bindings/reference-v2.json'
+const V1 = 'dx_company_entities_v1'
 const V2 = ['dx_company_entities_v2', 'dx_company_enrichments_v2']
 
 let copy: RepositoryCopy
@@ -173,6 +174,9 @@ test('v2 is published, bound, captured, backfilled and reconciled beside v1, whi
   const compared = await compareVersions()
   expect(compared.rows).toBeGreaterThan(50)
   expect(compared).toEqual({ onlyV1: 0, onlyV2: 0, rows: compared.rows })
+  const { comparisons } = JSON.parse(await command('hq-ingest', 'versions', '--json'))
+  const equal = { rows: compared.rows, only_earlier: 0, only_later: 0, different: 0, columns: {} }
+  expect(comparisons).toEqual(V2.map((later) => ({ earlier: V1, later, ...equal })))
   expect(await command('outbox-relay', 'reconcile', '--dataset', 'all')).toMatch(/is equal/)
   const { rows } = await pipeline.dx.query(
     'select count(*)::int as letters from hq_export.dead_letter',
@@ -214,8 +218,6 @@ test('a relay that is ahead of its gateway loses nothing: what HQ does not know 
   )
   expect(letters).toEqual([{ letters: 0 }])
 })
-
-const V1 = 'dx_company_entities_v1'
 
 async function restartGateway(): Promise<void> {
   await stop(gateway)

@@ -15,6 +15,7 @@ import { addIncidentCommands } from './quality/incident/cli/commands.ts'
 import { addQuarantineCommands } from './quarantine/cli/commands.ts'
 import { addReadersCommand } from './readers/cli/commands.ts'
 import { addReconciliationCommands } from './reconciliation/cli/commands.ts'
+import { addVersionsCommand } from './versions/cli/commands.ts'
 
 const env = process.env
 
@@ -94,6 +95,7 @@ addQuarantineCommands(command, commandLine)
 addIncidentCommands(command, commandLine)
 addReconciliationCommands(command, commandLine)
 addReadersCommand(command, commandLine)
+addVersionsCommand(command, commandLine)
 addQualityCommand(program, commandLine)
 
 await runProcess(program, process)

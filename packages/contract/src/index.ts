@@ -38,6 +38,7 @@ export {
   type WireDataset,
   wireDataset,
 } from './datasets/datasets.ts'
+export { type Projected, projectionOf, projectSql } from './datasets/projection.ts'
 export { canonicalJson, sha256Of } from './lock/canonical-json.ts'
 export {
   DATASET_STATUSES,

@@ -168,6 +168,7 @@ export function odcsOf(name: string, lock: Lock): string {
       uniquenessGuard: dataset.uniqueness_guard,
       checksums: dataset.checksums.map(({ algorithm, id }) => `${algorithm} ${id}`),
       reservedNames: dataset.reserved.map((entry) => entry.name),
+      follows: dataset.follows?.dataset ?? null,
       successors: deprecation?.successors ?? null,
       lockSha256: dataset.sha256,
     }),

@@ -154,5 +154,6 @@ export function compareDatasets(
     ...(isLooser(before.sla, after.sla) ? held('SLA_NO_LOOSEN', 'sla') : []),
     ...(watchesLess(before.quality, after.quality) ? held('QUALITY_NO_LOOSEN', 'quality') : []),
     ...held('DESCRIPTION_CHANGED', 'description'),
+    ...held('DESCRIPTION_CHANGED', 'follows'),
   ].map((change) => ({ ...change, subject }))
 }

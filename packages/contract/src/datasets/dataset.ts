@@ -98,6 +98,16 @@ export interface Link {
   readonly to: string
 }
 
+/**
+ * What a version has of the one before it: columns of the same name, and those that were renamed.
+ * Several may follow one, where it was split.
+ */
+export interface Follows {
+  readonly dataset: string
+  /** Name here: name there. */
+  readonly renamed: Readonly<Record<string, string>>
+}
+
 /** Everything both sides need to know about one dataset; nothing else in the project repeats it. */
 export interface Dataset {
   readonly name: string
@@ -111,6 +121,8 @@ export interface Dataset {
   readonly primaryKey: readonly string[]
   /** Second unique constraint of the contract, where it has one. */
   readonly uniquenessGuard?: readonly string[]
+  /** Of a later version: what became of the one before. */
+  readonly follows?: Follows
   /** What its rows belong to, all of them: none where that depends on a value. */
   readonly links?: readonly Link[]
   /** Upsert rule: applied only if the incoming value is greater than the stored one. */

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { Dataset } from './dataset.ts'
 import { columnOf, DATASETS, datasetByName, datasetByNumber, isDatasetName } from './datasets.ts'
+import { projectionOf } from './projection.ts'
 
 /*
  * The contract as it was handed to us, written down a second time and by hand: `?` is nullable. Ids
@@ -137,6 +138,13 @@ describe.each(DATASETS.map((dataset): [string, Dataset] => [dataset.name, datase
         const target = datasetByName(to)
         expect(typesOf(dataset, columns)).toEqual(typesOf(target, target.primaryKey))
       }
+    })
+
+    it('has what it says of the version before it', () => {
+      if (dataset.follows === undefined) return
+      const { renamed } = dataset.follows
+      const pairs = projectionOf(datasetByName(dataset.follows.dataset), dataset)
+      expect(pairs.map(({ to }) => to.name)).toEqual(expect.arrayContaining(Object.keys(renamed)))
     })
 
     it('has the types that a version and a time need', () => {

@@ -97,6 +97,10 @@ function lockDataset(dataset: Dataset, previous: Lock): LockedDataset {
     semantics: dataset.semantics,
     primary_key: [...dataset.primaryKey],
     uniqueness_guard: dataset.uniquenessGuard === undefined ? null : [...dataset.uniquenessGuard],
+    follows:
+      dataset.follows === undefined
+        ? null
+        : { dataset: dataset.follows.dataset, renamed: { ...dataset.follows.renamed } },
     links: (dataset.links ?? []).map(({ columns, to }) => ({ columns: [...columns], to })),
     version_column: dataset.versionColumn ?? null,
     time_column: dataset.timeColumn,

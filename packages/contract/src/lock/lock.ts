@@ -80,6 +80,11 @@ const lockedDatasetSchema = z.strictObject({
   semantics: z.string(),
   primary_key: names,
   uniqueness_guard: names.nullable(),
+  /** What it has of the version before, by name here and there; null where there is none. */
+  follows: z
+    .strictObject({ dataset: name, renamed: z.record(name, name) })
+    .nullable()
+    .default(null),
   /** Columns with the primary key of a row of another dataset. */
   links: z.array(z.strictObject({ columns: names, to: name })).default([]),
   version_column: name.nullable(),
