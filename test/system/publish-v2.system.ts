@@ -1,3 +1,4 @@
+import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import pg from 'pg'
 import { afterAll, beforeAll, expect, test } from 'vitest'
@@ -11,6 +12,7 @@ import { insertCompany, insertOrg } from '../support/reference-rows.ts'
 const FIXTURES = join(import.meta.dirname, '../fixtures/publish-v2')
 const DATASETS = 'packages/contract/src/datasets'
 const BOTH = 'migrations/data-engine-x/bindings/reference-v2.json'
+const V1 = 'dx_company_entities_v1'
 const V2 = ['dx_company_entities_v2', 'dx_company_enrichments_v2']
 
 let copy: RepositoryCopy
@@ -172,6 +174,9 @@ test('v2 is published, bound, captured, backfilled and reconciled beside v1, whi
   const compared = await compareVersions()
   expect(compared.rows).toBeGreaterThan(50)
   expect(compared).toEqual({ onlyV1: 0, onlyV2: 0, rows: compared.rows })
+  const { comparisons } = JSON.parse(await command('hq-ingest', 'versions', '--json'))
+  const equal = { rows: compared.rows, only_earlier: 0, only_later: 0, different: 0, columns: {} }
+  expect(comparisons).toEqual(V2.map((later) => ({ earlier: V1, later, ...equal })))
   expect(await command('outbox-relay', 'reconcile', '--dataset', 'all')).toMatch(/is equal/)
   const { rows } = await pipeline.dx.query(
     'select count(*)::int as letters from hq_export.dead_letter',
@@ -214,8 +219,6 @@ test('a relay that is ahead of its gateway loses nothing: what HQ does not know 
   expect(letters).toEqual([{ letters: 0 }])
 })
 
-const V1 = 'dx_company_entities_v1'
-
 async function restartGateway(): Promise<void> {
   await stop(gateway)
   gateway = await pipeline.startGateway(undefined, {}, copy.root)
@@ -225,6 +228,17 @@ async function restartGateway(): Promise<void> {
 function postV1(): Promise<Response> {
   const envelope = buildEnvelope(V1, [buildRow(V1, { org_id: orgId })])
   return send(pipeline.gatewayUrl, envelope, { secret: pipeline.secret })
+}
+
+/** A file with what HQ says of its readers, as if it had been asked on a day, and long watched. */
+async function readersOf(day: string): Promise<string> {
+  const said = JSON.parse(await command('hq-ingest', 'readers', '--json'))
+  expect(said.versions).toContainEqual(expect.objectContaining({ dataset: V1, read_at: null }))
+  const then = { watched_since: '2026-11-01T00:00:00Z', looked_at: `${day}T12:00:00Z` }
+  const path = join(copy.root, 'readers.json')
+  const versions = said.versions.map((version: object) => ({ ...version, ...then }))
+  await writeFile(path, JSON.stringify({ ...said, versions }))
+  return path
 }
 
 test('v1 is deprecated, is not retired too soon, and retires; nothing of it is lost or stuck', async () => {
@@ -239,7 +253,8 @@ test('v1 is deprecated, is not retired too soon, and retires; nothing of it is l
   expect(headers.get('deprecation')).toBe(`@${Date.parse('2027-01-11') / 1000}`)
   expect(headers.get('sunset')).toBe('Mon, 01 Mar 2027 00:00:00 GMT')
 
-  const retire = (day: string) => run('contract', 'retire', V1, '--as-of', day)
+  const retire = async (day: string) =>
+    run('contract', 'retire', V1, '--as-of', day, '--readers', await readersOf(day))
   expect((await retire('2027-03-01')).exitCode).toBe(3)
   await command('contract', 'release', '0.3.0', '--as-of', '2027-01-12')
   await command('contract', 'release', '0.4.0', '--as-of', '2027-01-25')
@@ -251,7 +266,11 @@ test('v1 is deprecated, is not retired too soon, and retires; nothing of it is l
   const day = ['--as-of', '2027-02-10']
   await command('contract', 'acknowledge', V1, '--consumer', 'hq-readers', ...evidence, ...day)
   expect((await retire('2027-02-28')).exitCode).toBe(3)
-  await command('contract', 'retire', V1, '--as-of', '2027-03-01')
+  const end = ['--as-of', '2027-03-01', '--readers']
+  expect(
+    (await run('contract', 'retire', V1, ...end, await readersOf('2026-11-30'))).exitCode,
+  ).toBe(3)
+  await command('contract', 'retire', V1, ...end, await readersOf('2027-03-01'))
 
   // What was captured while the gateway was away meets one that takes it no more.
   await pipeline.settled()

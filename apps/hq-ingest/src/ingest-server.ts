@@ -29,6 +29,7 @@ import { ContractLocks } from './metrics/contract-locks.ts'
 import { type IngestMetrics, NO_METRICS } from './metrics/ingest-metrics.ts'
 import { rollUp } from './profile/roll-up.ts'
 import { passQuality } from './quality/evaluate/quality-pass.ts'
+import { noteReads } from './readers/note-reads.ts'
 import { Readiness } from './ready.ts'
 
 export interface IngestServerOptions {
@@ -74,6 +75,8 @@ const LEDGER_MS = 60 * 60 * 1000
 const LEDGER_RETRY_MS = 60 * 1000
 const ROLL_UP_MS = 10_000
 const QUALITY_MS = 60_000
+/** Between looks at who has read. */
+const READERS_MS = 5 * 60_000
 const DEFAULT_DRAIN_TIMEOUT_MS = 15_000
 const FIRST_RETRY_MS = 100
 const MAX_RETRY_MS = 5_000
@@ -130,6 +133,13 @@ export class IngestServer {
         periodMs: QUALITY_MS,
         work: (client) => passQuality(client, log),
         failure: 'what came could not be judged, trying again',
+      }),
+      new PeriodicPass({
+        databaseUrl,
+        log,
+        periodMs: READERS_MS,
+        work: noteReads,
+        failure: 'reads of HQ could not be noted, trying again',
       }),
     ]
     this.#admission = new Admission(

@@ -13,7 +13,9 @@ import { createLogger } from './process/log.ts'
 import { addQualityCommand } from './quality/cli/commands.ts'
 import { addIncidentCommands } from './quality/incident/cli/commands.ts'
 import { addQuarantineCommands } from './quarantine/cli/commands.ts'
+import { addReadersCommand } from './readers/cli/commands.ts'
 import { addReconciliationCommands } from './reconciliation/cli/commands.ts'
+import { addVersionsCommand } from './versions/cli/commands.ts'
 
 const env = process.env
 
@@ -92,6 +94,8 @@ addKeyCommands(command, commandLine)
 addQuarantineCommands(command, commandLine)
 addIncidentCommands(command, commandLine)
 addReconciliationCommands(command, commandLine)
+addReadersCommand(command, commandLine)
+addVersionsCommand(command, commandLine)
 addQualityCommand(program, commandLine)
 
 await runProcess(program, process)

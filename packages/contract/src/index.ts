@@ -38,11 +38,13 @@ export {
   type WireDataset,
   wireDataset,
 } from './datasets/datasets.ts'
+export { type Projected, projectionOf, projectSql } from './datasets/projection.ts'
 export { canonicalJson, sha256Of } from './lock/canonical-json.ts'
 export {
   DATASET_STATUSES,
   type Deprecation,
   daySchema,
+  type LastRead,
   type Lock,
   type LockedColumn,
   type LockedDataset,

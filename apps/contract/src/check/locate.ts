@@ -57,7 +57,7 @@ function inDescriptor({ subject, column, member }: Finding, tree: Tree) {
 }
 
 /** What stands in the lock alone, and in no descriptor. */
-const LIFE = ['status', 'deprecation', 'retired_on']
+const LIFE = ['status', 'deprecation', 'retired_on', 'last_read']
 
 /** The place of a finding in the working tree, as near as there is one. */
 export function locate(finding: Finding, lock: Lock, tree: Tree): Place {

@@ -1,4 +1,5 @@
-import { readFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { type Dataset, datasetByName } from '@hq-export/contract'
 import { expect, test } from 'vitest'
 import {
@@ -15,6 +16,15 @@ import { createContractProgram } from './command-line.ts'
 
 const V1 = descriptor('dx_things_v1', 1)
 const V2 = descriptor('dx_things_v2', 2, 'remark')
+
+/** A file with what HQ says of the readers of a version, of which it has seen none, on a day. */
+function quietReaders(folder: string, dataset: string, day: string): string {
+  const path = join(folder, 'readers.json')
+  const at = `${day}T00:00:00Z`
+  const version = { dataset, read_at: null, watched_since: '2026-01-01T00:00:00Z', looked_at: at }
+  writeFileSync(path, JSON.stringify({ versions: [version], readers: [], unseen: [] }))
+  return path
+}
 
 /** A repository whose commands run as on a day, with these descriptors. */
 class Repository {
@@ -88,7 +98,10 @@ test('a version lives from draft to retired, each step refused until its time, e
     status: 3,
     text: 'refused: consumers were told 2026-03-15; the sunset never moves earlier\n',
   })
-  const retire = async (day: string) => repository.run('retire', 'dx_things_v1', '--as-of', day)
+  using elsewhere = new ScratchFolder()
+  const readers = (day: string) => quietReaders(elsewhere.path, 'dx_things_v1', day)
+  const retire = async (day: string) =>
+    repository.run('retire', 'dx_things_v1', '--as-of', day, '--readers', readers(day))
   const early = await retire('2026-02-02')
   expect(early.status).toBe(3)
   expect(early.text.match(/^refused: RETIRE_REQUIRES_WINDOW/gm)).toHaveLength(3)
@@ -107,7 +120,7 @@ test('a version lives from draft to retired, each step refused until its time, e
   const said = ['--consumer', 'dashboard', '--by', 'Ada', '--evidence', 'https://git/1']
   await repository.merge('acknowledge', 'dx_things_v1', ...said)
   repository.day = '2026-03-15'
-  await repository.merge('retire', 'dx_things_v1')
+  await repository.merge('retire', 'dx_things_v1', '--readers', readers(repository.day))
 
   repository.datasets = [V2]
   await repository.merge('generate')
@@ -118,6 +131,7 @@ test('a version lives from draft to retired, each step refused until its time, e
 
 test('"Publish v2 of a dataset" of CONTRIBUTING.md does what it says, on its days', async () => {
   using folder = new ScratchFolder()
+  using elsewhere = new ScratchFolder()
   const person = datasetByName('dx_person_entities_v1')
   const columns = person.columns.map((column) =>
     column.name === 'export_schema_version' ? { ...column, values: ['v2'] } : column,
@@ -149,7 +163,8 @@ test('"Publish v2 of a dataset" of CONTRIBUTING.md does what it says, on its day
     if (args[0] === 'release' && repository.lives[person.name] === 'deprecated') {
       repository.day = '2027-02-01'
     }
-    await repository.merge(...args)
+    const file = () => quietReaders(elsewhere.path, person.name, repository.day)
+    await repository.merge(...args.map((arg) => (arg === 'readers.json' ? file() : arg)))
   }
   expect(repository.lives).toEqual({ [person.name]: 'retired', [v2.name]: 'active' })
   const { lock } = readState(repository.tree)
@@ -187,6 +202,8 @@ test('what a command is given must be a day or a release', async () => {
     ['release', 'v1'],
     ['freeze', 'dx_things_v1'],
     ['deprecate', 'dx_things_v1', '--release', '0.2.0', '--sunset', '2026-03-15'],
+    ['retire', 'dx_things_v1'],
+    ['retire', 'dx_things_v1', '--readers', `${folder.path}/none.json`],
   ]) {
     expect(await repository.run(...args), args.join(' ')).toMatchObject({ status: 2 })
   }

@@ -8,11 +8,12 @@ import { release } from '../lifecycle/release.ts'
 import { retire } from '../lifecycle/retire.ts'
 import type { Step } from '../lifecycle/step.ts'
 import type { ContractState } from '../records/contract-state.ts'
+import type { Readings } from '../records/readings.ts'
 import { readState } from '../repository/read-state.ts'
 import { writeState } from '../repository/write-state.ts'
 import { regenerate } from './generate-command.ts'
 import type { Governed } from './governed.ts'
-import { parseDay, parseRelease, withAsOf } from './options.ts'
+import { parseDay, parseRelease, readReadings, withAsOf } from './options.ts'
 
 interface AsOf {
   readonly asOf?: string
@@ -68,10 +69,11 @@ export function addLifeCommands(command: Command, program: Program, governed: Go
       ),
     )
 
-  ofDataset('retire', 'end a deprecated version, if nothing speaks against it').action(
-    (name: string, { asOf }: AsOf) =>
-      take(`${name} is retired`, (state) => retire(state, name, asOf ?? today())),
-  )
+  ofDataset('retire', 'end a deprecated version, if nothing speaks against it')
+    .requiredOption('--readers <file>', 'what ingest -- readers --json printed', readReadings)
+    .action((name: string, { readers, asOf }: { readers: Readings } & AsOf) =>
+      take(`${name} is retired`, (state) => retire(state, name, readers, asOf ?? today())),
+    )
 
   verb('release', 'the contract is released as it is: its lock is frozen')
     .argument('<id>', 'such as 0.2.0', parseRelease)

@@ -30,14 +30,13 @@ it('everything that is committed is what is generated now', () => {
   expect(findStale(tree, artefacts)).toEqual([])
 })
 
-describe('ODCS', () => {
-  // As it was published; fixtures/NOTICE.txt has its licence. Its formats are documentation.
-  const ajv = new Ajv2019({ strict: false, validateFormats: false, allErrors: true })
-  const isValid = ajv.compile(
-    JSON.parse(read('apps/contract/fixtures/odcs-json-schema-v3.1.0.json')),
-  )
-  const errorsOf = (yaml: string) => (isValid(parse(yaml)) ? [] : isValid.errors)
+// As it was published; fixtures/NOTICE.txt has its licence. Its formats are documentation.
+const isValid = new Ajv2019({ strict: false, validateFormats: false, allErrors: true }).compile(
+  JSON.parse(read('apps/contract/fixtures/odcs-json-schema-v3.1.0.json')),
+)
+const errorsOf = (yaml: string) => (isValid(parse(yaml)) ? [] : isValid.errors)
 
+describe('ODCS', () => {
   it.each(names)('%s is valid against the published schema of 3.1.0', (name) => {
     const text = generated(`odcs/${name}.odcs.yaml`)
     expect(errorsOf(text)).toEqual([])
@@ -56,9 +55,7 @@ describe('ODCS', () => {
   })
 
   it('a deprecated version says until when it is served, and what takes its place', () => {
-    const things = calmWorld().lock.datasets.dx_things_v1
-    if (things === undefined) throw new RangeError('no such dataset')
-    const text = odcsOf('dx_things_v1', things)
+    const text = odcsOf('dx_things_v1', calmWorld().lock)
     expect(errorsOf(text)).toEqual([])
     expect(parse(text)).toMatchObject({
       status: 'deprecated',
@@ -67,6 +64,58 @@ describe('ODCS', () => {
         { property: 'successors', value: ['dx_things_v2'] },
       ]),
     })
+  })
+})
+
+describe('ODCS relationships', () => {
+  type Reference = string | string[]
+  interface Relationship {
+    readonly from: Reference
+    readonly to: Reference
+  }
+  interface Document {
+    readonly schema: readonly {
+      readonly id: string
+      readonly relationships?: readonly Relationship[]
+      readonly properties: readonly { readonly id: string }[]
+    }[]
+  }
+  const documentOf = (name: string): Document => parse(generated(`odcs/${name}.odcs.yaml`))
+
+  it('lead from events to their runs, and are told as not enforced', () => {
+    expect(documentOf('dx_operation_events_v1').schema[0]?.relationships).toEqual([
+      {
+        type: 'foreignKey',
+        from: 'schema/dx_operation_events_v1/properties/run_id',
+        to: 'dx_operation_runs_v1.odcs.yaml#/schema/dx_operation_runs_v1/properties/run_id',
+        customProperties: [{ property: 'enforced', value: false }],
+      },
+    ])
+  })
+
+  it('lead to what the generated documents have, by the ids of their elements', () => {
+    const has = (reference: string, own: string) => {
+      const [, file = `${own}.odcs.yaml`, dataset, property] =
+        /^(?:(.+)#\/)?schema\/(\w+)\/properties\/(\w+)$/.exec(reference) ?? []
+      return documentOf(file.replace('.odcs.yaml', ''))
+        .schema.filter(({ id }) => id === dataset)
+        .some(({ properties }) => properties.some(({ id }) => id === property))
+    }
+    for (const name of names) {
+      for (const { from, to } of documentOf(name).schema[0]?.relationships ?? []) {
+        for (const reference of [from, to].flat()) expect(has(reference, name)).toBe(true)
+      }
+    }
+  })
+
+  it('of a key of several columns are lists, as the published schema wants them', () => {
+    const text = odcsOf('dx_things_v1', calmWorld().lock)
+    const [{ relationships: [{ from, to }] = [] } = {}] = parse(text).schema
+    const paths = ['org_id', 'thing_id'].map((each) => `properties/${each}`)
+    expect(from).toEqual(paths.map((path) => `schema/dx_things_v1/${path}`))
+    expect(to).toEqual(paths.map((path) => `dx_parts_v1.odcs.yaml#/schema/dx_parts_v1/${path}`))
+    expect(errorsOf(text)).toEqual([])
+    expect(errorsOf(text.replace('schema/dx_things_v1/properties/org_id', '?'))).not.toEqual([])
   })
 })
 

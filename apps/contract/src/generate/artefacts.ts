@@ -44,8 +44,8 @@ export function artefactsOf({ datasets, lock, openApi, contractDocument }: Sourc
     ...datasets.map((dataset) =>
       generated(`json-schema/${dataset.name}.json`, canonicalJson(jsonSchemaOf(dataset))),
     ),
-    ...Object.entries(lock.datasets).map(([name, dataset]) =>
-      generated(`odcs/${name}.odcs.yaml`, odcsOf(name, dataset)),
+    ...Object.keys(lock.datasets).map((name) =>
+      generated(`odcs/${name}.odcs.yaml`, odcsOf(name, lock)),
     ),
     generated('openapi.json', canonicalJson(JSON.parse(openApi))),
     generated('checksums.json', canonicalJson(checksumsOf(lock))),

@@ -57,6 +57,9 @@ function facts(dataset: Dataset): string[] {
     `| write | ${writeRule(dataset)} |`,
     `| primary key | ${names(dataset.primaryKey)} |`,
     `| uniqueness guard | ${dataset.uniquenessGuard ? names(dataset.uniquenessGuard) : 'none'} |`,
+    ...(dataset.links ?? []).map(
+      ({ columns, to }) => `| link | ${names(columns)}: a row of \`${to}\` |`,
+    ),
     `| time column | \`${dataset.timeColumn}\` |`,
     `| cadence | every commit is pushed, inside the contract's ${min} to ${max} minutes; ` +
       `reconciliation ${dataset.cadence.reconciliation} |`,

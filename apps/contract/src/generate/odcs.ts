@@ -1,4 +1,4 @@
-import type { LockedColumn, LockedDataset, QualityRule } from '@hq-export/contract'
+import type { Lock, LockedColumn, LockedDataset, QualityRule } from '@hq-export/contract'
 import { stringify } from 'yaml'
 
 /** Version of the Open Data Contract Standard. */
@@ -63,6 +63,31 @@ function duplicates(id: string, properties: readonly string[]) {
   }
 }
 
+function datasetOf({ datasets }: Lock, name: string): LockedDataset {
+  const dataset = datasets[name]
+  if (dataset === undefined) throw new RangeError(`no dataset ${name} in the lock`)
+  return dataset
+}
+
+/**
+ * Of the kind that ODCS has. They stand at the dataset and not at a column, because a key may have
+ * several; each leads into the document of the other dataset, which lies beside this one.
+ */
+function relationshipsOf(name: string, { links }: LockedDataset, lock: Lock) {
+  const properties = (dataset: string, columns: readonly string[]) =>
+    columns.map((column) => `schema/${dataset}/properties/${column}`)
+  const one = ([first, ...others]: readonly string[]) =>
+    others.length === 0 ? first : [first, ...others]
+  return links.map(({ columns, to }) => ({
+    type: 'foreignKey',
+    from: one(properties(name, columns)),
+    to: one(
+      properties(to, datasetOf(lock, to).primary_key).map((path) => `${to}.odcs.yaml#/${path}`),
+    ),
+    customProperties: custom({ enforced: false }),
+  }))
+}
+
 const DIMENSIONS: Readonly<Record<string, string>> = {
   null_rate: 'completeness',
   parity: 'consistency',
@@ -102,9 +127,14 @@ function slaOf(name: string, { sla, time_column, deprecation }: LockedDataset) {
   ]
 }
 
-/** A dataset version as an ODCS document, in YAML: for catalogues and other tools. */
-export function odcsOf(name: string, dataset: LockedDataset): string {
+/**
+ * A dataset version of a lock as an ODCS document, in YAML: for catalogues and other tools.
+ * @throws where the lock does not have it.
+ */
+export function odcsOf(name: string, lock: Lock): string {
+  const dataset = datasetOf(lock, name)
   const { schema_version, semantics, version_column, deprecation } = dataset
+  const relationships = relationshipsOf(name, dataset, lock)
   const document = {
     apiVersion: API_VERSION,
     kind: 'DataContract',
@@ -126,6 +156,7 @@ export function odcsOf(name: string, dataset: LockedDataset): string {
         logicalType: 'object',
         description: dataset.description,
         properties: dataset.columns.map((column) => propertyOf(column, dataset)),
+        ...(relationships.length > 0 && { relationships }),
         quality: qualityOf(dataset),
       },
     ],
@@ -137,6 +168,7 @@ export function odcsOf(name: string, dataset: LockedDataset): string {
       uniquenessGuard: dataset.uniqueness_guard,
       checksums: dataset.checksums.map(({ algorithm, id }) => `${algorithm} ${id}`),
       reservedNames: dataset.reserved.map((entry) => entry.name),
+      follows: dataset.follows?.dataset ?? null,
       successors: deprecation?.successors ?? null,
       lockSha256: dataset.sha256,
     }),

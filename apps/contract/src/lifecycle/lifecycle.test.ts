@@ -136,12 +136,23 @@ describe('acknowledge', () => {
 })
 
 describe('retire', () => {
+  const quiet = { read_at: '2026-01-05T00:00:00Z', watched_since: '2026-01-01T00:00:00Z' }
+  /** On a day on which HQ has said that nobody has read it for long. */
+  const retireOn = (state: World, name: string, day: string) =>
+    retire(
+      state,
+      name,
+      { versions: [{ dataset: name, ...quiet, looked_at: `${day}T00:00:00Z` }] },
+      day,
+    )
+
   it('ends a version from the day on from which nothing speaks against it', () => {
-    expect(refusals(retire(world(left), 'dx_things_v1', '2026-04-14'))).not.toEqual([])
-    const state = stateAfter(retire(world(left), 'dx_things_v1', '2026-04-15'))
+    expect(refusals(retireOn(world(left), 'dx_things_v1', '2026-04-14'))).not.toEqual([])
+    const state = stateAfter(retireOn(world(left), 'dx_things_v1', '2026-04-15'))
     expect(state.lock.datasets.dx_things_v1).toMatchObject({
       status: 'retired',
       retired_on: '2026-04-15',
+      last_read: { looked_on: '2026-04-15', watched_since: '2026-01-01', read_on: '2026-01-05' },
     })
   })
 
@@ -175,14 +186,27 @@ describe('retire', () => {
       /30 days from 2026-02-20 end on 2026-03-22/,
     ],
   ])('refuses %s', (_, edit, day, why) => {
-    expect(refusals(retire(world(edit), 'dx_things_v1', day))).toEqual([expect.stringMatching(why)])
+    expect(refusals(retireOn(world(edit), 'dx_things_v1', day))).toEqual([
+      expect.stringMatching(why),
+    ])
   })
 
   it('refuses what was never deprecated, and says all that is missing at once', () => {
-    expect(refusals(retire(world(), 'dx_parts_v1', '2026-05-01'))).toEqual([
+    expect(refusals(retireOn(world(), 'dx_parts_v1', '2026-05-01'))).toEqual([
       'dx_parts_v1 is active; only a deprecated one is retired',
     ])
-    expect(refusals(retire(world(), 'dx_things_v1', '2026-02-02'))).toHaveLength(4)
+    expect(refusals(retireOn(world(), 'dx_things_v1', '2026-02-02'))).toHaveLength(4)
+  })
+
+  it('refuses what somebody reads, and what HQ says nothing of', () => {
+    const read = [{ dataset: 'dx_things_v1', ...quiet, looked_at: '2026-05-01T00:00:00Z' }]
+    const versions = read.map((version) => ({ ...version, read_at: '2026-04-30T23:59:59Z' }))
+    expect(refusals(retire(world(left), 'dx_things_v1', { versions }, '2026-05-01'))).toEqual([
+      expect.stringMatching(/RETIRE_REQUIRES_NO_READER.*read on 2026-04-30/),
+    ])
+    expect(refusals(retire(world(left), 'dx_things_v1', { versions: [] }, '2026-05-01'))).toEqual([
+      expect.stringMatching(/nobody has looked/),
+    ])
   })
 })
 

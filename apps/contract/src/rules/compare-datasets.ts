@@ -107,6 +107,12 @@ function compareChecksums(before: LockedDataset, after: LockedDataset): Change[]
     }))
 }
 
+/** Whether columns that led to rows of another dataset do not any more. */
+function leadsElsewhere(before: LockedDataset['links'], after: LockedDataset['links']): boolean {
+  const now = new Set(after.map((link) => JSON.stringify(link)))
+  return before.some((link) => !now.has(JSON.stringify(link)))
+}
+
 /** Whether it is promised less of a number of minutes, or of how often sides are compared. */
 function isLooser(before: LockedDataset['sla'], after: LockedDataset['sla']): boolean {
   return (
@@ -138,6 +144,7 @@ export function compareDatasets(
     ...held('DATASET_SAME_NUMBER', 'number'),
     ...held('PK_SAME', 'primary_key'),
     ...held('UNIQUE_SAME', 'uniqueness_guard'),
+    ...(leadsElsewhere(before.links, after.links) ? held('LINK_NO_DELETE', 'links') : []),
     ...held('SEMANTICS_SAME', 'semantics'),
     ...held('VERSION_COLUMN_SAME', 'version_column'),
     ...held('VERSION_LITERAL_SAME', 'schema_version'),
@@ -147,5 +154,6 @@ export function compareDatasets(
     ...(isLooser(before.sla, after.sla) ? held('SLA_NO_LOOSEN', 'sla') : []),
     ...(watchesLess(before.quality, after.quality) ? held('QUALITY_NO_LOOSEN', 'quality') : []),
     ...held('DESCRIPTION_CHANGED', 'description'),
+    ...held('DESCRIPTION_CHANGED', 'follows'),
   ].map((change) => ({ ...change, subject }))
 }

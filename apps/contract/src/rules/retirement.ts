@@ -1,12 +1,16 @@
-import type { LockedDataset } from '@hq-export/contract'
+import type { LastRead, LockedDataset } from '@hq-export/contract'
 import type { Consumer } from '../records/consumer.ts'
 import type { ContractState } from '../records/contract-state.ts'
 import type { Finding } from './finding.ts'
+import type { RuleId } from './rules.ts'
 
 /** Releases that must come after the one that deprecated a version (contract, Governance). */
 export const WINDOW_RELEASES = 2
 /** Days that must pass from the deprecation on, however fast releases follow. */
 export const WINDOW_DAYS = 30
+
+/** Days for which HQ must have seen no reader, and for which that is news. */
+export const QUIET_DAYS = 7
 
 const DAY_MS = 86_400_000
 
@@ -23,13 +27,22 @@ export function isOpenReader(consumer: Consumer, dataset: string): boolean {
   )
 }
 
+/** Why HQ's readers speak against a version's end on a day; undefined where they do not. */
+function readersAgainst(lastRead: LastRead | null, day: string): string | undefined {
+  if (lastRead === null) return 'nobody has looked who reads it'
+  const { looked_on: looked, watched_since: watched, read_on: read } = lastRead
+  if (looked > day || addDays(looked, QUIET_DAYS) < day) return `looked at on ${looked}`
+  if (read !== null && addDays(read, QUIET_DAYS) > looked) return `read on ${read}`
+  return addDays(watched, QUIET_DAYS) > looked ? `watched since ${watched} only` : undefined
+}
+
 /**
- * What still speaks against retiring a version on a day: releases, days, the sunset, and every
- * consumer of its own; nothing where it may go.
+ * What still speaks against retiring a version on a day: releases, days, the sunset, every consumer
+ * of its own, and whoever was seen to read it; nothing where it may go.
  */
 export function obstaclesTo(
   subject: string,
-  { deprecation }: LockedDataset,
+  { deprecation, last_read: lastRead }: LockedDataset,
   { releases, consumers }: Pick<ContractState, 'releases' | 'consumers'>,
   day: string,
 ): Finding[] {
@@ -50,13 +63,15 @@ export function obstaclesTo(
   const earliest = addDays(deprecation.date, WINDOW_DAYS)
   const readers = consumers.filter(({ reads }) => reads.includes(subject))
   const unmoved = readers.filter((consumer) => isOpenReader(consumer, subject))
-  const acknowledgement = (before: string): Finding => ({
-    rule: 'RETIRE_REQUIRES_CONSUMER_ACK',
+  const told = (rule: RuleId, before: string): Finding => ({
+    rule,
     subject,
     member: 'retired_on',
     before,
     after: day,
   })
+  const acknowledgement = (before: string) => told('RETIRE_REQUIRES_CONSUMER_ACK', before)
+  const reading = readersAgainst(lastRead, day)
   return [
     ...(since >= WINDOW_RELEASES
       ? []
@@ -68,5 +83,6 @@ export function obstaclesTo(
     // Nobody known to read it is nobody asked, and no proof that nobody does.
     ...(readers.length === 0 ? [acknowledgement('no consumer is known')] : []),
     ...unmoved.map(({ name }) => acknowledgement(`${name} has not acknowledged`)),
+    ...(reading === undefined ? [] : [told('RETIRE_REQUIRES_NO_READER', reading)]),
   ]
 }

@@ -1,4 +1,4 @@
-import { canonicalJson } from '@hq-export/contract'
+import { canonicalJson, type LastRead } from '@hq-export/contract'
 import { describe, expect, it } from 'vitest'
 import {
   acknowledge,
@@ -27,6 +27,7 @@ function retire(world: World, day: string): void {
   const dataset = things(world)
   dataset.status = 'retired'
   dataset.retired_on = day
+  dataset.last_read = { looked_on: day, watched_since: '2026-03-01', read_on: '2026-04-01' }
 }
 
 function rename(world: World, name: string, now: string): void {
@@ -108,6 +109,13 @@ const FIXTURES: Record<RuleId, Fixture> = {
       datasetOf(world).uniqueness_guard = null
     },
     passes: nothing,
+  },
+  LINK_NO_DELETE: {
+    breaks: (world) => {
+      datasetOf(world, 'dx_things_v2').links = []
+    },
+    passes: (world) =>
+      datasetOf(world).links.push({ columns: ['org_id', 'thing_id'], to: 'dx_things_v2' }),
   },
   SEMANTICS_SAME: {
     breaks: (world) => {
@@ -251,6 +259,18 @@ const FIXTURES: Record<RuleId, Fixture> = {
       retire(world, TODAY)
     },
   },
+  RETIRE_REQUIRES_NO_READER: {
+    breaks: (world) => {
+      acknowledge(world)
+      retire(world, TODAY)
+      Object.assign(things(world).last_read ?? {}, { read_on: '2026-04-25' })
+    },
+    passes: (world) => {
+      acknowledge(world)
+      retire(world, TODAY)
+      Object.assign(things(world).last_read ?? {}, { read_on: '2026-04-24' })
+    },
+  },
   CONSUMER_NO_DELETE: {
     breaks: (world) => world.consumers.pop(),
     passes: (world) =>
@@ -381,5 +401,29 @@ describe('deprecation windows', () => {
     const quick = (world: World) =>
       Object.assign(things(world).deprecation ?? {}, { date: '2026-04-05', sunset: '2026-04-15' })
     expect(retired(quick)).toContain('30 days from 2026-04-05 end on 2026-05-05')
+  })
+})
+
+describe('readers of a version that ends', () => {
+  const against = (lastRead: LastRead | null) =>
+    change((world) => {
+      acknowledge(world)
+      retire(world, TODAY)
+      things(world).last_read = lastRead
+    })
+      .filter(({ rule }) => rule === 'RETIRE_REQUIRES_NO_READER')
+      .map(({ before }) => before)
+  const quiet = { looked_on: TODAY, watched_since: '2026-04-24', read_on: null }
+
+  it('are looked for, within a week of it, and for a week', () => {
+    expect(against(quiet)).toEqual([])
+    expect(against(null)).toEqual(['nobody has looked who reads it'])
+    const earlier = { looked_on: '2026-04-23', watched_since: '2026-01-01' }
+    expect(against({ ...quiet, ...earlier })).toEqual(['looked at on 2026-04-23'])
+    expect(against({ ...quiet, looked_on: '2026-05-02' })).toEqual(['looked at on 2026-05-02'])
+    expect(against({ ...quiet, watched_since: '2026-04-25' })).toEqual([
+      'watched since 2026-04-25 only',
+    ])
+    expect(against({ ...quiet, read_on: '2026-04-25' })).toEqual(['read on 2026-04-25'])
   })
 })

@@ -63,6 +63,7 @@ export const RULES = {
   ENUM_VALUE_NO_ADD: breaking('a closed set has more values than readers know'),
   PK_SAME: breaking('the primary key has changed'),
   UNIQUE_SAME: breaking('the uniqueness guard has changed'),
+  LINK_NO_DELETE: breaking('columns do not lead any more to the rows that they led to'),
   SEMANTICS_SAME: breaking('the write rule has changed'),
   VERSION_COLUMN_SAME: breaking('the column that decides which state is newer has changed'),
   VERSION_LITERAL_SAME: breaking(
@@ -124,6 +125,10 @@ export const RULES = {
   RETIRE_REQUIRES_CONSUMER_ACK: policy(
     'a consumer has not confirmed that it has moved',
     'contract acknowledge DATASET --consumer NAME --by WHO --evidence WHERE',
+  ),
+  RETIRE_REQUIRES_NO_READER: policy(
+    'HQ does not say that nobody has read it for a week',
+    'ask HQ once more, and give its answer to contract retire DATASET --readers FILE',
   ),
   CONSUMER_NO_DELETE: policy(
     'a consumer is not asked any more, and never said that it had moved',

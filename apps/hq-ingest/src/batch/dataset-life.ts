@@ -1,4 +1,4 @@
-import { lifeOf } from '@hq-export/contract/lock/current-lock.ts'
+import { lifeOf, retirementOf } from '@hq-export/contract/lock/current-lock.ts'
 import { Refusal } from '../refusal/refusal.ts'
 
 const MS_PER_SECOND = 1000
@@ -8,13 +8,8 @@ const MS_PER_SECOND = 1000
  * what took its place.
  */
 export function assertServed(dataset: string): void {
-  const { status, deprecation, retired_on: retiredOn } = lifeOf(dataset)
-  if (status !== 'retired') return
-  const successors = deprecation?.successors.join(', ') ?? ''
-  throw new Refusal(
-    'dataset_retired',
-    `${dataset} was retired on ${retiredOn}; its place took ${successors}`,
-  )
+  const retirement = retirementOf(dataset)
+  if (retirement !== undefined) throw new Refusal('dataset_retired', retirement)
 }
 
 /**

@@ -24,6 +24,8 @@ const TABLES = [
     'incident',
     'quality_report',
     'balance',
+    'read_mark',
+    'reading',
   ].map((name) => `ingest.${name}`),
 ]
 

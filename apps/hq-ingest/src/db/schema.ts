@@ -553,3 +553,19 @@ export const qualityReport = ingest.table(
   },
   (t) => [primaryKey({ name: 'quality_report_pkey', columns: [t.source, t.dataset, t.day] })],
 )
+
+/** Always empty: scans of its partitions are reads of a dataset version by readers. */
+export const readMark = ingest.table('read_mark', { dataset: text().notNull() })
+
+/** When readers read each dataset version last. */
+export const reading = ingest.table(
+  'reading',
+  {
+    dataset: text().notNull(),
+    scans: bigint({ mode: 'bigint' }).notNull(),
+    watchedSince: instant('watched_since').notNull(),
+    lookedAt: instant('looked_at').notNull(),
+    readAt: instant('read_at'),
+  },
+  (t) => [primaryKey({ name: 'reading_pkey', columns: [t.dataset] })],
+)

@@ -1,4 +1,4 @@
-import { examine, once } from '@hq-export/runtime/doctor/examine.ts'
+import { examineDatabase } from '@hq-export/runtime/doctor/examine.ts'
 import type { NamedFinding } from '@hq-export/runtime/doctor/finding.ts'
 import { READING_SETTINGS, sessionConfig } from '@hq-export/runtime/postgres/session.ts'
 import pg from 'pg'
@@ -17,38 +17,25 @@ export async function runDoctor(
   { keys, masterKeys, now = Date.now }: Partial<Pick<Examination, 'keys' | 'masterKeys' | 'now'>>,
   checks: readonly Check[],
 ): Promise<NamedFinding[]> {
-  // Neither the gateway's role nor settings that say what the database has as default: these are
-  // what is examined.
-  const login = new pg.Client({
-    ...sessionConfig(databaseUrl, 'hq-ingest doctor', READING_SETTINGS),
-    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
-  })
-  let lost: Error | undefined
-  login.on('error', (error) => {
-    lost = error
-  })
-  await login.connect()
-  const sessions: pg.Client[] = [login]
-  try {
-    const examination: Examination = {
+  return examineDatabase(checks, {
+    // Neither the gateway's role nor settings that say what the database has as default: these are
+    // what is examined.
+    async login(onLost) {
+      const client = new pg.Client({
+        ...sessionConfig(databaseUrl, 'hq-ingest doctor', READING_SETTINGS),
+        connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+      })
+      client.on('error', onLost)
+      await client.connect()
+      return client
+    },
+    examination: (login, later): Examination => ({
       login,
-      writer: once(async () => {
-        const client = await connectWriter(databaseUrl)
-        sessions.push(client)
-        return client
-      }),
+      writer: later(() => connectWriter(databaseUrl)),
       keys: keys ?? [],
       masterKeys: masterKeys ?? [],
       now,
-    }
-    const findings = await examine(
-      checks,
-      examination,
-      'mend what failed above; the role that migrates may look at everything',
-    )
-    if (lost !== undefined) throw lost
-    return findings
-  } finally {
-    await Promise.all(sessions.map((client) => client.end()))
-  }
+    }),
+    remedy: 'mend what failed above; the role that migrates may look at everything',
+  })
 }

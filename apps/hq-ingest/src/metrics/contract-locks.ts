@@ -1,4 +1,4 @@
-import { CONTRACT_LOCK_SHA256, KNOWN_LOCKS } from '@hq-export/contract/lock/current-lock.ts'
+import { contractLockSha256, knownLocks } from '@hq-export/contract/lock/current-lock.ts'
 import type { Logger } from 'pino'
 import type { IngestKey } from '../keys/ingest-key.ts'
 import type { IngestMetrics, LockKind } from './ingest-metrics.ts'
@@ -8,8 +8,8 @@ const MAX_REPORTED = 100
 
 function kindOf(lock: string | undefined): LockKind {
   if (lock === undefined) return 'none'
-  if (lock === CONTRACT_LOCK_SHA256) return 'current'
-  return KNOWN_LOCKS.has(lock) ? 'released' : 'unknown'
+  if (lock === contractLockSha256()) return 'current'
+  return knownLocks().has(lock) ? 'released' : 'unknown'
 }
 
 /**

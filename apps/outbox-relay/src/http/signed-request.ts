@@ -8,7 +8,7 @@ import {
   WEBHOOK_SIGNATURE,
   WEBHOOK_TIMESTAMP,
 } from '@hq-export/contract'
-import { CONTRACT_LOCK_SHA256 } from '@hq-export/contract/lock/current-lock.ts'
+import { contractLockSha256 } from '@hq-export/contract/lock/current-lock.ts'
 import { errors } from 'undici'
 
 /** Longest answer that is read. */
@@ -31,7 +31,7 @@ export function signedHeaders(
     [WEBHOOK_TIMESTAMP]: String(timestamp),
     [WEBHOOK_SIGNATURE]: sign({ id, timestamp, body }, keys),
     [HQ_INGEST_KEY]: keys.map((key) => key.id).join(' '),
-    [HQ_CONTRACT_LOCK]: CONTRACT_LOCK_SHA256,
+    [HQ_CONTRACT_LOCK]: contractLockSha256(),
   }
 }
 

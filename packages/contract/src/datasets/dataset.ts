@@ -85,9 +85,27 @@ export interface Quality {
   readonly sequence?: {
     readonly column: string
     readonly parent: string
-    /** Dataset whose primary key the parent is. */
-    readonly of: string
   }
+}
+
+/**
+ * Columns that hold the primary key of a row of another dataset, in its order. A link, and no
+ * foreign key: rows of both arrive by themselves, so that the other one may not be there yet.
+ */
+export interface Link {
+  readonly columns: readonly string[]
+  /** The dataset whose primary key it is. */
+  readonly to: string
+}
+
+/**
+ * What a version has of the one before it: columns of the same name, and those that were renamed.
+ * Several may follow one, where it was split.
+ */
+export interface Follows {
+  readonly dataset: string
+  /** Name here: name there. */
+  readonly renamed: Readonly<Record<string, string>>
 }
 
 /** Everything both sides need to know about one dataset; nothing else in the project repeats it. */
@@ -103,6 +121,10 @@ export interface Dataset {
   readonly primaryKey: readonly string[]
   /** Second unique constraint of the contract, where it has one. */
   readonly uniquenessGuard?: readonly string[]
+  /** Of a later version: what became of the one before. */
+  readonly follows?: Follows
+  /** What its rows belong to, all of them: none where that depends on a value. */
+  readonly links?: readonly Link[]
   /** Upsert rule: applied only if the incoming value is greater than the stored one. */
   readonly versionColumn?: string
   /** Column of the contract's date windows: partitioning, backfill, reconciliation. */

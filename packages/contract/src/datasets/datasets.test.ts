@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { Dataset } from './dataset.ts'
 import { columnOf, DATASETS, datasetByName, datasetByNumber, isDatasetName } from './datasets.ts'
+import { projectionOf } from './projection.ts'
 
 /*
  * The contract as it was handed to us, written down a second time and by hand: `?` is nullable. Ids
@@ -130,6 +131,22 @@ describe.each(DATASETS.map((dataset): [string, Dataset] => [dataset.name, datase
       }
     })
 
+    it('links to primary keys, column by column of their types', () => {
+      const typesOf = (of: Dataset, names: readonly string[]) =>
+        names.map((each) => columnOf(of, each).type)
+      for (const { columns, to } of dataset.links ?? []) {
+        const target = datasetByName(to)
+        expect(typesOf(dataset, columns)).toEqual(typesOf(target, target.primaryKey))
+      }
+    })
+
+    it('has what it says of the version before it', () => {
+      if (dataset.follows === undefined) return
+      const { renamed } = dataset.follows
+      const pairs = projectionOf(datasetByName(dataset.follows.dataset), dataset)
+      expect(pairs.map(({ to }) => to.name)).toEqual(expect.arrayContaining(Object.keys(renamed)))
+    })
+
     it('has the types that a version and a time need', () => {
       expect(columnOf(dataset, dataset.timeColumn).type).toBe('timestamptz')
       if (dataset.versionColumn !== undefined) {
@@ -202,7 +219,7 @@ describe('the quality checks', () => {
       }
       if (sequence !== undefined) {
         expect(columnOf(dataset, sequence.column).type).toBe('int4')
-        expect(datasetByName(sequence.of).primaryKey).toEqual([sequence.parent])
+        expect(dataset.links?.map(({ columns }) => columns)).toContainEqual([sequence.parent])
       }
     },
   )

@@ -69,6 +69,7 @@ export const operationEvents = {
   ],
   primaryKey: ['event_id'],
   uniquenessGuard: ['run_id', 'event_sequence'],
+  links: [{ columns: ['run_id'], to: 'dx_operation_runs_v1' }],
   timeColumn: 'occurred_at',
   cadence: DEFAULT_CADENCE,
   criticalFields: [],
@@ -76,7 +77,7 @@ export const operationEvents = {
     openSets: ['event_type'],
     spans: [],
     nonNegative: [],
-    sequence: { column: 'event_sequence', parent: 'run_id', of: 'dx_operation_runs_v1' },
+    sequence: { column: 'event_sequence', parent: 'run_id' },
   },
   stableKeyColumns: ['event_id', 'run_id', 'event_sequence'],
 } as const satisfies Dataset

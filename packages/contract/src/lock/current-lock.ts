@@ -1,23 +1,31 @@
 import lockFile from '../../contract.lock.json' with { type: 'json' }
 import releasesFile from '../../releases.json' with { type: 'json' }
 import { sha256Of } from './canonical-json.ts'
-import { type LockedDataset, lockSchema } from './lock.ts'
+import { type Lock, type LockedDataset, lockSchema } from './lock.ts'
 
 /*
  * The lock of this build. Not part of the package's index: whoever writes or checks a lock must
- * start where the lock is broken, too.
+ * start where the lock is broken, too. Read once, by whoever asks first: most commands do not.
  */
 
-const lock = lockSchema.parse(lockFile)
+function once<T>(make: () => T): () => T {
+  let made: { readonly value: T } | undefined
+  return () => {
+    made ??= { value: make() }
+    return made.value
+  }
+}
+
+const currentLock = once((): Lock => lockSchema.parse(lockFile))
 
 /** SHA-256 of the lock of this build; `hq-contract-lock` on the wire. */
-export const CONTRACT_LOCK_SHA256 = sha256Of(lock)
+export const contractLockSha256 = once(() => sha256Of(currentLock()))
 
 /** SHA-256 of this build's lock and of that of every release before it. */
-export const KNOWN_LOCKS: ReadonlySet<string> = new Set([
-  CONTRACT_LOCK_SHA256,
-  ...releasesFile.map(({ lock_sha256 }) => lock_sha256),
-])
+export const knownLocks = once(
+  (): ReadonlySet<string> =>
+    new Set([contractLockSha256(), ...releasesFile.map(({ lock_sha256 }) => lock_sha256)]),
+)
 
 /** How far a dataset version has come in its life. */
 export type DatasetLife = Pick<LockedDataset, 'status' | 'deprecation' | 'retired_on'>
@@ -26,5 +34,14 @@ const DRAFT: DatasetLife = { status: 'draft', deprecation: null, retired_on: nul
 
 /** The life of a dataset version by the lock; one that was never frozen is a draft. */
 export function lifeOf(dataset: string): DatasetLife {
-  return Object.hasOwn(lock.datasets, dataset) ? (lock.datasets[dataset] ?? DRAFT) : DRAFT
+  const { datasets } = currentLock()
+  return Object.hasOwn(datasets, dataset) ? (datasets[dataset] ?? DRAFT) : DRAFT
+}
+
+/** That a dataset version is taken no more, in a sentence; undefined while it is. */
+export function retirementOf(dataset: string): string | undefined {
+  const { status, deprecation, retired_on: retiredOn } = lifeOf(dataset)
+  if (status !== 'retired') return undefined
+  const successors = deprecation?.successors.join(', ') ?? ''
+  return `${dataset} was retired on ${retiredOn}, and its place took ${successors}`
 }

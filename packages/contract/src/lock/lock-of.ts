@@ -90,12 +90,18 @@ function lockDataset(dataset: Dataset, previous: Lock): LockedDataset {
     frozen_in: before?.frozen_in ?? null,
     deprecation: before?.deprecation ?? null,
     retired_on: before?.retired_on ?? null,
+    last_read: before?.last_read ?? null,
     number: dataset.number,
     schema_version: dataset.schemaVersion,
     description: dataset.description,
     semantics: dataset.semantics,
     primary_key: [...dataset.primaryKey],
     uniqueness_guard: dataset.uniquenessGuard === undefined ? null : [...dataset.uniquenessGuard],
+    follows:
+      dataset.follows === undefined
+        ? null
+        : { dataset: dataset.follows.dataset, renamed: { ...dataset.follows.renamed } },
+    links: (dataset.links ?? []).map(({ columns, to }) => ({ columns: [...columns], to })),
     version_column: dataset.versionColumn ?? null,
     time_column: dataset.timeColumn,
     columns: dataset.columns.map(lockColumn),

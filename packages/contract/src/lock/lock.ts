@@ -48,6 +48,16 @@ const deprecationSchema = z.strictObject({
 })
 export type Deprecation = z.infer<typeof deprecationSchema>
 
+const lastReadSchema = z.strictObject({
+  /** When somebody looked. */
+  looked_on: daySchema,
+  /** No read since then was missed. */
+  watched_since: daySchema,
+  /** The last read that was seen; null where none was. */
+  read_on: daySchema.nullable(),
+})
+export type LastRead = z.infer<typeof lastReadSchema>
+
 const qualityRuleSchema = z.strictObject({
   check: z.string(),
   /** Columns that it looks at; alternatives, where it asks for one of several. */
@@ -62,12 +72,21 @@ const lockedDatasetSchema = z.strictObject({
   frozen_in: releaseIdSchema.nullable(),
   deprecation: deprecationSchema.nullable(),
   retired_on: daySchema.nullable(),
+  /** What HQ said of its readers when it was retired. */
+  last_read: lastReadSchema.nullable().default(null),
   number: z.int().min(1),
   schema_version: z.string(),
   description: z.string(),
   semantics: z.string(),
   primary_key: names,
   uniqueness_guard: names.nullable(),
+  /** What it has of the version before, by name here and there; null where there is none. */
+  follows: z
+    .strictObject({ dataset: name, renamed: z.record(name, name) })
+    .nullable()
+    .default(null),
+  /** Columns with the primary key of a row of another dataset. */
+  links: z.array(z.strictObject({ columns: names, to: name })).default([]),
   version_column: name.nullable(),
   time_column: name,
   columns: z.array(lockedColumnSchema),

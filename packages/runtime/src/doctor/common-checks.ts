@@ -1,8 +1,9 @@
 import type pg from 'pg'
 import { ACT_AS } from '../postgres/act-as.ts'
 import { MigrationStateError, type Migrations } from '../postgres/migrations.ts'
+import type { OwnLocks } from '../postgres/own-locks.ts'
 import { readServer, unsupportedServer } from '../postgres/supported-server.ts'
-import { type CheckOf, fail, ok } from './finding.ts'
+import { type CheckOf, fail, ok, warn } from './finding.ts'
 
 /** What the checks of every database look at. */
 export interface LoginExamination {
@@ -83,6 +84,54 @@ export function migrationsCheck(migrations: Migrations): CheckOf<LoginExaminatio
         return fail(found, todo)
       }
       return ok(`all ${(await migrations.list()).length} applied`)
+    },
+  }
+}
+
+/**
+ * No stranger holds an advisory lock of ours. Our programs pass over them, and somebody should know
+ * what they do there.
+ * @param program of ours, as the operator calls it.
+ * @param session as the program opens it.
+ */
+export function advisoryLocksCheck<E>(
+  locks: OwnLocks,
+  program: string,
+  session: (examination: E) => Promise<pg.Client>,
+): CheckOf<E> {
+  return {
+    name: 'advisory-locks',
+    async examine(examination) {
+      const strangers = await locks.listStrangers(await session(examination))
+      if (strangers.length === 0) return ok("in nobody else's hands")
+      return strangers.map(({ lock, pid, login }) =>
+        warn(
+          `${pid === null ? 'a prepared transaction' : `pid ${pid} of ${login}`} holds the lock ` +
+            `"${lock}", or waits for it, and is no ${program}`,
+          `a ${program} works all the same; end it if nobody knows what it is for`,
+        ),
+      )
+    },
+  }
+}
+
+/**
+ * Our programs see every row of our tables: what is hidden would be taken for what is not there.
+ * @param find the tables that are not seen as a whole by a session, and what to do.
+ * @param session as the program opens it.
+ */
+export function hiddenRowsCheck<E>(
+  find: (
+    client: pg.Client,
+  ) => Promise<readonly { readonly found: string; readonly todo: string }[]>,
+  session: (examination: E) => Promise<pg.Client>,
+): CheckOf<E> {
+  return {
+    name: 'hidden-rows',
+    async examine(examination) {
+      const hidden = await find(await session(examination))
+      if (hidden.length === 0) return ok('no row of ours is hidden')
+      return hidden.map(({ found, todo }) => fail(found, todo))
     },
   }
 }

@@ -1,3 +1,4 @@
+import type pg from 'pg'
 import { describeError } from '../describe-error.ts'
 import { type CheckOf, type Finding, type NamedFinding, unknown } from './finding.ts'
 
@@ -39,4 +40,45 @@ export async function examine<E>(
     if (check.isDecisive && found.some(({ state }) => state === 'fail')) break
   }
   return findings
+}
+
+/** Opens a session, and says when the server takes it away. */
+type Open = (onLost: (error: Error) => void) => Promise<pg.Client>
+
+export interface DatabaseExamination<E> {
+  /** The session of the login role. */
+  readonly login: Open
+  /** What the checks look at; `later` makes a session that the first check to ask for it opens. */
+  readonly examination: (login: pg.Client, later: (open: Open) => () => Promise<pg.Client>) => E
+  /** As {@link examine} takes it. */
+  readonly remedy: string
+}
+
+/**
+ * Examines a database by {@link examine}, and closes every session of it.
+ * @throws where it cannot be reached at all, or was lost on the way.
+ */
+export async function examineDatabase<E>(
+  checks: readonly CheckOf<E>[],
+  { login: openLogin, examination, remedy }: DatabaseExamination<E>,
+): Promise<NamedFinding[]> {
+  let lost: Error | undefined
+  const onLost = (error: Error) => {
+    lost = error
+  }
+  const login = await openLogin(onLost)
+  const sessions = [login]
+  const later = (open: Open) =>
+    once(async () => {
+      const client = await open(onLost)
+      sessions.push(client)
+      return client
+    })
+  try {
+    const findings = await examine(checks, examination(login, later), remedy)
+    if (lost !== undefined) throw lost
+    return findings
+  } finally {
+    await Promise.all(sessions.map((client) => client.end()))
+  }
 }
