@@ -11,7 +11,7 @@ import { HqClient } from '../reconcile/hq/hq-client.ts'
 import { waitForFence } from '../reconcile/source/fence.ts'
 import { connect } from '../session/connect.ts'
 import { LED_SESSION } from '../session/lead.ts'
-import { type Cut, cutMoment, lookAfter } from './cut-moment.ts'
+import { type Aftermath, type Cut, type CutDataset, cutMoment, lookAfter } from './cut-moment.ts'
 
 /** Between two looks at most this often, in milliseconds. */
 const PERIOD_MS = 1_000
@@ -38,6 +38,24 @@ export interface FreshnessContext {
   readonly settledBatches: () => number
   /** Told of every report that HQ has stored. */
   readonly onStored: (completeThrough: CompleteThrough) => void
+}
+
+/** What is told of a dataset. */
+interface DecidedDataset extends CutDataset {
+  /** Open dead letters that HQ has never seen. */
+  readonly refused: number
+}
+
+/** What the second look leaves of the cut. */
+function decided(cut: Cut, after: Aftermath): DecidedDataset[] {
+  const looks = new Map(after.datasets.map((look) => [look.dataset, look]))
+  return cut.datasets.flatMap((dataset): DecidedDataset[] => {
+    const look = looks.get(dataset.dataset)
+    // No longer bound.
+    if (look === undefined) return []
+    const { isHeld, refused } = look
+    return [{ ...dataset, refused, ...(isHeld && { completeThrough: null, behindSeconds: null }) }]
+  })
 }
 
 /**
@@ -72,8 +90,8 @@ export class FreshnessReporter implements Service {
   }
 
   /**
-   * Rows of a window that is not acked yet have entered the outbox once more: an ack of that window
-   * does not say that HQ has them. To be called before the ack.
+   * Rows of a window that is not acked yet have been sent once more: an ack of that window does not
+   * say that HQ has them. To be called before the ack.
    */
   noteRepair(): void {
     this.#repairs++
@@ -132,23 +150,24 @@ export class FreshnessReporter implements Service {
   /** @returns false where it is to be tried again without anything new. */
   async #tell(client: pg.ClientBase, cut: Cut, cutAt: number): Promise<boolean> {
     const { epoch, stopping, onStored } = this.#context
-    const repairs = this.#repairs
     const patience = { patienceMs: Number.POSITIVE_INFINITY, stopping }
     await waitForFence(client, epoch, cut.snapshot, patience)
-    const { snapshot, stands } = await lookAfter(client, cut.at)
-    if (!stands) return false
-    await waitForFence(client, epoch, snapshot, patience)
-    // What this relay has put into the outbox once more meanwhile is in the next cut.
+    const repairs = this.#repairs
+    const after = await lookAfter(client, cut.at)
+    if (!after.stands) return false
+    await waitForFence(client, epoch, after.snapshot, patience)
+    // It may be a row of the cut that was sent for the second time.
     if (this.#repairs !== repairs) return false
+    const datasets = decided(cut, after)
     const balance = await this.#readBalance(client)
-    const stored = await this.#post(cut, balance)
+    const stored = await this.#post(cut.at, datasets, balance)
     if (stored === undefined) return false
     if (!stored) {
       this.#fails('HQ knows a later life of this source')
       return true
     }
     this.#isFailing = false
-    for (const { dataset, behindSeconds } of cut.datasets) {
+    for (const { dataset, behindSeconds } of datasets) {
       if (behindSeconds === null) continue
       const at = cutAt - behindSeconds * 1000
       this.#completeThrough.set(dataset, Math.max(at, this.#completeThrough.get(dataset) ?? at))
@@ -166,7 +185,8 @@ export class FreshnessReporter implements Service {
 
   /** @returns undefined where HQ does not take it now. */
   async #post(
-    { at, datasets }: Cut,
+    at: string,
+    datasets: readonly DecidedDataset[],
     balance: BalanceRow[] | undefined,
   ): Promise<boolean | undefined> {
     const { source, epoch } = this.#context
