@@ -115,6 +115,7 @@ export {
 } from './wire/envelope.ts'
 export {
   type DatasetFreshness,
+  type DatasetLag,
   type Freshness,
   type FreshnessAnswer,
   type FreshnessReport,

@@ -181,3 +181,25 @@ test('a key that was noted before a look and committed after it holds its datase
   expect(held.sort()).toEqual([COMPANIES, 'dx_entity_snapshots_v1'])
   expect(datasets.find(({ dataset }) => dataset === COMPANIES)?.refused).toBe(1)
 })
+
+test('what waits is told of its dataset alone, also while no moment can be told', async () => {
+  await pipeline.startGateway()
+  await using _running = await startRelay()
+  const lags = async () => {
+    const { rows } = await pipeline.hq.query<{ dataset: string; waits: boolean }>(
+      `select f.dataset, f.behind > '0' as waits from ingest.freshness f
+       join hq.dx_freshness v using (source, dataset) where v.lag >= f.behind order by 1`,
+    )
+    return Object.fromEntries(rows.map(({ dataset, waits }) => [dataset, waits]))
+  }
+  const nothing = { [COMPANIES]: false, dx_person_entities_v1: false }
+  await waitFor('lags', async () => COMPANIES in (await lags()))
+  expect(await lags()).toMatchObject(nothing)
+  const blocker = await pipeline.dxDatabase.connect()
+  await blocker.query('begin')
+  await blocker.query('lock table hq_export.ack in exclusive mode')
+  await insertCompany(pipeline.dx, orgId)
+  await waitFor('the row to be told as waiting', async () => (await lags())[COMPANIES])
+  expect(await lags()).toMatchObject({ ...nothing, [COMPANIES]: true })
+  await blocker.query('rollback')
+})

@@ -219,3 +219,23 @@ test('what somebody accepts is the usual from its begin on, and what is wrong is
   expect((await incidentsOf('events')).at(-1)).toMatchObject({ cause: 'vanished' })
   expect((await run('list', '--closed', '--source', 'events')).stdout).toContain('teleported')
 })
+
+test('a dataset that waits at its source is an incident of its own, and a silent source is none of its datasets', async () => {
+  const told = (at: number) =>
+    client.query(
+      `insert into ingest.freshness (source, dataset, epoch, told_at, schema_version, key_id,
+         refused, behind, lag_told_at)
+       select 'normal', l.dataset, 'e', now(), 'v1', 'k', 0, make_interval(secs => l.behind), $1
+       from (values ('${EVENTS}', 2000), ('dx_company_entities_v1', 5)) as l (dataset, behind)
+       on conflict (source, dataset) do update set lag_told_at = excluded.lag_told_at`,
+      [iso(at)],
+    )
+  await told(now + WINDOW_MS)
+  await pass(false)
+  const late = [{ dataset: EVENTS, check: 'lag', severity: 'page', isOpen: true, cause: null }]
+  expect(await incidentsOf('normal')).toEqual(late)
+  // Told an hour ago: its heartbeats say so, or nobody does.
+  await told(now - HOUR_MS)
+  await pass(false)
+  expect(await incidentsOf('normal')).toEqual(late)
+})

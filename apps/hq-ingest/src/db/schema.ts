@@ -7,6 +7,7 @@ import {
   doublePrecision,
   index,
   integer,
+  interval,
   numeric,
   pgSchema,
   primaryKey,
@@ -455,6 +456,8 @@ export const freshness = ingest.table(
     epoch: text().notNull(),
     schemaVersion: text('schema_version').notNull(),
     keyId: text('key_id').notNull(),
+    behind: interval(),
+    lagToldAt: instant('lag_told_at'),
   },
   (t) => [primaryKey({ name: 'freshness_pkey', columns: [t.source, t.dataset] })],
 )

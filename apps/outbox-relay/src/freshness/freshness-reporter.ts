@@ -1,5 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { type BalanceRow, SCHEMA_VERSION, type SigningKey } from '@hq-export/contract'
+import {
+  type BalanceRow,
+  type FreshnessReport,
+  SCHEMA_VERSION,
+  type SigningKey,
+} from '@hq-export/contract'
 import { describeError } from '@hq-export/runtime/describe-error.ts'
 import type { Service } from '@hq-export/runtime/service.ts'
 import type pg from 'pg'
@@ -12,6 +17,7 @@ import { waitForFence } from '../reconcile/source/fence.ts'
 import { connect } from '../session/connect.ts'
 import { LED_SESSION } from '../session/lead.ts'
 import { type Aftermath, type Cut, type CutDataset, cutMoment, lookAfter } from './cut-moment.ts'
+import { readLags } from './read-lags.ts'
 
 /** Between two looks at most this often, in milliseconds. */
 const PERIOD_MS = 1_000
@@ -21,9 +27,14 @@ const STATEMENT_TIMEOUT = '30s'
 /** Between two times that HQ is told the balance of days at least, in milliseconds. */
 const BALANCE_PERIOD_MS = 60_000
 const MAX_BALANCE_ROWS = 1_000
+/** Between two times that HQ is told what waits at least, in milliseconds. */
+const LAG_PERIOD_MS = 5_000
 
 /** Up to when a dataset was complete when HQ was told so last, as `performance.now()`. */
 export type CompleteThrough = ReadonlyMap<string, number>
+
+/** What of a report is not the same for all of them. */
+type Told = Pick<FreshnessReport, 'at' | 'datasets'> & Partial<FreshnessReport>
 
 /** What a {@link FreshnessReporter} works with. */
 export interface FreshnessContext {
@@ -62,7 +73,7 @@ function decided(cut: Cut, after: Aftermath): DecidedDataset[] {
  * The part of a leading relay that tells HQ up to which moment it has everything. It looks by
  * itself, on a session of its own beside the push: at a moment, at what is visible after it, and at
  * what holds datasets back; then it waits until an ack, or an outbox that holds nothing of it any
- * more, says that HQ has decided what was visible.
+ * more, says that HQ has decided what was visible. Meanwhile, too, HQ is told what waits.
  */
 export class FreshnessReporter implements Service {
   readonly #context: FreshnessContext
@@ -71,6 +82,7 @@ export class FreshnessReporter implements Service {
   #running: Promise<void> | undefined
   #repairs = 0
   #balanceReadAt = Number.NEGATIVE_INFINITY
+  #lagsDueAt = Number.NEGATIVE_INFINITY
   #isFailing = false
 
   constructor(context: FreshnessContext) {
@@ -140,6 +152,7 @@ export class FreshnessReporter implements Service {
           lookMs = performance.now() - began
           if (cut === undefined || (await this.#tell(client, cut, began))) told = settled
         }
+        await this.#tellLags(client)
         await this.#pause(Math.max(PERIOD_MS, lookMs / MAX_SHARE))
       }
     } finally {
@@ -150,7 +163,8 @@ export class FreshnessReporter implements Service {
   /** @returns false where it is to be tried again without anything new. */
   async #tell(client: pg.ClientBase, cut: Cut, cutAt: number): Promise<boolean> {
     const { epoch, stopping, onStored } = this.#context
-    const patience = { patienceMs: Number.POSITIVE_INFINITY, stopping }
+    const meanwhile = () => this.#tellLags(client)
+    const patience = { patienceMs: Number.POSITIVE_INFINITY, stopping, meanwhile }
     await waitForFence(client, epoch, cut.snapshot, patience)
     const repairs = this.#repairs
     const after = await lookAfter(client, cut.at)
@@ -160,7 +174,15 @@ export class FreshnessReporter implements Service {
     if (this.#repairs !== repairs) return false
     const datasets = decided(cut, after)
     const balance = await this.#readBalance(client)
-    const stored = await this.#post(cut.at, datasets, balance)
+    const stored = await this.#post({
+      at: cut.at,
+      datasets: datasets.map(({ dataset, completeThrough, refused }) => ({
+        dataset,
+        complete_through: completeThrough,
+        refused,
+      })),
+      ...(balance !== undefined && { balance }),
+    })
     if (stored === undefined) return false
     if (!stored) {
       this.#fails('HQ knows a later life of this source')
@@ -183,28 +205,23 @@ export class FreshnessReporter implements Service {
     return (await readBalance(client)).slice(0, MAX_BALANCE_ROWS)
   }
 
+  /** Tells HQ what waits, where it is time to: looking reads every row that does. */
+  async #tellLags(client: pg.ClientBase): Promise<void> {
+    const began = performance.now()
+    if (began < this.#lagsDueAt) return
+    const { at, lags } = await readLags(client, this.#context.epoch)
+    const lookMs = performance.now() - began
+    this.#lagsDueAt = began + Math.max(LAG_PERIOD_MS, lookMs / MAX_SHARE)
+    await this.#post({ at, datasets: [], lags })
+  }
+
   /** @returns undefined where HQ does not take it now. */
-  async #post(
-    at: string,
-    datasets: readonly DecidedDataset[],
-    balance: BalanceRow[] | undefined,
-  ): Promise<boolean | undefined> {
+  async #post(told: Told): Promise<boolean | undefined> {
     const { source, epoch } = this.#context
     const hq = new HqClient({ ...this.#context, patienceMs: 0 })
     try {
-      const { stored } = await hq.tellFreshness({
-        source,
-        schema_version: SCHEMA_VERSION,
-        epoch,
-        at,
-        datasets: datasets.map(({ dataset, completeThrough, refused }) => ({
-          dataset,
-          complete_through: completeThrough,
-          refused,
-        })),
-        ...(balance !== undefined && { balance }),
-      })
-      return stored
+      const report = { source, schema_version: SCHEMA_VERSION, epoch, ...told }
+      return (await hq.tellFreshness(report)).stored
     } catch (error) {
       if (!(error instanceof UndecidedError)) throw error
       this.#fails(error.message)

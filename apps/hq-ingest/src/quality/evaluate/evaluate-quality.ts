@@ -49,10 +49,7 @@ export async function evaluateQuality(
     if (through === undefined) return told
     const final = Math.min(through, now)
     const sources = await listSources(client)
-    for (const source of sources) {
-      const late = await judgeLag(client, source, now)
-      if (late !== undefined) told.push(late)
-    }
+    for (const source of sources) told.push(...(await judgeLag(client, source, now)))
     const ofWindows = await ofEachStream(client, sources, async (stream, progress) => {
       await sumHours(client, stream, progress, final)
       return judgeStream(client, stream, progress, final)
