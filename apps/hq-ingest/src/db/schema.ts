@@ -556,3 +556,32 @@ export const qualityReport = ingest.table(
   },
   (t) => [primaryKey({ name: 'quality_report_pkey', columns: [t.source, t.dataset, t.day] })],
 )
+
+/** What checks may find without failing. */
+export const qualityTolerance = ingest.table(
+  'quality_tolerance',
+  {
+    changedAt: instant('changed_at').notNull(),
+    size: doublePrecision().notNull(),
+    source: text().notNull(),
+    dataset: text().notNull(),
+    checkName: text('check_name').notNull(),
+    changedBy: text('changed_by').notNull(),
+    note: text().notNull(),
+  },
+  (t) => [
+    primaryKey({ name: 'quality_tolerance_pkey', columns: [t.source, t.dataset, t.checkName] }),
+  ],
+)
+
+/** What the checks of a week came to. */
+export const qualityDigest = ingest.table(
+  'quality_digest',
+  {
+    madeAt: instant('made_at').notNull(),
+    week: date().notNull(),
+    source: text().notNull(),
+    digest: exactJson().notNull(),
+  },
+  (t) => [primaryKey({ name: 'quality_digest_pkey', columns: [t.source, t.week] })],
+)

@@ -1,12 +1,13 @@
 import { failed, passed, undecided, type Verdict } from '../verdict.ts'
 
-const NAME = 'lag'
+/** Name of the check. */
+export const LAG = 'lag'
 /** Contract, Sync Cadence: the longest micro-batch; and twice of it. */
 const LATE_SECONDS = 900
 const BROKEN_SECONDS = 1800
 
 function judged(metric: string, seconds: number | undefined): Verdict {
-  const base = { check: NAME, metric, rows: 0 }
+  const base = { check: LAG, metric, rows: 0 }
   if (seconds === undefined) return undecided(base, 'heartbeat')
   const measured = { ...base, value: seconds, threshold: LATE_SECONDS }
   if (seconds > BROKEN_SECONDS) {

@@ -2,6 +2,7 @@ import { DATASETS } from '@hq-export/contract'
 import type pg from 'pg'
 import { gatewayLocks } from '../../db/own-locks.ts'
 import { rolledUpThrough } from '../../profile/rolled-up-through.ts'
+import { keepDigests } from '../digest/keep-digests.ts'
 import type { Told } from '../incident/apply-verdict.ts'
 import { expireQuality } from './expire-quality.ts'
 import { judgeLag } from './judge-lag.ts'
@@ -59,6 +60,7 @@ export async function evaluateQuality(
       reportDays(client, stream, progress, final),
     )
     told.push(...ofWindows, ...ofDays)
+    await keepDigests(client, sources, final)
     await expireQuality(client, now)
     return told
   } finally {

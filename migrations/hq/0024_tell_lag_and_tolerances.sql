@@ -1,7 +1,7 @@
 -- How far HQ is behind with each dataset by itself, as its source tells it every few seconds, also
--- while nothing can be said of how far it is complete.
+-- while nothing can be said of how far it is complete. What checks may find, and what a week came to.
 --
--- Locks: ACCESS EXCLUSIVE on ingest.freshness and hq.dx_freshness for the moment of a catalog change
+-- Locks: creates new objects; ACCESS EXCLUSIVE on ingest.freshness and hq.dx_freshness for the moment of a catalog change
 -- (no rewrite): a reader of the view, or a post of a source, waits that long.
 
 alter table ingest.freshness add column behind interval, add column lag_told_at timestamptz;
@@ -49,3 +49,46 @@ left join lateral (
 comment on column hq.dx_freshness.lag is
   'how far HQ is behind: age of the oldest row that it has not decided, as the source said last, and '
   'the time since then; null while the source has not said';
+
+-- What somebody has said a check may measure. A check that is dismissed again and again asks for it.
+create table ingest.quality_tolerance (
+  changed_at timestamptz not null default pg_catalog.clock_timestamp(),
+  size       float8      not null,
+  source     text        not null,
+  dataset    text        not null,
+  check_name text        not null,
+  changed_by text        not null,
+  note       text        not null,
+  constraint quality_tolerance_pkey primary key (source, dataset, check_name),
+  constraint quality_tolerance_size_check check (size >= 0)
+);
+
+comment on table ingest.quality_tolerance is
+  'how much a check that compares with the usual may find without failing; last change of each';
+comment on column ingest.quality_tolerance.changed_at is
+  'when it was changed last: dismissals before it do not count';
+comment on column ingest.quality_tolerance.size is
+  'share, or number where the check has none, up to which it does not fail; 0: as declared';
+comment on column ingest.quality_tolerance.source is 'source of the rows';
+comment on column ingest.quality_tolerance.dataset is 'dataset of the rows';
+comment on column ingest.quality_tolerance.check_name is 'the check';
+comment on column ingest.quality_tolerance.changed_by is 'who changed it';
+comment on column ingest.quality_tolerance.note is 'why';
+
+create table ingest.quality_digest (
+  made_at timestamptz not null default pg_catalog.clock_timestamp(),
+  week    date        not null,
+  source  text        not null,
+  digest  jsonb       not null,
+  constraint quality_digest_pkey primary key (source, week)
+);
+
+comment on table ingest.quality_digest is
+  'what the checks of a source came to in a week, and which of them are worth nothing; kept 400 days';
+comment on column ingest.quality_digest.made_at is 'when it was made';
+comment on column ingest.quality_digest.week is 'its Monday, UTC, by HQ''s clock';
+comment on column ingest.quality_digest.source is 'source of the rows';
+comment on column ingest.quality_digest.digest is 'incidents; names of checks';
+
+alter table ingest.quality_tolerance owner to hq_ingest_writer;
+alter table ingest.quality_digest owner to hq_ingest_writer;
