@@ -48,6 +48,7 @@ test(`a month of the normal workload gives no incident, seed ${seed}`, () => {
         comparison: undefined,
         known: { event_type: new Set(EVENT_TYPES) },
         isHeard: true,
+        tolerances: {},
       })
       pending.set(name, judged.pending)
       for (const { verdict } of judged.checks) {

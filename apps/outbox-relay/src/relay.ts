@@ -207,8 +207,7 @@ export class Relay implements Service {
     const parkedRows = new ParkedRows(side, delivery, onAccepted)
     const settlement: Settlement = {
       run: (work) => work(acknowledger),
-      // Whatever it does puts rows into the outbox once more; before the ack of their window.
-      transact: (work) => side.run(work).finally(() => freshness.noteRepair()),
+      transact: (work) => side.run(work),
       mayRace: true,
       log: this.#log,
       onAccepted,
@@ -216,6 +215,7 @@ export class Relay implements Service {
         metrics.deadLettered(letters)
         if (letters.some(({ reason }) => reason === NOT_IN_TIME)) parkedRows.wake()
       },
+      onSentAgain: () => freshness.noteRepair(),
     }
     this.#state = 'working'
     this.#breaker = delivery.breaker

@@ -117,6 +117,7 @@ export {
 } from './wire/envelope.ts'
 export {
   type DatasetFreshness,
+  type DatasetLag,
   type Freshness,
   type FreshnessAnswer,
   type FreshnessReport,

@@ -65,7 +65,10 @@ async function momentOf(dataset: string): Promise<string | null | undefined> {
 }
 
 test('what the source told is what a signed caller, a reader and the status are shown', async () => {
-  expect(await tell(report({ [RUNS]: EARLY, [COMPANIES]: null }))).toEqual({ stored: true })
+  const lags = [{ dataset: RUNS, seconds: 90 }]
+  expect(await tell(report({ [RUNS]: EARLY, [COMPANIES]: null }, { lags }))).toEqual({
+    stored: true,
+  })
   const [companies, runs] = (await ask()).datasets
   expect(companies).toMatchObject({ dataset: COMPANIES, complete_through: null, lag_seconds: null })
   expect(runs).toMatchObject({
@@ -76,7 +79,8 @@ test('what the source told is what a signed caller, a reader and the status are 
     reconciled_state: null,
     schema_version: 'v1',
   })
-  expect(runs?.lag_seconds).toBeGreaterThan(0)
+  expect(runs?.lag_seconds).toBeGreaterThan(90)
+  expect(runs?.lag_seconds).toBeLessThan(3_600)
   const { fields } = await site.client.query('select * from hq.dx_freshness')
   expect(fields.map(({ name }) => name)).toEqual([
     'source',
@@ -99,6 +103,23 @@ test('within an epoch a moment never goes back, and null leaves it', async () =>
   expect(await momentOf(RUNS)).toBe(LATE)
   await tell(report({ [RUNS]: null }))
   expect(await momentOf(RUNS)).toBe(LATE)
+})
+
+test('what waits is told by itself, of each dataset, and changes no moment', async () => {
+  const lags = [
+    { dataset: RUNS, seconds: 3_600 },
+    { dataset: COMPANIES, seconds: 0 },
+  ]
+  await tell(report({ [RUNS]: LATE }))
+  expect(await tell(report({}, { lags }))).toEqual({ stored: true })
+  const [companies, runs] = (await ask()).datasets
+  expect(companies).toMatchObject({ complete_through: null, open_refused: 0 })
+  expect(companies?.lag_seconds).toBeLessThan(1_800)
+  expect(runs?.complete_through).toBe(LATE)
+  expect(runs?.lag_seconds).toBeGreaterThan(3_600)
+  // What another life told is no moment of this one.
+  await tell(report({}, { lags, epoch: OTHER_EPOCH }))
+  expect(await momentOf(RUNS)).toBeNull()
 })
 
 test('another life of the source begins anew, and the one before does not come back', async () => {
@@ -128,6 +149,10 @@ test('unsigned, malformed, foreign and unknown reports are refused', async () =>
   expect((await post(report({ no_dataset: EARLY }))).code).toBe('unknown_dataset')
   const twice = [...good.datasets, ...good.datasets]
   expect((await post({ ...good, datasets: twice })).code).toBe('invalid_request')
+  const unknown = [{ dataset: 'no_dataset', seconds: 1 }]
+  expect((await post({ ...good, lags: unknown })).code).toBe('unknown_dataset')
+  const negative = [{ dataset: RUNS, seconds: -1 }]
+  expect((await post({ ...good, lags: negative })).code).toBe('invalid_request')
   expect((await fetch(`${site.gateway.url}${FRESHNESS_PATH}`)).status).toBe(415)
   expect(await momentOf(RUNS)).toBeUndefined()
 })
@@ -153,7 +178,7 @@ test('I7: a key of some orgs may not tell, and is not told of other orgs', async
 test('I7: an org sees how far datasets are complete, and its own refused rows alone', async () => {
   const foreign = randomUUID()
   const role = `${inject('runId')}freshness_reader`
-  await tell(report({ [RUNS]: EARLY }))
+  await tell(report({ [RUNS]: EARLY }, { lags: [{ dataset: RUNS, seconds: 0 }] }))
   const bad = [ORG, foreign, foreign].map((org_id) => buildRow(RUNS, { org_id, status: 'odd' }))
   await deliver(site.gateway.url, buildEnvelope(RUNS, bad))
   await site.client.query(
@@ -165,7 +190,7 @@ test('I7: an org sees how far datasets are complete, and its own refused rows al
   const seen = async () =>
     (
       await site.client.query(
-        `select complete_through is not null as known, open_refused::int as refused,
+        `select complete_through is not null and lag >= '0' as known, open_refused::int as refused,
            reconciled_state as state from hq.dx_freshness`,
       )
     ).rows

@@ -219,3 +219,87 @@ test('what somebody accepts is the usual from its begin on, and what is wrong is
   expect((await incidentsOf('events')).at(-1)).toMatchObject({ cause: 'vanished' })
   expect((await run('list', '--closed', '--source', 'events')).stdout).toContain('teleported')
 })
+
+test('a dataset that waits at its source is an incident of its own, and a silent source is none of its datasets', async () => {
+  const told = (at: number) =>
+    client.query(
+      `insert into ingest.freshness (source, dataset, epoch, told_at, schema_version, key_id,
+         refused, behind, lag_told_at)
+       select 'normal', l.dataset, 'e', now(), 'v1', 'k', 0, make_interval(secs => l.behind), $1
+       from (values ('${EVENTS}', 2000), ('dx_company_entities_v1', 5)) as l (dataset, behind)
+       on conflict (source, dataset) do update set lag_told_at = excluded.lag_told_at`,
+      [iso(at)],
+    )
+  await told(now + WINDOW_MS)
+  await pass(false)
+  const late = [{ dataset: EVENTS, check: 'lag', severity: 'page', isOpen: true, cause: null }]
+  expect(await incidentsOf('normal')).toEqual(late)
+  // Told an hour ago: its heartbeats say so, or nobody does.
+  await told(now - HOUR_MS)
+  await pass(false)
+  expect(await incidentsOf('normal')).toEqual(late)
+})
+
+test('a check that was dismissed three times asks to be changed, with the command, and is', async () => {
+  const run = (...args: string[]) => runIngest(args, { HQ_DATABASE_URL: hq.url })
+  const list = async () => (await run('incidents', 'list')).stdout
+  const dismissed = async () => JSON.parse((await run('incidents', 'list', '--json')).stdout)
+  expect(await list()).not.toContain('dismissed')
+  await client.query(
+    `insert into ingest.incident (began_at, opened_at, last_failed_at, told_at, closed_at,
+       accepted_at, size, source, dataset, check_name, severity, accepted_by, note, evidence)
+     select began_at, opened_at, last_failed_at, told_at, closed_at, accepted_at, 2, source, dataset,
+       check_name, severity, accepted_by, note, evidence
+     from ingest.incident, generate_series(1, 2)
+     where source = 'operation' and accepted_at is not null`,
+  )
+  const [asking] = (await dismissed()).dismissed
+  expect(asking).toMatchObject({ source: 'operation', check: 'volume', times: 3, size: 2 })
+  expect(await list()).toContain(`incidents tolerate ${asking.id} --up-to SIZE --note WHY`)
+  const finding =
+    /warn +dismissed-checks +volume of dx_operation_runs_v1 of operation was dismissed/
+  expect((await run('doctor')).stdout).toMatch(finding)
+  const change = ['incidents', 'tolerate', asking.id, '--up-to', '2']
+  expect((await run(...change)).status).toBe(2)
+  expect((await run(...change, '--note', 'it rests at night', '--by', 'mira')).status).toBe(0)
+  expect(await list()).not.toContain('dismissed')
+  const { rows } = await client.query(
+    `select changed_by, size from ingest.quality_tolerance where check_name = 'volume'`,
+  )
+  expect(rows).toEqual([{ changed_by: 'mira', size: 2 }])
+})
+
+test('a week is kept as a digest: its incidents, and checks that never fired or only falsely', async () => {
+  const { rows } = await client.query(
+    `select week, digest from ingest.quality_digest where source = 'normal'`,
+  )
+  const WEEK_MS = 7 * DAY_MS
+  expect(rows).toHaveLength(1)
+  expect(rows[0].digest).toMatchObject({ incidents: [], firedFalsely: [] })
+  const volumes = { dataset: 'dx_operation_runs_v1', check: 'volume' }
+  expect(rows[0].digest.neverFired).toContainEqual(volumes)
+  // Of this week what is known so far.
+  const day = iso(now).slice(0, 10)
+  const shown = await runIngest(['quality', '--week', day, '--format', 'json'], {
+    HQ_DATABASE_URL: hq.url,
+  })
+  expect(shown.status).toBe(0)
+  const { digests } = JSON.parse(shown.stdout)
+  const of = (source: string) =>
+    digests.find((digest: { source: string }) => digest.source === source)
+  expect(of('operation').firedFalsely).toEqual([])
+  expect(of('events').incidents.length).toBeGreaterThan(2)
+  const text = await runIngest(['quality', '--week', day, '--source', 'domains'], {
+    HQ_DATABASE_URL: hq.url,
+  })
+  expect(text.stdout).toMatch(/incident +\d+ page null_rate.canonical_domain/)
+  expect(text.stdout).toMatch(/never fired +volume of dx_operation_runs_v1/)
+  // Once it is over it is kept, whoever looks how often.
+  await client.query('update ingest.roll_up set through = $1', [iso(now + 2 * WEEK_MS)])
+  await evaluateQuality(client, now + WEEK_MS)
+  await evaluateQuality(client, now + WEEK_MS)
+  const kept = await client.query(
+    `select count(*)::int as weeks from ingest.quality_digest where source = 'events'`,
+  )
+  expect(kept.rows).toEqual([{ weeks: 2 }])
+})

@@ -1,6 +1,10 @@
 import type { Dataset } from '@hq-export/contract'
 import type { Profile } from '../../../apps/hq-ingest/src/profile/profile.ts'
-import type { Baseline, WindowInput } from '../../../apps/hq-ingest/src/quality/checks/check.ts'
+import {
+  type Baseline,
+  WARM_UP_HOURS,
+  type WindowInput,
+} from '../../../apps/hq-ingest/src/quality/checks/check.ts'
 import { profileOf } from './profiles.ts'
 
 /** Hours of four weeks. */
@@ -8,7 +12,7 @@ export const MONTH_HOURS = 28 * 24
 
 /** So many hours, the given ones of which have rows. */
 export function baselineOfHours(hours: readonly Profile[], total = hours.length): Baseline {
-  return { hours, alike: hours, total }
+  return { hours, alike: hours, total, warmUp: WARM_UP_HOURS }
 }
 
 /** What a check looks at: nothing came, nothing is known, and the source is heard. */

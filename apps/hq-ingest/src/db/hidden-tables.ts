@@ -23,6 +23,8 @@ const TABLES = [
     'quality_progress',
     'incident',
     'quality_report',
+    'quality_tolerance',
+    'quality_digest',
     'balance',
     'read_mark',
     'reading',

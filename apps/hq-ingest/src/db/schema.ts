@@ -7,6 +7,7 @@ import {
   doublePrecision,
   index,
   integer,
+  interval,
   numeric,
   pgSchema,
   primaryKey,
@@ -455,6 +456,8 @@ export const freshness = ingest.table(
     epoch: text().notNull(),
     schemaVersion: text('schema_version').notNull(),
     keyId: text('key_id').notNull(),
+    behind: interval(),
+    lagToldAt: instant('lag_told_at'),
   },
   (t) => [primaryKey({ name: 'freshness_pkey', columns: [t.source, t.dataset] })],
 )
@@ -568,4 +571,33 @@ export const reading = ingest.table(
     readAt: instant('read_at'),
   },
   (t) => [primaryKey({ name: 'reading_pkey', columns: [t.dataset] })],
+)
+
+/** What checks may find without failing. */
+export const qualityTolerance = ingest.table(
+  'quality_tolerance',
+  {
+    changedAt: instant('changed_at').notNull(),
+    size: doublePrecision().notNull(),
+    source: text().notNull(),
+    dataset: text().notNull(),
+    checkName: text('check_name').notNull(),
+    changedBy: text('changed_by').notNull(),
+    note: text().notNull(),
+  },
+  (t) => [
+    primaryKey({ name: 'quality_tolerance_pkey', columns: [t.source, t.dataset, t.checkName] }),
+  ],
+)
+
+/** What the checks of a week came to. */
+export const qualityDigest = ingest.table(
+  'quality_digest',
+  {
+    madeAt: instant('made_at').notNull(),
+    week: date().notNull(),
+    source: text().notNull(),
+    digest: exactJson().notNull(),
+  },
+  (t) => [primaryKey({ name: 'quality_digest_pkey', columns: [t.source, t.week] })],
 )

@@ -11,6 +11,7 @@ import { clock } from './checks/clock.ts'
 import { connections } from './checks/connections.ts'
 import { contractTables } from './checks/contract-tables.ts'
 import { directConnection } from './checks/direct-connection.ts'
+import { dismissedChecks } from './checks/dismissed-checks.ts'
 import { durability } from './checks/durability.ts'
 import type { Check } from './checks/finding.ts'
 import { foreignCode } from './checks/foreign-code.ts'
@@ -46,4 +47,5 @@ export const CHECKS: readonly Check[] = [
   heartbeats,
   quarantine,
   reconciliations,
+  dismissedChecks,
 ]

@@ -41,21 +41,39 @@ const STORE = /* sql */ `
     refused = excluded.refused, epoch = excluded.epoch,
     schema_version = excluded.schema_version, key_id = excluded.key_id`
 
+// What is not told here stands, but for the moment of another life, which means nothing.
+const STORE_LAGS = /* sql */ `
+  insert into ingest.freshness as f
+    (source, epoch, told_at, schema_version, key_id, refused, dataset, behind, lag_told_at)
+  select $1, $2, $3::timestamptz, $4, $5, 0, l.dataset,
+    pg_catalog.make_interval(secs => l.seconds), pg_catalog.clock_timestamp()
+  from pg_catalog.json_to_recordset($6::json) as l (dataset text, seconds float8)
+  on conflict (source, dataset) do update
+  set behind = excluded.behind, lag_told_at = excluded.lag_told_at, told_at = excluded.told_at,
+    received_at = excluded.received_at, schema_version = excluded.schema_version,
+    complete_through = case when f.epoch = excluded.epoch then f.complete_through end,
+    epoch = excluded.epoch, key_id = excluded.key_id`
+
 /**
  * Who may write some orgs alone cannot know that all of a dataset is there.
  * @throws {Refusal} `not_allowed` (403), or `unknown_dataset` (422).
  */
-function assertMayTell({ schema_version, datasets }: FreshnessReport, key: IngestKey): void {
+function assertMayTell(
+  { schema_version, datasets, lags = [] }: FreshnessReport,
+  key: IngestKey,
+): void {
   if (schema_version !== SCHEMA_VERSION) throw new Refusal('unknown_dataset')
   if (key.orgs !== undefined)
     throw new Refusal('not_allowed', 'a key of some orgs may not speak of all rows')
-  const names = datasets.map(({ dataset }) => dataset)
-  for (const name of names) {
-    if (!isDatasetName(name)) throw new Refusal('unknown_dataset')
-    assertMayWrite(name, key)
+  for (const told of [datasets, lags]) {
+    const names = told.map(({ dataset }) => dataset)
+    for (const name of names) {
+      if (!isDatasetName(name)) throw new Refusal('unknown_dataset')
+      assertMayWrite(name, key)
+    }
+    if (new Set(names).size < names.length)
+      throw new Refusal('invalid_request', 'a dataset must not be named twice')
   }
-  if (new Set(names).size < names.length)
-    throw new Refusal('invalid_request', 'a dataset must not be named twice')
 }
 
 async function answer(
@@ -68,8 +86,10 @@ async function answer(
   return transact(comparePool, async (client) => {
     const { rows } = await client.query<{ counts: boolean }>(ENTER, [source, epoch])
     if (rows[0]?.counts !== true) return { stored: false }
-    const values = [source, epoch, at, schema_version, key.id, JSON.stringify(datasets)]
-    await client.query(STORE, values)
+    const who = [source, epoch, at, schema_version, key.id]
+    if (datasets.length > 0) await client.query(STORE, [...who, JSON.stringify(datasets)])
+    const { lags = [] } = report
+    if (lags.length > 0) await client.query(STORE_LAGS, [...who, JSON.stringify(lags)])
     if (report.balance !== undefined) await storeBalance(client, source, report.balance)
     return { stored: true }
   })

@@ -38,7 +38,14 @@ select source, dataset,
          as age_s
 from ingest.freshness where complete_through is not null`
 
-interface Complete {
+// The same of how far it is behind.
+const LAGS = /* sql */ `
+select source, dataset, greatest(extract(epoch from
+         behind + (pg_catalog.clock_timestamp() - lag_told_at)), 0)::float8 as age_s
+from ingest.freshness where behind is not null`
+
+/** Seconds that something of a dataset is old. */
+interface DatasetAge {
   readonly source: string
   readonly dataset: string
   readonly age_s: number
@@ -87,7 +94,8 @@ export interface HqReading {
   readonly incidents: readonly Incidents[]
   /** Since batches were added to their minutes last, in seconds. */
   readonly rollUpAge: number
-  readonly complete: readonly Complete[]
+  readonly complete: readonly DatasetAge[]
+  readonly lags: readonly DatasetAge[]
   readonly readAt: number
 }
 
@@ -113,11 +121,13 @@ async function read(client: pg.ClientBase, seen: SeenBeats): Promise<HqReading> 
   const beats = (await client.query<Beat & { received: string }>(HEARTBEATS)).rows
   const heartbeats = beats.map((beat) => ({ ...beat, age_s: seen.ageOf(beat) }))
   const keys = (await client.query<KeyEnd>(KEYS)).rows
-  const complete = (await client.query<Complete>(FRESHNESS)).rows
+  const complete = (await client.query<DatasetAge>(FRESHNESS)).rows
+  const lags = (await client.query<DatasetAge>(LAGS)).rows
   const incidents = (await client.query<Incidents>(INCIDENTS)).rows
   const [rolled] = (await client.query<{ age_s: number }>(ROLL_UP)).rows
   const rollUpAge = Math.max(0, rolled?.age_s ?? 0)
-  return { quarantine, incidents, rollUpAge, heartbeats, keys, complete, readAt: performance.now() }
+  const ages = { rollUpAge, complete, lags }
+  return { quarantine, incidents, heartbeats, keys, ...ages, readAt: performance.now() }
 }
 
 /**
@@ -196,6 +206,18 @@ export class HqWatcher extends Watcher<pg.Client, HqReading> {
         const reading = this.reading
         if (reading === undefined) return
         for (const { source, dataset, age_s } of reading.complete) {
+          result.observe(age_s + sinceReading(reading), { source, dataset })
+        }
+      })
+    meter
+      .createObservableGauge('hq.ingest.dataset.lag', {
+        unit: 's',
+        description: 'age of the oldest row of a dataset of a source that HQ has not decided',
+      })
+      .addCallback((result) => {
+        const reading = this.reading
+        if (reading === undefined) return
+        for (const { source, dataset, age_s } of reading.lags) {
           result.observe(age_s + sinceReading(reading), { source, dataset })
         }
       })

@@ -112,6 +112,7 @@ const freshnessReport: FreshnessReport = {
   epoch: asOf.epoch,
   at: '2026-02-17T03:00:00.25+00:00',
   datasets: [{ dataset: RUNS.name, complete_through: '2026-02-17T03:00:00.125+00:00', refused: 0 }],
+  lags: [{ dataset: RUNS.name, seconds: 0.125 }],
 }
 const freshnessAnswer: FreshnessAnswer = { stored: true }
 const freshness: Freshness = {

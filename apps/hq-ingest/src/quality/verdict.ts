@@ -39,6 +39,40 @@ export interface Verdict {
   readonly fraction: number | null
   /** What stands out, the worst first. */
   readonly worst: readonly Cause[]
+  /** Of what passes because somebody said that it may: the size up to which it does. */
+  readonly tolerated?: number
+}
+
+/** Rules that compare with what is usual; what breaks another one is wrong however long it lasts. */
+const OF_THE_USUAL: ReadonlySet<string> = new Set([
+  'drift',
+  'distribution',
+  'failed',
+  'failed of a part',
+  'known',
+  'operation',
+  'silent',
+])
+
+/** True for a rule that compares with what is usual. */
+export function isOfTheUsual(rule: string): boolean {
+  return OF_THE_USUAL.has(rule)
+}
+
+/** How large what failed is: a share, or a number where there is none. */
+export function sizeOf({ fraction, value }: Pick<Verdict, 'fraction' | 'value'>): number {
+  return fraction ?? value ?? 0
+}
+
+/** Sizes up to which checks do not fail, by name. */
+export type Tolerances = Readonly<Record<string, number>>
+
+/** What a verdict is where its check may find so much; what is wrong with certainty stays so. */
+export function tolerate(verdict: Verdict, tolerances: Tolerances): Verdict {
+  const tolerated = tolerances[verdict.check] ?? 0
+  const { rule } = verdict
+  if (rule === null || !isOfTheUsual(rule) || sizeOf(verdict) > tolerated) return verdict
+  return { ...verdict, verdict: 'pass', severity: 'warn', rule: null, tolerated }
 }
 
 /** A verdict but for what it came to. */

@@ -1,9 +1,9 @@
 import { isNegative } from '../profile/count-rows.ts'
 import type { DistinctTexts } from '../profile/distinct-texts.ts'
-import { findProfilePlan } from '../profile/profile-plan.ts'
+import { findProfilePlan, type PlannedColumn } from '../profile/profile-plan.ts'
 import { addTo, RowCounts } from '../profile/row-counts.ts'
 import { compareTimestamps } from '../profile/timestamps.ts'
-import { MINUS, QUOTE, ZERO } from './bytes.ts'
+import { MINUS, QUOTE, viewOf, ZERO } from './bytes.ts'
 import type { ScanPlan } from './scan-plan.ts'
 
 /*
@@ -26,20 +26,26 @@ const BACKSLASH = 0x5c
 const UPPER_N = 0x4e
 const FIVE = 0x35
 const HTTP_STATUS_DIGITS = 3
-/** Length of `+00:00`, and where a year of four digits ends. */
+/** `+00:00`: its first and its last four bytes, and its length. */
+const [OFFSET_BEGIN, OFFSET_END] = [0x2b30303a, 0x303a3030]
 const OFFSET_BYTES = 6
-const PLUS = 0x2b
+const FOUR = 4
+/** Where a year of four digits ends. */
 const YEAR_END = 4
+/** No time with a year of four digits and an offset is shorter. */
+const TIME_BYTES = 25
 
 const COPY_MEANT: Readonly<Record<string, string>> = { n: '\n', t: '\t', r: '\r' }
 
 /** One pass over the fields of some columns. */
 class FieldReader {
   readonly #found: ScannedFields
+  readonly #view: DataView
   readonly #isVersioned: boolean
 
   constructor(found: ScannedFields) {
     this.#found = found
+    this.#view = viewOf(found.fields)
     this.#isVersioned = found.plan.isVersioned
   }
 
@@ -82,27 +88,44 @@ class FieldReader {
 
   /** True where it is in UTC and has a year of four digits: in order as its bytes are. */
   isPlainTime(start: number, end: number): boolean {
-    const { fields } = this.#found
+    const view = this.#view
     return (
-      fields[start + YEAR_END] === MINUS &&
-      fields[end - OFFSET_BYTES] === PLUS &&
-      fields[end - OFFSET_BYTES + 1] === ZERO &&
-      fields[end - OFFSET_BYTES + 2] === ZERO &&
-      fields[end - 2] === ZERO &&
-      fields[end - 1] === ZERO
+      end - start >= TIME_BYTES &&
+      view.getInt32(end - OFFSET_BYTES) === OFFSET_BEGIN &&
+      view.getInt32(end - FOUR) === OFFSET_END &&
+      view.getUint8(start + YEAR_END) === MINUS
     )
   }
 
   /** Compares two fields byte by byte. */
   compare(startA: number, endA: number, startB: number, endB: number): number {
-    const { fields } = this.#found
-    const length = Math.min(endA - startA, endB - startB)
-    for (let i = 0; i < length; i++) {
-      const difference = (fields[startA + i] ?? 0) - (fields[startB + i] ?? 0)
-      if (difference !== 0) return difference
-    }
-    return endA - startA - (endB - startB)
+    return compareBytes(this.#view, startA, endA, this.#view, startB, endB)
   }
+
+  /** Compares a field with a text of ASCII. */
+  compareTo(start: number, end: number, text: DataView): number {
+    return compareBytes(this.#view, start, end, text, 0, text.byteLength)
+  }
+}
+
+/** Four at a time while they are the same. */
+function compareBytes(
+  a: DataView,
+  startA: number,
+  endA: number,
+  b: DataView,
+  startB: number,
+  endB: number,
+): number {
+  const end = startA + Math.min(endA - startA, endB - startB)
+  const move = startB - startA
+  let i = startA
+  while (i <= end - FOUR && a.getInt32(i) === b.getInt32(i + move)) i += FOUR
+  for (; i < end; i++) {
+    const difference = a.getUint8(i) - b.getUint8(i + move)
+    if (difference !== 0) return difference
+  }
+  return endA - startA - (endB - startB)
 }
 
 /** Fields that are remembered with the number of their text; most columns have few. */
@@ -125,7 +148,8 @@ class TextNumbers {
   }
 
   numberOf(start: number, end: number): number {
-    const last = this.#bytes[end - 2] ?? 0
+    // The last byte is that of a quote where texts have them.
+    const last = (this.#bytes[end - 1] ?? 0) * HASH_FACTOR + (this.#bytes[end - 2] ?? 0)
     const middle = this.#bytes[(start + end) >> 1] ?? 0
     const slot = ((end - start) * HASH_FACTOR + last + middle) & (SLOTS - 1)
     const known = this.#starts[slot] ?? -1
@@ -140,40 +164,62 @@ class TextNumbers {
   }
 }
 
+/**
+ * Counts a column whose times are all plain, as nearly every column's are: without a text of any.
+ * @returns false where one is not, and nothing was counted.
+ */
+function countPlainTimes(
+  counts: RowCounts,
+  { count }: ScannedFields,
+  reader: FieldReader,
+  { name, at }: PlannedColumn,
+): boolean {
+  const { futureAfter, plan } = counts
+  const isRanged = at === plan.timeColumn
+  const limit = viewOf(Buffer.from(futureAfter))
+  let future = 0
+  let [firstStart, firstEnd, lastStart, lastEnd] = [-1, -1, -1, -1]
+  for (let row = 0; row < count; row++) {
+    const start = reader.start(row, at)
+    const end = reader.end(row, at)
+    if (!reader.isPlainTime(start, end)) {
+      if (reader.isNull(start, end)) continue
+      return false
+    }
+    if (reader.compareTo(start, end, limit) > 0) future++
+    if (!isRanged) continue
+    if (lastStart < 0 || reader.compare(start, end, lastStart, lastEnd) > 0) {
+      lastStart = start
+      lastEnd = end
+    }
+    if (firstStart < 0 || reader.compare(start, end, firstStart, firstEnd) < 0) {
+      firstStart = start
+      firstEnd = end
+    }
+  }
+  addTo(counts.future, name, future)
+  if (lastStart >= 0) {
+    counts.first = reader.bare(firstStart, firstEnd)
+    counts.last = reader.bare(lastStart, lastEnd)
+  }
+  return true
+}
+
 function countTimes(counts: RowCounts, found: ScannedFields, reader: FieldReader): void {
   const { plan, futureAfter } = counts
-  for (const { name, at } of plan.times) {
-    const isRanged = at === plan.timeColumn
-    let [first, last] = [-1, -1]
-    /** A bound by which most rows need no text: below it nothing is news. */
-    let seen = ''
+  for (const column of plan.times) {
+    if (countPlainTimes(counts, found, reader, column)) continue
+    const { name, at } = column
     for (let row = 0; row < found.count; row++) {
       const [start, end] = [reader.start(row, at), reader.end(row, at)]
       if (reader.isNull(start, end)) continue
-      const isPlain = reader.isPlainTime(start, end)
-      const isKnown =
-        isPlain &&
-        first >= 0 &&
-        reader.compare(start, end, reader.start(first, at), reader.end(first, at)) >= 0 &&
-        reader.compare(start, end, reader.start(last, at), reader.end(last, at)) <= 0
-      // Between what was seen: in the future only if the last of these is.
-      if (isKnown && seen <= futureAfter) continue
       const time = reader.bare(start, end)
       if (compareTimestamps(time, futureAfter) > 0) addTo(counts.future, name, 1)
-      if (isPlain && (first < 0 || !isKnown)) {
-        if (first < 0 || compareTimestamps(time, textOf(reader, first, at)) < 0) first = row
-        if (last < 0 || compareTimestamps(time, textOf(reader, last, at)) > 0) last = row
-        seen = textOf(reader, last, at)
-      }
-      if (!isRanged) continue
+      if (at !== plan.timeColumn) continue
       if (counts.first === null || compareTimestamps(time, counts.first) < 0) counts.first = time
       if (counts.last === null || compareTimestamps(time, counts.last) > 0) counts.last = time
     }
   }
-}
-
-function textOf(reader: FieldReader, row: number, at: number): string {
-  return reader.bare(reader.start(row, at), reader.end(row, at))
 }
 
 function countSpans(counts: RowCounts, found: ScannedFields, reader: FieldReader): void {

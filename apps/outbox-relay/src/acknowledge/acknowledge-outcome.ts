@@ -28,6 +28,8 @@ export interface Settlement {
   readonly onAccepted: (batch: Batch, answer: BatchResult) => void
   /** Called with rows that were kept. */
   readonly onDeadLetters?: (letters: readonly DeadLetter[]) => void
+  /** Called where rows were noted to be sent once more, or are in the outbox again. */
+  readonly onSentAgain?: () => void
 }
 
 /** Rows of an outcome that go no further. */
@@ -51,9 +53,10 @@ export async function keepDeadLetters(
 /** Sends entities again, as they are, whose insert raced with the delete of their key. */
 export async function repairDeleteRaces(
   deleteRaces: readonly DeleteRace[],
-  { transact, log }: Settlement,
+  { transact, onSentAgain, log }: Settlement,
 ): Promise<void> {
   const { sent, failures } = await transact((client) => repair(client, deleteRaces))
+  if (sent > 0) onSentAgain?.()
   log.info({ sent, failures }, 'inserts raced with deletes of their keys; sent again above them')
 }
 
@@ -107,6 +110,7 @@ async function settleRefused(
   }
   if (conflicts.length === 0) return { letters, conflicts: 0 }
   const { resent, kept } = await settlement.transact((client) => resendConflicts(client, conflicts))
+  if (resent > 0) settlement.onSentAgain?.()
   log.warn(
     { ...facts, resent, kept },
     'HQ holds versions with other content, as after a failover; sent again above them',

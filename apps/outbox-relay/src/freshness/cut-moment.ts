@@ -13,7 +13,6 @@ const READ_CLOCK = /* sql */ `select pg_catalog.clock_timestamp()::text as at`
  * Of each dataset, what the snapshot of this statement shows that no ack of the outbox answers for:
  * - a dataset that was never sent as a whole since it is captured;
  * - gaps, and differences of what carries the capture: changes that nobody captured;
- * - keys that have to enter the outbox once more;
  * - keys of the settle list: what committed before the first of those was noted is settled.
  * Snapshots come with their entities, and are held by what holds those. Reads, and waits for
  * nobody.
@@ -47,7 +46,6 @@ with tick as materialized (
   where exists (select from hq_export.capture_gap g
       where g.dataset = p.number and g.closed_at is null)
     or exists (select from difference d where d.dataset = p.number)
-    or exists (select from hq_export.reexport r where r.dataset = p.number)
     or p.is_entity and p.history_complete_at is null
     or not p.is_derived and not exists (select from sent s
       where s.dataset = p.dataset and s.at >= p.captured_since
@@ -61,10 +59,7 @@ select t.snapshot, b.dataset,
      left join (select * from hq_export.settled m order by m.id desc limit 1) m on true
      where p.dataset = b.number and (p.number <= m.number
        and pg_catalog.pg_visible_in_snapshot(p.xid, m.seen)) is not true))
-  end as moment,
-  (select count(*)::int from hq_export.dead_letter l
-   where l.dataset = b.dataset and l.resolved_at is null and l.reason <> all ($2::text[])
-  ) as refused
+  end as moment
 from tick t
 cross join hq_export.binding b`
 
@@ -84,8 +79,6 @@ export interface CutDataset {
   readonly completeThrough: string | null
   /** How much earlier than `at` that is, in seconds; null where it is. */
   readonly behindSeconds: number | null
-  /** Open dead letters that HQ has never seen. */
-  readonly refused: number
 }
 
 /** Looks at everything that says how far the datasets are complete. */
@@ -98,53 +91,73 @@ export async function cutMoment(client: pg.ClientBase): Promise<Cut | undefined>
     dataset: string
     moment: string | null
     behind: number | null
-    refused: number
   }>({
     name: 'cut-moment',
     text: /* sql */ `
-select pg_catalog.to_json($1::timestamptz) #>> '{}' as at, c.snapshot, c.dataset, c.refused,
+select pg_catalog.to_json($1::timestamptz) #>> '{}' as at, c.snapshot, c.dataset,
   pg_catalog.to_json(nullif(c.moment, '-infinity')) #>> '{}' as moment,
   extract(epoch from $1::timestamptz - nullif(c.moment, '-infinity'))::float8 as behind
 from (${CUT}) c
 order by c.dataset`,
-    values: [clock.at, ROW_CODES],
+    values: [clock.at],
   })
   const [first] = rows
   if (first === undefined) return undefined
   return {
     at: first.at,
     snapshot: first.snapshot,
-    datasets: rows.map(({ dataset, moment, behind, refused }) => ({
+    datasets: rows.map(({ dataset, moment, behind }) => ({
       dataset,
       completeThrough: moment,
       behindSeconds: behind,
-      refused,
     })),
   }
 }
 
-// After the fence. A relay that is being followed by this one may have put rows that it acked into
-// the outbox once more: they are visible here, or on their way there.
+/*
+ * After the fence: whoever put rows of the cut aside or into the outbox once more did so before
+ * their ack, so all of it is visible here. Rows in the outbox are waited for; keys that are not
+ * there yet hold their dataset, and snapshots that come with it. A letter whose replay is such a
+ * key is refused still.
+ */
 const AFTER = /* sql */ `
 select pg_catalog.pg_current_snapshot()::text as snapshot,
-  pg_catalog.clock_timestamp() >= $1::timestamptz
-    and not exists (select from hq_export.reexport r where r.noted_at >= $1::timestamptz)
-    as stands`
+  pg_catalog.clock_timestamp() >= $1::timestamptz as stands,
+  (select pg_catalog.json_agg(pg_catalog.json_build_object(
+     'dataset', b.dataset,
+     'isHeld', exists (
+       select from hq_export.reexport r
+       join hq_export.binding p on p.number = r.dataset
+       where p.dataset = b.dataset
+         or b.definition -> 'derivedFrom' @> pg_catalog.to_jsonb(p.dataset)),
+     'refused', (
+       select count(*) from hq_export.dead_letter l
+       where l.dataset = b.dataset and l.resolved_at is null and l.reason <> all ($2::text[])
+     ) + (
+       select count(*) from hq_export.reexport r
+       join hq_export.dead_letter l on l.id = r.letter
+       where l.dataset = b.dataset and l.resolved_at is not null
+         and l.reason <> all ($2::text[]))))
+   from hq_export.binding b) as datasets`
 
 /** What is to be seen once the fence of a cut is passed. */
 export interface Aftermath {
   /** What it shows has to be decided, too. */
   readonly snapshot: Snapshot
-  /**
-   * False where keys have to enter the outbox once more; or the source's clock was set back, so
-   * that what commits now may be older than the moment.
-   */
+  /** False where the source's clock was set back: what commits now may be older than the moment. */
   readonly stands: boolean
+  readonly datasets: readonly {
+    readonly dataset: string
+    /** Keys have to enter the outbox once more. */
+    readonly isHeld: boolean
+    /** Open dead letters that HQ has never seen. */
+    readonly refused: number
+  }[]
 }
 
 /** Looks once more, after the fence of a cut that was made at `at`. */
 export async function lookAfter(client: pg.ClientBase, at: string): Promise<Aftermath> {
-  const [aftermath] = (await client.query<Aftermath>(AFTER, [at])).rows
+  const [aftermath] = (await client.query<Aftermath>(AFTER, [at, ROW_CODES])).rows
   if (aftermath === undefined) throw new Error('no snapshot')
   return aftermath
 }

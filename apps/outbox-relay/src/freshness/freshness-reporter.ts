@@ -1,5 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { type BalanceRow, SCHEMA_VERSION, type SigningKey } from '@hq-export/contract'
+import {
+  type BalanceRow,
+  type FreshnessReport,
+  SCHEMA_VERSION,
+  type SigningKey,
+} from '@hq-export/contract'
 import { describeError } from '@hq-export/runtime/describe-error.ts'
 import type { Service } from '@hq-export/runtime/service.ts'
 import type pg from 'pg'
@@ -11,7 +16,8 @@ import { HqClient } from '../reconcile/hq/hq-client.ts'
 import { waitForFence } from '../reconcile/source/fence.ts'
 import { connect } from '../session/connect.ts'
 import { LED_SESSION } from '../session/lead.ts'
-import { type Cut, cutMoment, lookAfter } from './cut-moment.ts'
+import { type Aftermath, type Cut, type CutDataset, cutMoment, lookAfter } from './cut-moment.ts'
+import { readLags } from './read-lags.ts'
 
 /** Between two looks at most this often, in milliseconds. */
 const PERIOD_MS = 1_000
@@ -21,9 +27,14 @@ const STATEMENT_TIMEOUT = '30s'
 /** Between two times that HQ is told the balance of days at least, in milliseconds. */
 const BALANCE_PERIOD_MS = 60_000
 const MAX_BALANCE_ROWS = 1_000
+/** Between two times that HQ is told what waits at least, in milliseconds. */
+const LAG_PERIOD_MS = 5_000
 
 /** Up to when a dataset was complete when HQ was told so last, as `performance.now()`. */
 export type CompleteThrough = ReadonlyMap<string, number>
+
+/** What of a report is not the same for all of them. */
+type Told = Pick<FreshnessReport, 'at' | 'datasets'> & Partial<FreshnessReport>
 
 /** What a {@link FreshnessReporter} works with. */
 export interface FreshnessContext {
@@ -40,11 +51,29 @@ export interface FreshnessContext {
   readonly onStored: (completeThrough: CompleteThrough) => void
 }
 
+/** What is told of a dataset. */
+interface DecidedDataset extends CutDataset {
+  /** Open dead letters that HQ has never seen. */
+  readonly refused: number
+}
+
+/** What the second look leaves of the cut. */
+function decided(cut: Cut, after: Aftermath): DecidedDataset[] {
+  const looks = new Map(after.datasets.map((look) => [look.dataset, look]))
+  return cut.datasets.flatMap((dataset): DecidedDataset[] => {
+    const look = looks.get(dataset.dataset)
+    // No longer bound.
+    if (look === undefined) return []
+    const { isHeld, refused } = look
+    return [{ ...dataset, refused, ...(isHeld && { completeThrough: null, behindSeconds: null }) }]
+  })
+}
+
 /**
  * The part of a leading relay that tells HQ up to which moment it has everything. It looks by
  * itself, on a session of its own beside the push: at a moment, at what is visible after it, and at
  * what holds datasets back; then it waits until an ack, or an outbox that holds nothing of it any
- * more, says that HQ has decided what was visible.
+ * more, says that HQ has decided what was visible. Meanwhile, too, HQ is told what waits.
  */
 export class FreshnessReporter implements Service {
   readonly #context: FreshnessContext
@@ -53,6 +82,7 @@ export class FreshnessReporter implements Service {
   #running: Promise<void> | undefined
   #repairs = 0
   #balanceReadAt = Number.NEGATIVE_INFINITY
+  #lagsDueAt = Number.NEGATIVE_INFINITY
   #isFailing = false
 
   constructor(context: FreshnessContext) {
@@ -72,8 +102,8 @@ export class FreshnessReporter implements Service {
   }
 
   /**
-   * Rows of a window that is not acked yet have entered the outbox once more: an ack of that window
-   * does not say that HQ has them. To be called before the ack.
+   * Rows of a window that is not acked yet have been sent once more: an ack of that window does not
+   * say that HQ has them. To be called before the ack.
    */
   noteRepair(): void {
     this.#repairs++
@@ -122,6 +152,7 @@ export class FreshnessReporter implements Service {
           lookMs = performance.now() - began
           if (cut === undefined || (await this.#tell(client, cut, began))) told = settled
         }
+        await this.#tellLags(client)
         await this.#pause(Math.max(PERIOD_MS, lookMs / MAX_SHARE))
       }
     } finally {
@@ -132,23 +163,33 @@ export class FreshnessReporter implements Service {
   /** @returns false where it is to be tried again without anything new. */
   async #tell(client: pg.ClientBase, cut: Cut, cutAt: number): Promise<boolean> {
     const { epoch, stopping, onStored } = this.#context
-    const repairs = this.#repairs
-    const patience = { patienceMs: Number.POSITIVE_INFINITY, stopping }
+    const meanwhile = () => this.#tellLags(client)
+    const patience = { patienceMs: Number.POSITIVE_INFINITY, stopping, meanwhile }
     await waitForFence(client, epoch, cut.snapshot, patience)
-    const { snapshot, stands } = await lookAfter(client, cut.at)
-    if (!stands) return false
-    await waitForFence(client, epoch, snapshot, patience)
-    // What this relay has put into the outbox once more meanwhile is in the next cut.
+    const repairs = this.#repairs
+    const after = await lookAfter(client, cut.at)
+    if (!after.stands) return false
+    await waitForFence(client, epoch, after.snapshot, patience)
+    // It may be a row of the cut that was sent for the second time.
     if (this.#repairs !== repairs) return false
+    const datasets = decided(cut, after)
     const balance = await this.#readBalance(client)
-    const stored = await this.#post(cut, balance)
+    const stored = await this.#post({
+      at: cut.at,
+      datasets: datasets.map(({ dataset, completeThrough, refused }) => ({
+        dataset,
+        complete_through: completeThrough,
+        refused,
+      })),
+      ...(balance !== undefined && { balance }),
+    })
     if (stored === undefined) return false
     if (!stored) {
       this.#fails('HQ knows a later life of this source')
       return true
     }
     this.#isFailing = false
-    for (const { dataset, behindSeconds } of cut.datasets) {
+    for (const { dataset, behindSeconds } of datasets) {
       if (behindSeconds === null) continue
       const at = cutAt - behindSeconds * 1000
       this.#completeThrough.set(dataset, Math.max(at, this.#completeThrough.get(dataset) ?? at))
@@ -164,27 +205,23 @@ export class FreshnessReporter implements Service {
     return (await readBalance(client)).slice(0, MAX_BALANCE_ROWS)
   }
 
+  /** Tells HQ what waits, where it is time to: looking reads every row that does. */
+  async #tellLags(client: pg.ClientBase): Promise<void> {
+    const began = performance.now()
+    if (began < this.#lagsDueAt) return
+    const { at, lags } = await readLags(client, this.#context.epoch)
+    const lookMs = performance.now() - began
+    this.#lagsDueAt = began + Math.max(LAG_PERIOD_MS, lookMs / MAX_SHARE)
+    await this.#post({ at, datasets: [], lags })
+  }
+
   /** @returns undefined where HQ does not take it now. */
-  async #post(
-    { at, datasets }: Cut,
-    balance: BalanceRow[] | undefined,
-  ): Promise<boolean | undefined> {
+  async #post(told: Told): Promise<boolean | undefined> {
     const { source, epoch } = this.#context
     const hq = new HqClient({ ...this.#context, patienceMs: 0 })
     try {
-      const { stored } = await hq.tellFreshness({
-        source,
-        schema_version: SCHEMA_VERSION,
-        epoch,
-        at,
-        datasets: datasets.map(({ dataset, completeThrough, refused }) => ({
-          dataset,
-          complete_through: completeThrough,
-          refused,
-        })),
-        ...(balance !== undefined && { balance }),
-      })
-      return stored
+      const report = { source, schema_version: SCHEMA_VERSION, epoch, ...told }
+      return (await hq.tellFreshness(report)).stored
     } catch (error) {
       if (!(error instanceof UndecidedError)) throw error
       this.#fails(error.message)

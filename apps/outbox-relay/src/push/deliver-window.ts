@@ -83,6 +83,7 @@ async function settleFailed(
   outcomes: WindowOutcomes,
 ): Promise<void> {
   const unprojected = await settlement.transact((client) => projectRawRows(client, failed))
+  if (unprojected.length < failed.length) settlement.onSentAgain?.()
   log.warn(
     { rows: failed.length, projected: failed.length - unprojected.length },
     'captures failed; the raw rows were projected by themselves, or are dead letters',
@@ -149,7 +150,10 @@ export async function deliverWindow(
   if (refused.length > 0) {
     const supersedes = (hash: string) => newest.supersedes(hash)
     const sent = await settlement.transact((beside) => sendSuperseded(beside, refused, supersedes))
-    if (sent > 0) log.info({ sent }, 'sent what refused versions had superseded')
+    if (sent > 0) {
+      settlement.onSentAgain?.()
+      log.info({ sent }, 'sent what refused versions had superseded')
+    }
   }
   return rowCount
 }

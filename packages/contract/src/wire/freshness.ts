@@ -5,6 +5,7 @@ import { countSchema } from './digest.ts'
 import { EPOCH_PATTERN, SOURCE_PATTERN } from './envelope.ts'
 import { RECONCILIATION_STATES } from './reconciliation.ts'
 
+const MAX_LAG_SECONDS = 1e9
 const datasetName = z.string().min(1).max(63)
 
 /** How far one dataset is complete, as its source knows. */
@@ -19,6 +20,14 @@ const datasetReportSchema = z.object({
   refused: countSchema,
 })
 
+/** How far HQ is behind with one dataset, as its source knows. */
+const datasetLagSchema = z.object({
+  dataset: datasetName,
+  /** Age of the oldest row of it that HQ has not decided, on the source's clock; 0: none waits. */
+  seconds: z.number().min(0).max(MAX_LAG_SECONDS),
+})
+export type DatasetLag = z.infer<typeof datasetLagSchema>
+
 /** Body of `POST /v1/freshness`. Members that are not known are ignored. */
 export const freshnessReportSchema = z.object({
   source: z.string().regex(SOURCE_PATTERN),
@@ -28,6 +37,8 @@ export const freshnessReportSchema = z.object({
   /** The source's clock when it looked. */
   at: timestampSchema,
   datasets: z.array(datasetReportSchema).max(64),
+  /** What waits now. Told by itself where nothing can be said of how far datasets are complete. */
+  lags: z.array(datasetLagSchema).max(64).optional(),
   /** What was captured on days that are not long ago, and what became of it. */
   balance: balanceSchema.optional(),
 })
@@ -43,7 +54,10 @@ export type FreshnessAnswer = z.infer<typeof freshnessAnswerSchema>
 const datasetFreshnessSchema = z.object({
   dataset: datasetName,
   complete_through: timestampSchema.nullable(),
-  /** HQ's clock less `complete_through`, in seconds, never below 0. */
+  /**
+   * How far HQ is behind with this dataset: age of the oldest row that it has not decided, as the
+   * source said last, and the time since then. Null where it has not said.
+   */
   lag_seconds: z.number().min(0).nullable(),
   /** Null for a key that is limited to orgs, and so are the next two. */
   open_refused: countSchema.nullable(),

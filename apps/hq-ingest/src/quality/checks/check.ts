@@ -10,6 +10,8 @@ export interface Baseline {
   readonly alike: readonly Profile[]
   /** All of them, those without rows included. */
   readonly total: number
+  /** Of them so many make known what is usual. */
+  readonly warmUp: number
 }
 
 /** The last comparison of a dataset with its source that says something of all of it. */
@@ -51,3 +53,5 @@ export interface WindowCheck {
 
 /** Hours of a week, before which nobody knows what is usual. */
 export const WARM_UP_HOURS = 7 * 24
+/** Of a day, where somebody has said that it is as usual since then: each hour was seen once. */
+export const ACCEPTED_WARM_UP_HOURS = 24

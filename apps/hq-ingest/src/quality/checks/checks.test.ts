@@ -9,7 +9,7 @@ import {
 import type { Profile } from '../../profile/profile.ts'
 import type { Comparison, Span, WindowCheck, WindowInput } from './check.ts'
 import { runsWithoutEvents, sequenceGaps } from './event-continuity.ts'
-import { lag } from './lag.ts'
+import { datasetLag, lag } from './lag.ts'
 import { nullRate } from './null-rate.ts'
 import { openSet } from './open-set.ts'
 import { windowChecks } from './window-checks.ts'
@@ -398,6 +398,16 @@ describe('lag', () => {
     [1801, 'fail', 'page'],
   ])('of %s seconds', (seconds, verdict, severity) => {
     expect(lag(seconds)).toMatchObject({ verdict, severity })
+  })
+
+  it.each([
+    [0, 0, 'pass', 'warn'],
+    [500, 401, 'fail', 'warn'],
+    [1800, 1, 'fail', 'page'],
+    // The source is not heard of: that is told by its heartbeats, once for all datasets.
+    [0, 901, 'not_enough_rows', 'warn'],
+  ])('of a dataset: %s seconds, %s seconds ago', (behind, silent, verdict, severity) => {
+    expect(datasetLag(behind, silent)).toMatchObject({ verdict, severity })
   })
 })
 

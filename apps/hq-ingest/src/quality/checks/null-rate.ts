@@ -6,7 +6,7 @@ import { MIN_BASELINE_ROWS, MIN_ROWS } from '../statistics/min-rows.ts'
 import { lowerBound, type Share, smoothedShare } from '../statistics/share.ts'
 import { thin } from '../statistics/thin.ts'
 import { type Cause, failed, passed, undecided } from '../verdict.ts'
-import { type Baseline, type Comparison, WARM_UP_HOURS, type WindowCheck } from './check.ts'
+import type { Baseline, Comparison, WindowCheck } from './check.ts'
 import { writtenRows } from './counts.ts'
 
 /** Less than that is nobody's concern. */
@@ -98,7 +98,7 @@ export function nullRate(field: CriticalField): WindowCheck {
       const worst = columnCauses(field, tested, baseline)
       const seen = { ...base, value, fraction: value, worst }
       const usual = usualOf(baseline, field.name)
-      const isKnown = baseline.total >= WARM_UP_HOURS && usual.of >= MIN_BASELINE_ROWS
+      const isKnown = baseline.total >= baseline.warmUp && usual.of >= MIN_BASELINE_ROWS
       const isUsual = isKnown ? { baseline: shareOf(usual) } : {}
       if (lowerBound(missing) > ceiling) {
         return failed({ ...seen, ...isUsual, threshold: ceiling }, 'ceiling', 'page')

@@ -1,5 +1,5 @@
 import { type Cause, failed, passed, undecided } from '../verdict.ts'
-import { WARM_UP_HOURS, type WindowCheck } from './check.ts'
+import type { WindowCheck } from './check.ts'
 import { sumOf } from './counts.ts'
 
 /** Values that are named. */
@@ -27,7 +27,7 @@ export function openSet(column: string): WindowCheck {
       const rows = sumOf(counts)
       const base = { check: name, metric: `values of ${column} that are new`, rows }
       if (rows === 0) return undecided(base, 'rows')
-      if (baseline.total < WARM_UP_HOURS) return undecided(base, 'baseline')
+      if (baseline.total < baseline.warmUp) return undecided(base, 'baseline')
       const unknown = Object.entries(counts)
         .filter(([value, count]) => count > 0 && !known[column]?.has(value))
         .map(([value, count]): Cause => {

@@ -10,7 +10,7 @@ import {
 } from '../statistics/population-stability.ts'
 import { thin } from '../statistics/thin.ts'
 import { type Cause, failed, passed, undecided, type Verdict } from '../verdict.ts'
-import { WARM_UP_HOURS, type WindowCheck, type WindowInput } from './check.ts'
+import type { WindowCheck, WindowInput } from './check.ts'
 import { type MixCell, mixCells, total } from './mix/run-mix.ts'
 import { type Expected, expectedOf, type UsualMix, usualMix } from './mix/usual-mix.ts'
 import { worstParts } from './mix/worst-parts.ts'
@@ -75,7 +75,7 @@ function judge(
     baseline.alike.flatMap((hour) => mixCells(hour, endings)),
     endings.length,
   )
-  if (baseline.total < WARM_UP_HOURS || usual.rows < MIN_BASELINE_ROWS) {
+  if (baseline.total < baseline.warmUp || usual.rows < MIN_BASELINE_ROWS) {
     return undecided(base, 'baseline')
   }
   const expected = expectedOf(cells, usual, endings.length)

@@ -2,7 +2,7 @@ import { columnOf, type Dataset } from '@hq-export/contract'
 import type { Profile } from '../../profile/profile.ts'
 import { dispersion } from '../statistics/dispersion.ts'
 import { type Cause, failed, passed, undecided } from '../verdict.ts'
-import { type Baseline, type Span, WARM_UP_HOURS, type WindowCheck } from './check.ts'
+import type { Baseline, Span, WindowCheck } from './check.ts'
 import { writtenRows } from './counts.ts'
 import { mixCells, OTHERS, total } from './mix/run-mix.ts'
 
@@ -108,7 +108,7 @@ export function volume({ quality: { distribution } }: Dataset): WindowCheck {
       const rows = shortest === undefined ? 0 : writtenRows(shortest.profile)
       const base = { check: NAME, metric: 'rows that came', rows }
       if (!isHeard) return undecided(base, 'heartbeat')
-      if (baseline.total < WARM_UP_HOURS) return undecided(base, 'baseline')
+      if (baseline.total < baseline.warmUp) return undecided(base, 'baseline')
       const usual = usualRows(baseline)
       const awaitedIn = ({ minutes }: Span) => (usual.rate * minutes) / 60
       const told = firstTelling(spans, awaitedIn, usual)
@@ -117,7 +117,9 @@ export function volume({ quality: { distribution } }: Dataset): WindowCheck {
         const count = writtenRows(told.span.profile)
         const threshold = awaited * STRAGGLERS
         const measured = { ...base, value: count, threshold, baseline: awaited, rows: count }
-        if (count <= threshold) return failed(measured, 'silent', 'warn')
+        if (count <= threshold) {
+          return failed({ ...measured, fraction: 1 - count / awaited }, 'silent', 'warn')
+        }
       } else if (rows === 0) return undecided(base, 'rows')
       if (distribution !== undefined) {
         const endings = columnOf(dataset, distribution.column).values ?? []

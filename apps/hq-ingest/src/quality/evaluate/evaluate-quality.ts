@@ -2,6 +2,7 @@ import { DATASETS } from '@hq-export/contract'
 import type pg from 'pg'
 import { gatewayLocks } from '../../db/own-locks.ts'
 import { rolledUpThrough } from '../../profile/rolled-up-through.ts'
+import { keepDigests } from '../digest/keep-digests.ts'
 import type { Told } from '../incident/apply-verdict.ts'
 import { expireQuality } from './expire-quality.ts'
 import { judgeLag } from './judge-lag.ts'
@@ -49,10 +50,7 @@ export async function evaluateQuality(
     if (through === undefined) return told
     const final = Math.min(through, now)
     const sources = await listSources(client)
-    for (const source of sources) {
-      const late = await judgeLag(client, source, now)
-      if (late !== undefined) told.push(late)
-    }
+    for (const source of sources) told.push(...(await judgeLag(client, source, now)))
     const ofWindows = await ofEachStream(client, sources, async (stream, progress) => {
       await sumHours(client, stream, progress, final)
       return judgeStream(client, stream, progress, final)
@@ -62,6 +60,7 @@ export async function evaluateQuality(
       reportDays(client, stream, progress, final),
     )
     told.push(...ofWindows, ...ofDays)
+    await keepDigests(client, sources, final)
     await expireQuality(client, now)
     return told
   } finally {

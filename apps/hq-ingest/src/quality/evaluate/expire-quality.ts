@@ -7,6 +7,7 @@ const KEEP_DAYS = 400
 const EXPIRED = [
   `delete from ingest.quality_hour where hour < $1`,
   `delete from ingest.quality_report where day < ($1::timestamptz at time zone 'UTC')::date`,
+  `delete from ingest.quality_digest where week < ($1::timestamptz at time zone 'UTC')::date`,
   `delete from ingest.incident where closed_at < $1`,
 ]
 

@@ -10,7 +10,7 @@ import {
   WITHOUT_EVENTS,
 } from '../checks/event-continuity.ts'
 import { windowChecks } from '../checks/window-checks.ts'
-import type { Verdict } from '../verdict.ts'
+import { tolerate, type Verdict } from '../verdict.ts'
 import { baselineOf } from '../window/history.ts'
 import { DAY_MS, dayOf } from '../window/time.ts'
 import { wasHeard } from './heartbeats.ts'
@@ -19,6 +19,7 @@ import type { Progress, Stream } from './progress.ts'
 import { readComparison } from './read-comparison.ts'
 import { readEventsOfRuns } from './read-events-of-runs.ts'
 import { readHours, readIncidents } from './read-history.ts'
+import { readTolerances } from './read-tolerances.ts'
 
 /** What a day of a stream came to. */
 export interface JudgedDay {
@@ -96,8 +97,9 @@ export async function judgeDay(
     known: await knownSets(client, stream, dataset, [tested], begin),
     isHeard: await wasHeard(client, stream.source, end),
   }
+  const tolerances = await readTolerances(client, stream)
   const verdicts = windowChecks(dataset).map(({ name, judge }) =>
-    judge({ ...input, baseline: baselineOf(history, name, begin, end) }),
+    tolerate(judge({ ...input, baseline: baselineOf(history, name, begin, end) }), tolerances),
   )
   const day = dayOf(begin)
   if (dataset.quality.sequence === undefined) {
@@ -105,6 +107,6 @@ export async function judgeDay(
   }
   const events = await readEventsOfRuns(client, stream.source, begin)
   const before = await readEventsBefore(client, stream, day)
-  const ofEvents = [sequenceGaps(events), runsWithoutEvents(events, before)]
+  const ofEvents = [sequenceGaps(events), tolerate(runsWithoutEvents(events, before), tolerances)]
   return { day, profile: tested, events, verdicts: [...verdicts, ...ofEvents] }
 }

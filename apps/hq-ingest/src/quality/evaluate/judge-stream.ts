@@ -11,6 +11,7 @@ import { knownSets } from './known-values.ts'
 import { type Progress, type Stream, writeProgress } from './progress.ts'
 import { readComparison } from './read-comparison.ts'
 import { readHours, readIncidents } from './read-history.ts'
+import { readTolerances } from './read-tolerances.ts'
 
 /** What nobody judged for longer is not judged any more: it is over, and in the day's report. */
 const MAX_BEHIND_MS = DAY_MS
@@ -70,6 +71,7 @@ export async function judgeStream(
         oldest,
       ),
       isHeard: await wasHeard(client, stream.source, end),
+      tolerances: await readTolerances(client, stream),
     })
     await inTransaction(client, async () => {
       for (const { begin: from, verdict } of judged.checks) {

@@ -1,17 +1,7 @@
 import type pg from 'pg'
 import { recordAudit } from '../../db/record-audit.ts'
 import { transact } from '../../db/transact.ts'
-
-/** Rules that compare with what is usual; what breaks another one is wrong however long it lasts. */
-const OF_THE_USUAL: ReadonlySet<string> = new Set([
-  'drift',
-  'distribution',
-  'failed',
-  'failed of a part',
-  'known',
-  'operation',
-  'silent',
-])
+import { isOfTheUsual } from '../verdict.ts'
 
 /** What became of accepting an incident. */
 export type Accepting = 'accepted' | 'unknown' | 'accepted_before' | 'not_of_the_usual'
@@ -52,7 +42,7 @@ export function acceptIncident(
     if (found === undefined) return 'unknown'
     const { isAccepted, rule, ...of } = found
     if (isAccepted) return 'accepted_before'
-    if (!OF_THE_USUAL.has(rule)) return 'not_of_the_usual'
+    if (!isOfTheUsual(rule)) return 'not_of_the_usual'
     await client.query(ACCEPT, [id, note, by ?? null])
     await recordAudit(client, {
       actor: by,

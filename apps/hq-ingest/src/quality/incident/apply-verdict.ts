@@ -1,6 +1,6 @@
 import type pg from 'pg'
-import type { Severity, Verdict } from '../verdict.ts'
-import { nextStep, type OpenIncident, sizeOf } from './next-step.ts'
+import { type Severity, sizeOf, type Verdict } from '../verdict.ts'
+import { nextStep, type OpenIncident } from './next-step.ts'
 
 /** What a verdict is about. */
 export interface Judged {

@@ -1,4 +1,4 @@
-import type { Severity, Verdict } from '../verdict.ts'
+import { type Severity, sizeOf, type Verdict } from '../verdict.ts'
 
 /** So many windows in a row end an incident. */
 const CLEAN_WINDOWS = 2
@@ -28,11 +28,6 @@ export type IncidentStep =
   | { readonly kind: 'fail'; readonly isTold: boolean; readonly severity: Severity }
   | { readonly kind: 'clean' }
   | { readonly kind: 'close' }
-
-/** How large what failed is: the number that is compared with that of the last telling. */
-export function sizeOf({ fraction, value }: Verdict): number {
-  return fraction ?? value ?? 0
-}
 
 /**
  * One incident per check: opened by the first window that fails, told again after four hours, then

@@ -14,11 +14,13 @@ function number(value: number | null): string {
   return Number.isInteger(value) ? String(value) : value.toPrecision(4)
 }
 
-function describe({ metric, value, threshold, baseline, rows, lacks }: Verdict): string {
-  const lack = lacks === null ? '' : `, lacks ${lacks}`
+function describe(verdict: Verdict): string {
+  const { metric, value, threshold, baseline, rows, tolerated } = verdict
+  const lack = verdict.lacks === null ? '' : `, lacks ${verdict.lacks}`
+  const pardon = tolerated === undefined ? '' : `, tolerated up to ${number(tolerated)}`
   return (
     `${metric}: ${number(value)}, fails above ${number(threshold)}, ` +
-    `usual ${number(baseline)}, ${rows} rows${lack}`
+    `usual ${number(baseline)}, ${rows} rows${lack}${pardon}`
   )
 }
 

@@ -1,5 +1,5 @@
 import type { Profile } from '../../profile/profile.ts'
-import type { Baseline } from '../checks/check.ts'
+import { ACCEPTED_WARM_UP_HOURS, type Baseline, WARM_UP_HOURS } from '../checks/check.ts'
 import { writtenRows } from '../checks/counts.ts'
 import { isOpenSetCheck } from '../checks/open-set.ts'
 import { MIN_BASELINE_ROWS, MIN_ROWS } from '../statistics/min-rows.ts'
@@ -80,5 +80,6 @@ export function baselineOf(
     hours: profiles,
     alike: isTelling ? alike.map(({ profile }) => profile) : profiles,
     total,
+    warmUp: accepted === Number.NEGATIVE_INFINITY ? WARM_UP_HOURS : ACCEPTED_WARM_UP_HOURS,
   }
 }

@@ -3,7 +3,7 @@ import { mergeProfiles } from '../../profile/merge-profiles.ts'
 import type { Profile } from '../../profile/profile.ts'
 import type { Comparison, Span } from '../checks/check.ts'
 import { windowChecks } from '../checks/window-checks.ts'
-import type { Verdict } from '../verdict.ts'
+import { type Tolerances, tolerate, type Verdict } from '../verdict.ts'
 import { baselineOf, type History } from './history.ts'
 import { DAY_MS, MINUTE_MS, WINDOW_MS } from './time.ts'
 
@@ -21,6 +21,7 @@ export interface WindowContext {
   readonly comparison: Comparison | undefined
   readonly known: Readonly<Record<string, ReadonlySet<string>>>
   readonly isHeard: boolean
+  readonly tolerances: Tolerances
 }
 
 /** A verdict and the begin of the rows that it is about. */
@@ -58,7 +59,7 @@ export function sumWindows(
  * those rows now, with the new ones: windows add up until there are enough, for a day at most.
  */
 export function judgeWindow(context: WindowContext): JudgedWindow {
-  const { dataset, end, windows, history, pending: before, ...known } = context
+  const { dataset, end, windows, history, pending: before, tolerances, ...known } = context
   const spans = SPAN_MINUTES.map((minutes): Span => {
     return { minutes, profile: sumWindows(windows, end - minutes * MINUTE_MS, end) }
   })
@@ -69,7 +70,7 @@ export function judgeWindow(context: WindowContext): JudgedWindow {
     const tested = sums.get(begin) ?? sumWindows(windows, begin, end)
     sums.set(begin, tested)
     const baseline = baselineOf(history, name, begin, end)
-    const verdict = judge({ dataset, tested, baseline, spans, ...known })
+    const verdict = tolerate(judge({ dataset, tested, baseline, spans, ...known }), tolerances)
     if (verdict.lacks === 'rows') pending[name] = begin
     return { begin, verdict }
   })

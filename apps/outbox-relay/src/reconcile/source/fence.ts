@@ -64,7 +64,16 @@ export async function waitForFence(
   client: pg.ClientBase,
   epoch: string,
   snapshot: Snapshot,
-  { patienceMs, stopping }: { readonly patienceMs: number; readonly stopping: AbortSignal },
+  {
+    patienceMs,
+    stopping,
+    meanwhile,
+  }: {
+    readonly patienceMs: number
+    readonly stopping: AbortSignal
+    /** Called between two looks, with the session to itself. */
+    readonly meanwhile?: () => Promise<void>
+  },
 ): Promise<void> {
   const until = performance.now() + patienceMs
   for (let pollMs = FIRST_POLL_MS; ; pollMs = Math.min(LAST_POLL_MS, pollMs * 2)) {
@@ -74,6 +83,7 @@ export async function waitForFence(
     if (rows[0]?.is_delivered) return
     if (performance.now() + pollMs > until)
       throw new UndecidedError('the relay is behind: it has not delivered what was to be compared')
+    await meanwhile?.()
     await delay(pollMs, undefined, { signal: stopping }).catch(() => {})
     if (stopping.aborted) throw new UndecidedError(STOPPED)
   }

@@ -1,14 +1,25 @@
 import { table } from '@hq-export/runtime/table.ts'
 import type { Cause } from '../../verdict.ts'
+import { type DismissedCheck, describeDismissed } from '../list-dismissed.ts'
 import type { ListedIncident } from '../list-incidents.ts'
 
 function causeOf({ what, name, count, of }: Cause): string {
   return `${what} ${name} (${count} of ${of})`
 }
 
-/** Incidents for people. */
-export function printIncidents(incidents: readonly ListedIncident[]): string {
-  if (incidents.length === 0) return 'no incidents'
+/** Incidents for people, and checks that ask to be changed. */
+export function printIncidents(
+  incidents: readonly ListedIncident[],
+  dismissed: readonly DismissedCheck[],
+): string {
+  const asking = dismissed.map((each) => {
+    const { found, todo } = describeDismissed(each)
+    return `${found}; ${todo}`
+  })
+  return [incidents.length === 0 ? 'no incidents' : listed(incidents), ...asking].join('\n')
+}
+
+function listed(incidents: readonly ListedIncident[]): string {
   return table([
     ['id', 'severity', 'source', 'dataset', 'check', 'began', 'failed last', 'stands out'],
     ...incidents.map((incident) => [
