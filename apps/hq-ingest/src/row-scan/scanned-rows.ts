@@ -133,23 +133,17 @@ export class ScannedRows {
    * @param tailTexts texts of the fields that end each row.
    */
   copyBytes(tailTexts: readonly (string | null)[]): Buffer {
-    const { plan, ends, count } = this.#found
+    const { plan, fields, ends, count } = this.#found
     const tail = textFields(tailTexts)
     const rowBytes = this.#startOf(count * plan.fields) + count * (COUNT_BYTES + tail.length)
     const bytes = Buffer.allocUnsafeSlow(COPY_HEADER.length + rowBytes + COPY_TRAILER.length)
-    const [into, tailView] = [viewOf(bytes), viewOf(tail)]
     let to = COPY_HEADER.copy(bytes)
     for (const row of this.#order) {
       const first = row * plan.fields
-      into.setInt16(to, plan.fields + tailTexts.length)
-      to = copyBytes(
-        this.#view,
-        this.#startOf(first),
-        ends[first + plan.fields - 1] ?? 0,
-        into,
-        to + COUNT_BYTES,
-      )
-      to = copyBytes(tailView, 0, tail.length, into, to)
+      to = bytes.writeInt16BE(plan.fields + tailTexts.length, to)
+      to += fields.copy(bytes, to, this.#startOf(first), ends[first + plan.fields - 1])
+      bytes.set(tail, to)
+      to += tail.length
     }
     COPY_TRAILER.copy(bytes, to)
     return bytes
