@@ -137,6 +137,7 @@ export class ScannedRows {
     const tail = textFields(tailTexts)
     const rowBytes = this.#startOf(count * plan.fields) + count * (COUNT_BYTES + tail.length)
     const bytes = Buffer.allocUnsafeSlow(COPY_HEADER.length + rowBytes + COPY_TRAILER.length)
+    COPY_TRAILER.copy(bytes, bytes.length - COPY_TRAILER.length)
     let to = COPY_HEADER.copy(bytes)
     for (const row of this.#order) {
       const first = row * plan.fields
@@ -145,7 +146,6 @@ export class ScannedRows {
       bytes.set(tail, to)
       to += tail.length
     }
-    COPY_TRAILER.copy(bytes, to)
     return bytes
   }
 
