@@ -1,7 +1,5 @@
-import type { Dataset } from '@hq-export/contract'
+import type { Column, Dataset } from '@hq-export/contract'
 import type { AcceptedRow } from '@hq-export/hq-ingest/apply/batch-row.ts'
-import { columnArrays } from '@hq-export/hq-ingest/apply/column-arrays.ts'
-import { copyText, lineEnd } from '@hq-export/hq-ingest/apply/copy-rows.ts'
 import { decode } from '@hq-export/hq-ingest/decode/decode.ts'
 import { countRows } from '@hq-export/hq-ingest/profile/count-rows.ts'
 import { findProfilePlan } from '@hq-export/hq-ingest/profile/profile-plan.ts'
@@ -10,8 +8,10 @@ import { findDatasetRules } from '@hq-export/hq-ingest/validate/dataset-rules.ts
 import { validate } from '@hq-export/hq-ingest/validate/validate.ts'
 import { expect } from 'vitest'
 import { type HostileBody, hostileBodies, ORGS } from './hostile-bodies.ts'
+import { instantOf, readArray, readCopy } from './read-binary.ts'
 
-const ORIGIN = { source: 'data-engine-x', batch: 'b\\1', epoch: undefined }
+const SOURCE = 'data-engine-x'
+const BATCH = 'b\\1'
 /** Of the timestamps of hostile bodies some are before it, and some after. */
 const NOW_MS = Date.UTC(2026, 1, 16)
 const MAX_ROW_BYTES = 4 * 1024 * 1024
@@ -28,6 +28,12 @@ export interface Compared {
 
 function inKeyOrder(rows: readonly AcceptedRow[]): AcceptedRow[] {
   return rows.toSorted((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : a.index - b.index))
+}
+
+/** A value of the careful way, as it is read out of the scan's. */
+function comparable(value: unknown, type: Column['type']): string | null {
+  if (value === null || value === undefined) return null
+  return type === 'timestamptz' ? instantOf(String(value)) : String(value)
 }
 
 /** Fails where the scan takes a body that the careful way does not take with the same fields. */
@@ -61,11 +67,25 @@ async function isScannedAlike(
   const byIndex = accepted.toSorted((a, b) => a.index - b.index)
   expect(prepared.countRows(NOW_MS).toStored()).toEqual(countRows(plan, byIndex, NOW_MS).toStored())
   expect(prepared.deleted).toBe(accepted.filter(({ deleted }) => deleted).length)
+  const types = [...dataset.columns.map(({ type }) => type), 'xid8'] as const
+  const values = rows.map(({ row, xid }) => [
+    ...dataset.columns.map(({ name, type }) => comparable(row[name], type)),
+    xid,
+  ])
   if (dataset.versionColumn === undefined) {
-    const tail = Buffer.from(lineEnd(null, ORIGIN))
-    expect(prepared.copyText(tail).toString()).toBe(copyText(dataset, rows, ORIGIN).toString())
+    const copied = prepared.copyBytes([null, SOURCE, BATCH])
+    expect(readCopy(copied, [...types, 'jsonb', 'text', 'text'])).toEqual(
+      values.map((row) => [...row, null, SOURCE, BATCH]),
+    )
   } else {
-    expect(prepared.columnArrays()).toEqual(columnArrays(dataset, rows))
+    const deleted = rows.map(({ deleted, capturedAt }) => (deleted ? instantOf(capturedAt) : null))
+    const columns = [...types.map((_, i) => values.map((row) => row[i])), deleted, [null]]
+    const arrays = prepared.columnArrays()
+    expect(
+      [...types, 'timestamptz', 'jsonb'].map((type, i) =>
+        readArray(arrays[i] ?? Buffer.alloc(0), type as Column['type']),
+      ),
+    ).toEqual(columns.map((column) => (column.every((value) => value === null) ? [] : column)))
     for (const name of [...dataset.primaryKey, dataset.versionColumn]) {
       expect(prepared.sample(name, 2)).toEqual(
         rows.filter((_, i) => i % 2 === 0).map(({ row }) => row[name]),

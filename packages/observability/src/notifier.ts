@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
-import { request } from 'undici'
 import type { Logger } from './logger.ts'
 
 /**
@@ -138,6 +137,8 @@ export class Notifier {
       alerts,
     })
     try {
+      // Not before there is somebody to tell: it takes 20 MB.
+      const { request } = await import('undici')
       const response = await request(url, {
         method: 'POST',
         headers: { 'content-type': 'application/json' },

@@ -4,7 +4,7 @@ import type pg from 'pg'
 import { type Applied, addApplied, nothingApplied, type Origin, unchanged } from './applied.ts'
 import { type AcceptedRow, type RefusedRow, refuse } from './batch-row.ts'
 import { type Comparison, compareRows, describeDifference } from './compare-rows.ts'
-import { copyLines, copyText, lineEnd } from './copy-rows.ts'
+import { type CopyFormat, copyRows, copyText } from './copy-rows.ts'
 import { displaceRows, mayDisplace } from './displace-rows.ts'
 import { insertNewRows } from './insert-new-rows.ts'
 import { isolate, underSavepoint } from './isolate.ts'
@@ -66,17 +66,18 @@ async function insertOneByKey(
 }
 
 /**
- * Inserts lines by COPY, if every key is free and PostgreSQL takes every value.
+ * Inserts rows by COPY, if every key is free and PostgreSQL takes every value.
  * @returns false where it does not, and nothing is written.
  */
 async function tryCopy(
   client: pg.PoolClient,
   dataset: Dataset,
   count: number,
-  makeText: () => Buffer,
+  format: CopyFormat,
+  makeBytes: () => Buffer,
 ): Promise<boolean> {
   try {
-    await underSavepoint(client, () => copyLines(client, dataset, count, makeText))
+    await underSavepoint(client, () => copyRows(client, dataset, count, format, makeBytes))
     return true
   } catch (error) {
     if (!isRowFault(error)) throw error
@@ -95,7 +96,7 @@ export async function applyAppend(
   origin: Origin,
 ): Promise<Applied> {
   const { length: count } = rows
-  if (await tryCopy(client, dataset, count, () => copyText(dataset, rows, origin))) {
+  if (await tryCopy(client, dataset, count, 'text', () => copyText(dataset, rows, origin))) {
     return { ...nothingApplied(), inserted: count }
   }
   return isolate(client, rows, (part) => insertOneByKey(client, dataset, part, origin))
@@ -113,8 +114,8 @@ export async function appendPrepared(
   origin: Origin,
 ): Promise<Applied> {
   const { count } = prepared
-  const makeText = () => prepared.copyText(Buffer.from(lineEnd(null, origin)))
-  if (await tryCopy(client, dataset, count, makeText)) {
+  const makeBytes = () => prepared.copyBytes([null, origin.source, origin.batch])
+  if (await tryCopy(client, dataset, count, 'binary', makeBytes)) {
     return { ...nothingApplied(), inserted: count }
   }
   const rows = await readRows()

@@ -10,12 +10,12 @@ export interface PreparedRows {
   readonly deleted: number
   /** Some key comes more than once. */
   readonly hasRepeatedKey: boolean
-  /** Lines of COPY text, each ended by `tail`. */
-  copyText(tail: Uint8Array): Buffer
+  /** What COPY takes in binary; `tail` are the texts of the fields that end each row. */
+  copyBytes(tail: readonly (string | null)[]): Buffer
   /** What the rows are like, all of them. @param nowMs milliseconds since the epoch. */
   countRows(nowMs: number): { toStored(): StoredProfile }
-  /** The parameters of `arraysFrom`, in order. */
-  columnArrays(): string[]
+  /** The parameters of `arraysFrom`, in order; bytes are in binary. */
+  columnArrays(): (string | Buffer)[]
   /** Texts of a column of uuids or numbers, of every `step`th row. */
   sample(column: string, step: number): string[]
 }

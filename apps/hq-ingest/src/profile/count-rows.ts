@@ -1,7 +1,7 @@
 import type { WireRow } from '@hq-export/contract'
 import type { ProfilePlan } from './profile-plan.ts'
 import { addTo, RowCounts } from './row-counts.ts'
-import { compareTimestamps } from './timestamps.ts'
+import { compareTimestamps, inUtc } from './timestamps.ts'
 
 /** Names of unknown columns that are counted. */
 const MAX_UNKNOWN = 20
@@ -47,8 +47,9 @@ function countRow(counts: RowCounts, text: (at: number) => string | null): void 
     if (isMissing) addTo(counts.missing, name, 1)
   }
   for (const { name, at } of plan.times) {
-    const time = text(at)
-    if (time === null) continue
+    const asSent = text(at)
+    if (asSent === null) continue
+    const time = inUtc(asSent)
     if (compareTimestamps(time, futureAfter) > 0) addTo(counts.future, name, 1)
     if (at !== plan.timeColumn) continue
     if (counts.first === null || compareTimestamps(time, counts.first) < 0) counts.first = time
@@ -56,7 +57,7 @@ function countRow(counts: RowCounts, text: (at: number) => string | null): void 
   }
   for (const { name, start, end } of plan.spans) {
     const [from, to] = [text(start), text(end)]
-    if (from !== null && to !== null && compareTimestamps(from, to) > 0) {
+    if (from !== null && to !== null && compareTimestamps(inUtc(from), inUtc(to)) > 0) {
       addTo(counts.reversed, name, 1)
     }
   }

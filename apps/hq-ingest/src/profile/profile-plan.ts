@@ -33,7 +33,7 @@ export interface ProfilePlan {
     | undefined
 }
 
-const NIL_UUID = '00000000-0000-0000-0000-000000000000'
+export const NIL_UUID = '00000000-0000-0000-0000-000000000000'
 
 /** By the name of a column, in whatever dataset. */
 const MEANINGLESS: Readonly<Record<string, (text: string) => boolean>> = {

@@ -20,3 +20,31 @@ export function compareTimestamps(a: string, b: string): number {
 export function timestampOf(ms: number): string {
   return `${new Date(ms).toISOString().slice(0, -1)}${UTC}`
 }
+
+const FRACTION = /\.(\d+)/
+const TRAILING_ZEROS = /\.0*$|0+$/
+const FRACTION_DIGITS = 6
+
+/** @param fraction digits of a second. */
+function timestampAt(secondsMs: number, fraction: string): string {
+  const seconds = new Date(secondsMs).toISOString().slice(0, -'.000Z'.length)
+  return `${seconds}${`.${fraction}`.replace(TRAILING_ZEROS, '')}${UTC}`
+}
+
+/** The same instant as PostgreSQL writes it in JSON, in UTC. */
+export function inUtc(text: string): string {
+  if (isPlain(text) && !text.includes('.')) return text
+  const fraction = FRACTION.exec(text)?.[1] ?? ''
+  return timestampAt(Date.parse(text.replace(FRACTION, '')), fraction)
+}
+
+const US_PER_SECOND = 1_000_000n
+/** From 1970 to 2000, where PostgreSQL's time begins. */
+const SECONDS_BEFORE_2000 = 946_684_800n
+
+/** The instant in that form. @param us since 2000, as PostgreSQL keeps it. */
+export function timestampOfUs(us: bigint): string {
+  const fraction = ((us % US_PER_SECOND) + US_PER_SECOND) % US_PER_SECOND
+  const seconds = (us - fraction) / US_PER_SECOND + SECONDS_BEFORE_2000
+  return timestampAt(Number(seconds) * 1000, String(fraction).padStart(FRACTION_DIGITS, '0'))
+}

@@ -116,3 +116,32 @@ export function findByte(bytes: DataView, at: number, end: number, byte: number)
   while (i < end && bytes.getUint8(i) !== byte) i++
   return i
 }
+
+/** Of a template's characters: what each of them stands for, as a bit. */
+const TEMPLATE_BITS: Readonly<Record<string, number>> = { '0': 1, x: 2, '-': 4, T: 8, ':': 16 }
+/** The bits of every byte: a digit is also a hexadecimal digit. */
+const BYTE_BITS = Uint8Array.from({ length: 256 }, (_, byte) => {
+  const character = String.fromCharCode(byte)
+  if (/[0-9]/.test(character)) return 1 | 2
+  return /[a-f]/.test(character) ? 2 : (TEMPLATE_BITS[character] ?? 0) & ~3
+})
+
+/** `0` is any digit, `x` a hexadecimal one in lower case, every other character itself. */
+export function templateOf(text: string): Uint8Array {
+  return Uint8Array.from(text, (character) => TEMPLATE_BITS[character] ?? 0)
+}
+
+/** Index behind what is as the template says, if that stands at `at`, else {@link UNKNOWN}. */
+export function templateEnd(body: Uint8Array, at: number, template: Uint8Array): number {
+  for (let i = 0; i < template.length; i++) {
+    if (((BYTE_BITS[byteAt(body, at + i)] ?? 0) & (template[i] ?? 0)) === 0) return UNKNOWN
+  }
+  return at + template.length
+}
+
+/** Writes a whole number, exact as it is, in eight bytes. */
+export function writeInt8(into: DataView, to: number, value: number): void {
+  into.setInt32(to, Math.floor(value / 0x1_0000_0000))
+  // Modulo 2^32, in two's complement below zero.
+  into.setUint32(to + FOUR, value)
+}

@@ -1,9 +1,10 @@
-import { isNegative } from '../profile/count-rows.ts'
+import type { Column } from '@hq-export/contract'
 import type { DistinctTexts } from '../profile/distinct-texts.ts'
-import { findProfilePlan, type PlannedColumn } from '../profile/profile-plan.ts'
+import { findProfilePlan, NIL_UUID } from '../profile/profile-plan.ts'
 import { addTo, RowCounts } from '../profile/row-counts.ts'
-import { compareTimestamps } from '../profile/timestamps.ts'
-import { MINUS, QUOTE, viewOf, ZERO } from './bytes.ts'
+import { timestampOfUs } from '../profile/timestamps.ts'
+import { viewOf, writeInt8 } from './bytes.ts'
+import { LENGTH_BYTES, NULL_LENGTH } from './field.ts'
 import type { ScanPlan } from './scan-plan.ts'
 
 /*
@@ -22,123 +23,76 @@ export interface ScannedFields {
   readonly empty: Uint32Array
 }
 
-const BACKSLASH = 0x5c
-const UPPER_N = 0x4e
-const FIVE = 0x35
-const HTTP_STATUS_DIGITS = 3
-/** `+00:00`: its first and its last four bytes, and its length. */
-const [OFFSET_BEGIN, OFFSET_END] = [0x2b30303a, 0x303a3030]
-const OFFSET_BYTES = 6
 const FOUR = 4
-/** Where a year of four digits ends. */
-const YEAR_END = 4
-/** No time with a year of four digits and an offset is shorter. */
-const TIME_BYTES = 25
+/** From 1970 to 2000, where PostgreSQL's time begins. */
+const MS_BEFORE_2000 = 946_684_800_000
+const US_PER_MS = 1_000
+/** Where the sign of a numeric stands, and what it is. */
+const SIGN_AT = 4
+const NEGATIVE = 0x4000
 
-const COPY_MEANT: Readonly<Record<string, string>> = { n: '\n', t: '\t', r: '\r' }
-
-/** One pass over the fields of some columns. */
+/** Reads fields of some columns; each is known by where its value begins. */
 class FieldReader {
+  readonly view: DataView
   readonly #found: ScannedFields
-  readonly #view: DataView
-  readonly #isVersioned: boolean
 
   constructor(found: ScannedFields) {
+    this.view = viewOf(found.fields)
     this.#found = found
-    this.#view = viewOf(found.fields)
-    this.#isVersioned = found.plan.isVersioned
   }
 
-  /** Where a field begins in the fields. */
+  /** Where the value of a field begins. */
   start(row: number, at: number): number {
     const field = row * this.#found.plan.fields + at
-    return field === 0 ? 0 : (this.#found.ends[field - 1] ?? 0)
+    return (field === 0 ? 0 : (this.#found.ends[field - 1] ?? 0)) + LENGTH_BYTES
   }
 
-  /** Where it ends, its separator left out. */
-  end(row: number, at: number): number {
-    return (this.#found.ends[row * this.#found.plan.fields + at] ?? 1) - 1
+  /** Length of the value that begins at `start`. */
+  length(start: number): number {
+    return this.view.getInt32(start - LENGTH_BYTES)
   }
 
-  isNull(start: number, end: number): boolean {
-    const { fields } = this.#found
-    // No other field of an array begins with a letter N, and no other line of COPY has \N.
-    return this.#isVersioned
-      ? fields[start] === UPPER_N
-      : end - start === 2 && fields[start] === BACKSLASH && fields[start + 1] === UPPER_N
+  isNull(start: number): boolean {
+    return this.length(start) === NULL_LENGTH
   }
 
-  /** A value that travels as it is: a number, an id, an instant. */
-  bare(start: number, end: number): string {
-    return this.#found.fields.toString('latin1', start, end)
+  text(start: number): string {
+    return this.#found.fields.toString('utf8', start, start + this.length(start))
   }
 
-  /** What a text is. */
-  text(start: number, end: number): string {
-    const { fields } = this.#found
-    const isQuoted = this.#isVersioned
-    const text = isQuoted
-      ? fields.toString('utf8', start + 1, end - 1)
-      : fields.toString('utf8', start, end)
-    if (!text.includes('\\')) return text
-    return text.replace(/\\(.)/gs, (_, letter: string) =>
-      isQuoted ? letter : (COPY_MEANT[letter] ?? letter),
-    )
+  /** Compares two values of 64 bits. */
+  compare(a: number, b: number): number {
+    return compareInt8(this.view, a, this.view, b)
   }
 
-  /** True where it is in UTC and has a year of four digits: in order as its bytes are. */
-  isPlainTime(start: number, end: number): boolean {
-    const view = this.#view
-    return (
-      end - start >= TIME_BYTES &&
-      view.getInt32(end - OFFSET_BYTES) === OFFSET_BEGIN &&
-      view.getInt32(end - FOUR) === OFFSET_END &&
-      view.getUint8(start + YEAR_END) === MINUS
-    )
-  }
-
-  /** Compares two fields byte by byte. */
-  compare(startA: number, endA: number, startB: number, endB: number): number {
-    return compareBytes(this.#view, startA, endA, this.#view, startB, endB)
-  }
-
-  /** Compares a field with a text of ASCII. */
-  compareTo(start: number, end: number, text: DataView): number {
-    return compareBytes(this.#view, start, end, text, 0, text.byteLength)
+  /** True where two values are the same bytes. */
+  isSame(a: number, b: number): boolean {
+    const length = this.length(a)
+    if (length !== this.length(b)) return false
+    let i = 0
+    for (; i <= length - FOUR; i += FOUR) {
+      if (this.view.getInt32(a + i) !== this.view.getInt32(b + i)) return false
+    }
+    for (; i < length; i++) if (this.view.getInt8(a + i) !== this.view.getInt8(b + i)) return false
+    return true
   }
 }
 
-/** Four at a time while they are the same. */
-function compareBytes(
-  a: DataView,
-  startA: number,
-  endA: number,
-  b: DataView,
-  startB: number,
-  endB: number,
-): number {
-  const end = startA + Math.min(endA - startA, endB - startB)
-  const move = startB - startA
-  let i = startA
-  while (i <= end - FOUR && a.getInt32(i) === b.getInt32(i + move)) i += FOUR
-  for (; i < end; i++) {
-    const difference = a.getUint8(i) - b.getUint8(i + move)
-    if (difference !== 0) return difference
-  }
-  return endA - startA - (endB - startB)
+function compareInt8(viewA: DataView, a: number, viewB: DataView, b: number): number {
+  const high = viewA.getInt32(a) - viewB.getInt32(b)
+  return high === 0 ? viewA.getUint32(a + FOUR) - viewB.getUint32(b + FOUR) : high
 }
 
-/** Fields that are remembered with the number of their text; most columns have few. */
+/** Values that are remembered with the number of their text; most columns have few. */
 const SLOTS = 64
 const HASH_FACTOR = 31
 
-/** Numbers the texts of a column, making a text only of fields that it has not seen lately. */
+/** Numbers the texts of a column, making a text only of values that it has not seen lately. */
 class TextNumbers {
   readonly #reader: FieldReader
   readonly #bytes: Buffer
   readonly #texts: DistinctTexts
   readonly #starts = new Int32Array(SLOTS).fill(-1)
-  readonly #ends = new Int32Array(SLOTS)
   readonly #numbers = new Int32Array(SLOTS)
 
   constructor(reader: FieldReader, bytes: Buffer, texts: DistinctTexts) {
@@ -147,118 +101,81 @@ class TextNumbers {
     this.#texts = texts
   }
 
-  numberOf(start: number, end: number): number {
-    // The last byte is that of a quote where texts have them.
-    const last = (this.#bytes[end - 1] ?? 0) * HASH_FACTOR + (this.#bytes[end - 2] ?? 0)
-    const middle = this.#bytes[(start + end) >> 1] ?? 0
-    const slot = ((end - start) * HASH_FACTOR + last + middle) & (SLOTS - 1)
+  numberOf(start: number): number {
+    const length = this.#reader.length(start)
+    const last = this.#bytes[start + length - 1] ?? 0
+    const middle = this.#bytes[start + (length >> 1)] ?? 0
+    const slot = (length * HASH_FACTOR + last + middle) & (SLOTS - 1)
     const known = this.#starts[slot] ?? -1
-    if (known >= 0 && this.#reader.compare(known, this.#ends[slot] ?? 0, start, end) === 0) {
-      return this.#numbers[slot] ?? 0
-    }
-    const number = this.#texts.numberOf(this.#reader.text(start, end))
+    if (known >= 0 && this.#reader.isSame(known, start)) return this.#numbers[slot] ?? 0
+    const number = this.#texts.numberOf(this.#reader.text(start))
     this.#starts[slot] = start
-    this.#ends[slot] = end
     this.#numbers[slot] = number
     return number
   }
 }
 
-/**
- * Counts a column whose times are all plain, as nearly every column's are: without a text of any.
- * @returns false where one is not, and nothing was counted.
- */
-function countPlainTimes(
-  counts: RowCounts,
-  { count }: ScannedFields,
-  reader: FieldReader,
-  { name, at }: PlannedColumn,
-): boolean {
-  const { futureAfter, plan } = counts
-  const isRanged = at === plan.timeColumn
-  const limit = viewOf(Buffer.from(futureAfter))
-  let future = 0
-  let [firstStart, firstEnd, lastStart, lastEnd] = [-1, -1, -1, -1]
-  for (let row = 0; row < count; row++) {
-    const start = reader.start(row, at)
-    const end = reader.end(row, at)
-    if (!reader.isPlainTime(start, end)) {
-      if (reader.isNull(start, end)) continue
-      return false
-    }
-    if (reader.compareTo(start, end, limit) > 0) future++
-    if (!isRanged) continue
-    if (lastStart < 0 || reader.compare(start, end, lastStart, lastEnd) > 0) {
-      lastStart = start
-      lastEnd = end
-    }
-    if (firstStart < 0 || reader.compare(start, end, firstStart, firstEnd) < 0) {
-      firstStart = start
-      firstEnd = end
-    }
-  }
-  addTo(counts.future, name, future)
-  if (lastStart >= 0) {
-    counts.first = reader.bare(firstStart, firstEnd)
-    counts.last = reader.bare(lastStart, lastEnd)
-  }
-  return true
-}
-
 function countTimes(counts: RowCounts, found: ScannedFields, reader: FieldReader): void {
   const { plan, futureAfter } = counts
-  for (const column of plan.times) {
-    if (countPlainTimes(counts, found, reader, column)) continue
-    const { name, at } = column
+  const bound = new DataView(new ArrayBuffer(8))
+  writeInt8(bound, 0, (Date.parse(futureAfter) - MS_BEFORE_2000) * US_PER_MS)
+  for (const { name, at } of plan.times) {
+    let [first, last] = [-1, -1]
     for (let row = 0; row < found.count; row++) {
-      const [start, end] = [reader.start(row, at), reader.end(row, at)]
-      if (reader.isNull(start, end)) continue
-      const time = reader.bare(start, end)
-      if (compareTimestamps(time, futureAfter) > 0) addTo(counts.future, name, 1)
-      if (at !== plan.timeColumn) continue
-      if (counts.first === null || compareTimestamps(time, counts.first) < 0) counts.first = time
-      if (counts.last === null || compareTimestamps(time, counts.last) > 0) counts.last = time
+      const start = reader.start(row, at)
+      if (reader.isNull(start)) continue
+      if (compareInt8(reader.view, start, bound, 0) > 0) addTo(counts.future, name, 1)
+      if (first < 0 || reader.compare(start, first) < 0) first = start
+      if (last < 0 || reader.compare(start, last) > 0) last = start
     }
+    if (at !== plan.timeColumn || first < 0) continue
+    counts.first = timestampOfUs(reader.view.getBigInt64(first))
+    counts.last = timestampOfUs(reader.view.getBigInt64(last))
   }
 }
 
 function countSpans(counts: RowCounts, found: ScannedFields, reader: FieldReader): void {
   for (const { name, start: from, end: to } of counts.plan.spans) {
     for (let row = 0; row < found.count; row++) {
-      const [startA, endA] = [reader.start(row, from), reader.end(row, from)]
-      const [startB, endB] = [reader.start(row, to), reader.end(row, to)]
-      if (reader.isNull(startA, endA) || reader.isNull(startB, endB)) continue
-      const arePlain = reader.isPlainTime(startA, endA) && reader.isPlainTime(startB, endB)
-      const order = arePlain
-        ? reader.compare(startA, endA, startB, endB)
-        : compareTimestamps(reader.bare(startA, endA), reader.bare(startB, endB))
-      if (order > 0) addTo(counts.reversed, name, 1)
+      const [start, end] = [reader.start(row, from), reader.start(row, to)]
+      if (reader.isNull(start) || reader.isNull(end)) continue
+      if (reader.compare(start, end) > 0) addTo(counts.reversed, name, 1)
     }
   }
 }
 
 function countNumbers(counts: RowCounts, found: ScannedFields, reader: FieldReader): void {
-  const { fields } = found
   const { nonNegative, meaningless } = counts.plan
+  const typeOf = (at: number): Column['type'] | undefined => found.plan.dataset.columns[at]?.type
   for (const { name, at } of nonNegative) {
+    // Of whole numbers the first bit is the sign. No zero has one here.
+    const isNegative =
+      typeOf(at) === 'numeric'
+        ? (start: number) => reader.view.getUint16(start + SIGN_AT) === NEGATIVE
+        : (start: number) => reader.view.getInt8(start) < 0
     for (let row = 0; row < found.count; row++) {
       const start = reader.start(row, at)
-      if (fields[start] !== MINUS) continue
-      if (isNegative(reader.bare(start, reader.end(row, at)))) addTo(counts.negative, name, 1)
+      if (!reader.isNull(start) && isNegative(start)) addTo(counts.negative, name, 1)
     }
   }
   for (const { name, at, isMeaningless } of meaningless) {
+    const isNumber = typeOf(at) === 'int4'
+    const known = new Map<number, boolean>()
     for (let row = 0; row < found.count; row++) {
-      const [start, end] = [reader.start(row, at), reader.end(row, at)]
-      // 0, the nil uuid and a status of too few digits or beyond 599 are what there is to find.
-      const byte = fields[start] ?? 0
-      const isOrdinary = byte > ZERO && byte <= FIVE && end - start >= HTTP_STATUS_DIGITS
-      if (isOrdinary && name === 'http_status' && end - start === HTTP_STATUS_DIGITS) continue
-      if (name !== 'http_status' && byte !== ZERO) continue
-      if (reader.isNull(start, end)) continue
-      if (isMeaningless(reader.bare(start, end))) addTo(counts.meaningless, name, 1)
+      const start = reader.start(row, at)
+      if (reader.isNull(start)) continue
+      // Of ids only the nil uuid means nothing.
+      const number = reader.view.getInt32(start)
+      if (!isNumber && (number !== 0 || !isNil(reader.view, start))) continue
+      const isKnown = known.get(number) ?? isMeaningless(isNumber ? String(number) : NIL_UUID)
+      known.set(number, isKnown)
+      if (isKnown) addTo(counts.meaningless, name, 1)
     }
   }
+}
+
+function isNil(view: DataView, start: number): boolean {
+  return view.getBigInt64(start) === 0n && view.getBigInt64(start + 8) === 0n
 }
 
 function countTexts(counts: RowCounts, found: ScannedFields, reader: FieldReader): void {
@@ -268,8 +185,8 @@ function countTexts(counts: RowCounts, found: ScannedFields, reader: FieldReader
     if (texts === undefined) continue
     const numbers = new TextNumbers(reader, found.fields, texts)
     for (let row = 0; row < found.count; row++) {
-      const [start, end] = [reader.start(row, at), reader.end(row, at)]
-      if (!reader.isNull(start, end)) counts.countValue(set, numbers.numberOf(start, end))
+      const start = reader.start(row, at)
+      if (!reader.isNull(start)) counts.countValue(set, numbers.numberOf(start))
     }
   }
   if (plan.mix === undefined) return
@@ -279,24 +196,18 @@ function countTexts(counts: RowCounts, found: ScannedFields, reader: FieldReader
   const providers = of(counts.providers)
   const statuses = of(counts.statuses)
   for (let row = 0; row < found.count; row++) {
-    const [start, end] = [reader.start(row, provider), reader.end(row, provider)]
+    const start = reader.start(row, provider)
     counts.countMixed(
-      operations.numberOf(reader.start(row, operation), reader.end(row, operation)),
-      reader.isNull(start, end) ? 0 : providers.numberOf(start, end),
-      statuses.numberOf(reader.start(row, status), reader.end(row, status)),
+      operations.numberOf(reader.start(row, operation)),
+      reader.isNull(start) ? 0 : providers.numberOf(start),
+      statuses.numberOf(reader.start(row, status)),
     )
   }
 }
 
 function countMissing(counts: RowCounts, found: ScannedFields, reader: FieldReader): void {
-  const lacks = (row: number, at: number): boolean => {
-    const [start, end] = [reader.start(row, at), reader.end(row, at)]
-    const { fields } = found
-    const isEmpty = found.plan.isVersioned
-      ? end - start === 2 && fields[start] === QUOTE
-      : end === start
-    return isEmpty || reader.isNull(start, end)
-  }
+  // NULL, or empty.
+  const lacks = (row: number, at: number) => reader.length(reader.start(row, at)) <= 0
   for (const { name, anyOf } of counts.plan.critical) {
     const [only, ...others] = anyOf
     if (only?.length === 1 && others.length === 0) {

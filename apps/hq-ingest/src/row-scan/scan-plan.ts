@@ -1,8 +1,8 @@
 import { DATASETS, type Dataset } from '@hq-export/contract'
 import { findDatasetRules } from '../validate/dataset-rules.ts'
-import { copyBytes, type Mark, markOf } from './bytes.ts'
-import { ARRAY_FORM, COPY_FORM, type FieldForm, type WriteValue } from './field-form.ts'
-import { type ValueEnd, valueEndOf } from './value-end.ts'
+import { type Mark, markOf } from './bytes.ts'
+import type { ReadValue } from './field.ts'
+import { readerOf } from './read-value.ts'
 
 /** What the scan needs to know of a column, made of its descriptor. */
 export interface PlannedColumn {
@@ -11,8 +11,7 @@ export interface PlannedColumn {
   readonly isNullable: boolean
   /** Travels as a JSON string. */
   readonly isString: boolean
-  readonly valueEnd: ValueEnd
-  readonly write: WriteValue
+  readonly read: ReadValue
   /** Position in the primary key, -1 beside it. */
   readonly keyPart: number
   readonly isOrg: boolean
@@ -21,7 +20,6 @@ export interface PlannedColumn {
 /** How the rows of a dataset are scanned. */
 export interface ScanPlan {
   readonly dataset: Dataset
-  readonly form: FieldForm
   readonly columns: readonly PlannedColumn[]
   /** Has versions, and rows that may be gone: travels in arrays. */
   readonly isVersioned: boolean
@@ -35,23 +33,19 @@ export interface ScanPlan {
 
 function planOf(dataset: Dataset): ScanPlan {
   const isVersioned = dataset.versionColumn !== undefined
-  const form = isVersioned ? ARRAY_FORM : COPY_FORM
   const columns = dataset.columns.map((column, position): PlannedColumn => {
     const { name, type, nullable } = column
-    const isText = type === 'text' || type === 'jsonb'
     return {
       head: markOf(`${position === 0 ? '{' : ','}"${name}":`),
       isNullable: nullable,
       isString: type !== 'int4' && type !== 'boolean',
-      valueEnd: valueEndOf(column),
-      write: isText ? form.writeText : copyBytes,
+      read: readerOf(column),
       keyPart: dataset.primaryKey.indexOf(name),
       isOrg: name === 'org_id',
     }
   })
   return {
     dataset,
-    form,
     columns,
     isVersioned,
     hasDerivedKey: findDatasetRules(dataset.name, dataset.schemaVersion)?.hasOwnKey !== undefined,

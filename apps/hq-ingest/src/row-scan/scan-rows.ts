@@ -1,10 +1,13 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { LIMITS } from '@hq-export/contract'
 import { freeMemory } from '@hq-export/runtime/free-memory.ts'
-import { byteAt, copyBytes, type Mark, markEnd, markOf, QUOTE, UNKNOWN, viewOf } from './bytes.ts'
+import { byteAt, type Mark, markEnd, markOf, QUOTE, UNKNOWN, viewOf } from './bytes.ts'
+import { fieldEnd, LENGTH_BYTES, type Source, writeNull } from './field.ts'
+import { readTimestamp } from './read-timestamp.ts'
+import { readXid } from './read-value.ts'
 import type { PlannedColumn, ScanPlan } from './scan-plan.ts'
-import { ScannedRows, UUID_BYTES } from './scanned-rows.ts'
-import { timestampEnd, traceparentEnd, xidEnd } from './value-end.ts'
+import { ScannedRows } from './scanned-rows.ts'
+import { traceparentEnd } from './traceparent-end.ts'
 
 const ROW = markOf('{"row":')
 const XID = markOf('},"xid":"')
@@ -18,6 +21,7 @@ const COMMA = 0x2c
 const CLOSE_BRACKET = 0x5d
 const CLOSE_BRACE = 0x7d
 const LETTER_N = 0x6e
+const UUID_TEXT_BYTES = 36
 
 /** Between two rows others get their turn after so long, which is asked after so many bytes. */
 const TURN_MS = 20
@@ -26,7 +30,7 @@ const LOOK_BYTES = 64 * 1024
 /** One pass over the rows of a body. Its methods say false at the first byte not known. */
 class RowScan {
   readonly #body: Buffer
-  readonly #bodyView: DataView
+  readonly #source: Source
   readonly #plan: ScanPlan
   readonly #orgs: ReadonlySet<string> | undefined
   readonly #capacity: number
@@ -50,12 +54,12 @@ class RowScan {
 
   constructor(body: Buffer, rowsAt: number, plan: ScanPlan, orgs: ReadonlySet<string> | undefined) {
     this.#body = body
-    this.#bodyView = viewOf(body)
+    this.#source = { bytes: body, view: viewOf(body) }
     this.#at = rowsAt
     this.#plan = plan
     this.#orgs = orgs
     this.#capacity = Math.min(LIMITS.maxRows, Math.ceil(body.length / plan.minRowBytes))
-    // A field and its separator are no longer than the value and the name that they are made of.
+    // No field is longer than the value and the name that it is made of.
     this.#fields = Buffer.allocUnsafeSlow(body.length)
     this.#fieldsView = viewOf(this.#fields)
     this.#ends = new Uint32Array(this.#capacity * plan.fields)
@@ -116,27 +120,25 @@ class RowScan {
   /** The contract's columns, each of them, in its order. */
   #readFields(): boolean {
     const body = this.#body
-    const { columns, form } = this.#plan
+    const { columns } = this.#plan
     for (let i = 0; i < columns.length; i++) {
       const column = columns[i] as PlannedColumn
       if (!this.#skip(column.head)) return false
       if (column.isNullable && byteAt(body, this.#at) === LETTER_N) {
         if (!this.#skip(NULL)) return false
-        this.#write(form.null, 0, form.null.byteLength)
-        this.#nulls[i] = (this.#nulls[i] ?? 0) + 1
+        this.#writeNull(i)
         continue
       }
       if (column.isString && byteAt(body, this.#at++) !== QUOTE) return false
       const at = this.#at
-      const end = column.valueEnd(body, at)
+      const end = column.read(this.#source, at, this.#fieldsView, this.#to)
       if (end === UNKNOWN) return false
       if (column.isString && byteAt(body, end) !== QUOTE) return false
       this.#at = column.isString ? end + 1 : end
-      if (end === at) this.#empty[i] = (this.#empty[i] ?? 0) + 1
-      if (column.keyPart >= 0) this.#noteKey(column.keyPart, at)
+      if (column.keyPart >= 0) this.#noteKey(column.keyPart)
       if (column.isOrg && !this.#mayWrite(at)) return false
-      this.#to = column.write(this.#bodyView, at, end, this.#fieldsView, this.#to)
       this.#endField()
+      if (end === at) this.#empty[i] = (this.#empty[i] ?? 0) + 1
     }
     return true
   }
@@ -144,16 +146,16 @@ class RowScan {
   /** What came beside the row, as hq_export writes it. */
   #readBeside(): boolean {
     const body = this.#body
-    const { isVersioned, columns, form } = this.#plan
+    const { isVersioned, columns } = this.#plan
     if (!this.#skip(XID)) return false
-    const xidAt = this.#at
-    this.#at = xidEnd(body, xidAt)
+    this.#at = readXid(this.#source, this.#at, this.#fieldsView, this.#to)
     if (this.#at === UNKNOWN) return false
-    this.#write(this.#bodyView, xidAt, this.#at)
+    this.#endField()
 
     if (!this.#skip(CAPTURED_AT)) return false
     const capturedAt = this.#at
-    const capturedEnd = timestampEnd(body, capturedAt)
+    // Stays only where the next field is when the row was deleted.
+    const capturedEnd = readTimestamp(this.#source, capturedAt, this.#fieldsView, this.#to)
     if (byteAt(body, capturedEnd) !== QUOTE) return false
     this.#at = capturedEnd + 1
     this.#capturedAt = capturedAt
@@ -167,36 +169,34 @@ class RowScan {
 
     if (!this.#skip(NOT_DELETED) && this.#skip(DELETED)) {
       if (!isVersioned) return false
-      this.#write(this.#bodyView, capturedAt, capturedEnd)
-    } else if (isVersioned) {
-      this.#write(form.null, 0, form.null.byteLength)
-      const deletedAt = columns.length + 1
-      this.#nulls[deletedAt] = (this.#nulls[deletedAt] ?? 0) + 1
-    }
+      this.#endField()
+    } else if (isVersioned) this.#writeNull(columns.length + 1)
     return byteAt(body, this.#at++) === CLOSE_BRACE
   }
 
   /** Steps over `mark`, if it stands here. */
   #skip(mark: Mark): boolean {
-    const end = markEnd(this.#bodyView, this.#at, mark)
+    const end = markEnd(this.#source.view, this.#at, mark)
     if (end === UNKNOWN) return false
     this.#at = end
     return true
   }
 
-  /** Writes a field that needs no other form. */
-  #write(from: DataView, at: number, end: number): void {
-    this.#to = copyBytes(from, at, end, this.#fieldsView, this.#to)
+  #writeNull(field: number): void {
+    writeNull(this.#fieldsView, this.#to)
+    this.#nulls[field] = (this.#nulls[field] ?? 0) + 1
     this.#endField()
   }
 
+  /** The field at `#to` is as it has to be. */
   #endField(): void {
-    this.#fields[this.#to++] = this.#plan.form.separator
+    this.#to = fieldEnd(this.#fieldsView, this.#to)
     this.#ends[this.#field++] = this.#to
   }
 
-  #noteKey(part: number, at: number): void {
-    this.#keys[this.#count * this.#plan.dataset.primaryKey.length + part] = at
+  /** Where the bytes of a key's part stand. */
+  #noteKey(part: number): void {
+    this.#keys[this.#count * this.#plan.dataset.primaryKey.length + part] = this.#to + LENGTH_BYTES
   }
 
   #mayWrite(at: number): boolean {
@@ -204,10 +204,13 @@ class RowScan {
     const body = this.#body
     const last = this.#orgAt
     this.#orgAt = at
-    if (last > 0 && body.compare(body, last, last + UUID_BYTES, at, at + UUID_BYTES) === 0) {
+    if (
+      last > 0 &&
+      body.compare(body, last, last + UUID_TEXT_BYTES, at, at + UUID_TEXT_BYTES) === 0
+    ) {
       return true
     }
-    return this.#orgs.has(body.toString('latin1', at, at + UUID_BYTES))
+    return this.#orgs.has(body.toString('latin1', at, at + UUID_TEXT_BYTES))
   }
 }
 

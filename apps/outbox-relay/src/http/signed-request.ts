@@ -9,7 +9,7 @@ import {
   WEBHOOK_TIMESTAMP,
 } from '@hq-export/contract'
 import { contractLockSha256 } from '@hq-export/contract/lock/current-lock.ts'
-import { errors } from 'undici'
+import { errors } from './pool.ts'
 
 /** Longest answer that is read. */
 const MAX_ANSWER_BYTES = 16 * 1024 * 1024

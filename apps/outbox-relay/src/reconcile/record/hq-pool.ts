@@ -1,4 +1,4 @@
-import { Pool } from 'undici'
+import { Pool } from '../../http/pool.ts'
 
 /** A digest and a page of rows; never one of those that carry batches. */
 const CONNECTIONS = 2
