@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { compareWays } from '../support/compare-ways.ts'
+import { compareWays } from '../support/bodies/compare-ways.ts'
 import { randomSeed } from '../support/random.ts'
 
 const RUNS = 5

@@ -1,5 +1,5 @@
 import { type Column, DATASETS, type Dataset } from '@hq-export/contract'
-import { seededRandom } from './random.ts'
+import { seededRandom } from '../random.ts'
 
 /*
  * Bodies of batches as raw bytes: in the shape of a relay's, with values from the edge of what the
