@@ -61,6 +61,7 @@ interface ReconcileRound {
   readonly liveAlone: LatencyRound
   readonly peakMb: number
   readonly gatewayMb: number
+  readonly relayMb: number
 }
 
 const totalOf = ({ source, hq, gateway, relay }: Cost): number => source + hq + gateway + relay
@@ -89,8 +90,12 @@ async function run(options: BenchOptions): Promise<Measurement> {
   const { dx, hq } = servers
   await install(servers, [EVENTS_DATASET])
   await insertRuns(dx.client, rows + changed * repeat)
+  const began = performance.now()
   await fillBothSides(servers, options)
-  report(`${rows} rows on both sides`)
+  const filling = (performance.now() - began) / 1_000
+  report(
+    `${rows} rows on both sides after ${filling.toFixed(1)} s, ${Math.round(rows / filling)} rows/s`,
+  )
   await using gateway = await startGateway(servers, options)
   await using relay = await startRelay(servers, options, gateway)
   const rounds: ReconcileRound[] = []
@@ -146,6 +151,7 @@ async function run(options: BenchOptions): Promise<Measurement> {
 
   for (let round = 0; round < repeat; round++) {
     using memory = new PeakMemory(gateway.program.pid)
+    using relayMemory = new PeakMemory(relay.program.pid)
     const full = await compare()
     if (full.outcome.rows < rows) throw new WrongResultError(`${full.outcome.rows} were compared`)
     const anchorMs = await md5Ms('data-diff')
@@ -165,6 +171,7 @@ async function run(options: BenchOptions): Promise<Measurement> {
       liveAlone,
       peakMb: Math.max(full.outcome.peakMb, follow.outcome.peakMb, beside.outcome.peakMb),
       gatewayMb: await memory.megabytes(),
+      relayMb: await relayMemory.megabytes(),
     })
     report(
       `full ${JSON.stringify(full.cost)} in ${full.outcome.seconds.toFixed(1)} s, ` +
@@ -242,14 +249,15 @@ function resultOf(
       live('live_p99_ms', ({ p99 }) => p99),
       plain('peak_mb', 'MB', 0, ({ peakMb }) => peakMb),
       plain('gateway_peak_mb', 'MB', 0, ({ gatewayMb }) => gatewayMb),
+      plain('relay_peak_mb', 'MB', 0, ({ relayMb }) => relayMb),
     ],
     notes: [
       `source against ${ANCHOR}: ${ratioOf(source)}; HQ: ${ratioOf(hq)}`,
       `against the same as reladiff takes it, source: ${reladiff('source')}, HQ: ${reladiff('hq')}`,
       'rates of a core: rows by the processor time of that server during one pass, waiting left out; rows_per_s: by the clock, from start to verdict',
-      `follow_ratio: processor time of both servers, gateway and comparing program for 1/${CHANGED_PART} of the rows by their keys, the mean of passes for ${FOLLOW_S} s in one program, against that of the whole in a new one`,
+      `follow_ratio: processor time of both servers, gateway and comparing program for 1/${CHANGED_PART} of the rows by their keys, the mean of passes for ${FOLLOW_S} s on one session, as in a relay, against that of the whole in a new one`,
       `live: ${LIVE_COMMITS_PER_S} commits/s of one event each for ${LIVE_S} s, while one pass follows the other`,
-      'peak_mb: of the program that compares',
+      'peak_mb: of the program that compares; relay_peak_mb: of the relay that delivers beside it',
     ],
   }
 }

@@ -8,20 +8,22 @@ import { EVENT_COLUMNS, EVENTS, insertEvents } from './operation-events.ts'
 import { writeInCommits } from './write-in-commits.ts'
 
 /**
- * Writes the same events into both databases, as if they had been delivered long ago: nothing
- * captures them, and HQ's ledger has forgotten their batch.
+ * Writes the same events into both databases at once, as if they had been delivered long ago:
+ * nothing captures them, no foreign key is looked up, and HQ's ledger has forgotten their batch.
  */
 export async function fillBothSides(servers: BenchServers, options: BenchOptions): Promise<void> {
   const { dx, hq } = servers
   const { rows } = options
   await emptyEvents(servers)
-  await dx.client.query("set hq_export.disabled = 'on'")
-  await insertEvents(dx.client, rows, options)
-  await dx.client.query('reset hq_export.disabled; truncate hq_export.capture_gap')
+  await dx.client.query('set session_replication_role = replica')
   const statement = `insert into hq.${EVENTS_DATASET}
   (${EVENT_COLUMNS}, export_schema_version, _dx_xid, _dx_source, _dx_batch)
 select e.*, '${SCHEMA_VERSION}', '1', '${SOURCE}', 'bench' from (${EVENTS}) e`
-  await writeInCommits(hq.client, statement, rows, options)
+  await Promise.all([
+    insertEvents(dx.client, rows, options),
+    writeInCommits(hq.client, statement, rows, options),
+  ])
+  await dx.client.query('reset session_replication_role')
   await Promise.all([dx, hq].map(({ client }) => client.query('vacuum analyze')))
   await settleServers(servers)
 }

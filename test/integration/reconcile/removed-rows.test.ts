@@ -61,6 +61,38 @@ test('rows that the source has deleted are explained once, and noticed where the
   expect(await outcome()).toEqual({ ...EQUAL, dirty: 0 })
 })
 
+test('thousands of rows that a TRUNCATE has removed are explained by sums, beside what is there', async () => {
+  const run = await insertRun(site.dx, org)
+  const ROWS = 6_000
+  await site.settled()
+  await site.dx.query(
+    `insert into ops.operation_events
+       (event_id, run_id, org_id, entity_id, event_sequence, event_type, entity_type)
+     select gen_random_uuid(), $1, $2, gen_random_uuid(), n, 'request_sent', 'company'
+     from generate_series(1, $3::int) n`,
+    [run, org, ROWS],
+  )
+  await site.settled()
+  await site.dx.query('truncate ops.operation_events')
+  const later: string[] = []
+  for (let n = 1; n <= 3; n++)
+    later.push(await insertEvent(site.dx, org, run, { event_sequence: ROWS + n }))
+  // One bucket has the row that was deleted before, which its note counts: its rows are read.
+  const { dirty, ...explained } = await outcome()
+  expect([explained, dirty]).toEqual([EQUAL, 1])
+  await site.hq.query(
+    'update hq.dx_operation_events_v1 set http_status = 418 where event_id = $1',
+    [later[0]],
+  )
+  const found = await outcome()
+  expect(found).toMatchObject({
+    state: 'different',
+    findings: { [`operation_events ${later[0]}`]: 'different http_status' },
+  })
+  expect(found.dirty).toBeLessThanOrEqual(2)
+  await site.hq.query('delete from hq.dx_operation_events_v1 where run_id = $1', [run])
+})
+
 test('rows that a TRUNCATE has removed are explained, and those of later transactions are not', async () => {
   const run = await insertRun(site.dx, org)
   await insertEvent(site.dx, org, run)

@@ -122,35 +122,72 @@ function brief({ state, findings, datasets }: Reconciliation) {
 /** How often what came of the runs. */
 export type States = Partial<Record<Reconciliation['state'], number>>
 
+/** Runs after which something is planted, and found by the next one. */
+const PLANTED_EVERY = 10
+
+/** What reconciliations under load came to. */
+export interface UnderLoad {
+  readonly states: States
+  /** What was found and not planted. */
+  readonly falseFindings: readonly string[]
+  /** How often something was planted and found by the next run that could tell. */
+  readonly found: number
+  readonly committed: number
+}
+
 /**
- * Reconciles again and again while eight sessions write and a backfill runs: nothing is found but
- * what is planted, and that is found by the next run.
+ * Reconciles again and again while eight sessions write and, at first, a backfill runs: nothing is
+ * found but what is planted, and that is found by the next run.
+ * @param onRun told after each run, with the seconds that it took.
  */
 export async function reconcileUnderLoad(
   pipeline: Pipeline,
-  { runs, pauseMs = 0 }: { readonly runs: number; readonly pauseMs?: number },
-): Promise<States> {
+  options: {
+    readonly runs: number
+    readonly pauseMs?: number
+    readonly onRun?: (run: number, seconds: number, load: UnderLoad) => void
+  },
+): Promise<UnderLoad> {
+  const { runs, pauseMs = 0, onRun = () => {} } = options
   const planted = await Planted.write(pipeline)
   const states: States = {}
+  const falseFindings: string[] = []
+  let found = 0
   await using writers = await BusyWriters.start(pipeline.dxDatabase, { pauseMs })
-  const backfill = runApp('outbox-relay', ['backfill'], pipeline.relayEnv)
-  for (let run = 0; run < runs; run++) {
-    const found = brief(await reconcileAll(pipeline))
-    expect(found.findings).toEqual([])
-    expect(['equal', 'undecided']).toContain(found.state)
-    states[found.state as keyof States] = (states[found.state as keyof States] ?? 0) + 1
+  const soFar = (): UnderLoad => ({ states, falseFindings, found, committed: writers.committed })
+
+  async function findPlanted(): Promise<void> {
+    await planted.plant()
+    const { findings, state } = await reconcileAll(pipeline)
+    expect({ findings: planted.isFoundBy(findings) || findings, state }).toEqual({
+      findings: true,
+      state: 'different',
+    })
+    await planted.mend()
+    found++
   }
-  await planted.plant()
-  const { findings, state } = await reconcileAll(pipeline)
-  expect({ findings: planted.isFoundBy(findings) || findings, state }).toEqual({
-    findings: true,
-    state: 'different',
+
+  // It sends the event that is planted as missing once more, and so mends it.
+  let isBackfilling = true
+  const backfill = runApp('outbox-relay', ['backfill'], pipeline.relayEnv).finally(() => {
+    isBackfilling = false
   })
-  await planted.mend()
+  for (let run = 1; run <= runs; run++) {
+    const began = performance.now()
+    const { state, findings } = brief(await reconcileAll(pipeline))
+    falseFindings.push(...findings)
+    states[state] = (states[state] ?? 0) + 1
+    onRun(run, (performance.now() - began) / 1_000, soFar())
+    if (run % PLANTED_EVERY === 0 && !isBackfilling) await findPlanted()
+  }
   expect(await backfill).toMatchObject({ exitCode: 0 })
+  await findPlanted()
   await writers.stop()
   await pipeline.settled()
   expect(brief(await reconcileAll(pipeline))).toEqual({ state: 'equal', findings: [], reasons: [] })
   expect(writers.committed).toBeGreaterThan(runs)
-  return states
+  const came = soFar()
+  expect(came.falseFindings).toEqual([])
+  expect((states.equal ?? 0) + (states.undecided ?? 0)).toBe(runs)
+  return came
 }

@@ -72,23 +72,33 @@ export function bucketRowsStatement(
   }
 }
 
-/** SQL of the rows `t` of HQ that have one of these keys, whosever they are. */
+/**
+ * SQL of the rows `t` of HQ that have one of these keys, whosever they are: what they are read from,
+ * and the conditions. A key of one column is found by one walk of its index, which costs half of a
+ * look-up for each.
+ */
 function storedRows(
   dataset: Dataset,
   keys: readonly (readonly string[])[],
   parameters: Parameters,
-): string {
-  const { primaryKey } = dataset
+): { readonly from: string; readonly conditions: readonly string[] } {
+  const { primaryKey, name } = dataset
   const arrays = primaryKey.map((_, part) =>
     parameters.add(
       keys.map((key) => key[part]),
       'uuid[]',
     ),
   )
-  return `(
+  if (primaryKey.length === 1)
+    return {
+      from: `hq.${name} as t`,
+      conditions: [`${qualified(primaryKey, 't')} = any (${arrays[0]})`],
+    }
+  const from = `(
         select distinct * from unnest(${arrays.join(', ')}) as k (${primaryKey.join(', ')})
       ) as i
       cross join ${storedRow(dataset, 'i')} as t`
+  return { from, conditions: [] }
 }
 
 /**
@@ -109,14 +119,15 @@ export function keyRowsStatement(
   const [told, made] = withColumns
     ? [['r.columns'], [`array[${hashes.join(', ')}] as columns`]]
     : [[], []]
+  const { from, conditions } = storedRows(dataset, keys, parameters)
   return {
     text: `select ${[leafColumns(question, 'r'), 'r.in_flight', 'r.deleted', ...told].join(', ')}
     from (
       select ${[...raw, ...made].join(', ')},
         ${inFlight('t', question, parameters)} as in_flight,
         t._dx_deleted_at is not null as deleted
-      from ${storedRows(dataset, keys, parameters)}
-      where ${allOf(ofCaller('t', question, parameters))}
+      from ${from}
+      where ${allOf([...conditions, ...ofCaller('t', question, parameters)])}
       offset 0
     ) as r
     order by ${qualified(primaryKey, 'r')}`,
@@ -130,13 +141,15 @@ export function foreignStatement(
   keys: readonly (readonly string[])[],
 ): Statement {
   const parameters = new Parameters()
+  const { from, conditions: ofKeys } = storedRows(dataset, keys, parameters)
   const conditions = [
+    ...ofKeys,
     `t._dx_source is distinct from ${parameters.add(source, 'text')}`,
     ...(orgs === undefined ? [] : [`t.org_id = any (${parameters.add(orgs, 'uuid[]')})`]),
   ]
   return {
     text: `select ${joined(dataset.primaryKey, 't')} as key
-      from ${storedRows(dataset, keys, parameters)}
+      from ${from}
       where ${allOf(conditions)}`,
     values: parameters.values,
   }

@@ -6,7 +6,7 @@ import { type DatasetContext, requestOf } from '../dataset/dataset-context.ts'
 import { readDeletedVersions, snapshotEntity } from '../source/deleted-entities.ts'
 import { waitForFence } from '../source/fence.ts'
 import { type KnownLetter, readLetters, readPendingKeys } from '../source/known-keys.ts'
-import { type RemovalNote, readRemovals } from '../source/removals.ts'
+import { behindTruncation, type RemovalNote, readRemovals } from '../source/removals.ts'
 import { planLookUps } from '../source/scan-session.ts'
 import { rowsStatement, type SourceRow } from '../source/scan-sql.ts'
 import { underSnapshot } from '../source/snapshot.ts'
@@ -184,7 +184,7 @@ export async function truncatedKeys(
   const explained = new Set<string>()
   for (let at = 0; at < keys.length; at += TRUNCATED_KEYS) {
     const some = keys.slice(at, at + TRUNCATED_KEYS)
-    const { rows } = await readHq(context, `${xid + 1n}:${xid + 1n}:`, some, false)
+    const { rows } = await readHq(context, behindTruncation(xid), some, false)
     for (const row of rows.values()) if (!row.inFlight) explained.add(row.key)
   }
   return explained

@@ -13,6 +13,7 @@ import { assertInTime, type RangeReading, readingOf } from './range-reading.ts'
 import { readLeaves } from './read-leaves.ts'
 import { countOthers, readSourceDigest, takeOut } from './source-digest.ts'
 import { eachOnce, keyInFlight, onlyInHq } from './suspects.ts'
+import { withoutTruncated } from './truncated-buckets.ts'
 
 /** What the comparison of a range came to, before its suspects are read again. */
 export interface ComparedRange {
@@ -47,14 +48,18 @@ async function compare(reading: RangeReading): Promise<ComparedRange> {
   const theirs = await inStep('ask HQ', () => readHqDigest(reading))
   const { strays, inFlightKeys } = theirs
   const source = await takeOut(reading, all, inFlightKeys)
-  const dirty = dirtyBuckets(source, theirs.sums)
   const suspects: readonly Suspect[] = [
     ...inFlightKeys.map((lookUp) => keyInFlight(context, lookUp)),
     ...strays.map(onlyInHq),
   ]
-  const leaves = await inStep('read rows', () =>
-    readLeaves(reading, source, theirs.sums, dirty, suspects.length),
-  )
+  const { dirty, ...leaves } = await inStep('read rows', async () => {
+    const different = dirtyBuckets(source, theirs.sums)
+    const left = await withoutTruncated(reading, source, theirs.sums, different)
+    return {
+      dirty: left,
+      ...(await readLeaves(reading, source, theirs.sums, left, suspects.length)),
+    }
+  })
   const settled = strays.filter(({ inFlight }) => !inFlight)
   return {
     source,

@@ -8,6 +8,7 @@ import {
 } from '@hq-export/contract'
 import type pg from 'pg'
 import { Parameters, type Statement } from '../../backfill/chunk-sql.ts'
+import type { Snapshot } from '../../outbox/tick.ts'
 import type { KeyRange } from './range-record.ts'
 
 /*
@@ -111,6 +112,11 @@ export async function readTruncation(
   const { rows } = await client.query<{ xid: string | null }>(TRUNCATED, [number])
   const xid = rows[0]?.xid ?? null
   return xid === null ? undefined : BigInt(xid)
+}
+
+/** The snapshot that shows what transactions up to that of a TRUNCATE wrote, and nothing of later. */
+export function behindTruncation(xid: bigint): Snapshot {
+  return `${xid + 1n}:${xid + 1n}:`
 }
 
 // A note that somebody holds is being written by a capture, which does not wait for us; the next
