@@ -54,10 +54,11 @@ begin
 end $$;
 create event trigger police on ddl_command_end execute function public.police()`
 
+/** Without partitions, which are read through their table. */
 async function tablesOf(client: pg.Client, schemas: readonly string[]): Promise<string[]> {
   const { rows } = await client.query<{ name: string }>(
     `select format('%I.%I', schemaname, tablename) as name from pg_tables
-     where schemaname = any ($1) and tablename !~ '^batch_[0-9]' order by 1`,
+     where schemaname = any ($1) and tablename !~ '^(batch|read_mark)_' order by 1`,
     [schemas],
   )
   return rows.map(({ name }) => name)

@@ -23,7 +23,7 @@ export interface Ended {
   readonly text: string
 }
 
-/** A copy of this repository, with a history, on which the examples of CONTRIBUTING.md are walked. */
+/** A copy of this repository with a history, on which examples of CONTRIBUTING.md are walked. */
 export class WalkedCopy implements AsyncDisposable {
   readonly #copy: RepositoryCopy
   #migrations = 9000

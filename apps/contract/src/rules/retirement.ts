@@ -10,7 +10,7 @@ export const WINDOW_RELEASES = 2
 export const WINDOW_DAYS = 30
 
 /** Days for which HQ must have seen no reader, and for which that is news. */
-export const QUIET_DAYS = 7
+const QUIET_DAYS = 7
 
 const DAY_MS = 86_400_000
 

@@ -1,4 +1,5 @@
 import type pg from 'pg'
+import { inTransaction } from '../db/in-transaction.ts'
 import type { LedgerPartition } from './partition.ts'
 
 /*
@@ -26,18 +27,11 @@ export async function createPartition(
   client: pg.ClientBase,
   partition: LedgerPartition,
 ): Promise<boolean> {
-  await client.query('begin')
-  try {
+  return inTransaction(client, async () => {
     await client.query(LOCK)
     const { rows } = await client.query<{ found: boolean }>(EXISTS, [`ingest.${partition.name}`])
     const missing = rows[0]?.found !== true
     if (missing) await client.query(attachStatements(partition))
-    await client.query('commit')
     return missing
-  } catch (error) {
-    // A session that cannot roll back is lost, and its owner finds out; the first error is the one
-    // to report.
-    await client.query('rollback').catch(() => {})
-    throw error
-  }
+  })
 }

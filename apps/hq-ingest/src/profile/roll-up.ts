@@ -1,5 +1,6 @@
 import type { Counts } from '@hq-export/contract'
 import type pg from 'pg'
+import { inTransaction } from '../db/in-transaction.ts'
 import { gatewayLocks } from '../db/own-locks.ts'
 import { profileOf } from './batch-profile.ts'
 import { bounded, mergeProfiles } from './merge-profiles.ts'
@@ -128,26 +129,21 @@ async function readEntries(client: pg.ClientBase, before: string, now: string): 
 
 async function rollUpOnce(client: pg.ClientBase): Promise<number> {
   const [time] = (await client.query<{ minute: string }>(TIME)).rows
-  await client.query('begin isolation level repeatable read')
-  try {
+  const add = async () => {
     const [begun] = (
       await client.query<{ before: string; now: string; isOtherServer: boolean }>(BEGIN)
     ).rows
     if (begun === undefined || time === undefined) throw new Error('ingest.roll_up has no row')
     const { before, now, isOtherServer } = begun
-    let entries = 0
-    if (isOtherServer) await client.query(RESTART, [now])
-    else {
-      entries = await readEntries(client, before, now)
-      await client.query(END, [now, time.minute])
+    if (isOtherServer) {
+      await client.query(RESTART, [now])
+      return 0
     }
-    await client.query('commit')
+    const entries = await readEntries(client, before, now)
+    await client.query(END, [now, time.minute])
     return entries
-  } catch (error) {
-    // A session that cannot roll back is lost, and its owner finds out; the first error counts.
-    await client.query('rollback').catch(() => {})
-    throw error
   }
+  return inTransaction(client, add, 'begin isolation level repeatable read')
 }
 
 /**

@@ -1,10 +1,10 @@
 import { HEARTBEAT_DATASET } from '@hq-export/contract'
 import type pg from 'pg'
+import { inTransaction } from '../../db/in-transaction.ts'
 import { datasetLag, lag } from '../checks/lag.ts'
 import { applyVerdict, type Told } from '../incident/apply-verdict.ts'
 import { floorTo, WINDOW_MS } from '../window/time.ts'
 import { secondsSilent } from './heartbeats.ts'
-import { inTransaction } from './in-transaction.ts'
 
 // Answers a row where this window was not judged yet.
 const CLAIM = /* sql */ `

@@ -1,8 +1,8 @@
 import type pg from 'pg'
+import { inTransaction } from '../../db/in-transaction.ts'
 import { SEQUENCE_GAPS, WITHOUT_EVENTS } from '../checks/event-continuity.ts'
 import { applyVerdict, type Told } from '../incident/apply-verdict.ts'
 import { DAY_MS, HOUR_MS } from '../window/time.ts'
-import { inTransaction } from './in-transaction.ts'
 import { judgeDay } from './judge-day.ts'
 import { type Progress, type Stream, writeProgress } from './progress.ts'
 

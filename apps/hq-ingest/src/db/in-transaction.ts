@@ -1,8 +1,15 @@
 import type pg from 'pg'
 
-/** Runs `work` in a transaction of a session that nobody else uses. */
-export async function inTransaction<T>(client: pg.ClientBase, work: () => Promise<T>): Promise<T> {
-  await client.query('begin')
+/**
+ * Runs `work` in a transaction of a session that nobody else uses.
+ * @param begin begins the transaction; READ COMMITTED without.
+ */
+export async function inTransaction<T>(
+  client: pg.ClientBase,
+  work: () => Promise<T>,
+  begin = 'begin',
+): Promise<T> {
+  await client.query(begin)
   try {
     const result = await work()
     await client.query('commit')
