@@ -7,7 +7,7 @@ import { scanBatch } from '@hq-export/hq-ingest/row-scan/scan-batch.ts'
 import { findDatasetRules } from '@hq-export/hq-ingest/validate/dataset-rules.ts'
 import { validate } from '@hq-export/hq-ingest/validate/validate.ts'
 import { expect } from 'vitest'
-import { type HostileBody, hostileBodies, ORGS } from './hostile-bodies.ts'
+import { type HostileBody, hostileBodies, ORGS } from '../hostile-bodies.ts'
 import { instantOf, readArray, readCopy } from './read-binary.ts'
 
 const SOURCE = 'data-engine-x'
