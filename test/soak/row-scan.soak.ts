@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import { compareWays } from '../support/bodies/compare-ways.ts'
 import { randomSeed } from '../support/random.ts'
+import { compareWays } from '../support/scan/compare-ways.ts'
 
 const RUNS = 5
 

@@ -1,6 +1,13 @@
 import { randomUUID } from 'node:crypto'
-import { type BatchResult, DATASETS, type DatasetName } from '@hq-export/contract'
+import {
+  type BatchResult,
+  type Column,
+  DATASETS,
+  type Dataset,
+  type DatasetName,
+} from '@hq-export/contract'
 import { HqWatcher } from '@hq-export/hq-ingest/metrics/watch-hq.ts'
+import { scanBatch } from '@hq-export/hq-ingest/row-scan/scan-batch.ts'
 import { createLogger } from '@hq-export/observability/logger.ts'
 import type pg from 'pg'
 import { beforeAll, expect, test } from 'vitest'
@@ -140,6 +147,78 @@ test('values of an upserted row arrive bit for bit', async () => {
     canonical_domain: '',
   })
 })
+
+/** Of each type, what is at the edge of what the fast way takes. */
+const EDGES: Readonly<Record<Column['type'], readonly unknown[]>> = {
+  text: ['', 'a', '\b\f\n\r\t"\\/ \\N NULL {} é 🦆 \u2028', 'word '.repeat(400)],
+  uuid: ['00000000-0000-0000-0000-000000000000', 'ffffffff-ffff-ffff-ffff-fffffffffffe'],
+  int4: [0, 1, -1, 65_536, 2_147_483_647, -2_147_483_647],
+  int8: ['0', '1', '-1', '4294967296', '-4294967297', '999999999999999', '-999999999999999'],
+  numeric: ['0', '0.00', '1', '1.50', '-1.5', '10000', '9999.9999', '100000000.00001', '0.00001'],
+  boolean: [true, false],
+  timestamptz: [
+    ...['2000-01-01T00:00:00+00:00', '1999-12-31T23:59:59.999999+00:00', '2024-02-29T00:00:00Z'],
+    ...['0001-01-01T00:00:00.000001+00:00', '9999-12-31T23:59:59.999999-15:59'],
+    ...['2100-03-01T12:34:56.1+05:30', '1900-03-01T00:00:00-00:30', '2026-12-31T23:59:59.5+00:00'],
+  ],
+  jsonb: ['{}', '[1.10, "a\\n\\"b", {"c": null}]', '12345678901234567890.10', '"\\\\"'],
+}
+
+/** Part of what no two rows have in common. */
+function isUnique({ primaryKey, uniquenessGuard = [] }: Dataset, name: string): boolean {
+  return [...primaryKey, ...uniquenessGuard].includes(name)
+}
+
+/** More rows than are stored at once, each value in some of them, and NULLs. */
+function edgeRows(dataset: Dataset): Record<string, unknown>[] {
+  const columns = dataset.columns.filter(({ name }) => !isUnique(dataset, name))
+  return Array.from({ length: 66 }, (_, n) => {
+    const values = columns.map(({ name, type, values: known, reference, nullable }, i) => {
+      const edges = known ?? (reference ? ['s3://raw/1', 'a-_.~%20'] : EDGES[type])
+      const isNull = nullable && (n + i) % 5 === 0
+      return [name, isNull ? null : edges[(n + i) % edges.length]]
+    })
+    return buildRow(dataset.name as DatasetName, Object.fromEntries(values))
+  })
+}
+
+test.each(DATASETS)(
+  'I6: of $name HQ stores the same of a batch that is scanned and of one that is parsed',
+  async (dataset) => {
+    const scanned = edgeRows(dataset)
+    const id = dataset.primaryKey.at(-1) ?? ''
+    const own: string[] = dataset.columns
+      .filter(({ name, type }) => type === 'uuid' && isUnique(dataset, name))
+      .map(({ name }) => name)
+    const parsed = scanned.map((row) => {
+      // In another order of the columns, which the scan does not know.
+      const others = Object.entries(row).filter(([name]) => !own.includes(name))
+      return Object.fromEntries([...others, ...own.map((name) => [name, randomUUID()])])
+    })
+    const columns = dataset.columns
+      .filter(({ name }) => !own.includes(name))
+      .map(({ name }) => `${name}::text`)
+    const stored: unknown[][] = []
+    for (const [rows, isScanned] of [
+      [scanned, true],
+      [parsed, false],
+    ] as const) {
+      const envelope = buildEnvelope(dataset.name, rows)
+      const found = await scanBatch(Buffer.from(JSON.stringify(envelope)), { orgs: undefined })
+      expect(found !== undefined).toBe(isScanned)
+      const answer = await deliver(gateway.url, envelope, { id: randomUUID() })
+      expect(answer.counts).toMatchObject({ inserted: rows.length, quarantined: 0 })
+      const { rows: kept } = await client.query<{ id: string; fields: unknown }>(
+        `select ${id}::text as id, array[${columns.join(', ')}] as fields
+         from hq.${dataset.name} where _dx_batch = $1`,
+        [answer.batch],
+      )
+      const byId = new Map(kept.map(({ id: key, fields }) => [key, fields]))
+      stored.push(rows.map((row) => byId.get(String((row as Record<string, unknown>)[id]))))
+    }
+    expect(stored[0]).toEqual(stored[1])
+  },
+)
 
 test('json keeps every digit, by COPY and by the careful path', async () => {
   const json =

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { compareWays } from '../../../../test/support/bodies/compare-ways.ts'
+import { compareWays } from '../../../../test/support/scan/compare-ways.ts'
 
 /** The same bodies in every run; the soak has others. */
 const SEED = 20_260_216

@@ -15,22 +15,23 @@ import type { ScannedRows } from './scanned-rows.ts'
  * relays send good rows, and answers "these rows are good, and here they are", or "I do not know":
  * then the careful way takes the whole body, as if nobody had looked at it. The scan never refuses,
  * and never repairs. So all that has to be shown is: what the scan takes, the careful way takes
- * with the same fields, byte for byte. A property test holds that over generated, mutated and
- * hostile bodies (`scan-batch.test.ts`); and this is why it is so:
+ * with the same values, bit for bit. A property test holds that over generated, mutated and
+ * hostile bodies (`scan-batch.test.ts`), another one asks PostgreSQL; and this is why it is so:
  *
  * 1. Each body that is taken is JSON of one shape. Its head is read by the parser and the schema of
  *    every envelope. From the first row on every byte is compared, or read by the reader of its
  *    type, up to the last byte. Columns come each once, all of them, in the contract's order, named
  *    without escapes, so there is nothing unknown, missing or twice.
- * 2. A reader of a type (`value-end.ts`, `json-end.ts`) takes a part of what the contract's own
+ * 2. A reader of a type (`read-value.ts`, `json-end.ts`) takes a part of what the contract's own
  *    rule takes, and never more: ids in lower case, which are their own canonical form; integers
  *    without leading zeros; ASCII in references. Text may be anything that UTF-8 and JSON can say
  *    without `\u`.
  * 3. Without `\u` no text holds U+0000 or half a surrogate pair, and no letter of a credential is
  *    hidden. Whether one is in sight is asked of the same look that the careful way begins with,
  *    over the same text: what that suspects, it gets.
- * 4. Fields are copied. What changes are escapes alone, from JSON's to those of COPY or of arrays;
- *    the table is in `field-form.ts`.
+ * 4. Values are written as PostgreSQL sends and receives them in binary (`field.ts`), where the
+ *    careful way leaves their texts to it. A type has one binary form, so there is nothing to choose:
+ *    text and jsonb are the bytes of the text, its escapes undone; the others are numbers.
  * 5. Limits: rows and the bytes of each are counted; a row of scalars is nested once, and a body of
  *    5,000 has 10,002 objects and arrays. Orgs are looked up row by row. Where a key of few orgs
  *    writes rows whose key must follow from their content, the careful way checks that.
