@@ -1,0 +1,15 @@
+/** Parameters of a page's address; those without a value are left out. */
+export type Query = Readonly<Record<string, string | number | bigint | undefined>>
+
+/**
+ * A link within the console: a path whose parts may be text of others, and parameters.
+ * @param parts of the path; each is escaped, so that none can leave its place.
+ */
+export function href(parts: readonly string[], query: Query = {}): string {
+  const path = `/${parts.map((part) => encodeURIComponent(part)).join('/')}`
+  const given = Object.entries(query).flatMap(([name, value]) =>
+    value === undefined || value === '' ? [] : [[name, String(value)]],
+  )
+  const search = new URLSearchParams(given).toString()
+  return search === '' ? path : `${path}?${search}`
+}
