@@ -10,6 +10,7 @@ import type { Service } from '@hq-export/runtime/service.ts'
 import { Assets } from './assets/assets.ts'
 import { Side } from './db/side.ts'
 import { createConsoleApp } from './http/console-app.ts'
+import { SECURITY_HEADERS } from './http/security-headers.ts'
 import type { ConsoleConfig } from './process/config.ts'
 import type { Logger } from './process/log.ts'
 import { ACTIONS, SCREENS } from './screens.ts'
@@ -70,9 +71,16 @@ export class ConsoleServer implements Service {
     })
     const server = createServer(
       { headersTimeout: HEADERS_TIMEOUT_MS, requestTimeout: REQUEST_TIMEOUT_MS },
-      getRequestListener(app.fetch, { overrideGlobalObjects: false, hostname: 'localhost' }),
+      getRequestListener(app.fetch, {
+        overrideGlobalObjects: false,
+        hostname: 'localhost',
+        // Of what is no request at all, such as a Host that is no name.
+        errorHandler: () => new Response(null, { status: 400, headers: SECURITY_HEADERS }),
+      }),
     )
     server.maxConnections = MAX_CONNECTIONS
+    // Of a connection on which nothing moves: somebody asks and does not read.
+    server.timeout = REQUEST_TIMEOUT_MS
     this.#server = server
     server.listen(port, host)
     await once(server, 'listening')

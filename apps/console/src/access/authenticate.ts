@@ -1,6 +1,6 @@
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
 import { type Actor, isAtLeast } from './actor.ts'
-import { isPassword, parsePasswordHash } from './password.ts'
+import { isPassword } from './password.ts'
 import type { User } from './users.ts'
 
 /** How the console learns who asks. */
@@ -30,9 +30,15 @@ export const PROXY_SECRET_HEADER = 'x-console-proxy-secret'
 const MAX_VERIFICATIONS = 2
 const REMEMBER_MS = 10 * 60 * 1_000
 const MAX_REMEMBERED = 100
-const NOBODY = parsePasswordHash(`scrypt$16$8$2$${'A'.repeat(22)}$${'A'.repeat(43)}`)
+/** Several headers of one name arrive as one with commas: somebody added one to the proxy's. */
+const NAME_PATTERN = /^[^,\p{Cc}]{1,200}$/u
 
-function decodeBasic(header: string): { name: string; password: string } | undefined {
+interface Credentials {
+  readonly name: string
+  readonly password: string
+}
+
+function decodeBasic(header: string): Credentials | undefined {
   const [, encoded] = /^basic ([\w+/]+=*)$/i.exec(header) ?? []
   if (encoded === undefined) return undefined
   const text = Buffer.from(encoded, 'base64').toString('utf8')
@@ -43,6 +49,16 @@ function decodeBasic(header: string): { name: string; password: string } | undef
 function isEqual(one: string, other: string, key: Buffer): boolean {
   const digest = (text: string) => createHmac('sha256', key).update(text).digest()
   return timingSafeEqual(digest(one), digest(other))
+}
+
+/** Whom name and password belong to; an unknown name takes as long as a wrong password. */
+async function findUser(
+  { name, password }: Credentials,
+  users: readonly User[],
+): Promise<User | undefined> {
+  const user = users.find((known) => known.name === name)
+  const hash = (user ?? users[0])?.password
+  return hash !== undefined && (await isPassword(password, hash)) ? user : undefined
 }
 
 /**
@@ -57,7 +73,8 @@ export class Authenticator {
   readonly #key = randomBytes(32)
   /** Headers that were found good, as their HMAC, and until when that counts. */
   readonly #good = new Map<string, { readonly user: User; readonly until: number }>()
-  #verifying = 0
+  /** Headers that are tried at the moment, by their HMAC: ten tabs of one person are one. */
+  readonly #trying = new Map<string, Promise<User | undefined>>()
 
   /** @param now milliseconds of a monotonic clock. */
   constructor(mode: AccessMode, now: () => number = () => performance.now()) {
@@ -80,7 +97,8 @@ export class Authenticator {
     if (!isEqual(header(PROXY_SECRET_HEADER) ?? '', mode.secret, this.#key))
       return { kind: 'unknown', reason: 'the request did not come through the proxy' }
     const name = header(mode.userHeader)
-    if (!name) return { kind: 'unknown', reason: 'the proxy does not say who asks' }
+    if (name === undefined || !NAME_PATTERN.test(name))
+      return { kind: 'unknown', reason: 'the proxy does not say who asks, by one name' }
     const rights = (header(mode.groupsHeader) ?? '')
       .split(',')
       .map((group) => mode.groups.get(group.trim()))
@@ -103,22 +121,20 @@ export class Authenticator {
     const known = this.#good.get(digest)
     if (known !== undefined && known.until > this.#now()) return actorOf(known.user)
     this.#good.delete(digest)
-    if (this.#verifying >= MAX_VERIFICATIONS) return { kind: 'busy' }
-    const user = users.find(({ name }) => name === given.name)
-    this.#verifying++
-    try {
-      // An unknown name takes as long as a wrong password.
-      const hash = user?.password ?? NOBODY
-      if (hash === undefined || !(await isPassword(given.password, hash)) || user === undefined)
-        return { kind: 'unknown', reason: 'name or password is wrong' }
-    } finally {
-      this.#verifying--
+    let trying = this.#trying.get(digest)
+    if (trying === undefined) {
+      if (this.#trying.size >= MAX_VERIFICATIONS) return { kind: 'busy' }
+      trying = findUser(given, users).finally(() => this.#trying.delete(digest))
+      this.#trying.set(digest, trying)
     }
+    const user = await trying
+    if (user === undefined) return { kind: 'unknown', reason: 'name or password is wrong' }
     this.#remember(digest, user)
     return actorOf(user)
   }
 
   #remember(digest: string, user: User): void {
+    this.#good.delete(digest)
     const [oldest] = this.#good.keys()
     if (this.#good.size >= MAX_REMEMBERED && oldest !== undefined) this.#good.delete(oldest)
     this.#good.set(digest, { user, until: this.#now() + REMEMBER_MS })

@@ -41,7 +41,7 @@ export function parsePasswordHash(text: string): PasswordHash | undefined {
 /** A new hash of `password`, as the settings hold it. */
 export async function hashPassword(
   password: string,
-  cost: Partial<typeof DEFAULTS> = {},
+  cost: Partial<Record<keyof typeof DEFAULTS, number>> = {},
 ): Promise<string> {
   const { logN, r, p } = { ...DEFAULTS, ...cost }
   const salt = randomBytes(SALT_BYTES)

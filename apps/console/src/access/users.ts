@@ -16,14 +16,12 @@ const NAME_PATTERN = /^[\w.@-]{1,64}$/
  */
 export function parseUsers(text: string): { users: User[]; problems: string[] } {
   const users: User[] = []
-  const problems: string[] = []
-  for (const [index, entry] of text
-    .split(/[,\s]+/)
-    .filter(Boolean)
-    .entries()) {
-    const [name = '', role = '', hash = ''] = entry.split(':')
+  const entries = text.split(/[,\s]+/).filter(Boolean)
+  const problems: string[] = entries.length === 0 ? ['must name somebody'] : []
+  for (const [index, entry] of entries.entries()) {
+    const [name = '', role = '', ...rest] = entry.split(':')
     const rights = parseRights(role)
-    const password = parsePasswordHash(hash)
+    const password = parsePasswordHash(rest.join(':'))
     const where = `entry ${index + 1}`
     if (!NAME_PATTERN.test(name)) problems.push(`${where} must begin with a name and a colon`)
     else if (rights === undefined)

@@ -10,7 +10,7 @@ import { type Content, html } from '../page/html.ts'
 import { layout } from '../page/layout.ts'
 import type { Page, PageRequest, Screen, Surroundings } from '../page/screen.ts'
 import type { Logger } from '../process/log.ts'
-import { findCrossOrigin } from './same-origin.ts'
+import { findCrossOrigin, isReadByOtherSite } from './same-origin.ts'
 import { SECURITY_HEADERS } from './security-headers.ts'
 import { SingleFlight } from './single-flight.ts'
 
@@ -28,7 +28,7 @@ export interface ConsoleAppOptions {
 }
 
 type Env = { Variables: { actor: Actor } }
-type ErrorStatus = 400 | 401 | 403 | 404 | 405 | 409 | 421 | 429 | 500
+type ErrorStatus = 403 | 404 | 405 | 413 | 500
 
 const MAX_FORM_BYTES = 64 * 1024
 /** How long a page is shown to others who ask for the same. */
@@ -45,6 +45,12 @@ const CROSS_ORIGIN = {
 /** Name in the header Host, without the port; '' where there is none. */
 function hostName(header: string | undefined): string {
   return /^(\[[^\]]*\]|[^:]*)(?::\d*)?$/.exec(header ?? '')?.[1]?.toLowerCase() ?? ''
+}
+
+/** @throws TypeError where `address` would lead out of the console. */
+function assertWithin(address: string): string {
+  if (/^\/(?![/\\])/.test(address)) return address
+  throw new TypeError('an action leads out of the console')
 }
 
 /** The console as an HTTP application: pages, assets, actions, and who may see and do what. */
@@ -99,14 +105,23 @@ export function createConsoleApp(options: ConsoleAppOptions): Hono<Env> {
 
   // Another name that leads here (DNS rebinding) would make its pages ours.
   const checkHost: MiddlewareHandler<Env> = async (context, next) => {
-    if (hosts.includes(hostName(context.req.header('host')))) return next()
+    const names = [context.req.header('host'), new URL(context.req.url).host]
+    if (names.every((name) => hosts.includes(hostName(name)))) return next()
     return context.text('This name is not served here; add it to CONSOLE_HOSTS.\n', 421)
   }
 
-  const checkChange: MiddlewareHandler<Env> = async (context, next) => {
+  const checkMethod: MiddlewareHandler<Env> = async (context, next) => {
     const { method } = context.req
-    if (method === 'GET' || method === 'HEAD') return next()
-    if (method !== 'POST') return context.text('Only GET, HEAD and POST.\n', 405)
+    if (method === 'POST') return next()
+    if (method !== 'GET' && method !== 'HEAD')
+      return context.text('Only GET, HEAD and POST.\n', 405, { allow: 'GET, HEAD, POST' })
+    // What it could not see would keep the databases busy all the same.
+    if (!isReadByOtherSite((name) => context.req.header(name))) return next()
+    return context.text('Pages of another site may link here, and no more.\n', 403)
+  }
+
+  const checkChange: MiddlewareHandler<Env> = async (context, next) => {
+    if (context.req.method !== 'POST') return next()
     if (isReadOnly) {
       const why = surroundings.isReadOnly
         ? 'CONSOLE_READ_ONLY is set.'
@@ -145,8 +160,15 @@ export function createConsoleApp(options: ConsoleAppOptions): Hono<Env> {
       'cache-control': 'public, max-age=31536000, immutable',
     })
   })
-  app.use(checkChange, authenticate, etag())
-  app.use(bodyLimit({ maxSize: MAX_FORM_BYTES }))
+  // Who has not signed in learns nothing of what is here, not even that nothing can be changed.
+  app.use(checkMethod, authenticate, checkChange, etag())
+  app.use(
+    bodyLimit({
+      maxSize: MAX_FORM_BYTES,
+      onError: (context) =>
+        refuse(context, 413, 'Too large', 'A form of these pages has at most 64 KiB.'),
+    }),
+  )
 
   for (const screen of screens) {
     app.get(screen.path, async (context) => {
@@ -175,7 +197,7 @@ export function createConsoleApp(options: ConsoleAppOptions): Hono<Env> {
       const form = new URLSearchParams(await context.req.text())
       const request = { ...requestOf(context, actor), form }
       const answer = await action.submit(request)
-      if ('goTo' in answer) return context.redirect(answer.goTo, 303)
+      if ('goTo' in answer) return context.redirect(assertWithin(answer.goTo), 303)
       const body = documentOf(answer, request, undefined)
       return context.body(body, answer.status ?? 200, { 'content-type': HTML_TYPE })
     })

@@ -24,3 +24,15 @@ export function findCrossOrigin(
   const [type = ''] = (header('content-type') ?? '').split(';')
   return type.trim().toLowerCase() === FORM_TYPE ? undefined : 'no form'
 }
+
+/**
+ * Whether a page of another site reads one of ours as something other than a link that somebody
+ * follows: as a picture, a frame, or by a script (W3C's resource isolation policy). It could not
+ * see what it got. Browsers that send no Fetch Metadata are not known from others.
+ * @param header of the request, by its name in lower case.
+ */
+export function isReadByOtherSite(header: (name: string) => string | undefined): boolean {
+  const site = header('sec-fetch-site')
+  if (site === undefined || site === 'same-origin' || site === 'none') return false
+  return header('sec-fetch-mode') !== 'navigate' || header('sec-fetch-dest') !== 'document'
+}

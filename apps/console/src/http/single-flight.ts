@@ -4,6 +4,9 @@ interface Flight<T> {
   endedAt: number | undefined
 }
 
+/** Values that are kept at a time: what nobody asks for again must not fill the memory. */
+const MAX_KEPT = 64
+
 /**
  * What is asked for while it is read, or within a moment after, is not read again: many tabs on one
  * page cost what one costs, however slow it is. What failed is not kept.
@@ -29,12 +32,19 @@ export class SingleFlight<T> {
     flight.value.then(
       () => {
         flight.endedAt = this.#now()
+        this.#forgetOldest()
       },
       () => {
         this.#flights.delete(key)
       },
     )
     return flight.value
+  }
+
+  /** Those under way stay, however many: each is waited for. */
+  #forgetOldest(): void {
+    const kept = [...this.#flights].filter(([, { endedAt }]) => endedAt !== undefined)
+    for (const [key] of kept.slice(0, -MAX_KEPT)) this.#flights.delete(key)
   }
 
   #forgetOld(): void {

@@ -34,10 +34,11 @@ export function table<Row>(options: TableOptions<Row>): Html {
     (column) => html`<th scope="col" class="${classOf(column)}">${column.title}</th>`,
   )}</tr></thead>
 <tbody>${rows.map(
-    (row) => html`<tr id="${id}-${encodeURIComponent(rowId(row))}">${columns.map((column, index) =>
-      index === 0
-        ? html`<th scope="row" class="${classOf(column)}">${column.show(row)}</th>`
-        : html`<td class="${classOf(column)}">${column.show(row)}</td>`,
+    (row) => html`<tr id="${id}-${encodeURIComponent(rowId(row).toWellFormed())}">${columns.map(
+      (column, index) =>
+        index === 0
+          ? html`<th scope="row" class="${classOf(column)}">${column.show(row)}</th>`
+          : html`<td class="${classOf(column)}">${column.show(row)}</td>`,
     )}</tr>
 `,
   )}</tbody>

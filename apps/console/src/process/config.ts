@@ -167,6 +167,7 @@ export function loadConfig(env: Environment): ConsoleConfig {
     url,
     hosts: [
       ...LOOPBACK,
+      isIP(settings.CONSOLE_HOST) === 6 ? `[${settings.CONSOLE_HOST}]` : settings.CONSOLE_HOST,
       ...settings.CONSOLE_HOSTS,
       ...(url === undefined ? [] : [new URL(url).hostname]),
     ],
