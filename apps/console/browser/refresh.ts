@@ -43,11 +43,16 @@ function showTime(date: Date): void {
   clock.textContent = date.toISOString().slice(11, 19)
 }
 
+/** An element that has the focus keeps what is in it only where somebody chooses or types there. */
+function isInFormControl(): boolean {
+  return document.activeElement?.matches('input, select, textarea') ?? false
+}
+
 /** Puts `after` in place of `before`; focus, opened details and what is typed stay. */
 function morph(before: HTMLElement, after: HTMLElement): void {
   Idiomorph.morph(before, after, {
     morphStyle: 'outerHTML',
-    ignoreActiveValue: true,
+    ignoreActiveValue: isInFormControl(),
     callbacks: {
       beforeAttributeUpdated: (name, element) =>
         !(name === 'open' && element instanceof HTMLDetailsElement),
@@ -55,6 +60,11 @@ function morph(before: HTMLElement, after: HTMLElement): void {
       beforeNodeMorphed: (node) => !(node instanceof Element && node.hasAttribute('data-drawn')),
     },
   })
+}
+
+/** A filter shows what the address says, also where a browser puts in what was typed before. */
+function showAddressInFilters(): void {
+  for (const form of document.querySelectorAll<HTMLFormElement>('form[method="get"]')) form.reset()
 }
 
 /**
@@ -112,5 +122,6 @@ export function keepFresh(picker: HTMLSelectElement): void {
     schedule()
   })
   document.addEventListener('visibilitychange', schedule)
+  addEventListener('pageshow', showAddressInFilters)
   schedule()
 }

@@ -23,9 +23,12 @@ export function listenForShortcuts(picker: HTMLSelectElement | null): void {
     if (event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target)) return
     const isGoing = performance.now() - goingSince < SEQUENCE_MS && goingSince > 0
     goingSince = 0
-    if (isGoing && /^[a-z]$/.test(event.key)) {
-      document.querySelector<HTMLAnchorElement>(`nav a[data-key="${event.key}"]`)?.click()
-    } else if (event.key === 'g') goingSince = performance.now()
+    const link =
+      isGoing && /^[a-z]$/.test(event.key)
+        ? document.querySelector<HTMLAnchorElement>(`nav a[data-key="${event.key}"]`)
+        : null
+    if (link !== null) link.click()
+    else if (event.key === 'g') goingSince = performance.now()
     else if (event.key === 'r') togglePause()
     else if (event.key === '?') location.assign('/help')
     else if (event.key === '/') {

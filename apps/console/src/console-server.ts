@@ -1,7 +1,6 @@
 import { once } from 'node:events'
-import { createServer, type Server } from 'node:http'
+import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { getRequestListener } from '@hono/node-server'
 import { HQ } from '@hq-export/hq-ingest/db/connect.ts'
 import { hqMigrations } from '@hq-export/hq-ingest/db/migrations.ts'
 import { dxMigrations } from '@hq-export/outbox-relay/session/migrations.ts'
@@ -10,7 +9,7 @@ import type { Service } from '@hq-export/runtime/service.ts'
 import { Assets } from './assets/assets.ts'
 import { Side } from './db/side.ts'
 import { createConsoleApp } from './http/console-app.ts'
-import { SECURITY_HEADERS } from './http/security-headers.ts'
+import { createHttpServer } from './http/http-server.ts'
 import type { ConsoleConfig } from './process/config.ts'
 import type { Logger } from './process/log.ts'
 import { ACTIONS, SCREENS } from './screens.ts'
@@ -20,9 +19,6 @@ const CONSOLE_ROLE = 'hq_console'
 /** Of each database; and of HQ for pages that show rows. */
 const MAX_SESSIONS = 4
 const MAX_ROW_SESSIONS = 2
-const HEADERS_TIMEOUT_MS = 10_000
-const REQUEST_TIMEOUT_MS = 30_000
-const MAX_CONNECTIONS = 200
 /** For requests under way when it stops. */
 const DRAIN_MS = 5_000
 
@@ -69,18 +65,7 @@ export class ConsoleServer implements Service {
       },
       ...{ access, hosts, url, log: this.#log },
     })
-    const server = createServer(
-      { headersTimeout: HEADERS_TIMEOUT_MS, requestTimeout: REQUEST_TIMEOUT_MS },
-      getRequestListener(app.fetch, {
-        overrideGlobalObjects: false,
-        hostname: 'localhost',
-        // Of what is no request at all, such as a Host that is no name.
-        errorHandler: () => new Response(null, { status: 400, headers: SECURITY_HEADERS }),
-      }),
-    )
-    server.maxConnections = MAX_CONNECTIONS
-    // Of a connection on which nothing moves: somebody asks and does not read.
-    server.timeout = REQUEST_TIMEOUT_MS
+    const server = createHttpServer(app)
     this.#server = server
     server.listen(port, host)
     await once(server, 'listening')
