@@ -29,6 +29,7 @@ grant select, insert on hq_export.audit to hq_export_relay;
 -- by piece; how far it has come stands in the action, so that it goes on wherever its process ended.
 create table hq_export.action (
   requested_at timestamptz not null default pg_catalog.clock_timestamp(),
+  updated_at   timestamptz not null default pg_catalog.clock_timestamp(),
   finished_at  timestamptz,
   position     bigint      not null default 0,
   through      bigint      not null,
@@ -39,7 +40,6 @@ create table hq_export.action (
   actor        text        not null,
   state        text        not null default 'running',
   reason       text,
-  trouble      text,
   selection    jsonb       not null,
   constraint action_pkey primary key (id),
   constraint action_state_check check (state in ('running', 'done', 'stopped')),
@@ -56,8 +56,6 @@ comment on column hq_export.action.id is
   'drawn when its confirmation was shown: sent twice, done once';
 comment on column hq_export.action.kind is 'what, as hq_export.audit.action says';
 comment on column hq_export.action.reason is 'why, in the words of who asked for it';
-comment on column hq_export.action.trouble is
-  'why it does not go on at the moment; tried again';
 comment on column hq_export.action.selection is 'to which items; never a value of a row';
 
 create table hq_export.action_item (
@@ -70,6 +68,8 @@ create table hq_export.action_item (
     on delete cascade,
   constraint action_item_outcome_check check (outcome in ('done', 'failed'))
 );
+-- Which actions a row went through.
+create index action_item_item_idx on hq_export.action_item (item);
 comment on table hq_export.action_item is 'what became of every item of an action';
 comment on column hq_export.action_item.item is
   'id of the letter; of a repair, place of the finding in its run';

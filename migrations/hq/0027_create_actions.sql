@@ -10,6 +10,7 @@
 
 create table ingest.action (
   requested_at timestamptz not null default pg_catalog.clock_timestamp(),
+  updated_at   timestamptz not null default pg_catalog.clock_timestamp(),
   finished_at  timestamptz,
   position     bigint      not null default 0,
   through      bigint      not null,
@@ -20,7 +21,6 @@ create table ingest.action (
   actor        text        not null,
   state        text        not null default 'running',
   reason       text,
-  trouble      text,
   selection    jsonb       not null,
   constraint action_pkey primary key (id),
   constraint action_state_check check (state in ('running', 'done', 'stopped')),
@@ -38,8 +38,6 @@ comment on column ingest.action.through is 'last item: what came later is not to
 comment on column ingest.action.id is 'drawn when its confirmation was shown: sent twice, done once';
 comment on column ingest.action.kind is 'what, as ingest.audit.action says';
 comment on column ingest.action.reason is 'why, in the words of who asked for it';
-comment on column ingest.action.trouble is
-  'why it does not go on at the moment; tried again';
 comment on column ingest.action.selection is 'to which items; never a value of a row';
 
 create table ingest.action_item (
@@ -53,6 +51,8 @@ create table ingest.action_item (
   constraint action_item_outcome_check check (outcome in ('done', 'failed'))
 );
 
+-- Which actions a row went through.
+create index action_item_item_idx on ingest.action_item (item);
 comment on table ingest.action_item is 'what became of every item of an action';
 comment on column ingest.action_item.item is 'id of the entry';
 comment on column ingest.action_item.reason is 'why it failed; never a value of a row';

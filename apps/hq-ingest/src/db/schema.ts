@@ -380,6 +380,7 @@ export const action = ingest.table(
   'action',
   {
     requestedAt: instant('requested_at').notNull(),
+    updatedAt: instant('updated_at').notNull(),
     finishedAt: instant('finished_at'),
     position: bigint({ mode: 'bigint' }).notNull(),
     through: bigint({ mode: 'bigint' }).notNull(),
@@ -390,7 +391,6 @@ export const action = ingest.table(
     actor: text().notNull(),
     state: text().notNull(),
     reason: text(),
-    trouble: text(),
     selection: exactJson().notNull(),
   },
   (t) => [
@@ -409,7 +409,10 @@ export const actionItem = ingest.table(
     outcome: text().notNull(),
     reason: text(),
   },
-  (t) => [primaryKey({ name: 'action_item_pkey', columns: [t.action, t.item] })],
+  (t) => [
+    primaryKey({ name: 'action_item_pkey', columns: [t.action, t.item] }),
+    index('action_item_item_idx').on(t.item),
+  ],
 )
 
 /** What gateways hold one at a time; only the writer may read it. */
