@@ -33,7 +33,8 @@ import {
   describeSelection,
   readSelection,
   selectionOptions,
-  selectionValues,
+  selectionParameters,
+  selectionValue,
 } from './selection-query.ts'
 
 const SAMPLE = 10
@@ -131,7 +132,7 @@ ${
   rows === 0
     ? ''
     : confirmForm(request, name, {
-        hidden: [...selectionValues(selection), ['expected', String(rows)]],
+        hidden: [selectionValue(selection), ['expected', String(rows)]],
         fields: html`${textField({ name: 'reason', label: isDiscard ? 'Why, for whoever asks later' : 'Why (not needed)', isRequired: isDiscard })}${
           isDiscard && rows > TYPED_ABOVE
             ? textField({
@@ -154,11 +155,7 @@ ${equivalent(`${command} ${selectionOptions(selection)}${note}${by}`)}`
   /** Shows the confirmation again, with what is selected now. */
   async function showAgain(request: FormRequest, status: 400 | 409, notice: Content) {
     const selection = readSelection(request.form) ?? {}
-    const query = new URLSearchParams(
-      selectionValues(selection).flatMap(([key, value]) =>
-        value === undefined ? [] : [[key, value]],
-      ),
-    )
+    const query = selectionParameters(selection)
     return { ...(await show({ ...request, query }, notice)), status }
   }
 

@@ -4,8 +4,16 @@ import {
 } from '../../../actions/refused-selection.ts'
 import { shellWord } from './kind.ts'
 
-/** Reads a selection from the address or the form of a page; undefined where it selects nothing. */
+/**
+ * Reads a selection from the address of a page; undefined where it selects nothing.
+ * @param query parameters, or those of a form, which carries them as one.
+ */
 export function readSelection(query: URLSearchParams): RefusedSelection | undefined {
+  const carried = query.get('selection')
+  return readParameters(carried === null ? query : new URLSearchParams(carried))
+}
+
+function readParameters(query: URLSearchParams): RefusedSelection | undefined {
   const ids = query.getAll('id').flatMap((text) => text.split(',').filter(Boolean))
   const given = {
     ...(ids.length > 0 && { ids }),
@@ -26,11 +34,11 @@ function text(query: URLSearchParams, name: string, as: string = name): Record<s
   return value === null || value === '' ? {} : { [as]: value }
 }
 
-/** A selection as hidden values of a form, or parameters of an address. */
-export function selectionValues(selection: RefusedSelection): [string, string | undefined][] {
+/** A selection as parameters of an address. */
+export function selectionParameters(selection: RefusedSelection): URLSearchParams {
   const { ids, dataset, reason, pointer, org } = selection
   const isEverything = Object.keys(selection).length === 0
-  return [
+  const given: [string, string | undefined][] = [
     ['id', ids?.join(',')],
     ['dataset', dataset],
     ['code', reason],
@@ -38,6 +46,17 @@ export function selectionValues(selection: RefusedSelection): [string, string | 
     ['org', org],
     ['all', isEverything ? 'yes' : undefined],
   ]
+  return new URLSearchParams(
+    given.flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])),
+  )
+}
+
+/**
+ * A selection as a hidden value of a form: in one, and escaped as in an address, because a page shows
+ * characters of some kinds as something else, and the form must send what they are.
+ */
+export function selectionValue(selection: RefusedSelection): [string, string] {
+  return ['selection', selectionParameters(selection).toString()]
 }
 
 /** A selection as the options of the commands. */
