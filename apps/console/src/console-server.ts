@@ -6,7 +6,9 @@ import { hqMigrations } from '@hq-export/hq-ingest/db/migrations.ts'
 import { dxMigrations } from '@hq-export/outbox-relay/session/migrations.ts'
 import { DATA_ENGINE_X } from '@hq-export/outbox-relay/session/why-not-connected.ts'
 import type { Service } from '@hq-export/runtime/service.ts'
+import { ActionRunner } from './actions/action-runner.ts'
 import { Assets } from './assets/assets.ts'
+import { ChangingSide } from './db/changing-side.ts'
 import { Side } from './db/side.ts'
 import { createConsoleApp } from './http/console-app.ts'
 import { createHttpServer } from './http/http-server.ts'
@@ -29,6 +31,8 @@ export class ConsoleServer implements Service {
   readonly #hq: Side
   readonly #hqRows: Side
   readonly #dx: Side
+  readonly #changing: Readonly<Record<'hq' | 'dx', ChangingSide>>
+  readonly #runners: Readonly<Record<'hq' | 'dx', ActionRunner>>
   #server: Server | undefined
   #started: Promise<string> | undefined
   #stopped: Promise<void> | undefined
@@ -40,6 +44,12 @@ export class ConsoleServer implements Service {
     this.#hq = new Side({ ...HQ, role: CONSOLE_ROLE }, hqUrl, hqMigrations, MAX_SESSIONS)
     this.#hqRows = new Side(HQ, hqUrl, hqMigrations, MAX_ROW_SESSIONS)
     this.#dx = new Side(DATA_ENGINE_X, dxUrl, dxMigrations, MAX_SESSIONS)
+    const changing = { hq: ChangingSide.ofHq(hqUrl), dx: ChangingSide.ofSource(dxUrl) }
+    this.#changing = changing
+    this.#runners = {
+      hq: new ActionRunner({ name: 'hq', reading: this.#hq, changing: changing.hq }, log),
+      dx: new ActionRunner({ name: 'dx', reading: this.#dx, changing: changing.dx }, log),
+    }
   }
 
   /** Listens, whether the databases are there or not. @returns the address. */
@@ -62,6 +72,11 @@ export class ConsoleServer implements Service {
       surroundings: {
         ...{ hq: this.#hq, hqRows: this.#hqRows, dx: this.#dx },
         ...{ isReadOnly, environment, jaegerUrl, now: Date.now },
+        changes: {
+          ...this.#changing,
+          wake: (side) => this.#runners[side].wake(),
+          masterKey: this.#config.masterKey,
+        },
       },
       ...{ access, hosts, url, log: this.#log },
     })
@@ -69,6 +84,9 @@ export class ConsoleServer implements Service {
     this.#server = server
     server.listen(port, host)
     await once(server, 'listening')
+    // A console that may change nothing leaves what others began to others.
+    if (!isReadOnly && access.kind !== 'open')
+      for (const runner of Object.values(this.#runners)) runner.start()
     const address = server.address() as AddressInfo
     const name = address.family === 'IPv6' ? `[${address.address}]` : address.address
     return `http://${name}:${address.port}`
@@ -85,6 +103,8 @@ export class ConsoleServer implements Service {
       await closed
       clearTimeout(deadline)
     }
-    await Promise.all([this.#hq.end(), this.#hqRows.end(), this.#dx.end()])
+    await Promise.all(Object.values(this.#runners).map((runner) => runner.stop()))
+    const sides = [this.#hq, this.#hqRows, this.#dx, ...Object.values(this.#changing)]
+    await Promise.all(sides.map((side) => side.end()))
   }
 }

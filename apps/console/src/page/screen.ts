@@ -1,6 +1,18 @@
+import type { MasterKey } from '@hq-export/hq-ingest/keys/master-key.ts'
 import type { Actor, Role } from '../access/actor.ts'
+import type { ChangingSide } from '../db/changing-side.ts'
 import type { Side } from '../db/side.ts'
 import type { Content } from './html.ts'
+
+/** What changes the databases, on the server's side of a form. */
+export interface Changes {
+  readonly hq: ChangingSide
+  readonly dx: ChangingSide
+  /** Says that an action was recorded. */
+  readonly wake: (side: 'hq' | 'dx') => void
+  /** Seals the secrets of new keys; undefined: the console makes none. */
+  readonly masterKey: MasterKey | undefined
+}
 
 /** Both databases, and what pages know beside them. */
 export interface Surroundings {
@@ -10,6 +22,7 @@ export interface Surroundings {
   readonly hqRows: Side
   /** data-engine-x as the relay sees it. */
   readonly dx: Side
+  readonly changes: Changes
   /** Nothing can be changed, whoever asks. */
   readonly isReadOnly: boolean
   readonly environment: string | undefined
@@ -32,7 +45,7 @@ export interface Page {
   readonly title: string
   readonly content: Content
   /** Default 200. */
-  readonly status?: 200 | 400 | 404 | 409
+  readonly status?: 200 | 400 | 403 | 404 | 409 | 503
   /** One sentence on top, read out when it changes. */
   readonly sentence?: Content
 }

@@ -1,4 +1,6 @@
 import { isIP } from 'node:net'
+import type { MasterKey } from '@hq-export/hq-ingest/keys/master-key.ts'
+import { masterKeySchema } from '@hq-export/hq-ingest/process/config.ts'
 import { LOG_LEVELS, type LogLevel } from '@hq-export/observability/logger.ts'
 import {
   ConfigError,
@@ -32,6 +34,8 @@ export interface ConsoleConfig {
   readonly environment: string | undefined
   /** Jaeger's own pages; undefined: traces are not linked. */
   readonly jaegerUrl: string | undefined
+  /** Seals the secrets of keys that are made here; undefined: none is. */
+  readonly masterKey: MasterKey | undefined
   readonly logLevel: LogLevel
 }
 
@@ -40,6 +44,7 @@ const SECRET_VARIABLES = new Set([
   'CONSOLE_USERS',
   'DX_DATABASE_URL',
   'HQ_DATABASE_URL',
+  'INGEST_MASTER_KEY',
 ])
 const LOOPBACK = ['localhost', '127.0.0.1', '[::1]']
 const MIN_SECRET_CHARS = 16
@@ -97,6 +102,7 @@ const SETTINGS = {
   CONSOLE_READ_ONLY: flagSchema,
   CONSOLE_ENVIRONMENT: z.string().max(40, 'must have at most 40 characters').optional(),
   CONSOLE_JAEGER_URL: httpUrlSetting().optional(),
+  INGEST_MASTER_KEY: masterKeySchema.optional(),
   LOG_LEVEL: z.enum(LOG_LEVELS, `must be ${LOG_LEVELS.join(', ')}`).default('info'),
 } as const
 
@@ -175,6 +181,7 @@ export function loadConfig(env: Environment): ConsoleConfig {
     isReadOnly: settings.CONSOLE_READ_ONLY,
     environment: settings.CONSOLE_ENVIRONMENT,
     jaegerUrl: settings.CONSOLE_JAEGER_URL,
+    masterKey: settings.INGEST_MASTER_KEY,
     logLevel: settings.LOG_LEVEL,
   })
 }

@@ -24,6 +24,8 @@ const TABLES = [
     'incident',
     'quality_report',
     'balance',
+    'action',
+    'action_item',
   ].map((name) => `ingest.${name}`),
 ]
 
