@@ -164,7 +164,7 @@ test('an action that is sent nothing, or nonsense, says so and does nothing', as
   for (const { path, role, needsValues } of ACTIONS) {
     const name = needsValues === true ? 'auditor' : role
     const nonsense = { id: HOSTILE, operation: HOSTILE, filter: HOSTILE, count: '-1' }
-    for (const form of [{}, nonsense]) {
+    for (const form of [{}, nonsense, { ...nonsense, id: '\0' }]) {
       const { status, text } = await site.post(addressOf(path), form, as(name))
       expect([path, form, status < 500, /<img/i.test(text)]).toStrictEqual([
         path,

@@ -8,7 +8,7 @@ import { createConsoleApp } from '@hq-export/console/http/console-app.ts'
 import { createHttpServer } from '@hq-export/console/http/http-server.ts'
 import type { FormAction } from '@hq-export/console/page/form-action.ts'
 import { html } from '@hq-export/console/page/html.ts'
-import type { Screen } from '@hq-export/console/page/screen.ts'
+import type { Screen, Surroundings } from '@hq-export/console/page/screen.ts'
 import { createLog } from '@hq-export/console/process/log.ts'
 import { HQ } from '@hq-export/hq-ingest/db/connect.ts'
 import { hqMigrations } from '@hq-export/hq-ingest/db/migrations.ts'
@@ -29,10 +29,11 @@ export class LabSite implements AsyncDisposable {
     const nowhere = new Side(HQ, undefined, hqMigrations, 1)
     const app = createConsoleApp({
       ...{ screens: this.#screens(), actions: this.#actions(), assets },
+      // Its pages look at nothing.
       surroundings: {
         ...{ hq: nowhere, hqRows: nowhere, dx: nowhere, isReadOnly: false },
-        ...{ environment: 'lab', jaegerUrl: undefined, now: Date.now },
-      },
+        environment: 'lab',
+      } as Partial<Surroundings> as Surroundings,
       ...{ access: { kind: 'users', users }, hosts: ['localhost'], url: undefined },
       log: createLog('silent'),
     })

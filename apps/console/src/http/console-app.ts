@@ -28,7 +28,7 @@ export interface ConsoleAppOptions {
 }
 
 type Env = { Variables: { actor: Actor } }
-type ErrorStatus = 403 | 404 | 405 | 413 | 500
+type ErrorStatus = 400 | 403 | 404 | 405 | 413 | 500
 
 const MAX_FORM_BYTES = 64 * 1024
 /** How long a page is shown to others who ask for the same. */
@@ -134,6 +134,12 @@ export function createConsoleApp(options: ConsoleAppOptions): Hono<Env> {
     return refuse(context, 403, 'Not from here', CROSS_ORIGIN[problem])
   }
 
+  // PostgreSQL has no such character, so nothing is called by it.
+  const refuseNul = (context: Context<Env>) =>
+    refuse(context, 400, 'No such text', 'U+0000 stands in no text of these databases.')
+  const checkAddress: MiddlewareHandler<Env> = async (context, next) =>
+    context.req.url.includes('%00') ? refuseNul(context) : next()
+
   const authenticate: MiddlewareHandler<Env> = async (context, next) => {
     const found = await authenticator.authenticate((name) => context.req.header(name))
     if (found.kind === 'actor') {
@@ -161,7 +167,7 @@ export function createConsoleApp(options: ConsoleAppOptions): Hono<Env> {
     })
   })
   // Who has not signed in learns nothing of what is here, not even that nothing can be changed.
-  app.use(checkMethod, authenticate, checkChange, etag())
+  app.use(checkMethod, authenticate, checkChange, checkAddress, etag())
   app.use(
     bodyLimit({
       maxSize: MAX_FORM_BYTES,
@@ -195,6 +201,7 @@ export function createConsoleApp(options: ConsoleAppOptions): Hono<Env> {
       if (action.needsValues === true && !actor.seesValues)
         return refuse(context, 403, 'Not allowed', 'This needs the right to see values of rows.')
       const form = new URLSearchParams(await context.req.text())
+      if ([...form.values()].some((value) => value.includes('\0'))) return refuseNul(context)
       const request = { ...requestOf(context, actor), form }
       const answer = await action.submit(request)
       if ('goTo' in answer) return context.redirect(assertWithin(answer.goTo), 303)
