@@ -1,4 +1,5 @@
 import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { getRequestListener } from '@hono/node-server'
@@ -9,6 +10,7 @@ import { DATA_ENGINE_X } from '@hq-export/outbox-relay/session/why-not-connected
 import type { Service } from '@hq-export/runtime/service.ts'
 import { Assets } from './assets/assets.ts'
 import { Side } from './db/side.ts'
+import { dxDoctor, hqDoctor } from './doctor/doctors.ts'
 import { createConsoleApp } from './http/console-app.ts'
 import type { ConsoleConfig } from './process/config.ts'
 import type { Logger } from './process/log.ts'
@@ -24,6 +26,11 @@ const REQUEST_TIMEOUT_MS = 30_000
 const MAX_CONNECTIONS = 200
 /** For requests under way when it stops. */
 const DRAIN_MS = 5_000
+
+function ownVersion(): string {
+  const file = new URL('../package.json', import.meta.url)
+  return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version
+}
 
 /** The console as a part of a process: an HTTP server and its sessions with both databases. */
 export class ConsoleServer implements Service {
@@ -58,13 +65,24 @@ export class ConsoleServer implements Service {
 
   async #start(): Promise<string> {
     const { host, port, hosts, url, access, isReadOnly, environment, jaegerUrl } = this.#config
+    const assets = await Assets.load()
     const app = createConsoleApp({
       screens: SCREENS,
       actions: ACTIONS,
-      assets: await Assets.load(),
+      assets,
       surroundings: {
         ...{ hq: this.#hq, hqRows: this.#hqRows, dx: this.#dx },
         ...{ isReadOnly, environment, jaegerUrl, now: Date.now },
+        doctors: {
+          hq: hqDoctor(this.#config.hqDatabaseUrl),
+          dx: dxDoctor(this.#config.dxDatabaseUrl),
+        },
+        running: {
+          version: ownVersion(),
+          startedAt: new Date().toISOString(),
+          assets: assets.folder,
+          settings: this.#config.shown,
+        },
       },
       ...{ access, hosts, url, log: this.#log },
     })

@@ -1,6 +1,18 @@
 import type { Actor, Role } from '../access/actor.ts'
 import type { Side } from '../db/side.ts'
+import type { KeptDoctor } from '../doctor/kept-doctor.ts'
+import type { ShownSetting } from '../process/config.ts'
 import type { Content } from './html.ts'
+
+/** What runs here. */
+export interface Running {
+  /** Of the console's package. */
+  readonly version: string
+  readonly startedAt: string
+  /** Where this build's assets are served; changes with any of them. */
+  readonly assets: string
+  readonly settings: readonly ShownSetting[]
+}
 
 /** Both databases, and what pages know beside them. */
 export interface Surroundings {
@@ -14,6 +26,9 @@ export interface Surroundings {
   readonly isReadOnly: boolean
   readonly environment: string | undefined
   readonly jaegerUrl: string | undefined
+  /** What the doctors of both databases found last. */
+  readonly doctors: { readonly hq: KeptDoctor; readonly dx: KeptDoctor }
+  readonly running: Running
   /** Clock of the console, milliseconds since the epoch. */
   readonly now: () => number
 }
