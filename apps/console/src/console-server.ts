@@ -1,4 +1,5 @@
 import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
 import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { HQ } from '@hq-export/hq-ingest/db/connect.ts'
@@ -10,6 +11,7 @@ import { ActionRunner } from './actions/action-runner.ts'
 import { Assets } from './assets/assets.ts'
 import { ChangingSide } from './db/changing-side.ts'
 import { Side } from './db/side.ts'
+import { dxDoctor, hqDoctor } from './doctor/doctors.ts'
 import { createConsoleApp } from './http/console-app.ts'
 import { createHttpServer } from './http/http-server.ts'
 import type { ConsoleConfig } from './process/config.ts'
@@ -23,6 +25,11 @@ const MAX_SESSIONS = 4
 const MAX_ROW_SESSIONS = 2
 /** For requests under way when it stops. */
 const DRAIN_MS = 5_000
+
+function ownVersion(): string {
+  const file = new URL('../package.json', import.meta.url)
+  return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version
+}
 
 /** The console as a part of a process: an HTTP server and its sessions with both databases. */
 export class ConsoleServer implements Service {
@@ -65,10 +72,11 @@ export class ConsoleServer implements Service {
 
   async #start(): Promise<string> {
     const { host, port, hosts, url, access, isReadOnly, environment, jaegerUrl } = this.#config
+    const assets = await Assets.load()
     const app = createConsoleApp({
       screens: SCREENS,
       actions: ACTIONS,
-      assets: await Assets.load(),
+      assets,
       surroundings: {
         ...{ hq: this.#hq, hqRows: this.#hqRows, dx: this.#dx },
         ...{ isReadOnly, environment, jaegerUrl, now: Date.now },
@@ -76,6 +84,16 @@ export class ConsoleServer implements Service {
           ...this.#changing,
           wake: (side) => this.#runners[side].wake(),
           masterKey: this.#config.masterKey,
+        },
+        doctors: {
+          hq: hqDoctor(this.#config.hqDatabaseUrl),
+          dx: dxDoctor(this.#config.dxDatabaseUrl),
+        },
+        running: {
+          version: ownVersion(),
+          startedAt: new Date().toISOString(),
+          assets: assets.folder,
+          settings: this.#config.shown,
         },
       },
       ...{ access, hosts, url, log: this.#log },

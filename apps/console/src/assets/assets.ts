@@ -32,12 +32,13 @@ async function library(name: string, type: string, module: string): Promise<Asse
  */
 export class Assets {
   readonly #byPath: ReadonlyMap<string, Asset>
-  readonly #folder: string
+  /** Where they are served; changes with the content of any of them. */
+  readonly folder: string
 
   private constructor(assets: readonly Asset[]) {
     const hash = createHash('sha256')
     for (const { name, content } of assets) hash.update(`${name}\0${content}\0`)
-    this.#folder = `/assets/${hash.digest('base64url').slice(0, 16)}`
+    this.folder = `/assets/${hash.digest('base64url').slice(0, 16)}`
     this.#byPath = new Map(assets.map((asset) => [this.address(asset.name), asset]))
   }
 
@@ -54,7 +55,7 @@ export class Assets {
   }
 
   /** Address of an asset. */
-  readonly address = (name: string): string => `${this.#folder}/${name}`
+  readonly address = (name: string): string => `${this.folder}/${name}`
 
   find(path: string): Asset | undefined {
     return this.#byPath.get(path)

@@ -1,5 +1,3 @@
-import { describeError } from '@hq-export/runtime/describe-error.ts'
-import { OperatorError } from '@hq-export/runtime/operator-error.ts'
 import {
   explainConnectError,
   explainDatabaseError,
@@ -13,6 +11,7 @@ import {
   sessionConfig,
 } from '@hq-export/runtime/postgres/session.ts'
 import pg from 'pg'
+import { whyUnreachable } from './why-unreachable.ts'
 
 /** What a look at one of the two databases came to. */
 export type Reading<T> =
@@ -45,9 +44,6 @@ const READ_SETTINGS: SessionSettings = {
   max_parallel_workers_per_gather: '0',
   jit: 'off',
 }
-
-/** The driver's own words where the server never answered. */
-const SILENT_PATTERN = /timeout exceeded when trying to connect|Query read timeout|terminated/i
 
 /** One of the two databases, as pages read it. */
 export class Side {
@@ -125,9 +121,7 @@ export class Side {
   }
 
   #unreachable(error: unknown, why: string | undefined): Reading<never> {
-    if (error instanceof OperatorError) return { state: 'unreachable', reason: error.message }
-    const isSilent = SILENT_PATTERN.test(describeError(error))
-    const reason = why ?? (isSilent ? `${this.name} does not answer` : undefined)
+    const reason = whyUnreachable(error, this.name, why)
     if (reason === undefined) throw error
     return { state: 'unreachable', reason }
   }

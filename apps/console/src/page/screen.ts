@@ -2,6 +2,8 @@ import type { MasterKey } from '@hq-export/hq-ingest/keys/master-key.ts'
 import type { Actor, Role } from '../access/actor.ts'
 import type { ChangingSide } from '../db/changing-side.ts'
 import type { Side } from '../db/side.ts'
+import type { KeptDoctor } from '../doctor/kept-doctor.ts'
+import type { ShownSetting } from '../process/config.ts'
 import type { Content } from './html.ts'
 
 /** What changes the databases, on the server's side of a form. */
@@ -12,6 +14,16 @@ export interface Changes {
   readonly wake: (side: 'hq' | 'dx') => void
   /** Seals the secrets of new keys; undefined: the console makes none. */
   readonly masterKey: MasterKey | undefined
+}
+
+/** What runs here. */
+export interface Running {
+  /** Of the console's package. */
+  readonly version: string
+  readonly startedAt: string
+  /** Where this build's assets are served; changes with any of them. */
+  readonly assets: string
+  readonly settings: readonly ShownSetting[]
 }
 
 /** Both databases, and what pages know beside them. */
@@ -27,6 +39,9 @@ export interface Surroundings {
   readonly isReadOnly: boolean
   readonly environment: string | undefined
   readonly jaegerUrl: string | undefined
+  /** What the doctors of both databases found last. */
+  readonly doctors: { readonly hq: KeptDoctor; readonly dx: KeptDoctor }
+  readonly running: Running
   /** Clock of the console, milliseconds since the epoch. */
   readonly now: () => number
 }

@@ -37,6 +37,16 @@ export interface ConsoleConfig {
   /** Seals the secrets of keys that are made here; undefined: none is. */
   readonly masterKey: MasterKey | undefined
   readonly logLevel: LogLevel
+  /** Every setting as it runs; secrets appear as `<set>`. */
+  readonly shown: readonly ShownSetting[]
+}
+
+/** A setting, for people. */
+export interface ShownSetting {
+  readonly name: string
+  readonly value: string
+  /** Nobody has set it. */
+  readonly isDefault: boolean
 }
 
 const SECRET_VARIABLES = new Set([
@@ -146,6 +156,18 @@ function problemsOf(settings: Settings): string[] {
   return problems
 }
 
+function showSettings(settings: Settings, env: Environment): ShownSetting[] {
+  return SETTING_NAMES.map((name) => {
+    const value = settings[name as keyof Settings]
+    const given = env[name]?.trim() || undefined
+    // What was read of a list of rights is no text; the text it was read of is.
+    const own = typeof value === 'object' ? given : value
+    const shown = own === undefined ? 'not set' : String(own)
+    const isHidden = given !== undefined && SECRET_VARIABLES.has(name)
+    return { name, value: isHidden ? '<set>' : shown, isDefault: given === undefined }
+  })
+}
+
 function accessOf(settings: Settings): AccessMode {
   const { CONSOLE_USERS: users, CONSOLE_USER_HEADER: userHeader } = settings
   if (users !== undefined) return { kind: 'users', users }
@@ -183,5 +205,6 @@ export function loadConfig(env: Environment): ConsoleConfig {
     jaegerUrl: settings.CONSOLE_JAEGER_URL,
     masterKey: settings.INGEST_MASTER_KEY,
     logLevel: settings.LOG_LEVEL,
+    shown: showSettings(settings, env),
   })
 }
