@@ -12,7 +12,7 @@ import { Side } from './db/side.ts'
 import { createConsoleApp } from './http/console-app.ts'
 import type { ConsoleConfig } from './process/config.ts'
 import type { Logger } from './process/log.ts'
-import { ACTIONS, SCREENS } from './screens.ts'
+import { ACTIONS, DOWNLOADS, SCREENS } from './screens.ts'
 
 /** May look at the machinery of HQ, and at no value of a row (migration 0026). */
 const CONSOLE_ROLE = 'hq_console'
@@ -60,6 +60,7 @@ export class ConsoleServer implements Service {
     const { host, port, hosts, url, access, isReadOnly, environment, jaegerUrl } = this.#config
     const app = createConsoleApp({
       screens: SCREENS,
+      downloads: DOWNLOADS,
       actions: ACTIONS,
       assets: await Assets.load(),
       surroundings: {

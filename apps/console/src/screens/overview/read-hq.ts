@@ -1,4 +1,4 @@
-import { DATASETS, ROW_CODES, type RowCode } from '@hq-export/contract'
+import { DATASETS } from '@hq-export/contract'
 import {
   type Incidents,
   type KeyEnd,
@@ -6,32 +6,11 @@ import {
   readOpenIncidents,
 } from '@hq-export/hq-ingest/metrics/watch-hq.ts'
 import type pg from 'pg'
+import { type Complete, readComplete } from '../../flow/read-complete.ts'
 import { type Rates, readRates } from '../../flow/read-rates.ts'
+import { type Refused, readRefused } from '../../flow/read-refused.ts'
 import type { Window } from '../../flow/window.ts'
-import { COUNT_LIMIT } from '../../page/text.ts'
 import { readVerifiedOfHq, type Verified } from '../../verified/read-verified.ts'
-
-/** How far a dataset of a source is complete. */
-export interface Complete {
-  readonly source: string
-  readonly dataset: string
-  /** ISO 8601; null while it is not known. */
-  readonly completeThrough: string | null
-  readonly lagSeconds: number | null
-  readonly schemaVersion: string
-  /** When the source has told it. */
-  readonly receivedAt: string
-}
-
-/** Open quarantine entries of a dataset and code. */
-export interface Refused {
-  readonly dataset: string
-  readonly code: RowCode
-  /** One above {@link COUNT_LIMIT} where there are more. */
-  readonly rows: number
-  /** When the newest was refused last, ISO 8601. */
-  readonly lastSeenAt: string
-}
 
 /** The machines at HQ's end. */
 export interface Gateways {
@@ -54,33 +33,6 @@ export interface HqView {
   readonly heartbeats: readonly { readonly source: string; readonly seconds: number }[]
 }
 
-const iso = (column: string) => `pg_catalog.to_json(${column}) #>> '{}'`
-
-const COMPLETE = /* sql */ `
-select source, dataset, ${iso('complete_through')} as "completeThrough",
-  greatest(extract(epoch from pg_catalog.clock_timestamp() - complete_through), 0)::float8
-    as "lagSeconds",
-  schema_version as "schemaVersion", ${iso('received_at')} as "receivedAt"
-from ingest.freshness order by source, dataset`
-
-// For each dataset and code a part of the index on open entries, and no more of it than is counted.
-const REFUSED = /* sql */ `
-select d.dataset, c.code, n.rows, ${iso('l.last_seen_at')} as "lastSeenAt"
-from unnest($1::text[]) as d (dataset)
-cross join unnest($2::text[]) as c (code)
-cross join lateral (
-  select count(*)::int as rows from (
-    select from ingest.quarantine q
-    where q.dataset = d.dataset and q.code = c.code and q.resolved_at is null
-    limit $3
-  ) open
-) n
-cross join lateral (
-  select q.last_seen_at from ingest.quarantine q
-  where q.dataset = d.dataset and q.code = c.code and q.resolved_at is null
-  order by q.id desc limit 1
-) l`
-
 // What a session is for is seen by everybody, whoever it belongs to.
 const GATEWAYS = /* sql */ `
 select (
@@ -95,20 +47,6 @@ const HEARTBEATS = /* sql */ `
 select source,
   greatest(extract(epoch from pg_catalog.clock_timestamp() - received_at), 0)::float8 as seconds
 from ingest.heartbeat order by source`
-
-/** Reads how far every dataset of every source is complete. */
-export async function readComplete(client: pg.ClientBase): Promise<Complete[]> {
-  return (await client.query<Complete>(COMPLETE)).rows
-}
-
-/** Reads the open entries of these datasets, by code; those without any are left out. */
-export async function readRefused(
-  client: pg.ClientBase,
-  datasets: readonly string[],
-): Promise<Refused[]> {
-  const { rows } = await client.query<Refused>(REFUSED, [datasets, ROW_CODES, COUNT_LIMIT + 1])
-  return rows
-}
 
 /** Reads HQ for the overview. */
 export async function readHq(client: pg.ClientBase, window: Window): Promise<HqView> {
