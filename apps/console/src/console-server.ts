@@ -16,7 +16,7 @@ import { createConsoleApp } from './http/console-app.ts'
 import { createHttpServer } from './http/http-server.ts'
 import type { ConsoleConfig } from './process/config.ts'
 import type { Logger } from './process/log.ts'
-import { ACTIONS, SCREENS } from './screens.ts'
+import { ACTIONS, DOWNLOADS, SCREENS } from './screens.ts'
 
 /** May look at the machinery of HQ, and at no value of a row (migration 0026). */
 const CONSOLE_ROLE = 'hq_console'
@@ -75,6 +75,7 @@ export class ConsoleServer implements Service {
     const assets = await Assets.load()
     const app = createConsoleApp({
       screens: SCREENS,
+      downloads: DOWNLOADS,
       actions: ACTIONS,
       assets,
       surroundings: {

@@ -13,7 +13,7 @@ const BROWSER = join(import.meta.dirname, '..', '..', 'browser')
 const SCRIPT = 'text/javascript; charset=utf-8'
 const STYLE = 'text/css; charset=utf-8'
 /** TypeScript that runs in the browser. */
-const SCRIPTS = ['console', 'refresh', 'shortcuts']
+const SCRIPTS = ['chart', 'console', 'refresh', 'shortcuts']
 
 async function script(name: string): Promise<Asset> {
   const source = await readFile(join(BROWSER, `${name}.ts`), 'utf8')

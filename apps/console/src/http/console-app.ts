@@ -5,6 +5,7 @@ import { etag } from 'hono/etag'
 import { type Actor, describeRights, isAtLeast } from '../access/actor.ts'
 import { type AccessMode, Authenticator } from '../access/authenticate.ts'
 import type { Assets } from '../assets/assets.ts'
+import type { Download } from '../page/download.ts'
 import type { FormAction } from '../page/form-action.ts'
 import { type Content, html } from '../page/html.ts'
 import { layout } from '../page/layout.ts'
@@ -16,6 +17,7 @@ import { SingleFlight } from './single-flight.ts'
 
 export interface ConsoleAppOptions {
   readonly screens: readonly Screen[]
+  readonly downloads: readonly Download[]
   readonly actions: readonly FormAction[]
   readonly assets: Assets
   readonly surroundings: Surroundings
@@ -55,7 +57,7 @@ function assertWithin(address: string): string {
 
 /** The console as an HTTP application: pages, assets, actions, and who may see and do what. */
 export function createConsoleApp(options: ConsoleAppOptions): Hono<Env> {
-  const { screens, actions, assets, surroundings, access, hosts, url, log } = options
+  const { screens, downloads, actions, assets, surroundings, access, hosts, url, log } = options
   const authenticator = new Authenticator(access)
   // Where nobody is asked who they are, nobody can be said to have done it.
   const isReadOnly = surroundings.isReadOnly || access.kind === 'open'
@@ -191,6 +193,20 @@ export function createConsoleApp(options: ConsoleAppOptions): Hono<Env> {
       // A form that is filled in has an id of its own, which nobody else may get.
       const { body, status } = screen.isLive === false ? await show() : await flights.get(key, show)
       return context.body(body, status as 200, { 'content-type': HTML_TYPE })
+    })
+  }
+  for (const download of downloads) {
+    app.get(download.path, async (context) => {
+      const request = requestOf(context, context.get('actor'))
+      const made = await download.make(request)
+      if ('content' in made) {
+        const body = documentOf(made, request, undefined)
+        return context.body(body, made.status ?? 200, { 'content-type': HTML_TYPE })
+      }
+      return context.body(made.body, 200, {
+        'content-type': made.type,
+        'content-disposition': `attachment; filename="${made.name}"`,
+      })
     })
   }
   for (const action of actions) {

@@ -347,6 +347,7 @@ export const keyUse = ingest.table(
     lastUsedAt: instant('last_used_at').notNull(),
     keyId: text('key_id').notNull(),
     source: text().notNull(),
+    contractLock: text('contract_lock'),
   },
   (t) => [primaryKey({ name: 'key_use_pkey', columns: [t.keyId] })],
 )

@@ -1,7 +1,7 @@
 import lockFile from '../../contract.lock.json' with { type: 'json' }
 import releasesFile from '../../releases.json' with { type: 'json' }
 import { sha256Of } from './canonical-json.ts'
-import { type LockedDataset, lockSchema } from './lock.ts'
+import { type Lock, type LockedDataset, lockSchema } from './lock.ts'
 
 /*
  * The lock of this build. Not part of the package's index: whoever writes or checks a lock must
@@ -9,6 +9,12 @@ import { type LockedDataset, lockSchema } from './lock.ts'
  */
 
 const lock = lockSchema.parse(lockFile)
+
+/** The lock of this build. */
+export const LOCK: Lock = lock
+
+/** Every release of the contract before this build, the oldest first. */
+export const RELEASES: readonly (typeof releasesFile)[number][] = releasesFile
 
 /** SHA-256 of the lock of this build; `hq-contract-lock` on the wire. */
 export const CONTRACT_LOCK_SHA256 = sha256Of(lock)
