@@ -2,7 +2,7 @@ import { SCREENS } from '@hq-export/console/screens.ts'
 import type { ConsoleAnswer, ConsoleSite } from '../programs/console-site.ts'
 
 /** Pages of one kind, by screen and names of parameters, that are looked at. */
-const MAX_OF_A_KIND = 4
+const MAX_OF_A_KIND = 2
 const MAX_PAGES = 250
 
 const ENTITIES: Readonly<Record<string, string>> = {

@@ -22,12 +22,13 @@ function runOf(id: string, text: string) {
   return {
     ...{ source: SOURCE, schema_version: '1', id, kind: 'command', state: 'different' },
     ...{ started_at: '2026-11-27T06:00:00Z', finished_at: '2026-11-27T06:01:00Z' },
-    ...{ scope: {}, repair: false, version: text },
+    ...{ scope: {}, repair: false, version: '<img>' },
     datasets: [
       {
         ...{ dataset: DATASET, state: 'different', reason: text, algorithm: null, spec: null },
         ...{ source_rows: 2, hq_rows: 1, in_flight: 0, coverage: 1 },
-        ...{ findings: { missing: 1 }, repairs: { none: 1 }, duration_ms: 60_000 },
+        ...{ findings: { missing: 1 }, duration_ms: 60_000 },
+        repairs: { none: 1, sent: 0, failed: 0, not_repairable: 0 },
         nulls: { [`canonical_name${text}`]: [1, 0] },
         statuses: { [text]: [1, 0] },
       },
@@ -91,7 +92,8 @@ async function fillHq(hq: pg.Client, text: string, { org, company, run }: Filled
   await insert(hq, 'ingest.audit', audit)
   for (const check of ['volume', `check ${text}`]) {
     const open = { began_at: now, opened_at: now, last_failed_at: now, told_at: now, size: 2 }
-    const evidence = { [text]: text, subject: text }
+    const worst = [{ what: text, name: text, count: 2, of: 3, usual: null }]
+    const evidence = { metric: text, value: 2, threshold: 1.5, baseline: null, worst }
     const incident = { ...of, ...open, check_name: check, severity: 'page', evidence }
     await insert(hq, 'ingest.incident', incident)
     const accepted = { closed_at: now, accepted_at: now, accepted_by: text, note: text }
@@ -127,8 +129,12 @@ async function fillDx(dx: pg.Client, text: string, { org, company, run }: Filled
     }
   }
   const backfill = { org_id: org, dataset: DATASET, state: 'failed', reason: text }
-  await insert(dx, 'hq_export.backfill', { ...backfill, progress: {}, finished_at: now })
-  const finding = { dataset: DATASET, key: text, org_id: org, class: 'missing', columns: [text] }
+  await insert(dx, 'hq_export.backfill', {
+    ...backfill,
+    progress: { passes: [], activeMs: 0 },
+    finished_at: now,
+  })
+  const finding = { dataset: DATASET, key: text, org_id: org, class: 'missing', columns: ['<img>'] }
   await insert(dx, 'hq_export.reconciliation', {
     ...{ id: run, finished_at: now, is_whole: true, kind: 'command', state: 'different' },
     request: { datasets: null, scope: {}, repair: 'off', rotation: false },

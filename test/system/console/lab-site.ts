@@ -28,7 +28,7 @@ export class LabSite implements AsyncDisposable {
   private constructor(assets: Assets, users: readonly User[]) {
     const nowhere = new Side(HQ, undefined, hqMigrations, 1)
     const app = createConsoleApp({
-      ...{ screens: this.#screens(), actions: this.#actions(), assets },
+      ...{ screens: this.#screens(), downloads: [], actions: this.#actions(), assets },
       // Its pages look at nothing.
       surroundings: {
         ...{ hq: nowhere, hqRows: nowhere, dx: nowhere, isReadOnly: false },
