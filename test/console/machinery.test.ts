@@ -145,7 +145,10 @@ test('an examination is made once for everybody, and again after half a minute',
   let answer = Promise.withResolvers<readonly NamedFinding[]>()
   const doctor = new KeptDoctor(
     HQ,
-    () => (made++, answer.promise),
+    () => {
+      made++
+      return answer.promise
+    },
     () => now,
   )
   const [one, other] = [doctor.read(), doctor.read()]
