@@ -69,6 +69,21 @@ test('a batch shows its answer as it was sent, and no value of a row', async () 
   expect(text).not.toContain('onerror')
 })
 
+test('numbers of a profile are shown as they are kept (complaint 9: numbers altered by the page)', async () => {
+  await client.query(
+    `insert into ingest.batch (source, batch, fingerprint, dataset, schema_version, key_id,
+       wire_bytes, decoded_bytes, answer, profile)
+     values ('exact', 'b', sha256(''), $1, 'v1', 'k', 1, 1,
+       '{"status": "applied", "counts": {}, "rows": []}',
+       '{"large": 9223372036854775807, "exact": 12345678901234567890.120}')`,
+    [COMPANIES],
+  )
+  const { text } = await site.get('/batches/exact/b')
+  expect(text).toContain('&quot;large&quot;: 9223372036854775807')
+  expect(text).toContain('&quot;exact&quot;: 12345678901234567890.120')
+  await client.query("delete from ingest.batch where source = 'exact'")
+})
+
 test('what nobody sent is not found, and what nobody can have sent is said so', async () => {
   const missing = await site.get('/batches/data-engine-x/other')
   expect([missing.status, missing.text.includes('was never applied')]).toEqual([404, true])

@@ -132,7 +132,7 @@ function nextSteps(request: PageRequest, verdict: RowVerdict, dataset: string): 
       return html`<p><a href="${href(['refused'], { dataset })}">What is refused of ${dataset}</a></p>`
     case 'only at the source':
     case 'behind':
-      return html`<p><a href="${href(['verify'])}">Reconciliations</a> ${actionLink(request, 'operator', 'Verify now', { action: 'verify.start', dataset })} ${actionLink(request, 'operator', 'Backfill', { action: 'backfill.start', dataset })}</p>`
+      return html`<p><a href="${href(['verify'])}">Reconciliations</a> ${actionLink(request, 'operator', 'Verify now', { do: 'verify.now', dataset })} ${actionLink(request, 'operator', 'Backfill', { do: 'backfill.start', dataset })}</p>`
     case 'different':
     case 'ahead':
     case 'only in HQ':
