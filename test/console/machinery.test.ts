@@ -12,8 +12,10 @@ import { createDxDatabase, createHqDatabase } from '../support/servers/databases
 import { waitFor } from '../support/wait-for.ts'
 
 const HOSTILE = '<img src=x onerror=alert(1)>\u202e</script>'
-const PAGES = ['/row?dataset=dx_operation_runs_v1', '/batches', '/backfills', '/sources', '/keys']
-const ADDRESSES = [...PAGES, '/doctor', '/about']
+const ADDRESSES = [
+  '/row?dataset=dx_operation_runs_v1',
+  ...['/batches', '/backfills', '/sources', '/keys', '/about'],
+]
 
 const resources = new AsyncDisposableStack()
 let site: ConsoleSite
@@ -140,6 +142,7 @@ test('the doctors of both sides are asked, with what to do; keys are left to the
 })
 
 test('an examination is made once for everybody, and again after half a minute', async () => {
+  expect(await new KeptDoctor(HQ, undefined).read()).toMatchObject({ state: 'not connected' })
   let now = 0
   let made = 0
   let answer = Promise.withResolvers<readonly NamedFinding[]>()
