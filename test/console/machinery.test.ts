@@ -131,9 +131,12 @@ test('keys say when they end and were used last, and never what they are', async
 })
 
 test('the doctors of both sides are asked, with what to do; keys are left to the gateway', async () => {
-  const { text } = await site.get('/doctor')
+  let text = ''
+  await waitFor('both sides to be examined', async () => {
+    text = await textOf('/doctor')
+    return /HQ: .*\d+ ok\. data-engine-x: .*\d+ ok/.test(wordsOf(text))
+  })
   const words = wordsOf(text)
-  expect(words).toMatch(/HQ: .*\d+ ok\. data-engine-x: .*\d+ ok/)
   expect(words).toMatch(/Examined 20\d\d-/)
   expect(text).toContain('id="hq-findings-migrations-0"')
   expect(text).toContain('id="dx-findings-triggers-0"')

@@ -151,7 +151,7 @@ export function showRow(
 ): Html {
   const { dataset, key, rows, ledgers, entity } = readings
   return html`${searchForm(dataset.name, key)}
-${entity === undefined ? NOTHING : html`<p>A version of <a href="${href(['row'], { ...entity })}">this entity</a>.</p>`}
+${entity === undefined ? NOTHING : html`<p>A version of <a href="${href(['row'], { dataset: entity.dataset.name, key: entity.key })}">this entity</a>.</p>`}
 ${nextSteps(request, verdict, dataset.name)}
 ${panel({ id: 'source', title: 'At the source' }, sourceFacts(readings))}
 ${panel({ id: 'hq', title: 'In HQ' }, hqFacts(readings))}
