@@ -3,9 +3,9 @@ import { readLedgers } from '@hq-export/console/screens/row/read-ledgers.ts'
 import { datasetByName } from '@hq-export/contract'
 import type pg from 'pg'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { countingReadRows } from '../support/count-read-rows.ts'
 import { ConsoleSite } from '../support/programs/console-site.ts'
 import { buildEnvelope, buildRow, send, startGateway } from '../support/programs/ingest-client.ts'
+import { countingReadRows } from '../support/servers/count-read-rows.ts'
 import { createHqDatabase } from '../support/servers/databases.ts'
 
 const HOSTILE = '<img src=x onerror=alert(1)>\u202e</script>'
@@ -67,6 +67,21 @@ test('a batch shows its answer as it was sent, and no value of a row', async () 
   expect(text).toMatch(/<a href="\/row\?dataset=dx_company_entities_v1&amp;key=/)
   expect(text).toContain('&quot;delays&quot;')
   expect(text).not.toContain('onerror')
+})
+
+test('numbers of a profile are shown as they are kept (complaint 9: numbers altered by the page)', async () => {
+  await client.query(
+    `insert into ingest.batch (source, batch, fingerprint, dataset, schema_version, key_id,
+       wire_bytes, decoded_bytes, answer, profile)
+     values ('exact', 'b', sha256(''), $1, 'v1', 'k', 1, 1,
+       '{"status": "applied", "counts": {}, "rows": []}',
+       '{"large": 9223372036854775807, "exact": 12345678901234567890.120}')`,
+    [COMPANIES],
+  )
+  const { text } = await site.get('/batches/exact/b')
+  expect(text).toContain('&quot;large&quot;: 9223372036854775807')
+  expect(text).toContain('&quot;exact&quot;: 12345678901234567890.120')
+  await client.query("delete from ingest.batch where source = 'exact'")
 })
 
 test('what nobody sent is not found, and what nobody can have sent is said so', async () => {

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { ConsoleSite } from '../support/programs/console-site.ts'
 import { startInProcessRelay } from '../support/programs/in-process-relay.ts'
 import { SECRET, startGateway } from '../support/programs/ingest-client.ts'
-import { insertCompany, insertOrg, insertRun } from '../support/reference-rows.ts'
+import { insertCompany, insertEvent, insertOrg, insertRun } from '../support/reference-rows.ts'
 import { createDxDatabase, createHqDatabase } from '../support/servers/databases.ts'
 import { waitFor } from '../support/wait-for.ts'
 
@@ -13,6 +13,7 @@ const LARGE_VERSION = '9007199254740993'
 const HOSTILE = '<img src=x onerror=alert(1)>\u202e</script>'
 const COMPANIES = 'dx_company_entities_v1'
 const RUNS = 'dx_operation_runs_v1'
+const EVENTS = 'dx_operation_events_v1'
 
 const resources = new AsyncDisposableStack()
 let site: ConsoleSite
@@ -205,6 +206,31 @@ test('a deleted entity is behind until HQ knows, and a snapshot leads to its ent
   await dx.query('delete from entities.company_entities where entity_id = $1', [companyId])
   expect(sentenceOf(await pageOf(COMPANIES, `${orgId}/${companyId}`))).toMatch(
     /^behind HQ is behind: the source has deleted it as version 9007199254740995, HQ has version/,
+  )
+})
+
+test('what the binding filters is not exported, and what settles is exported later', async () => {
+  const settling = randomUUID()
+  await dx.query(
+    `insert into hq_export.settle_0 (due_at, dataset, key)
+     select '2026-01-01 00:01Z', number, $2 from hq_export.binding where dataset = $1`,
+    [RUNS, settling],
+  )
+  expect(sentenceOf(await pageOf(RUNS, settling))).toBe(
+    'settling HQ does not have it. It is still settling, and is exported at about 2026-01-01T00:01:00.000000Z.',
+  )
+  await dx.query(`update hq_export.binding set definition = definition || $1 where dataset = $2`, [
+    { filter: "r.event_type <> 'noise'" },
+    EVENTS,
+  ])
+  await dx.query(`create or replace view hq_export.${EVENTS} as
+    ${(await dx.query(`select pg_get_viewdef('hq_export.${EVENTS}') as sql`)).rows[0]?.sql.replace(';', '')}
+    where r.event_type <> 'noise'`)
+  const run = await insertRun(dx, orgId)
+  const noise = await insertEvent(dx, orgId, run, { event_type: 'noise' })
+  await dx.query('truncate hq_export.outbox_0, hq_export.outbox_1, hq_export.outbox_2')
+  expect(sentenceOf(await pageOf(EVENTS, noise))).toBe(
+    'filtered The source has it outside of the filter of its binding: it is not exported.',
   )
 })
 

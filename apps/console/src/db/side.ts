@@ -30,6 +30,7 @@ export const PAGE_TIMEOUT_MS = 3_000
 /** Beyond it the server is gone, or cut off: it would have answered that it is too slow. */
 const ANSWER_TIMEOUT_MS = PAGE_TIMEOUT_MS + 2_000
 const QUERY_CANCELED = '57014'
+const LOCK_NOT_AVAILABLE = '55P03'
 const IN_MILLISECONDS = `${PAGE_TIMEOUT_MS / 1_000}s`
 
 const READ_SETTINGS: SessionSettings = {
@@ -111,10 +112,16 @@ export class Side {
     } catch (error) {
       // Whatever state it is in: the next page gets a new one.
       client.release(true)
-      if ((error as { code?: unknown }).code === QUERY_CANCELED)
+      const { code } = error as { code?: unknown }
+      if (code === QUERY_CANCELED)
         return {
           state: 'too slow',
           reason: `${name} took longer than ${IN_MILLISECONDS}; narrow the filter, or try again`,
+        }
+      if (code === LOCK_NOT_AVAILABLE)
+        return {
+          state: 'too slow',
+          reason: `somebody holds a table of ${name} locked, such as a migration; try again`,
         }
       return this.#unreachable(error, explainDatabaseError(error, this.database))
     }

@@ -107,7 +107,7 @@ function outcomeText(record: BackfillRecord): string {
 
 function actionsFor(request: PageRequest, { id, state }: BackfillRecord): Html {
   const link = (verb: string, title: string) =>
-    actionLink(request, 'operator', title, { action: `backfill.${verb}`, id })
+    actionLink(request, 'operator', title, { do: `backfill.${verb}`, id })
   if (state === 'running') return html`${link('pause', 'Pause')} ${link('cancel', 'Cancel')}`
   if (state === 'paused' || state === 'failed')
     return html`${link('resume', 'Resume')} ${link('cancel', 'Cancel')}`
@@ -177,7 +177,7 @@ async function show(request: PageRequest): Promise<Page> {
   if (before !== undefined && !(/^\d+$/.test(before) && before.length <= MAX_ID_DIGITS))
     return malformed(TITLE, 'a page begins below the number of a backfill')
   const reading = await request.dx.read((client) => readPage(client, before))
-  const start = actionLink(request, 'operator', 'Start a backfill', { action: 'backfill.start' })
+  const start = actionLink(request, 'operator', 'Start a backfill', { do: 'backfill.start' })
   return {
     title: TITLE,
     content: html`<p>${start}</p>

@@ -47,7 +47,7 @@ function limits({ orgs, datasets, requestsPerMinute, bytesPerMinute, state }: Li
 
 function actions(request: PageRequest, { id, state }: ListedKey): Html {
   if (state === 'environment' || state === 'revoked' || state === 'expired') return NOTHING
-  return html`${actionLink(request, 'admin', 'Rotate', { action: 'key.rotate', key: id })} ${actionLink(request, 'admin', 'Revoke', { action: 'key.revoke', key: id })}`
+  return html`${actionLink(request, 'admin', 'Rotate', { do: 'key.rotate', key: id })} ${actionLink(request, 'admin', 'Revoke', { do: 'key.revoke', key: id })}`
 }
 
 function list(request: PageRequest, source: string | undefined, keys: readonly ListedKey[]): Html {

@@ -1,9 +1,15 @@
 import type { Dataset } from '@hq-export/contract'
+import { SNAPSHOTS_DATASET } from '@hq-export/outbox-relay/binding/binding-schema.ts'
 import { IS_SETTLED } from '@hq-export/outbox-relay/settle/read-pending.ts'
 import type pg from 'pg'
 import { instantSql } from '../../db/instant-sql.ts'
 import { type OutboxLook, readOutboxOf } from './read-outbox.ts'
-import { readSourceState, type SourceState } from './read-source-version.ts'
+import {
+  readSnapshotState,
+  readSourceState,
+  type SnapshotEntity,
+  type SourceState,
+} from './read-source-version.ts'
 
 /** A refusal that the source keeps. */
 export interface Letter {
@@ -104,20 +110,23 @@ left join (
 
 /**
  * Reads everything that data-engine-x knows of a row, a few look-ups.
- * @param rangeKey key by which its dataset is compared range by range; another one than its own of
- * a snapshot, and undefined where that is not known.
+ * @param entity of a snapshot that HQ has: what it is looked up and compared by.
  */
 export async function readAtSource(
   client: pg.ClientBase,
   dataset: Dataset,
   key: string,
-  rangeKey: string | undefined,
+  entity: SnapshotEntity | undefined,
 ): Promise<AtSource> {
+  const isSnapshot = dataset.name === SNAPSHOTS_DATASET
+  const rangeKey = isSnapshot ? entity?.key : key
   const { rows: letters } = await client.query<Letter>(LETTERS, [dataset.name, key])
   const { rows: notes } = await client.query<Notes>(NOTES, [dataset.number, key, rangeKey ?? null])
   if (notes[0] === undefined) throw new Error('a key has notes, be they empty')
   return {
-    state: await readSourceState(client, dataset, key),
+    state: isSnapshot
+      ? await readSnapshotState(client, entity)
+      : await readSourceState(client, dataset, key),
     outbox: await readOutboxOf(client, dataset, key),
     letters,
     notes: notes[0],

@@ -3,6 +3,7 @@ import { SNAPSHOTS_DATASET } from '@hq-export/outbox-relay/binding/binding-schem
 import { entityTypeOf } from '@hq-export/outbox-relay/binding/projection/projection.ts'
 import pg from 'pg'
 import { instantSql } from '../../db/instant-sql.ts'
+import type { SnapshotEntity } from './read-source-version.ts'
 
 /** What HQ's own columns say of a row; none of its values. */
 export interface HqRow {
@@ -78,23 +79,28 @@ export async function readHqRow(
 }
 
 const ENTITY = `
-select org_id::text as "orgId", entity_type as "entityType", entity_id::text as "entityId"
+select org_id::text as "orgId", entity_type as "entityType", entity_id::text as "entityId",
+  record_version::text as version
 from ${tableOf(SNAPSHOTS_DATASET)} where snapshot_id = $1::uuid`
 
-/** The entity that a snapshot is of; undefined where HQ does not have it. */
+interface EntityColumns {
+  readonly orgId: string
+  readonly entityType: string
+  readonly entityId: string
+  readonly version: string
+}
+
+/** The entity that a snapshot is of; undefined where HQ does not have the snapshot. */
 export async function readEntityOf(
   client: pg.ClientBase,
   snapshotId: string,
-): Promise<{ readonly dataset: string; readonly key: string } | undefined> {
-  const { rows } = await client.query<{ orgId: string; entityType: string; entityId: string }>(
-    ENTITY,
-    [snapshotId],
-  )
-  const [found] = rows
+): Promise<SnapshotEntity | undefined> {
+  const [found] = (await client.query<EntityColumns>(ENTITY, [snapshotId])).rows
   if (found === undefined) return undefined
-  const entity = DATASETS.find(
+  const { orgId, entityType, entityId, version } = found
+  const dataset = DATASETS.find(
     (dataset: Dataset) =>
-      dataset.versionColumn !== undefined && entityTypeOf(dataset) === found.entityType,
+      dataset.versionColumn !== undefined && entityTypeOf(dataset) === entityType,
   )
-  return entity && { dataset: entity.name, key: `${found.orgId}/${found.entityId}` }
+  return dataset && { dataset, key: `${orgId}/${entityId}`, version }
 }

@@ -5,12 +5,7 @@ import type { PageRequest } from '../../page/screen.ts'
 import { type AtSource, readAtSource } from './read-at-source.ts'
 import { type InHq, readEntityOf, readHqRow } from './read-hq-row.ts'
 import { type InLedgers, readLedgers } from './read-ledgers.ts'
-
-/** A row's key within its dataset. */
-interface RowPlace {
-  readonly dataset: string
-  readonly key: string
-}
+import type { SnapshotEntity } from './read-source-version.ts'
 
 /** What was read of a row, of each side. */
 export interface RowReadings {
@@ -20,7 +15,7 @@ export interface RowReadings {
   readonly rows: Reading<InHq>
   readonly ledgers: Reading<InLedgers>
   /** Of a snapshot that HQ has. */
-  readonly entity: RowPlace | undefined
+  readonly entity: SnapshotEntity | undefined
 }
 
 /** Reads what both sides know of a row, at the same time. */
@@ -36,11 +31,7 @@ export async function readRow(
   const readDx = async () => {
     const found = await readEntity
     const entity = found?.state === 'read' ? found.value : undefined
-    const rangeKey = isSnapshot ? entity?.key : key
-    return {
-      entity,
-      dx: await dx.read((client) => readAtSource(client, dataset, key, rangeKey)),
-    }
+    return { entity, dx: await dx.read((client) => readAtSource(client, dataset, key, entity)) }
   }
   const [rows, ledgers, source] = await Promise.all([readRows, readRefused, readDx()])
   return { dataset, key, rows, ledgers, ...source }

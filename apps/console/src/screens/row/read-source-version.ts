@@ -1,5 +1,4 @@
 import type { Dataset } from '@hq-export/contract'
-import { SNAPSHOTS_DATASET } from '@hq-export/outbox-relay/binding/binding-schema.ts'
 import { sourceRowSql } from '@hq-export/outbox-relay/binding/projection/source-row-sql.ts'
 import { readBinding } from '@hq-export/outbox-relay/binding/read-binding.ts'
 import { versionStatement } from '@hq-export/outbox-relay/reexport/read-source-row.ts'
@@ -103,7 +102,32 @@ export async function readSourceState(
     return { kind: 'not looked for', why }
   }
   const [row] = found.rows
-  if (row !== undefined) return { kind: 'found', version: row.version }
-  if (dataset.name === SNAPSHOTS_DATASET) return { kind: 'absent' }
-  return lookBesideContract(client, dataset, values)
+  return row === undefined
+    ? lookBesideContract(client, dataset, values)
+    : { kind: 'found', version: row.version }
+}
+
+/** The entity that a snapshot is of, and its version. */
+export interface SnapshotEntity {
+  readonly dataset: Dataset
+  readonly key: string
+  readonly version: string
+}
+
+/**
+ * Whether the source has a snapshot: its id is computed of the entity and its version, so that no
+ * index knows it; the entity is looked up instead. Older versions the source need not have.
+ * @param entity undefined where HQ does not have the snapshot.
+ */
+export async function readSnapshotState(
+  client: pg.ClientBase,
+  entity: SnapshotEntity | undefined,
+): Promise<SourceState> {
+  if (entity === undefined) {
+    const why = 'the id of a snapshot is computed, and no index of the source has it'
+    return { kind: 'not looked for', why }
+  }
+  const state = await readSourceState(client, entity.dataset, entity.key)
+  if (state.kind !== 'found') return state
+  return state.version === entity.version ? { kind: 'found', version: null } : { kind: 'absent' }
 }

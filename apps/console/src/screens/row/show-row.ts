@@ -132,7 +132,7 @@ function nextSteps(request: PageRequest, verdict: RowVerdict, dataset: string): 
       return html`<p><a href="${href(['refused'], { dataset })}">What is refused of ${dataset}</a></p>`
     case 'only at the source':
     case 'behind':
-      return html`<p><a href="${href(['verify'])}">Reconciliations</a> ${actionLink(request, 'operator', 'Verify now', { action: 'verify.start', dataset })} ${actionLink(request, 'operator', 'Backfill', { action: 'backfill.start', dataset })}</p>`
+      return html`<p><a href="${href(['verify'])}">Reconciliations</a> ${actionLink(request, 'operator', 'Verify now', { do: 'verify.now', dataset })} ${actionLink(request, 'operator', 'Backfill', { do: 'backfill.start', dataset })}</p>`
     case 'different':
     case 'ahead':
     case 'only in HQ':
@@ -151,7 +151,7 @@ export function showRow(
 ): Html {
   const { dataset, key, rows, ledgers, entity } = readings
   return html`${searchForm(dataset.name, key)}
-${entity === undefined ? NOTHING : html`<p>A version of <a href="${href(['row'], { ...entity })}">this entity</a>.</p>`}
+${entity === undefined ? NOTHING : html`<p>A version of <a href="${href(['row'], { dataset: entity.dataset.name, key: entity.key })}">this entity</a>.</p>`}
 ${nextSteps(request, verdict, dataset.name)}
 ${panel({ id: 'source', title: 'At the source' }, sourceFacts(readings))}
 ${panel({ id: 'hq', title: 'In HQ' }, hqFacts(readings))}

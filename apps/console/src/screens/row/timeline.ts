@@ -43,7 +43,8 @@ function fromOutbox({ outbox }: AtSource): Draft[] {
 function fromLetter(letter: Letter): Draft[] {
   const { id, reason, detail, attempts, resolution, replayCount, retryAt } = letter
   const trace = traceOf(letter.traceparent)
-  const why = html`dead letter ${id}: <a href="${href(['help', reason])}">${reason}</a>${detail === null ? '' : `, ${detail}`}`
+  const letterLink = html`<a href="${href(['refused', `dx-${id}`])}">dead letter ${id}</a>`
+  const why = html`${letterLink}: <a href="${href(['help', reason])}">${reason}</a>${detail === null ? '' : `, ${detail}`}`
   const again = retryAt === null ? '' : `; the relay tries again at ${retryAt}`
   return [
     {
@@ -111,7 +112,8 @@ function fromNotes({ notes }: AtSource): Draft[] {
 function fromQuarantine(entry: Quarantined): Draft[] {
   const { id, code, pointer, detail, seenCount, resolution, resolvedBy } = entry
   const link = batchLink(entry.source, entry.batch)
-  const why = html`entry ${id} of the quarantine: <a href="${href(['help', code])}">${code}</a>${pointer === null ? '' : html` at <code>${pointer}</code>`}${detail === null ? '' : `, ${detail}`}`
+  const entryLink = html`<a href="${href(['refused', `hq-${id}`])}">entry ${id}</a>`
+  const why = html`${entryLink} of the quarantine: <a href="${href(['help', code])}">${code}</a>${pointer === null ? '' : html` at <code>${pointer}</code>`}${detail === null ? '' : `, ${detail}`}`
   return [
     {
       id: `entry-${id}`,
