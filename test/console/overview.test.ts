@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { DATASETS } from '@hq-export/contract'
-import type { ReconcileRequest } from '@hq-export/outbox-relay/reconcile/reconcile-context.ts'
 import { beginPass } from '@hq-export/outbox-relay/backfill/progress.ts'
+import type { ReconcileRequest } from '@hq-export/outbox-relay/reconcile/reconcile-context.ts'
 import type { ReconciliationRecord } from '@hq-export/outbox-relay/reconcile/record/reconciliation-record.ts'
 import { runRecorded } from '@hq-export/outbox-relay/reconcile/record/run-recorded.ts'
 import { afterAll, beforeAll, expect, test } from 'vitest'

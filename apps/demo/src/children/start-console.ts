@@ -44,6 +44,9 @@ export async function startConsole(
   const password = randomBytes(PASSWORD_BYTES).toString('base64url')
   for (let attempt = 1; attempt <= START_ATTEMPTS && !stopping.aborted; attempt++) {
     const settings = {
+      // It takes the types out of what browsers get, which Node still calls experimental.
+      NODE_OPTIONS:
+        `${context.env.NODE_OPTIONS ?? ''} --disable-warning=ExperimentalWarning`.trim(),
       DX_DATABASE_URL: dxUrl,
       HQ_DATABASE_URL: hqUrl,
       CONSOLE_HOST: '127.0.0.1',
