@@ -1,4 +1,5 @@
 import type { Dataset } from '@hq-export/contract'
+import { mergeProfiles } from '@hq-export/hq-ingest/profile/merge-profiles.ts'
 import { chart, type Line } from '../page/chart.ts'
 import { type Html, html } from '../page/html.ts'
 import type { ProfilePoint } from './read-profiles.ts'
@@ -27,11 +28,16 @@ function outcomes(points: readonly ProfilePoint[], seconds: number): Line[] {
   )
 }
 
+/** Of a dataset without critical fields, the columns that are NULL most often. */
 function missing(points: readonly ProfilePoint[], { criticalFields }: Dataset): Line[] {
-  return criticalFields.slice(0, MAX_LINES).map(({ name }) => ({
+  const lineOf = (of: 'missing' | 'nulls') => (name: string) => ({
     name,
-    values: points.map(({ profile }) => percent(profile.missing[name] ?? 0, writtenRows(profile))),
-  }))
+    values: points.map(({ profile }) => percent(profile[of][name] ?? 0, writtenRows(profile))),
+  })
+  if (criticalFields.length > 0) return criticalFields.map(({ name }) => lineOf('missing')(name))
+  const sums = mergeProfiles(points.map(({ profile }) => profile)).nulls
+  const columns = Object.keys(sums).toSorted((a, b) => (sums[b] ?? 0) - (sums[a] ?? 0))
+  return columns.slice(0, MAX_LINES).map(lineOf('nulls'))
 }
 
 function shares(points: readonly ProfilePoint[], dataset: Dataset): Line[] {
@@ -71,7 +77,7 @@ export function flowCharts(
 ${chart({ ...shared, id: 'chart-lag', title: 'From commit to HQ', unit: 's', lines: delays })}
 ${chart({ ...shared, id: 'chart-rate', title: 'Rows', unit: 'rows/s', lines: rates })}
 ${chart({ ...shared, id: 'chart-outcomes', title: 'What became of them', unit: 'rows/s', lines: outcomes(points, seconds) })}
-${chart({ ...shared, id: 'chart-nulls', title: 'Rows without a critical field', unit: '%', lines: missing(points, dataset) })}
+${chart({ ...shared, id: 'chart-nulls', title: dataset.criticalFields.length > 0 ? 'Rows without a critical field' : 'NULLs by column', unit: '%', lines: missing(points, dataset) })}
 ${dataset.quality.distribution === undefined ? '' : chart({ ...shared, id: 'chart-statuses', title: 'Share of each status', unit: '%', lines: shares(points, dataset) })}
 </div>`
 }

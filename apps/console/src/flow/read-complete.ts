@@ -16,8 +16,9 @@ const iso = (column: string) => `pg_catalog.to_json(${column}) #>> '{}'`
 
 const COMPLETE = /* sql */ `
 select source, dataset, ${iso('complete_through')} as "completeThrough",
-  greatest(extract(epoch from pg_catalog.clock_timestamp() - complete_through), 0)::float8
-    as "lagSeconds",
+  case when complete_through is not null then greatest(
+    extract(epoch from pg_catalog.clock_timestamp() - complete_through), 0)::float8
+  end as "lagSeconds",
   schema_version as "schemaVersion", ${iso('received_at')} as "receivedAt"
 from ingest.freshness order by source, dataset`
 

@@ -123,6 +123,13 @@ function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'))
 }
 
+/** Passwords that are sent there are read by nobody on the way; other names are not answered. */
+function isSafeUrl(url: string | undefined): boolean {
+  if (url === undefined) return false
+  const { protocol, hostname } = new URL(url)
+  return protocol === 'https:' || LOOPBACK.includes(hostname)
+}
+
 type Settings = ReturnType<typeof readSettings>
 
 function readSettings(env: Environment) {
@@ -148,10 +155,10 @@ function problemsOf(settings: Settings): string[] {
       `CONSOLE_HOST must be on loopback, such as 127.0.0.1, while nobody is asked who they are; ` +
         'set CONSOLE_USERS or CONSOLE_USER_HEADER',
     )
-  if (users !== undefined && !isPrivate && !settings.CONSOLE_URL?.startsWith('https:'))
+  if (users !== undefined && !isPrivate && !isSafeUrl(settings.CONSOLE_URL))
     problems.push(
       'CONSOLE_URL must be an https:// URL where passwords come from other machines: ' +
-        'put a proxy with TLS before it',
+        'put a proxy with TLS before it; or one of loopback, where only this machine reaches it',
     )
   return problems
 }

@@ -55,12 +55,16 @@ function unverified({ datasets }: SentenceInput): Html | undefined {
   return undefined
 }
 
-/** `0.8 s behind`, of the dataset that is furthest behind. */
+/** `HQ is 0.8 s behind`, in the dataset that is furthest behind. */
 function behind(datasets: readonly DatasetFacts[]): Content {
-  const lags = datasets.map(({ lagSeconds }) => lagSeconds)
-  if (lags.some((lag) => lag === null || lag === undefined))
-    return 'how far HQ is behind is not known'
-  return `HQ is ${duration(Math.max(...lags.map((lag) => lag ?? 0)) * 1_000)} behind`
+  const unknown = datasets.filter(
+    ({ lagSeconds }) => lagSeconds === null || lagSeconds === undefined,
+  )
+  if (unknown.length === datasets.length) return 'how far HQ is behind is not known'
+  const [first] = unknown
+  if (first !== undefined)
+    return html`how far <a href="${href(['datasets', first.dataset])}">${first.dataset}</a> is behind is not known`
+  return `HQ is ${duration(Math.max(...datasets.map(({ lagSeconds }) => lagSeconds ?? 0)) * 1_000)} behind`
 }
 
 /**
