@@ -4,6 +4,7 @@ FROM node:26.9.0-slim
 WORKDIR /app
 # The manifests of every workspace: a frozen lockfile names them all.
 COPY package.json pnpm-lock.yaml pnpm-workspace.yaml ./
+COPY apps/console/package.json apps/console/
 COPY apps/contract/package.json apps/contract/
 COPY apps/demo/package.json apps/demo/
 COPY apps/hq-ingest/package.json apps/hq-ingest/

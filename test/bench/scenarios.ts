@@ -1,6 +1,7 @@
 import type { Scenario } from './scenario.ts'
 import { backfill } from './scenarios/backfill.ts'
 import { capture } from './scenarios/capture.ts'
+import { consolePages } from './scenarios/console.ts'
 import { drainAppend } from './scenarios/drain-append.ts'
 import { drainHot } from './scenarios/drain-hot.ts'
 import { drainUpsert } from './scenarios/drain-upsert.ts'
@@ -26,4 +27,5 @@ export const SCENARIOS: readonly Scenario[] = [
   tracing,
   backfill,
   reconcile,
+  consolePages,
 ]

@@ -47,9 +47,10 @@ async function foldersOf({ child }: Demo): Promise<string[]> {
   return folders.filter((_, index) => owners[index] === child.pid)
 }
 
-/** Relay, gateway and both servers of a demo. */
+/** Console, relay, gateway and both servers of a demo. */
 async function processesOf(demo: Demo): Promise<number[]> {
   const files = (await foldersOf(demo)).flatMap((folder) => [
+    join(folder, 'console.pid'),
     join(folder, 'relay.pid'),
     join(folder, 'gateway.pid'),
     join(folder, 'data', 'postmaster.pid'),
@@ -72,7 +73,14 @@ describe('npm start', () => {
     const demo = startDemo()
     await waitFor('two live lines', () => demo.output().includes(' 2 s '), TIMEOUT_MS)
     const processes = await processesOf(demo)
-    expect(processes).toHaveLength(4)
+    expect(processes).toHaveLength(5)
+    const [, url = '', user, password] =
+      /^console +(\S+) \(user (\S+), password (\S+)\)$/m.exec(demo.output()) ?? []
+    const authorization = `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`
+    expect((await fetch(url)).status).toBe(401)
+    expect(await (await fetch(url, { headers: { authorization } })).text()).toContain(
+      'operator+values',
+    )
     demo.child.kill('SIGTERM')
     expect(await demo.ended, demo.output()).toBe(0)
     expect(demo.output()).toContain('delivered everything')
@@ -90,7 +98,7 @@ describe('npm start', () => {
     const processes = await processesOf(killed)
     killed.child.kill('SIGKILL')
     expect(await killed.ended).toBe('SIGKILL')
-    expect(processes.filter(isAlive)).toHaveLength(4)
+    expect(processes.filter(isAlive)).toHaveLength(5)
 
     const next = startDemo('--seconds', '3', '--seed', '1')
     expect(await next.ended, next.output()).toBe(0)

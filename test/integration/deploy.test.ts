@@ -6,6 +6,10 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import {
+  SETTING_NAMES as CONSOLE_SETTINGS,
+  loadConfig as loadConsoleConfig,
+} from '@hq-export/console/process/config.ts'
+import {
   SETTING_NAMES as INGEST_SETTINGS,
   loadConfig as loadIngestConfig,
 } from '@hq-export/hq-ingest/process/config.ts'
@@ -31,6 +35,12 @@ const APPS = [
     names: INGEST_SETTINGS,
     load: loadIngestConfig,
     health: { port: 'INGEST_PORT', path: '/livez' },
+  },
+  {
+    app: 'console',
+    names: CONSOLE_SETTINGS,
+    load: loadConsoleConfig,
+    health: { port: 'CONSOLE_PORT', path: '/livez' },
   },
 ] as const
 
@@ -66,6 +76,7 @@ interface Scraping {
 const GIVEN: Readonly<Record<string, string>> = {
   POSTGRES_PASSWORD: 'password',
   HQ_SIGNING_SECRET: createSecret(),
+  CONSOLE_USERS: `ada:operator:scrypt$16$8$2$${'A'.repeat(22)}$${'A'.repeat(43)}`,
 }
 
 function interpolate(text: string): string {
@@ -164,7 +175,13 @@ test.each(APPS)(
     const ours = Object.keys(
       JSON.parse(await readFile(join(ROOT, 'apps', app, 'package.json'), 'utf8')).dependencies,
     ).filter((name) => name.startsWith('@hq-export/'))
-    for (const name of ours) expect(copied).toContain(name.replace('@hq-export/', 'packages/'))
+    for (const name of ours) {
+      const folders = ['apps', 'packages'].map((kind) => name.replace('@hq-export', kind))
+      expect(
+        copied.filter((path) => folders.includes(path)),
+        name,
+      ).toHaveLength(1)
+    }
     for (const folder of ['apps', 'packages']) {
       for (const workspace of await readdir(join(ROOT, folder))) {
         expect(copied).toContain(`${folder}/${workspace}/package.json`)

@@ -11,7 +11,7 @@ import { waitFor } from '../support/wait-for.ts'
 let cluster: EmbeddedCluster
 /** Migrates; may create roles, and is no superuser. */
 const BOSS = { username: 'boss', password: 'boss' }
-const ROLES = ['hq_export_relay', 'hq_ingest_writer', 'hq_reader', 'hq_org_reader']
+const ROLES = ['hq_export_relay', 'hq_ingest_writer', 'hq_reader', 'hq_org_reader', 'hq_console']
 
 beforeAll(async () => {
   cluster = (await startOwnServer('roles')).cluster
@@ -73,7 +73,7 @@ async function migrateBeside(
 test('a role that another database of the server gets at the same moment stops no migration', async () => {
   const sides: [Migrations, string[]][] = [
     [dxMigrations, ['hq_export_relay']],
-    [hqMigrations, ['hq_ingest_writer', 'hq_reader', 'hq_org_reader']],
+    [hqMigrations, ['hq_ingest_writer', 'hq_reader', 'hq_org_reader', 'hq_console']],
   ]
   for (const [migrations, roles] of sides) {
     for (const role of roles) {

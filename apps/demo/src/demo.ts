@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto'
 import { migrateDatabases } from './children/migrate-databases.ts'
 import { createScratchFolder, removeScratchFolder } from './children/scratch-folder.ts'
-import { type GatewayUrls, startGateway } from './children/start-gateway.ts'
+import { type ConsoleAccess, startConsole } from './children/start-console.ts'
+import { startGateway } from './children/start-gateway.ts'
 import { startRelay } from './children/start-relay.ts'
 import { sweepAbandonedApps } from './children/sweep-abandoned-apps.ts'
 import { compareDatabases } from './compare/compare-databases.ts'
@@ -14,6 +15,7 @@ import type { DemoContext, DemoResult } from './demo-context.ts'
 import { drain } from './drain.ts'
 import { installHistory } from './history/install-history.ts'
 import { prepareProgress } from './read-progress.ts'
+import { showAround } from './show-around.ts'
 import { tracesHint } from './traces-hint.ts'
 import { watchProgress } from './watch-progress.ts'
 import type { Tally } from './workload/population/tally.ts'
@@ -26,7 +28,9 @@ const SECRET_BYTES = 32
 
 interface RunningDemo {
   readonly databases: Databases
-  readonly urls: GatewayUrls
+  readonly console: ConsoleAccess
+  /** Of the gateway. */
+  readonly ingestUrl: string
   /** Signs what goes to the gateway. */
   readonly secret: string
 }
@@ -59,19 +63,23 @@ async function startUp(
   const onExit = (error: Error) => failed.abort(error)
   const secret = `whsec_${randomBytes(SECRET_BYTES).toString('base64')}`
   const apps = { env, folder, source, secret, onWarning: warn, onExit, stopping, aborting }
-  const urls = await startGateway(apps, hqUrl, stack)
-  if (urls === undefined) return undefined
-  await startRelay(apps, dxUrl, urls.ingest, stack)
-  return { databases, urls, secret }
+  const console = await startConsole(apps, dxUrl, hqUrl, stack)
+  if (console === undefined) return undefined
+  const ingestUrl = await startGateway(apps, hqUrl, stack)
+  if (ingestUrl === undefined) return undefined
+  await startRelay(apps, dxUrl, ingestUrl, stack)
+  return { databases, console, ingestUrl, secret }
 }
 
-function sayWhatRuns({ say, options, env }: DemoContext, { databases, urls }: RunningDemo): void {
+function sayWhatRuns({ say, options, env }: DemoContext, running: RunningDemo): void {
+  const { databases, console, ingestUrl } = running
+  const { url, user, password } = console
   const traces = tracesHint(env, APPLICATION)
   const lines = [
+    ['console', `${url} (user ${user}, password ${password})`],
     ['data-engine-x', databases.dxLabel],
     ['HQ', databases.hqLabel],
-    ['gateway', urls.ingest],
-    ...(urls.console === undefined ? [] : [['console', urls.console]]),
+    ['gateway', ingestUrl],
     ...(traces === undefined ? [] : [['traces', traces]]),
     ['workload', `seed ${options.seed}, up to ${options.rowsPerSecond} rows a second`],
     ['ends', options.seconds === undefined ? 'with Ctrl-C' : `after ${options.seconds} s`],
@@ -88,17 +96,21 @@ function sayWhatWasWritten({ say }: DemoContext, tally: Tally): void {
   say(`committed ${rows} rows in ${committed} transactions; ${rolledBack} were rolled back`)
 }
 
+/** What commands of the relay are given. */
+function sidesOf({ env }: DemoContext, { databases, ingestUrl, secret }: RunningDemo) {
+  const { dxUrl, source } = databases
+  return { env, dxUrl, ingestUrl, source, secret }
+}
+
 /**
  * The product's own comparison first, then the judge's: it reads both databases row by row, and
  * knows past versions from the demo's record, which the source does not keep.
  */
-async function conclude(
-  { say, env }: DemoContext,
-  { databases, urls, secret }: RunningDemo,
-): Promise<DemoResult> {
-  const { dxUrl, hqUrl, source } = databases
+async function conclude(context: DemoContext, running: RunningDemo): Promise<DemoResult> {
+  const { say } = context
+  const { dxUrl, hqUrl, source } = running.databases
   say('npm run relay -- reconcile ...\n')
-  const reconciled = await reconcileSides({ env, dxUrl, ingestUrl: urls.ingest, source, secret })
+  const reconciled = await reconcileSides(sidesOf(context, running))
   say(`${reconciled.text}\n`)
   say('a second opinion: comparing every column of every row of both databases ...\n')
   const { isGood, lines } = judge(await compareDatabases(dxUrl, hqUrl, source))
@@ -133,13 +145,16 @@ export async function runDemo(context: DemoContext): Promise<DemoResult> {
     url: databases.dxUrl,
     seed: options.seed,
     rowsPerSecond: options.rowsPerSecond,
-    faults: new Set(options.faults),
+    // What HQ refuses is there to be looked at, too.
+    faults: new Set([...options.faults, 'leaked-token' as const]),
     onFailure: (error) => failed.abort(error),
   })
   stack.defer(() => workload.stop())
   sayWhatRuns(context, running)
   workload.start()
+  const aside = isEndless ? showAround(sidesOf(context, running), ending, context.warn) : undefined
   await watchProgress(context, monitor, workload.tally, ending)
+  await aside
   await workload.stop()
   failed.signal.throwIfAborted()
   sayWhatWasWritten(context, workload.tally)

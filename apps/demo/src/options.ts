@@ -31,6 +31,7 @@ const HELP = `\
 Both databases are embedded servers that are removed at the end, or the ones that DX_DATABASE_URL
 and HQ_DATABASE_URL name. OTEL_* goes to both apps, and the application traces what it does.
 Ctrl-C stops everything cleanly; a second Ctrl-C does not wait.
+A few rows are refused on purpose, and known to be; the operator's console shows why.
 It has found something wrong where the databases differ, or a dataset got no rows.`
 
 /**

@@ -68,13 +68,13 @@ async function refuse(key: string, capturedAt: Date) {
 test('a settled letter opens again for what was captured later, also by a clock that was set back', async () => {
   const key = randomUUID()
   const first = await refuse(key, new Date())
-  await discardDeadLetters(relay, [first.kept?.id ?? ''], undefined)
+  await discardDeadLetters(relay, [first.kept?.id ?? ''], { note: undefined })
   // The same capture once more, in a new life of the server.
   expect((await first.keep())?.isOpen).toBe(false)
   const second = await refuse(key, new Date(Date.now() - HOUR_MS))
   expect(second.kept).toEqual({ id: first.kept?.id, isOpen: true })
   // Transaction ids of another server say nothing.
-  await discardDeadLetters(relay, [first.kept?.id ?? ''], undefined)
+  await discardDeadLetters(relay, [first.kept?.id ?? ''], { note: undefined })
   await app.query('update hq_export.dead_letter set resolved_system = 1, resolved_xid = $$1$$')
   expect((await first.keep())?.isOpen).toBe(false)
   await app.query('delete from hq_export.dead_letter')

@@ -36,7 +36,12 @@ export class AppProcess implements AsyncDisposable {
   }
 
   /** @param root of the repository that it is started from. */
-  constructor(app: App, args: readonly string[], env: Record<string, string>, root = ROOT) {
+  constructor(
+    app: App | 'console',
+    args: readonly string[],
+    env: Record<string, string>,
+    root = ROOT,
+  ) {
     this.#name = `${app} ${args.join(' ')}`
     this.#child = spawn(process.execPath, [join(root, 'apps', app, 'src', 'main.ts'), ...args], {
       // Nothing of the caller's settings: only what the test states.

@@ -1,5 +1,5 @@
 import type { Lock } from '@hq-export/contract'
-import type { Consumer } from './consumer.ts'
+import type { Consumer } from '@hq-export/contract/lock/consumers.ts'
 import type { Release } from './release.ts'
 
 /** Everything that is governed, as it is in one commit or in the working tree. */

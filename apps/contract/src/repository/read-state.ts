@@ -1,7 +1,7 @@
 import { EMPTY_LOCK, type Lock, lockSchema } from '@hq-export/contract'
+import { consumerSchema } from '@hq-export/contract/lock/consumers.ts'
 import { OperatorError } from '@hq-export/runtime/operator-error.ts'
 import type { z } from 'zod'
-import { consumerSchema } from '../records/consumer.ts'
 import type { ContractState } from '../records/contract-state.ts'
 import { releasesSchema } from '../records/release.ts'
 import { type Waiver, waiversSchema } from '../records/waiver.ts'

@@ -1,5 +1,5 @@
 import type { LastRead, LockedDataset } from '@hq-export/contract'
-import type { Consumer } from '../records/consumer.ts'
+import type { Consumer } from '@hq-export/contract/lock/consumers.ts'
 import type { ContractState } from '../records/contract-state.ts'
 import type { Finding } from './finding.ts'
 import type { RuleId } from './rules.ts'

@@ -48,6 +48,15 @@ export async function compareDatabases(
   )
 }
 
+const REFUSED = `
+select key from hq_export.dead_letter
+where dataset = $1 and resolved_at is null and key is not null`
+
+async function refusedKeys(dx: pg.ClientBase, { name }: Dataset): Promise<Set<string>> {
+  const { rows } = await dx.query<{ key: string }>(REFUSED, [name])
+  return new Set(rows.map(({ key }) => key))
+}
+
 async function compareDatasets(
   dx: pg.Client,
   hq: pg.Client,
@@ -60,7 +69,9 @@ async function compareDatasets(
     const names = dataset.columns.map(({ name }) => name)
     const sourceRows = readRows(dataset, { client: dx, relation: sourceRelation(dataset) })
     const hqRows = readRows(dataset, hqSource(hq, dataset, source))
-    comparisons.push({ dataset: dataset.name, ...(await mergeRows(names, sourceRows, hqRows)) })
+    const refused = await refusedKeys(dx, dataset)
+    const compared = await mergeRows(names, sourceRows, hqRows, refused)
+    comparisons.push({ dataset: dataset.name, ...compared })
   }
   return comparisons
 }

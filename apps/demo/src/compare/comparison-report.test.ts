@@ -7,6 +7,7 @@ const equal: DatasetComparison = {
   sourceRows: 1234,
   hqRows: 1234,
   differences: 0,
+  refused: 0,
   examples: [],
 }
 

@@ -40,11 +40,12 @@ function describe(difference: Difference): string[] {
  */
 export function judge(comparisons: readonly DatasetComparison[]): Verdict {
   const overview = [
-    ['dataset', 'rows in source', 'rows in HQ', 'differences'],
-    ...comparisons.map(({ dataset, sourceRows, hqRows, differences }) => [
+    ['dataset', 'rows in source', 'rows in HQ', 'refused', 'differences'],
+    ...comparisons.map(({ dataset, sourceRows, hqRows, refused, differences }) => [
       dataset,
       count(sourceRows),
       count(hqRows),
+      count(refused),
       count(differences),
     ]),
   ]
@@ -60,14 +61,16 @@ export function judge(comparisons: readonly DatasetComparison[]): Verdict {
   const differing = comparisons.filter(({ differences }) => differences > 0)
   const empty = comparisons.filter(({ sourceRows }) => sourceRows === 0)
   const rows = comparisons.reduce((sum, { sourceRows }) => sum + sourceRows, 0)
+  const refused = comparisons.reduce((sum, comparison) => sum + comparison.refused, 0)
   lines.push('')
   if (differing.length > 0) {
     lines.push(`verdict: DIFFERENT in ${differing.map(({ dataset }) => dataset).join(', ')}`)
   } else if (empty.length > 0) {
     lines.push(`verdict: NO ROWS in ${empty.map(({ dataset }) => dataset).join(', ')}`)
   } else {
+    const but = refused === 0 ? '' : `; ${count(refused)} of them HQ refused, as the source knows`
     lines.push(
-      `verdict: EQUAL, every column of ${count(rows)} rows in ${comparisons.length} datasets`,
+      `verdict: EQUAL, every column of ${count(rows)} rows in ${comparisons.length} datasets${but}`,
     )
   }
   return { isGood: differing.length === 0 && empty.length === 0, lines }

@@ -15,7 +15,7 @@ describe('two sides', () => {
       rows(['a', '1'], ['b', null]),
       rows(['a', '1'], ['b', null]),
     )
-    expect(found).toEqual({ sourceRows: 2, hqRows: 2, differences: 0, examples: [] })
+    expect(found).toEqual({ sourceRows: 2, hqRows: 2, differences: 0, refused: 0, examples: [] })
   })
 
   it('differ by a row that one of them lacks, at the start, in the middle and at the end', async () => {
@@ -28,6 +28,7 @@ describe('two sides', () => {
       sourceRows: 2,
       hqRows: 3,
       differences: 3,
+      refused: 0,
       examples: [
         { kind: 'only in HQ', key: 'a' },
         { kind: 'missing in HQ', key: 'b' },
@@ -50,6 +51,17 @@ describe('two sides', () => {
 
   it('are equal where both are empty', async () => {
     expect(await mergeRows(NAMES, rows(), rows())).toMatchObject({ sourceRows: 0, differences: 0 })
+  })
+
+  it('do not differ by a row that HQ refused, but by one that only HQ has', async () => {
+    const refused = new Set(['a', 'b', 'c'])
+    const found = await mergeRows(
+      NAMES,
+      rows(['a', '1'], ['b', '1']),
+      rows(['b', '2'], ['c', '1']),
+      refused,
+    )
+    expect(found).toMatchObject({ refused: 2, differences: 1 })
   })
 
   it('count all differences and keep the first few', async () => {

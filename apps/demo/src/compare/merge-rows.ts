@@ -18,6 +18,8 @@ export interface Comparison {
   readonly sourceRows: number
   readonly hqRows: number
   readonly differences: number
+  /** Rows that are not in HQ, or not so, because HQ refused them and the source knows. */
+  readonly refused: number
   /** The first few of them. */
   readonly examples: readonly Difference[]
 }
@@ -42,16 +44,22 @@ function compareRow(names: readonly string[], source: TextRow, hq: TextRow) {
  * Walks through both sides at once, each sorted by key, and compares every column of every row as
  * text.
  * @param names of the columns, in the order of the values.
+ * @param refused keys of open dead letters.
  */
 export async function mergeRows(
   names: readonly string[],
   sourceRows: AsyncIterable<TextRow>,
   hqRows: AsyncIterable<TextRow>,
+  refused: ReadonlySet<string> = new Set(),
 ): Promise<Comparison> {
-  const counts = { sourceRows: 0, hqRows: 0, differences: 0 }
+  const counts = { sourceRows: 0, hqRows: 0, differences: 0, refused: 0 }
   const examples: Difference[] = []
   const add = (difference: Difference | undefined): void => {
     if (difference === undefined) return
+    if (difference.kind !== 'only in HQ' && refused.has(difference.key)) {
+      counts.refused++
+      return
+    }
     counts.differences++
     if (examples.length < KEPT_EXAMPLES) examples.push(difference)
   }

@@ -3,6 +3,7 @@ import type pg from 'pg'
 import { connect } from '../databases/connect.ts'
 import { commitLate } from './behaviours/commit-late.ts'
 import { createTenants } from './behaviours/create-tenants.ts'
+import { leakToken } from './behaviours/leak-token.ts'
 import { pickBehaviour } from './behaviours.ts'
 import type { Fault } from './population/faults.ts'
 import { createTally, type Tally } from './population/tally.ts'
@@ -13,6 +14,10 @@ import { createRandom } from './random/random.ts'
 
 /** Connections that write at the same time, beside the one that commits late. */
 const WRITERS = 5
+
+/** Between two rows that are refused on purpose; and how many of them a run has at most. */
+const LEAK_PERIOD_MS = 15_000
+const MAX_LEAKS = 20
 
 const BEGIN_WORKLOAD = `
 insert into demo.workload_run (seed) values ($1) returning number::text as number`
@@ -87,6 +92,9 @@ export class Workload {
       }
       await Promise.all([
         write('late', () => commitLate),
+        ...(faults.has('leaked-token')
+          ? [this.#leak({ ...shared, client: await open() }, seed)]
+          : []),
         ...Array.from({ length: WRITERS }, (_, number) =>
           write(`writer-${number}`, ({ random }) => pickBehaviour(random)),
         ),
@@ -95,6 +103,15 @@ export class Workload {
       // One that failed must not leave the others writing.
       this.#stopping.abort()
       await Promise.allSettled(clients.map((client) => client.end()))
+    }
+  }
+
+  async #leak(writer: Omit<Writer, 'random'>, seed: string): Promise<void> {
+    const random = createRandom(`${seed}/leak`)
+    for (let leaks = 0; leaks < MAX_LEAKS && !writer.stopping.aborted; leaks++) {
+      await traceOperation(leakToken, { ...writer, random })
+      // Rejects only when stopped.
+      await delay(LEAK_PERIOD_MS, undefined, { signal: writer.stopping }).catch(() => {})
     }
   }
 

@@ -71,7 +71,7 @@ async function storeOpened(
 ): Promise<StoredRows> {
   const { head: envelope, capturedAt } = batch
   assertOwnSource(envelope.source, key)
-  keys.noteUse(key)
+  keys.noteUse(key, head.lock)
   assertMayWrite(envelope.dataset, key)
   assertServed(envelope.dataset)
   if (findDatasetRules(envelope.dataset, envelope.schema_version) === undefined) {

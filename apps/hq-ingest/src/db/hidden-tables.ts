@@ -28,6 +28,8 @@ const TABLES = [
     'balance',
     'read_mark',
     'reading',
+    'action',
+    'action_item',
   ].map((name) => `ingest.${name}`),
 ]
 

@@ -10,6 +10,7 @@ export const hqMigrations = new Migrations({
     { name: 'hq_ingest_writer', isActedAs: true },
     { name: 'hq_reader', isActedAs: false },
     { name: 'hq_org_reader', isActedAs: false },
+    { name: 'hq_console', isActedAs: false },
   ],
   command: 'npm run ingest -- migrate',
 })

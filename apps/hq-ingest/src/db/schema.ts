@@ -1,4 +1,4 @@
-import { isNull } from 'drizzle-orm'
+import { isNull, sql } from 'drizzle-orm'
 import {
   bigint,
   boolean,
@@ -297,6 +297,9 @@ export const quarantine = ingest.table(
       .where(isNull(t.resolvedAt)),
     index('quarantine_open_idx').on(t.dataset, t.code, t.id).where(isNull(t.resolvedAt)),
     index('quarantine_batch_idx').on(t.source, t.batch),
+    index('quarantine_cause_idx')
+      .on(t.dataset, t.code, sql`(cause of the pointer)`, t.lastSeenAt, t.id)
+      .where(isNull(t.resolvedAt)),
   ],
 )
 
@@ -345,6 +348,7 @@ export const keyUse = ingest.table(
     lastUsedAt: instant('last_used_at').notNull(),
     keyId: text('key_id').notNull(),
     source: text().notNull(),
+    contractLock: text('contract_lock'),
   },
   (t) => [primaryKey({ name: 'key_use_pkey', columns: [t.keyId] })],
 )
@@ -370,6 +374,46 @@ export const audit = ingest.table(
   (t) => [
     primaryKey({ name: 'audit_pkey', columns: [t.id] }),
     index('audit_subject_idx').on(t.subject, t.id),
+  ],
+)
+
+/** What was done from the console, and how far it has come. */
+export const action = ingest.table(
+  'action',
+  {
+    requestedAt: instant('requested_at').notNull(),
+    updatedAt: instant('updated_at').notNull(),
+    finishedAt: instant('finished_at'),
+    position: bigint({ mode: 'bigint' }).notNull(),
+    through: bigint({ mode: 'bigint' }).notNull(),
+    done: integer().notNull(),
+    failed: integer().notNull(),
+    id: uuid().notNull(),
+    kind: text().notNull(),
+    actor: text().notNull(),
+    state: text().notNull(),
+    reason: text(),
+    selection: exactJson().notNull(),
+  },
+  (t) => [
+    primaryKey({ name: 'action_pkey', columns: [t.id] }),
+    index('action_requested_idx').on(t.requestedAt, t.id),
+    index('action_running_idx').on(t.requestedAt),
+  ],
+)
+
+/** What became of every item of an action. */
+export const actionItem = ingest.table(
+  'action_item',
+  {
+    item: bigint({ mode: 'bigint' }).notNull(),
+    action: uuid().notNull(),
+    outcome: text().notNull(),
+    reason: text(),
+  },
+  (t) => [
+    primaryKey({ name: 'action_item_pkey', columns: [t.action, t.item] }),
+    index('action_item_item_idx').on(t.item),
   ],
 )
 

@@ -127,9 +127,12 @@ export class KeyRing {
     return { keys: keys.filter((key) => isActive(key, nowMs)), complete }
   }
 
-  /** Notes that a batch signed with `key` was believed; written later. */
-  noteUse(key: IngestKey): void {
-    this.#uses.note(key, this.#options.now())
+  /**
+   * Notes that a batch signed with `key` was believed; written later.
+   * @param lock of the contract that its sender was built with, where it said one.
+   */
+  noteUse(key: IngestKey, lock?: string): void {
+    this.#uses.note(key, this.#options.now(), lock)
   }
 
   #isFresh(): boolean {

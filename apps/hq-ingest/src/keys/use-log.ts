@@ -4,6 +4,7 @@ import { recordUse } from './record-use.ts'
 
 interface Use {
   readonly source: string
+  lock: string | undefined
   usedAtMs: number
   writtenAtMs: number
 }
@@ -12,12 +13,14 @@ interface Use {
 export class UseLog {
   readonly #uses = new Map<string, Use>()
 
-  note({ id, source }: Pick<IngestKey, 'id' | 'source'>, nowMs: number): void {
+  /** @param lock of the contract that the sender was built with, where a batch said one. */
+  note({ id, source }: Pick<IngestKey, 'id' | 'source'>, nowMs: number, lock?: string): void {
     const use = this.#uses.get(id)
     if (use === undefined) {
-      this.#uses.set(id, { source, usedAtMs: nowMs, writtenAtMs: Number.NEGATIVE_INFINITY })
+      this.#uses.set(id, { source, lock, usedAtMs: nowMs, writtenAtMs: Number.NEGATIVE_INFINITY })
     } else {
       use.usedAtMs = Math.max(use.usedAtMs, nowMs)
+      use.lock = lock ?? use.lock
     }
   }
 
@@ -28,7 +31,7 @@ export class UseLog {
     )
     if (due.length === 0) return
     // A copy: batches go on being noted while it is written.
-    const uses = due.map(([id, { source, usedAtMs }]) => ({ id, source, usedAtMs }))
+    const uses = due.map(([id, { source, usedAtMs, lock }]) => ({ id, source, usedAtMs, lock }))
     await recordUse(pool, uses)
     for (const { id, usedAtMs } of uses) {
       const use = this.#uses.get(id)

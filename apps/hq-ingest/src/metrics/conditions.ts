@@ -5,11 +5,21 @@ const MINUTE_MS = 60_000
 const DAY_S = 86_400
 const EXPIRY_WARNING_S = 7 * DAY_S
 
+/** What conditions look at of HQ, as a gateway, or a page, has read it. */
+export interface ObservedHq extends Pick<HqReading, 'keys' | 'incidents'> {
+  readonly quarantine: readonly {
+    readonly dataset: string
+    readonly depth: number
+    /** There are more than were counted. */
+    readonly has_more?: boolean
+  }[]
+}
+
 /**
  * What an operator should know of, as this gateway sees it: the gateway's share of
  * `deploy/prometheus/alerts.yml`.
  */
-export function ingestConditions(reading: HqReading | undefined): Condition[] {
+export function ingestConditions(reading: ObservedHq | undefined): Condition[] {
   if (reading === undefined) {
     return [
       {
@@ -21,10 +31,10 @@ export function ingestConditions(reading: HqReading | undefined): Condition[] {
     ]
   }
   const quarantined = reading.quarantine.map(
-    ({ dataset, depth }): Condition => ({
+    ({ dataset, depth, has_more }): Condition => ({
       alert: 'HqExportQuarantine',
       severity: 'warning',
-      summary: `${depth} rows of ${dataset} wait in quarantine`,
+      summary: `${has_more === true ? 'more than ' : ''}${depth} rows of ${dataset} wait in quarantine`,
       labels: { dataset },
       forMs: 10 * MINUTE_MS,
     }),

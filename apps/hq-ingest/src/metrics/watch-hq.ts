@@ -61,14 +61,16 @@ const ROLL_UP = /* sql */ `
 select extract(epoch from pg_catalog.clock_timestamp() - rolled_at)::float8 as age_s
 from ingest.roll_up`
 
-interface Incidents {
+/** Open incidents of a check of a dataset. */
+export interface Incidents {
   readonly dataset: string
   readonly check: string
   readonly severity: 'page' | 'warn'
   readonly open: number
 }
 
-interface KeyEnd {
+/** A source whose every live key has an end, and when the last of them ends. */
+export interface KeyEnd {
   readonly source: string
   readonly expiry_s: number
 }
@@ -115,15 +117,25 @@ class SeenBeats {
   }
 }
 
+/** Reads when the last key of each source ends, where it does. */
+export async function readKeyEnds(client: pg.ClientBase): Promise<KeyEnd[]> {
+  return (await client.query<KeyEnd>(KEYS)).rows
+}
+
+/** Reads how many incidents are open, by dataset, check and severity. */
+export async function readOpenIncidents(client: pg.ClientBase): Promise<Incidents[]> {
+  return (await client.query<Incidents>(INCIDENTS)).rows
+}
+
 async function read(client: pg.ClientBase, seen: SeenBeats): Promise<HqReading> {
   await assertSeesAll(client)
   const quarantine = (await client.query<Quarantine>(QUARANTINE)).rows
   const beats = (await client.query<Beat & { received: string }>(HEARTBEATS)).rows
   const heartbeats = beats.map((beat) => ({ ...beat, age_s: seen.ageOf(beat) }))
-  const keys = (await client.query<KeyEnd>(KEYS)).rows
+  const keys = await readKeyEnds(client)
   const complete = (await client.query<DatasetAge>(FRESHNESS)).rows
   const lags = (await client.query<DatasetAge>(LAGS)).rows
-  const incidents = (await client.query<Incidents>(INCIDENTS)).rows
+  const incidents = await readOpenIncidents(client)
   const [rolled] = (await client.query<{ age_s: number }>(ROLL_UP)).rows
   const rollUpAge = Math.max(0, rolled?.age_s ?? 0)
   const ages = { rollUpAge, complete, lags }

@@ -64,7 +64,8 @@ const keysSchema = z
   })
   .default([])
 
-const masterKeySchema = z.string('must be set').transform((text, context): MasterKey => {
+/** INGEST_MASTER_KEY. */
+export const masterKeySchema = z.string('must be set').transform((text, context): MasterKey => {
   try {
     return parseMasterKey(text)
   } catch (error) {

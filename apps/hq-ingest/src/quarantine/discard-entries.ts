@@ -8,23 +8,33 @@ export interface Resolving {
   readonly selection: Selection
   /** Undefined for the login role. */
   readonly by: string | undefined
+  /** Action of the console that it belongs to. */
+  readonly operation?: string | undefined
+}
+
+/** {@link discardSelected} in a transaction of its own. */
+export function discardEntries(
+  pool: pg.Pool,
+  resolving: Resolving,
+  note: string,
+): Promise<string[]> {
+  return transact(pool, (client) => discardSelected(client, resolving, note))
 }
 
 /**
- * Closes the selected open entries for good, in one transaction; the rows stay where they are.
+ * Closes the selected open entries for good, in the open transaction; the rows stay where they are.
  *
  * Locks: the entries, in the order of their ids.
  * @returns ids that were discarded.
  */
-export function discardEntries(
-  pool: pg.Pool,
-  { selection, by }: Resolving,
+export async function discardSelected(
+  client: pg.ClientBase,
+  { selection, by, operation }: Resolving,
   note: string,
 ): Promise<string[]> {
-  return transact(pool, async (client) => {
-    const { text, values } = conditionOf(selection)
-    const { rows } = await client.query<{ id: string }>(
-      `with chosen as (
+  const { text, values } = conditionOf(selection)
+  const { rows } = await client.query<{ id: string }>(
+    `with chosen as (
          select q.id from ingest.quarantine as q where ${text} and q.resolved_at is null
          order by q.id for update
        )
@@ -34,18 +44,17 @@ export function discardEntries(
          resolution_note = $${values.push(note)}
        from chosen where q.id = chosen.id
        returning q.id::text as id`,
-      values,
-    )
-    const ids = rows.map(({ id }) => id)
-    if (ids.length > 0) {
-      const detail = { selection, note, ids }
-      await recordAudit(client, {
-        actor: by,
-        action: 'quarantine.discard',
-        subject: 'ingest.quarantine',
-        detail,
-      })
-    }
-    return ids
-  })
+    values,
+  )
+  const ids = rows.map(({ id }) => id)
+  if (ids.length > 0) {
+    const detail = { selection, note, ids, operation }
+    await recordAudit(client, {
+      actor: by,
+      action: 'quarantine.discard',
+      subject: 'ingest.quarantine',
+      detail,
+    })
+  }
+  return ids
 }

@@ -36,6 +36,57 @@ export async function readGroups(
   return rows
 }
 
+const COLUMNS = `
+  q.id::text as id, q.code, q.row_index as "rowIndex", q.org_allowed as "orgAllowed",
+  q.deleted, q.xid::text as xid,
+  pg_catalog.to_json(q.captured_at) #>> '{}' as "capturedAt", q.traceparent,
+  q.row_text as "rowText"`
+
+/** How much of a selection is taken at once. */
+export interface Piece {
+  readonly limit: number
+  readonly maxBytes: number
+}
+
+/** As many of the first entries as are not larger together; at least one. */
+function fitting<E extends StoredEntry>(entries: E[], maxBytes: number): E[] {
+  let bytes = 0
+  const end = entries.findIndex(({ rowText }, position) => {
+    bytes += Buffer.byteLength(rowText)
+    return bytes > maxBytes && position > 0
+  })
+  return end === -1 ? entries : entries.slice(0, end)
+}
+
+/** An entry with what it can be applied together with. */
+export type GroupedEntry = StoredEntry & EntryGroup
+
+/**
+ * Reads and locks the next entries of a selection, whatever their groups, oldest first.
+ *
+ * Locks: the entries, in the order of their ids.
+ * @param after id behind which they begin.
+ * @param through last id.
+ */
+export async function lockNextEntries(
+  client: pg.ClientBase,
+  selection: Selection,
+  after: string,
+  through: string,
+  { limit, maxBytes }: Piece,
+): Promise<GroupedEntry[]> {
+  const { text, values } = conditionOf(selection)
+  const { rows } = await client.query<GroupedEntry>(
+    `select ${COLUMNS}, q.source, q.dataset, q.schema_version as "schemaVersion"
+     from ingest.quarantine as q
+     where ${text} and q.id > $${values.push(after)}::bigint
+       and q.id <= $${values.push(through)}::bigint
+     order by q.id limit $${values.push(limit)} for update`,
+    values,
+  )
+  return fitting(rows, maxBytes)
+}
+
 /**
  * Reads and locks the next entries of a group, oldest first: at most `limit`, and of more than
  * `maxBytes` of rows only the first.
@@ -47,14 +98,11 @@ export async function lockEntries(
   selection: Selection,
   { source, dataset, schemaVersion }: EntryGroup,
   after: string,
-  { limit, maxBytes }: { readonly limit: number; readonly maxBytes: number },
+  { limit, maxBytes }: Piece,
 ): Promise<StoredEntry[]> {
   const { text, values } = conditionOf(selection)
   const { rows } = await client.query<StoredEntry>(
-    `select q.id::text as id, q.code, q.row_index as "rowIndex", q.org_allowed as "orgAllowed",
-       q.deleted, q.xid::text as xid,
-       pg_catalog.to_json(q.captured_at) #>> '{}' as "capturedAt", q.traceparent,
-       q.row_text as "rowText"
+    `select ${COLUMNS}
      from ingest.quarantine as q
      where ${text} and q.source = $${values.push(source)} and q.dataset = $${values.push(dataset)}
        and q.schema_version = $${values.push(schemaVersion)}
@@ -62,10 +110,5 @@ export async function lockEntries(
      order by q.id limit $${values.push(limit)} for update`,
     values,
   )
-  let bytes = 0
-  const fitting = rows.findIndex(({ rowText }, position) => {
-    bytes += Buffer.byteLength(rowText)
-    return bytes > maxBytes && position > 0
-  })
-  return fitting === -1 ? rows : rows.slice(0, fitting)
+  return fitting(rows, maxBytes)
 }

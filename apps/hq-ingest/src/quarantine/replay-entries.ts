@@ -97,16 +97,16 @@ async function applyBatch(
   return all
 }
 
-/** One chunk of one group in one transaction: rows, entries, ledger, audit. */
-async function replayChunk(
+/**
+ * Replays locked entries of one group in the open transaction: rows, entries, ledger, audit.
+ * @param entries at most 500, of half as many bytes as a batch may have.
+ */
+export async function replayLocked(
   client: pg.PoolClient,
-  { selection, by }: Resolving,
+  { selection, by, operation }: Resolving,
   group: EntryGroup,
-  after: string,
-): Promise<{ readonly last: string; readonly summary: ReplaySummary } | undefined> {
-  const entries = await lockEntries(client, selection, group, after, CHUNK)
-  const last = entries.at(-1)?.id
-  if (last === undefined) return undefined
+  entries: readonly StoredEntry[],
+): Promise<ReplaySummary> {
   const summary: ReplaySummary = { replayed: [], refused: [], notReplayable: [] }
   const sendable: StoredEntry[] = []
   for (const entry of entries) {
@@ -114,7 +114,7 @@ async function replayChunk(
     if (why === undefined) sendable.push(entry)
     else summary.notReplayable.push({ id: entry.id, why })
   }
-  if (sendable.length === 0) return { last, summary }
+  if (sendable.length === 0) return summary
 
   // Fresh every time, so that a second replay has an effect of its own.
   const batchId = `replay_${randomUUID()}`
@@ -141,9 +141,23 @@ async function replayChunk(
       batch: batchId,
       replayed: summary.replayed,
       refused: summary.refused.map(({ id }) => id),
+      operation,
     },
   })
-  return { last, summary }
+  return summary
+}
+
+/** One chunk of one group. @returns undefined behind the last. */
+async function replayChunk(
+  client: pg.PoolClient,
+  resolving: Resolving,
+  group: EntryGroup,
+  after: string,
+): Promise<{ readonly last: string; readonly summary: ReplaySummary } | undefined> {
+  const entries = await lockEntries(client, resolving.selection, group, after, CHUNK)
+  const last = entries.at(-1)?.id
+  if (last === undefined) return undefined
+  return { last, summary: await replayLocked(client, resolving, group, entries) }
 }
 
 /**

@@ -8,6 +8,8 @@ export interface Selection {
   readonly dataset?: string | undefined
   /** Code for which they are refused. */
   readonly reason?: string | undefined
+  /** Where in the row, such as `/row/status`, as {@link CAUSE_POINTER} has it. */
+  readonly pointer?: string | undefined
   readonly org?: string | undefined
   readonly batch?: string | undefined
   /** Refused last at or after; any text that PostgreSQL reads as an instant. */
@@ -15,6 +17,14 @@ export interface Selection {
   /** The resolved ones instead of the open ones. */
   readonly resolved?: boolean | undefined
 }
+
+/**
+ * SQL: where in the row, whatever batch brought it and however long a source's name of a column is.
+ * As the index by causes has it (migration 0027), of `ingest.quarantine as q`.
+ */
+export const CAUSE_POINTER =
+  `(pg_catalog."left"(pg_catalog.regexp_replace(coalesce(q.pointer, ''), ` +
+  `'^/rows/[0-9]+', ''), 200))`
 
 /** A condition in SQL over `ingest.quarantine as q`, and its parameters from `$1` on. */
 export interface Condition {
@@ -24,7 +34,7 @@ export interface Condition {
 
 /** Only the conditions that were given stand in the statement, so that each finds its index. */
 export function conditionOf(selection: Selection): Condition {
-  const { ids, source, dataset, reason, org, batch, since, resolved } = selection
+  const { ids, source, dataset, reason, pointer, org, batch, since, resolved } = selection
   const parts: string[] = []
   const values: unknown[] = []
   const given: readonly (readonly [unknown, (parameter: string) => string])[] = [
@@ -32,6 +42,7 @@ export function conditionOf(selection: Selection): Condition {
     [source, (p) => `q.source = ${p}`],
     [dataset, (p) => `q.dataset = ${p}`],
     [reason, (p) => `q.code = ${p}`],
+    [pointer, (p) => `${CAUSE_POINTER} = ${p}`],
     [org, (p) => `q.org_id = ${p}::uuid`],
     [batch, (p) => `q.batch = ${p}`],
     [since, (p) => `q.last_seen_at >= ${p}::timestamptz`],

@@ -6,6 +6,8 @@ export interface RunFilters {
   readonly source?: string | undefined
   readonly kind?: string | undefined
   readonly state?: string | undefined
+  /** Only those that had ended before this moment, ISO 8601. */
+  readonly before?: string | undefined
 }
 
 /** One run without its findings. */
@@ -38,7 +40,7 @@ function selectRuns(condition: string): string {
 /** Lists runs, the one that ended last first. */
 export async function listReconciliations(
   client: pg.ClientBase | pg.Pool,
-  { source, kind, state }: RunFilters,
+  { source, kind, state, before }: RunFilters,
   limit: number,
 ): Promise<ListedRun[]> {
   const parts: string[] = ['true']
@@ -46,6 +48,7 @@ export async function listReconciliations(
   for (const [column, value] of Object.entries({ source, kind, state })) {
     if (value !== undefined) parts.push(`r.${column} = $${values.push(value)}`)
   }
+  if (before !== undefined) parts.push(`r.finished_at < $${values.push(before)}::timestamptz`)
   const { rows } = await client.query<ListedRun>(
     `${selectRuns(parts.join(' and '))} order by r.finished_at desc, r.id
      limit $${values.push(limit)}`,

@@ -60,18 +60,19 @@ export async function repairDeleteRaces(
   log.info({ sent, failures }, 'inserts raced with deletes of their keys; sent again above them')
 }
 
-function deadLetters(
-  batch: Batch,
-  reasons: readonly { index: number; reason: string; detail: string | null }[],
-): DeadLetter[] {
+interface RefusedAt extends Pick<DeadLetter, 'reason' | 'detail' | 'pointer'> {
+  readonly index: number
+}
+
+function deadLetters(batch: Batch, reasons: readonly RefusedAt[]): DeadLetter[] {
   const rows = rowsAt(
     batch,
     reasons.map(({ index }) => index),
   )
-  return reasons.flatMap(({ reason, detail }, position): DeadLetter[] => {
+  return reasons.flatMap(({ reason, detail, pointer = null }, position): DeadLetter[] => {
     const row = rows[position]
     const dataset = batch.dataset.name
-    return row === undefined ? [] : [{ dataset, row, reason, detail, batch: batch.id }]
+    return row === undefined ? [] : [{ dataset, row, reason, detail, pointer, batch: batch.id }]
   })
 }
 
@@ -80,16 +81,19 @@ const MAX_CODE_CHARS = 100
 const MAX_DETAIL_CHARS = 1_000
 
 function refusedRows(batch: Batch, answer: BatchResult): DeadLetter[] {
-  const refused = answer.rows.flatMap(({ outcome, index, code = 'unknown', detail = null }) =>
-    outcome === 'quarantined'
-      ? [
-          {
-            index,
-            reason: code.slice(0, MAX_CODE_CHARS),
-            detail: detail?.slice(0, MAX_DETAIL_CHARS) ?? null,
-          },
-        ]
-      : [],
+  const refused = answer.rows.flatMap(
+    ({ outcome, index, code = 'unknown', detail = null, pointer }) =>
+      outcome === 'quarantined'
+        ? [
+            {
+              index,
+              reason: code.slice(0, MAX_CODE_CHARS),
+              detail: detail?.slice(0, MAX_DETAIL_CHARS) ?? null,
+              // Where in the batch it stood is not where it stands next time.
+              pointer: pointer?.replace(/^\/rows\/\d+/, '') ?? null,
+            },
+          ]
+        : [],
   )
   return refused.length === 0 ? [] : deadLetters(batch, refused)
 }

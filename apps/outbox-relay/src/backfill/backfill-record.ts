@@ -11,6 +11,8 @@ export interface BackfillRecord {
   /** Why it failed, or why nothing moves; null while all is well. */
   readonly reason: string | null
   readonly requestedAt: string
+  /** When something of it changed last. */
+  readonly updatedAt: string
   readonly finishedAt: string | null
   readonly selection: BackfillSelection
   readonly progress: BackfillProgress
@@ -21,6 +23,7 @@ interface RecordRow {
   state: BackfillState
   reason: string | null
   requested_at: string
+  updated_at: string
   finished_at: string | null
   dataset: string | null
   since: string | null
@@ -32,8 +35,9 @@ interface RecordRow {
 const iso = (column: string): string => `pg_catalog.to_json(b.${column}) #>> '{}' as ${column}`
 
 const SELECT = /* sql */ `
-select b.id::text as id, b.state, b.reason, ${iso('requested_at')}, ${iso('finished_at')},
-       b.dataset, ${iso('since')}, ${iso('until')}, b.org_id::text as org_id, b.progress
+select b.id::text as id, b.state, b.reason, ${iso('requested_at')}, ${iso('updated_at')},
+       ${iso('finished_at')}, b.dataset, ${iso('since')}, ${iso('until')},
+       b.org_id::text as org_id, b.progress
 from hq_export.backfill b`
 
 const INSERT = /* sql */ `
@@ -95,6 +99,7 @@ function recordOf(row: RecordRow): BackfillRecord {
     state,
     reason,
     requestedAt: row.requested_at,
+    updatedAt: row.updated_at,
     finishedAt: row.finished_at,
     selection: { dataset, since, until, orgId: row.org_id },
     progress: backfillProgressSchema.parse(row.progress),
@@ -149,6 +154,23 @@ export async function readBackfill(
 /** All of them, the newest first. */
 export async function listBackfills(client: pg.ClientBase): Promise<BackfillRecord[]> {
   return (await client.query<RecordRow>(`${SELECT} order by b.id desc`)).rows.map(recordOf)
+}
+
+/**
+ * Those of some states, the newest first.
+ * @param before id below which they begin.
+ */
+export async function listBackfillsIn(
+  client: pg.ClientBase,
+  states: readonly BackfillState[],
+  { before = null, limit }: { readonly before?: string | null; readonly limit: number },
+): Promise<BackfillRecord[]> {
+  const { rows } = await client.query<RecordRow>(
+    `${SELECT} where b.state = any ($1::text[]) and ($2::bigint is null or b.id < $2::bigint)
+     order by b.id desc limit $3`,
+    [states, before, limit],
+  )
+  return rows.map(recordOf)
 }
 
 /** Records how far it has come. @returns the state that an operator wants. */

@@ -10,6 +10,7 @@ function record(scanned: number, state: BackfillRecord['state'] = 'running'): Ba
     state,
     reason: null,
     requestedAt: '2026-03-01T00:00:00+00:00',
+    updatedAt: '2026-03-01T00:00:00+00:00',
     finishedAt: null,
     selection: { dataset: null, since: null, until: null, orgId: null },
     progress: { passes: [{ ...pass, scanned, isDone: state === 'completed' }], activeMs: 0 },

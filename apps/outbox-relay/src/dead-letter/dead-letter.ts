@@ -20,6 +20,8 @@ export interface DeadLetter {
   readonly reason: string
   /** The rule that was broken, in words; never a value. */
   readonly detail: string | null
+  /** Where in the row, such as `/row/status`; where HQ says so. */
+  readonly pointer?: string | null
   /** `webhook-id` of the batch that carried it; null where it never left. */
   readonly batch: string | null
 }

@@ -1,4 +1,5 @@
 import type pg from 'pg'
+import { recordAudit } from '../audit/record-audit.ts'
 
 // Locked in the order in which the relay's own insert locks them.
 const DISCARD = /* sql */ `
@@ -15,16 +16,37 @@ set resolved_at = pg_catalog.clock_timestamp(), resolution = 'discarded',
     resolved_xid = pg_catalog.pg_current_xact_id(),
     resolved_system = (pg_catalog.pg_control_system()).system_identifier
 from chosen c
-where d.id = c.id`
+where d.id = c.id
+returning d.id::text as id`
+
+/** Who gives letters up, and why. */
+export interface Discarding {
+  /** Undefined for the login role. */
+  readonly by?: string | undefined
+  /** For whoever reads it later. */
+  readonly note: string | undefined
+  /** Action of the console that it belongs to. */
+  readonly operation?: string | undefined
+}
 
 /**
- * Gives dead letters up: they stay on record, closed. One statement, safe to repeat.
- * @param note why, for whoever reads it later.
+ * Gives dead letters up, in the open transaction: they stay on record, closed. Safe to repeat.
+ * @returns ids that were given up, which stand in the audit.
  */
 export async function discardDeadLetters(
   client: pg.ClientBase,
   ids: readonly string[],
-  note: string | undefined,
-): Promise<void> {
-  await client.query(DISCARD, [ids, note ?? null])
+  { by, note, operation }: Discarding,
+): Promise<string[]> {
+  const { rows } = await client.query<{ id: string }>(DISCARD, [ids, note ?? null])
+  const discarded = rows.map(({ id }) => id)
+  if (discarded.length > 0) {
+    await recordAudit(client, {
+      actor: by,
+      action: 'dead_letter.discard',
+      subject: 'hq_export.dead_letter',
+      detail: { note, ids: discarded, operation },
+    })
+  }
+  return discarded
 }

@@ -21,20 +21,21 @@ const IS_LATER = /* sql */ `
 // Committed before the ack of its window.
 const INSERT = /* sql */ `
 insert into hq_export.dead_letter as d
-  (dataset, key, reason, detail, batch, traceparent, body, deleted, xid, captured_at, fingerprint,
-   retry_at)
+  (dataset, key, reason, detail, pointer, batch, traceparent, body, deleted, xid, captured_at,
+   fingerprint, retry_at)
 select distinct on (n.dataset, n.fingerprint)
-       n.dataset, n.key, n.reason, n.detail, n.batch, n.traceparent, n.body, n.deleted, n.xid::xid8,
-       n.captured_at, pg_catalog.decode(n.fingerprint, 'hex'),
+       n.dataset, n.key, n.reason, n.detail, n.pointer, n.batch, n.traceparent, n.body, n.deleted,
+       n.xid::xid8, n.captured_at, pg_catalog.decode(n.fingerprint, 'hex'),
        case when n.reason = '${NOT_IN_TIME}' then ${retryAt('0')} end
 from pg_catalog.json_to_recordset($1::json) as n
-  (dataset text, key text, reason text, detail text, batch text, traceparent text, body text,
-   deleted boolean, xid text, captured_at timestamptz, fingerprint text)
+  (dataset text, key text, reason text, detail text, pointer text, batch text, traceparent text,
+   body text, deleted boolean, xid text, captured_at timestamptz, fingerprint text)
 order by n.dataset, n.fingerprint
 on conflict (dataset, fingerprint) do update
 set attempts = d.attempts + 1, last_failed_at = pg_catalog.clock_timestamp(),
     retry_at = case when excluded.reason = '${NOT_IN_TIME}' then ${retryAt('d.attempts')} end,
-    reason = excluded.reason, detail = excluded.detail, batch = excluded.batch,
+    reason = excluded.reason, detail = excluded.detail, pointer = excluded.pointer,
+    batch = excluded.batch,
     deleted = d.deleted or excluded.deleted,
     resolved_at = case when ${IS_LATER} then null else d.resolved_at end,
     resolution = case when ${IS_LATER} then null else d.resolution end
@@ -56,6 +57,8 @@ function fingerprintOf(letter: DeadLetter): string {
 }
 
 const MAX_REASON_UNITS = 2_000
+/** The index by causes takes no more; HQ's own are shorter. */
+const MAX_POINTER_UNITS = 200
 
 /** What HQ, or whoever answers for it, says of a row, as PostgreSQL can store it. */
 function storable(text: string): string {
@@ -75,6 +78,7 @@ export async function insertDeadLetters(
     key: letter.row.key,
     reason: storable(letter.reason),
     detail: letter.detail === null ? null : storable(letter.detail),
+    pointer: letter.pointer == null ? null : storable(letter.pointer).slice(0, MAX_POINTER_UNITS),
     batch: letter.batch,
     traceparent: letter.row.traceparent,
     body: letter.row.body,

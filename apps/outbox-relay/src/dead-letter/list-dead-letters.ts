@@ -30,6 +30,7 @@ select id::text as id, dataset, key, reason, detail, attempts,
        replay_count, note
 from hq_export.dead_letter d
 where ($1::text is null or dataset = $1) and ($2::text is null or reason = $2)
+  and ($5::text is null or coalesce(d.pointer, '') = $5)
   and (d.resolved_at is not null) = $3
 order by d.last_failed_at desc, d.id desc
 limit $4`
@@ -38,6 +39,8 @@ limit $4`
 export interface DeadLetterFilter {
   readonly dataset?: string | undefined
   readonly reason?: string | undefined
+  /** Where in the row; '' for those of which HQ did not say. */
+  readonly pointer?: string | undefined
   /** Those that an operator has settled, instead of the open ones. */
   readonly resolved?: boolean | undefined
   readonly limit: number
@@ -53,6 +56,7 @@ export async function listDeadLetters(
     filter.reason ?? null,
     filter.resolved ?? false,
     filter.limit,
+    filter.pointer ?? null,
   ]
   return (await client.query<ListedDeadLetter>(LIST, values)).rows
 }

@@ -8,6 +8,7 @@ export interface ShownDeadLetter {
   readonly key: string | null
   readonly reason: string
   readonly detail: string | null
+  readonly pointer: string | null
   readonly attempts: number
   readonly deleted: boolean
   readonly first_failed_at: string
@@ -30,7 +31,7 @@ export interface ShownDeadLetter {
 }
 
 const SHOW = /* sql */ `
-select id::text as id, dataset, key, reason, detail, attempts, deleted,
+select id::text as id, dataset, key, reason, detail, pointer, attempts, deleted,
        pg_catalog.to_json(first_failed_at) #>> '{}' as first_failed_at,
        pg_catalog.to_json(last_failed_at) #>> '{}' as last_failed_at,
        pg_catalog.to_json(captured_at) #>> '{}' as captured_at,

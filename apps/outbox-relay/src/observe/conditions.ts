@@ -1,6 +1,6 @@
 import type { Condition } from '@hq-export/observability/notifier.ts'
+import type { DatasetStatus, RelayStatus } from '../status/status.ts'
 import type { RelayProgress } from './relay-progress.ts'
-import type { SourceReading } from './watch-source.ts'
 
 const MINUTE_MS = 60_000
 const WARN_LAG_S = 15 * 60
@@ -13,6 +13,31 @@ const DAY_S = 24 * HOUR_S
 const OVERDUE_RECONCILIATION_S = 36 * HOUR_S
 const OVERDUE_COVERAGE_S = 28 * DAY_S
 const UNDECIDED_RUNS = 2
+
+/** What conditions look at of data-engine-x, as a relay, or a page, has read it. */
+export interface ObservedSource {
+  readonly status: Pick<
+    RelayStatus,
+    | 'leader'
+    | 'capture_gaps'
+    | 'outbox_bytes'
+    | 'notification_queue_usage'
+    | 'oldest_writer_s'
+    | 'reconciliation'
+  > & {
+    readonly datasets: readonly (Pick<
+      DatasetStatus,
+      'dataset' | 'oldest_age_s' | 'dead_letters'
+    > & {
+      /** There are more dead letters than were counted. */
+      readonly has_more_dead_letters?: boolean
+    })[]
+  }
+  /** Of each dataset, rows of which nobody knows what became. */
+  readonly differences: ReadonlyMap<string, number>
+  /** Age of the newest heartbeat that HQ has, in seconds; undefined where it is not known. */
+  readonly heartbeatAgeS: number | undefined
+}
 
 function lagConditions(dataset: string, lagS: number): Condition[] {
   if (lagS <= WARN_LAG_S) return []
@@ -28,7 +53,7 @@ function lagConditions(dataset: string, lagS: number): Condition[] {
 
 /** @param isScheduled false: nothing is compared by itself, so that nothing can be overdue. */
 function reconciliationConditions(
-  { reconciliation }: SourceReading['status'],
+  { reconciliation }: ObservedSource['status'],
   isScheduled: boolean,
 ): Condition[] {
   const { state, undecided_runs, decided_age_s, datasets } = reconciliation
@@ -72,8 +97,8 @@ function reconciliationConditions(
  * @param isScheduled whether everything is compared by itself.
  */
 export function relayConditions(
-  progress: RelayProgress,
-  reading: SourceReading | undefined,
+  progress: Pick<RelayProgress, 'state' | 'haltReason'>,
+  reading: ObservedSource | undefined,
   isScheduled = true,
 ): Condition[] {
   const conditions: Condition[] = []
@@ -98,10 +123,11 @@ export function relayConditions(
   } else if (progress.state === 'standby') {
     return conditions
   }
-  for (const { dataset, oldest_age_s, dead_letters } of status.datasets) {
+  for (const { dataset, oldest_age_s, dead_letters, has_more_dead_letters } of status.datasets) {
     conditions.push(...lagConditions(dataset, Math.max(oldest_age_s ?? 0, heartbeatAgeS)))
     if (dead_letters > 0) {
-      const summary = `${dead_letters} rows of ${dataset} were refused and wait as dead letters`
+      const rows = `${has_more_dead_letters === true ? 'more than ' : ''}${dead_letters} rows`
+      const summary = `${rows} of ${dataset} were refused and wait as dead letters`
       add('HqExportDeadLetters', 'warning', 10, summary, { dataset })
     }
   }

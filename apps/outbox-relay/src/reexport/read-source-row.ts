@@ -73,8 +73,16 @@ from (select *, pg_catalog.octet_length(body) as bytes
 }
 
 /**
+ * SQL that reads the exported version of a row by the values of its key, and no row where the
+ * source has none, or it is not under contract. Computes nothing else of the row.
+ */
+export function versionStatement(dataset: Dataset): string {
+  return `select version from (${selectRows(dataset, keyConditions(dataset))}) r`
+}
+
+/**
  * The exported version of an entity as it is now; undefined where the source has no such row (any
- * more). Computes nothing else of the row.
+ * more).
  */
 export async function readVersion(
   client: pg.ClientBase,
@@ -82,7 +90,7 @@ export async function readVersion(
   key: string,
 ): Promise<bigint | undefined> {
   const { rows } = await client.query<{ version: string }>(
-    `select version from (${selectRows(dataset, keyConditions(dataset))}) r`,
+    versionStatement(dataset),
     key.split('/'),
   )
   return rows[0] === undefined ? undefined : BigInt(rows[0].version)

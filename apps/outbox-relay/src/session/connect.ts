@@ -1,10 +1,11 @@
 import {
   COMMON_SETTINGS,
+  confirmSettings,
   openSession,
   sessionConfig as programConfig,
   type SessionSettings,
 } from '@hq-export/runtime/postgres/session.ts'
-import type pg from 'pg'
+import pg from 'pg'
 import { VALUE_SETTINGS } from './value-settings.ts'
 import { whyNotConnected } from './why-not-connected.ts'
 
@@ -85,6 +86,20 @@ export function connect(
       onLost,
     ),
   )
+}
+
+/** Few relay sessions, each opened when it is needed. `purpose` and `settings` as above. */
+export function createSessionPool(
+  databaseUrl: string,
+  purpose: string,
+  maxSessions: number,
+  settings: SessionSettings,
+): pg.Pool {
+  return new pg.Pool({
+    ...sessionConfig(databaseUrl, purpose, settings),
+    max: maxSessions,
+    onConnect: (client) => confirmSettings(client, { ...SESSION_SETTINGS, ...settings }),
+  })
 }
 
 async function opened(databaseUrl: string, opening: Promise<pg.Client>): Promise<pg.Client> {

@@ -13,6 +13,7 @@ const READ = [
   ...['outbox_0', 'outbox_1', 'outbox_2', 'settle_0', 'settle_1', 'settled', 'ack', 'incarnation'],
   ...['binding', 'version_base', 'dead_letter', 'late_child', 'assigned_sequence', 'backfill'],
   ...['capture_gap', 'migration', 'advisory_lock', 'reexport', 'reconciliation'],
+  ...['audit', 'action', 'action_item'],
   ...['reconciliation_range', 'follow', 'removal', 'truncation', 'balance', 'balance_mark'],
   ...['current_outbox', 'doorbell', 'current_settle', 'settle_horizon'],
 ]

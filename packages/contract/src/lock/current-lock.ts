@@ -16,7 +16,11 @@ function once<T>(make: () => T): () => T {
   }
 }
 
-const currentLock = once((): Lock => lockSchema.parse(lockFile))
+/** The lock of this build. */
+export const currentLock = once((): Lock => lockSchema.parse(lockFile))
+
+/** Every release of the contract before this build, the oldest first. */
+export const RELEASES: readonly (typeof releasesFile)[number][] = releasesFile
 
 /** SHA-256 of the lock of this build; `hq-contract-lock` on the wire. */
 export const contractLockSha256 = once(() => sha256Of(currentLock()))

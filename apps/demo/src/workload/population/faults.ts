@@ -7,6 +7,8 @@ export const FAULTS = {
   'null-domains': 'companies are written without a domain',
   'new-event-type': 'some events are of a type that was never there',
   'stopped-operation': 'one operation is not run any more',
+  'leaked-token':
+    'now and then a credential stands in an error message, so that HQ refuses the row',
 } as const
 export type Fault = keyof typeof FAULTS
 

@@ -13,7 +13,7 @@ import type { Selection } from '../selection.ts'
 /** What the filters of a command were given. */
 export type FilterOptions = Pick<
   Selection,
-  'dataset' | 'reason' | 'source' | 'org' | 'batch' | 'since'
+  'dataset' | 'reason' | 'pointer' | 'source' | 'org' | 'batch' | 'since'
 >
 
 const DATASET_NAMES = [...DATASETS.map(({ name }) => name), 'dx_heartbeat_v1']
@@ -23,6 +23,7 @@ export function withFilters(command: Command): Command {
   return command
     .option('--dataset <name>', 'of this dataset', oneOf(DATASET_NAMES))
     .option('--reason <code>', 'refused for this reason', oneOf(ROW_CODES))
+    .option('--pointer <path>', 'refused at this place of the row, such as /row/status')
     .option('--source <name>', 'of this source')
     .option('--org <uuid>', 'of this org', matching(UUID_PATTERN, 'must be a UUID'))
     .option('--batch <id>', 'that came last in this batch')
@@ -36,8 +37,8 @@ export function withSelectors(command: Command): Command {
 
 /** The filters that were given. */
 export function filtersOf(options: FilterOptions): FilterOptions {
-  const { dataset, reason, source, org, batch, since } = options
-  return { dataset, reason, source, org, batch, since }
+  const { dataset, reason, pointer, source, org, batch, since } = options
+  return { dataset, reason, pointer, source, org, batch, since }
 }
 
 /** What the options select. @throws {OperatorError} unless they say it in exactly one way. */

@@ -1,13 +1,9 @@
 import { withDryRun, withJson } from '@hq-export/runtime/cli/options.ts'
 import { printJson } from '@hq-export/runtime/table.ts'
 import type { Command } from 'commander'
-import type pg from 'pg'
 import { readBinding } from '../../binding/read-binding.ts'
-import { insertBackfill } from '../backfill-record.ts'
-import { estimateScan } from '../estimate.ts'
-import { type Pass, planPasses } from '../pass.ts'
-import { beginPass, type PassProgress } from '../progress.ts'
-import type { BackfillSelection } from '../selection.ts'
+import { planPasses } from '../pass.ts'
+import { recordBackfill } from '../record-backfill.ts'
 import { type BackfillCommandLine, followOnCommandLine } from './command-line.ts'
 import { addControlCommands } from './control-commands.ts'
 import { describePreview, previewBackfill } from './preview-backfill.ts'
@@ -18,19 +14,6 @@ While a relay leads, that one executes it, after live changes; else this command
 from its checkpoint whoever is killed. Ctrl-C leaves it to the relay, or pauses it.
 Exit status: 0 all delivered, 1 delivered but rows were refused (see dead-letters), 2 not all
 delivered or bad usage.`
-
-/** Records the backfill. @returns its id. */
-async function record(
-  client: pg.Client,
-  passes: readonly Pass[],
-  selection: BackfillSelection,
-): Promise<string> {
-  const begun: PassProgress[] = []
-  for (const pass of passes) {
-    begun.push(beginPass(pass, await estimateScan(client, pass, selection)))
-  }
-  return insertBackfill(client, selection, { passes: begun, activeMs: 0 })
-}
 
 /** Adds `backfill` and `backfill list | pause | resume | cancel` to the program. */
 export function addBackfillCommands(program: Command, commandLine: BackfillCommandLine): void {
@@ -54,7 +37,7 @@ export function addBackfillCommands(program: Command, commandLine: BackfillComma
         print(isJson ? printJson(preview) : describePreview(preview))
         return
       }
-      const id = await record(client, passes, selection)
+      const id = await recordBackfill(client, passes, selection)
       terminal.write(`backfill ${id} is recorded\n`)
       await followOnCommandLine(client, id, isJson, commandLine)
     })

@@ -46,23 +46,19 @@ async function lastRate(client: pg.ClientBase): Promise<number | undefined> {
 /**
  * Counts what a backfill would send, and how long that takes at the rate of the last one. Writes
  * nothing.
+ * @param countTimeoutMs for each kind of rows; beyond it the planner guesses.
  */
 export async function previewBackfill(
   client: pg.ClientBase,
   passes: readonly Pass[],
   selection: RowSelection,
+  countTimeoutMs: number = COUNT_TIMEOUT_MS,
 ): Promise<BackfillPreview> {
   const counted: BackfillPreview['passes'][number][] = []
   for (const pass of passes) {
     const relation = relationOf(pass)
     for (const output of relation.outputs) {
-      const { rows, isExact } = await countRows(
-        client,
-        relation,
-        output,
-        selection,
-        COUNT_TIMEOUT_MS,
-      )
+      const { rows, isExact } = await countRows(client, relation, output, selection, countTimeoutMs)
       const kind = output.deleted ? 'deletes' : 'rows'
       counted.push({ dataset: output.dataset.name, kind, rows, exact: isExact })
     }

@@ -1,5 +1,5 @@
 import {
-  type ChangeOptions,
+  type ChangeOptions as CommonOptions,
   parseId,
   withJson,
   withLimit,
@@ -8,6 +8,7 @@ import {
 import { printJson } from '@hq-export/runtime/table.ts'
 import type { Command } from 'commander'
 import type { RelayCommandLine } from '../../cli/command-line.ts'
+import { transact } from '../../session/transact.ts'
 import { discardDeadLetters } from '../discard-dead-letters.ts'
 import { listDeadLetters } from '../list-dead-letters.ts'
 import { replayDeadLetters } from '../replay-dead-letters.ts'
@@ -20,6 +21,13 @@ import {
   printReplay,
 } from './print-dead-letters.ts'
 import { type FilterOptions, selectionOf, withFilters, withSelectors } from './selectors.ts'
+
+type ChangeOptions = CommonOptions & FilterOptions & { readonly by?: string }
+
+/** Adds `--by`. */
+function withActor(command: Command): Command {
+  return command.option('--by <name>', 'who does it, for the audit; the login role without')
+}
 
 function addList(parent: Command, { withDatabase, print, exitFailed }: RelayCommandLine): void {
   const command = withFilters(
@@ -60,12 +68,12 @@ function addReplay(parent: Command, { withDatabase, print, exitFailed }: RelayCo
       .command('replay')
       .description('send the rows again, as the source has them now; exit status 1 if one cannot'),
   )
-  command.action(async (options: ChangeOptions & FilterOptions) => {
+  withActor(command).action(async (options: ChangeOptions) => {
     const selection = selectionOf(options)
     const { summary, missing } = await withDatabase(async (client) => {
       const letters = await selectDeadLetters(client, selection)
       return {
-        summary: await replayDeadLetters(client, letters, options.dryRun ?? false),
+        summary: await replayDeadLetters(client, letters, options.dryRun ?? false, options),
         missing: missingIds(selection, letters),
       }
     })
@@ -84,13 +92,16 @@ function addDiscard(parent: Command, { withDatabase, print, exitFailed }: RelayC
   const command = withNote(
     withSelectors(parent.command('discard').description('give the rows up; they stay on record')),
   )
-  command.action(async (options: ChangeOptions & FilterOptions & { note: string }) => {
+  withActor(command).action(async (options: ChangeOptions & { note: string }) => {
     const selection = selectionOf(options)
     const isDryRun = options.dryRun ?? false
     const letters = await withDatabase(async (client) => {
       const selected = await selectDeadLetters(client, selection)
       const ids = selected.map(({ id }) => id)
-      if (!isDryRun) await discardDeadLetters(client, ids, options.note)
+      if (!isDryRun) {
+        const { by, note } = options
+        await transact(client, () => discardDeadLetters(client, ids, { by, note }))
+      }
       return selected
     })
     const missing = missingIds(selection, letters)

@@ -12,6 +12,7 @@ import type { DeadLetterSelection } from '../selection.ts'
 export interface FilterOptions {
   readonly dataset?: string
   readonly reason?: string
+  readonly pointer?: string
 }
 
 /** Adds the filters. */
@@ -19,6 +20,7 @@ export function withFilters(command: Command): Command {
   return command
     .option('--dataset <name>', 'of this dataset', oneOf(DATASETS.map(({ name }) => name)))
     .option('--reason <code>', 'refused for this reason')
+    .option('--pointer <path>', 'refused at this place of the row, such as /row/status')
 }
 
 /** Adds the filters, ids and --all, of commands that change something. */
@@ -28,7 +30,7 @@ export function withSelectors(command: Command): Command {
 
 /** What the options select. @throws {OperatorError} unless they say it in exactly one way. */
 export function selectionOf(options: ChangeOptions & FilterOptions): DeadLetterSelection {
-  const { id, dataset, reason } = options
-  assertOneWay(options, { dataset, reason })
-  return id === undefined ? { dataset, reason } : { ids: id }
+  const { id, dataset, reason, pointer } = options
+  assertOneWay(options, { dataset, reason, pointer })
+  return id === undefined ? { dataset, reason, pointer } : { ids: id }
 }

@@ -7,11 +7,10 @@ import {
   type ReconciliationRecord,
   readReconciliation,
 } from '../record/reconciliation-record.ts'
+import { REPORT_FORMATS, type ReportFormat, report } from '../report/report.ts'
 import { runFacts, runFactsWithFindings } from '../report/run-facts.ts'
 import { exitAs, type ReconcileCommandLine } from './command-line.ts'
 import { describeFindings, describeRun, describeRuns } from './describe-run.ts'
-
-const FORMATS = ['html', 'json', 'junit'] as const
 
 function parseRun(text: string): string {
   const id = text.toLowerCase()
@@ -31,17 +30,6 @@ async function readRun(
       ? 'no reconciliation yet; begin one: npm run relay -- reconcile'
       : `no reconciliation ${id}; see: npm run relay -- reconcile list`,
   )
-}
-
-async function report(record: ReconciliationRecord, format: string): Promise<string> {
-  switch (format) {
-    case 'html':
-      return (await import('../report/html-report.ts')).htmlReport(record)
-    case 'junit':
-      return (await import('../report/junit-report.ts')).junitReport(record)
-    default:
-      return JSON.stringify(runFactsWithFindings(record))
-  }
 }
 
 /** Adds `list`, `show` and `report` to the command of reconciliations. */
@@ -79,8 +67,8 @@ export function addRecordCommands(parent: Command, commandLine: ReconcileCommand
     .command('report')
     .description('one of them as a file: a page without a script, the stored run, or test cases')
     .argument('<run>', 'its id, or latest', parseRun)
-    .requiredOption('--format <format>', FORMATS.join(', '), oneOf(FORMATS))
-    .action(async (id: string, { format }: { format: string }) => {
+    .requiredOption('--format <format>', REPORT_FORMATS.join(', '), oneOf(REPORT_FORMATS))
+    .action(async (id: string, { format }: { format: ReportFormat }) => {
       print(await report(await readRun(id, commandLine), format))
     })
 }

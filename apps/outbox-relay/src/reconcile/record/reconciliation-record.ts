@@ -250,14 +250,19 @@ export async function proveReconciliation(
   await client.query(PROVE_ONE, [number, by])
 }
 
-/** The newest ones, without their findings. */
+/**
+ * The newest ones, without their findings.
+ * @param before number: only older ones.
+ */
 export async function listReconciliations(
   client: pg.ClientBase,
   limit: number,
+  before?: string,
 ): Promise<ReconciliationRecord[]> {
   const { rows } = await client.query<RecordRow>(
-    `${SELECT_WITHOUT_FINDINGS} order by r.number desc limit $1`,
-    [limit],
+    `${SELECT_WITHOUT_FINDINGS} where $2::bigint is null or r.number < $2
+     order by r.number desc limit $1`,
+    [limit, before ?? null],
   )
   return rows.map(recordOf)
 }

@@ -1,5 +1,7 @@
-import { daySchema } from '@hq-export/contract'
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { z } from 'zod'
+import { daySchema } from './lock.ts'
 
 /** `consumers/<name>.json`: who reads which dataset versions in HQ, and what it has moved off. */
 export const consumerSchema = z.strictObject({
@@ -17,3 +19,13 @@ export const consumerSchema = z.strictObject({
   ),
 })
 export type Consumer = z.infer<typeof consumerSchema>
+
+const FOLDER = join(import.meta.dirname, '..', '..', 'consumers')
+
+/** Reads the consumers that this build knows. @throws where a file is none of theirs. */
+export function readConsumers(): Consumer[] {
+  return readdirSync(FOLDER)
+    .filter((name) => name.endsWith('.json'))
+    .toSorted()
+    .map((name) => consumerSchema.parse(JSON.parse(readFileSync(join(FOLDER, name), 'utf8'))))
+}

@@ -1,0 +1,41 @@
+import {
+  NotReplayableError,
+  whyNot,
+} from '@hq-export/outbox-relay/reexport/not-replayable-error.ts'
+import { describeError } from '@hq-export/runtime/describe-error.ts'
+import type pg from 'pg'
+
+const LOCK_NOT_AVAILABLE = '55P03'
+
+function reasonOf(error: unknown): string {
+  if ((error as { code?: unknown }).code === LOCK_NOT_AVAILABLE)
+    return 'somebody holds the row locked; try again'
+  if (error instanceof NotReplayableError) return error.message
+  // Of what PostgreSQL says only the SQLSTATE, because its messages quote values.
+  return whyNot(error) ?? describeError((error as { cause?: unknown }).cause ?? error)
+}
+
+/**
+ * Runs a part of the open transaction that may fail by itself: then nothing of it is written, and
+ * the rest goes on.
+ * @returns why it failed; never a value of a row.
+ * @throws the error where the session is lost: then nothing at all is written.
+ */
+export async function inSavepoint<T>(
+  client: pg.ClientBase,
+  work: () => Promise<T>,
+): Promise<{ readonly value: T } | { readonly why: string }> {
+  await client.query('savepoint console_item')
+  try {
+    const value = await work()
+    await client.query('release savepoint console_item')
+    return { value }
+  } catch (error) {
+    try {
+      await client.query('rollback to savepoint console_item')
+    } catch {
+      throw error
+    }
+    return { why: reasonOf(error) }
+  }
+}

@@ -1,0 +1,72 @@
+import { type ActionCursor, type ActionRecord, listActions } from '../../actions/action.ts'
+import { href } from '../../page/href.ts'
+import { html } from '../../page/html.ts'
+import { mergeNewest } from '../../page/merge-newest.ts'
+import { absence, panel } from '../../page/panel.ts'
+import type { Screen } from '../../page/screen.ts'
+import { table } from '../../page/table.ts'
+import { badge, commandLine, count, moment } from '../../page/text.ts'
+import { actionHref } from './kinds/kind.ts'
+import { KINDS } from './kinds/kinds.ts'
+
+const PAGE_ROWS = 50
+const CURSOR_PATTERN = /^([\d:.T+-]{20,40}),([\da-f-]{36})$/
+
+/** State of an action in a word. */
+export function actionState({ state, failed }: ActionRecord) {
+  if (state === 'running') return badge('warn', 'under way')
+  if (state === 'stopped') return badge('unknown', 'stopped')
+  return failed > 0 ? badge('bad', 'done, some failed') : badge('good', 'done')
+}
+
+/** What is done by hand, and how far it has come. */
+export const actions: Screen = {
+  path: '/actions',
+  nav: { title: 'Actions', key: 'a' },
+  show: async ({ hq, dx, query }) => {
+    const [, at, id] = CURSOR_PATTERN.exec(query.get('before') ?? '') ?? []
+    const before: ActionCursor | undefined =
+      at === undefined || id === undefined ? undefined : { at, id }
+    const readings = await Promise.all([
+      hq.read((client) => listActions(client, 'hq', PAGE_ROWS + 1, before)),
+      dx.read((client) => listActions(client, 'dx', PAGE_ROWS + 1, before)),
+    ])
+    const pages = readings.map((reading) => ({
+      rows: reading.state === 'read' ? reading.value : [],
+    }))
+    // The id as well, so that a page ends between two of the same moment.
+    const placeOf = ({ requestedAt, id }: ActionRecord) => `${requestedAt},${id}`
+    const { taken, hasMore } = mergeNewest(pages, placeOf, PAGE_ROWS)
+    const last = taken.at(-1)
+    const content = html`${readings.map((reading) => (reading.state === 'read' ? '' : absence(reading)))}
+${table({
+  id: 'actions',
+  caption: 'What was done from the console, the newest first',
+  rows: taken,
+  rowId: (row) => row.id,
+  empty:
+    'Nothing has been done from the console yet. What is done by a command stands in the audit alone.',
+  columns: [
+    {
+      title: 'what',
+      show: (row) =>
+        html`<a href="${actionHref(row.id)}">${KINDS.get(row.kind)?.title ?? row.kind}</a>`,
+    },
+    { title: 'state', show: actionState },
+    { title: 'done', isNumber: true, show: (row) => count(row.done) },
+    { title: 'failed', isNumber: true, show: (row) => count(row.failed) },
+    { title: 'side', show: ({ side }) => (side === 'hq' ? 'HQ' : 'data-engine-x') },
+    { title: 'who', show: ({ actor }) => actor },
+    { title: 'why', show: ({ reason }) => reason ?? '-' },
+    { title: 'when', show: (row) => moment(row.requestedAt) },
+  ],
+})}
+${
+  hasMore && last !== undefined
+    ? html`<p><a href="${href(['actions'], { before: placeOf(last) })}">Older</a></p>`
+    : ''
+}
+${panel({ id: 'commands', title: 'As a command' }, commandLine('npm run relay -- dead-letters list --resolved'))}`
+    return { title: 'Actions', content }
+  },
+}

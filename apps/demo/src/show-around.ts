@@ -1,0 +1,39 @@
+import { execFile } from 'node:child_process'
+import { setTimeout as delay } from 'node:timers/promises'
+import { promisify } from 'node:util'
+import { RELAY_SCRIPT } from './children/app-scripts.ts'
+import { childEnvironment } from './children/child-environment.ts'
+import type { ReconcileOptions } from './compare/reconcile-sides.ts'
+
+const run = promisify(execFile)
+
+/** The application has written something worth to be looked at by then. */
+const AFTER_MS = 10_000
+const COMMANDS = [['backfill'], ['reconcile']] as const
+
+/**
+ * Does once what an operator does, so that the console has a backfill and a comparison to show.
+ * @param ending ends it wherever it is.
+ * @param onTrouble told what a command said that did not end well.
+ */
+export async function showAround(
+  { env, dxUrl, ingestUrl, source, secret }: ReconcileOptions,
+  ending: AbortSignal,
+  onTrouble: (text: string) => void,
+): Promise<void> {
+  const settings = {
+    ...{ DX_DATABASE_URL: dxUrl, HQ_INGEST_URL: ingestUrl },
+    ...{ HQ_SIGNING_SECRET: secret, RELAY_SOURCE: source },
+  }
+  try {
+    await delay(AFTER_MS, undefined, { signal: ending })
+    for (const command of COMMANDS) {
+      await run(process.execPath, [RELAY_SCRIPT, ...command], {
+        env: childEnvironment(env, settings),
+        signal: ending,
+      })
+    }
+  } catch (error) {
+    if (!ending.aborted) onTrouble((error as Error).message)
+  }
+}

@@ -1,0 +1,84 @@
+import { request } from 'undici'
+import type { BenchOptions } from '../scenario.ts'
+import { neutralEnvironment } from './pipeline.ts'
+import { Program } from './program.ts'
+import type { BenchServers } from './servers.ts'
+
+const START_TIMEOUT_MS = 30_000
+/** As often as a page is read again by the browser. */
+const TAB_MS = 2_000
+
+/** The console, as production runs it. */
+export interface RunningConsole extends AsyncDisposable {
+  readonly program: Program
+  readonly url: string
+}
+
+/** Starts the console and waits until it listens. */
+export async function startConsole(
+  { dx, hq }: BenchServers,
+  { env, profileFolder, signal }: BenchOptions,
+): Promise<RunningConsole> {
+  await using started = new AsyncDisposableStack()
+  const program = started.use(
+    new Program({
+      name: 'console',
+      entry: 'apps/console/src/main.ts',
+      args: [],
+      env: {
+        ...neutralEnvironment(env),
+        ...{ DX_DATABASE_URL: dx.url, HQ_DATABASE_URL: hq.url, CONSOLE_PORT: '0' },
+      },
+      profileFolder,
+    }),
+  )
+  const line = await program.waitForLine(
+    '"listening"',
+    (text) => text.includes('"msg":"listening"'),
+    START_TIMEOUT_MS,
+    signal,
+  )
+  const { url } = JSON.parse(line) as { url: string }
+  const owned = started.move()
+  return { program, url, [Symbol.asyncDispose]: () => owned.disposeAsync() }
+}
+
+/** A page, read. @throws unless it is there and whole. */
+export async function readPage(url: string, path: string): Promise<string> {
+  const { statusCode, body } = await request(`${url}${path}`)
+  const text = await body.text()
+  if (statusCode !== 200) throw new Error(`the console answered ${statusCode} to ${path}`)
+  return text
+}
+
+/** Tabs that are open on pages, each of which is read again every two seconds. */
+export class OpenTabs implements AsyncDisposable {
+  readonly #timers: NodeJS.Timeout[]
+  readonly #reading = new Set<Promise<unknown>>()
+  #failure: unknown
+  /** Pages that were read. */
+  count = 0
+
+  constructor(url: string, paths: readonly string[]) {
+    this.#timers = paths.map((path) =>
+      setInterval(() => {
+        const reading = readPage(url, path)
+          .then(() => {
+            this.count++
+          })
+          .catch((error: unknown) => {
+            this.#failure ??= error
+          })
+          .finally(() => this.#reading.delete(reading))
+        this.#reading.add(reading)
+      }, TAB_MS),
+    )
+  }
+
+  /** Closes them. @throws what a tab met. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const timer of this.#timers) clearInterval(timer)
+    await Promise.all(this.#reading)
+    if (this.#failure !== undefined) throw this.#failure
+  }
+}
