@@ -21,11 +21,12 @@ const WORK = [
    set canonical_name = canonical_name || '!', record_version = record_version + 1
    where entity_id in (select entity_id from entities.company_entities
      where org_id = $1 limit $2::int)`,
-  // In bulk, and without a new version.
+  // In bulk, and without a new version. Of some rows: all would be more and more of them, until no
+  // relay keeps up any more.
   `update entities.company_entities set industry = 'Mining ' || random() || left($2::text, 0)
-   where org_id = $1`,
+   where entity_id in (select entity_id from entities.company_entities where org_id = $1 limit 200)`,
   `update entities.person_entities set title = 'cto ' || $2::int, record_version = record_version + 1
-   where org_id = $1`,
+   where entity_id in (select entity_id from entities.person_entities where org_id = $1 limit 200)`,
   `delete from entities.company_entities where entity_id in (select entity_id
      from entities.company_entities where org_id = $1 order by entity_id limit $2::int)`,
   // Gone under its key, and there under another.

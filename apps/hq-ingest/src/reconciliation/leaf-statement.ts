@@ -73,7 +73,7 @@ export function bucketRowsStatement(
 }
 
 /**
- * SQL of the rows `t` of HQ that have one of these keys, whosever they are: what they are read from,
+ * SQL of the rows `t` of HQ that have one of these keys, whosever they are: where they are read,
  * and the conditions. A key of one column is found by one walk of its index, which costs half of a
  * look-up for each.
  */
