@@ -1,8 +1,8 @@
 -- How far HQ is behind with each dataset by itself, as its source tells it every few seconds, also
--- while nothing can be said of how far it is complete. What checks may find, and what a week came to.
+-- while nothing can be said of how far it is complete. What checks may find; what weeks came to.
 --
--- Locks: creates new objects; ACCESS EXCLUSIVE on ingest.freshness and hq.dx_freshness for the moment of a catalog change
--- (no rewrite): a reader of the view, or a post of a source, waits that long.
+-- Locks: creates new objects; ACCESS EXCLUSIVE on ingest.freshness and hq.dx_freshness for the
+-- moment of a catalog change (no rewrite): a reader of the view, or a post of a source, waits.
 
 alter table ingest.freshness add column behind interval, add column lag_told_at timestamptz;
 comment on column ingest.freshness.behind is
@@ -47,10 +47,10 @@ left join lateral (
 ) as compared on true;
 
 comment on column hq.dx_freshness.lag is
-  'how far HQ is behind: age of the oldest row that it has not decided, as the source said last, and '
-  'the time since then; null while the source has not said';
+  'how far HQ is behind: age of the oldest row that it has not decided, as the source said last, '
+  'and the time since then; null while the source has not said';
 
--- What somebody has said a check may measure. A check that is dismissed again and again asks for it.
+-- What somebody has said a check may find. One that is dismissed again and again asks for it.
 create table ingest.quality_tolerance (
   changed_at timestamptz not null default pg_catalog.clock_timestamp(),
   size       float8      not null,
@@ -84,7 +84,7 @@ create table ingest.quality_digest (
 );
 
 comment on table ingest.quality_digest is
-  'what the checks of a source came to in a week, and which of them are worth nothing; kept 400 days';
+  'what the checks of a source came to in a week, and which are worth nothing; kept 400 days';
 comment on column ingest.quality_digest.made_at is 'when it was made';
 comment on column ingest.quality_digest.week is 'its Monday, UTC, by HQ''s clock';
 comment on column ingest.quality_digest.source is 'source of the rows';

@@ -145,6 +145,12 @@ test('what waits in quarantine is seen, and HQ being away, too', async () => {
             ('c', 'endless', 'ed25519', 'whpk_', now() + interval '1 day'),
             ('d', 'endless', 'ed25519', 'whpk_', null)`,
   )
+  await pipeline.hq.query(
+    `insert into ingest.freshness (source, dataset, epoch, told_at, schema_version, key_id, refused,
+       complete_through, behind, lag_told_at)
+     values ('other', 'dx_operation_runs_v1', 'e', now(), 'v1', 'k', 0, now() - interval '1 hour',
+       '90 s', now() - interval '10 s')`,
+  )
   const metrics = startMetrics('test')
   const watcher = new HqWatcher(pipeline.hqDatabase.url, createSilentLogger(), 10)
   watcher.observe(metrics.meter)
@@ -159,6 +165,9 @@ test('what waits in quarantine is seen, and HQ being away, too', async () => {
   })
   const runs = '{dataset="dx_operation_runs_v1"}'
   expect(samples.get(`hq_ingest_quarantine_depth${runs}`)).toBe(1)
+  const other = '{source="other",dataset="dx_operation_runs_v1"}'
+  expect(samples.get(`hq_ingest_dataset_lag_seconds${other}`)).toBeGreaterThanOrEqual(100)
+  expect(samples.get(`hq_ingest_complete_through_age_seconds${other}`)).toBeGreaterThan(3_599)
   expect(samples.get('hq_ingest_key_expiry_seconds{source="ending"}')).toBeGreaterThan(86_400)
   expect(samples.has('hq_ingest_key_expiry_seconds{source="endless"}')).toBe(false)
   expect(samples.get(`hq_ingest_quarantine_oldest_age_seconds${runs}`)).toBeGreaterThanOrEqual(3600)

@@ -27,6 +27,8 @@ const LATER = new Set([
   'hq_relay_heartbeat_age_seconds',
   'hq_relay_follow_share_ratio',
   'hq_ingest_complete_through_age_seconds',
+  'hq_relay_complete_through_age_seconds',
+  'hq_ingest_dataset_lag_seconds',
   'hq_relay_balance_difference',
   'hq_ingest_incidents',
 ])

@@ -43,7 +43,7 @@ export interface Verdict {
   readonly tolerated?: number
 }
 
-/** Rules that compare with what is usual; what breaks another one is wrong however long it lasts. */
+/** Rules that compare with what is usual; what breaks another one is wrong, however long. */
 const OF_THE_USUAL: ReadonlySet<string> = new Set([
   'drift',
   'distribution',

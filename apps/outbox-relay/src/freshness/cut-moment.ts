@@ -157,7 +157,8 @@ export interface Aftermath {
 
 /** Looks once more, after the fence of a cut that was made at `at`. */
 export async function lookAfter(client: pg.ClientBase, at: string): Promise<Aftermath> {
-  const [aftermath] = (await client.query<Aftermath>(AFTER, [at, ROW_CODES])).rows
+  const query = { name: 'look-after', text: AFTER, values: [at, ROW_CODES] }
+  const [aftermath] = (await client.query<Aftermath>(query)).rows
   if (aftermath === undefined) throw new Error('no snapshot')
   return aftermath
 }

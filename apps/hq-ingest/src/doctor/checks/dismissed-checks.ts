@@ -2,7 +2,7 @@ import { ok, warn } from '@hq-export/runtime/doctor/finding.ts'
 import { describeDismissed, listDismissed } from '../../quality/incident/list-dismissed.ts'
 import type { Check } from './finding.ts'
 
-/** No check of quality alarms again and again of what is no fault: nobody would read it any more. */
+/** No check of quality alarms again and again of what is no fault: nobody would read that. */
 export const dismissedChecks: Check = {
   name: 'dismissed-checks',
   async examine({ writer }) {

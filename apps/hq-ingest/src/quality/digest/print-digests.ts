@@ -8,7 +8,8 @@ function named(title: string, checks: readonly NamedCheck[]): string[] {
 function incidentLine({ id, dataset, check, severity, beganAt, ...over }: WeekIncident): string {
   const { closedAt, isAccepted } = over
   const end = closedAt === null ? 'open' : `${isAccepted ? 'accepted' : 'closed'} ${closedAt}`
-  return `  ${'incident'.padEnd(16)}${id} ${severity} ${check} of ${dataset}, began ${beganAt}, ${end}`
+  const what = `${id} ${severity} ${check} of ${dataset}`
+  return `  ${'incident'.padEnd(16)}${what}, began ${beganAt}, ${end}`
 }
 
 /** For a terminal. */
