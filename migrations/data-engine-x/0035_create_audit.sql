@@ -1,6 +1,6 @@
 -- Who did what by hand at the source, and what is done from the operator's console as a job with an
--- outcome per item. Where in the row HQ found what it refused; and the indexes by which dead letters
--- are grouped by their cause and found by their batch, however many there are.
+-- outcome per item. Where in the row HQ found what it refused; and the indexes by which dead
+-- letters are grouped by their cause and found by their batch, however many there are.
 --
 -- Locks: creates new objects; ACCESS EXCLUSIVE on hq_export.dead_letter for the moment of a catalog
 -- change (no rewrite) and while two indexes are built. Only the relay and the command lines write
@@ -26,7 +26,8 @@ grant select, insert on hq_export.audit to hq_export_relay;
 
 -- The id of an action is drawn when its confirmation is shown, so that sending the form twice acts
 -- once. Its effect, its outcomes and its entry in the audit are written in one transaction, piece
--- by piece; how far it has come stands in the action, so that it goes on wherever its process ended.
+-- by piece; how far it has come stands in the action, so that it goes on wherever its process
+-- ended.
 create table hq_export.action (
   requested_at timestamptz not null default pg_catalog.clock_timestamp(),
   updated_at   timestamptz not null default pg_catalog.clock_timestamp(),
@@ -77,11 +78,11 @@ comment on column hq_export.action_item.reason is 'why it failed; never a value 
 grant select, insert, update, delete on hq_export.action, hq_export.action_item
   to hq_export_relay;
 
-alter table hq_export.dead_letter add column pointer text;
+alter table hq_export.dead_letter add column pointer text not null default '';
 comment on column hq_export.dead_letter.pointer is
-  'where in the row HQ found it, such as /row/status; null where HQ does not say';
+  'where in the row HQ found it, such as /row/status; empty where HQ does not say';
 
 create index dead_letter_cause_idx on hq_export.dead_letter
-  (dataset, reason, (coalesce(pointer, '')), last_failed_at, id)
+  (dataset, reason, pointer, last_failed_at, id) include (first_failed_at)
   where resolved_at is null;
 create index dead_letter_batch_idx on hq_export.dead_letter (batch);

@@ -2,8 +2,9 @@
 -- which refused rows are grouped by their cause, however many there are.
 --
 -- The id of an action is drawn when its confirmation is shown, so that sending the form twice acts
--- once. Its effect, its outcomes and its entry in ingest.audit are written in one transaction, piece
--- by piece; how far it has come stands in the action, so that it goes on wherever its process ended.
+-- once. Its effect, its outcomes and its entry in ingest.audit are written in one transaction,
+-- piece by piece; how far it has come stands in the action, so that it goes on wherever its process
+-- ended.
 --
 -- Locks: creates new objects; SHARE on ingest.quarantine while an index on its open entries is
 -- built: gateways that refuse a row wait meanwhile, readers do not.
@@ -35,7 +36,8 @@ comment on table ingest.action is
   'what was done from the console, and how far it has come; kept for 400 days';
 comment on column ingest.action.position is 'items up to this id have an outcome';
 comment on column ingest.action.through is 'last item: what came later is not touched';
-comment on column ingest.action.id is 'drawn when its confirmation was shown: sent twice, done once';
+comment on column ingest.action.id is
+  'drawn when its confirmation was shown: sent twice, done once';
 comment on column ingest.action.kind is 'what, as ingest.audit.action says';
 comment on column ingest.action.reason is 'why, in the words of who asked for it';
 comment on column ingest.action.selection is 'to which items; never a value of a row';
@@ -62,9 +64,11 @@ alter table ingest.action_item owner to hq_ingest_writer;
 grant select on ingest.action, ingest.action_item to hq_console;
 
 -- Cause: dataset, code, and where in the row. The pointer without the position in the batch, and
--- not longer than an index takes, whatever a source calls its columns.
+-- not longer than an index takes, whatever a source calls its columns. What a page tells of a cause
+-- stands in the index; the pointer itself, too, because without it PostgreSQL would not know that
+-- the index is enough.
 create index quarantine_cause_idx on ingest.quarantine (
   dataset, code,
   (pg_catalog."left"(pg_catalog.regexp_replace(coalesce(pointer, ''), '^/rows/[0-9]+', ''), 200)),
   last_seen_at, id
-) where resolved_at is null;
+) include (pointer, org_id, first_seen_at) where resolved_at is null;
