@@ -51,6 +51,14 @@ create index action_requested_idx on hq_export.action (requested_at, id);
 create index action_running_idx on hq_export.action (requested_at) where state = 'running';
 comment on table hq_export.action is
   'what was done from the console, and how far it has come; kept for 400 days';
+comment on column hq_export.action.requested_at is 'when its form was sent';
+comment on column hq_export.action.updated_at is 'when it came on last';
+comment on column hq_export.action.finished_at is 'when it ended; null while it runs';
+comment on column hq_export.action.done is 'items that were done';
+comment on column hq_export.action.failed is 'items that failed, each with its reason';
+comment on column hq_export.action.actor is 'who asked for it';
+comment on column hq_export.action.state is
+  'running, done, or stopped by somebody before its end';
 comment on column hq_export.action.position is 'items up to this id have an outcome';
 comment on column hq_export.action.through is 'last item: what came later is not touched';
 comment on column hq_export.action.id is
@@ -74,6 +82,8 @@ create index action_item_item_idx on hq_export.action_item (item);
 comment on table hq_export.action_item is 'what became of every item of an action';
 comment on column hq_export.action_item.item is
   'id of the letter; of a repair, place of the finding in its run';
+comment on column hq_export.action_item.action is 'the action';
+comment on column hq_export.action_item.outcome is 'done or failed';
 comment on column hq_export.action_item.reason is 'why it failed; never a value of a row';
 grant select, insert, update, delete on hq_export.action, hq_export.action_item
   to hq_export_relay;

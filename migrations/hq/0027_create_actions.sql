@@ -34,6 +34,14 @@ create index action_running_idx on ingest.action (requested_at) where state = 'r
 
 comment on table ingest.action is
   'what was done from the console, and how far it has come; kept for 400 days';
+comment on column ingest.action.requested_at is 'when its form was sent';
+comment on column ingest.action.updated_at is 'when it came on last';
+comment on column ingest.action.finished_at is 'when it ended; null while it runs';
+comment on column ingest.action.done is 'items that were done';
+comment on column ingest.action.failed is 'items that failed, each with its reason';
+comment on column ingest.action.actor is 'who asked for it';
+comment on column ingest.action.state is
+  'running, done, or stopped by somebody before its end';
 comment on column ingest.action.position is 'items up to this id have an outcome';
 comment on column ingest.action.through is 'last item: what came later is not touched';
 comment on column ingest.action.id is
@@ -57,6 +65,8 @@ create table ingest.action_item (
 create index action_item_item_idx on ingest.action_item (item);
 comment on table ingest.action_item is 'what became of every item of an action';
 comment on column ingest.action_item.item is 'id of the entry';
+comment on column ingest.action_item.action is 'the action';
+comment on column ingest.action_item.outcome is 'done or failed';
 comment on column ingest.action_item.reason is 'why it failed; never a value of a row';
 
 alter table ingest.action owner to hq_ingest_writer;
