@@ -296,6 +296,7 @@ export const quarantine = ingest.table(
       .where(isNull(t.resolvedAt)),
     index('quarantine_open_idx').on(t.dataset, t.code, t.id).where(isNull(t.resolvedAt)),
     index('quarantine_batch_idx').on(t.source, t.batch),
+    index('quarantine_key_idx').using('hash', t.key),
   ],
 )
 
@@ -428,6 +429,7 @@ export const reconciliationFinding = ingest.table(
   },
   (t) => [
     primaryKey({ name: 'reconciliation_finding_pkey', columns: [t.source, t.id, t.position] }),
+    index('reconciliation_finding_key_idx').using('hash', t.key),
   ],
 )
 
