@@ -76,7 +76,7 @@ try {
       ...{ baseURL: url, viewport: WINDOW, colorScheme: 'light' },
       httpCredentials: { username: user, password },
     })
-    await follow(page, '/verify', 'a[href^="/verify/"]')
+    await follow(page, '/verify', 'tr:has-text("equal") a[href^="/verify/"]')
     await take(page, 'reconciliation')
     await follow(page, '/refused', 'a[href^="/refused?"]')
     await take(page, 'refused')

@@ -1,21 +1,9 @@
 import { readFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
-import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core'
+import type { Browser, BrowserContext, Page } from 'playwright-core'
+import { startBrowser as launch } from '../../support/browser/start-browser.ts'
 import { requireProgram } from '../system-program.ts'
 
-const EXECUTABLE = '/usr/bin/chromium'
-/** Nothing of it asks for anything outside of this machine. */
-const FLAGS = [
-  '--headless',
-  '--no-sandbox',
-  '--disable-gpu',
-  '--disable-quic',
-  '--disable-dev-shm-usage',
-  '--no-first-run',
-  '--disable-background-networking',
-  '--disable-component-update',
-  '--disable-sync',
-]
 const PATIENCE_MS = 45_000
 /** Of axe-core, what stops somebody. */
 const SERIOUS = ['serious', 'critical']
@@ -94,8 +82,8 @@ export class BrowserWindow implements AsyncDisposable {
   }
 }
 
-/** Debian's Chromium, with a profile of its own that goes with it. */
+/** Debian's Chromium; fails where it is not installed. */
 export async function startBrowser(): Promise<Browser> {
   requireProgram('chromium', ['--version'])
-  return chromium.launch({ executablePath: EXECUTABLE, args: FLAGS })
+  return launch()
 }
