@@ -1,6 +1,6 @@
 -- Who did what by hand at the source, and what is done from the operator's console as a job with an
--- outcome per item. Where in the row HQ found what it refused; and the indexes by which dead letters
--- are grouped by their cause and found by their batch, however many there are.
+-- outcome per item. Where in the row HQ found what it refused; and the indexes by which dead
+-- letters are grouped by their cause and found by their batch, however many there are.
 --
 -- Locks: creates new objects; ACCESS EXCLUSIVE on hq_export.dead_letter for the moment of a catalog
 -- change (no rewrite) and while two indexes are built. Only the relay and the command lines write
@@ -26,7 +26,8 @@ grant select, insert on hq_export.audit to hq_export_relay;
 
 -- The id of an action is drawn when its confirmation is shown, so that sending the form twice acts
 -- once. Its effect, its outcomes and its entry in the audit are written in one transaction, piece
--- by piece; how far it has come stands in the action, so that it goes on wherever its process ended.
+-- by piece; how far it has come stands in the action, so that it goes on wherever its process
+-- ended.
 create table hq_export.action (
   requested_at timestamptz not null default pg_catalog.clock_timestamp(),
   updated_at   timestamptz not null default pg_catalog.clock_timestamp(),
@@ -50,6 +51,14 @@ create index action_requested_idx on hq_export.action (requested_at, id);
 create index action_running_idx on hq_export.action (requested_at) where state = 'running';
 comment on table hq_export.action is
   'what was done from the console, and how far it has come; kept for 400 days';
+comment on column hq_export.action.requested_at is 'when its form was sent';
+comment on column hq_export.action.updated_at is 'when it came on last';
+comment on column hq_export.action.finished_at is 'when it ended; null while it runs';
+comment on column hq_export.action.done is 'items that were done';
+comment on column hq_export.action.failed is 'items that failed, each with its reason';
+comment on column hq_export.action.actor is 'who asked for it';
+comment on column hq_export.action.state is
+  'running, done, or stopped by somebody before its end';
 comment on column hq_export.action.position is 'items up to this id have an outcome';
 comment on column hq_export.action.through is 'last item: what came later is not touched';
 comment on column hq_export.action.id is
@@ -73,15 +82,17 @@ create index action_item_item_idx on hq_export.action_item (item);
 comment on table hq_export.action_item is 'what became of every item of an action';
 comment on column hq_export.action_item.item is
   'id of the letter; of a repair, place of the finding in its run';
+comment on column hq_export.action_item.action is 'the action';
+comment on column hq_export.action_item.outcome is 'done or failed';
 comment on column hq_export.action_item.reason is 'why it failed; never a value of a row';
 grant select, insert, update, delete on hq_export.action, hq_export.action_item
   to hq_export_relay;
 
-alter table hq_export.dead_letter add column pointer text;
+alter table hq_export.dead_letter add column pointer text not null default '';
 comment on column hq_export.dead_letter.pointer is
-  'where in the row HQ found it, such as /row/status; null where HQ does not say';
+  'where in the row HQ found it, such as /row/status; empty where HQ does not say';
 
 create index dead_letter_cause_idx on hq_export.dead_letter
-  (dataset, reason, (coalesce(pointer, '')), last_failed_at, id)
+  (dataset, reason, pointer, last_failed_at, id) include (first_failed_at)
   where resolved_at is null;
 create index dead_letter_batch_idx on hq_export.dead_letter (batch);

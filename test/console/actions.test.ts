@@ -61,8 +61,8 @@ async function refuseInHq(count: number, isRight: (place: number) => boolean = (
   await hqClient.query(
     `insert into ingest.quarantine (source, dataset, schema_version, batch, row_index, key, code,
        pointer, detail, org_allowed, row_text, row_sha256, deleted, xid, captured_at)
-     select 'data-engine-x', $1, 'v1', 'b', 0, r::json ->> 'run_id', 'missing_column', '/rows/0/row',
-       'a column is missing', true, r, sha256(r::bytea), false, '1', now()
+     select 'data-engine-x', $1, 'v1', 'b', 0, r::json ->> 'run_id', 'missing_column',
+       '/rows/0/row', 'a column is missing', true, r, sha256(r::bytea), false, '1', now()
      from unnest($2::text[]) with ordinality as given (r, place) order by place`,
     [RUNS, rows],
   )
@@ -144,7 +144,7 @@ test('a double click acts once; looked at again it acts again; what has grown is
   await refuseInHq(2)
   const grown = await site.post('/actions/quarantine.discard', form, OPERATOR)
   expect(grown.status).toBe(409)
-  expect(grown.text).toContain('10 rows were selected, and now it is 12')
+  expect(grown.text).toContain('10 rows were\nselected, and now it is 12')
   expect(await openEntries()).toBe(12)
   const again: Record<string, string> = { ...formOf(grown.text), reason: 'x' }
   expect(again.operation).not.toBe(form.operation)
@@ -249,7 +249,8 @@ test('a backfill is counted, begun, steered, and one at a time', async () => {
   await insertCompany(dx, await insertOrg(dx))
   const path = newAction('backfill.start', { dataset: COMPANIES, count: 'yes' })
   const confirmation = await page(path)
-  expect(confirmation).toContain('<strong id="affected">1</strong>')
+  // The company, and the snapshot of its version.
+  expect(confirmation).toContain('<strong id="affected">2</strong>')
   expect(confirmation).toContain(`npm run relay -- backfill --dataset ${COMPANIES}`)
   const form = formOf(confirmation)
   for (const _ of [1, 2]) {

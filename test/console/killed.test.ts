@@ -14,8 +14,8 @@ test('killed in the middle, an action goes on behind the last piece, and no item
   await client.query(
     `insert into ingest.quarantine (source, dataset, schema_version, batch, row_index, code,
        row_text, row_sha256, deleted, xid, captured_at)
-     select 's', 'dx_operation_runs_v1', 'v1', 'b', 0, 'row_too_large', '{}', sha256(i::text::bytea),
-       false, '1', now()
+     select 's', 'dx_operation_runs_v1', 'v1', 'b', 0, 'row_too_large', '{}',
+       sha256(i::text::bytea), false, '1', now()
      from generate_series(1, ${ROWS}) i`,
   )
   const blocker = await hq.connect()

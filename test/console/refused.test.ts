@@ -100,7 +100,7 @@ test('complaint 4: many failures of one cause are one line, a row that both side
   await insertCompany(dx, orgId, { canonical_name: 'four', enrichment_confidence: 'NaN' })
   await waitFor('it to be refused', async () => {
     const text = await page('/refused')
-    return /1 new<\/span> since <a [^>]*>quarantine\.discard<\/a> by ada/.test(text)
+    return /1 new<\/span>\s+since <a [^>]*>quarantine\.discard<\/a> by ada/.test(text)
   })
   // The three that are open at the source alone are lines of their own, and say what HQ did.
   const open = await page(CAUSE)

@@ -152,7 +152,7 @@ export interface ItemOutcome {
   readonly reason: string | null
 }
 
-/** Records what became of the next items, in the transaction that did it; none: it is at its end. */
+/** Records what became of the next items, in the transaction that did it; none: it is over. */
 export async function recordOutcomes(
   client: pg.ClientBase,
   { side, id }: Pick<ActionRecord, 'side' | 'id'>,

@@ -1,3 +1,4 @@
+import { UUID_PATTERN } from '@hq-export/contract'
 import { conditionOf } from '@hq-export/hq-ingest/quarantine/selection.ts'
 import { z } from 'zod'
 import type { SideName } from './action.ts'
@@ -15,7 +16,7 @@ export const refusedSelectionSchema = z.object({
   /** Where in the row; '' where nobody says. */
   pointer: z.string().max(300).optional(),
   /** HQ alone knows it of a refused row. */
-  org: z.uuid().optional(),
+  org: z.string().regex(UUID_PATTERN).optional(),
 })
 export type RefusedSelection = z.infer<typeof refusedSelectionSchema>
 
@@ -25,7 +26,7 @@ export interface Condition {
   readonly values: unknown[]
 }
 
-/** The selection over `hq_export.dead_letter as d`: only what was given, so that it finds its index. */
+/** The selection over `hq_export.dead_letter as d`: only what was given, so it finds its index. */
 function lettersCondition({ ids, dataset, reason, pointer }: RefusedSelection): Condition {
   const values: unknown[] = []
   const parts: string[] = []
@@ -33,7 +34,7 @@ function lettersCondition({ ids, dataset, reason, pointer }: RefusedSelection): 
   else parts.push(`d.id = any ($${values.push(ids)}::bigint[])`)
   if (dataset !== undefined) parts.push(`d.dataset = $${values.push(dataset)}`)
   if (reason !== undefined) parts.push(`d.reason = $${values.push(reason)}`)
-  if (pointer !== undefined) parts.push(`coalesce(d.pointer, '') = $${values.push(pointer)}`)
+  if (pointer !== undefined) parts.push(`d.pointer = $${values.push(pointer)}`)
   return { text: parts.join(' and '), values }
 }
 

@@ -37,10 +37,13 @@ export interface FieldOptions {
 
 /** A line of text that is filled in. */
 export function textField({ name, label, isRequired, value, maxLength }: FieldOptions): Html {
-  return html`<label>${label} <input type="text" name="${name}" value="${value ?? ''}" maxlength="${maxLength ?? 500}" autocomplete="off"${isRequired === true ? html` required` : ''}></label> `
+  const required = isRequired === true ? html` required` : ''
+  return html`<label>${label} <input type="text" name="${name}" value="${value ?? ''}"
+ maxlength="${maxLength ?? 500}" autocomplete="off"${required}></label> `
 }
 
 /** Something to say yes to. */
 export function checkField(name: string, label: string): Html {
-  return html`<label class="check"><input type="checkbox" name="${name}" value="yes"> ${label}</label> `
+  return html`<label class="check"><input type="checkbox" name="${name}" value="yes">
+ ${label}</label> `
 }

@@ -1,5 +1,5 @@
 import type pg from 'pg'
-import { conditionOf, type Selection } from './selection.ts'
+import { CAUSE_POINTER, conditionOf, type Selection } from './selection.ts'
 
 /** Rows that can be applied together. */
 export interface EntryGroup {
@@ -75,11 +75,15 @@ export async function lockNextEntries(
   through: string,
   { limit, maxBytes }: Piece,
 ): Promise<GroupedEntry[]> {
-  const { text, values } = conditionOf(selection)
+  const { pointer, ...others } = selection
+  const { text, values } = conditionOf(others)
+  // In the order of the ids, from where the last piece ended: the index by causes would have all
+  // that is left sorted for each piece, so the place is written as no index has it.
+  const place = pointer === undefined ? '' : `and ${CAUSE_POINTER} || '' = $${values.push(pointer)}`
   const { rows } = await client.query<GroupedEntry>(
     `select ${COLUMNS}, q.source, q.dataset, q.schema_version as "schemaVersion"
      from ingest.quarantine as q
-     where ${text} and q.id > $${values.push(after)}::bigint
+     where ${text} ${place} and q.id > $${values.push(after)}::bigint
        and q.id <= $${values.push(through)}::bigint
      order by q.id limit $${values.push(limit)} for update`,
     values,

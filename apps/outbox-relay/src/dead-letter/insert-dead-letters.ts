@@ -78,7 +78,7 @@ export async function insertDeadLetters(
     key: letter.row.key,
     reason: storable(letter.reason),
     detail: letter.detail === null ? null : storable(letter.detail),
-    pointer: letter.pointer == null ? null : storable(letter.pointer).slice(0, MAX_POINTER_UNITS),
+    pointer: storable(letter.pointer ?? '').slice(0, MAX_POINTER_UNITS),
     batch: letter.batch,
     traceparent: letter.row.traceparent,
     body: letter.row.body,

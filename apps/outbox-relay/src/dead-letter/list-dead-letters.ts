@@ -30,7 +30,7 @@ select id::text as id, dataset, key, reason, detail, attempts,
        replay_count, note
 from hq_export.dead_letter d
 where ($1::text is null or dataset = $1) and ($2::text is null or reason = $2)
-  and ($5::text is null or coalesce(d.pointer, '') = $5)
+  and ($5::text is null or d.pointer = $5)
   and (d.resolved_at is not null) = $3
 order by d.last_failed_at desc, d.id desc
 limit $4`

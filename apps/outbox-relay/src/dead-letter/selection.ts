@@ -31,7 +31,7 @@ select d.id::text as id, d.dataset, d.reason
 from hq_export.dead_letter d
 where d.resolved_at is null and ($1::text is null or d.dataset = $1)
   and ($2::text is null or d.reason = $2)
-  and ($3::text is null or coalesce(d.pointer, '') = $3)
+  and ($3::text is null or d.pointer = $3)
 order by d.id`
 
 /** Finds the dead letters of a selection, oldest first; ids that do not exist are left out. */

@@ -8,7 +8,7 @@ export interface ShownDeadLetter {
   readonly key: string | null
   readonly reason: string
   readonly detail: string | null
-  readonly pointer: string | null
+  readonly pointer: string
   readonly attempts: number
   readonly deleted: boolean
   readonly first_failed_at: string

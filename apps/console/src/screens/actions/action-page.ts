@@ -84,10 +84,10 @@ function showItems({ action, outcomes }: ShownAction, request: PageRequest): Con
   const next = outcomes.length > PAGE_ITEMS ? rows.at(-1)?.item : undefined
   const outcome = request.query.get('outcome') ?? ''
   return html`<form method="get" class="filter">
-<label>Outcome <select name="outcome">${['', 'failed', 'done'].map(
-    (value) =>
-      html`<option value="${value}"${value === outcome ? html` selected` : ''}>${value === '' ? 'every' : value}</option>`,
-  )}</select></label><button type="submit">Filter</button></form>
+<label>Outcome <select name="outcome">${['', 'failed', 'done'].map((value) => {
+    const selected = value === outcome ? html` selected` : ''
+    return html`<option value="${value}"${selected}>${value === '' ? 'every' : value}</option>`
+  })}</select></label><button type="submit">Filter</button></form>
 ${table({
   id: 'items',
   caption: 'What became of every item, in the order in which they are done',
@@ -121,7 +121,8 @@ function whichOf(action: ActionRecord): string {
 function nextStep({ kind, state }: ActionRecord): Content {
   if (state !== 'done') return undefined
   if (kind === 'dead_letter.replay')
-    return 'The relay sends the rows now. What HQ refuses again is open again under Refused. What HQ has refused before stays in its quarantine until it is given up there.'
+    return html`The relay sends the rows now. What HQ refuses again is open again under Refused.
+What HQ has refused before stays in its quarantine until it is given up there.`
   if (kind === 'reconciliation.repair')
     return 'The relay sends the keys now. A later run proves that they arrived.'
   return undefined
@@ -130,11 +131,14 @@ function nextStep({ kind, state }: ActionRecord): Content {
 function show(shown: ShownAction, request: PageRequest): Page {
   const { action, left } = shown
   const { done, failed } = action
+  const leftOver = left === undefined ? '' : `, ${cappedCount(left)} left`
+  const progress = `${count(done)} done, ${count(failed)} failed${leftOver}`
   const mayStop =
     action.state === 'running' && !request.isReadOnly && isAtLeast(request.actor, 'operator')
   return {
     title: KINDS.get(action.kind)?.title ?? action.kind,
-    sentence: html`${actionState(action)} <span id="progress">${count(done)} done, ${count(failed)} failed${left === undefined ? '' : `, ${cappedCount(left)} left`}</span>. ${nextStep(action)}`,
+    sentence: html`${actionState(action)} <span id="progress">${progress}</span>.
+${nextStep(action)}`,
     content: html`${panel(
       { id: 'action', title: 'Action' },
       html`${facts('action-facts', [
@@ -177,7 +181,8 @@ export const actionPage: Screen = {
     return {
       title: 'No such action',
       status: 404,
-      content: html`<p>Neither side that can be asked knows it: nothing was done under this id.</p>${unread.map(absence)}`,
+      content: html`<p>Neither side that can be asked knows it: nothing was done under this id.</p>
+${unread.map(absence)}`,
     }
   },
 }

@@ -2,10 +2,10 @@ import { type ActionCursor, type ActionRecord, listActions } from '../../actions
 import { href } from '../../page/href.ts'
 import { html } from '../../page/html.ts'
 import { mergeNewest } from '../../page/merge-newest.ts'
-import { absence, panel } from '../../page/panel.ts'
+import { absence } from '../../page/panel.ts'
 import type { Screen } from '../../page/screen.ts'
 import { table } from '../../page/table.ts'
-import { badge, commandLine, count, moment } from '../../page/text.ts'
+import { badge, count, moment } from '../../page/text.ts'
 import { actionHref } from './kinds/kind.ts'
 import { KINDS } from './kinds/kinds.ts'
 
@@ -38,14 +38,15 @@ export const actions: Screen = {
     const placeOf = ({ requestedAt, id }: ActionRecord) => `${requestedAt},${id}`
     const { taken, hasMore } = mergeNewest(pages, placeOf, PAGE_ROWS)
     const last = taken.at(-1)
-    const content = html`${readings.map((reading) => (reading.state === 'read' ? '' : absence(reading)))}
+    const absent = readings.filter((reading) => reading.state !== 'read')
+    const content = html`${absent.map((reading) => absence(reading))}
 ${table({
   id: 'actions',
   caption: 'What was done from the console, the newest first',
   rows: taken,
   rowId: (row) => row.id,
   empty:
-    'Nothing has been done from the console yet. What is done by a command stands in the audit alone.',
+    'Nothing has been done from the console yet. What a command does stands in the audit alone.',
   columns: [
     {
       title: 'what',
@@ -65,8 +66,7 @@ ${
   hasMore && last !== undefined
     ? html`<p><a href="${href(['actions'], { before: placeOf(last) })}">Older</a></p>`
     : ''
-}
-${panel({ id: 'commands', title: 'As a command' }, commandLine('npm run relay -- dead-letters list --resolved'))}`
+}`
     return { title: 'Actions', content }
   },
 }

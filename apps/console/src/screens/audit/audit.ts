@@ -71,7 +71,8 @@ export const audit: Screen = {
     const next = { hq: cursorOf(0, cursors.hq), dx: cursorOf(1, cursors.dx) }
     const content = html`<form method="get" class="filter">
 <label>Who <input type="search" name="actor" value="${filter.actor ?? ''}" maxlength="200"></label>
-<label>What, from its beginning <input type="text" name="action" value="${filter.action ?? ''}" maxlength="200"></label>
+<label>What, from its beginning
+ <input type="text" name="action" value="${filter.action ?? ''}" maxlength="200"></label>
 <button type="submit">Filter</button></form>
 ${readings.map((reading) => (reading.state === 'read' ? NOTHING : absence(reading)))}
 ${table({

@@ -1,4 +1,3 @@
-import { isDatasetName } from '@hq-export/contract'
 import { href } from '../../page/href.ts'
 import { type Content, html } from '../../page/html.ts'
 
@@ -31,11 +30,6 @@ export function codeLink(code: string): Content {
 export function placeOf(pointer: string): string {
   if (pointer === '') return 'nobody says'
   return pointer === '/row' ? 'the row' : pointer.replace(/^\/row\//, '')
-}
-
-/** Whether pages of the dataset exist. */
-export function isKnown(dataset: string): boolean {
-  return isDatasetName(dataset)
 }
 
 const SOURCE = 'whoever writes the row in data-engine-x corrects it there, and it is sent again'

@@ -5,11 +5,11 @@ import type pg from 'pg'
  * A row that HQ refuses is kept twice: as a dead letter at the source and as an entry of HQ's
  * quarantine. Neither knows the number of the other; they are the same row where
  *
- * - their content is the same: the relay sends the letter's body as it is, so the SHA-256 of that is
- *   the SHA-256 of the text that HQ keeps; or
+ * - their content is the same: the relay sends the letter's body as it is, so the SHA-256 of that
+ *   is the SHA-256 of the text that HQ keeps; or
  * - they came in the same batch with the same key: HQ replaces a credential in the text that it
- *   keeps, or keeps none of a text that PostgreSQL refuses, so that the content is not the same. The
- *   id of a batch is a source's own, and a key stands in a batch once.
+ *   keeps, or keeps none of a text that PostgreSQL refuses, so that the content is not the same.
+ *   The id of a batch is a source's own, and a key stands in a batch once.
  *
  * Both sides say the batch that brought the row last, which is the same one unless a delivery was
  * cut off between them; then the content says it. A letter without a counterpart never reached HQ,
@@ -43,7 +43,7 @@ const TRAITS = `pg_catalog.json_to_recordset($1::json) as t
 
 const LETTER = `
   d.id, d.resolved_at is null as is_open, d.resolution, d.reason as code,
-  coalesce(d.pointer, '') as pointer, d.last_failed_at as seen_at, d.replay_count`
+  d.pointer, d.last_failed_at as seen_at, d.replay_count`
 const BODY_SHA256 = "pg_catalog.sha256(pg_catalog.convert_to(d.body, 'UTF8'))"
 
 // By its key there are a few, by its batch at most as many as a batch has rows.

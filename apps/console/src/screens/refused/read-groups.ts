@@ -5,7 +5,7 @@ import type { Cause } from './cause.ts'
 
 /** Causes that a page shows; a source that invents names of columns has as many as it likes. */
 export const MAX_GROUPS = 100
-/** Rows that were seen longest ago, of which the first sight is told where not all are looked at. */
+/** Rows that were seen longest ago: the first sight is told of them where not all are looked at. */
 const OLDEST = 100
 
 /** What one side has of a cause. */
@@ -44,7 +44,7 @@ const ENTRIES: Table = {
 const LETTERS: Table = {
   from: 'hq_export.dead_letter as q',
   code: 'q.reason',
-  pointer: "(coalesce(q.pointer, ''))",
+  pointer: 'q.pointer',
   first: 'q.first_failed_at',
   last: 'q.last_failed_at',
   org: 'null::uuid',
@@ -52,8 +52,8 @@ const LETTERS: Table = {
 
 /*
  * A loose index scan: from each cause one step in the index to the next, however many rows lie
- * between. Of each the newest rows are counted, up to the limit; so a million rows of one cause cost
- * a thousand.
+ * between. Of each the newest rows are counted, up to the limit; so a million rows of one cause
+ * cost a thousand.
  */
 function groupsSql({ from, code, pointer, first, last, org }: Table): string {
   const open = `q.resolved_at is null and ($1::text is null or q.dataset = $1)

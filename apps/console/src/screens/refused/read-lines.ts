@@ -68,7 +68,7 @@ export async function readLetterLines(
        d.attempts, d.replay_count as "replayCount"
      from hq_export.dead_letter as d
      where d.resolved_at is null and d.dataset = $1 and d.reason = $2
-       and coalesce(d.pointer, '') = $3 ${below('d.last_failed_at', 'd.id', before, 4)}
+       and d.pointer = $3 ${below('d.last_failed_at', 'd.id', before, 4)}
      order by d.last_failed_at desc, d.id desc limit $4`,
     [dataset, code, pointer, limit, ...(before === undefined ? [] : [before.at, before.id])],
   )

@@ -70,7 +70,8 @@ export async function readValues(
   )
   if ('value' in read) return { values: read.value.rows }
   const { rows } = await client.query<{ text: string | null }>(
-    `select pg_catalog."left"(${column}, ${SHOWN_CHARS}) as text from ${from} where r.id = $1::bigint`,
+    `select pg_catalog."left"(${column}, ${SHOWN_CHARS}) as text
+     from ${from} where r.id = $1::bigint`,
     [id],
   )
   return { text: rows[0]?.text ?? null }

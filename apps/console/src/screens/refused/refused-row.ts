@@ -95,7 +95,8 @@ async function readEntry(client: pg.ClientBase, id: string): Promise<SideRow | u
 }
 
 const BODY_SHA256 = `
-  select pg_catalog.encode(pg_catalog.sha256(pg_catalog.convert_to(d.body, 'UTF8')), 'hex') as sha256,
+  select pg_catalog.encode(pg_catalog.sha256(pg_catalog.convert_to(d.body, 'UTF8')), 'hex')
+      as sha256,
     pg_catalog.encode(d.fingerprint, 'hex') as fingerprint
   from hq_export.dead_letter as d where d.id = $1::bigint`
 
@@ -108,7 +109,7 @@ async function readLetter(client: pg.ClientBase, id: string): Promise<SideRow | 
   const row: Common = {
     ...{ id, dataset: letter.dataset, key: letter.key, batch: letter.batch },
     ...{ sha256: hashes?.sha256 ?? null, source: null },
-    ...{ code: letter.reason, pointer: letter.pointer ?? '', detail: letter.detail },
+    ...{ code: letter.reason, pointer: letter.pointer, detail: letter.detail },
     isOpen: letter.resolution === null,
     traceId: traceOf(letter.traceparent),
     facts: [
@@ -140,7 +141,8 @@ function traceOf(traceparent: string | null): string | null {
 function traceLink({ traceId }: Common, { jaegerUrl }: PageRequest): Content {
   if (traceId === null || !/^[\da-f]{32}$/.test(traceId)) return '-'
   if (jaegerUrl === undefined) return html`${traceId} (set CONSOLE_JAEGER_URL to open it)`
-  return html`<a href="${jaegerUrl.replace(/\/$/, '')}/trace/${traceId}" rel="noreferrer">${traceId}</a>`
+  const url = `${jaegerUrl.replace(/\/$/, '')}/trace/${traceId}`
+  return html`<a href="${url}" rel="noreferrer">${traceId}</a>`
 }
 
 function batchLink({ batch, source }: Common): Content {
@@ -156,7 +158,8 @@ function inHqNow(reading: Reading<RowState | undefined>): Content {
   if (value === undefined) return 'HQ has no row of this key'
   const { version, deletedAt, ingestedAt, batch } = value
   const words = version === null ? 'HQ has the row' : `HQ has version ${version}`
-  return html`${words}${deletedAt === null ? '' : html`, deleted ${moment(deletedAt)}`}, of ${moment(ingestedAt)}, batch ${batch}`
+  const gone = deletedAt === null ? NOTHING : html`, deleted ${moment(deletedAt)}`
+  return html`${words}${gone}, of ${moment(ingestedAt)}, batch ${batch}`
 }
 
 function showShape(side: SideName, id: string, found: SideRow, request: PageRequest): Content {
@@ -188,7 +191,8 @@ function showShape(side: SideName, id: string, found: SideRow, request: PageRequ
             hidden: [],
             button: 'Show values; it is recorded who saw them',
           })
-        : html`<p class="none">Values are shown to who has the right +values, and each look is recorded.</p>`
+        : html`<p class="none">Values are shown to who has the right +values, and each look is
+recorded.</p>`
     }`,
   )
 }
@@ -287,7 +291,8 @@ async function showRow(request: PageRequest): Promise<Page> {
   const actionIds = { hq: inHq?.row.id, dx: atSource?.row.id }
   return {
     title: `Refused row ${side}-${id}`,
-    sentence: html`${isOpen ? badge('bad', 'open') : badge('good', 'dealt with')} ${told.detail ?? told.code}`,
+    sentence: html`${isOpen ? badge('bad', 'open') : badge('good', 'dealt with')}
+${told.detail ?? told.code}`,
     content: html`${panel(
       { id: 'why', title: 'Why, and who must act' },
       html`${facts('why-facts', [

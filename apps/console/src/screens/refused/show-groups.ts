@@ -93,15 +93,18 @@ function reopened({ actions }: Group): Content {
   return actions.map(({ id, kind, actor, finishedAt, since }) =>
     since === 0
       ? html`<a href="${actionHref(id)}">${kind}</a> `
-      : html`${badge('warn', `${cappedCount(since)} new`)} since <a href="${actionHref(id)}">${kind}</a> by ${actor}, ${moment(finishedAt)} `,
+      : html`${badge('warn', `${cappedCount(since)} new`)}
+ since <a href="${actionHref(id)}">${kind}</a> by ${actor}, ${moment(finishedAt)} `,
   )
 }
 
 function filterForm({ dataset, code }: GroupFilter): Content {
+  const chosen = (name: string) => (name === (dataset ?? '') ? html` selected` : NOTHING)
+  const option = (name: string, text: string) =>
+    html`<option value="${name}"${chosen(name)}>${text}</option>`
   return html`<form method="get" class="filter">
-<label>Dataset <select name="dataset">${['', ...DATASETS.map(({ name }) => name)].map(
-    (name) =>
-      html`<option value="${name}"${name === (dataset ?? '') ? html` selected` : ''}>${name === '' ? 'every' : name}</option>`,
+<label>Dataset <select name="dataset">${option('', 'every')}${DATASETS.map(({ name }) =>
+    option(name, name),
   )}</select></label>
 <label>Code <input type="search" name="code" value="${code ?? ''}" maxlength="200"></label>
 <button type="submit">Filter</button>
@@ -143,7 +146,8 @@ ${
           {
             title: 'cause',
             show: (group) =>
-              html`<a href="${causeHref(group)}">${group.dataset} · ${group.code} · ${placeOf(group.pointer)}</a>`,
+              html`<a href="${causeHref(group)}">${group.dataset} · ${group.code} ·
+ ${placeOf(group.pointer)}</a>`,
           },
           { title: 'what it means', show: ({ code }) => codeLink(code) },
           { title: 'in HQ', isNumber: true, show: (group) => cappedOrNone(group.hq) },
@@ -157,7 +161,7 @@ ${
       })
     : NOTHING
 }
-${isCut ? html`<p>There are more causes than ${MAX_GROUPS}; choose a dataset or a code.</p>` : NOTHING}
+${isCut ? html`<p>More than ${MAX_GROUPS} causes; choose a dataset or a code.</p>` : NOTHING}
 <p><a href="${href(['actions'])}">What was done about refused rows</a></p>`
   return { title: 'Refused', sentence: sentenceOf(groups, isKnown), content }
 }

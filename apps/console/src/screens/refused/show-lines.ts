@@ -60,6 +60,10 @@ function idOf(side: 'hq' | 'dx', { side: own, id, other }: Line): Content {
   return html`<a href="${href(['refused', `${side}-${number}`])}">${side}-${number}</a>`
 }
 
+function lineHref({ side, id }: Line): string {
+  return href(['refused', `${side}-${id}`])
+}
+
 /** It was sent again by hand, and was refused again. */
 function again({ replayCount, other }: Line): Content {
   const times = Math.max(replayCount, other?.replayCount ?? 0)
@@ -75,10 +79,16 @@ function actionsOf(cause: Cause, { actor, isReadOnly, hq, dx }: PageRequest): Co
   }
   return panel(
     { id: 'do', title: 'Do something about all of them' },
-    html`<ul class="do">${dx.isConnected ? html`${link('dead_letter.replay', 'Send them again from the source, as it has them now')}${link('dead_letter.discard', 'Give them up at the source')}` : NOTHING}${
-      hq.isConnected
-        ? html`${link('quarantine.replay', 'Have HQ take them as they were sent')}${link('quarantine.discard', 'Give them up in HQ')}`
-        : NOTHING
+    html`<ul class="do">${
+      dx.isConnected && [
+        link('dead_letter.replay', 'Send them again from the source, as it has them now'),
+        link('dead_letter.discard', 'Give them up at the source'),
+      ]
+    }${
+      hq.isConnected && [
+        link('quarantine.replay', 'Have HQ take them as they were sent'),
+        link('quarantine.discard', 'Give them up in HQ'),
+      ]
     }</ul>`,
   )
 }
@@ -93,13 +103,15 @@ export function lineActions(
     html`<li><a href="${newActionHref(kind, { id })}">${text}</a></li>`
   const { hq, dx } = ids
   return html`<ul class="do">${
-    dx === undefined
-      ? NOTHING
-      : html`${link('dead_letter.replay', dx, 'Send it again from the source')}${link('dead_letter.discard', dx, 'Give it up at the source')}`
+    dx !== undefined && [
+      link('dead_letter.replay', dx, 'Send it again from the source'),
+      link('dead_letter.discard', dx, 'Give it up at the source'),
+    ]
   }${
-    hq === undefined
-      ? NOTHING
-      : html`${link('quarantine.replay', hq, 'Have HQ take it as it was sent')}${link('quarantine.discard', hq, 'Give it up in HQ')}`
+    hq !== undefined && [
+      link('quarantine.replay', hq, 'Have HQ take it as it was sent'),
+      link('quarantine.discard', hq, 'Give it up in HQ'),
+    ]
   }</ul>`
 }
 
@@ -126,6 +138,7 @@ export async function showLines(request: PageRequest, cause: Cause) {
     const cursor = lastOf(rows, taken, query.get(name))
     if (cursor !== null) next.set(name, cursor)
   }
+  const isLater = query.has('hq') || query.has('dx')
   const content = html`${absent.map((reading) => absence(reading))}
 ${panel(
   { id: 'cause', title: 'Cause' },
@@ -148,7 +161,7 @@ ${table({
     {
       title: 'key',
       show: (line) =>
-        html`<a href="${href(['refused', `${line.side}-${line.id}`])}">${line.key ?? 'without a key'}</a> ${again(line)}`,
+        html`<a href="${lineHref(line)}">${line.key ?? 'without a key'}</a> ${again(line)}`,
     },
     { title: 'in HQ', show: (line) => html`${stateOf('hq', line)} ${idOf('hq', line)}` },
     { title: 'at the source', show: (line) => html`${stateOf('dx', line)} ${idOf('dx', line)}` },
@@ -159,7 +172,8 @@ ${table({
     { title: 'last seen', show: ({ lastSeen }) => moment(lastSeen) },
   ],
 })}
-<p>${query.has('hq') || query.has('dx') ? html`<a href="${causeHref(cause)}">Newest</a> ` : NOTHING}${hasMore ? html`<a href="${href(['refused'])}?${next.toString()}">Older</a>` : NOTHING}</p>
+<p>${isLater && html`<a href="${causeHref(cause)}">Newest</a> `}
+${hasMore && html`<a href="${href(['refused'])}?${next.toString()}">Older</a>`}</p>
 <p><a href="${href(['refused'])}">Every cause</a></p>`
   return { title: `${cause.code} at ${placeOf(cause.pointer)}`, content }
 }

@@ -99,7 +99,8 @@ function commandOf({ dataset, since, until, org }: SelectionOptions): string {
 async function showStart(request: PageRequest, notice?: Content) {
   const { query, dx } = request
   const title = 'Start a backfill'
-  const head = html`${noticeOf(notice)}${panel({ id: 'which', title: 'What to send' }, chooser(request))}`
+  const which = panel({ id: 'which', title: 'What to send' }, chooser(request))
+  const head = html`${noticeOf(notice)}${which}`
   if (!query.has('count')) return { title, content: head }
   let options: SelectionOptions
   try {

@@ -89,7 +89,8 @@ function showSecret(id: string, secret: string): FormAnswer {
     content: panel(
       { id: 'secret', title: 'Secret of the new key, shown this once' },
       html`${commandLine(secret)}
-<p>Put it into HQ_SIGNING_SECRET of the relay, beside the old one or in its place. Gateways believe it within 5 seconds, and the old one for ${OVERLAP_HOURS} hours more.</p>
+<p>Put it into HQ_SIGNING_SECRET of the relay, beside the old one or in its place. Gateways
+believe it within 5 seconds, and the old one for ${OVERLAP_HOURS} hours more.</p>
 <p><a href="${actionHref(id)}">The action on record</a>, without the secret.</p>`,
     ),
   }
@@ -186,7 +187,7 @@ const rotate = keyKind({
   name: 'key.rotate',
   title: 'Rotate a key',
   button: 'Rotate',
-  effect: `a new key with the same rights works at once, and this one for ${OVERLAP_HOURS} hours more`,
+  effect: `a key with the same rights works at once, and this one for ${OVERLAP_HOURS} hours more`,
   command: (id) => `npm run ingest -- keys rotate --key ${shellWord(id)}`,
   obstacle: ({ changes: { masterKey } }, { kind, state }) => {
     if (state !== 'active' && state !== 'retiring') return `It is ${state}: nothing to rotate.`

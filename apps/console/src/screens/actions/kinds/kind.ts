@@ -87,7 +87,8 @@ export function goOn<T>(attempted: Attempt<T>, id: string, then: (value: T) => F
   return refusal(
     503,
     'Not known to be done',
-    html`${attempted.unreachable}. If it was done, it stands <a href="${actionHref(id)}">here</a>; sending the same form again is safe.`,
+    html`${attempted.unreachable}. If it was done, it stands <a href="${actionHref(id)}">here</a>;
+sending the same form again is safe.`,
   )
 }
 

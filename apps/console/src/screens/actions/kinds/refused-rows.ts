@@ -90,7 +90,7 @@ export function refusedRowsKind(wording: Wording): ActionKind {
   async function show(request: PageRequest, notice?: Content): Promise<Page> {
     const selection = readSelection(request.query)
     if (selection === undefined) {
-      const why = html`The address does not say which rows. Begin at <a href="/refused">Refused</a>.`
+      const why = html`The address does not say which rows: see <a href="/refused">Refused</a>.`
       return refusal(400, title, why)
     }
     const reading = await request[side].read(async (client) => ({
@@ -133,7 +133,11 @@ ${
     ? ''
     : confirmForm(request, name, {
         hidden: [selectionValue(selection), ['expected', String(rows)]],
-        fields: html`${textField({ name: 'reason', label: isDiscard ? 'Why, for whoever asks later' : 'Why (not needed)', isRequired: isDiscard })}${
+        fields: html`${textField({
+          name: 'reason',
+          label: isDiscard ? 'Why, for whoever asks later' : 'Why (not needed)',
+          isRequired: isDiscard,
+        })}${
           isDiscard && rows > TYPED_ABOVE
             ? textField({
                 name: 'typed',
@@ -185,7 +189,8 @@ ${equivalent(`${command} ${selectionOptions(selection)}${note}${by}`)}`
       return 'begun'
     })
     if ('value' in attempted && typeof attempted.value === 'number') {
-      const notice = `Nothing was done: when this was shown ${shown(expected)} rows were selected, and now it is ${shown(attempted.value)}. Look again.`
+      const notice = html`Nothing was done: when this was shown, ${shown(expected)} rows were
+selected, and now it is ${shown(attempted.value)}. Look again.`
       return showAgain(request, 409, notice)
     }
     return goOn(attempted, id, () => {
@@ -202,7 +207,8 @@ export const REFUSED_ROWS_KINDS: readonly ActionKind[] = [
   refusedRowsKind({
     ...{ name: 'dead_letter.replay', title: 'Send refused rows again', side: 'dx' },
     effect:
-      'is put into the outbox as data-engine-x has it now, under its version of now, and the relay sends it; what HQ has already is a duplicate. If HQ refuses it again, it is open again.',
+      'is put into the outbox as data-engine-x has it now, under its version of now, and the ' +
+      'relay sends it; what HQ has already is a duplicate. If HQ refuses it again, it is open again.',
     button: 'Send',
     command: 'npm run relay -- dead-letters replay',
     isDiscard: false,
@@ -217,7 +223,9 @@ export const REFUSED_ROWS_KINDS: readonly ActionKind[] = [
   refusedRowsKind({
     ...{ name: 'quarantine.replay', title: 'Have HQ take its refused rows again', side: 'hq' },
     effect:
-      'is checked as this build checks rows, and applied exactly as it was sent, under the guard of every batch. For rows that were right when HQ was wrong; a row that was corrected in the source is sent from there.',
+      'is checked as this build checks rows, and applied exactly as it was sent, under the guard ' +
+      'of every batch. For rows that were right when HQ was wrong; a row that was corrected in the ' +
+      'source is sent from there.',
     button: 'Take',
     command: 'npm run ingest -- quarantine replay',
     isDiscard: false,

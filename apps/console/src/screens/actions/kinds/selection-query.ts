@@ -52,8 +52,8 @@ export function selectionParameters(selection: RefusedSelection): URLSearchParam
 }
 
 /**
- * A selection as a hidden value of a form: in one, and escaped as in an address, because a page shows
- * characters of some kinds as something else, and the form must send what they are.
+ * A selection as a hidden value of a form: in one, and escaped as in an address, because a page
+ * shows characters of some kinds as something else, and the form must send what they are.
  */
 export function selectionValue(selection: RefusedSelection): [string, string] {
   return ['selection', selectionParameters(selection).toString()]

@@ -48,11 +48,13 @@ async function showRepair(request: PageRequest, notice?: Content) {
       ['keys', html`<strong id="affected">${count(rows)}</strong>`],
       [
         'each',
-        'is sent once more by the relay, as the source has it then; what HQ has by now is a duplicate. Only a later run proves that it arrived.',
+        'is sent once more by the relay, as the source has it then; what HQ has by now is a ' +
+          'duplicate. Only a later run proves that it arrived.',
       ],
       [
         'not from here',
-        'rows with other content under the same version, and snapshots, need a look at both sides first: the command does that.',
+        'rows with other content under the same version, and snapshots, need a look at both ' +
+          'sides first: the command does that.',
       ],
     ])}
 ${table({
@@ -71,7 +73,8 @@ ${table({
 ${
   rows > limit
     ? noticeOf(
-        `More than ${count(limit)} keys: that is no loss to mend in passing. Find the cause, then use the command.`,
+        html`More than ${count(limit)} keys: that is no loss to mend in passing. Find the cause,
+then use the command.`,
       )
     : rows === 0
       ? ''
@@ -137,7 +140,9 @@ export const verify: ActionKind = {
     title: 'Verify now',
     content: html`${panel(
       { id: 'effect', title: 'What it does' },
-      html`<p>Compares every row of the source with HQ while both go on, and says which keys differ. It asks HQ over the gateway and signs with the source's key, which only the relay has: so it is begun there. The relay does it by itself once a day (RELAY_RECONCILE_AT).</p>`,
+      html`<p>Compares every row of the source with HQ while both go on, and says which keys differ.
+It asks HQ over the gateway and signs with the source's key, which only the relay has: so it is
+begun there. The relay does it by itself once a day (RELAY_RECONCILE_AT).</p>`,
     )}${equivalent('npm run relay -- reconcile')}`,
   }),
 }
