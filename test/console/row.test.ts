@@ -66,6 +66,7 @@ beforeAll(async () => {
       return rowCount === 1
     })
   }
+  await hq.query("update ingest.batch set trace_id = repeat('c', 32)")
 })
 
 afterAll(() => resources.disposeAsync())
@@ -74,6 +75,7 @@ test('int8 beyond 2^53 is shown as it is (complaint 9: numbers altered by the pa
   const page = await pageOf(COMPANIES, `${orgId}/${companyId}`)
   expect(sentenceOf(page)).toBe(`equal Equal: version ${LARGE_VERSION} at the source and in HQ.`)
   expect(page).not.toContain('9007199254740992')
+  expect(page).toContain(`href="http://jaeger.example:16686/trace/${'c'.repeat(32)}"`)
   // Its journey: captured, applied, both versions with the batches that brought them.
   expect(page).toMatch(/change as version 9007199254740993: delivered/)
   expect(page).toMatch(
@@ -96,7 +98,7 @@ test('a key may be written by its columns, and another spelling of it is the sam
 
 test.each([
   ['dataset=dx_nothing&key=1', 'a row is one of a dataset: dx_operation_runs_v1'],
-  [`dataset=${COMPANIES}&key=1`, 'is org_id/entity_id, joined by a slash; this has 1 parts'],
+  [`dataset=${COMPANIES}&key=1`, 'is org_id/entity_id, joined by a slash, not 1 of them'],
   [`dataset=${COMPANIES}&key=a/b`, 'org_id is a UUID such as'],
   [`dataset=${COMPANIES}&org_id=a`, 'entity_id is missing'],
   [`dataset=${COMPANIES}&key=name=Acme`, 'is org_id/entity_id, joined by a slash'],

@@ -299,6 +299,7 @@ export const quarantine = ingest.table(
     index('quarantine_cause_idx')
       .on(t.dataset, t.code, sql`(cause of the pointer)`, t.lastSeenAt, t.id)
       .where(isNull(t.resolvedAt)),
+    index('quarantine_key_idx').using('hash', t.key),
   ],
 )
 
@@ -472,6 +473,7 @@ export const reconciliationFinding = ingest.table(
   },
   (t) => [
     primaryKey({ name: 'reconciliation_finding_pkey', columns: [t.source, t.id, t.position] }),
+    index('reconciliation_finding_key_idx').using('hash', t.key),
   ],
 )
 

@@ -177,10 +177,9 @@ async function show(request: PageRequest): Promise<Page> {
   if (before !== undefined && !(/^\d+$/.test(before) && before.length <= MAX_ID_DIGITS))
     return malformed(TITLE, 'a page begins below the number of a backfill')
   const reading = await request.dx.read((client) => readPage(client, before))
-  const start = actionLink(request, 'operator', 'Start a backfill', { do: 'backfill.start' })
   return {
     title: TITLE,
-    content: html`<p>${start}</p>
+    content: html`${actionLink(request, 'operator', 'Start a backfill', { do: 'backfill.start' })}
 ${readPanel({ id: 'running', title: 'Under way' }, reading, (page) => underWay(request, page))}
 ${readPanel({ id: 'done', title: 'Over' }, reading, ended)}
 ${commandLine('npm run relay -- backfill')}`,

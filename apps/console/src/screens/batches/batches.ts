@@ -68,7 +68,7 @@ function list(request: PageRequest, filter: BatchFilter, page: BatchPage): Html 
     ],
   })}
 ${lookedBackTo === undefined ? NOTHING : empty(`Looked at the batches back to ${lookedBackTo.receivedAt}; what is older is looked at by the next page.`)}
-<p id="older">${older === undefined ? NOTHING : html`<a href="${older}" rel="next">Older</a>`} ${before === undefined ? NOTHING : html`<a href="${href(['batches'], { source, dataset, outcome })}">Newest</a>`}</p>`
+<p id="pages">${older === undefined ? NOTHING : html`<a href="${older}" rel="next">Older</a>`} ${before === undefined ? NOTHING : html`<a href="${href(['batches'], { source, dataset, outcome })}">Newest</a>`}</p>`
 }
 
 /** What an address asks for; a sentence where it asks for nothing that there can be. */

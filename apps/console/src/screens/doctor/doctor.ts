@@ -3,7 +3,7 @@ import type { Reading } from '../../db/side.ts'
 import { NOT_EXAMINED } from '../../doctor/doctors.ts'
 import type { Examination } from '../../doctor/kept-doctor.ts'
 import { type Html, html } from '../../page/html.ts'
-import { readPanel } from '../../page/panel.ts'
+import { empty, panel, readPanel } from '../../page/panel.ts'
 import type { Page, PageRequest, Screen } from '../../page/screen.ts'
 import { table } from '../../page/table.ts'
 import { badge, commandLine, moment, type Tone } from '../../page/text.ts'
@@ -49,10 +49,22 @@ ${table<PlacedFinding>({
 ${commandLine(command)}`
 }
 
+/** An examination takes seconds; until the first one is made there is nothing to show. */
+function sidePanel(
+  id: string,
+  title: string,
+  reading: Reading<Examination>,
+  show: (examination: Examination) => Html,
+): Html {
+  if (reading.state === 'too slow') return panel({ id, title }, empty(`${reading.reason}.`))
+  return readPanel({ id, title }, reading, show)
+}
+
 /** The worst of both sides, in words. */
 function sentenceOf(readings: readonly (readonly [string, Reading<Examination>])[]): string {
   return readings
     .map(([name, reading]) => {
+      if (reading.state === 'too slow') return `${name}: being examined`
       if (reading.state !== 'read') return `${name}: ${reading.state}`
       const counted = WORST_FIRST.map((state) => {
         const found = reading.value.findings.filter((finding) => finding.state === state)
@@ -77,7 +89,7 @@ async function show({ doctors, hq, dx }: PageRequest): Promise<Page> {
       (examination) => html`${findingsOf('hq', 'npm run ingest -- doctor', examination)}
 <p class="empty">The check "${NOT_EXAMINED}" needs what only a gateway has, and is left out here; <a href="/keys">when keys end</a> stands on their own page.</p>`,
     )}
-${readPanel({ id: 'dx', title: dx.name }, ofDx, (examination) => findingsOf('dx', 'npm run relay -- doctor', examination))}`,
+${sidePanel('dx', dx.name, ofDx, (examination) => findingsOf('dx', 'npm run relay -- doctor', examination))}`,
   }
 }
 

@@ -22,7 +22,7 @@ function source(state: SourceState, notes: Partial<Notes> = {}): AtSource {
 function inHq(version: string | null | undefined, deletedAt: string | null = null): InHq {
   const row: Omit<HqRow, 'version'> = {
     ...{ orgId: 'o', source: 's', batch: 'b', ingestedAt: '2026-01-01T00:00:00.000000Z' },
-    ...{ deletedAt, xid: '1', hasExtra: false },
+    ...{ deletedAt, traceId: null, hasExtra: false },
   }
   return {
     row: version === undefined ? undefined : { ...row, version },

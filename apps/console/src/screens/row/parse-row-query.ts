@@ -35,7 +35,7 @@ function parseKey(dataset: Dataset, text: string): RowQuery {
   if (typeof values === 'string') return { kind: 'malformed', problem: values }
   const { primaryKey } = dataset
   if (values.length !== primaryKey.length)
-    return { kind: 'malformed', problem: `${shapeOf(dataset)}; this has ${values.length} parts` }
+    return { kind: 'malformed', problem: `${shapeOf(dataset)}, not ${values.length} of them` }
   // Every key of the contract is made of uuids.
   const lower = values.map((value) => value.trim().toLowerCase())
   const wrong = lower.findIndex((value) => !UUID_PATTERN.test(value))

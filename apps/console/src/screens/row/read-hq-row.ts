@@ -15,7 +15,8 @@ export interface HqRow {
   readonly batch: string
   readonly ingestedAt: string
   readonly deletedAt: string | null
-  readonly xid: string
+  /** In which the batch was applied; null where that is not known any more, or never was. */
+  readonly traceId: string | null
   /** Columns that were sent and that HQ does not know yet. */
   readonly hasExtra: boolean
 }
@@ -28,6 +29,7 @@ export interface HqVersion {
   readonly ingestedAt: string
   readonly source: string
   readonly batch: string
+  readonly traceId: string | null
 }
 
 /** A row in HQ, and the versions that there were of it. */
@@ -41,6 +43,13 @@ export interface InHq {
 
 export const MAX_VERSIONS = 50
 
+/** The batch of a row `r`: one probe of an index in every month that is kept. */
+const BATCH_OF = `left join lateral (
+  select b.trace_id from ingest.batch b
+  where b.source = r._dx_source and b.batch = r._dx_batch
+  order by b.received_at desc limit 1
+) b on true`
+
 const tableOf = (name: string): string => `hq.${pg.escapeIdentifier(name)}`
 
 function rowStatement({ name, primaryKey, versionColumn }: Dataset): string {
@@ -49,19 +58,23 @@ function rowStatement({ name, primaryKey, versionColumn }: Dataset): string {
     name === SNAPSHOTS_DATASET ? 'r.record_version' : versionColumn && `r.${versionColumn}`
   return `select ${version ?? 'null'}::text as version, r.org_id::text as "orgId",
   r._dx_source as source, r._dx_batch as batch, ${instantSql('r._dx_ingested_at')} as "ingestedAt",
-  ${instantSql('r._dx_deleted_at')} as "deletedAt", r._dx_xid::text as xid,
+  ${instantSql('r._dx_deleted_at')} as "deletedAt", b.trace_id as "traceId",
   r._dx_extra is not null as "hasExtra"
-from ${tableOf(name)} r where ${key.join(' and ')}`
+from ${tableOf(name)} r ${BATCH_OF} where ${key.join(' and ')}`
 }
 
 // By the unique constraint of the snapshots.
 const VERSIONS = `
-select s.record_version::text as version, s.snapshot_id::text as id,
-  coalesce(${instantSql('s.captured_at')}, s.captured_at::text) as "capturedAt",
-  ${instantSql('s._dx_ingested_at')} as "ingestedAt", s._dx_source as source, s._dx_batch as batch
-from ${tableOf(SNAPSHOTS_DATASET)} s
-where s.org_id = $1::uuid and s.entity_type = $2 and s.entity_id = $3::uuid
-order by s.record_version desc limit ${MAX_VERSIONS + 1}`
+select r.record_version::text as version, r.snapshot_id::text as id,
+  coalesce(${instantSql('r.captured_at')}, r.captured_at::text) as "capturedAt",
+  ${instantSql('r._dx_ingested_at')} as "ingestedAt", r._dx_source as source, r._dx_batch as batch,
+  b.trace_id as "traceId"
+from (
+  select * from ${tableOf(SNAPSHOTS_DATASET)} s
+  where s.org_id = $1::uuid and s.entity_type = $2 and s.entity_id = $3::uuid
+  order by s.record_version desc limit ${MAX_VERSIONS + 1}
+) r ${BATCH_OF}
+order by r.record_version desc`
 
 /** Reads HQ's own columns of a row by its key, and which versions there were. */
 export async function readHqRow(

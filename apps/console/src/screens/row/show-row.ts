@@ -153,9 +153,9 @@ export function showRow(
   return html`${searchForm(dataset.name, key)}
 ${entity === undefined ? NOTHING : html`<p>A version of <a href="${href(['row'], { dataset: entity.dataset.name, key: entity.key })}">this entity</a>.</p>`}
 ${nextSteps(request, verdict, dataset.name)}
+${timelinePanel(request, events)}
 ${panel({ id: 'source', title: 'At the source' }, sourceFacts(readings))}
 ${panel({ id: 'hq', title: 'In HQ' }, hqFacts(readings))}
-${timelinePanel(request, events)}
 ${ledgers.state === 'read' ? NOTHING : panel({ id: 'ledgers', title: 'Refusals and comparisons of HQ' }, absence(ledgers))}
 ${rows.state === 'read' && dataset.versionColumn !== undefined ? versionsPanel(rows.value) : NOTHING}`
 }

@@ -156,11 +156,12 @@ function fromFindings({ findings }: InLedgers): Draft[] {
 function fromHq({ row, versions }: InHq): Draft[] {
   const earlier = versions.filter(({ version }) => version !== row?.version)
   return [
-    ...earlier.map(({ version, id, ingestedAt, source, batch }) => ({
+    ...earlier.map(({ version, id, ingestedAt, source, batch, traceId }) => ({
       id: `version-${id}`,
       at: ingestedAt,
       step: 'applied',
       what: html`version ${version} by ${batchLink(source, batch)}`,
+      trace: traceId,
     })),
     ...(row === undefined
       ? []
@@ -170,6 +171,7 @@ function fromHq({ row, versions }: InHq): Draft[] {
             at: row.ingestedAt,
             step: 'applied',
             what: html`${row.version === null ? 'the row' : `version ${row.version}`}${row.deletedAt === null ? '' : ', the delete'}, as HQ has it now, by ${batchLink(row.source, row.batch)}`,
+            trace: row.traceId,
           },
         ]),
   ]
