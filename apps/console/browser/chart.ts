@@ -77,7 +77,8 @@ function draw(place: HTMLElement, { names, data }: Numbers, unit: string): uPlot
 
 function drawAll(): void {
   for (const figure of document.querySelectorAll<HTMLElement>('figure.chart')) {
-    const table = figure.querySelector('table')
+    // The legend of a picture that is drawn already is a table, too.
+    const table = figure.querySelector<HTMLTableElement>('details table')
     const place = figure.querySelector<HTMLElement>('.plot')
     if (table === null || place === null) continue
     const numbers = read(table)

@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process'
 import { setTimeout as delay } from 'node:timers/promises'
 import { promisify } from 'node:util'
+import { EXIT } from '@hq-export/runtime/cli/program.ts'
 import { RELAY_SCRIPT } from './children/app-scripts.ts'
 import { childEnvironment } from './children/child-environment.ts'
 import type { ReconcileOptions } from './compare/reconcile-sides.ts'
@@ -9,7 +10,7 @@ const run = promisify(execFile)
 
 /** The application has written something worth to be looked at by then. */
 const AFTER_MS = 10_000
-const COMMANDS = [['backfill'], ['reconcile']] as const
+const COMMANDS = ['backfill', 'reconcile'] as const
 
 /**
  * Does once what an operator does, so that the console has a backfill and a comparison to show.
@@ -25,15 +26,19 @@ export async function showAround(
     ...{ DX_DATABASE_URL: dxUrl, HQ_INGEST_URL: ingestUrl },
     ...{ HQ_SIGNING_SECRET: secret, RELAY_SOURCE: source },
   }
-  try {
-    await delay(AFTER_MS, undefined, { signal: ending })
-    for (const command of COMMANDS) {
-      await run(process.execPath, [RELAY_SCRIPT, ...command], {
+  // Rejects only when it is to end.
+  await delay(AFTER_MS, undefined, { signal: ending }).catch(() => {})
+  for (const command of COMMANDS) {
+    if (ending.aborted) return
+    try {
+      await run(process.execPath, [RELAY_SCRIPT, command], {
         env: childEnvironment(env, settings),
         signal: ending,
       })
+    } catch (error) {
+      // A row that was refused on purpose ends a backfill with 1: an answer.
+      const isAnswer = (error as { code?: unknown }).code === EXIT.wrong
+      if (!isAnswer && !ending.aborted) onTrouble((error as Error).message)
     }
-  } catch (error) {
-    if (!ending.aborted) onTrouble((error as Error).message)
   }
 }

@@ -1,7 +1,5 @@
 import { DATASETS } from '@hq-export/contract'
 import type pg from 'pg'
-import { differencesByDataset } from '../balance/print-balance.ts'
-import { readBalance } from '../balance/read-balance.ts'
 import { unionOfOutbox } from '../outbox/outbox-tables.ts'
 import { EMPTY_SNAPSHOT } from '../outbox/tick.ts'
 import { type BackfillStatus, readBackfills } from '../status/read-backfills.ts'
@@ -36,8 +34,6 @@ export interface DatasetGlance {
 export interface Glance extends Sessions, OutboxStatus {
   readonly datasets: readonly DatasetGlance[]
   readonly reconciliation: ReconciliationStatus
-  /** As in {@link ObservedSource}; none where too much waits to add it up. */
-  readonly differences: ReadonlyMap<string, number>
 }
 
 const ACKED = /* sql */ `select acked::text as acked from hq_export.ack order by id desc limit 1`
@@ -110,11 +106,16 @@ export async function readGlance(client: pg.ClientBase, limit: number): Promise<
     ...(await readOutbox(client)),
     datasets,
     reconciliation: await readReconciliation(client),
-    differences: hasMoreWaiting ? new Map() : differencesByDataset(await readBalance(client)),
   }
 }
 
-/** A glance as conditions look at it. @param heartbeatAgeS of the newest one in HQ. */
-export function observedSource(glance: Glance, heartbeatAgeS: number | undefined): ObservedSource {
-  return { status: glance, differences: glance.differences, heartbeatAgeS }
+/**
+ * A glance as conditions look at it, with what only HQ, or a relay, can add: to count the balance
+ * takes as long as much was captured.
+ */
+export function observedSource(
+  glance: Glance,
+  beside: Omit<ObservedSource, 'status'>,
+): ObservedSource {
+  return { status: glance, ...beside }
 }

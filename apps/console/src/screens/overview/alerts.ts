@@ -30,7 +30,10 @@ export function alertsThatHold({ hq, source }: Sides): Condition[] {
       ? []
       : relayConditions(
           { state: 'working', haltReason: undefined },
-          observedSource(source.glance, heartbeatAgeS),
+          observedSource(source.glance, {
+            heartbeatAgeS,
+            differences: hq?.differences ?? new Map(),
+          }),
         )),
     ...(hq === undefined
       ? []

@@ -1,4 +1,4 @@
-import { DATASETS } from '@hq-export/contract'
+import { type BalanceRow, balanceDifference, DATASETS } from '@hq-export/contract'
 import {
   type Incidents,
   type KeyEnd,
@@ -29,6 +29,8 @@ export interface HqView {
   readonly incidents: readonly Incidents[]
   readonly gateways: Gateways
   readonly rates: Rates
+  /** Of each dataset, rows of which the source does not know what became, as it said last. */
+  readonly differences: ReadonlyMap<string, number>
   /** Age of the newest heartbeat of each source, seconds. */
   readonly heartbeats: readonly { readonly source: string; readonly seconds: number }[]
 }
@@ -48,6 +50,26 @@ select source,
   greatest(extract(epoch from pg_catalog.clock_timestamp() - received_at), 0)::float8 as seconds
 from ingest.heartbeat order by source`
 
+const BALANCE_DAYS = 31
+
+const BALANCE = /* sql */ `
+select day::text as day, dataset, captured::float8 as captured, inserted::float8 as inserted,
+  updated::float8 as updated, superseded::float8 as superseded, duplicate::float8 as duplicate,
+  stale::float8 as stale, refused::float8 as refused, filtered::float8 as filtered,
+  waiting::float8 as waiting
+from ingest.balance
+where day > (pg_catalog.clock_timestamp() at time zone 'UTC')::date - ${BALANCE_DAYS}`
+
+async function readDifferences(client: pg.ClientBase): Promise<Map<string, number>> {
+  const { rows } = await client.query<BalanceRow>(BALANCE)
+  const sums = new Map<string, number>()
+  for (const row of rows) {
+    const difference = Math.abs(balanceDifference(row))
+    sums.set(row.dataset, (sums.get(row.dataset) ?? 0) + difference)
+  }
+  return sums
+}
+
 /** Reads HQ for the overview. */
 export async function readHq(client: pg.ClientBase, window: Window): Promise<HqView> {
   const datasets = DATASETS.map(({ name }) => name)
@@ -60,6 +82,7 @@ export async function readHq(client: pg.ClientBase, window: Window): Promise<HqV
     incidents: await readOpenIncidents(client),
     gateways: gateways ?? { sessions: 0, rolledUpSeconds: 0 },
     rates: await readRates(client, window),
+    differences: await readDifferences(client),
     heartbeats: (await client.query<HqView['heartbeats'][number]>(HEARTBEATS)).rows,
   }
 }

@@ -22,6 +22,9 @@ function unreadable({ readings }: SentenceInput): Html | undefined {
   return undefined
 }
 
+/** Alerts of rows that can be looked at. */
+const REFUSED: ReadonlySet<string> = new Set(['HqExportDeadLetters', 'HqExportQuarantine'])
+
 function firstUpper(text: string): string {
   return text.charAt(0).toUpperCase() + text.slice(1)
 }
@@ -31,7 +34,11 @@ function worst({ alerts }: SentenceInput): Html | undefined {
   if (alert === undefined) return undefined
   const more = others.length === 0 ? '' : ` ${others.length} more below.`
   const help = href(['help', alert.alert])
-  return html`${firstUpper(alert.summary)}. <a href="${help}">What to do about ${alert.alert}</a>.${more}`
+  const dataset = alert.labels?.dataset
+  const rows = REFUSED.has(alert.alert)
+    ? html` <a href="${href(['refused'], { dataset })}">Look at them</a>.`
+    : ''
+  return html`${firstUpper(alert.summary)}.${rows} <a href="${help}">What to do about ${alert.alert}</a>.${more}`
 }
 
 /** What follows an equality that is not proven. */
