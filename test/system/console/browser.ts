@@ -9,8 +9,6 @@ const PATIENCE_MS = 45_000
 const SERIOUS = ['serious', 'critical']
 
 export interface WindowOptions {
-  readonly colorScheme?: 'light' | 'dark'
-  readonly width?: number
   readonly user?: { readonly name: string; readonly password: string }
   readonly hasScripts?: boolean
 }
@@ -38,9 +36,10 @@ export class BrowserWindow implements AsyncDisposable {
   }
 
   static async open(browser: Browser, options: WindowOptions): Promise<BrowserWindow> {
-    const { colorScheme = 'light', width = 1_280, user, hasScripts = true } = options
+    const { user, hasScripts = true } = options
     const context = await browser.newContext({
-      ...{ colorScheme, viewport: { width, height: 800 }, javaScriptEnabled: hasScripts },
+      ...{ colorScheme: 'light', viewport: { width: 1_280, height: 800 } },
+      javaScriptEnabled: hasScripts,
       ...(user === undefined ? {} : { httpCredentials: { username: user.name, ...user } }),
     })
     context.setDefaultTimeout(PATIENCE_MS)
@@ -53,12 +52,16 @@ export class BrowserWindow implements AsyncDisposable {
     return window
   }
 
-  /** What stops people who cannot see, or see little, on the page that is shown. */
-  async findBarriers(): Promise<string[]> {
+  /**
+   * What stops people who cannot see, or see little, on the page that is shown.
+   * @param rules of axe-core; all of them unless given.
+   */
+  async findBarriers(rules?: readonly string[]): Promise<string[]> {
     const path = createRequire(import.meta.url).resolve('axe-core/axe.min.js')
     await this.page.evaluate(await readFile(path, 'utf8'))
+    const options = { resultTypes: ['violations'], preload: false, runOnly: rules ?? undefined }
     const { violations } = await this.page.evaluate<AxeResult>(
-      `axe.run(document, { resultTypes: ['violations'], preload: false })`,
+      `axe.run(document, ${JSON.stringify(options)})`,
     )
     return violations
       .filter(({ impact }) => SERIOUS.includes(impact))
