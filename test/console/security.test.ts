@@ -2,7 +2,7 @@ import { SECURITY_HEADERS } from '@hq-export/console/http/security-headers.ts'
 import { ACTIONS, SCREENS } from '@hq-export/console/screens.ts'
 import { request } from 'undici'
 import { expect, test } from 'vitest'
-import { CONSOLE_PASSWORD, consoleUsers } from '../support/console/console-users.ts'
+import { CONSOLE_PASSWORD, consoleUsers } from '../support/console/password-users.ts'
 import { RawConnection } from '../support/network/raw-connection.ts'
 import { basic, ConsoleSite } from '../support/programs/console-site.ts'
 

@@ -1,28 +1,14 @@
 import { readFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
-import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core'
+import type { Browser, BrowserContext, Page } from 'playwright-core'
+import { startBrowser as launch } from '../../support/browser/start-browser.ts'
 import { requireProgram } from '../system-program.ts'
 
-const EXECUTABLE = '/usr/bin/chromium'
-/** Nothing of it asks for anything outside of this machine. */
-const FLAGS = [
-  '--headless',
-  '--no-sandbox',
-  '--disable-gpu',
-  '--disable-quic',
-  '--disable-dev-shm-usage',
-  '--no-first-run',
-  '--disable-background-networking',
-  '--disable-component-update',
-  '--disable-sync',
-]
 const PATIENCE_MS = 45_000
 /** Of axe-core, what stops somebody. */
 const SERIOUS = ['serious', 'critical']
 
 export interface WindowOptions {
-  readonly colorScheme?: 'light' | 'dark'
-  readonly width?: number
   readonly user?: { readonly name: string; readonly password: string }
   readonly hasScripts?: boolean
 }
@@ -50,9 +36,10 @@ export class BrowserWindow implements AsyncDisposable {
   }
 
   static async open(browser: Browser, options: WindowOptions): Promise<BrowserWindow> {
-    const { colorScheme = 'light', width = 1_280, user, hasScripts = true } = options
+    const { user, hasScripts = true } = options
     const context = await browser.newContext({
-      ...{ colorScheme, viewport: { width, height: 800 }, javaScriptEnabled: hasScripts },
+      ...{ colorScheme: 'light', viewport: { width: 1_280, height: 800 } },
+      javaScriptEnabled: hasScripts,
       ...(user === undefined ? {} : { httpCredentials: { username: user.name, ...user } }),
     })
     context.setDefaultTimeout(PATIENCE_MS)
@@ -65,12 +52,16 @@ export class BrowserWindow implements AsyncDisposable {
     return window
   }
 
-  /** What stops people who cannot see, or see little, on the page that is shown. */
-  async findBarriers(): Promise<string[]> {
+  /**
+   * What stops people who cannot see, or see little, on the page that is shown.
+   * @param rules of axe-core; all of them unless given.
+   */
+  async findBarriers(rules?: readonly string[]): Promise<string[]> {
     const path = createRequire(import.meta.url).resolve('axe-core/axe.min.js')
     await this.page.evaluate(await readFile(path, 'utf8'))
+    const options = { resultTypes: ['violations'], preload: false, runOnly: rules ?? undefined }
     const { violations } = await this.page.evaluate<AxeResult>(
-      `axe.run(document, { resultTypes: ['violations'], preload: false })`,
+      `axe.run(document, ${JSON.stringify(options)})`,
     )
     return violations
       .filter(({ impact }) => SERIOUS.includes(impact))
@@ -94,8 +85,8 @@ export class BrowserWindow implements AsyncDisposable {
   }
 }
 
-/** Debian's Chromium, with a profile of its own that goes with it. */
+/** Debian's Chromium; fails where it is not installed. */
 export async function startBrowser(): Promise<Browser> {
   requireProgram('chromium', ['--version'])
-  return chromium.launch({ executablePath: EXECUTABLE, args: FLAGS })
+  return launch()
 }

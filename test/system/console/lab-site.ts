@@ -12,7 +12,7 @@ import type { Screen, Surroundings } from '@hq-export/console/page/screen.ts'
 import { createLog } from '@hq-export/console/process/log.ts'
 import { HQ } from '@hq-export/hq-ingest/db/connect.ts'
 import { hqMigrations } from '@hq-export/hq-ingest/db/migrations.ts'
-import { CONSOLE_PASSWORD, consoleUsers } from '../../support/console/console-users.ts'
+import { CONSOLE_PASSWORD, consoleUsers } from '../../support/console/password-users.ts'
 
 /** The console with pages that a test rules over, to see what it does with any page. */
 export class LabSite implements AsyncDisposable {

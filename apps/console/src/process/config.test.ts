@@ -1,5 +1,6 @@
+import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
-import { loadConfig } from './config.ts'
+import { loadConfig, SETTING_NAMES } from './config.ts'
 
 const HQ = { HQ_DATABASE_URL: 'postgres://127.0.0.1/hq' }
 const HASH = `scrypt$16$8$2$${'A'.repeat(22)}$${'A'.repeat(43)}`
@@ -76,4 +77,10 @@ test.each<[Record<string, string>, RegExp]>([
   }
   expect(message).toMatch(problem)
   expect(message).not.toContain(HASH)
+})
+
+test('docs/CONFIGURATION.md has a row for each setting', () => {
+  const path = new URL('../../../../docs/CONFIGURATION.md', import.meta.url)
+  const text = readFileSync(path, 'utf8')
+  expect(SETTING_NAMES.filter((name) => !text.includes(`| \`${name}\` |`))).toStrictEqual([])
 })
