@@ -15,7 +15,7 @@ export async function fillBothSides(servers: BenchServers, options: BenchOptions
   const { dx, hq } = servers
   const { rows } = options
   await emptyEvents(servers)
-  await dx.client.query('set session_replication_role = replica')
+  await dx.client.query("set session_replication_role = replica; set hq_export.disabled = 'on'")
   const statement = `insert into hq.${EVENTS_DATASET}
   (${EVENT_COLUMNS}, export_schema_version, _dx_xid, _dx_source, _dx_batch)
 select e.*, '${SCHEMA_VERSION}', '1', '${SOURCE}', 'bench' from (${EVENTS}) e`
@@ -23,7 +23,8 @@ select e.*, '${SCHEMA_VERSION}', '1', '${SOURCE}', 'bench' from (${EVENTS}) e`
     insertEvents(dx.client, rows, options),
     writeInCommits(hq.client, statement, rows, options),
   ])
-  await dx.client.query('reset session_replication_role')
+  await dx.client.query('reset session_replication_role; reset hq_export.disabled')
+  await dx.client.query('truncate hq_export.capture_gap')
   await Promise.all([dx, hq].map(({ client }) => client.query('vacuum analyze')))
   await settleServers(servers)
 }
