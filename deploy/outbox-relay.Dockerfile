@@ -30,5 +30,5 @@ RUN ["node", "apps/outbox-relay/src/main.ts", "--help"]
 # restart mends.
 HEALTHCHECK --interval=10s --timeout=5s --start-period=20s \
   CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.RELAY_METRICS_PORT ?? 8082}/readyz`).then(({ ok }) => process.exit(ok ? 0 : 1), () => process.exit(1))"]
-ENTRYPOINT ["node", "--max-semi-space-size=4", "apps/outbox-relay/src/main.ts"]
+ENTRYPOINT ["node", "--max-semi-space-size=2", "apps/outbox-relay/src/main.ts"]
 CMD ["run"]

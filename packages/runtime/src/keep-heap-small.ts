@@ -2,8 +2,8 @@
  * Imported before anything else, for its effect: a full collection whenever the heap is a little
  * more than twice what the last one left. V8 would let it grow to four times that, as long as
  * memory seems plenty, and in both programs rows are garbage within milliseconds. Together with
- * `--max-semi-space-size=4`, which only the command line can set, it gives a program under load 80
- * to 100 MB back at no cost in processor time that could be measured (docs/PERFORMANCE.md).
+ * `--max-semi-space-size` of 2 or 4, which only the command line can set, it gives a program under
+ * load 80 to 100 MB back at no cost in processor time that could be measured (docs/PERFORMANCE.md).
  */
 import { setFlagsFromString } from 'node:v8'
 

@@ -9,8 +9,8 @@ const KEPT_LINES = 25
 const STOP_TIMEOUT_MS = 30_000
 const LINE_POLL_MS = 5
 
-/** As package.json and the images in deploy/ start our programs. */
-const NODE_FLAGS = ['--max-semi-space-size=4']
+/** As package.json and the images in deploy/ start our programs, by the name of their folder. */
+const SEMI_SPACE_MB: Readonly<Record<string, number>> = { 'outbox-relay': 2, 'hq-ingest': 4 }
 const NODE_COMPILE_CACHE = join(ROOT, 'node_modules', '.cache', 'node-compile')
 
 /** How to start one of our command lines. */
@@ -46,7 +46,9 @@ export class Program implements AsyncDisposable {
     if (profileFolder !== undefined) {
       profile.push(`--cpu-prof-name=${name}-${Date.now()}.cpuprofile`)
     }
-    this.#child = spawn(process.execPath, [...NODE_FLAGS, ...profile, join(ROOT, entry), ...args], {
+    const semiSpaceMb = SEMI_SPACE_MB[entry.split('/')[1] ?? ''] ?? 4
+    const flags = [`--max-semi-space-size=${semiSpaceMb}`, ...profile]
+    this.#child = spawn(process.execPath, [...flags, join(ROOT, entry), ...args], {
       cwd: ROOT,
       env: { ...env, NODE_COMPILE_CACHE },
       stdio: ['ignore', 'pipe', 'pipe'],

@@ -1,4 +1,5 @@
 import type { Dataset } from '@hq-export/contract'
+import { freeMemory } from '@hq-export/runtime/free-memory.ts'
 import type pg from 'pg'
 import type { Origin } from './applied.ts'
 import type { AcceptedRow } from './batch-row.ts'
@@ -134,18 +135,14 @@ export async function upsertArrays(
 ): Promise<Upserted> {
   const text = upsertStatement(dataset)
   if (text === undefined) throw new TypeError(`${dataset.name} has no versions`)
+  const arrays = rows.columnArrays()
   const { rows: answers } = await client.query<Upserted>({
     // Named, so that it is parsed and planned once per session.
     name: `upsert ${dataset.name}`,
     text,
-    values: [
-      ...rows.columnArrays(),
-      origin.source,
-      origin.batch,
-      rows.count,
-      ...probesOf(dataset, rows),
-    ],
+    values: [...arrays, origin.source, origin.batch, rows.count, ...probesOf(dataset, rows)],
   })
+  for (const array of arrays) if (typeof array !== 'string') freeMemory(array)
   const [upserted] = answers
   if (upserted === undefined) throw new Error('the upsert answered nothing')
   return upserted

@@ -37,16 +37,16 @@ export function readNumeric({ bytes }: Source, at: number, fields: DataView, to:
   fields.setInt16(head + 4, isNegative ? NEGATIVE : 0)
   fields.setInt16(head + 6, scale)
 
-  /** The group that begins so many digits in front of the point, or behind it. */
   let next = head + HEAD_BYTES
   for (let group = 0; group < groups; group++) {
-    const digit =
-      group < whole
-        ? point - (whole - group) * GROUP_DIGITS
-        : point + 1 + (group - whole) * GROUP_DIGITS
-    const [from, until] = group < whole ? [start, point] : [point + 1, end]
+    const isWhole = group < whole
+    const first = isWhole
+      ? point - (whole - group) * GROUP_DIGITS
+      : point + 1 + (group - whole) * GROUP_DIGITS
+    // The first group may begin in front of the number, and the last one end behind it: zeros.
+    const [from, until] = isWhole ? [start, point] : [point + 1, end]
     let value = 0
-    for (let i = digit; i < digit + GROUP_DIGITS; i++) {
+    for (let i = first; i < first + GROUP_DIGITS; i++) {
       value = 10 * value + (i >= from && i < until ? byteAt(bytes, i) - ZERO : 0)
     }
     fields.setInt16(next, value)

@@ -74,9 +74,8 @@ export function readTimestamp({ bytes }: Source, at: number, fields: DataView, t
     end += OFFSET.length
   }
 
-  const isBehindFebruary = month > FEBRUARY ? leapDay : 0
-  const dayNumber =
-    daysBeforeYear(year) - DAYS_BEFORE_2000 + (DAYS_BEFORE[month] ?? 0) + isBehindFebruary + day - 1
+  const daysInYear = (DAYS_BEFORE[month] ?? 0) + (month > FEBRUARY ? leapDay : 0) + day - 1
+  const dayNumber = daysBeforeYear(year) - DAYS_BEFORE_2000 + daysInYear
   const low =
     dayNumber * US_PER_DAY_LOW +
     (hour * 60 + minute - offset) * US_PER_MINUTE +
