@@ -12,7 +12,8 @@ import { type AnsweredRow, type LedgerBatch, MAX_ANSWERED, readBatch } from './r
 
 const TITLE = 'Batch'
 const REPEATED =
-  'A delivery that is repeated gets this answer again, and nothing is written: the ledger does not count it, the metric hq_ingest_idempotency_total does (result replayed).'
+  'A delivery that is repeated gets this answer again, and nothing is written: the ledger does ' +
+  'not count it, the metric hq_ingest_idempotency_total does (result replayed).'
 
 function positions(unchanged: LedgerBatch['unchanged']): Html {
   const entries = Object.entries(unchanged ?? {}).filter(([, ranges]) => ranges.length > 0)
@@ -87,7 +88,8 @@ ${panel(
   { id: `${id}-profile`, title: 'Profile' },
   batch.profile === null
     ? empty(
-        'None is kept of this batch: a heartbeat has none, and neither have batches of older releases.',
+        'None is kept of this batch: a heartbeat has none, and neither have batches ' +
+          'of older releases.',
       )
     : html`<details><summary>What its new rows were like, in counts</summary><pre><code>${batch.profile.split('\n').map((line) => html`${line}\n`)}</code></pre></details>`,
 )}`
@@ -102,7 +104,8 @@ async function showBatch(request: PageRequest): Promise<Page> {
   if (reading.state !== 'read') return { title, content: absence(reading) }
   if (reading.value.length === 0) {
     const text =
-      'HQ does not have this batch: it was never applied, or is older than the ledger (INGEST_LEDGER_DAYS).'
+      'HQ does not have this batch: it was never applied, or is older than the ledger ' +
+      '(INGEST_LEDGER_DAYS).'
     return { title, status: 404, content: empty(text) }
   }
   return {

@@ -44,7 +44,8 @@ function list(request: PageRequest, filter: BatchFilter, page: BatchPage): Html 
   const isFiltered = [source, dataset, outcome, before].some((value) => value !== undefined)
   const why = isFiltered
     ? 'No batch here that meets the filter. Rows by outcome of each batch would stand here.'
-    : 'No batch yet. A batch stands here as soon as a relay has sent one: see the doctor of the source.'
+    : 'No batch yet. A batch stands here as soon as a relay has sent one: ' +
+      'see the doctor of the source.'
   const older = next && href(['batches'], { source, dataset, outcome, before: formatPlace(next) })
   return html`${table({
     id: 'batch-list',
@@ -67,7 +68,7 @@ function list(request: PageRequest, filter: BatchFilter, page: BatchPage): Html 
       { title: 'trace', show: ({ traceId }) => traceLink(request.jaegerUrl, traceId) },
     ],
   })}
-${lookedBackTo === undefined ? NOTHING : empty(`Looked at the batches back to ${lookedBackTo.receivedAt}; what is older is looked at by the next page.`)}
+${lookedBackTo === undefined ? NOTHING : empty(`Looked at the batches back to ${lookedBackTo.receivedAt}; older ones: next page.`)}
 <p id="pages">${older === undefined ? NOTHING : html`<a href="${older}" rel="next">Older</a>`} ${before === undefined ? NOTHING : html`<a href="${href(['batches'], { source, dataset, outcome })}">Newest</a>`}</p>`
 }
 

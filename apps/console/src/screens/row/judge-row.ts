@@ -191,9 +191,10 @@ export function judgeRow(facts: RowFacts, absence: string | undefined): RowVerdi
     const version = state.kind === 'found' ? state.version : null
     const has = state.kind === 'found' ? 'The source has it' : 'The source does not have it'
     const what = version === null ? has : `The source has version ${version}`
+    const rest = found === undefined ? '' : ` ${found.sentence}`
     return verdict(
       found?.state === 'refused' ? 'refused' : 'not known',
-      `${what}; ${absence ?? 'HQ was not asked'}.${found === undefined ? '' : ` ${found.sentence}`}`,
+      `${what}; ${absence ?? 'HQ was not asked'}.${rest}`,
     )
   }
   if (state.kind === 'found') return judgeBoth(facts, state.version, hq.row)

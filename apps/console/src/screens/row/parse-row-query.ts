@@ -12,7 +12,8 @@ const UUID_PATTERN = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
 const MAX_CHARS = 500
 
 function shapeOf({ name, primaryKey }: Dataset): string {
-  return `a key of ${name} is ${primaryKey.join('/')}${primaryKey.length > 1 ? ', joined by a slash' : ''}`
+  const joined = primaryKey.length > 1 ? ', joined by a slash' : ''
+  return `a key of ${name} is ${primaryKey.join('/')}${joined}`
 }
 
 /** Values of `name=value` in any order; a sentence where they are others than the key's. */

@@ -16,7 +16,8 @@ async function show(request: PageRequest): Promise<Page> {
   const asked = parseRowQuery(query)
   if (asked.kind === 'none') {
     const text =
-      'With a dataset and a key, this page says where the row is: captured, waiting, refused, applied, compared.'
+      'With a dataset and a key, this page says where the row is: captured, ' +
+      'waiting, refused, applied, compared.'
     return { title: TITLE, content: html`${searchForm(dataset, key)}${empty(text)}` }
   }
   if (asked.kind === 'malformed') return malformed(TITLE, asked.problem, searchForm(dataset, key))

@@ -113,7 +113,8 @@ function timelinePanel({ jaegerUrl }: PageRequest, events: readonly RowEvent[]):
       rows: events,
       rowId: ({ id }) => id,
       empty:
-        'Nothing is known of this key: it was not captured lately, not refused, not applied, and no comparison named it.',
+        'Nothing is known of this key: it was not captured lately, not refused, ' +
+        'not applied, and no comparison named it.',
       columns: [
         { title: 'when (UTC)', show: ({ at }) => moment(at) },
         { title: 'where', show: ({ place }) => place },

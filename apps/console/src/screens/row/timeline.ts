@@ -65,7 +65,7 @@ function fromLetter(letter: Letter): Draft[] {
       id: `letter-${id}-again`,
       at: attempts > 1 ? letter.lastFailedAt : null,
       step: 'refused',
-      what: `dead letter ${id} once more, ${attempts} times in all, sent again ${replayCount} times`,
+      what: `dead letter ${id} once more, ${attempts} times; sent again ${replayCount} times`,
       trace,
     },
     {

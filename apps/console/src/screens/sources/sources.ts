@@ -45,7 +45,8 @@ function sourceList({ sources, datasets, gateways }: Senders): Html {
     rows: sources,
     rowId: ({ source }) => source,
     empty:
-      'No source yet: HQ has no key and nobody has sent anything. Add a key: npm run ingest -- keys add.',
+      'No source yet: HQ has no key and nobody has sent anything. ' +
+      'Add a key: npm run ingest -- keys add.',
     columns: [
       {
         title: 'source',
@@ -109,6 +110,13 @@ ${table<GatewaySessions>({
 })}`
 }
 
+function strangerText(strangers: Relays['strangers']): string {
+  const named = strangers.map(
+    ({ pid, login }) => `pid ${pid ?? 'none'} of ${login ?? 'a prepared transaction'}`,
+  )
+  return `Sessions that are no relay hold its locks, and stop nothing: ${named.join(', ')}.`
+}
+
 interface Sitting extends RelaySession {
   readonly role: 'leader' | 'standby'
 }
@@ -147,7 +155,7 @@ ${table<Sitting>({
     { title: 'heard of', show: ({ silent_s }) => `${silent(silent_s)} ago` },
   ],
 })}
-${strangers.length === 0 ? NOTHING : empty(`Sessions that are no relay hold its locks, and stop nothing: ${strangers.map(({ pid, login }) => `pid ${pid ?? 'none'} of ${login ?? 'a prepared transaction'}`).join(', ')}.`)}
+${strangers.length === 0 ? NOTHING : empty(strangerText(strangers))}
 ${table({
   id: 'bound',
   caption: 'What is exported',

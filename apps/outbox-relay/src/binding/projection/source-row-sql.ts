@@ -18,7 +18,8 @@ export function sourceRowSql(bound: BoundDataset): string {
     const column = columns.find((candidate) => candidate.name === name)
     return `${column?.sql ?? pg.escapeIdentifier(name)} = $${index + 1}::${column?.type}`
   })
-  return `select ${isTrue(bound.filter)} as is_wanted, ${isTrue(terminalSql(bound, 'r'))} as has_ended
+  return `select ${isTrue(bound.filter)} as is_wanted,
+  ${isTrue(terminalSql(bound, 'r'))} as has_ended
 from ${tableSql(bound.table)} hq_export_row
 cross join lateral ${rowFunctionName(bound.dataset)}(hq_export_row) r
 ${bound.joins ?? ''}
