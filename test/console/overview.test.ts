@@ -116,7 +116,7 @@ test('complaint 6: last verified, doing now and last error are three facts, and 
   expect(refused.refused).toBe('1')
   const other = await factsOf('dx_company_entities_v1')
   expect(other).toMatchObject({ error: 'none is open', refused: '0' })
-  expect(await sentence()).toContain('rows of dx_operation_runs_v1')
+  expect(textOf(await page('/'))).toContain('1 rows of dx_operation_runs_v1 were refused')
 
   // Nobody works and a row waits: neither takes back what was verified.
   await site.stopRelay()

@@ -71,13 +71,17 @@ export function flowCharts(
   }))
   const rates = [{ name: 'rows', values: points.map(({ profile }) => profile.rows / seconds) }]
   const by = isByHour(window) ? 'hours' : 'minutes'
+  const { criticalFields, quality } = dataset
+  const nulls = criticalFields.length > 0 ? 'Rows without a critical field' : 'NULLs by column'
+  const became = outcomes(points, seconds)
+  const lacking = missing(points, dataset)
   const shared = { moments, empty: NOTHING_CAME }
   return html`<p class="said">By HQ's clock and whole ${by}; a part that is not over yet is not full.</p>
 <div class="charts">
 ${chart({ ...shared, id: 'chart-lag', title: 'From commit to HQ', unit: 's', lines: delays })}
 ${chart({ ...shared, id: 'chart-rate', title: 'Rows', unit: 'rows/s', lines: rates })}
-${chart({ ...shared, id: 'chart-outcomes', title: 'What became of them', unit: 'rows/s', lines: outcomes(points, seconds) })}
-${chart({ ...shared, id: 'chart-nulls', title: dataset.criticalFields.length > 0 ? 'Rows without a critical field' : 'NULLs by column', unit: '%', lines: missing(points, dataset) })}
-${dataset.quality.distribution === undefined ? '' : chart({ ...shared, id: 'chart-statuses', title: 'Share of each status', unit: '%', lines: shares(points, dataset) })}
+${chart({ ...shared, id: 'chart-outcomes', title: 'What became of them', unit: 'rows/s', lines: became })}
+${chart({ ...shared, id: 'chart-nulls', title: nulls, unit: '%', lines: lacking })}
+${quality.distribution === undefined ? '' : chart({ ...shared, id: 'chart-statuses', title: 'Share of each status', unit: '%', lines: shares(points, dataset) })}
 </div>`
 }

@@ -24,7 +24,7 @@ const PARTS = /* sql */ `
   (d.value ->> 'source_rows')::float8 as "sourceRows",
   (d.value ->> 'hq_rows')::float8 as "hqRows", (d.value ->> 'in_flight')::float8 as "inFlight"`
 
-// A run that is proven since is equal. Whole ones are few: one a day, and those that were asked for.
+// A run that is proven since is equal. Whole ones are few: one a day, and those asked for.
 const OF_SOURCE = /* sql */ `
 select distinct on (dataset) * from (
   select r.id::text as "runId", ${PARTS},

@@ -34,7 +34,9 @@ export function ingestConditions(reading: ObservedHq | undefined): Condition[] {
     ({ dataset, depth, has_more }): Condition => ({
       alert: 'HqExportQuarantine',
       severity: 'warning',
-      summary: `${has_more === true ? 'more than ' : ''}${depth} rows of ${dataset} wait in quarantine`,
+      summary:
+        `${has_more === true ? 'more than ' : ''}${depth} rows of ${dataset} ` +
+        'wait in quarantine',
       labels: { dataset },
       forMs: 10 * MINUTE_MS,
     }),

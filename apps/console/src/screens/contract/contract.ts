@@ -35,7 +35,8 @@ function versionsTable(): Html {
         show: ({ deprecation }) =>
           deprecation === null
             ? '-'
-            : `since ${deprecation.date}, served until ${deprecation.sunset} at least; then ${deprecation.successors.join(', ')}`,
+            : `since ${deprecation.date}, served until ${deprecation.sunset} at least; ` +
+              `then ${deprecation.successors.join(', ')}`,
       },
       { title: 'retired', show: ({ retired_on }) => retired_on ?? '-' },
       { title: 'columns', isNumber: true, show: ({ columns }) => String(columns.length) },

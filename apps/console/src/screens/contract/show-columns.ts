@@ -4,6 +4,8 @@ import { table } from '../../page/table.ts'
 
 /** The columns of a dataset as the contract has them. */
 export function columnsTable(dataset: Dataset): Html {
+  const rule =
+    dataset.semantics === 'append' ? 'A row never changes.' : 'The newest version counts.'
   const roles = ({ name }: Column) =>
     [
       ...(dataset.primaryKey.includes(name) ? ['key'] : []),
@@ -15,7 +17,7 @@ export function columnsTable(dataset: Dataset): Html {
     ].join(', ')
   return table<Column>({
     id: 'columns-table',
-    caption: `${dataset.description} ${dataset.semantics === 'append' ? 'A row never changes.' : 'The newest version counts.'}`,
+    caption: `${dataset.description} ${rule}`,
     rows: dataset.columns,
     rowId: ({ name }) => name,
     empty: 'The dataset has no column.',

@@ -51,8 +51,8 @@ function block(text: string): Html {
 }
 
 /**
- * As much of Markdown as the runbook uses: paragraphs, lists, tables, fenced commands, and emphasis,
- * code and links within them. Nothing in it is taken for markup.
+ * As much of Markdown as the runbook uses: paragraphs, lists, tables, fenced commands, and
+ * emphasis, code and links within them. Nothing in it is taken for markup.
  */
 export function fromMarkdown(text: string): Html {
   const blocks = text.split(/\n{2,}/)

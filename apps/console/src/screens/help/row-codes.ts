@@ -9,12 +9,12 @@ interface Help {
 
 const SOURCE = 'whoever owns the row in data-engine-x'
 const CORRECT =
-  'Correct the row in data-engine-x, then replay its dead letter: the row is sent as it is by then. ' +
-  'The entry in HQ stays open until somebody discards it.'
+  'Correct the row in data-engine-x, then replay its dead letter: ' +
+  'the row is sent as it is by then. The entry in HQ stays open until somebody discards it.'
 const CONFLICT =
-  'The detail has the SHA-256 of both contents. Replaying the dead letter gives the row a version ' +
-  'of its own; where it says that HQ’s row is of another org, a key was used for two orgs: find the ' +
-  'sender by the batch first.'
+  'The detail has the SHA-256 of both contents. Replaying the dead letter gives the row ' +
+  'a version of its own; where it says that HQ’s row is of another org, a key was used for ' +
+  'two orgs: find the sender by the batch first.'
 
 const HELP: Readonly<Record<RowCode, Help>> = {
   missing_column: {
@@ -50,7 +50,9 @@ const HELP: Readonly<Record<RowCode, Help>> = {
   secret_detected: {
     title: 'The row holds a credential; HQ keeps it without it.',
     who: 'whoever owns the credential, at once, and then the owner of the row',
-    text: `Revoke the credential: it has been in a database. ${CORRECT} HQ no longer has what it would need to replay it.`,
+    text:
+      `Revoke the credential: it has been in a database. ${CORRECT} ` +
+      'HQ no longer has what it would need to replay it.',
   },
   not_a_reference: {
     title: 'A column that holds references holds something else, such as the payload itself.',
@@ -61,13 +63,15 @@ const HELP: Readonly<Record<RowCode, Help>> = {
     title: 'The key that signed the batch may not write this org.',
     who: 'whoever manages the keys of HQ',
     text:
-      'Allow the org by another key of the source, or find out why the row was sent with this one. ' +
-      'Only the source may send it again, and replays of HQ leave it open.',
+      'Allow the org by another key of the source, or find out why the row was sent with this ' +
+      'one. Only the source may send it again, and replays of HQ leave it open.',
   },
   version_conflict: {
     title: 'HQ has the same version of the row with other content.',
     who: 'nobody at first: the relay raises the version and sends it again by itself',
-    text: `It is a commit that reached HQ and that the source then lost, or one key of two sources. ${CONFLICT}`,
+    text:
+      'It is a commit that reached HQ and that the source then lost, ' +
+      `or one key of two sources. ${CONFLICT}`,
   },
   append_only_violation: {
     title: 'HQ has the same key with other content, and rows of this dataset never change.',

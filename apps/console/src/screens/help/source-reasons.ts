@@ -12,8 +12,8 @@ const HELP: Readonly<Record<SourceReason, Help>> = {
     title: 'A change could not be captured as the contract wants it.',
     who: OWNER,
     text:
-      'An expression of the binding fails on the row. The detail has PostgreSQL’s code. Correct the ' +
-      'row, or the binding, then replay. Where nothing of the row was kept, backfill its dataset.',
+      'An expression of the binding fails on the row. The detail has PostgreSQL’s code. ' +
+      'Correct the row, or the binding, then replay. Where nothing of the row was kept, backfill its dataset.',
   },
   projection_failed: {
     title: 'A row could not be projected while it was backfilled.',
@@ -28,7 +28,9 @@ const HELP: Readonly<Record<SourceReason, Help>> = {
   unanswered: {
     title: 'No request that carries the row is answered.',
     who: 'whoever runs the gateway, or what stands before it',
-    text: 'Others are answered. Look for what drops this one: a proxy, a firewall, a limit. Then replay.',
+    text:
+      'Others are answered. Look for what drops this one: a proxy, a firewall, a limit. ' +
+      'Then replay.',
   },
   blocked: {
     title: 'HQ, or somebody between us and HQ, refuses the row outright.',
@@ -38,7 +40,9 @@ const HELP: Readonly<Record<SourceReason, Help>> = {
   not_in_time: {
     title: 'HQ cannot write the row now.',
     who: 'nobody at first: the relay tries it again by itself, every five minutes at last',
-    text: 'If it stays, look in HQ for who holds the row locked (pg_stat_activity, pg_blocking_pids).',
+    text:
+      'If it stays, look in HQ for who holds the row locked ' +
+      '(pg_stat_activity, pg_blocking_pids).',
   },
   dataset_retired: {
     title: 'HQ takes no row of this dataset version any more.',

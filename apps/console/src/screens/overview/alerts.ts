@@ -20,7 +20,7 @@ function quarantineOf({ refused }: HqView) {
 
 /**
  * The conditions of both apps that hold now, the worst first; those of a side that could not be
- * asked are not among them. What only a relay knows of itself, that it is halted, shows here as lag.
+ * asked are not among them. That a relay is halted only it knows: here it shows as lag.
  */
 export function alertsThatHold({ hq, source }: Sides): Condition[] {
   const heartbeats = hq?.heartbeats.map(({ seconds }) => seconds) ?? []

@@ -18,10 +18,9 @@ export function doingNow(facts: DatasetFacts, source: SourceView | undefined): s
   if (source === undefined || facts.glance === undefined) return undefined
   const { leader, reconciliation } = source.glance
   const { waiting_rows, has_more_waiting, oldest_age_s } = facts.glance
-  const waiting =
-    waiting_rows === 0
-      ? 'nothing waits'
-      : `${count(waiting_rows)}${has_more_waiting ? '+' : ''} rows wait, the oldest for ${duration((oldest_age_s ?? 0) * 1_000)}`
+  const rows = `${count(waiting_rows)}${has_more_waiting ? '+' : ''} rows`
+  const oldest = duration((oldest_age_s ?? 0) * 1_000)
+  const waiting = waiting_rows === 0 ? 'nothing waits' : `${rows} wait, the oldest for ${oldest}`
   const parts = [
     leader === null
       ? `no relay works, ${waiting}`

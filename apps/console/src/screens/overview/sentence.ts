@@ -71,7 +71,8 @@ function behind(datasets: readonly DatasetFacts[]): Content {
   const [first] = unknown
   if (first !== undefined)
     return html`how far <a href="${href(['datasets', first.dataset])}">${first.dataset}</a> is behind is not known`
-  return `HQ is ${duration(Math.max(...datasets.map(({ lagSeconds }) => lagSeconds ?? 0)) * 1_000)} behind`
+  const seconds = Math.max(...datasets.map(({ lagSeconds }) => lagSeconds ?? 0))
+  return `HQ is ${duration(seconds * 1_000)} behind`
 }
 
 /**

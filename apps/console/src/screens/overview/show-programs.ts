@@ -34,13 +34,14 @@ export function relays({ glance: { leader, standbys } }: SourceView): Content {
 
 /** Whether gateways work, and which keys end soon. */
 export function gateways({ gateways: { sessions, rolledUpSeconds }, keyEnds }: HqView): Content {
+  const age = duration(rolledUpSeconds * 1_000)
   const isSilent = sessions === 0 || rolledUpSeconds > SILENT_S
   return facts('gateways-facts', [
     [
       'gateways',
       isSilent
         ? html`${badge('bad', 'none works')} ${count(sessions)} sessions are open in HQ; <a href="${href(['help', 'HqExportGatewayNotReady'])}">what to do</a>`
-        : `${count(sessions)} sessions are open in HQ; batches were added up ${duration(rolledUpSeconds * 1_000)} ago`,
+        : `${count(sessions)} sessions are open in HQ; batches were added up ${age} ago`,
     ],
     [
       'keys that end',

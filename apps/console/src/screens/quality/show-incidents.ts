@@ -8,7 +8,8 @@ import { cause, measure } from './show-verdicts.ts'
 function evidence({
   evidence: { metric, value, threshold, baseline, worst },
 }: ListedIncident): Html {
-  const numbers = `${metric}: ${measure(value)}, fails above ${measure(threshold)}, usual ${measure(baseline)}`
+  const limits = `fails above ${measure(threshold)}, usual ${measure(baseline)}`
+  const numbers = `${metric}: ${measure(value)}, ${limits}`
   return html`${numbers}${worst.slice(0, 3).map((part) => html`<div>${cause(part)}</div>`)}`
 }
 

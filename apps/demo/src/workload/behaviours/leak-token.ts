@@ -7,8 +7,8 @@ const CORRECTED_SHARE = 0.5
 const TOKEN_CHARS = 36
 
 /**
- * A provider repeats the caller's credential in its error, and the application stores it: a row that
- * HQ refuses, on purpose. Some of them are corrected afterwards, so that their replay goes through.
+ * A provider repeats the caller's credential in its error, and the application stores it: a row
+ * that HQ refuses, on purpose. Some of them are corrected afterwards, so that their replay goes through.
  */
 export async function leakToken(writer: Writer): Promise<void> {
   const { random } = writer
