@@ -91,7 +91,7 @@ test('complaint 4: many failures of one cause are one line, a row that both side
   const rows = await page(CAUSE)
   expect(rows.match(/<tr id="lines-/g)).toHaveLength(3)
   for (const id of ['hq-1', 'dx-1', 'hq-3', 'dx-3'])
-    expect(rows).toContain(`<a href="/refused/${id}">${id}</a>`)
+    expect(rows).toContain(`<a class="id" href="/refused/${id}">${id}</a>`)
   expect(await page('/refused?code=no_such_code')).toContain('No open row has this cause')
 
   // What is done to the whole cause closes it; what comes then opens it again, and says since when.
@@ -131,7 +131,7 @@ test('complaint 3: what becomes of a replay stands at the action and at the row,
   // Nothing was corrected: it is sent, and refused once more, which shows.
   const first = await act(`/actions/new?do=dead_letter.replay&id=${id}`)
   expect(first).toMatch(/id="progress">1 done, 0 failed, 0 left/)
-  expect(first).toContain(`<a href="/refused/dx-${id}">dx-${id}</a>`)
+  expect(first).toContain(`<a class="id" href="/refused/dx-${id}">dx-${id}</a>`)
   await waitFor('it to be open again', async () => (await letterOf())[0]?.open)
   expect(await page(CAUSE)).toContain('open again after 1 replays')
 

@@ -76,7 +76,7 @@ async function readShown(
 
 function itemName({ kind, side }: ActionRecord, item: string): Content {
   if (kind === 'reconciliation.repair') return `finding ${item}`
-  return html`<a href="${href(['refused', `${side}-${item}`])}">${side}-${item}</a>`
+  return html`<a class="id" href="${href(['refused', `${side}-${item}`])}">${side}-${item}</a>`
 }
 
 function showItems({ action, outcomes }: ShownAction, request: PageRequest): Content {

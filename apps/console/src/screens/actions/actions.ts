@@ -13,10 +13,11 @@ const PAGE_ROWS = 50
 const CURSOR_PATTERN = /^([\d:.T+-]{20,40}),([\da-f-]{36})$/
 
 /** State of an action in a word. */
-export function actionState({ state, failed }: ActionRecord) {
+export function actionState({ state, done, failed }: ActionRecord) {
   if (state === 'running') return badge('warn', 'under way')
   if (state === 'stopped') return badge('unknown', 'stopped')
-  return failed > 0 ? badge('bad', 'done, some failed') : badge('good', 'done')
+  if (failed === 0) return badge('good', 'done')
+  return badge('bad', done === 0 ? 'failed' : 'done, some failed')
 }
 
 /** What is done by hand, and how far it has come. */

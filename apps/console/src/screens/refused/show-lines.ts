@@ -57,7 +57,8 @@ function stateOf(side: 'hq' | 'dx', line: Line): Content {
 function idOf(side: 'hq' | 'dx', { side: own, id, other }: Line): Content {
   const number = own === side ? id : other?.id
   if (number === undefined) return NOTHING
-  return html`<a href="${href(['refused', `${side}-${number}`])}">${side}-${number}</a>`
+  const name = `${side}-${number}`
+  return html`<a class="id" href="${href(['refused', name])}">${name}</a>`
 }
 
 function lineHref({ side, id }: Line): string {

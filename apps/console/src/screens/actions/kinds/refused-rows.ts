@@ -110,24 +110,6 @@ ${facts('effect-facts', [
   ['side', side === 'hq' ? 'HQ' : 'data-engine-x'],
   ['each', effect],
 ])}
-${table({
-  id: 'sample',
-  caption: `The newest of them, at most ${SAMPLE}`,
-  rows: sample,
-  rowId: ({ id }) => id,
-  empty: 'No row is selected: somebody has dealt with them, or the filter says too much.',
-  columns: [
-    {
-      title: 'row',
-      show: ({ id }) => html`<a href="${href(['refused', `${side}-${id}`])}">${side}-${id}</a>`,
-    },
-    { title: 'dataset', show: ({ dataset }) => dataset },
-    { title: 'code', show: ({ code }) => code },
-    { title: 'place', show: ({ place }) => place ?? '-' },
-    { title: 'key', show: ({ key }) => key ?? '-' },
-    { title: 'why', show: ({ detail }) => detail ?? '-' },
-  ],
-})}
 ${
   rows === 0
     ? ''
@@ -150,7 +132,26 @@ ${
         button: `${button} ${shown(rows)} ${rows === 1 ? 'row' : 'rows'}`,
         isDangerous: isDiscard,
       })
-}`,
+}
+${table({
+  id: 'sample',
+  caption: `The newest of them, at most ${SAMPLE}`,
+  rows: sample,
+  rowId: ({ id }) => id,
+  empty: 'No row is selected: somebody has dealt with them, or the filter says too much.',
+  columns: [
+    {
+      title: 'row',
+      show: ({ id }) =>
+        html`<a class="id" href="${href(['refused', `${side}-${id}`])}">${side}-${id}</a>`,
+    },
+    { title: 'dataset', show: ({ dataset }) => dataset },
+    { title: 'code', show: ({ code }) => code },
+    { title: 'place', show: ({ place }) => place ?? '-' },
+    { title: 'key', show: ({ key }) => key ?? '-' },
+    { title: 'why', show: ({ detail }) => detail ?? '-' },
+  ],
+})}`,
 )}
 ${equivalent(`${command} ${selectionOptions(selection)}${note}${by}`)}`
     return { title, content }
