@@ -236,6 +236,34 @@ test('what the binding filters is not exported, and what settles is exported lat
   )
 })
 
+test('of an outbox that holds much only the newest rows are looked at, and the page says so', async () => {
+  const key = `${randomUUID()}/${randomUUID()}`
+  await dx.query(
+    `insert into hq_export.outbox_1 (captured_at, version, dataset, key)
+     select '2026-01-01Z'::timestamptz + make_interval(secs => i), 1, 3,
+       case when i in (1, 10000) then $1 else i::text end
+     from generate_series(1, 10001) i`,
+    [key],
+  )
+  const page = await pageOf(COMPANIES, key)
+  expect(sentenceOf(page)).toMatch(/^waiting HQ does not have it\. A change of it waits/)
+  expect(page.match(/change as version 1: waits in the outbox/g)).toHaveLength(1)
+  expect(page).toContain(
+    'only its newest rows were looked at, back to <time datetime="2026-01-01T00:00:02',
+  )
+  expect(sentenceOf(await pageOf(COMPANIES, `${randomUUID()}/${randomUUID()}`))).toBe(
+    'waiting HQ does not have it. More waits in the outbox than is looked through here; it may be among that.',
+  )
+  // What is older than the look, and settled, hides nothing.
+  await dx.query(
+    `insert into hq_export.ack (epoch, acked)
+     select 'later', format('%s:%1$s:', pg_current_xact_id()::text::bigint + 1)::pg_snapshot`,
+  )
+  const settled = sentenceOf(await pageOf(COMPANIES, `${randomUUID()}/${randomUUID()}`))
+  expect(settled).toMatch(/^nowhere/)
+  await dx.query('truncate hq_export.outbox_1; delete from hq_export.ack where epoch = $$later$$')
+})
+
 test('a view that the application broke is said so, and is no failure of the page', async () => {
   await dx.query('alter table entities.person_entities rename column full_name to name_of_person')
   const page = await pageOf('dx_person_entities_v1', `${orgId}/${randomUUID()}`)
