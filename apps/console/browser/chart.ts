@@ -2,6 +2,7 @@ import uPlot from './uplot.js'
 
 const HEIGHT = 200
 const COLOURS = 8
+const DAY_S = 86_400
 
 interface Numbers {
   readonly names: readonly string[]
@@ -36,6 +37,14 @@ function format(value: number | null, unit: string): string {
   return `${digits} ${unit}`
 }
 
+/** UTC, with the day where there are several. */
+function clock(seconds: number, hasDays: boolean): string {
+  return new Date(seconds * 1_000)
+    .toISOString()
+    .slice(hasDays ? 5 : 11, 16)
+    .replace('T', ' ')
+}
+
 function draw(place: HTMLElement, { names, data }: Numbers, unit: string): uPlot {
   const style = getComputedStyle(document.documentElement)
   const probe = document.createElement('span')
@@ -53,15 +62,20 @@ function draw(place: HTMLElement, { names, data }: Numbers, unit: string): uPlot
     grid: { stroke: line, width: 1 },
     ticks: { stroke: line, width: 1 },
   }
+  const [first = 0, last = 0] = [data[0]?.[0] ?? 0, data[0]?.at(-1) ?? 0]
+  const hasDays = last - first > DAY_S
   return new uPlot(
     {
       width: place.clientWidth,
       height: HEIGHT,
       tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1_000), 'Etc/UTC'),
       scales: { y: { range: (_, low, high) => [Math.min(0, low), high > 0 ? high * 1.05 : 1] } },
-      axes: [axis, { ...axis, size: 60 }],
+      axes: [
+        { ...axis, values: (_, splits) => splits.map((split) => clock(split, hasDays)) },
+        { ...axis, size: 60 },
+      ],
       series: [
-        {},
+        { label: 'from', value: (_, value) => (value === null ? '-' : clock(value, true)) },
         ...names.map((label, index) => ({
           label,
           stroke: colours[index] ?? text,

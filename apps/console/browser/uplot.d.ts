@@ -10,6 +10,7 @@ interface Axis {
   grid?: { stroke: string; width: number }
   ticks?: { stroke: string; width: number }
   size?: number
+  values?: (plot: unknown, splits: number[]) => string[]
 }
 interface Options {
   width: number

@@ -2,13 +2,15 @@ import { FINDING_CLASSES, REPAIR_STATES } from '@hq-export/contract'
 import type { ReconciliationRun } from '@hq-export/outbox-relay/reconcile/record/reconciliation-record.ts'
 import { percent } from '@hq-export/outbox-relay/reconcile/report/run-facts.ts'
 import { href } from '../../page/href.ts'
-import { type Html, html } from '../../page/html.ts'
+import { type Content, type Html, html } from '../../page/html.ts'
 import { facts, table } from '../../page/table.ts'
-import { commandLine, count } from '../../page/text.ts'
+import { commandLine, count, moment } from '../../page/text.ts'
 import { stateBadge } from '../../verified/show-verified.ts'
 import { PAGE_FINDINGS, type RunFinding, type RunView } from './read-run.ts'
 
 type DatasetRun = ReconciliationRun['datasets'][number]
+
+const INSTANT = /^\d{4}-\d\d-\d\dT/
 
 const FORMATS = [
   ['html', 'HTML, to read and to print'],
@@ -23,7 +25,10 @@ function counts(all: Readonly<Record<string, number | undefined>>, names: readon
 
 /** What was compared, and how. */
 export function runFacts(run: RunView): Html {
-  const entries = run.facts.map(([name, text]): [string, string] => [name, text])
+  const entries = run.facts.map(([name, text]): [string, Content] => [
+    name,
+    INSTANT.test(text) ? moment(text) : text,
+  ])
   const downloads = run.hasReport
     ? html`<p>As a file: ${FORMATS.map(
         ([format, title]) =>
