@@ -168,7 +168,7 @@ test('by keyboard alone: finds a refused row, replays it, sees it applied; twice
   await page.keyboard.press('g')
   await page.keyboard.press('r')
   await page.waitForURL(`${full.url}/refused`)
-  await follow(page, /^dx_company_entities_v1 · invalid_value · .*enrichment_confidence/)
+  await follow(page, /^dx_company_entities_v1 · invalid_value ·\s+.*enrichment_confidence/)
   await follow(page, new RegExp(`^dx-${letter.id}$`))
   await follow(page, /^Send it again from the source$/)
   const confirmation = page.url()

@@ -4,6 +4,8 @@ import { SECURITY_HEADERS } from './security-headers.ts'
 
 const HEADERS_TIMEOUT_MS = 10_000
 const REQUEST_TIMEOUT_MS = 30_000
+/** How often connections are looked through for those that took longer. */
+const CHECK_MS = 2_000
 const MAX_CONNECTIONS = 200
 
 /** A server for an application, that nobody keeps by sending or reading slowly. */
@@ -11,7 +13,11 @@ export function createHttpServer(app: {
   readonly fetch: (request: Request) => Response | Promise<Response>
 }): Server {
   const server = createServer(
-    { headersTimeout: HEADERS_TIMEOUT_MS, requestTimeout: REQUEST_TIMEOUT_MS },
+    {
+      headersTimeout: HEADERS_TIMEOUT_MS,
+      requestTimeout: REQUEST_TIMEOUT_MS,
+      connectionsCheckingInterval: CHECK_MS,
+    },
     getRequestListener(app.fetch, {
       overrideGlobalObjects: false,
       hostname: 'localhost',
