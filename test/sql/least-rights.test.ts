@@ -142,7 +142,7 @@ test('a login that may create nothing is told in a sentence each what to grant, 
 test('a login that may create nothing is told in a sentence each what to grant, nothing is created, and with that granted everything works: HQ', async () => {
   const url = await createPlainLogin('hq_plain')
   const refusal = await refusalOf(hqMigrations, url)
-  expect(refusal).toHaveLength(5)
+  expect(refusal).toHaveLength(6)
   expect(await schemasOf('hq_plain')).toEqual([])
   await asAdmin('hq_plain', statementsOf(refusal))
   expect(await hqMigrations.apply(url)).toEqual(await hqMigrations.list())
