@@ -103,7 +103,7 @@ export class Side {
     try {
       client = await this.#pool.connect()
     } catch (error) {
-      return this.#unreachable(error, explainConnectError(error, this.database))
+      return this.#whyNot(error, explainConnectError(error, this.database))
     }
     try {
       const value = await work(client)
@@ -112,23 +112,24 @@ export class Side {
     } catch (error) {
       // Whatever state it is in: the next page gets a new one.
       client.release(true)
-      const { code } = error as { code?: unknown }
-      if (code === QUERY_CANCELED)
-        return {
-          state: 'too slow',
-          reason: `${name} took longer than ${IN_MILLISECONDS}; narrow the filter, or try again`,
-        }
-      if (code === LOCK_NOT_AVAILABLE)
-        return {
-          state: 'too slow',
-          reason: `somebody holds a table of ${name} locked, such as a migration; try again`,
-        }
-      return this.#unreachable(error, explainDatabaseError(error, this.database))
+      return this.#whyNot(error, explainDatabaseError(error, this.database))
     }
   }
 
-  #unreachable(error: unknown, why: string | undefined): Reading<never> {
-    const reason = whyUnreachable(error, this.name, why)
+  #whyNot(error: unknown, explained: string | undefined): Reading<never> {
+    const { name } = this.database
+    const { code } = error as { code?: unknown }
+    if (code === QUERY_CANCELED)
+      return {
+        state: 'too slow',
+        reason: `${name} took longer than ${IN_MILLISECONDS}; narrow the filter, or try again`,
+      }
+    if (code === LOCK_NOT_AVAILABLE)
+      return {
+        state: 'too slow',
+        reason: `somebody holds a table of ${name} locked, such as a migration; try again`,
+      }
+    const reason = whyUnreachable(error, name, explained)
     if (reason === undefined) throw error
     return { state: 'unreachable', reason }
   }

@@ -2,7 +2,8 @@ import { describeError } from '@hq-export/runtime/describe-error.ts'
 import { OperatorError } from '@hq-export/runtime/operator-error.ts'
 
 /** The driver's own words where the server never answered, or went away. */
-const SILENT_PATTERN = /timeout exceeded when trying to connect|Query read timeout|terminated/i
+const SILENT_PATTERN =
+  /timeout exceeded when trying to connect|Query read timeout|terminated|timeout expired|not queryable/i
 /** The server ends its sessions: shut down, crashed, or somebody ended this one. */
 const ENDED_CODES: readonly unknown[] = ['57P01', '57P02']
 
