@@ -3,7 +3,7 @@ import {
   LOCK_NOT_AVAILABLE,
   QUERY_CANCELED,
 } from '@hq-export/outbox-relay/session/sqlstate.ts'
-import { transact } from '@hq-export/outbox-relay/session/transact.ts'
+import { transact } from '@hq-export/runtime/postgres/transact.ts'
 import type pg from 'pg'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { createEmptyDxDatabase, type TestDatabase } from '../support/servers/databases.ts'

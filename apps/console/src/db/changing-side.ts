@@ -7,6 +7,7 @@ import { DATA_ENGINE_X } from '@hq-export/outbox-relay/session/why-not-connected
 import { OperatorError } from '@hq-export/runtime/operator-error.ts'
 import type { NamedDatabase } from '@hq-export/runtime/postgres/explain-connect-error.ts'
 import type { Migrations } from '@hq-export/runtime/postgres/migrations.ts'
+import { transact } from '@hq-export/runtime/postgres/transact.ts'
 import type pg from 'pg'
 
 /** One for the job under way, one for whoever begins another. */
@@ -57,28 +58,16 @@ export class ChangingSide {
   async transact<T>(work: (client: pg.PoolClient) => Promise<T>): Promise<T> {
     if (this.#pool === undefined) throw new OperatorError(`${this.database.name} is not connected`)
     const client = await this.#pool.connect()
-    let isLost = true
     try {
       if (!this.#known.has(client)) await this.#migrations.assertApplied(client)
       this.#known.add(client)
-      await client.query('begin')
-      try {
-        const result = await work(client)
-        const { command } = await client.query('commit')
-        // COMMIT of a failed transaction is no error for PostgreSQL: it rolls back and says so.
-        if (command !== 'COMMIT') throw new Error(`commit answered ${command}`)
-        isLost = false
-        return result
-      } catch (error) {
-        // A rollback that fails says that the session is lost; the first error is the one to tell.
-        isLost = await client.query('rollback').then(
-          () => false,
-          () => true,
-        )
-        throw error
-      }
-    } finally {
-      client.release(isLost)
+      const result = await transact(client, () => work(client))
+      client.release()
+      return result
+    } catch (error) {
+      // Whatever state it is in: the next one gets a new session.
+      client.release(true)
+      throw error
     }
   }
 

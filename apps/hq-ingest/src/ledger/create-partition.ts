@@ -1,5 +1,5 @@
+import { transact } from '@hq-export/runtime/postgres/transact.ts'
 import type pg from 'pg'
-import { inTransaction } from '../db/in-transaction.ts'
 import type { LedgerPartition } from './partition.ts'
 
 /*
@@ -27,7 +27,7 @@ export async function createPartition(
   client: pg.ClientBase,
   partition: LedgerPartition,
 ): Promise<boolean> {
-  return inTransaction(client, async () => {
+  return transact(client, async () => {
     await client.query(LOCK)
     const { rows } = await client.query<{ found: boolean }>(EXISTS, [`ingest.${partition.name}`])
     const missing = rows[0]?.found !== true

@@ -1,6 +1,6 @@
 import type { Counts } from '@hq-export/contract'
+import { transact } from '@hq-export/runtime/postgres/transact.ts'
 import type pg from 'pg'
-import { inTransaction } from '../db/in-transaction.ts'
 import { gatewayLocks } from '../db/own-locks.ts'
 import { profileOf } from './batch-profile.ts'
 import { bounded, mergeProfiles } from './merge-profiles.ts'
@@ -143,7 +143,7 @@ async function rollUpOnce(client: pg.ClientBase): Promise<number> {
     await client.query(END, [now, time.minute])
     return entries
   }
-  return inTransaction(client, add, 'begin isolation level repeatable read')
+  return transact(client, add, { mode: 'isolation level repeatable read' })
 }
 
 /**

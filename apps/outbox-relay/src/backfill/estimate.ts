@@ -1,6 +1,6 @@
+import { transact } from '@hq-export/runtime/postgres/transact.ts'
 import type pg from 'pg'
 import { hasSqlstate, QUERY_CANCELED } from '../session/sqlstate.ts'
-import { transact } from '../session/transact.ts'
 import { type Statement, scanStatement, wantedStatement } from './chunk-sql.ts'
 import type { Pass } from './pass.ts'
 import { type PassOutput, type PassRelation, relationOf } from './pass-relation.ts'

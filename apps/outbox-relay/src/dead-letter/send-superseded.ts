@@ -1,8 +1,8 @@
 import { type Dataset, datasetByName, isDatasetName } from '@hq-export/contract'
+import { transact } from '@hq-export/runtime/postgres/transact.ts'
 import type pg from 'pg'
 import { unionOfOutbox } from '../outbox/outbox-tables.ts'
 import { insertSelected, ring } from '../reexport/insert-export-row.ts'
-import { transact } from '../session/transact.ts'
 import { type DeadLetter, NOT_IN_TIME } from './dead-letter.ts'
 
 /** A version of an entity that goes no further. */

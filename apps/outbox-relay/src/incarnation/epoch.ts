@@ -1,7 +1,7 @@
+import { transact } from '@hq-export/runtime/postgres/transact.ts'
 import type pg from 'pg'
 import { beginCounting } from '../outbox/count-captured.ts'
 import { EMPTY_SNAPSHOT } from '../outbox/tick.ts'
-import { transact } from '../session/transact.ts'
 import { adoptRows } from './adopt-rows.ts'
 
 /*

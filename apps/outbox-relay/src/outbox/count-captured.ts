@@ -1,5 +1,5 @@
+import { transact } from '@hq-export/runtime/postgres/transact.ts'
 import type pg from 'pg'
-import { transact } from '../session/transact.ts'
 import { unionOfOutbox } from './outbox-tables.ts'
 import { EMPTY_SNAPSHOT, type Snapshot } from './tick.ts'
 

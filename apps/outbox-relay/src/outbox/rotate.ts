@@ -1,6 +1,6 @@
+import { transact } from '@hq-export/runtime/postgres/transact.ts'
 import type pg from 'pg'
 import { hasSqlstate, LOCK_NOT_AVAILABLE } from '../session/sqlstate.ts'
-import { transact } from '../session/transact.ts'
 import type { Ack } from './ack.ts'
 import { countCaptured, readCounted } from './count-captured.ts'
 import { CURRENT_OUTBOX, OUTBOX_REGCLASSES, OUTBOX_TABLES } from './outbox-tables.ts'

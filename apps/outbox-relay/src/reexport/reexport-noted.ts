@@ -1,7 +1,7 @@
 import { type Dataset, datasetByNumber } from '@hq-export/contract'
+import { transact } from '@hq-export/runtime/postgres/transact.ts'
 import type pg from 'pg'
 import { readBinding } from '../binding/read-binding.ts'
-import { transact } from '../session/transact.ts'
 import { reexportKeys } from './reexport-keys.ts'
 
 // What another relay is at is its own.

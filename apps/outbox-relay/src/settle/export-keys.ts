@@ -1,10 +1,10 @@
 import { type Dataset, datasetByName } from '@hq-export/contract'
+import { transact } from '@hq-export/runtime/postgres/transact.ts'
 import type pg from 'pg'
 import { isSettledSql } from '../binding/projection/settled-sql.ts'
 import type { SentKey } from '../reexport/insert-keys.ts'
 import { reexportKeys } from '../reexport/reexport-keys.ts'
 import { hasSqlstate, LOCK_NOT_AVAILABLE } from '../session/sqlstate.ts'
-import { transact } from '../session/transact.ts'
 import { IS_SETTLED } from './read-pending.ts'
 import type { SettlingDataset } from './settling-datasets.ts'
 

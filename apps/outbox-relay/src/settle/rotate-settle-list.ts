@@ -1,6 +1,6 @@
+import { transact } from '@hq-export/runtime/postgres/transact.ts'
 import type pg from 'pg'
 import { hasSqlstate, LOCK_NOT_AVAILABLE } from '../session/sqlstate.ts'
-import { transact } from '../session/transact.ts'
 import { IS_SETTLED } from './read-pending.ts'
 
 const STATE = /* sql */ `

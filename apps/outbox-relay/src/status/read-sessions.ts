@@ -1,7 +1,7 @@
+import { transact } from '@hq-export/runtime/postgres/transact.ts'
 import type pg from 'pg'
 import { OUTBOX_REGCLASSES } from '../outbox/outbox-tables.ts'
 import { leaderLockCondition, readLeadKey } from '../session/lead.ts'
-import { transact } from '../session/transact.ts'
 
 /**
  * A relay's leading session, or one that would like to be. Null where the login role may not see

@@ -2,7 +2,7 @@ import type { Dataset } from '@hq-export/contract'
 import { sourceRowSql } from '@hq-export/outbox-relay/binding/projection/source-row-sql.ts'
 import { readBinding } from '@hq-export/outbox-relay/binding/read-binding.ts'
 import { versionStatement } from '@hq-export/outbox-relay/reexport/read-source-row.ts'
-import { transact } from '@hq-export/outbox-relay/session/transact.ts'
+import { transact } from '@hq-export/runtime/postgres/transact.ts'
 import pg from 'pg'
 
 /** The row as the source has it now. */

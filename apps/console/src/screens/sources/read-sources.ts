@@ -1,4 +1,4 @@
-import { transact } from '@hq-export/outbox-relay/session/transact.ts'
+import { transact } from '@hq-export/runtime/postgres/transact.ts'
 import type pg from 'pg'
 import { instantSql } from '../../db/instant-sql.ts'
 

@@ -1,6 +1,6 @@
 import { HEARTBEAT_DATASET } from '@hq-export/contract'
+import { transact } from '@hq-export/runtime/postgres/transact.ts'
 import type pg from 'pg'
-import { inTransaction } from '../../db/in-transaction.ts'
 import { datasetLag, lag } from '../checks/lag.ts'
 import { applyVerdict, type Told } from '../incident/apply-verdict.ts'
 import { floorTo, WINDOW_MS } from '../window/time.ts'
@@ -34,7 +34,7 @@ export async function judgeLag(
   now: number,
 ): Promise<Told[]> {
   const end = floorTo(now, WINDOW_MS)
-  return inTransaction(client, async () => {
+  return transact(client, async () => {
     const { rowCount } = await client.query(CLAIM, [source, end])
     if (rowCount === 0) return []
     const { rows } = await client.query<{ dataset: string; behind: number; silent: number }>(LAGS, [

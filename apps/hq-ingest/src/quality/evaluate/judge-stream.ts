@@ -1,6 +1,6 @@
 import { datasetByName } from '@hq-export/contract'
+import { transact } from '@hq-export/runtime/postgres/transact.ts'
 import type pg from 'pg'
-import { inTransaction } from '../../db/in-transaction.ts'
 import type { Profile } from '../../profile/profile.ts'
 import { readMinutes } from '../../profile/read-minutes.ts'
 import { applyVerdict, type Told } from '../incident/apply-verdict.ts'
@@ -73,7 +73,7 @@ export async function judgeStream(
       isHeard: await wasHeard(client, stream.source, end),
       tolerances: await readTolerances(client, stream),
     })
-    await inTransaction(client, async () => {
+    await transact(client, async () => {
       for (const { begin: from, verdict } of judged.checks) {
         const step = await applyVerdict(client, { ...stream, verdict, begin: from, end })
         if (step !== undefined) told.push(step)

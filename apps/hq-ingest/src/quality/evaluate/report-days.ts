@@ -1,5 +1,5 @@
+import { transact } from '@hq-export/runtime/postgres/transact.ts'
 import type pg from 'pg'
-import { inTransaction } from '../../db/in-transaction.ts'
 import { SEQUENCE_GAPS, WITHOUT_EVENTS } from '../checks/event-continuity.ts'
 import { applyVerdict, type Told } from '../incident/apply-verdict.ts'
 import { DAY_MS, HOUR_MS } from '../window/time.ts'
@@ -38,7 +38,7 @@ export async function reportDays(
     const judged = await judgeDay(client, stream, progress, begin, end)
     const { day, profile, events, verdicts } = judged
     const of = { ...stream, begin, end }
-    await inTransaction(client, async () => {
+    await transact(client, async () => {
       await client.query(KEEP, [
         ...[source, dataset, day, JSON.stringify(profile)],
         events === null ? null : JSON.stringify(events),

@@ -1,7 +1,7 @@
 import { datasetByName } from '@hq-export/contract'
+import { transact } from '@hq-export/runtime/postgres/transact.ts'
 import pg from 'pg'
 import { EMPTY_SNAPSHOT } from '../../outbox/tick.ts'
-import { transact } from '../../session/transact.ts'
 import type { Binding, BoundDataset } from '../binding-schema.ts'
 import { delaySql } from '../projection/joins.ts'
 import { projectionOf } from '../projection/projection.ts'

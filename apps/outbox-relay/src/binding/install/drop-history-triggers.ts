@@ -1,7 +1,7 @@
+import { transact } from '@hq-export/runtime/postgres/transact.ts'
 import pg from 'pg'
 import { connectLogin } from '../../session/connect.ts'
 import { hasSqlstate, INSUFFICIENT_PRIVILEGE } from '../../session/sqlstate.ts'
-import { transact } from '../../session/transact.ts'
 import { LOCK_BINDING } from './lock-binding.ts'
 import { lockRelations } from './lock-relations.ts'
 import { isBusy, type LockAttempt, type LockRetry, retryWithLockTimeout } from './lock-retry.ts'

@@ -1,7 +1,7 @@
 import { datasetByName } from '@hq-export/contract'
+import { transact } from '@hq-export/runtime/postgres/transact.ts'
 import pg from 'pg'
 import { hasSqlstate, QUERY_CANCELED } from '../../session/sqlstate.ts'
-import { transact } from '../../session/transact.ts'
 import { type Binding, SNAPSHOTS_DATASET } from '../binding-schema.ts'
 import type { GeneratedFunction } from '../capture/capture-function.ts'
 import { type GeneratedSql, neededSql } from '../capture/generate.ts'

@@ -5,10 +5,10 @@ import {
   withLimit,
   withNote,
 } from '@hq-export/runtime/cli/options.ts'
+import { transact } from '@hq-export/runtime/postgres/transact.ts'
 import { printJson } from '@hq-export/runtime/table.ts'
 import type { Command } from 'commander'
 import type { RelayCommandLine } from '../../cli/command-line.ts'
-import { transact } from '../../session/transact.ts'
 import { discardDeadLetters } from '../discard-dead-letters.ts'
 import { listDeadLetters } from '../list-dead-letters.ts'
 import { replayDeadLetters } from '../replay-dead-letters.ts'

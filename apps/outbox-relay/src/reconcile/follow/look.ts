@@ -1,4 +1,5 @@
 import { DATASETS } from '@hq-export/contract'
+import { transact } from '@hq-export/runtime/postgres/transact.ts'
 import type pg from 'pg'
 import { z } from 'zod'
 import { SNAPSHOTS_DATASET } from '../../binding/binding-schema.ts'
@@ -9,7 +10,6 @@ import {
   unionOfOutbox,
 } from '../../outbox/outbox-tables.ts'
 import { EMPTY_SNAPSHOT, type Snapshot } from '../../outbox/tick.ts'
-import { transact } from '../../session/transact.ts'
 
 const tableSchema = z.object({
   /** Changes when the table is truncated. */

@@ -6,9 +6,9 @@ import {
   type ReconciliationState,
   reconciliationSchema,
 } from '@hq-export/contract'
+import { transact } from '@hq-export/runtime/postgres/transact.ts'
 import type pg from 'pg'
 import { z } from 'zod'
-import { transact } from '../../session/transact.ts'
 import type { ReconcileCost, ReconcileRequest, ReconcileResult } from '../reconcile-context.ts'
 
 /** For how long reconciliations are kept: an audit asks for the last year. */

@@ -1,11 +1,11 @@
 import type { Dataset, Finding, RepairState } from '@hq-export/contract'
+import { transact } from '@hq-export/runtime/postgres/transact.ts'
 import type pg from 'pg'
 import { raiseVersionBase } from '../../dead-letter/raise-version-base.ts'
 import { NotReplayableError } from '../../reexport/not-replayable-error.ts'
 import { noteKey } from '../../reexport/note-key.ts'
 import { readVersion } from '../../reexport/read-source-row.ts'
 import { DEADLOCK_DETECTED, hasSqlstate, LOCK_NOT_AVAILABLE } from '../../session/sqlstate.ts'
-import { transact } from '../../session/transact.ts'
 
 /** A difference, and what would be sent to mend it. */
 export interface Repairable {

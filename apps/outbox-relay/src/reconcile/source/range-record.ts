@@ -1,7 +1,7 @@
 import type { Dataset } from '@hq-export/contract'
+import { transact } from '@hq-export/runtime/postgres/transact.ts'
 import type pg from 'pg'
 import { retryWithLockTimeout } from '../../binding/install/lock-retry.ts'
-import { transact } from '../../session/transact.ts'
 
 /** A half-open range of the keys of a dataset. */
 export interface KeyRange {

@@ -1,6 +1,6 @@
+import { transact } from '@hq-export/runtime/postgres/transact.ts'
 import type pg from 'pg'
 import type { Snapshot } from '../../outbox/tick.ts'
-import { transact } from '../../session/transact.ts'
 import { sourceError } from './source-error.ts'
 
 const CURRENT = /* sql */ `select pg_catalog.pg_current_snapshot()::text as snapshot`

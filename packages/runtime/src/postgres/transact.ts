@@ -2,10 +2,11 @@ import type pg from 'pg'
 
 /** How a transaction begins and ends. */
 export interface TransactionOptions<T> {
-  /** What follows BEGIN; by default what the session has, READ COMMITTED for the relay's. */
+  /** What follows BEGIN; by default what the session has, READ COMMITTED for ours. */
   readonly mode?:
     | 'read only'
     | 'isolation level read committed'
+    | 'isolation level repeatable read'
     | 'isolation level repeatable read read only'
   /** False for a result that is not to be kept: rolled back, and returned. */
   readonly isKept?: (result: T) => boolean
