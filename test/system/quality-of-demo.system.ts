@@ -15,6 +15,7 @@ import { evaluateQuality } from '@hq-export/hq-ingest/quality/evaluate/evaluate-
 import type pg from 'pg'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { Pipeline } from '../support/programs/pipeline.ts'
+import { insertBeat, insertHours, insertMinute } from '../support/quality/insert-past.ts'
 import { waitFor } from '../support/wait-for.ts'
 
 /*
@@ -96,24 +97,11 @@ async function work(...faults: Fault[]): Promise<Map<string, Profile>> {
   return profiles
 }
 
-async function beat(at: number): Promise<void> {
-  await client.query(
-    `insert into ingest.batch (received_at, source, batch, fingerprint, dataset, schema_version,
-       key_id, wire_bytes, decoded_bytes, answer)
-     values ($1, $2, $3, sha256('x'), 'dx_heartbeat_v1', 'v1', 'k', 1, 1, '{}')`,
-    [iso(at), SOURCE, `beat-${at}`],
-  )
-}
-
 async function pass(...faults: Fault[]): Promise<void> {
   for (const [dataset, profile] of await work(...faults)) {
-    await client.query(
-      `insert into ingest.minute (source, dataset, minute, batches, profile)
-       values ($1, $2, $3, 1, $4)`,
-      [SOURCE, dataset, iso(now + WINDOW_MS - 60_000), JSON.stringify(profile)],
-    )
+    await insertMinute(client, SOURCE, dataset, now + WINDOW_MS - 60_000, profile)
   }
-  await beat(now + WINDOW_MS - 30_000)
+  await insertBeat(client, SOURCE, now + WINDOW_MS - 30_000)
   now += WINDOW_MS
   await evaluateQuality(client, now)
 }
@@ -147,12 +135,7 @@ test('four weeks and an hour of the normal workload give no incident', async () 
       hours.push({ hour: iso(hour), dataset, profile })
     }
   }
-  await client.query(
-    `insert into ingest.quality_hour (source, dataset, hour, profile)
-     select $1, h.dataset, h.hour, h.profile
-     from jsonb_to_recordset($2) as h (hour timestamptz, dataset text, profile jsonb)`,
-    [SOURCE, JSON.stringify(hours)],
-  )
+  await insertHours(client, SOURCE, hours)
   await client.query('delete from ingest.quality_progress')
   await client.query(
     `insert into ingest.quality_progress

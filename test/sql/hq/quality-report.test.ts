@@ -14,6 +14,7 @@ import {
 } from '@hq-export/hq-ingest/quality/report/read-day.ts'
 import type pg from 'pg'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { insertBeat, insertHours, insertMinute } from '../../support/quality/insert-past.ts'
 import { profileOf, runsOf } from '../../support/quality/profiles.ts'
 import { workload } from '../../support/quality/workload.ts'
 import { seededRandom } from '../../support/random.ts'
@@ -51,40 +52,20 @@ async function rollUpTo(through: number): Promise<void> {
   await client.query('update ingest.roll_up set through = $1', [iso(through)])
 }
 
-async function insertMinute(source: string, dataset: string, minute: number, profile: Profile) {
-  await client.query(
-    `insert into ingest.minute (source, dataset, minute, batches, profile)
-     values ($1, $2, $3, 1, $4)`,
-    [source, dataset, iso(minute), JSON.stringify(profile)],
-  )
-}
-
 async function insertHistory(source: string): Promise<void> {
   const random = seededRandom(2)
-  const hours: unknown[] = []
+  const hours: { hour: string; dataset: string; profile: Profile }[] = []
   for (let hour = TODAY - 28 * DAY_MS; hour < TODAY; hour += HOUR_MS) {
-    hours.push({ hour: iso(hour), profile: workload(random, 'none', 4)[RUNS] })
+    const profile = workload(random, 'none', 4)[RUNS]
+    if (profile === undefined) throw new Error('the workload has runs')
+    hours.push({ hour: iso(hour), dataset: RUNS, profile })
   }
-  await client.query(
-    `insert into ingest.quality_hour (source, dataset, hour, profile)
-     select $1, $2, h.hour, h.profile
-     from jsonb_to_recordset($3) as h (hour timestamptz, profile jsonb)`,
-    [source, RUNS, JSON.stringify(hours)],
-  )
+  await insertHours(client, source, hours)
   await client.query(
     `insert into ingest.quality_progress
        (source, dataset, since, hours_through, judged_through, reported_through)
      values ($1, $2, $3, $4, $4, ($4::timestamptz at time zone 'UTC')::date)`,
     [source, RUNS, iso(TODAY - 28 * DAY_MS), iso(TODAY)],
-  )
-}
-
-async function beat(source: string, at: number): Promise<void> {
-  await client.query(
-    `insert into ingest.batch (received_at, source, batch, fingerprint, dataset, schema_version,
-       key_id, wire_bytes, decoded_bytes, answer)
-     values ($1, $2, $3, sha256('x'), 'dx_heartbeat_v1', 'v1', 'k', 1, 1, '{}')`,
-    [iso(at), source, `beat-${at}`],
   )
 }
 
@@ -117,10 +98,11 @@ test('in the first hour of a day its rows count, and are no silence', async () =
   const random = seededRandom(3)
   for (const minute of [0, 15]) {
     const rows = workload(random)[RUNS]
-    if (rows !== undefined) await insertMinute('early', RUNS, TODAY + minute * MINUTE_MS, rows)
+    if (rows !== undefined)
+      await insertMinute(client, 'early', RUNS, TODAY + minute * MINUTE_MS, rows)
   }
   const now = TODAY + 30 * MINUTE_MS
-  await beat('early', now - MINUTE_MS)
+  await insertBeat(client, 'early', now - MINUTE_MS)
   await rollUpTo(now)
   const reports = await readDay(client, TODAY, now, { source: 'early' })
   expect(failuresOf(reports)).toEqual([])
@@ -146,7 +128,7 @@ test('nothing is told of a day without rows, nor before the first roll-up', asyn
 
 test('every format shows what failed, and names as they are', async () => {
   const profile = runsOf(['findEmail<&', 'byHunter', { succeeded: 1 }])
-  await insertMinute('odd', RUNS, TODAY, { ...profile, negative: { cost_usd: 1 } })
+  await insertMinute(client, 'odd', RUNS, TODAY, { ...profile, negative: { cost_usd: 1 } })
   await rollUpTo(TODAY + HOUR_MS)
   const reports = await readDay(client, TODAY, TODAY + HOUR_MS, { source: 'odd' })
   expect(judgementOf(reports)).toBe('bad')
@@ -162,7 +144,7 @@ test('every format shows what failed, and names as they are', async () => {
 
 test('the events of the runs of a day are looked at in HQ itself, and kept with its report', async () => {
   const yesterday = TODAY - DAY_MS
-  await insertMinute('gaps', EVENTS, yesterday, profileOf(5))
+  await insertMinute(client, 'gaps', EVENTS, yesterday, profileOf(5))
   await insertRun('gaps', 1, yesterday, [1, 2, 5])
   await insertRun('gaps', 2, yesterday + 23 * HOUR_MS, [0, 1])
   await insertRun('gaps', 3, yesterday, [])
@@ -190,8 +172,8 @@ test('a day that cannot be read holds up no window', async () => {
   const before = TODAY + 2 * HOUR_MS
   const now = before + DAY_MS
   await client.query(`delete from ingest.minute where source <> 'gaps'`)
-  await insertMinute('gaps', EVENTS, before, profileOf(5))
-  await insertMinute('gaps', COMPANIES, before, profileOf(5))
+  await insertMinute(client, 'gaps', EVENTS, before, profileOf(5))
+  await insertMinute(client, 'gaps', COMPANIES, before, profileOf(5))
   await rollUpTo(now)
   const other = await hq.connect()
   await other.query('begin')

@@ -4,6 +4,7 @@ import { evaluateQuality } from '@hq-export/hq-ingest/quality/evaluate/evaluate-
 import type pg from 'pg'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { runIngest } from '../../support/programs/ingest-process.ts'
+import { insertBeat, insertHours, insertMinute } from '../../support/quality/insert-past.ts'
 import { profileOf } from '../../support/quality/profiles.ts'
 import { type Fault, workload } from '../../support/quality/workload.ts'
 import { seededRandom } from '../../support/random.ts'
@@ -45,14 +46,6 @@ afterAll(async () => {
 
 const iso = (time: number) => new Date(time).toISOString()
 
-async function insertMinute(source: string, dataset: string, minute: number, profile: Profile) {
-  await client.query(
-    `insert into ingest.minute (source, dataset, minute, batches, profile)
-     values ($1, $2, $3, 1, $4)`,
-    [source, dataset, iso(minute), JSON.stringify(profile)],
-  )
-}
-
 /** Four weeks of the normal workload, as hours, and nothing judged since. */
 async function insertHistory(source: string, days = HISTORY_DAYS): Promise<void> {
   const random = seededRandom(1)
@@ -63,12 +56,7 @@ async function insertHistory(source: string, days = HISTORY_DAYS): Promise<void>
       hours.push({ hour: iso(hour), dataset, profile })
     }
   }
-  await client.query(
-    `insert into ingest.quality_hour (source, dataset, hour, profile)
-     select $1, h.dataset, h.hour, h.profile
-     from jsonb_to_recordset($2) as h (hour timestamptz, dataset text, profile jsonb)`,
-    [source, JSON.stringify(hours)],
-  )
+  await insertHours(client, source, hours)
   await client.query(
     `insert into ingest.quality_progress
        (source, dataset, since, hours_through, judged_through, reported_through)
@@ -80,12 +68,7 @@ async function insertHistory(source: string, days = HISTORY_DAYS): Promise<void>
 
 /** The source is there: its heartbeat came the way that rows come. */
 async function beat(source: string, at: number): Promise<void> {
-  await client.query(
-    `insert into ingest.batch (received_at, source, batch, fingerprint, dataset, schema_version,
-       key_id, wire_bytes, decoded_bytes, answer)
-     values ($1, $2, $3, sha256('x'), 'dx_heartbeat_v1', 'v1', 'k', 1, 1, '{}')`,
-    [iso(at), source, `beat-${at}`],
-  )
+  await insertBeat(client, source, at)
   await client.query(
     `insert into ingest.heartbeat (source, source_ts, received_at, batch)
      values ($1, $2, $2, 'b')
@@ -127,7 +110,7 @@ async function pass(faulty: boolean): Promise<void> {
   for (const [source, fault] of Object.entries(FAULTS)) {
     const rows = workload(randoms.get(source) ?? Math.random, faulty ? fault : 'none')
     for (const [dataset, profile] of Object.entries(rows)) {
-      await insertMinute(source, dataset, now + WINDOW_MS - 60_000, profile)
+      await insertMinute(client, source, dataset, now + WINDOW_MS - 60_000, profile)
     }
     await beat(source, now + WINDOW_MS - 30_000)
   }
@@ -213,7 +196,7 @@ test('what somebody accepts is the usual from its begin on, and what is wrong is
   for (let window = 0; window < 2; window++) await pass(true)
   expect(await openSources()).toEqual(['domains'])
   const values = { event_type: { request_sent: 20, vanished: 1 } }
-  await insertMinute('events', EVENTS, now, profileOf(21, { values }))
+  await insertMinute(client, 'events', EVENTS, now, profileOf(21, { values }))
   await pass(true)
   expect(await openSources()).toEqual(['domains', 'events'])
   expect((await incidentsOf('events')).at(-1)).toMatchObject({ cause: 'vanished' })
