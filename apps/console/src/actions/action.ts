@@ -1,7 +1,15 @@
+import { HQ } from '@hq-export/hq-ingest/db/connect.ts'
+import { DATA_ENGINE_X } from '@hq-export/outbox-relay/session/why-not-connected.ts'
 import type pg from 'pg'
 
 /** Where something is changed. */
 export type SideName = 'hq' | 'dx'
+
+/** What operators call them. */
+export const SIDE_NAMES: Readonly<Record<SideName, string>> = {
+  hq: HQ.name,
+  dx: DATA_ENGINE_X.name,
+}
 
 /** Both sides have the same two tables. */
 export const SCHEMA_OF: Readonly<Record<SideName, string>> = { hq: 'ingest', dx: 'hq_export' }
@@ -50,6 +58,9 @@ export async function readAction(
   )
   return rows[0] && { side, ...rows[0] }
 }
+
+/** Ids of actions as forms and addresses have them. */
+export const ACTION_ID_PATTERN = /^[\da-f]{8}-(?:[\da-f]{4}-){3}[\da-f]{12}$/
 
 /** Where a page of actions begins: below this one. */
 export interface ActionCursor {

@@ -1,10 +1,12 @@
 import type pg from 'pg'
 import { isAtLeast } from '../../access/actor.ts'
 import {
+  ACTION_ID_PATTERN,
   type ActionRecord,
   type ItemOutcome,
   readAction,
   readOutcomes,
+  SIDE_NAMES,
   type SideName,
   stopAction,
 } from '../../actions/action.ts'
@@ -26,7 +28,6 @@ import { KINDS } from './kinds/kinds.ts'
 import { describeSelection } from './kinds/selection-query.ts'
 
 const PAGE_ITEMS = 100
-const ID_PATTERN = /^[\da-f]{8}-(?:[\da-f]{4}-){3}[\da-f]{12}$/
 
 interface ShownAction {
   readonly action: ActionRecord
@@ -144,7 +145,7 @@ ${nextStep(action)}`,
       html`${facts('action-facts', [
         ['what', action.kind],
         ['which', whichOf(action)],
-        ['side', action.side === 'hq' ? 'HQ' : 'data-engine-x'],
+        ['side', SIDE_NAMES[action.side]],
         ['who', action.actor],
         ['why', action.reason ?? '-'],
         ['asked for', moment(action.requestedAt)],
@@ -171,7 +172,8 @@ export const actionPage: Screen = {
   path: '/actions/:id',
   show: async (request) => {
     const { id = '' } = request.params
-    if (!ID_PATTERN.test(id)) return refusal(404, 'No such action', 'This is no id of an action.')
+    if (!ACTION_ID_PATTERN.test(id))
+      return refusal(404, 'No such action', 'This is no id of an action.')
     const readings = await Promise.all([readShown(request, 'hq', id), readShown(request, 'dx', id)])
     for (const reading of readings) {
       if (reading.state === 'read' && reading.value !== undefined)
@@ -193,7 +195,8 @@ export const stopForm: FormAction = {
   role: 'operator',
   submit: async (request) => {
     const { id = '' } = request.params
-    if (!ID_PATTERN.test(id)) return refusal(404, 'No such action', 'This is no id of an action.')
+    if (!ACTION_ID_PATTERN.test(id))
+      return refusal(404, 'No such action', 'This is no id of an action.')
     const { changes, actor } = request
     for (const side of ['hq', 'dx'] as const) {
       if (!changes[side].isConnected) continue

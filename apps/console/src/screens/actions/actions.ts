@@ -1,4 +1,9 @@
-import { type ActionCursor, type ActionRecord, listActions } from '../../actions/action.ts'
+import {
+  type ActionCursor,
+  type ActionRecord,
+  listActions,
+  SIDE_NAMES,
+} from '../../actions/action.ts'
 import { href } from '../../page/href.ts'
 import { html } from '../../page/html.ts'
 import { mergeNewest } from '../../page/merge-newest.ts'
@@ -57,7 +62,7 @@ ${table({
     { title: 'state', show: actionState },
     { title: 'done', isNumber: true, show: (row) => count(row.done) },
     { title: 'failed', isNumber: true, show: (row) => count(row.failed) },
-    { title: 'side', show: ({ side }) => (side === 'hq' ? 'HQ' : 'data-engine-x') },
+    { title: 'side', show: ({ side }) => SIDE_NAMES[side] },
     { title: 'who', show: ({ actor }) => actor },
     { title: 'why', show: ({ reason }) => reason ?? '-' },
     { title: 'when', show: (row) => moment(row.requestedAt) },

@@ -1,5 +1,5 @@
 import type pg from 'pg'
-import { SCHEMA_OF, type SideName } from '../../actions/action.ts'
+import { SCHEMA_OF, SIDE_NAMES, type SideName } from '../../actions/action.ts'
 import { href } from '../../page/href.ts'
 import { html, NOTHING } from '../../page/html.ts'
 import { mergeNewest } from '../../page/merge-newest.ts'
@@ -88,7 +88,7 @@ ${table({
     { title: 'to what', show: ({ subject }) => subject },
     { title: 'why', show: ({ note }) => note ?? '-' },
     { title: 'circumstances', show: ({ detail }) => html`<code>${detail}</code>` },
-    { title: 'side', show: ({ side }) => (side === 'hq' ? 'HQ' : 'data-engine-x') },
+    { title: 'side', show: ({ side }) => SIDE_NAMES[side] },
   ],
 })}
 ${hasMore ? html`<p><a href="${href(['audit'], { ...filter, ...next })}">Older</a></p>` : NOTHING}`

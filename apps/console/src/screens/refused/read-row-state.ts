@@ -1,14 +1,9 @@
 import { type Dataset, datasetByName, isDatasetName } from '@hq-export/contract'
 import type pg from 'pg'
+import { type HqRow, readOwnColumns } from '../row/read-hq-row.ts'
 
-/** A row of the warehouse, without its values. */
-export interface RowState {
-  /** Null where rows of the dataset have none. */
-  readonly version: string | null
-  readonly batch: string
-  readonly ingestedAt: string
-  readonly deletedAt: string | null
-}
+/** A row of the warehouse, without its values; the version null where rows of the dataset have none. */
+export type RowState = Pick<HqRow, 'version' | 'batch' | 'ingestedAt' | 'deletedAt'>
 
 /**
  * What HQ has of a key now.
@@ -21,22 +16,10 @@ export async function readRowState(
 ): Promise<RowState | undefined> {
   if (!isDatasetName(datasetName)) return undefined
   const dataset: Dataset = datasetByName(datasetName)
-  const { name, primaryKey, versionColumn, columns } = dataset
-  const parts = key.split('/')
-  if (parts.length !== primaryKey.length) return undefined
-  const typeOf = (column: string) => columns.find((known) => known.name === column)?.type ?? 'text'
-  const conditions = primaryKey.map(
-    (column, place) => `h.${column} = $${place + 1}::pg_catalog.${typeOf(column)}`,
-  )
+  if (key.split('/').length !== dataset.primaryKey.length) return undefined
   try {
-    const { rows } = await client.query<RowState>(
-      `select ${versionColumn === undefined ? 'null' : `h.${versionColumn}::text`} as version,
-         h._dx_batch as batch, pg_catalog.to_json(h._dx_ingested_at) #>> '{}' as "ingestedAt",
-         pg_catalog.to_json(h._dx_deleted_at) #>> '{}' as "deletedAt"
-       from hq.${name} as h where ${conditions.join(' and ')}`,
-      parts,
-    )
-    return rows[0]
+    const row = await readOwnColumns(client, dataset, key)
+    return row && { ...row, version: dataset.versionColumn === undefined ? null : row.version }
   } catch (error) {
     // The key is text of the source's: what is no value of the column's type is no row's.
     if (String((error as { code?: unknown }).code).startsWith('22')) return undefined

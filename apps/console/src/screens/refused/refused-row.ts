@@ -1,7 +1,8 @@
+import { parseTraceparent } from '@hq-export/contract'
 import { showEntry } from '@hq-export/hq-ingest/quarantine/show-entry.ts'
 import { showDeadLetter } from '@hq-export/outbox-relay/dead-letter/show-dead-letter.ts'
 import type pg from 'pg'
-import type { SideName } from '../../actions/action.ts'
+import { SIDE_NAMES, type SideName } from '../../actions/action.ts'
 import { recordAudit } from '../../actions/record-audit.ts'
 import { attempt } from '../../db/attempt.ts'
 import type { Reading } from '../../db/side.ts'
@@ -13,6 +14,7 @@ import { absence, panel } from '../../page/panel.ts'
 import type { Page, PageRequest, Screen } from '../../page/screen.ts'
 import { facts, table } from '../../page/table.ts'
 import { badge, count, moment } from '../../page/text.ts'
+import { isTraceId, traceAddress } from '../../page/trace-link.ts'
 import { actionHref, nameOf, refusal } from '../actions/kinds/kind.ts'
 import { causeHref, codeLink, whoActs } from './cause.ts'
 import { findEntries, findLetters, type Trait } from './match-sides.ts'
@@ -22,7 +24,6 @@ import { type MaskedValue, readShape, readValues, type ShownRow } from './read-r
 import { lineActions } from './show-lines.ts'
 
 const ID_PATTERN = /^(hq|dx)-([1-9]\d{0,17})$/
-const NAMES: Readonly<Record<SideName, string>> = { hq: 'HQ', dx: 'data-engine-x' }
 
 /** What a refused row is to both sides, whichever of them tells it. */
 interface Common extends Trait {
@@ -68,7 +69,7 @@ async function readEntry(client: pg.ClientBase, id: string): Promise<SideRow | u
     pointer: (text(entry.pointer) ?? '').replace(/^\/rows\/\d+/, ''),
     detail: text(entry.detail),
     isOpen: entry.resolution === null,
-    traceId: text(entry.traceId) ?? traceOf(text(entry.traceparent)),
+    traceId: text(entry.traceId) ?? traceIdOf(text(entry.traceparent)),
     facts: [
       ['state', resolutionOf(text(entry.resolution), text(entry.resolvedAt))],
       ['by', text(entry.resolvedBy) ?? '-'],
@@ -111,7 +112,7 @@ async function readLetter(client: pg.ClientBase, id: string): Promise<SideRow | 
     ...{ sha256: hashes?.sha256 ?? null, source: null },
     ...{ code: letter.reason, pointer: letter.pointer, detail: letter.detail },
     isOpen: letter.resolution === null,
-    traceId: traceOf(letter.traceparent),
+    traceId: traceIdOf(letter.traceparent),
     facts: [
       ['state', resolutionOf(letter.resolution, letter.resolved_at)],
       ['note', letter.note ?? '-'],
@@ -134,15 +135,15 @@ async function readLetter(client: pg.ClientBase, id: string): Promise<SideRow | 
   }
 }
 
-function traceOf(traceparent: string | null): string | null {
-  return /^[\da-f]{2}-([\da-f]{32})-/.exec(traceparent ?? '')?.[1] ?? null
+function traceIdOf(traceparent: string | null): string | null {
+  return parseTraceparent(traceparent)?.traceId ?? null
 }
 
 function traceLink({ traceId }: Common, { jaegerUrl }: PageRequest): Content {
-  if (traceId === null || !/^[\da-f]{32}$/.test(traceId)) return '-'
-  if (jaegerUrl === undefined) return html`${traceId} (set CONSOLE_JAEGER_URL to open it)`
-  const url = `${jaegerUrl.replace(/\/$/, '')}/trace/${traceId}`
-  return html`<a href="${url}" rel="noreferrer">${traceId}</a>`
+  if (traceId === null || !isTraceId(traceId)) return '-'
+  const address = traceAddress(jaegerUrl, traceId)
+  if (address === undefined) return html`${traceId} (set CONSOLE_JAEGER_URL to open it)`
+  return html`<a href="${address}" rel="noreferrer">${traceId}</a>`
 }
 
 function batchLink({ batch, source }: Common): Content {
@@ -182,7 +183,7 @@ function showShape(side: SideName, id: string, found: SideRow, request: PageRequ
           ],
         })
   return panel(
-    { id: 'row-values', title: `Values, as ${NAMES[side]} keeps them` },
+    { id: 'row-values', title: `Values, as ${SIDE_NAMES[side]} keeps them` },
     html`${masked}${
       mayShow
         ? changeForm({

@@ -1,4 +1,5 @@
 import { isAtLeast } from '../../access/actor.ts'
+import { actionLink } from '../../page/action-link.ts'
 import { href } from '../../page/href.ts'
 import { type Content, html, NOTHING } from '../../page/html.ts'
 import { mergeNewest } from '../../page/merge-newest.ts'
@@ -6,7 +7,6 @@ import { absence, panel } from '../../page/panel.ts'
 import type { PageRequest } from '../../page/screen.ts'
 import { facts, table } from '../../page/table.ts'
 import { badge, count, moment } from '../../page/text.ts'
-import { newActionHref } from '../actions/kinds/kind.ts'
 import { type Cause, causeHref, causeKey, codeLink, placeOf, whoActs } from './cause.ts'
 import { type Counterpart, findEntries, findLetters } from './match-sides.ts'
 import { type Line, type LineCursor, readEntryLines, readLetterLines } from './read-lines.ts'
@@ -97,11 +97,11 @@ function actionsOf(cause: Cause, { actor, isReadOnly, hq, dx }: PageRequest): Co
 /** What can be done about one line. */
 export function lineActions(
   ids: { readonly hq: string | undefined; readonly dx: string | undefined },
-  { actor, isReadOnly }: PageRequest,
+  request: PageRequest,
 ): Content {
-  if (isReadOnly || !isAtLeast(actor, 'operator')) return NOTHING
+  if (request.isReadOnly || !isAtLeast(request.actor, 'operator')) return NOTHING
   const link = (kind: string, id: string, text: string) =>
-    html`<li><a href="${newActionHref(kind, { id })}">${text}</a></li>`
+    html`<li>${actionLink(request, 'operator', text, { do: kind, id })}</li>`
   const { hq, dx } = ids
   return html`<ul class="do">${
     dx !== undefined && [

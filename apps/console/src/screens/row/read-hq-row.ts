@@ -52,8 +52,9 @@ const BATCH_OF = `left join lateral (
 
 const tableOf = (name: string): string => `hq.${pg.escapeIdentifier(name)}`
 
-function rowStatement({ name, primaryKey, versionColumn }: Dataset): string {
-  const key = primaryKey.map((column, index) => `r.${column} = $${index + 1}::uuid`)
+function rowStatement({ name, columns, primaryKey, versionColumn }: Dataset): string {
+  const typeOf = (column: string) => columns.find((known) => known.name === column)?.type ?? 'text'
+  const key = primaryKey.map((column, index) => `r.${column} = $${index + 1}::${typeOf(column)}`)
   const version =
     name === SNAPSHOTS_DATASET ? 'r.record_version' : versionColumn && `r.${versionColumn}`
   return `select ${version ?? 'null'}::text as version, r.org_id::text as "orgId",
@@ -76,19 +77,27 @@ from (
 ) r ${BATCH_OF}
 order by r.record_version desc`
 
-/** Reads HQ's own columns of a row by its key, and which versions there were. */
+/** Reads HQ's own columns of a row. @param key as many values as the dataset's key has. */
+export async function readOwnColumns(
+  client: pg.ClientBase,
+  dataset: Dataset,
+  key: string,
+): Promise<HqRow | undefined> {
+  return (await client.query<HqRow>(rowStatement(dataset), key.split('/'))).rows[0]
+}
+
+/** The same, and which versions there were. */
 export async function readHqRow(
   client: pg.ClientBase,
   dataset: Dataset,
   key: string,
 ): Promise<InHq> {
-  const values = key.split('/')
-  const { rows } = await client.query<HqRow>(rowStatement(dataset), values)
-  if (dataset.versionColumn === undefined) return { row: rows[0], versions: [], hasMore: false }
-  const [orgId, entityId] = values
+  const row = await readOwnColumns(client, dataset, key)
+  if (dataset.versionColumn === undefined) return { row, versions: [], hasMore: false }
+  const [orgId, entityId] = key.split('/')
   const found = await client.query<HqVersion>(VERSIONS, [orgId, entityTypeOf(dataset), entityId])
   const versions = found.rows.slice(0, MAX_VERSIONS)
-  return { row: rows[0], versions, hasMore: found.rows.length > MAX_VERSIONS }
+  return { row, versions, hasMore: found.rows.length > MAX_VERSIONS }
 }
 
 const ENTITY = `

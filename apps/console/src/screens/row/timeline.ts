@@ -1,7 +1,7 @@
+import { parseTraceparent } from '@hq-export/contract'
 import { DATA_ENGINE_X } from '@hq-export/outbox-relay/session/why-not-connected.ts'
 import { href } from '../../page/href.ts'
 import { type Content, type Html, html } from '../../page/html.ts'
-import { traceOf } from '../../page/trace-link.ts'
 import type { RowFacts } from './judge-row.ts'
 import type { AtSource, Letter } from './read-at-source.ts'
 import type { InHq } from './read-hq-row.ts'
@@ -35,14 +35,14 @@ function fromOutbox({ outbox }: AtSource): Draft[] {
       at: capturedAt,
       step: isSettled ? 'captured' : 'waiting',
       what: html`${deleted ? 'delete' : 'change'}${version === null ? '' : ` as version ${version}`}: ${isSettled ? SETTLED : 'waits in the outbox for the relay'}${sqlstate === null ? '' : `; could not be projected (SQLSTATE ${sqlstate})`}`,
-      trace: traceOf(traceparent),
+      trace: parseTraceparent(traceparent)?.traceId,
     }),
   )
 }
 
 function fromLetter(letter: Letter): Draft[] {
   const { id, reason, detail, attempts, resolution, replayCount, retryAt } = letter
-  const trace = traceOf(letter.traceparent)
+  const trace = parseTraceparent(letter.traceparent)?.traceId
   const letterLink = html`<a href="${href(['refused', `dx-${id}`])}">dead letter ${id}</a>`
   const why = html`${letterLink}: <a href="${href(['help', reason])}">${reason}</a>${detail === null ? '' : `, ${detail}`}`
   const again = retryAt === null ? '' : `; the relay tries again at ${retryAt}`

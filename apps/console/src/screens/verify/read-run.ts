@@ -1,5 +1,8 @@
 import { FINDING_CLASSES, type ReconciliationState } from '@hq-export/contract'
-import { showReconciliation } from '@hq-export/hq-ingest/reconciliation/show-reconciliation.ts'
+import {
+  type ShownFinding,
+  showReconciliation,
+} from '@hq-export/hq-ingest/reconciliation/show-reconciliation.ts'
 import {
   type ReconciliationRecord,
   type ReconciliationRun,
@@ -20,17 +23,7 @@ import type pg from 'pg'
 import { count } from '../../page/text.ts'
 
 /** A key that was not the same on both sides. */
-export interface RunFinding {
-  readonly dataset: string
-  readonly key: string
-  readonly class: string
-  /** Names of the columns that differ. */
-  readonly columns: readonly string[]
-  readonly sourceVersion: string | null
-  readonly hqVersion: string | null
-  readonly reason: string | null
-  readonly repair: string
-}
+export type RunFinding = Omit<ShownFinding, 'orgId'>
 
 /** One comparison, whichever side has recorded it. */
 export interface RunView {

@@ -1,4 +1,4 @@
-import { DATASETS } from '@hq-export/contract'
+import { DATASETS, UUID_PATTERN } from '@hq-export/contract'
 import { recordAudit } from '@hq-export/outbox-relay/audit/record-audit.ts'
 import {
   type BackfillAction,
@@ -29,10 +29,9 @@ import { facts, table } from '../../../page/table.ts'
 import { count, duration } from '../../../page/text.ts'
 import {
   type ActionKind,
-  actionHref,
   confirmForm,
   equivalent,
-  goOn,
+  goOnOrAgain,
   NOT_A_FORM,
   nameOf,
   noticeOf,
@@ -50,8 +49,7 @@ function optionsOf(query: URLSearchParams): SelectionOptions {
   const given = (name: string) => query.get(name)?.trim() || undefined
   const [dataset = 'all', since, until, org] = ['dataset', 'since', 'until', 'org'].map(given)
   if (!NAMES.includes(dataset)) throw new OperatorError('there is no such dataset')
-  if (org !== undefined && !/^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/i.test(org))
-    throw new OperatorError('org must be a UUID')
+  if (org !== undefined && !UUID_PATTERN.test(org)) throw new OperatorError('org must be a UUID')
   return {
     dataset,
     ...(since !== undefined && { since }),
@@ -169,16 +167,13 @@ const start: ActionKind = {
     const { form, changes, actor } = request
     const id = operationOf(request)
     if (id === undefined) return NOT_A_FORM
-    const again = async (status: 400 | 409, notice: string) => ({
-      ...(await showStart({ ...request, query: form }, notice)),
-      status,
-    })
     let options: SelectionOptions
     try {
       options = optionsOf(form)
     } catch (error) {
-      if (error instanceof OperatorError) return again(400, error.message)
-      throw error
+      if (!(error instanceof OperatorError)) throw error
+      const page = await showStart({ ...request, query: form }, error.message)
+      return { ...page, status: 400 }
     }
     const attempted = await attempt(changes.dx, async (client) => {
       if ((await readAction(client, 'dx', id)) !== undefined) return undefined
@@ -202,9 +197,7 @@ const start: ActionKind = {
       })
       return undefined
     })
-    if ('value' in attempted && attempted.value !== undefined)
-      return again(409, `Nothing was done: ${attempted.value}.`)
-    return goOn(attempted, id, () => ({ goTo: actionHref(id) }))
+    return goOnOrAgain(attempted, id, (notice) => showStart({ ...request, query: form }, notice))
   },
 }
 
@@ -258,11 +251,7 @@ function steer(what: BackfillAction): ActionKind {
       })
       return undefined
     })
-    if ('value' in attempted && attempted.value !== undefined) {
-      const notice = `Nothing was done: ${attempted.value}.`
-      return { ...(await show({ ...request, query: form }, notice)), status: 409 as const }
-    }
-    return goOn(attempted, id, () => ({ goTo: actionHref(id) }))
+    return goOnOrAgain(attempted, id, (notice) => show({ ...request, query: form }, notice))
   }
 
   return { name, title, role: 'operator', show, submit }

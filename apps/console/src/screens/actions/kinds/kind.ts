@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import type { Actor, Role } from '../../../access/actor.ts'
+import { ACTION_ID_PATTERN } from '../../../actions/action.ts'
 import type { Attempt } from '../../../db/attempt.ts'
 import { changeForm, type FormOptions } from '../../../page/form.ts'
 import type { FormAnswer, FormRequest } from '../../../page/form-action.ts'
@@ -24,14 +25,6 @@ export interface ActionKind {
   readonly submit?: (request: FormRequest) => Promise<FormAnswer>
 }
 
-/** Where something is about to be done. */
-export function newActionHref(
-  kind: string,
-  query: Readonly<Record<string, string | undefined>>,
-): string {
-  return href(['actions', 'new'], { do: kind, ...query })
-}
-
 /** Where an action is shown. */
 export function actionHref(id: string): string {
   return href(['actions', id])
@@ -47,12 +40,10 @@ export function nameOf({ name }: Actor): string {
   return name ?? 'unknown'
 }
 
-const UUID_PATTERN = /^[\da-f]{8}-(?:[\da-f]{4}-){3}[\da-f]{12}$/
-
 /** Id of the confirmation that a form belongs to; undefined where it was not one of ours. */
 export function operationOf({ form }: FormRequest): string | undefined {
   const operation = form.get('operation') ?? ''
-  return UUID_PATTERN.test(operation) ? operation : undefined
+  return ACTION_ID_PATTERN.test(operation) ? operation : undefined
 }
 
 /**
@@ -90,6 +81,21 @@ export function goOn<T>(attempted: Attempt<T>, id: string, then: (value: T) => F
     html`${attempted.unreachable}. If it was done, it stands <a href="${actionHref(id)}">here</a>;
 sending the same form again is safe.`,
   )
+}
+
+/**
+ * Goes on to the action; or shows the confirmation again where a change found that there is nothing
+ * to be done.
+ * @param attempted undefined, or why nothing was done.
+ */
+export async function goOnOrAgain(
+  attempted: Attempt<string | undefined>,
+  id: string,
+  show: (notice: string) => Promise<Page>,
+): Promise<FormAnswer> {
+  if ('value' in attempted && attempted.value !== undefined)
+    return { ...(await show(`Nothing was done: ${attempted.value}.`)), status: 409 }
+  return goOn(attempted, id, () => ({ goTo: actionHref(id) }))
 }
 
 /** The same as a command. */

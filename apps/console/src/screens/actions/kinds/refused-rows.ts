@@ -1,5 +1,5 @@
 import type pg from 'pg'
-import { beginAction, readAction, type SideName } from '../../../actions/action.ts'
+import { beginAction, readAction, SIDE_NAMES, type SideName } from '../../../actions/action.ts'
 import {
   countRefused,
   hasGrown,
@@ -84,7 +84,7 @@ function shown(rows: number): string {
 }
 
 /** One of the four things that can be done with refused rows. */
-export function refusedRowsKind(wording: Wording): ActionKind {
+function refusedRowsKind(wording: Wording): ActionKind {
   const { name, title, side, effect, button, command, isDiscard } = wording
 
   async function show(request: PageRequest, notice?: Content): Promise<Page> {
@@ -107,7 +107,7 @@ ${readPanel(
 ${facts('effect-facts', [
   ['rows', html`<strong id="affected">${shown(rows)}</strong>`],
   ['which', describeSelection(selection)],
-  ['side', side === 'hq' ? 'HQ' : 'data-engine-x'],
+  ['side', SIDE_NAMES[side]],
   ['each', effect],
 ])}
 ${

@@ -12,10 +12,9 @@ import { facts, table } from '../../../page/table.ts'
 import { count } from '../../../page/text.ts'
 import {
   type ActionKind,
-  actionHref,
   confirmForm,
   equivalent,
-  goOn,
+  goOnOrAgain,
   NOT_A_FORM,
   nameOf,
   noticeOf,
@@ -120,14 +119,9 @@ export const repair: ActionKind = {
       await beginAction(client, 'dx', { ...asked, selection: { run }, through })
       return undefined
     })
-    if ('value' in attempted && attempted.value !== undefined) {
-      const notice = `Nothing was done: ${attempted.value}.`
-      return { ...(await showRepair({ ...request, query: form }, notice)), status: 409 as const }
-    }
-    return goOn(attempted, id, () => {
-      changes.wake('dx')
-      return { goTo: actionHref(id) }
-    })
+    // Where nothing was begun, nothing is found to do.
+    changes.wake('dx')
+    return goOnOrAgain(attempted, id, (notice) => showRepair({ ...request, query: form }, notice))
   },
 }
 
