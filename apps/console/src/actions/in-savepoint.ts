@@ -1,3 +1,4 @@
+import { underSavepoint } from '@hq-export/hq-ingest/apply/isolate.ts'
 import {
   NotReplayableError,
   whyNot,
@@ -17,25 +18,16 @@ function reasonOf(error: unknown): string {
 
 /**
  * Runs a part of the open transaction that may fail by itself: then nothing of it is written, and
- * the rest goes on.
+ * the rest goes on; unless the session is lost, as the next statement says.
  * @returns why it failed; never a value of a row.
- * @throws the error where the session is lost: then nothing at all is written.
  */
 export async function inSavepoint<T>(
   client: pg.ClientBase,
   work: () => Promise<T>,
 ): Promise<{ readonly value: T } | { readonly why: string }> {
-  await client.query('savepoint console_item')
   try {
-    const value = await work()
-    await client.query('release savepoint console_item')
-    return { value }
+    return { value: await underSavepoint(client, work) }
   } catch (error) {
-    try {
-      await client.query('rollback to savepoint console_item')
-    } catch {
-      throw error
-    }
     return { why: reasonOf(error) }
   }
 }

@@ -52,7 +52,7 @@ function copyField(value: unknown): string {
 const ROWS_PER_PIECE = 50
 
 /** What ends the line of every row of a batch, behind its xid. */
-export function lineEnd(extra: string | null, { source, batch }: Origin): string {
+function lineEnd(extra: string | null, { source, batch }: Origin): string {
   return `${copyField(extra)}\t${escapeText(source)}\t${escapeText(batch)}\n`
 }
 

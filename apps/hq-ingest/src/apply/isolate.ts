@@ -4,7 +4,7 @@ import { type Applied, addApplied, nothingApplied } from './applied.ts'
 import { type AcceptedRow, refuse } from './batch-row.ts'
 
 /** Runs `work` under a savepoint; an error undoes it and leaves the transaction usable. */
-export async function underSavepoint<T>(client: pg.PoolClient, work: () => Promise<T>): Promise<T> {
+export async function underSavepoint<T>(client: pg.ClientBase, work: () => Promise<T>): Promise<T> {
   await client.query('savepoint rows')
   try {
     const result = await work()

@@ -6,7 +6,6 @@ import { type BackfillStatus, readBackfills } from '../status/read-backfills.ts'
 import { type OutboxStatus, readOutbox } from '../status/read-outbox.ts'
 import { type ReconciliationStatus, readReconciliation } from '../status/read-reconciliation.ts'
 import { readSessions, type Sessions } from '../status/read-sessions.ts'
-import type { ObservedSource } from './conditions.ts'
 
 /** A dead letter, as far as a list names it; times as ISO 8601. */
 export interface NewestDeadLetter {
@@ -107,15 +106,4 @@ export async function readGlance(client: pg.ClientBase, limit: number): Promise<
     datasets,
     reconciliation: await readReconciliation(client),
   }
-}
-
-/**
- * A glance as conditions look at it, with what only HQ, or a relay, can add: to count the balance
- * takes as long as much was captured.
- */
-export function observedSource(
-  glance: Glance,
-  beside: Omit<ObservedSource, 'status'>,
-): ObservedSource {
-  return { status: glance, ...beside }
 }

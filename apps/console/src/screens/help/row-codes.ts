@@ -7,7 +7,8 @@ interface Help {
   readonly text: string
 }
 
-const SOURCE = 'whoever owns the row in data-engine-x'
+/** Acts where a row itself is wrong. */
+export const ROW_OWNER = 'whoever owns the row in data-engine-x'
 const CORRECT =
   'Correct the row in data-engine-x, then replay its dead letter: ' +
   'the row is sent as it is by then. The entry in HQ stays open until somebody discards it.'
@@ -24,27 +25,27 @@ const HELP: Readonly<Record<RowCode, Help>> = {
   },
   invalid_type: {
     title: 'The JSON type is not the one that the column travels as, or a required column is null.',
-    who: SOURCE,
+    who: ROW_OWNER,
     text: CORRECT,
   },
   invalid_value: {
     title: 'The type is right and the value is not: its form, its range, or its closed set.',
-    who: SOURCE,
+    who: ROW_OWNER,
     text: `The detail names the rule, never the value. ${CORRECT}`,
   },
   unrepresentable_nul: {
     title: 'The row has U+0000 in it, which PostgreSQL cannot store.',
-    who: SOURCE,
+    who: ROW_OWNER,
     text: CORRECT,
   },
   unrepresentable_surrogate: {
     title: 'The row has half a UTF-16 surrogate pair in it, which UTF-8 cannot carry.',
-    who: SOURCE,
+    who: ROW_OWNER,
     text: CORRECT,
   },
   row_too_large: {
     title: 'The row is larger than the limit.',
-    who: SOURCE,
+    who: ROW_OWNER,
     text: `Keep large payloads elsewhere and refer to them. ${CORRECT}`,
   },
   secret_detected: {
@@ -56,7 +57,7 @@ const HELP: Readonly<Record<RowCode, Help>> = {
   },
   not_a_reference: {
     title: 'A column that holds references holds something else, such as the payload itself.',
-    who: SOURCE,
+    who: ROW_OWNER,
     text: CORRECT,
   },
   org_not_allowed: {
@@ -75,12 +76,12 @@ const HELP: Readonly<Record<RowCode, Help>> = {
   },
   append_only_violation: {
     title: 'HQ has the same key with other content, and rows of this dataset never change.',
-    who: SOURCE,
+    who: ROW_OWNER,
     text: CONFLICT,
   },
   uniqueness_violation: {
     title: 'Another row holds the uniqueness guard of the dataset.',
-    who: SOURCE,
+    who: ROW_OWNER,
     text: `Two rows claim to be the same thing. ${CORRECT}`,
   },
   database_rejected: {

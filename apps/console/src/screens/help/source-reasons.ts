@@ -1,28 +1,27 @@
 import type { UndeliveredReason } from '@hq-export/outbox-relay/batch/batch-outcome.ts'
+import { ROW_OWNER } from './row-codes.ts'
 import type { Topic } from './topic.ts'
 
 type SourceReason = UndeliveredReason | 'capture_failed' | 'projection_failed'
 
 type Help = Pick<Topic, 'title' | 'who' | 'text'>
 
-const OWNER = 'whoever owns the row in data-engine-x'
-
 const HELP: Readonly<Record<SourceReason, Help>> = {
   capture_failed: {
     title: 'A change could not be captured as the contract wants it.',
-    who: OWNER,
+    who: ROW_OWNER,
     text:
       'An expression of the binding fails on the row. The detail has PostgreSQL’s code. ' +
       'Correct the row, or the binding, then replay. Where nothing of the row was kept, backfill its dataset.',
   },
   projection_failed: {
     title: 'A row could not be projected while it was backfilled.',
-    who: OWNER,
+    who: ROW_OWNER,
     text: 'As with capture_failed: correct the row, or the binding, then replay.',
   },
   too_large: {
     title: 'HQ does not take a row of this size.',
-    who: OWNER,
+    who: ROW_OWNER,
     text: 'The detail says how large it was. Make it smaller in data-engine-x, then replay.',
   },
   unanswered: {

@@ -1,7 +1,6 @@
 import { ingestConditions } from '@hq-export/hq-ingest/metrics/conditions.ts'
 import type { Condition } from '@hq-export/observability/notifier.ts'
 import { relayConditions } from '@hq-export/outbox-relay/observe/conditions.ts'
-import { observedSource } from '@hq-export/outbox-relay/observe/glance.ts'
 import { COUNT_LIMIT } from '../../page/text.ts'
 import type { Sides } from './dataset-facts.ts'
 import type { HqView } from './read-hq.ts'
@@ -30,10 +29,12 @@ export function alertsThatHold({ hq, source }: Sides): Condition[] {
       ? []
       : relayConditions(
           { state: 'working', haltReason: undefined },
-          observedSource(source.glance, {
+          {
+            status: source.glance,
             heartbeatAgeS,
+            // As HQ was told: to count the balance takes as long as much was captured.
             differences: hq?.differences ?? new Map(),
-          }),
+          },
         )),
     ...(hq === undefined
       ? []
