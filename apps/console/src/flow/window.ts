@@ -1,3 +1,4 @@
+import { choices } from '../page/form.ts'
 import { type Html, html } from '../page/html.ts'
 
 /** How much of the past a page looks at. */
@@ -28,8 +29,8 @@ export function windowOf(query: URLSearchParams): Window {
 
 /** What somebody chooses the window by. */
 export function windowForm({ name: chosen }: Window): Html {
-  return html`<form method="get" class="filter"><label>window <select name="window">${WINDOWS.map(
-    ({ name }) =>
-      html`<option value="${name}"${name === chosen ? html` selected` : ''}>${name}</option>`,
+  return html`<form method="get" class="filter"><label>window <select name="window">${choices(
+    WINDOWS.map(({ name }) => name),
+    chosen,
   )}</select></label><button>Show</button></form>`
 }

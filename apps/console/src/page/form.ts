@@ -47,3 +47,19 @@ export function checkField(name: string, label: string): Html {
   return html`<label class="check"><input type="checkbox" name="${name}" value="yes">
  ${label}</label> `
 }
+
+/**
+ * What can be chosen of a list.
+ * @param chosen '' where nothing is.
+ * @param textOf a value in words.
+ */
+export function choices(
+  values: readonly string[],
+  chosen: string,
+  textOf: (value: string) => string = (value) => value,
+): Html {
+  return html`${values.map((value) => {
+    const selected = value === chosen ? html` selected` : ''
+    return html`<option value="${value}"${selected}>${textOf(value)}</option>`
+  })}`
+}

@@ -14,7 +14,7 @@ import { recordAudit } from '../../actions/record-audit.ts'
 import { refusedRows, refusedSelectionSchema } from '../../actions/refused-selection.ts'
 import { attempt } from '../../db/attempt.ts'
 import type { Reading } from '../../db/side.ts'
-import { changeForm } from '../../page/form.ts'
+import { changeForm, choices } from '../../page/form.ts'
 import type { FormAction } from '../../page/form-action.ts'
 import { href } from '../../page/href.ts'
 import { type Content, html } from '../../page/html.ts'
@@ -28,6 +28,8 @@ import { KINDS } from './kinds/kinds.ts'
 import { describeSelection } from './kinds/selection-query.ts'
 
 const PAGE_ITEMS = 100
+/** What the list can be narrowed to. */
+const OUTCOMES = ['', 'failed', 'done']
 
 interface ShownAction {
   readonly action: ActionRecord
@@ -85,10 +87,7 @@ function showItems({ action, outcomes }: ShownAction, request: PageRequest): Con
   const next = outcomes.length > PAGE_ITEMS ? rows.at(-1)?.item : undefined
   const outcome = request.query.get('outcome') ?? ''
   return html`<form method="get" class="filter">
-<label>Outcome <select name="outcome">${['', 'failed', 'done'].map((value) => {
-    const selected = value === outcome ? html` selected` : ''
-    return html`<option value="${value}"${selected}>${value === '' ? 'every' : value}</option>`
-  })}</select></label><button type="submit">Filter</button></form>
+<label>Outcome <select name="outcome">${choices(OUTCOMES, outcome, (value) => value || 'every')}</select></label><button type="submit">Filter</button></form>
 ${table({
   id: 'items',
   caption: 'What became of every item, in the order in which they are done',

@@ -1,4 +1,5 @@
 import { DATASETS, HEARTBEAT_DATASET, OUTCOMES } from '@hq-export/contract'
+import { choices } from '../../page/form.ts'
 import { href } from '../../page/href.ts'
 import { type Html, html, NOTHING } from '../../page/html.ts'
 import { isLookable } from '../../page/is-lookable.ts'
@@ -14,18 +15,15 @@ import { type BatchFilter, type BatchPage, type ListedBatch, readBatches } from 
 const TITLE = 'Batches'
 const DATASET_NAMES = [...DATASETS.map(({ name }) => name), HEARTBEAT_DATASET]
 
-function options(values: readonly string[], chosen: string | undefined): Html[] {
-  return ['', ...values].map(
-    (value) =>
-      html`<option value="${value}"${value === (chosen ?? '') ? html` selected` : ''}>${value === '' ? 'any' : value}</option>`,
-  )
+function anyOf(values: readonly string[], chosen: string | undefined): Html {
+  return choices(['', ...values], chosen ?? '', (value) => value || 'any')
 }
 
 function filterForm({ source, dataset, outcome }: BatchFilter): Html {
   return html`<form method="get" action="/batches" class="filter" id="batch-filter">
 <label>source <input type="search" name="source" value="${source ?? ''}" maxlength="200" autocomplete="off"></label>
-<label>dataset <select name="dataset">${options(DATASET_NAMES, dataset)}</select></label>
-<label>with rows that are <select name="outcome">${options(OUTCOMES, outcome)}</select></label>
+<label>dataset <select name="dataset">${anyOf(DATASET_NAMES, dataset)}</select></label>
+<label>with rows that are <select name="outcome">${anyOf(OUTCOMES, outcome)}</select></label>
 <button>Filter</button>
 </form>`
 }

@@ -1,5 +1,6 @@
 import { DATASETS } from '@hq-export/contract'
 import type { Reading } from '../../db/side.ts'
+import { choices } from '../../page/form.ts'
 import { href } from '../../page/href.ts'
 import { type Content, html, NOTHING } from '../../page/html.ts'
 import { absence } from '../../page/panel.ts'
@@ -99,12 +100,11 @@ function reopened({ actions }: Group): Content {
 }
 
 function filterForm({ dataset, code }: GroupFilter): Content {
-  const chosen = (name: string) => (name === (dataset ?? '') ? html` selected` : NOTHING)
-  const option = (name: string, text: string) =>
-    html`<option value="${name}"${chosen(name)}>${text}</option>`
   return html`<form method="get" class="filter">
-<label>Dataset <select name="dataset">${option('', 'every')}${DATASETS.map(({ name }) =>
-    option(name, name),
+<label>Dataset <select name="dataset">${choices(
+    ['', ...DATASETS.map(({ name }) => name)],
+    dataset ?? '',
+    (name) => name || 'every',
   )}</select></label>
 <label>Code <input type="search" name="code" value="${code ?? ''}" maxlength="200"></label>
 <button type="submit">Filter</button>

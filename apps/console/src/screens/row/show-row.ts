@@ -1,5 +1,6 @@
 import { DATASETS } from '@hq-export/contract'
 import { actionLink } from '../../page/action-link.ts'
+import { choices } from '../../page/form.ts'
 import { href } from '../../page/href.ts'
 import { type Content, type Html, html, NOTHING } from '../../page/html.ts'
 import { absence, empty, panel } from '../../page/panel.ts'
@@ -15,9 +16,9 @@ import { batchLink, type RowEvent } from './timeline.ts'
 /** The form that asks for a row; what was asked for stays in it. */
 export function searchForm(dataset: string, key: string): Html {
   return html`<form method="get" action="/row" class="filter" role="search" id="row-search">
-<label>dataset <select name="dataset">${DATASETS.map(
-    ({ name }) =>
-      html`<option value="${name}"${name === dataset ? html` selected` : ''}>${name}</option>`,
+<label>dataset <select name="dataset">${choices(
+    DATASETS.map(({ name }) => name),
+    dataset,
   )}</select></label>
 <label>key <input type="search" name="key" value="${key}" size="76" maxlength="500" required autocomplete="off" spellcheck="false" aria-describedby="key-help"></label>
 <button>Find</button>

@@ -20,7 +20,7 @@ import { OperatorError } from '@hq-export/runtime/operator-error.ts'
 import type pg from 'pg'
 import { beginAction, readAction } from '../../../actions/action.ts'
 import { attempt } from '../../../db/attempt.ts'
-import { textField } from '../../../page/form.ts'
+import { choices, textField } from '../../../page/form.ts'
 import type { FormRequest } from '../../../page/form-action.ts'
 import { type Content, html } from '../../../page/html.ts'
 import { panel, readPanel } from '../../../page/panel.ts'
@@ -74,9 +74,7 @@ function chooser({ query }: PageRequest): Content {
   const value = (name: string) => query.get(name) ?? ''
   return html`<form method="get" class="filter" action="/actions/new">
 <input type="hidden" name="do" value="backfill.start">
-<label>Dataset <select name="dataset">${NAMES.map(
-    (name) => html`<option${name === dataset ? html` selected` : ''}>${name}</option>`,
-  )}</select></label>
+<label>Dataset <select name="dataset">${choices(NAMES, dataset)}</select></label>
 ${textField({ name: 'since', label: 'Changed since', value: value('since') })}
 ${textField({ name: 'until', label: 'before', value: value('until') })}
 ${textField({ name: 'org', label: 'of org', value: value('org') })}
