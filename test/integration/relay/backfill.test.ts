@@ -282,9 +282,13 @@ describe('what cannot arrive, and what is gone', () => {
     await begin()
     await beforeCapture(async (dx) => {
       const orgId = await insertOrg(dx)
-      for (let n = 0; n < 40; n++) {
-        const canonicalName = n === 17 ? 'not a number' : n === 20 ? 'a right' : String(n)
-        await insertCompany(dx, orgId, { canonical_name: canonicalName })
+      for (let n = 10; n < 50; n++) {
+        // Faults that could be the statement's: before any row was read, side by side, and last.
+        const lacksRight = [10, 11, 49].includes(n)
+        await insertCompany(dx, orgId, {
+          entity_id: `00000000-0000-0000-0000-0000000000${n}`,
+          canonical_name: lacksRight ? 'a right' : n === 17 ? 'not a number' : String(n),
+        })
       }
     })
     // As a binding could have it: an expression that fails on one row's values.
@@ -304,16 +308,29 @@ describe('what cannot arrive, and what is gone', () => {
     await pipeline.dx.query(`create or replace view hq_export.${COMPANIES} as ${sql}`)
     for (const attempts of [1, 2]) {
       const { exitCode, result } = await backfill('--dataset', COMPANIES)
-      expect({ exitCode, refused: result.refused }).toEqual({ exitCode: 1, refused: 2 })
+      expect({ exitCode, refused: result.refused }).toEqual({ exitCode: 1, refused: 4 })
       const letters = await pipeline.dx.query(
         'select reason, detail, attempts, body from hq_export.dead_letter d order by d.detail',
       )
+      const letter = { reason: 'projection_failed', attempts, body: null }
+      const lacksRight = { ...letter, detail: 'SQLSTATE 42501' }
       expect(letters.rows).toEqual([
-        { reason: 'projection_failed', detail: 'SQLSTATE 22P02', attempts, body: null },
-        { reason: 'projection_failed', detail: 'SQLSTATE 42501', attempts, body: null },
+        { ...letter, detail: 'SQLSTATE 22P02' },
+        lacksRight,
+        lacksRight,
+        lacksRight,
       ])
     }
-    expect(await hqKeys(COMPANIES, 'entity_id')).toHaveLength(38)
+    expect(await hqKeys(COMPANIES, 'entity_id')).toHaveLength(36)
+
+    // Where no row can be read the statement is wrong, and none of them goes to the dead letters.
+    await pipeline.dx.query(`
+      create or replace function public.number_of(name text) returns integer language plpgsql stable
+      as $$ begin raise insufficient_privilege; end $$`)
+    expect(await backfill('--dataset', COMPANIES)).toMatchObject({
+      exitCode: 2,
+      result: { state: 'failed', reason: expect.stringContaining('SQLSTATE 42501'), refused: 0 },
+    })
   })
 
   test('a view that cannot be read fails the backfill with the reason, and it goes on once mended', async () => {

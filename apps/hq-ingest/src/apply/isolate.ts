@@ -1,4 +1,8 @@
-import { isRowFault, isStatementFault } from '@hq-export/runtime/postgres/row-fault.ts'
+import {
+  isRowFault,
+  isStatementFault,
+  MAX_STATEMENT_FAULTS,
+} from '@hq-export/runtime/postgres/row-fault.ts'
 import type pg from 'pg'
 import { type Applied, addApplied, nothingApplied } from './applied.ts'
 import { type AcceptedRow, refuse } from './batch-row.ts'
@@ -15,12 +19,6 @@ export async function underSavepoint<T>(client: pg.ClientBase, work: () => Promi
     throw error
   }
 }
-
-/**
- * Faults in a row that may be the statement's, with nothing that passed, until no other row is
- * tried by itself.
- */
-const MAX_STATEMENT_FAULTS = 16
 
 /** What the search for a culprit has seen. */
 interface Search {

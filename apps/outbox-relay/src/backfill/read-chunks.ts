@@ -1,5 +1,9 @@
 import { datasetByName, datasetByNumber } from '@hq-export/contract'
-import { isRowFault, isStatementFault } from '@hq-export/runtime/postgres/row-fault.ts'
+import {
+  isRowFault,
+  isStatementFault,
+  MAX_STATEMENT_FAULTS,
+} from '@hq-export/runtime/postgres/row-fault.ts'
 import type pg from 'pg'
 import type { DeadLetter } from '../dead-letter/dead-letter.ts'
 import { tooLargeDetail } from '../outbox/row-size.ts'
@@ -22,8 +26,6 @@ export interface Chunk {
   readonly failed: readonly DeadLetter[]
   /** Rows that were looked at. */
   readonly scanned: number
-  /** Of these, rows that the selection wants. */
-  readonly matched: number
   /** Key of the last row that was looked at. */
   readonly last: readonly string[]
 }
@@ -79,6 +81,16 @@ function nextScan({ scanned, matched, is_cut }: ChunkRow, maxRows: number): numb
   return Math.min(MAX_SCAN, scanned * 2, Math.max(maxRows, Math.ceil(maxRows / density)))
 }
 
+/** A chunk and the rows that were left out before it, as one. */
+function after(before: Chunk | undefined, chunk: Chunk): Chunk {
+  if (before === undefined) return chunk
+  return {
+    ...chunk,
+    failed: [...before.failed, ...chunk.failed],
+    scanned: before.scanned + chunk.scanned,
+  }
+}
+
 /**
  * Reads a pass chunk by chunk, each in a statement of its own: nothing is held open while a chunk
  * is being delivered.
@@ -91,7 +103,6 @@ export class ChunkReader {
   #after: readonly string[] | null
   #scan: number | undefined
   #isDone = false
-  /** Rows were read since one was left out by a fault that may be the statement's. */
   #hasRead = false
 
   /**
@@ -113,34 +124,41 @@ export class ChunkReader {
   }
 
   /**
+   * A row of which a statement's fault is told (a column or a right is missing) is left out once
+   * another can be read; where none can, the statement is wrong, and no row.
    * @param maxRows rows that travel well together.
    * @returns undefined where nothing is left.
+   * @throws the fault of a statement that reads no row.
    */
   async next(maxRows: number): Promise<Chunk | undefined> {
     let hasFailed = false
+    let doubtful: Chunk | undefined
+    let fault: unknown
     for (let maxScan = this.#scan ?? maxRows; !this.#isDone; ) {
       try {
         const chunk = await this.#read(maxScan, maxRows)
         // Twice as many have failed: the row that refuses is among as many as these.
         if (hasFailed) this.#scan = maxScan
-        return chunk
+        if (chunk !== undefined) return after(doubtful, chunk)
       } catch (error) {
         if (!isRowFault(error)) throw error
-        if (maxScan === 1) {
-          // A column or a right that is missing is missing for every row; a statement that read
-          // others is not wrong.
-          if (isStatementFault(error)) {
-            if (!this.#hasRead) throw error
-            this.#hasRead = false
-          }
-          return this.#skip(error.code)
+        if (maxScan > 1) {
+          // One row of these refuses: it is alone after a few halvings.
+          hasFailed = true
+          maxScan = Math.ceil(maxScan / 2)
+          continue
         }
-        // One row of these refuses: it is alone after a few halvings.
-        hasFailed = true
-        maxScan = Math.ceil(maxScan / 2)
+        const skipped = await this.#skip(error.code)
+        // Gone meanwhile: read on.
+        if (skipped === undefined) continue
+        doubtful = after(doubtful, skipped)
+        if (!isStatementFault(error)) return doubtful
+        fault = error
+        if (doubtful.failed.length === MAX_STATEMENT_FAULTS) throw fault
       }
     }
-    return undefined
+    if (doubtful !== undefined && !this.#hasRead) throw fault
+    return doubtful
   }
 
   async #read(maxScan: number, maxRows: number): Promise<Chunk | undefined> {
@@ -152,7 +170,7 @@ export class ChunkReader {
     await takeTick(this.#client)
     const [first] = rows
     if (first === undefined) throw new Error('a chunk has an extent')
-    const { scanned, matched, last } = first
+    const { scanned, last } = first
     this.#isDone = !first.is_cut && scanned < maxScan
     this.#hasRead ||= scanned > 0
     if (last === null) return undefined
@@ -175,15 +193,14 @@ export class ChunkReader {
       }
       failed.push(await letterOf(this.#client, this.#pass, key, why))
     }
-    return { wireRows, failed, scanned, matched, last }
+    return { wireRows, failed, scanned, last }
   }
 
   async #skip(code: string): Promise<Chunk | undefined> {
     const { text, values } = nextKeyStatement(this.#relation, this.#selection, this.#after)
     const { rows } = await this.#client.query<{ key: string[] }>(text, [...values])
     const key = rows[0]?.key
-    // Gone meanwhile: read on.
-    if (key === undefined) return this.next(1)
+    if (key === undefined) return undefined
     this.#after = key
     this.#scan = 2
     const failed = await letterOf(this.#client, this.#pass, key, {
@@ -192,6 +209,6 @@ export class ChunkReader {
       detail: `SQLSTATE ${code}`,
       sqlstate: code,
     })
-    return { wireRows: [], failed: [failed], scanned: 1, matched: 1, last: key }
+    return { wireRows: [], failed: [failed], scanned: 1, last: key }
   }
 }

@@ -1,3 +1,5 @@
+import { MAX_STATEMENT_FAULTS } from '@hq-export/runtime/postgres/row-fault.ts'
+
 /** What became of items that were tried together. */
 export type Attempt =
   /** All of them are done. */
@@ -8,12 +10,6 @@ export type Attempt =
   | 'statement'
   /** None of them can be done now. */
   | 'none'
-
-/**
- * Items that fail each by itself and not by a value, until no other is tried: a column or a right
- * is missing, for every one.
- */
-const MAX_STATEMENT_FAULTS = 16
 
 /**
  * Finds by halves what cannot be done, so that one that is at fault holds up no other. Where every

@@ -30,3 +30,9 @@ export function isRowFault(error: unknown): error is pg.DatabaseError & { code: 
 export function isStatementFault(error: unknown): boolean {
   return isRowFault(error) && /^(?:42|3F|55)/.test(error.code)
 }
+
+/**
+ * Faults of {@link isStatementFault} in a row, of one row alone each, after which the statement is
+ * at fault and not the rows.
+ */
+export const MAX_STATEMENT_FAULTS = 16
