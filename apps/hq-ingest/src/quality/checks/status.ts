@@ -1,7 +1,7 @@
 import { columnOf, type Dataset } from '@hq-export/contract'
 import type { Profile } from '../../profile/profile.ts'
 import { chiSquared, dispersion } from '../statistics/dispersion.ts'
-import { exceeds, leastExceeding } from '../statistics/exceeds.ts'
+import { type Certainty, exceeds, leastExceeding } from '../statistics/exceeds.ts'
 import { MIN_BASELINE_ROWS, MIN_ROWS } from '../statistics/min-rows.ts'
 import {
   smoothedShares,
@@ -19,6 +19,11 @@ import { worstParts } from './mix/worst-parts.ts'
 const LEAST_INDEX = 0.1
 /** Of the bad ending alone. */
 const BAD_MARGIN = 0.02
+/**
+ * Counts are whole, so what is told of the bad ending is rarer than this: less than one window in a
+ * thousand, from 20 rows to 5,000 (`simulation.test.ts`), and as many changes are found as may be.
+ */
+const BAD_CERTAINTY: Certainty = { chance: 0.0015, z: 2.8 }
 
 const NAME = 'status'
 
@@ -94,7 +99,7 @@ function judge(
     ...base,
     metric: `share of ${bad} rows`,
     value: badShare.count / rows,
-    threshold: leastExceeding(thinned.of, known, BAD_MARGIN),
+    threshold: leastExceeding(thinned.of, known, BAD_MARGIN, BAD_CERTAINTY),
     baseline: usualBad,
     fraction: badShare.count / rows,
   }
@@ -105,7 +110,7 @@ function judge(
     of: rows,
     usual: expected.shares[at] ?? 0,
   })
-  if (thinned.of >= MIN_ROWS && exceeds(thinned, known, BAD_MARGIN)) {
+  if (thinned.of >= MIN_ROWS && exceeds(thinned, known, BAD_MARGIN, BAD_CERTAINTY)) {
     return failed({ ...ofBad, worst: [...parts.causes, cause(badAt)] }, bad, 'warn')
   }
   if (parts.isClear) return failed({ ...ofBad, worst: parts.causes }, `${bad} of a part`, 'warn')

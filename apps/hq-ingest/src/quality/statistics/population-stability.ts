@@ -1,10 +1,11 @@
 /** Rows that nobody saw are counted as so many: no share is zero. */
 const SMOOTHING = 0.5
 
-/** What of chi-squared is exceeded once in a thousand, by degrees of freedom from 1. */
-const CHI_SQUARED_999 = [
-  10.828, 13.816, 16.266, 18.467, 20.515, 22.458, 24.322, 26.124, 27.877, 29.588,
-]
+/**
+ * What of chi-squared is exceeded once in two thousand, by degrees of freedom from 1. The bad ending
+ * is also judged by itself: both together alarm less than once in a thousand.
+ */
+const CHI_SQUARED = [12.116, 15.202, 17.73, 19.997, 22.105, 24.103, 26.018, 27.868, 29.666, 31.42]
 
 /** Shares of counts, whole or not, each smoothed by half a row. */
 export function smoothedShares(counts: readonly number[]): number[] {
@@ -21,7 +22,7 @@ export function stabilityIndex(current: readonly number[], usual: readonly numbe
 }
 
 /**
- * The index that rows differ by through chance alone once in a thousand, and at least `floor`: its
+ * The index that rows differ by through chance alone once in two thousand, and at least `floor`: its
  * mean without a change is (1/N + 1/M) times the degrees of freedom.
  * @param dispersion how much more than chance windows differ, at least 1.
  */
@@ -32,7 +33,7 @@ export function stabilityThreshold(
   dispersion: number,
   floor: number,
 ): number {
-  const chiSquared = CHI_SQUARED_999[categories - 2]
+  const chiSquared = CHI_SQUARED[categories - 2]
   if (chiSquared === undefined) throw new RangeError(`no bound for ${categories} categories`)
   return Math.max(floor, dispersion * chiSquared * (1 / rows + 1 / baselineRows))
 }

@@ -4,8 +4,8 @@ export interface Share {
   readonly of: number
 }
 
-/** How far a bound lies from what was seen: it misses the truth once in a thousand. */
-const Z = 3.09
+/** How far a bound lies from what was seen, in standard deviations: it misses once in a thousand. */
+const ONCE_IN_A_THOUSAND = 3.09
 
 function wilsonBound({ count, of }: Share, z: number): number {
   const share = count / of
@@ -19,12 +19,12 @@ export function smoothedShare({ count, of }: Share): number {
   return (count + 0.5) / (of + 1)
 }
 
-/** What the share of all such rows is at least (Wilson, z = 3.09). 0 without rows. */
-export function lowerBound(share: Share): number {
-  return share.of === 0 ? 0 : wilsonBound(share, -Z)
+/** What the share of all such rows is at least (Wilson). 0 without rows. */
+export function lowerBound(share: Share, z = ONCE_IN_A_THOUSAND): number {
+  return share.of === 0 ? 0 : wilsonBound(share, -z)
 }
 
-/** What the share of all such rows is at most (Wilson, z = 3.09). 1 without rows. */
-export function upperBound(share: Share): number {
-  return share.of === 0 ? 1 : wilsonBound(share, Z)
+/** What the share of all such rows is at most (Wilson). 1 without rows. */
+export function upperBound(share: Share, z = ONCE_IN_A_THOUSAND): number {
+  return share.of === 0 ? 1 : wilsonBound(share, z)
 }

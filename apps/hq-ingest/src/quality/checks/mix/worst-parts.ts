@@ -1,8 +1,8 @@
-import { binomialTail } from '../../statistics/binomial-tail.ts'
 import { discoveries } from '../../statistics/discoveries.ts'
 import { exceeds } from '../../statistics/exceeds.ts'
 import { MIN_ROWS } from '../../statistics/min-rows.ts'
-import { smoothedShare } from '../../statistics/share.ts'
+import { predictiveTail } from '../../statistics/predictive-tail.ts'
+import { type Share, smoothedShare } from '../../statistics/share.ts'
 import { thin } from '../../statistics/thin.ts'
 import type { Cause } from '../../verdict.ts'
 import { type MixCell, OTHERS, total } from './run-mix.ts'
@@ -22,6 +22,7 @@ interface Part {
   count: number
   of: number
   expected: number
+  /** Rows of it in the baseline. */
   known: number
 }
 
@@ -62,15 +63,15 @@ function partsOf(
   return [...parts.values()]
 }
 
-/** What is usual for a part; what never was is not impossible. */
-function usualShare({ of, expected, known }: Part): number {
-  return smoothedShare({ count: (expected / of) * known, of: known })
+/** What the baseline has shown of a part, or, where it has never seen it, of all rows. */
+function usualOf({ of, expected, known }: Part, usual: UsualMix): Share {
+  const rows = known === 0 ? usual.rows : known
+  return { count: (expected / of) * rows, of: rows }
 }
 
 /** By how many standard deviations a part has more than is usual for it. */
-function residual(part: Part): number {
-  const share = usualShare(part)
-  return (part.count - part.of * share) / Math.sqrt(part.of * share * (1 - share))
+function residual({ count, of }: Part, usualShare: number): number {
+  return (count - of * usualShare) / Math.sqrt(of * usualShare * (1 - usualShare))
 }
 
 /**
@@ -86,24 +87,29 @@ export function worstParts(
   names: readonly [string, string],
 ): WorstParts {
   const parts = partsOf(cells, usual, ending, names)
-  const thinned = parts.map(({ count, of }) => thin({ count, of }, dispersion))
-  const chances = parts.map((part, index) =>
-    binomialTail(thinned[index]?.count ?? 0, thinned[index]?.of ?? 0, usualShare(part)),
-  )
-  const found = discoveries(chances, FALSE_SHARE)
-  const standing = parts
-    .map((part, index) => ({ part, index }))
-    .filter(({ index }) => found[index])
-    .sort((a, b) => residual(b.part) - residual(a.part))
-  const isClear = standing.some(({ part: { of, expected, known }, index }) => {
-    const share = thinned[index]
-    const baseline = thin({ count: (expected / of) * known, of: known }, dispersion)
-    if (share === undefined || share.of < MIN_ROWS || baseline.of < MIN_ROWS) return false
-    return exceeds(share, baseline, PART_MARGIN)
+  const compared = parts.map((part) => {
+    const baseline = usualOf(part, usual)
+    return {
+      part,
+      usualShare: smoothedShare(baseline),
+      current: thin(part, dispersion),
+      baseline: thin(baseline, dispersion),
+    }
   })
-  const causes = standing.slice(0, MAX_NAMED).map(({ part }) => {
+  const found = discoveries(
+    compared.map(({ current, baseline }) => predictiveTail(current, baseline)),
+    FALSE_SHARE,
+  )
+  const standing = compared
+    .filter((_, index) => found[index])
+    .sort((a, b) => residual(b.part, b.usualShare) - residual(a.part, a.usualShare))
+  const isClear = standing.some(({ part, current, baseline }) => {
+    if (part.known === 0 || current.of < MIN_ROWS || baseline.of < MIN_ROWS) return false
+    return exceeds(current, baseline, PART_MARGIN)
+  })
+  const causes = standing.slice(0, MAX_NAMED).map(({ part, usualShare }) => {
     const { what, name, count, of } = part
-    return { what, name, count, of, usual: usualShare(part) }
+    return { what, name, count, of, usual: usualShare }
   })
   return { causes, isClear }
 }
