@@ -39,7 +39,7 @@ beforeEach(async () => {
   pipeline = await Pipeline.create()
   orgId = await insertOrg(pipeline.dx)
   await fillSource(pipeline.dx)
-  await pipeline.startGateway()
+  await pipeline.runGateway()
 })
 
 afterEach(() => pipeline[Symbol.asyncDispose]())
@@ -155,7 +155,7 @@ test('I1, I3: SIGKILL of a backfill at any point loses and doubles nothing: it g
 })
 
 test('while writers insert, update and delete, both sides are equal afterwards, and what is deleted stays deleted', async () => {
-  pipeline.startRelay()
+  pipeline.runRelay()
   await using writers = await Writers.start({
     database: pipeline.dxDatabase,
     orgId,
@@ -204,7 +204,7 @@ test('while writers insert, update and delete, both sides are equal afterwards, 
 })
 
 test('a live change passes a backfill whose every attempt waits for HQ', async () => {
-  const relay = pipeline.startRelay()
+  const relay = pipeline.runRelay()
   await relay.says('working')
   const letGo = await holdUp('dx_operation_events_v1')
   const command = startBackfill('--dataset', 'dx_operation_events_v1')
@@ -225,7 +225,7 @@ test('a live change passes a backfill whose every attempt waits for HQ', async (
 test('pause keeps the checkpoint, resume goes on from there, cancel ends it, whoever executes it', async () => {
   for (const hasRelay of [false, true]) {
     await pipeline.dx.query('truncate hq_export.backfill')
-    const relay = hasRelay ? pipeline.startRelay() : undefined
+    const relay = hasRelay ? pipeline.runRelay() : undefined
     if (relay !== undefined) await relay.says('working')
     let letGo = await holdUp('dx_company_entities_v1')
     const command = startBackfill()
@@ -262,7 +262,7 @@ test('Ctrl-C of a command that executes it itself pauses it; of one that follows
   expect(alone.lines.join('\n')).toContain('waits at its checkpoint')
   expect((await recorded()).state).toBe('paused')
 
-  const relay = pipeline.startRelay()
+  const relay = pipeline.runRelay()
   await relay.says('working')
   letGo = await holdUp('dx_company_entities_v1')
   const following = startBackfill('resume')
@@ -281,7 +281,7 @@ test('I1: a relay that comes takes over from the command, its standby from it wh
   await progressBeyond(EVENTS)
   const leader = pipeline.startRelay()
   await leader.says('working on a backfill')
-  const standby = pipeline.startRelay()
+  const standby = pipeline.runRelay()
   await standby.says('standing by')
   await leader.kill()
   await standby.says('working on a backfill')

@@ -32,7 +32,7 @@ beforeEach(async () => {
   pipeline = await Pipeline.create()
   orgId = await insertOrg(pipeline.dx)
   usurperSecret = createSecret()
-  await pipeline.startGateway(undefined, {
+  await pipeline.runGateway(undefined, {
     INGEST_KEYS: `data-engine-x=${pipeline.secret} data-engine-x=${usurperSecret}`,
   })
 })
