@@ -104,9 +104,9 @@ test('I1: SIGKILL of the leading relay moves its work to the one that stands by 
 })
 
 test('I1: a leader that loses only the session of its lock gives way, and nothing is lost or doubled', async () => {
-  const first = pipeline.startRelay()
+  const first = pipeline.runRelay()
   await first.says('working')
-  const second = pipeline.startRelay()
+  const second = pipeline.runRelay()
   await second.says('standing by')
   await insertEntities(pipeline.dx)
   await using writers = await startWriters(2)

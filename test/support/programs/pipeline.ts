@@ -121,7 +121,9 @@ export class Pipeline implements AsyncDisposable {
 
   /** Runs a gateway in this process and waits until it is ready. */
   runGateway(orgs?: readonly string[], env: Record<string, string> = {}): Promise<RunningApp> {
-    return this.#whenReady(RunningApp.gateway({ ...this.gatewayEnv(orgs), ...env }))
+    // Nobody stands before it who has to notice that it ends.
+    const settings = { ...this.gatewayEnv(orgs), INGEST_DRAIN_SECONDS: '0', ...env }
+    return this.#whenReady(RunningApp.gateway(settings))
   }
 
   async #whenReady<T extends AppProcess | RunningApp>(gateway: T): Promise<T> {
