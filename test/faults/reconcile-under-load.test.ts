@@ -10,7 +10,7 @@ test(
   'while eight sessions write and a backfill runs, nothing is found but what is planted',
   async () => {
     await using pipeline = await Pipeline.create()
-    await pipeline.runGateway()
+    await pipeline.startGateway()
     pipeline.startRelay()
     const { found } = await reconcileUnderLoad(pipeline, { runs: RUNS, pauseMs: 200 })
     expect(found).toBe(1)
