@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import type pg from 'pg'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { expectEqualSides } from '../support/equal-sides.ts'
@@ -10,6 +11,8 @@ import { Writers } from '../support/writers.ts'
 /** More chunks than are delivered at once. */
 const COMPANIES = 9_000
 const EVENTS = 3_000
+/** Each sorts all companies three times. */
+const MUTATION_PAUSE_MS = 10
 /** The run of the events, too. */
 const TOTAL = 1 + EVENTS + COMPANIES
 
@@ -167,6 +170,7 @@ test('while writers insert, update and delete, both sides are equal afterwards, 
   async function mutate(): Promise<number> {
     let deleted = 0
     while (!isOver) {
+      await delay(MUTATION_PAUSE_MS)
       await mutator.query(
         `update entities.company_entities
          set record_version = record_version + 1, canonical_name = 'changed'
