@@ -82,7 +82,7 @@ beforeEach(async () => {
   await bind(dxDatabase.url, 'reference')
   versions = new Map()
   await note()
-  await pipeline.startGateway()
+  await pipeline.runGateway()
 })
 
 afterEach(() => pipeline[Symbol.asyncDispose]())
@@ -118,7 +118,7 @@ test('every version from bind on is in HQ, whatever replaces it before a backfil
   const lean = await capturing(dx, () => change(update, companies[5], 'lean', 1))
   expect(lean.map(({ dataset }) => dataset)).toEqual([COMPANIES, SNAPSHOTS])
 
-  pipeline.startRelay()
+  pipeline.runRelay()
   await pipeline.settled()
   await expectEqualSides(dx, hq)
   const inHq = await read(hq, `hq.${SNAPSHOTS}`)
@@ -179,7 +179,7 @@ test('a replaced version that cannot be projected is a dead letter with its raw 
      where entity_id = $1`,
     [companies[0]],
   )
-  pipeline.startRelay()
+  pipeline.runRelay()
   await pipeline.settled()
   const letters = await dx.query(
     'select dataset, reason, detail from hq_export.dead_letter order by 1',

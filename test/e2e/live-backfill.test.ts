@@ -11,7 +11,7 @@ test('a live database that was there before us arrives as a whole, with the vers
   await using pipeline = await Pipeline.create({ dxDatabase })
   await fillLiveShape(pipeline.dx, { orgs: 3, companies: 2000, persons: 500, runs: 1000 })
   await bind(dxDatabase.url, LIVE_BINDING)
-  await pipeline.startGateway()
+  await pipeline.runGateway()
   const first = await runApp('outbox-relay', ['backfill'], pipeline.relayEnv)
   expect(first).toMatchObject({ exitCode: 0 })
   await expectEqualSides(pipeline.dx, pipeline.hq)

@@ -34,8 +34,8 @@ beforeAll(async () => {
   )
   pipeline = await Pipeline.create({ dxDatabase })
   await recordVersions(pipeline.dx)
-  await pipeline.startGateway()
-  pipeline.startRelay()
+  await pipeline.runGateway()
+  pipeline.runRelay()
 })
 
 afterAll(async () => {

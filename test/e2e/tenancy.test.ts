@@ -8,8 +8,8 @@ test('I7: a row of an org that the key may not write is quarantined, and nothing
   const foreign = await insertOrg(pipeline.dx)
   const ownEntity = await insertCompany(pipeline.dx, own)
   const foreignEntity = await insertCompany(pipeline.dx, foreign)
-  await pipeline.startGateway([own])
-  pipeline.startRelay()
+  await pipeline.runGateway([own])
+  pipeline.runRelay()
   await pipeline.settled()
 
   const { rows } = await pipeline.hq.query(

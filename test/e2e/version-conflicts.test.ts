@@ -14,7 +14,7 @@ let orgId: string
 
 beforeAll(async () => {
   pipeline = await Pipeline.create()
-  await pipeline.startGateway()
+  await pipeline.runGateway()
   other = await pipeline.dxDatabase.connect()
 })
 

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import type pg from 'pg'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { expectEqualSides } from '../support/equal-sides.ts'
@@ -10,6 +11,8 @@ import { Writers } from '../support/writers.ts'
 /** More chunks than are delivered at once. */
 const COMPANIES = 9_000
 const EVENTS = 3_000
+/** Each sorts all companies three times. */
+const MUTATION_PAUSE_MS = 10
 /** The run of the events, too. */
 const TOTAL = 1 + EVENTS + COMPANIES
 
@@ -39,7 +42,7 @@ beforeEach(async () => {
   pipeline = await Pipeline.create()
   orgId = await insertOrg(pipeline.dx)
   await fillSource(pipeline.dx)
-  await pipeline.startGateway()
+  await pipeline.runGateway()
 })
 
 afterEach(() => pipeline[Symbol.asyncDispose]())
@@ -155,7 +158,7 @@ test('I1, I3: SIGKILL of a backfill at any point loses and doubles nothing: it g
 })
 
 test('while writers insert, update and delete, both sides are equal afterwards, and what is deleted stays deleted', async () => {
-  pipeline.startRelay()
+  pipeline.runRelay()
   await using writers = await Writers.start({
     database: pipeline.dxDatabase,
     orgId,
@@ -167,6 +170,7 @@ test('while writers insert, update and delete, both sides are equal afterwards, 
   async function mutate(): Promise<number> {
     let deleted = 0
     while (!isOver) {
+      await delay(MUTATION_PAUSE_MS)
       await mutator.query(
         `update entities.company_entities
          set record_version = record_version + 1, canonical_name = 'changed'
@@ -204,7 +208,7 @@ test('while writers insert, update and delete, both sides are equal afterwards, 
 })
 
 test('a live change passes a backfill whose every attempt waits for HQ', async () => {
-  const relay = pipeline.startRelay()
+  const relay = pipeline.runRelay()
   await relay.says('working')
   const letGo = await holdUp('dx_operation_events_v1')
   const command = startBackfill('--dataset', 'dx_operation_events_v1')
@@ -225,7 +229,7 @@ test('a live change passes a backfill whose every attempt waits for HQ', async (
 test('pause keeps the checkpoint, resume goes on from there, cancel ends it, whoever executes it', async () => {
   for (const hasRelay of [false, true]) {
     await pipeline.dx.query('truncate hq_export.backfill')
-    const relay = hasRelay ? pipeline.startRelay() : undefined
+    const relay = hasRelay ? pipeline.runRelay() : undefined
     if (relay !== undefined) await relay.says('working')
     let letGo = await holdUp('dx_company_entities_v1')
     const command = startBackfill()
@@ -262,7 +266,7 @@ test('Ctrl-C of a command that executes it itself pauses it; of one that follows
   expect(alone.lines.join('\n')).toContain('waits at its checkpoint')
   expect((await recorded()).state).toBe('paused')
 
-  const relay = pipeline.startRelay()
+  const relay = pipeline.runRelay()
   await relay.says('working')
   letGo = await holdUp('dx_company_entities_v1')
   const following = startBackfill('resume')
@@ -281,7 +285,7 @@ test('I1: a relay that comes takes over from the command, its standby from it wh
   await progressBeyond(EVENTS)
   const leader = pipeline.startRelay()
   await leader.says('working on a backfill')
-  const standby = pipeline.startRelay()
+  const standby = pipeline.runRelay()
   await standby.says('standing by')
   await leader.kill()
   await standby.says('working on a backfill')

@@ -122,8 +122,8 @@ describe('what befalls the relay, HQ or the tables', () => {
   })
 
   test('I4, I5: what is written after a column was renamed or dropped commits, and is a dead letter that says why', async () => {
-    await pipeline.startGateway()
-    pipeline.startRelay()
+    await pipeline.runGateway()
+    pipeline.runRelay()
     const good = await insertPerson(pipeline.dx, orgId)
     await pipeline.dx.query(
       'alter table entities.company_entities rename column industry to sector',
@@ -152,8 +152,8 @@ describe('what befalls the relay, HQ or the tables', () => {
         await pipeline.dx.query(
           `alter database ${name} set default_transaction_isolation = '${level}'`,
         )
-        await pipeline.startGateway()
-        pipeline.startRelay()
+        await pipeline.runGateway()
+        pipeline.runRelay()
         const application = await pipeline.dxDatabase.connect()
         const shown = await application.query('show transaction_isolation')
         expect(shown.rows).toEqual([{ transaction_isolation: level }])
@@ -178,8 +178,8 @@ describe('what befalls the relay, HQ or the tables', () => {
       for (const timeout of ['statement_timeout', 'idle_session_timeout', 'lock_timeout']) {
         await pipeline.dx.query(`alter database ${name} set ${timeout} = '300ms'`)
       }
-      await pipeline.startGateway()
-      const relay = pipeline.startRelay()
+      await pipeline.runGateway()
+      const relay = pipeline.runRelay()
       await waitFor('three sessions that are older than every time-out', async () => {
         relay.assertRunning()
         const { rowCount } = await pipeline.dx.query(
@@ -210,8 +210,8 @@ describe('I4: one value that cannot be captured costs its own row, whatever its 
   beforeAll(async () => {
     await create()
     await usePayloadOfTypeJson()
-    await pipeline.startGateway()
-    pipeline.startRelay()
+    await pipeline.runGateway()
+    pipeline.runRelay()
   })
   afterAll(dispose)
 
@@ -265,8 +265,8 @@ describe('I4: one value that cannot be captured costs its own row, whatever its 
 describe('odd values commit, and end in HQ or, with a reason, as dead letters', () => {
   beforeAll(async () => {
     await create()
-    await pipeline.startGateway()
-    pipeline.startRelay()
+    await pipeline.runGateway()
+    pipeline.runRelay()
   })
   afterAll(dispose)
   afterEach(() => pipeline.dx.query('truncate hq_export.dead_letter'))

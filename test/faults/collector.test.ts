@@ -62,7 +62,7 @@ test.each([
     OTEL_EXPORTER_OTLP_TIMEOUT: '300',
     OTEL_BSP_SCHEDULE_DELAY: '20',
   }
-  const gateway = await pipeline.startGateway(undefined, env)
+  const gateway = await pipeline.startGateway(undefined, { ...env, INGEST_DRAIN_SECONDS: '0' })
   const relay = pipeline.startRelay(env)
   const orgId = await insertOrg(pipeline.dx)
   await insertRun(pipeline.dx, orgId)

@@ -15,18 +15,18 @@ async function entitiesInHq(pipeline: Pipeline): Promise<string[]> {
 
 test('I5: while the gateway is away writers go on, and all of it arrives when it is back', async () => {
   await using pipeline = await Pipeline.create()
-  const relay = pipeline.startRelay()
+  const relay = pipeline.runRelay()
   const orgId = await insertOrg(pipeline.dx)
   const written: string[] = []
   for (let row = 0; row < 50; row++) written.push(await insertCompany(pipeline.dx, orgId))
   await waitFor('the relay to say so', () =>
     relay.lines.some((line) => line.includes('ECONNREFUSED')),
   )
-  const gateway = await pipeline.startGateway()
+  const gateway = await pipeline.runGateway()
   await pipeline.settled()
   await gateway.terminate()
   for (let row = 0; row < 50; row++) written.push(await insertCompany(pipeline.dx, orgId))
-  await pipeline.startGateway()
+  await pipeline.runGateway()
   await pipeline.settled()
   expect(await entitiesInHq(pipeline)).toEqual(written.sort())
   expect((await pipeline.dx.query('select from hq_export.dead_letter')).rowCount).toBe(0)
@@ -36,8 +36,8 @@ test('I1, I5: a crash of the HQ server loses and duplicates nothing; the gateway
   await using server = await startOwnServer('hq-crash')
   const hqDatabase = await createOwnDatabase(server.cluster.url(), (url) => hqMigrations.apply(url))
   await using pipeline = await Pipeline.create({ hqDatabase })
-  const gateway = await pipeline.startGateway()
-  pipeline.startRelay()
+  const gateway = await pipeline.runGateway()
+  pipeline.runRelay()
   const orgId = await insertOrg(pipeline.dx)
   const written = [await insertCompany(pipeline.dx, orgId)]
   await pipeline.settled()
@@ -60,8 +60,8 @@ test('I1: a crash of data-engine-x begins a new life, in which everything retain
   await using server = await startOwnServer('dx-crash')
   const dxDatabase = await createOwnDatabase(server.cluster.url(), prepareDx)
   await using pipeline = await Pipeline.create({ dxDatabase })
-  await pipeline.startGateway()
-  const relay = pipeline.startRelay()
+  await pipeline.runGateway()
+  const relay = pipeline.runRelay()
   const orgId = await insertOrg(pipeline.dx)
   const written = [await insertCompany(pipeline.dx, orgId), await insertCompany(pipeline.dx, orgId)]
   await pipeline.settled()

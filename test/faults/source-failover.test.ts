@@ -44,8 +44,8 @@ test('I1, I3: a promoted standby is a new life; what it retains is sent again an
   const { cluster } = server
   const dxDatabase = await createOwnDatabase(cluster.url(), prepareDx)
   await using pipeline = await Pipeline.create({ dxDatabase })
-  await pipeline.startGateway()
-  const relay = pipeline.startRelay()
+  await pipeline.runGateway()
+  const relay = pipeline.runRelay()
   const orgId = await insertOrg(pipeline.dx)
   await writeSome(pipeline.dx, orgId)
 
@@ -53,7 +53,7 @@ test('I1, I3: a promoted standby is a new life; what it retains is sent again an
   await using standbyDatabase = await createOwnDatabase(standby.url, async () => {})
   const replica = await standbyDatabase.connect()
   // Nothing is sent from a standby, not even by a relay that is pointed at it and finds no leader.
-  const early = pipeline.startRelay({ DX_DATABASE_URL: standby.url })
+  const early = pipeline.runRelay({ DX_DATABASE_URL: standby.url })
   await waitFor('the second relay to refuse the standby', () =>
     early.lines.some((line) => line.includes('in recovery')),
   )
@@ -157,11 +157,11 @@ test.each([
     await using restored = await createOwnDatabase(server.cluster.url(), prepareDx)
     await using pipeline = await Pipeline.create({ dxDatabase: await createDxDatabase() })
     await burnTransactionIds(pipeline.dx, 20_000)
-    await pipeline.startGateway()
+    await pipeline.runGateway()
     const orgId = await insertOrg(pipeline.dx)
     await writeSome(pipeline.dx, orgId)
     if (runs) {
-      const first = pipeline.startRelay()
+      const first = pipeline.runRelay()
       await pipeline.settled()
       await first.terminate()
     }
@@ -175,7 +175,7 @@ test.each([
     )
     expect(rows).toEqual([{ future: true }])
     await writeSome(target, orgId)
-    const second = pipeline.startRelay({ DX_DATABASE_URL: restored.url })
+    const second = pipeline.runRelay({ DX_DATABASE_URL: restored.url })
     pipeline.dx = target
     await waitFor('the relay to work on the new server', () => {
       second.assertRunning()

@@ -27,7 +27,7 @@ let orgId: string
 
 beforeAll(async () => {
   pipeline = await Pipeline.create()
-  await pipeline.startGateway()
+  await pipeline.runGateway()
   orgId = await insertOrg(pipeline.dx)
   stranger = await Stranger.connect(pipeline.dxDatabase.url)
   await stranger.hold(KNOWN_KEYS)
@@ -64,7 +64,7 @@ test('a login without rights that holds the locks of a relay and of migrations d
   await using leader = pipeline.startRelay()
   expect(await leader.says('no relay of ours')).toContain(String(stranger.pid))
   await pipeline.arrives(await insertCompany(pipeline.dx, orgId))
-  await using standby = pipeline.startRelay()
+  await using standby = pipeline.runRelay()
   await standby.says('standing by')
 
   // It waits for what the leader holds, and gets it when the leader dies.
@@ -98,7 +98,7 @@ test('a login without rights that holds the lock of backfills does not keep one 
 })
 
 test('a leader whose key was replaced gives way', async () => {
-  await using leader = pipeline.startRelay()
+  await using leader = pipeline.runRelay()
   await leader.says('"working"')
   await pipeline.dx.query(`update hq_export.advisory_lock set key = key + 1 where name = 'lead'`)
   await leader.says('under a new key')

@@ -207,8 +207,8 @@ test('a table of ours whose rows are hidden is named, with what to do, by doctor
 
 test('a relay whose outbox is hidden while it works says so and waits; what was retained arrives once it is not', async () => {
   await using pipeline = await Pipeline.create()
-  await pipeline.startGateway()
-  const relay = pipeline.startRelay()
+  await pipeline.runGateway()
+  const relay = pipeline.runRelay()
   await waitFor('the relay to work', () => relay.lines.some((line) => line.includes('"working"')))
   const orgId = await insertOrg(pipeline.dx)
   await pipeline.dx.query(`begin; alter table hq_export.outbox_0 enable row level security;

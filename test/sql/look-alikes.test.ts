@@ -110,8 +110,8 @@ function ingest(...args: string[]) {
 
 test('nothing that looks like what our SQL names is ever called, at install or at run time', async () => {
   await expectNoCall()
-  await pipeline.startGateway(undefined, { INGEST_MASTER_KEY: MASTER_KEY })
-  pipeline.startRelay()
+  await pipeline.runGateway(undefined, { INGEST_MASTER_KEY: MASTER_KEY })
+  pipeline.runRelay()
   const writer = await pipeline.dxDatabase.connect()
   await writer.query(HOSTILE_SESSION)
   const orgId = await insertOrg(writer)

@@ -1,5 +1,6 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { join } from 'node:path'
-import { runProgram } from '@hq-export/embedded-postgres/run-program.ts'
 
 const ROOT = join(import.meta.dirname, '..', '..')
 
@@ -12,16 +13,28 @@ export const COMPILE_CACHE: Readonly<Record<string, string>> = {
   NODE_COMPILE_CACHE: join(ROOT, 'node_modules', '.cache', 'hq-export-compiled'),
 }
 
+/** What loads nearly all of each program. Without settings it ends before it does anything. */
+const RUNS = [
+  ['outbox-relay', 'run'],
+  ['hq-ingest', 'serve'],
+  ['console', 'serve'],
+] as const
+const NO_SETTINGS = 2
+
 /**
- * Fills the cache for both apps: a program writes to it as it ends by itself, and most of a test's
+ * Fills the cache for all apps: a program writes to it as it ends by itself, and most of a test's
  * are killed.
  */
 export async function fillCompileCache(): Promise<void> {
   await Promise.all(
-    ['outbox-relay', 'hq-ingest'].map((app) =>
-      runProgram(app, process.execPath, [join(ROOT, 'apps', app, 'src', 'main.ts'), '--help'], {
+    RUNS.map(async ([app, command]) => {
+      const main = join(ROOT, 'apps', app, 'src', 'main.ts')
+      const child = spawn(process.execPath, [main, command], {
         env: COMPILE_CACHE,
-      }),
-    ),
+        stdio: 'ignore',
+      })
+      const [status] = await once(child, 'exit')
+      if (status !== NO_SETTINGS) throw new Error(`${app} ${command} ended with ${status}`)
+    }),
   )
 }

@@ -6,22 +6,18 @@ const NOISE_MS = 60
 const CHARS_PER_MS = 5_000
 const TRIES = 2
 
-/** The least processor time of a few runs, in milliseconds. */
+/** Processor time of a run, in milliseconds. */
 function costOf(work: () => unknown): number {
-  let best = Number.POSITIVE_INFINITY
-  for (let i = 0; i < TRIES; i++) {
-    const beganMs = threadMs()
-    work()
-    best = Math.min(best, threadMs() - beganMs)
-  }
-  return best
+  const beganMs = threadMs()
+  work()
+  return threadMs() - beganMs
 }
 
 /**
  * Asserts that `read` takes time in proportion to its text, and little of it: four times the text
  * may cost eight times as much, and a character a fifth of a microsecond. What grows with the
  * square costs 16 times as much, and what looks at each character a hundred times breaks the other
- * bound.
+ * bound. A run that takes longer is tried again.
  * @param build makes a text of about as many characters.
  */
 export function expectLinear(
@@ -31,7 +27,18 @@ export function expectLinear(
   chars = 100_000,
 ): void {
   const [short, long] = [build(chars), build(4 * chars)]
-  const [shortMs, longMs] = [costOf(() => read(short)), costOf(() => read(long))]
-  expect({ name, longMs }).toSatisfy(() => longMs <= NOISE_MS + 8 * shortMs)
-  expect({ name, longMs }).toSatisfy(() => longMs <= NOISE_MS + long.length / CHARS_PER_MS)
+  // The first run may be that of the compiler.
+  const shortMs = Math.min(
+    costOf(() => read(short)),
+    costOf(() => read(short)),
+  )
+  const boundMs = NOISE_MS + Math.min(8 * shortMs, long.length / CHARS_PER_MS)
+  let longMs = Number.POSITIVE_INFINITY
+  for (let i = 0; i < TRIES && longMs > boundMs; i++) {
+    longMs = Math.min(
+      longMs,
+      costOf(() => read(long)),
+    )
+  }
+  expect({ name, longMs, boundMs }).toSatisfy(() => longMs <= boundMs)
 }

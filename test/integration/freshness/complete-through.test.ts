@@ -75,7 +75,7 @@ test('complete_through holds against history, with kills, late and prepared comm
 })
 
 test('it moves while the source is idle, waits where anything is held back, and goes on', async () => {
-  await pipeline.startGateway()
+  await pipeline.runGateway()
   await using running = await startRelay()
   await waitFor('a report', async () => running.relay.progress.heartbeat !== undefined)
   await insertCompany(pipeline.dx, orgId)
@@ -102,7 +102,7 @@ test('it moves while the source is idle, waits where anything is held back, and 
 })
 
 test('I2: an open transaction holds nothing back, and its rows are waited for from its commit on', async () => {
-  await pipeline.startGateway()
+  await pipeline.runGateway()
   await using _running = await startRelay()
   await noteBackfill()
   const late = await pipeline.dxDatabase.connect()
@@ -125,7 +125,7 @@ test('I2: an open transaction holds nothing back, and its rows are waited for fr
 })
 
 test('a moment that passes refused rows has counted them, and goes on while rows are refused all the time', async () => {
-  await pipeline.startGateway()
+  await pipeline.runGateway()
   await noteBackfill()
   const blocker = await pipeline.dxDatabase.connect()
   await blocker.query('begin')
@@ -183,7 +183,7 @@ test('a key that was noted before a look and committed after it holds its datase
 })
 
 test('what waits is told of its dataset alone, also while no moment can be told', async () => {
-  await pipeline.startGateway()
+  await pipeline.runGateway()
   await using _running = await startRelay()
   const lags = async () => {
     const { rows } = await pipeline.hq.query<{ dataset: string; waits: boolean }>(

@@ -262,7 +262,7 @@ test('killed between COMMIT and answer: the batch sent again is answered from th
   await once(child, 'exit')
   socket.destroy()
 
-  const second = await spawnGateway(hq.url)
+  await using second = await startGateway(hq.url)
   const replayed = await send(second.url, batch, { id })
   expect(replayed.headers.get('idempotent-replayed')).toBe('true')
   expect((await answerOf(replayed)).counts.inserted).toBe(1)

@@ -24,7 +24,7 @@ let pipeline: Pipeline
 
 async function begin(orgs?: readonly string[]): Promise<void> {
   pipeline = await Pipeline.create()
-  await pipeline.startGateway(orgs)
+  await pipeline.runGateway(orgs)
 }
 
 /** A command of the operator, in a process of its own; no relay runs, so it delivers by itself. */
@@ -151,7 +151,7 @@ describe('a database that was there before us', () => {
 
   test('what was captured of a version and what a backfill sends of it are the same row, and the same snapshot', async () => {
     const entityId = await insertCompany(pipeline.dx, orgId, { canonical_payload: '{"a": 1.10}' })
-    const relay = pipeline.startRelay()
+    const relay = pipeline.runRelay()
     await pipeline.settled()
     await relay.terminate()
     const image = await hqImage()
@@ -273,7 +273,7 @@ describe('what cannot arrive, and what is gone', () => {
       pipeline.relayEnv,
     )
     expect(replay).toMatchObject({ exitCode: 0 })
-    pipeline.startRelay()
+    pipeline.runRelay()
     await pipeline.settled()
     expect(await hqKeys(EVENTS, 'event_sequence')).toEqual(['1', '2'])
   })
@@ -363,7 +363,7 @@ describe('what cannot arrive, and what is gone', () => {
       dx.query('delete from entities.company_entities where entity_id = $1', [id])
     for (const id of [known, missed, revived, unknown])
       await insertCompany(dx, orgId, { entity_id: id })
-    const relay = pipeline.startRelay()
+    const relay = pipeline.runRelay()
     await pipeline.settled()
     await remove(known)
     await pipeline.settled()

@@ -23,8 +23,8 @@ let orgId: string
 
 beforeAll(async () => {
   pipeline = await Pipeline.create()
-  await pipeline.startGateway()
-  pipeline.startRelay()
+  await pipeline.runGateway()
+  pipeline.runRelay()
   operator = await connect(pipeline.dxDatabase.url, 'command', () => {})
 })
 

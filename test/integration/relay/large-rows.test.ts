@@ -21,7 +21,7 @@ let runId: string
 
 beforeAll(async () => {
   pipeline = await Pipeline.create()
-  await pipeline.startGateway()
+  await pipeline.runGateway()
   relay = pipeline.startRelay()
   operator = await connect(pipeline.dxDatabase.url, 'command', () => {})
   orgId = await insertOrg(pipeline.dx)

@@ -25,7 +25,7 @@ let orgId: string
 
 beforeAll(async () => {
   pipeline = await Pipeline.create()
-  await pipeline.startGateway()
+  await pipeline.runGateway()
   operator = await connect(pipeline.dxDatabase.url, 'command', () => {})
   orgId = await insertOrg(pipeline.dx)
 })
@@ -57,9 +57,9 @@ test('without a relay: nobody leads, rows wait, nothing was ever settled', async
 })
 
 test('with two relays: one leads, the other stands by, both with where they come from and since when', async () => {
-  const first = pipeline.startRelay()
+  const first = pipeline.runRelay()
   await waitFor('the first to lead', async () => (await readStatus(operator)).leader !== null)
-  const second = pipeline.startRelay()
+  const second = pipeline.runRelay()
   const status = await waitFor('the second to stand by', async () => {
     const now = await readStatus(operator)
     return now.standbys.length === 1 && now

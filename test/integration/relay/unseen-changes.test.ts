@@ -22,7 +22,7 @@ let orgId: string
 
 beforeAll(async () => {
   pipeline = await Pipeline.create()
-  await pipeline.startGateway()
+  await pipeline.runGateway()
   orgId = await insertOrg(pipeline.dx)
 })
 

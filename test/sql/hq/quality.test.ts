@@ -279,6 +279,10 @@ test('a week is kept as a digest: its incidents, and checks that never fired or 
   expect(text.stdout).toMatch(/never fired +volume of dx_operation_runs_v1/)
   // Once it is over it is kept, whoever looks how often.
   await client.query('update ingest.roll_up set through = $1', [iso(now + 2 * WEEK_MS)])
+  // Judged as it went, but for its last hour.
+  await client.query('update ingest.quality_progress set judged_through = $1', [
+    iso(now + WEEK_MS - HOUR_MS),
+  ])
   await evaluateQuality(client, now + WEEK_MS)
   await evaluateQuality(client, now + WEEK_MS)
   const kept = await client.query(

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { setTimeout as delay } from 'node:timers/promises'
 import { LIMITS } from '@hq-export/contract'
 import type pg from 'pg'
 import { insertCompany, insertOrg } from '../reference-rows.ts'
@@ -10,6 +11,8 @@ import { runApp } from './app-process.ts'
 import { createSecret, Pipeline } from './pipeline.ts'
 
 const COMPANIES = 'dx_company_entities_v1'
+/** A small part of the second that a moment stands; a look reads all of HQ. */
+const LOOK_PAUSE_MS = 10
 /** Characters of a text that make a row larger than HQ takes, so that it is never sent. */
 const TOO_LARGE = LIMITS.maxRowBytes
 
@@ -206,6 +209,7 @@ export class HistoryProof {
 
   async #look(): Promise<void> {
     while (!this.#isEnding) {
+      await delay(LOOK_PAUSE_MS)
       // One snapshot of HQ: the moment, and the rows beside it.
       const { rows } = await this.#reader.query<Seen>(
         `select (extract(epoch from f.complete_through) * 1000000)::bigint::text as moment,

@@ -113,7 +113,7 @@ export async function killRepeatedly(app: 'relay' | 'gateway', kills: number): P
     relay: async () => pipeline.startRelay(),
     gateway: () => pipeline.startGateway(),
   }
-  await (app === 'relay' ? restart.gateway() : restart.relay())
+  await (app === 'relay' ? pipeline.runGateway() : pipeline.runRelay())
   let victim: AppProcess = await restart[app]()
   let persons = 0
   // What a filter left out before a relay worked is not counted.

@@ -4,6 +4,7 @@ import type pg from 'pg'
 import { createDxDatabase, createHqDatabase, type TestDatabase } from '../servers/databases.ts'
 import { waitFor } from '../wait-for.ts'
 import { AppProcess } from './app-process.ts'
+import { RunningApp } from './running-app.ts'
 
 /** A fresh signing secret. */
 export function createSecret(): string {
@@ -20,7 +21,10 @@ async function isReady(url: string): Promise<boolean> {
   }
 }
 
-/** Both databases and both apps, as processes of their own; started one by one by the test. */
+/**
+ * Both databases and both apps, started one by one by the test: as processes of their own, where
+ * their process or their settings are what it is about, or in this one, which costs less.
+ */
 export class Pipeline implements AsyncDisposable {
   /** Session of the application on data-engine-x. */
   dx: pg.Client
@@ -32,7 +36,7 @@ export class Pipeline implements AsyncDisposable {
   readonly secret: string
   readonly #port: number
   readonly #metricsPort: number
-  readonly #processes: AppProcess[] = []
+  readonly #apps: (AppProcess | RunningApp)[] = []
 
   private constructor(fields: {
     dx: pg.Client
@@ -93,7 +97,7 @@ export class Pipeline implements AsyncDisposable {
   /** @param root of the repository that it is started from, if not this one. */
   startRelay(env: Record<string, string> = {}, root?: string): AppProcess {
     const relay = new AppProcess('outbox-relay', ['run'], { ...this.relayEnv, ...env }, root)
-    this.#processes.push(relay)
+    this.#apps.push(relay)
     return relay
   }
 
@@ -105,7 +109,25 @@ export class Pipeline implements AsyncDisposable {
   ): Promise<AppProcess> {
     const settings = { ...this.gatewayEnv(orgs), ...env }
     const gateway = new AppProcess('hq-ingest', ['serve'], settings, root)
-    this.#processes.push(gateway)
+    return this.#whenReady(gateway)
+  }
+
+  /** Runs a relay in this process. */
+  runRelay(env: Record<string, string> = {}): RunningApp {
+    const relay = RunningApp.relay({ ...this.relayEnv, ...env })
+    this.#apps.push(relay)
+    return relay
+  }
+
+  /** Runs a gateway in this process and waits until it is ready. */
+  runGateway(orgs?: readonly string[], env: Record<string, string> = {}): Promise<RunningApp> {
+    // Nobody stands before it who has to notice that it ends.
+    const settings = { ...this.gatewayEnv(orgs), INGEST_DRAIN_SECONDS: '0', ...env }
+    return this.#whenReady(RunningApp.gateway(settings))
+  }
+
+  async #whenReady<T extends AppProcess | RunningApp>(gateway: T): Promise<T> {
+    this.#apps.push(gateway)
     await waitFor('the gateway to be ready', async () => {
       gateway.assertRunning()
       return isReady(this.gatewayUrl)
@@ -144,7 +166,7 @@ export class Pipeline implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const process of this.#processes.reverse()) await process[Symbol.asyncDispose]()
+    for (const app of this.#apps.reverse()) await app[Symbol.asyncDispose]()
     await Promise.all([
       this.dxDatabase[Symbol.asyncDispose](),
       this.hqDatabase[Symbol.asyncDispose](),

@@ -56,6 +56,7 @@ export async function crashSource(crashes: number): Promise<SurvivedCrashes> {
       orgId,
       sessions: 2,
       prepare: 'set synchronous_commit = off',
+      pauseMs: 2,
     })
     const before = (await rowsInHq(pipeline)).size
     await waitFor('rows of this life in HQ', async () => {
