@@ -75,15 +75,15 @@ const VARIABLES = ['v_captures text', 'v_written text', `${IS_CHECKED} boolean`,
 export function boundedPath({ tables, check, write }: BoundedCapture, leave: string): string {
   return `-- Later captures of a long transaction compute their rows in a block that writes nothing,
 -- so that it takes no transaction id, and write them after it.
-if length(${CAPTURED}) >= ${MAX_PROTECTED}
-  and current_setting('transaction_isolation') = 'read committed'
-  and coalesce(current_setting('hq_export.disabled', true), '') = ''
-then
+if length(current_setting('${CAPTURES}', true)) >= ${MAX_PROTECTED} then
   begin
     if strpos(
       ${CAPTURED},
       ${tables}
-    ) > 0 then
+    ) > 0
+      and current_setting('transaction_isolation') = 'read committed'
+      and coalesce(current_setting('hq_export.disabled', true), '') = ''
+    then
 ${indent(check, 6)}
     end if;
   exception when others then
@@ -121,9 +121,15 @@ ${indent(note(bounded))}
 end if;`
 }
 
-/** {@link RING} and {@link noteCapture}, at the price of one expression where neither is due. */
+/**
+ * {@link RING} and {@link noteCapture}, at the price of one expression where neither is due. It asks
+ * whether the doorbell has a time at all; that this is over is found out where it has.
+ */
 export function ringAndNote(bounded: BoundedCapture): string {
-  return `if hq_export.is_relay_asleep() or not hq_export.has_just_begun() then
+  return `if pg_sequence_last_value('hq_export.doorbell') > 0
+  or current_setting('hq_export.lost', true) = 'on'
+  or not hq_export.has_just_begun()
+then
 ${indent(RING)}
 ${indent(note(bounded))}
 end if;`

@@ -138,15 +138,15 @@ declare
 begin
   -- Later captures of a long transaction compute their rows in a block that writes nothing,
   -- so that it takes no transaction id, and write them after it.
-  if length(coalesce(current_setting('hq_export.captures', true), '')) >= 32
-    and current_setting('transaction_isolation') = 'read committed'
-    and coalesce(current_setting('hq_export.disabled', true), '') = ''
-  then
+  if length(current_setting('hq_export.captures', true)) >= 32 then
     begin
       if strpos(
         coalesce(current_setting('hq_export.captures', true), ''),
         substr('012', pg_sequence_last_value('hq_export.current_outbox')::int + 1, 1)
-      ) > 0 then
+      ) > 0
+        and current_setting('transaction_isolation') = 'read committed'
+        and coalesce(current_setting('hq_export.disabled', true), '') = ''
+      then
         if pg_trigger_depth() > 1 then
           perform set_config('hq_export.overtaken', '3', true);
         end if;
@@ -272,10 +272,10 @@ begin
 
   begin
     -- What few writers meet.
-    if coalesce(current_setting('hq_export.disabled', true), '') <> ''
+    if current_setting('hq_export.disabled', true) <> ''
       or hq_export.has_traceparent()
       or pg_trigger_depth() > 1
-      or coalesce(current_setting('hq_export.overtaken', true), '0') > '0'
+      or current_setting('hq_export.overtaken', true) > '0'
       or current_setting('transaction_isolation') = 'serializable'
     then
       if (coalesce(current_setting('hq_export.disabled', true), '') <> ''
@@ -690,7 +690,10 @@ begin
             (5, null, false, p.snapshot_key, p.snapshot_body)
           ) x (dataset, version, deleted, key, body);
         end case;
-        if hq_export.is_relay_asleep() or not hq_export.has_just_begun() then
+        if pg_sequence_last_value('hq_export.doorbell') > 0
+          or current_setting('hq_export.lost', true) = 'on'
+          or not hq_export.has_just_begun()
+        then
           if found and hq_export.is_relay_asleep() then
             perform hq_export.ring();
           end if;
@@ -913,7 +916,10 @@ begin
         (5, null, false, p.snapshot_key, p.snapshot_body)
       ) x (dataset, version, deleted, key, body);
     end case;
-    if hq_export.is_relay_asleep() or not hq_export.has_just_begun() then
+    if pg_sequence_last_value('hq_export.doorbell') > 0
+      or current_setting('hq_export.lost', true) = 'on'
+      or not hq_export.has_just_begun()
+    then
       if found and hq_export.is_relay_asleep() then
         perform hq_export.ring();
       end if;
@@ -994,15 +1000,15 @@ declare
 begin
   -- Later captures of a long transaction compute their rows in a block that writes nothing,
   -- so that it takes no transaction id, and write them after it.
-  if length(coalesce(current_setting('hq_export.captures', true), '')) >= 32
-    and current_setting('transaction_isolation') = 'read committed'
-    and coalesce(current_setting('hq_export.disabled', true), '') = ''
-  then
+  if length(current_setting('hq_export.captures', true)) >= 32 then
     begin
       if strpos(
         coalesce(current_setting('hq_export.captures', true), ''),
         substr('012', pg_sequence_last_value('hq_export.current_outbox')::int + 1, 1)
-      ) > 0 then
+      ) > 0
+        and current_setting('transaction_isolation') = 'read committed'
+        and coalesce(current_setting('hq_export.disabled', true), '') = ''
+      then
         if pg_trigger_depth() > 1 then
           perform set_config('hq_export.overtaken', '3', true);
         end if;
@@ -1135,10 +1141,10 @@ begin
 
   begin
     -- What few writers meet.
-    if coalesce(current_setting('hq_export.disabled', true), '') <> ''
+    if current_setting('hq_export.disabled', true) <> ''
       or hq_export.has_traceparent()
       or pg_trigger_depth() > 1
-      or coalesce(current_setting('hq_export.overtaken', true), '0') > '0'
+      or current_setting('hq_export.overtaken', true) > '0'
       or current_setting('transaction_isolation') = 'serializable'
     then
       if (coalesce(current_setting('hq_export.disabled', true), '') <> ''
@@ -1560,7 +1566,10 @@ begin
             (5, null, false, p.snapshot_key, p.snapshot_body)
           ) x (dataset, version, deleted, key, body);
         end case;
-        if hq_export.is_relay_asleep() or not hq_export.has_just_begun() then
+        if pg_sequence_last_value('hq_export.doorbell') > 0
+          or current_setting('hq_export.lost', true) = 'on'
+          or not hq_export.has_just_begun()
+        then
           if found and hq_export.is_relay_asleep() then
             perform hq_export.ring();
           end if;
@@ -1783,7 +1792,10 @@ begin
         (5, null, false, p.snapshot_key, p.snapshot_body)
       ) x (dataset, version, deleted, key, body);
     end case;
-    if hq_export.is_relay_asleep() or not hq_export.has_just_begun() then
+    if pg_sequence_last_value('hq_export.doorbell') > 0
+      or current_setting('hq_export.lost', true) = 'on'
+      or not hq_export.has_just_begun()
+    then
       if found and hq_export.is_relay_asleep() then
         perform hq_export.ring();
       end if;
@@ -1855,7 +1867,7 @@ declare
 begin
   begin
     -- What few writers meet.
-    if coalesce(current_setting('hq_export.disabled', true), '') <> ''
+    if current_setting('hq_export.disabled', true) <> ''
       or hq_export.has_traceparent()
     then
       if (coalesce(current_setting('hq_export.disabled', true), '') <> ''
@@ -2420,27 +2432,29 @@ declare
 begin
   -- Later captures of a long transaction compute their rows in a block that writes nothing,
   -- so that it takes no transaction id, and write them after it.
-  if length(coalesce(current_setting('hq_export.captures', true), '')) >= 32
-    and current_setting('transaction_isolation') = 'read committed'
-    and coalesce(current_setting('hq_export.disabled', true), '') = ''
-  then
+  if length(current_setting('hq_export.captures', true)) >= 32 then
     begin
       if strpos(
         coalesce(current_setting('hq_export.captures', true), ''),
         'v'
-      ) > 0 then
-        if pg_trigger_depth() > 1 then
-          perform set_config('hq_export.overtaken', '3', true);
+      ) > 0
+        and current_setting('transaction_isolation') = 'read committed'
+        and coalesce(current_setting('hq_export.disabled', true), '') = ''
+      then
+        if not ((new."org_id", new."entity_id") is distinct from (old."org_id", old."entity_id")) then
+          if pg_trigger_depth() > 1 then
+            perform set_config('hq_export.overtaken', '3', true);
+          end if;
+          if coalesce(current_setting('hq_export.overtaken', true), '0') < '1' then
+            perform set_config('hq_export.overtaken', '1', true);
+          end if;
+          select
+            (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text,
+            least(old."record_version"::numeric - new."record_version" + 1, 9223372036854775807)::bigint
+          into v_key, v_missing
+          from (select new.* where '"entities"."company_entities"'::regclass is not null) r;
+          v_is_checked := current_setting('lock_timeout') = '0';
         end if;
-        if coalesce(current_setting('hq_export.overtaken', true), '0') < '1' then
-          perform set_config('hq_export.overtaken', '1', true);
-        end if;
-        select
-          (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text,
-          least(old."record_version"::numeric - new."record_version" + 1, 9223372036854775807)::bigint
-        into v_key, v_missing
-        from (select new.* where '"entities"."company_entities"'::regclass is not null) r;
-        v_is_checked := current_setting('lock_timeout') = '0';
       end if;
     exception when others then
       v_is_checked := false;
@@ -2460,6 +2474,10 @@ begin
   end if;
 
   begin
+    -- A row that got another key has left, and its new key is captured as it is.
+    if (new."org_id", new."entity_id") is distinct from (old."org_id", old."entity_id") then
+      return null;
+    end if;
     if pg_trigger_depth() > 1 then
       perform set_config('hq_export.overtaken', '3', true);
     end if;
@@ -2551,15 +2569,15 @@ declare
 begin
   -- Later captures of a long transaction compute their rows in a block that writes nothing,
   -- so that it takes no transaction id, and write them after it.
-  if length(coalesce(current_setting('hq_export.captures', true), '')) >= 32
-    and current_setting('transaction_isolation') = 'read committed'
-    and coalesce(current_setting('hq_export.disabled', true), '') = ''
-  then
+  if length(current_setting('hq_export.captures', true)) >= 32 then
     begin
       if strpos(
         coalesce(current_setting('hq_export.captures', true), ''),
         substr('xyz', pg_sequence_last_value('hq_export.current_outbox')::int + 1, 1)
-      ) > 0 then
+      ) > 0
+        and current_setting('transaction_isolation') = 'read committed'
+        and coalesce(current_setting('hq_export.disabled', true), '') = ''
+      then
         if pg_trigger_depth() > 1 then
           perform set_config('hq_export.overtaken', '3', true);
         end if;
@@ -2696,7 +2714,7 @@ begin
 
   begin
     -- What few writers meet.
-    if coalesce(current_setting('hq_export.disabled', true), '') <> ''
+    if current_setting('hq_export.disabled', true) <> ''
       or hq_export.has_traceparent()
     then
       if (coalesce(current_setting('hq_export.disabled', true), '') <> ''
@@ -4598,7 +4616,7 @@ begin
 end $capture$;
 
 create or replace trigger "hq_export_3_bump" after update on "entities"."company_entities"
-for each row when (new."record_version" <= old."record_version" and not ((new."org_id", new."entity_id") is distinct from (old."org_id", old."entity_id")) and old.* operator(pg_catalog.*<>) new.*)
+for each row when (new."record_version" <= old."record_version" and old.* operator(pg_catalog.*<>) new.*)
 execute function hq_export."capture_dx_company_entities_v1_bump"();
 alter table "entities"."company_entities" enable always trigger "hq_export_3_bump";
 

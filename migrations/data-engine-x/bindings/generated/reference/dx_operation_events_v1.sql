@@ -103,15 +103,15 @@ declare
 begin
   -- Later captures of a long transaction compute their rows in a block that writes nothing,
   -- so that it takes no transaction id, and write them after it.
-  if length(coalesce(current_setting('hq_export.captures', true), '')) >= 32
-    and current_setting('transaction_isolation') = 'read committed'
-    and coalesce(current_setting('hq_export.disabled', true), '') = ''
-  then
+  if length(current_setting('hq_export.captures', true)) >= 32 then
     begin
       if strpos(
         coalesce(current_setting('hq_export.captures', true), ''),
         substr('012', pg_sequence_last_value('hq_export.current_outbox')::int + 1, 1)
-      ) > 0 then
+      ) > 0
+        and current_setting('transaction_isolation') = 'read committed'
+        and coalesce(current_setting('hq_export.disabled', true), '') = ''
+      then
         v_table := pg_sequence_last_value('hq_export.current_outbox');
         select
           array_agg(c.dataset::smallint),
@@ -186,7 +186,7 @@ begin
 
   begin
     -- What few writers meet.
-    if coalesce(current_setting('hq_export.disabled', true), '') <> ''
+    if current_setting('hq_export.disabled', true) <> ''
       or hq_export.has_traceparent()
     then
       if (coalesce(current_setting('hq_export.disabled', true), '') <> ''
@@ -286,7 +286,10 @@ begin
         from n r
       ) p;
     end case;
-    if hq_export.is_relay_asleep() or not hq_export.has_just_begun() then
+    if pg_sequence_last_value('hq_export.doorbell') > 0
+      or current_setting('hq_export.lost', true) = 'on'
+      or not hq_export.has_just_begun()
+    then
       if found and hq_export.is_relay_asleep() then
         perform hq_export.ring();
       end if;
@@ -357,15 +360,15 @@ declare
 begin
   -- Later captures of a long transaction compute their rows in a block that writes nothing,
   -- so that it takes no transaction id, and write them after it.
-  if length(coalesce(current_setting('hq_export.captures', true), '')) >= 32
-    and current_setting('transaction_isolation') = 'read committed'
-    and coalesce(current_setting('hq_export.disabled', true), '') = ''
-  then
+  if length(current_setting('hq_export.captures', true)) >= 32 then
     begin
       if strpos(
         coalesce(current_setting('hq_export.captures', true), ''),
         'r'
-      ) > 0 then
+      ) > 0
+        and current_setting('transaction_isolation') = 'read committed'
+        and coalesce(current_setting('hq_export.disabled', true), '') = ''
+      then
         select array_agg(k.key) into v_keys
         from (
           select (r."event_id")::uuid::text as key
@@ -472,15 +475,15 @@ declare
 begin
   -- Later captures of a long transaction compute their rows in a block that writes nothing,
   -- so that it takes no transaction id, and write them after it.
-  if length(coalesce(current_setting('hq_export.captures', true), '')) >= 32
-    and current_setting('transaction_isolation') = 'read committed'
-    and coalesce(current_setting('hq_export.disabled', true), '') = ''
-  then
+  if length(current_setting('hq_export.captures', true)) >= 32 then
     begin
       if strpos(
         coalesce(current_setting('hq_export.captures', true), ''),
         'r'
-      ) > 0 then
+      ) > 0
+        and current_setting('transaction_isolation') = 'read committed'
+        and coalesce(current_setting('hq_export.disabled', true), '') = ''
+      then
         select array_agg(k.key) into v_keys
         from (
           select (r."event_id")::uuid::text as key
