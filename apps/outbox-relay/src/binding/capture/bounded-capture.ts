@@ -62,7 +62,7 @@ const IS_CHECKED = 'v_is_checked'
 const LIMIT = MAX_ROWS + 1
 const HAS_FEW_ROWS = `coalesce(cardinality(v_keys), 0) <= ${MAX_ROWS}`
 
-const VARIABLES = ['v_captures text', 'v_written text', `${IS_CHECKED} boolean`, 'v_table bigint']
+const VARIABLES = ['v_captures text', `${IS_CHECKED} boolean`, 'v_table bigint']
 
 /**
  * plpgsql that captures outside of any writing subtransaction and returns, where a transaction has
@@ -103,10 +103,18 @@ end if;`
 
 /** plpgsql that notes a capture and the tables that it has written. */
 function note({ tables }: BoundedCapture): string {
-  return `v_captures := ${CAPTURED};
-v_written := ${tables};
-if length(v_captures) < ${MAX_PROTECTED} or strpos(v_captures, v_written) = 0 then
-  v_captures := set_config('${CAPTURES}', v_captures || v_written, true);
+  return `if length(${CAPTURED}) < ${MAX_PROTECTED}
+  or strpos(
+    ${CAPTURED},
+    ${tables}
+  ) = 0
+then
+  v_captures := set_config(
+    '${CAPTURES}',
+    ${CAPTURED}
+      || ${tables},
+    true
+  );
 end if;`
 }
 

@@ -110,7 +110,6 @@ declare
   v_sqlstate text;
   v_traceparent text;
   v_captures text;
-  v_written text;
   v_is_checked boolean;
   v_table bigint;
   v_due timestamptz[];
@@ -219,10 +218,18 @@ begin
       if found and hq_export.is_relay_asleep() then
         perform hq_export.ring();
       end if;
-      v_captures := coalesce(current_setting('hq_export.captures', true), '');
-      v_written := substr('ab', pg_sequence_last_value('hq_export.current_settle')::int + 1, 1);
-      if length(v_captures) < 32 or strpos(v_captures, v_written) = 0 then
-        v_captures := set_config('hq_export.captures', v_captures || v_written, true);
+      if length(coalesce(current_setting('hq_export.captures', true), '')) < 32
+        or strpos(
+          coalesce(current_setting('hq_export.captures', true), ''),
+          substr('ab', pg_sequence_last_value('hq_export.current_settle')::int + 1, 1)
+        ) = 0
+      then
+        v_captures := set_config(
+          'hq_export.captures',
+          coalesce(current_setting('hq_export.captures', true), '')
+            || substr('ab', pg_sequence_last_value('hq_export.current_settle')::int + 1, 1),
+          true
+        );
       end if;
     end if;
     perform nextval('hq_export.filtered_1')
@@ -554,7 +561,6 @@ as $capture$
 declare
   v_sqlstate text;
   v_captures text;
-  v_written text;
   v_is_checked boolean;
   v_table bigint;
   v_keys text[];
@@ -617,10 +623,18 @@ begin
       spec = null,
       hash = null;
     if not hq_export.has_just_begun() then
-      v_captures := coalesce(current_setting('hq_export.captures', true), '');
-      v_written := 'r';
-      if length(v_captures) < 32 or strpos(v_captures, v_written) = 0 then
-        v_captures := set_config('hq_export.captures', v_captures || v_written, true);
+      if length(coalesce(current_setting('hq_export.captures', true), '')) < 32
+        or strpos(
+          coalesce(current_setting('hq_export.captures', true), ''),
+          'r'
+        ) = 0
+      then
+        v_captures := set_config(
+          'hq_export.captures',
+          coalesce(current_setting('hq_export.captures', true), '')
+            || 'r',
+          true
+        );
       end if;
     end if;
     return null;
@@ -678,7 +692,6 @@ as $capture$
 declare
   v_sqlstate text;
   v_captures text;
-  v_written text;
   v_is_checked boolean;
   v_table bigint;
   v_keys text[];
@@ -749,10 +762,18 @@ begin
       spec = null,
       hash = null;
     if not hq_export.has_just_begun() then
-      v_captures := coalesce(current_setting('hq_export.captures', true), '');
-      v_written := 'r';
-      if length(v_captures) < 32 or strpos(v_captures, v_written) = 0 then
-        v_captures := set_config('hq_export.captures', v_captures || v_written, true);
+      if length(coalesce(current_setting('hq_export.captures', true), '')) < 32
+        or strpos(
+          coalesce(current_setting('hq_export.captures', true), ''),
+          'r'
+        ) = 0
+      then
+        v_captures := set_config(
+          'hq_export.captures',
+          coalesce(current_setting('hq_export.captures', true), '')
+            || 'r',
+          true
+        );
       end if;
     end if;
     return null;

@@ -152,7 +152,6 @@ declare
   v_bases jsonb;
   v_overtaken boolean;
   v_captures text;
-  v_written text;
   v_is_checked boolean;
   v_table bigint;
   v_datasets smallint[];
@@ -572,10 +571,18 @@ begin
         end if;
         perform hq_export.ring();
         if not hq_export.has_just_begun() then
-          v_captures := coalesce(current_setting('hq_export.captures', true), '');
-          v_written := substr('012', pg_sequence_last_value('hq_export.current_outbox')::int + 1, 1);
-          if length(v_captures) < 32 or strpos(v_captures, v_written) = 0 then
-            v_captures := set_config('hq_export.captures', v_captures || v_written, true);
+          if length(coalesce(current_setting('hq_export.captures', true), '')) < 32
+            or strpos(
+              coalesce(current_setting('hq_export.captures', true), ''),
+              substr('012', pg_sequence_last_value('hq_export.current_outbox')::int + 1, 1)
+            ) = 0
+          then
+            v_captures := set_config(
+              'hq_export.captures',
+              coalesce(current_setting('hq_export.captures', true), '')
+                || substr('012', pg_sequence_last_value('hq_export.current_outbox')::int + 1, 1),
+              true
+            );
           end if;
         end if;
         return null;
@@ -854,10 +861,18 @@ begin
           if found and hq_export.is_relay_asleep() then
             perform hq_export.ring();
           end if;
-          v_captures := coalesce(current_setting('hq_export.captures', true), '');
-          v_written := substr('012', pg_sequence_last_value('hq_export.current_outbox')::int + 1, 1);
-          if length(v_captures) < 32 or strpos(v_captures, v_written) = 0 then
-            v_captures := set_config('hq_export.captures', v_captures || v_written, true);
+          if length(coalesce(current_setting('hq_export.captures', true), '')) < 32
+            or strpos(
+              coalesce(current_setting('hq_export.captures', true), ''),
+              substr('012', pg_sequence_last_value('hq_export.current_outbox')::int + 1, 1)
+            ) = 0
+          then
+            v_captures := set_config(
+              'hq_export.captures',
+              coalesce(current_setting('hq_export.captures', true), '')
+                || substr('012', pg_sequence_last_value('hq_export.current_outbox')::int + 1, 1),
+              true
+            );
           end if;
         end if;
         return null;
@@ -1146,10 +1161,18 @@ begin
       if found and hq_export.is_relay_asleep() then
         perform hq_export.ring();
       end if;
-      v_captures := coalesce(current_setting('hq_export.captures', true), '');
-      v_written := substr('012', pg_sequence_last_value('hq_export.current_outbox')::int + 1, 1);
-      if length(v_captures) < 32 or strpos(v_captures, v_written) = 0 then
-        v_captures := set_config('hq_export.captures', v_captures || v_written, true);
+      if length(coalesce(current_setting('hq_export.captures', true), '')) < 32
+        or strpos(
+          coalesce(current_setting('hq_export.captures', true), ''),
+          substr('012', pg_sequence_last_value('hq_export.current_outbox')::int + 1, 1)
+        ) = 0
+      then
+        v_captures := set_config(
+          'hq_export.captures',
+          coalesce(current_setting('hq_export.captures', true), '')
+            || substr('012', pg_sequence_last_value('hq_export.current_outbox')::int + 1, 1),
+          true
+        );
       end if;
     end if;
     return null;
@@ -1212,7 +1235,6 @@ declare
   v_bases jsonb;
   v_overtaken boolean;
   v_captures text;
-  v_written text;
   v_is_checked boolean;
   v_table bigint;
   v_datasets smallint[];
@@ -1646,10 +1668,18 @@ begin
         end if;
         perform hq_export.ring();
         if not hq_export.has_just_begun() then
-          v_captures := coalesce(current_setting('hq_export.captures', true), '');
-          v_written := substr('012', pg_sequence_last_value('hq_export.current_outbox')::int + 1, 1);
-          if length(v_captures) < 32 or strpos(v_captures, v_written) = 0 then
-            v_captures := set_config('hq_export.captures', v_captures || v_written, true);
+          if length(coalesce(current_setting('hq_export.captures', true), '')) < 32
+            or strpos(
+              coalesce(current_setting('hq_export.captures', true), ''),
+              substr('012', pg_sequence_last_value('hq_export.current_outbox')::int + 1, 1)
+            ) = 0
+          then
+            v_captures := set_config(
+              'hq_export.captures',
+              coalesce(current_setting('hq_export.captures', true), '')
+                || substr('012', pg_sequence_last_value('hq_export.current_outbox')::int + 1, 1),
+              true
+            );
           end if;
         end if;
         return null;
@@ -1928,10 +1958,18 @@ begin
           if found and hq_export.is_relay_asleep() then
             perform hq_export.ring();
           end if;
-          v_captures := coalesce(current_setting('hq_export.captures', true), '');
-          v_written := substr('012', pg_sequence_last_value('hq_export.current_outbox')::int + 1, 1);
-          if length(v_captures) < 32 or strpos(v_captures, v_written) = 0 then
-            v_captures := set_config('hq_export.captures', v_captures || v_written, true);
+          if length(coalesce(current_setting('hq_export.captures', true), '')) < 32
+            or strpos(
+              coalesce(current_setting('hq_export.captures', true), ''),
+              substr('012', pg_sequence_last_value('hq_export.current_outbox')::int + 1, 1)
+            ) = 0
+          then
+            v_captures := set_config(
+              'hq_export.captures',
+              coalesce(current_setting('hq_export.captures', true), '')
+                || substr('012', pg_sequence_last_value('hq_export.current_outbox')::int + 1, 1),
+              true
+            );
           end if;
         end if;
         return null;
@@ -2220,10 +2258,18 @@ begin
       if found and hq_export.is_relay_asleep() then
         perform hq_export.ring();
       end if;
-      v_captures := coalesce(current_setting('hq_export.captures', true), '');
-      v_written := substr('012', pg_sequence_last_value('hq_export.current_outbox')::int + 1, 1);
-      if length(v_captures) < 32 or strpos(v_captures, v_written) = 0 then
-        v_captures := set_config('hq_export.captures', v_captures || v_written, true);
+      if length(coalesce(current_setting('hq_export.captures', true), '')) < 32
+        or strpos(
+          coalesce(current_setting('hq_export.captures', true), ''),
+          substr('012', pg_sequence_last_value('hq_export.current_outbox')::int + 1, 1)
+        ) = 0
+      then
+        v_captures := set_config(
+          'hq_export.captures',
+          coalesce(current_setting('hq_export.captures', true), '')
+            || substr('012', pg_sequence_last_value('hq_export.current_outbox')::int + 1, 1),
+          true
+        );
       end if;
     end if;
     return null;
@@ -2977,7 +3023,6 @@ declare
   v_bases jsonb;
   v_overtaken boolean;
   v_captures text;
-  v_written text;
   v_is_checked boolean;
   v_table bigint;
   v_key text;
@@ -3046,10 +3091,18 @@ begin
     on conflict (dataset, key) do update set
       base = hq_export.exported_version(b.base, excluded.base);
     if not hq_export.has_just_begun() then
-      v_captures := coalesce(current_setting('hq_export.captures', true), '');
-      v_written := 'v';
-      if length(v_captures) < 32 or strpos(v_captures, v_written) = 0 then
-        v_captures := set_config('hq_export.captures', v_captures || v_written, true);
+      if length(coalesce(current_setting('hq_export.captures', true), '')) < 32
+        or strpos(
+          coalesce(current_setting('hq_export.captures', true), ''),
+          'v'
+        ) = 0
+      then
+        v_captures := set_config(
+          'hq_export.captures',
+          coalesce(current_setting('hq_export.captures', true), '')
+            || 'v',
+          true
+        );
       end if;
     end if;
     return null;
@@ -3111,7 +3164,6 @@ declare
   v_bases jsonb;
   v_overtaken boolean;
   v_captures text;
-  v_written text;
   v_is_checked boolean;
   v_table bigint;
   v_datasets smallint[];
@@ -4161,10 +4213,18 @@ begin
       perform hq_export.ring();
     end if;
     if not hq_export.has_just_begun() then
-      v_captures := coalesce(current_setting('hq_export.captures', true), '');
-      v_written := substr('xyz', pg_sequence_last_value('hq_export.current_outbox')::int + 1, 1);
-      if length(v_captures) < 32 or strpos(v_captures, v_written) = 0 then
-        v_captures := set_config('hq_export.captures', v_captures || v_written, true);
+      if length(coalesce(current_setting('hq_export.captures', true), '')) < 32
+        or strpos(
+          coalesce(current_setting('hq_export.captures', true), ''),
+          substr('xyz', pg_sequence_last_value('hq_export.current_outbox')::int + 1, 1)
+        ) = 0
+      then
+        v_captures := set_config(
+          'hq_export.captures',
+          coalesce(current_setting('hq_export.captures', true), '')
+            || substr('xyz', pg_sequence_last_value('hq_export.current_outbox')::int + 1, 1),
+          true
+        );
       end if;
     end if;
     return null;

@@ -127,7 +127,6 @@ declare
   v_bases jsonb;
   v_overtaken boolean;
   v_captures text;
-  v_written text;
   v_is_checked boolean;
   v_table bigint;
   v_datasets smallint[];
@@ -481,10 +480,18 @@ begin
         end if;
         perform hq_export.ring();
         if not hq_export.has_just_begun() then
-          v_captures := coalesce(current_setting('hq_export.captures', true), '');
-          v_written := substr('012', pg_sequence_last_value('hq_export.current_outbox')::int + 1, 1);
-          if length(v_captures) < 32 or strpos(v_captures, v_written) = 0 then
-            v_captures := set_config('hq_export.captures', v_captures || v_written, true);
+          if length(coalesce(current_setting('hq_export.captures', true), '')) < 32
+            or strpos(
+              coalesce(current_setting('hq_export.captures', true), ''),
+              substr('012', pg_sequence_last_value('hq_export.current_outbox')::int + 1, 1)
+            ) = 0
+          then
+            v_captures := set_config(
+              'hq_export.captures',
+              coalesce(current_setting('hq_export.captures', true), '')
+                || substr('012', pg_sequence_last_value('hq_export.current_outbox')::int + 1, 1),
+              true
+            );
           end if;
         end if;
         return null;
@@ -697,10 +704,18 @@ begin
           if found and hq_export.is_relay_asleep() then
             perform hq_export.ring();
           end if;
-          v_captures := coalesce(current_setting('hq_export.captures', true), '');
-          v_written := substr('012', pg_sequence_last_value('hq_export.current_outbox')::int + 1, 1);
-          if length(v_captures) < 32 or strpos(v_captures, v_written) = 0 then
-            v_captures := set_config('hq_export.captures', v_captures || v_written, true);
+          if length(coalesce(current_setting('hq_export.captures', true), '')) < 32
+            or strpos(
+              coalesce(current_setting('hq_export.captures', true), ''),
+              substr('012', pg_sequence_last_value('hq_export.current_outbox')::int + 1, 1)
+            ) = 0
+          then
+            v_captures := set_config(
+              'hq_export.captures',
+              coalesce(current_setting('hq_export.captures', true), '')
+                || substr('012', pg_sequence_last_value('hq_export.current_outbox')::int + 1, 1),
+              true
+            );
           end if;
         end if;
         return null;
@@ -923,10 +938,18 @@ begin
       if found and hq_export.is_relay_asleep() then
         perform hq_export.ring();
       end if;
-      v_captures := coalesce(current_setting('hq_export.captures', true), '');
-      v_written := substr('012', pg_sequence_last_value('hq_export.current_outbox')::int + 1, 1);
-      if length(v_captures) < 32 or strpos(v_captures, v_written) = 0 then
-        v_captures := set_config('hq_export.captures', v_captures || v_written, true);
+      if length(coalesce(current_setting('hq_export.captures', true), '')) < 32
+        or strpos(
+          coalesce(current_setting('hq_export.captures', true), ''),
+          substr('012', pg_sequence_last_value('hq_export.current_outbox')::int + 1, 1)
+        ) = 0
+      then
+        v_captures := set_config(
+          'hq_export.captures',
+          coalesce(current_setting('hq_export.captures', true), '')
+            || substr('012', pg_sequence_last_value('hq_export.current_outbox')::int + 1, 1),
+          true
+        );
       end if;
     end if;
     return null;
@@ -989,7 +1012,6 @@ declare
   v_bases jsonb;
   v_overtaken boolean;
   v_captures text;
-  v_written text;
   v_is_checked boolean;
   v_table bigint;
   v_datasets smallint[];
@@ -1357,10 +1379,18 @@ begin
         end if;
         perform hq_export.ring();
         if not hq_export.has_just_begun() then
-          v_captures := coalesce(current_setting('hq_export.captures', true), '');
-          v_written := substr('012', pg_sequence_last_value('hq_export.current_outbox')::int + 1, 1);
-          if length(v_captures) < 32 or strpos(v_captures, v_written) = 0 then
-            v_captures := set_config('hq_export.captures', v_captures || v_written, true);
+          if length(coalesce(current_setting('hq_export.captures', true), '')) < 32
+            or strpos(
+              coalesce(current_setting('hq_export.captures', true), ''),
+              substr('012', pg_sequence_last_value('hq_export.current_outbox')::int + 1, 1)
+            ) = 0
+          then
+            v_captures := set_config(
+              'hq_export.captures',
+              coalesce(current_setting('hq_export.captures', true), '')
+                || substr('012', pg_sequence_last_value('hq_export.current_outbox')::int + 1, 1),
+              true
+            );
           end if;
         end if;
         return null;
@@ -1573,10 +1603,18 @@ begin
           if found and hq_export.is_relay_asleep() then
             perform hq_export.ring();
           end if;
-          v_captures := coalesce(current_setting('hq_export.captures', true), '');
-          v_written := substr('012', pg_sequence_last_value('hq_export.current_outbox')::int + 1, 1);
-          if length(v_captures) < 32 or strpos(v_captures, v_written) = 0 then
-            v_captures := set_config('hq_export.captures', v_captures || v_written, true);
+          if length(coalesce(current_setting('hq_export.captures', true), '')) < 32
+            or strpos(
+              coalesce(current_setting('hq_export.captures', true), ''),
+              substr('012', pg_sequence_last_value('hq_export.current_outbox')::int + 1, 1)
+            ) = 0
+          then
+            v_captures := set_config(
+              'hq_export.captures',
+              coalesce(current_setting('hq_export.captures', true), '')
+                || substr('012', pg_sequence_last_value('hq_export.current_outbox')::int + 1, 1),
+              true
+            );
           end if;
         end if;
         return null;
@@ -1799,10 +1837,18 @@ begin
       if found and hq_export.is_relay_asleep() then
         perform hq_export.ring();
       end if;
-      v_captures := coalesce(current_setting('hq_export.captures', true), '');
-      v_written := substr('012', pg_sequence_last_value('hq_export.current_outbox')::int + 1, 1);
-      if length(v_captures) < 32 or strpos(v_captures, v_written) = 0 then
-        v_captures := set_config('hq_export.captures', v_captures || v_written, true);
+      if length(coalesce(current_setting('hq_export.captures', true), '')) < 32
+        or strpos(
+          coalesce(current_setting('hq_export.captures', true), ''),
+          substr('012', pg_sequence_last_value('hq_export.current_outbox')::int + 1, 1)
+        ) = 0
+      then
+        v_captures := set_config(
+          'hq_export.captures',
+          coalesce(current_setting('hq_export.captures', true), '')
+            || substr('012', pg_sequence_last_value('hq_export.current_outbox')::int + 1, 1),
+          true
+        );
       end if;
     end if;
     return null;
@@ -2424,7 +2470,6 @@ declare
   v_bases jsonb;
   v_overtaken boolean;
   v_captures text;
-  v_written text;
   v_is_checked boolean;
   v_table bigint;
   v_key text;
@@ -2493,10 +2538,18 @@ begin
     on conflict (dataset, key) do update set
       base = hq_export.exported_version(b.base, excluded.base);
     if not hq_export.has_just_begun() then
-      v_captures := coalesce(current_setting('hq_export.captures', true), '');
-      v_written := 'v';
-      if length(v_captures) < 32 or strpos(v_captures, v_written) = 0 then
-        v_captures := set_config('hq_export.captures', v_captures || v_written, true);
+      if length(coalesce(current_setting('hq_export.captures', true), '')) < 32
+        or strpos(
+          coalesce(current_setting('hq_export.captures', true), ''),
+          'v'
+        ) = 0
+      then
+        v_captures := set_config(
+          'hq_export.captures',
+          coalesce(current_setting('hq_export.captures', true), '')
+            || 'v',
+          true
+        );
       end if;
     end if;
     return null;
@@ -2558,7 +2611,6 @@ declare
   v_bases jsonb;
   v_overtaken boolean;
   v_captures text;
-  v_written text;
   v_is_checked boolean;
   v_table bigint;
   v_datasets smallint[];
@@ -3410,10 +3462,18 @@ begin
       perform hq_export.ring();
     end if;
     if not hq_export.has_just_begun() then
-      v_captures := coalesce(current_setting('hq_export.captures', true), '');
-      v_written := substr('xyz', pg_sequence_last_value('hq_export.current_outbox')::int + 1, 1);
-      if length(v_captures) < 32 or strpos(v_captures, v_written) = 0 then
-        v_captures := set_config('hq_export.captures', v_captures || v_written, true);
+      if length(coalesce(current_setting('hq_export.captures', true), '')) < 32
+        or strpos(
+          coalesce(current_setting('hq_export.captures', true), ''),
+          substr('xyz', pg_sequence_last_value('hq_export.current_outbox')::int + 1, 1)
+        ) = 0
+      then
+        v_captures := set_config(
+          'hq_export.captures',
+          coalesce(current_setting('hq_export.captures', true), '')
+            || substr('xyz', pg_sequence_last_value('hq_export.current_outbox')::int + 1, 1),
+          true
+        );
       end if;
     end if;
     return null;

@@ -104,7 +104,6 @@ declare
   v_sqlstate text;
   v_traceparent text;
   v_captures text;
-  v_written text;
   v_is_checked boolean;
   v_table bigint;
   v_datasets smallint[];
@@ -321,10 +320,18 @@ begin
       if found and hq_export.is_relay_asleep() then
         perform hq_export.ring();
       end if;
-      v_captures := coalesce(current_setting('hq_export.captures', true), '');
-      v_written := substr('012', pg_sequence_last_value('hq_export.current_outbox')::int + 1, 1);
-      if length(v_captures) < 32 or strpos(v_captures, v_written) = 0 then
-        v_captures := set_config('hq_export.captures', v_captures || v_written, true);
+      if length(coalesce(current_setting('hq_export.captures', true), '')) < 32
+        or strpos(
+          coalesce(current_setting('hq_export.captures', true), ''),
+          substr('012', pg_sequence_last_value('hq_export.current_outbox')::int + 1, 1)
+        ) = 0
+      then
+        v_captures := set_config(
+          'hq_export.captures',
+          coalesce(current_setting('hq_export.captures', true), '')
+            || substr('012', pg_sequence_last_value('hq_export.current_outbox')::int + 1, 1),
+          true
+        );
       end if;
     end if;
     return null;
@@ -383,7 +390,6 @@ declare
   v_sqlstate text;
   v_traceparent text;
   v_captures text;
-  v_written text;
   v_is_checked boolean;
   v_table bigint;
   v_datasets smallint[];
@@ -599,10 +605,18 @@ begin
       if found and hq_export.is_relay_asleep() then
         perform hq_export.ring();
       end if;
-      v_captures := coalesce(current_setting('hq_export.captures', true), '');
-      v_written := substr('012', pg_sequence_last_value('hq_export.current_outbox')::int + 1, 1);
-      if length(v_captures) < 32 or strpos(v_captures, v_written) = 0 then
-        v_captures := set_config('hq_export.captures', v_captures || v_written, true);
+      if length(coalesce(current_setting('hq_export.captures', true), '')) < 32
+        or strpos(
+          coalesce(current_setting('hq_export.captures', true), ''),
+          substr('012', pg_sequence_last_value('hq_export.current_outbox')::int + 1, 1)
+        ) = 0
+      then
+        v_captures := set_config(
+          'hq_export.captures',
+          coalesce(current_setting('hq_export.captures', true), '')
+            || substr('012', pg_sequence_last_value('hq_export.current_outbox')::int + 1, 1),
+          true
+        );
       end if;
     end if;
     return null;
@@ -659,7 +673,6 @@ as $capture$
 declare
   v_sqlstate text;
   v_captures text;
-  v_written text;
   v_is_checked boolean;
   v_table bigint;
   v_keys text[];
@@ -722,10 +735,18 @@ begin
       spec = null,
       hash = null;
     if not hq_export.has_just_begun() then
-      v_captures := coalesce(current_setting('hq_export.captures', true), '');
-      v_written := 'r';
-      if length(v_captures) < 32 or strpos(v_captures, v_written) = 0 then
-        v_captures := set_config('hq_export.captures', v_captures || v_written, true);
+      if length(coalesce(current_setting('hq_export.captures', true), '')) < 32
+        or strpos(
+          coalesce(current_setting('hq_export.captures', true), ''),
+          'r'
+        ) = 0
+      then
+        v_captures := set_config(
+          'hq_export.captures',
+          coalesce(current_setting('hq_export.captures', true), '')
+            || 'r',
+          true
+        );
       end if;
     end if;
     return null;
@@ -777,7 +798,6 @@ as $capture$
 declare
   v_sqlstate text;
   v_captures text;
-  v_written text;
   v_is_checked boolean;
   v_table bigint;
   v_keys text[];
@@ -848,10 +868,18 @@ begin
       spec = null,
       hash = null;
     if not hq_export.has_just_begun() then
-      v_captures := coalesce(current_setting('hq_export.captures', true), '');
-      v_written := 'r';
-      if length(v_captures) < 32 or strpos(v_captures, v_written) = 0 then
-        v_captures := set_config('hq_export.captures', v_captures || v_written, true);
+      if length(coalesce(current_setting('hq_export.captures', true), '')) < 32
+        or strpos(
+          coalesce(current_setting('hq_export.captures', true), ''),
+          'r'
+        ) = 0
+      then
+        v_captures := set_config(
+          'hq_export.captures',
+          coalesce(current_setting('hq_export.captures', true), '')
+            || 'r',
+          true
+        );
       end if;
     end if;
     return null;

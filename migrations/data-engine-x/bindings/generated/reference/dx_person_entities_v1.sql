@@ -131,7 +131,6 @@ declare
   v_bases jsonb;
   v_overtaken boolean;
   v_captures text;
-  v_written text;
   v_is_checked boolean;
   v_table bigint;
   v_datasets smallint[];
@@ -488,10 +487,18 @@ begin
         end if;
         perform hq_export.ring();
         if not hq_export.has_just_begun() then
-          v_captures := coalesce(current_setting('hq_export.captures', true), '');
-          v_written := substr('012', pg_sequence_last_value('hq_export.current_outbox')::int + 1, 1);
-          if length(v_captures) < 32 or strpos(v_captures, v_written) = 0 then
-            v_captures := set_config('hq_export.captures', v_captures || v_written, true);
+          if length(coalesce(current_setting('hq_export.captures', true), '')) < 32
+            or strpos(
+              coalesce(current_setting('hq_export.captures', true), ''),
+              substr('012', pg_sequence_last_value('hq_export.current_outbox')::int + 1, 1)
+            ) = 0
+          then
+            v_captures := set_config(
+              'hq_export.captures',
+              coalesce(current_setting('hq_export.captures', true), '')
+                || substr('012', pg_sequence_last_value('hq_export.current_outbox')::int + 1, 1),
+              true
+            );
           end if;
         end if;
         return null;
@@ -707,10 +714,18 @@ begin
           if found and hq_export.is_relay_asleep() then
             perform hq_export.ring();
           end if;
-          v_captures := coalesce(current_setting('hq_export.captures', true), '');
-          v_written := substr('012', pg_sequence_last_value('hq_export.current_outbox')::int + 1, 1);
-          if length(v_captures) < 32 or strpos(v_captures, v_written) = 0 then
-            v_captures := set_config('hq_export.captures', v_captures || v_written, true);
+          if length(coalesce(current_setting('hq_export.captures', true), '')) < 32
+            or strpos(
+              coalesce(current_setting('hq_export.captures', true), ''),
+              substr('012', pg_sequence_last_value('hq_export.current_outbox')::int + 1, 1)
+            ) = 0
+          then
+            v_captures := set_config(
+              'hq_export.captures',
+              coalesce(current_setting('hq_export.captures', true), '')
+                || substr('012', pg_sequence_last_value('hq_export.current_outbox')::int + 1, 1),
+              true
+            );
           end if;
         end if;
         return null;
@@ -936,10 +951,18 @@ begin
       if found and hq_export.is_relay_asleep() then
         perform hq_export.ring();
       end if;
-      v_captures := coalesce(current_setting('hq_export.captures', true), '');
-      v_written := substr('012', pg_sequence_last_value('hq_export.current_outbox')::int + 1, 1);
-      if length(v_captures) < 32 or strpos(v_captures, v_written) = 0 then
-        v_captures := set_config('hq_export.captures', v_captures || v_written, true);
+      if length(coalesce(current_setting('hq_export.captures', true), '')) < 32
+        or strpos(
+          coalesce(current_setting('hq_export.captures', true), ''),
+          substr('012', pg_sequence_last_value('hq_export.current_outbox')::int + 1, 1)
+        ) = 0
+      then
+        v_captures := set_config(
+          'hq_export.captures',
+          coalesce(current_setting('hq_export.captures', true), '')
+            || substr('012', pg_sequence_last_value('hq_export.current_outbox')::int + 1, 1),
+          true
+        );
       end if;
     end if;
     return null;
@@ -1002,7 +1025,6 @@ declare
   v_bases jsonb;
   v_overtaken boolean;
   v_captures text;
-  v_written text;
   v_is_checked boolean;
   v_table bigint;
   v_datasets smallint[];
@@ -1373,10 +1395,18 @@ begin
         end if;
         perform hq_export.ring();
         if not hq_export.has_just_begun() then
-          v_captures := coalesce(current_setting('hq_export.captures', true), '');
-          v_written := substr('012', pg_sequence_last_value('hq_export.current_outbox')::int + 1, 1);
-          if length(v_captures) < 32 or strpos(v_captures, v_written) = 0 then
-            v_captures := set_config('hq_export.captures', v_captures || v_written, true);
+          if length(coalesce(current_setting('hq_export.captures', true), '')) < 32
+            or strpos(
+              coalesce(current_setting('hq_export.captures', true), ''),
+              substr('012', pg_sequence_last_value('hq_export.current_outbox')::int + 1, 1)
+            ) = 0
+          then
+            v_captures := set_config(
+              'hq_export.captures',
+              coalesce(current_setting('hq_export.captures', true), '')
+                || substr('012', pg_sequence_last_value('hq_export.current_outbox')::int + 1, 1),
+              true
+            );
           end if;
         end if;
         return null;
@@ -1592,10 +1622,18 @@ begin
           if found and hq_export.is_relay_asleep() then
             perform hq_export.ring();
           end if;
-          v_captures := coalesce(current_setting('hq_export.captures', true), '');
-          v_written := substr('012', pg_sequence_last_value('hq_export.current_outbox')::int + 1, 1);
-          if length(v_captures) < 32 or strpos(v_captures, v_written) = 0 then
-            v_captures := set_config('hq_export.captures', v_captures || v_written, true);
+          if length(coalesce(current_setting('hq_export.captures', true), '')) < 32
+            or strpos(
+              coalesce(current_setting('hq_export.captures', true), ''),
+              substr('012', pg_sequence_last_value('hq_export.current_outbox')::int + 1, 1)
+            ) = 0
+          then
+            v_captures := set_config(
+              'hq_export.captures',
+              coalesce(current_setting('hq_export.captures', true), '')
+                || substr('012', pg_sequence_last_value('hq_export.current_outbox')::int + 1, 1),
+              true
+            );
           end if;
         end if;
         return null;
@@ -1821,10 +1859,18 @@ begin
       if found and hq_export.is_relay_asleep() then
         perform hq_export.ring();
       end if;
-      v_captures := coalesce(current_setting('hq_export.captures', true), '');
-      v_written := substr('012', pg_sequence_last_value('hq_export.current_outbox')::int + 1, 1);
-      if length(v_captures) < 32 or strpos(v_captures, v_written) = 0 then
-        v_captures := set_config('hq_export.captures', v_captures || v_written, true);
+      if length(coalesce(current_setting('hq_export.captures', true), '')) < 32
+        or strpos(
+          coalesce(current_setting('hq_export.captures', true), ''),
+          substr('012', pg_sequence_last_value('hq_export.current_outbox')::int + 1, 1)
+        ) = 0
+      then
+        v_captures := set_config(
+          'hq_export.captures',
+          coalesce(current_setting('hq_export.captures', true), '')
+            || substr('012', pg_sequence_last_value('hq_export.current_outbox')::int + 1, 1),
+          true
+        );
       end if;
     end if;
     return null;
@@ -2452,7 +2498,6 @@ declare
   v_bases jsonb;
   v_overtaken boolean;
   v_captures text;
-  v_written text;
   v_is_checked boolean;
   v_table bigint;
   v_key text;
@@ -2521,10 +2566,18 @@ begin
     on conflict (dataset, key) do update set
       base = hq_export.exported_version(b.base, excluded.base);
     if not hq_export.has_just_begun() then
-      v_captures := coalesce(current_setting('hq_export.captures', true), '');
-      v_written := 'v';
-      if length(v_captures) < 32 or strpos(v_captures, v_written) = 0 then
-        v_captures := set_config('hq_export.captures', v_captures || v_written, true);
+      if length(coalesce(current_setting('hq_export.captures', true), '')) < 32
+        or strpos(
+          coalesce(current_setting('hq_export.captures', true), ''),
+          'v'
+        ) = 0
+      then
+        v_captures := set_config(
+          'hq_export.captures',
+          coalesce(current_setting('hq_export.captures', true), '')
+            || 'v',
+          true
+        );
       end if;
     end if;
     return null;
@@ -2586,7 +2639,6 @@ declare
   v_bases jsonb;
   v_overtaken boolean;
   v_captures text;
-  v_written text;
   v_is_checked boolean;
   v_table bigint;
   v_datasets smallint[];
@@ -3447,10 +3499,18 @@ begin
       perform hq_export.ring();
     end if;
     if not hq_export.has_just_begun() then
-      v_captures := coalesce(current_setting('hq_export.captures', true), '');
-      v_written := substr('xyz', pg_sequence_last_value('hq_export.current_outbox')::int + 1, 1);
-      if length(v_captures) < 32 or strpos(v_captures, v_written) = 0 then
-        v_captures := set_config('hq_export.captures', v_captures || v_written, true);
+      if length(coalesce(current_setting('hq_export.captures', true), '')) < 32
+        or strpos(
+          coalesce(current_setting('hq_export.captures', true), ''),
+          substr('xyz', pg_sequence_last_value('hq_export.current_outbox')::int + 1, 1)
+        ) = 0
+      then
+        v_captures := set_config(
+          'hq_export.captures',
+          coalesce(current_setting('hq_export.captures', true), '')
+            || substr('xyz', pg_sequence_last_value('hq_export.current_outbox')::int + 1, 1),
+          true
+        );
       end if;
     end if;
     return null;
