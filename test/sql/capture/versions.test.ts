@@ -158,6 +158,18 @@ test('an update that changes the key is a delete of the old key and an insert of
   ])
 })
 
+test('a key that changes raises no base of the new key, late in a long transaction neither', async () => {
+  const [before, after] = [randomUUID(), randomUUID()]
+  await insertCompany(writer, orgId, { entity_id: before, record_version: 5 })
+  await writer.query('begin')
+  // As if it had made many captures, of every kind.
+  await writer.query(`select set_config('hq_export.captures', repeat('0', 32) || '12xyzv', true)`)
+  await update(before, `entity_id = '${after}'`)
+  await writer.query('commit')
+  expect(await baseOf(before)).toEqual({ base: '6', is_deleted: true })
+  expect(await baseOf(after)).toBeUndefined()
+})
+
 test('two rows that exchange their keys end above both deletes', async () => {
   const [a, b] = [randomUUID(), randomUUID()]
   await writer.query('alter table entities.company_entities drop constraint company_entities_pkey')

@@ -62,7 +62,7 @@ const IS_CHECKED = 'v_is_checked'
 const LIMIT = MAX_ROWS + 1
 const HAS_FEW_ROWS = `coalesce(cardinality(v_keys), 0) <= ${MAX_ROWS}`
 
-const VARIABLES = ['v_captures text', 'v_written text', `${IS_CHECKED} boolean`, 'v_table bigint']
+const VARIABLES = ['v_captures text', `${IS_CHECKED} boolean`, 'v_table bigint']
 
 /**
  * plpgsql that captures outside of any writing subtransaction and returns, where a transaction has
@@ -75,15 +75,15 @@ const VARIABLES = ['v_captures text', 'v_written text', `${IS_CHECKED} boolean`,
 export function boundedPath({ tables, check, write }: BoundedCapture, leave: string): string {
   return `-- Later captures of a long transaction compute their rows in a block that writes nothing,
 -- so that it takes no transaction id, and write them after it.
-if length(${CAPTURED}) >= ${MAX_PROTECTED}
-  and current_setting('transaction_isolation') = 'read committed'
-  and coalesce(current_setting('hq_export.disabled', true), '') = ''
-then
+if length(current_setting('${CAPTURES}', true)) >= ${MAX_PROTECTED} then
   begin
     if strpos(
       ${CAPTURED},
       ${tables}
-    ) > 0 then
+    ) > 0
+      and current_setting('transaction_isolation') = 'read committed'
+      and coalesce(current_setting('hq_export.disabled', true), '') = ''
+    then
 ${indent(check, 6)}
     end if;
   exception when others then
@@ -103,10 +103,18 @@ end if;`
 
 /** plpgsql that notes a capture and the tables that it has written. */
 function note({ tables }: BoundedCapture): string {
-  return `v_captures := ${CAPTURED};
-v_written := ${tables};
-if length(v_captures) < ${MAX_PROTECTED} or strpos(v_captures, v_written) = 0 then
-  v_captures := set_config('${CAPTURES}', v_captures || v_written, true);
+  return `if length(${CAPTURED}) < ${MAX_PROTECTED}
+  or strpos(
+    ${CAPTURED},
+    ${tables}
+  ) = 0
+then
+  v_captures := set_config(
+    '${CAPTURES}',
+    ${CAPTURED}
+      || ${tables},
+    true
+  );
 end if;`
 }
 
@@ -121,9 +129,15 @@ ${indent(note(bounded))}
 end if;`
 }
 
-/** {@link RING} and {@link noteCapture}, at the price of one expression where neither is due. */
+/**
+ * {@link RING} and {@link noteCapture}, at the price of one expression where neither is due. It asks
+ * whether the doorbell has a time at all; that this is over is found out where it has.
+ */
 export function ringAndNote(bounded: BoundedCapture): string {
-  return `if hq_export.is_relay_asleep() or not hq_export.has_just_begun() then
+  return `if pg_sequence_last_value('hq_export.doorbell') > 0
+  or current_setting('hq_export.lost', true) = 'on'
+  or not hq_export.has_just_begun()
+then
 ${indent(RING)}
 ${indent(note(bounded))}
 end if;`

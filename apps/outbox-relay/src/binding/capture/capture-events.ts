@@ -217,12 +217,21 @@ function onBump(bound: CapturedDataset): GeneratedFunction {
   const missing = `least(old.${version}::numeric - new.${version} + 1, 9223372036854775807)::bigint`
   const remembered = `${REMEMBER_NESTED}${remember('bumped')}`
   const from = changedRow(bound, 'new')
-  const bounded = boundedBump(number, remembered, key, missing, from)
+  const raised = boundedBump(number, remembered, key, missing, from)
+  const isMoved = keyChanged(bound)
+  const bounded = {
+    ...raised,
+    check: `if not (${isMoved}) then\n${indent(raised.check)}\nend if;`,
+  }
   return captureFunction({
     bound,
     event: 'bump',
     rows: { kind: 'record', record: 'new' },
-    capture: `${remembered}insert into hq_export.version_base as b (dataset, key, base)
+    capture: `-- A row that got another key has left, and its new key is captured as it is.
+if ${isMoved} then
+  return null;
+end if;
+${remembered}insert into hq_export.version_base as b (dataset, key, base)
 select
   ${number},
   ${key},

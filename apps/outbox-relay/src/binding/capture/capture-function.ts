@@ -100,7 +100,8 @@ function startSql(event: CaptureEvent, guard: string, unusual: Unusual | undefin
   if (NOTES.includes(event)) return ''
   if (!TRACED.includes(event)) return `${guard}\n`
   const conditions = [
-    `coalesce(current_setting('hq_export.disabled', true), '') <> ''`,
+    // NULL is not true; a `coalesce` would be set up for every firing.
+    `current_setting('hq_export.disabled', true) <> ''`,
     'hq_export.has_traceparent()',
     ...(unusual?.conditions ?? []),
   ]

@@ -141,7 +141,11 @@ export function captureWritten(
   const usual = `${captureRows(bound, rows)}\n${end}`
   if (bound.version === undefined) return { conditions: [], unusual: '', usual }
   return {
-    conditions: ['pg_trigger_depth() > 1', `${level} > '${LEVELS.nothing}'`, IS_SERIALIZABLE],
+    conditions: [
+      'pg_trigger_depth() > 1',
+      `current_setting('${SETTING}', true) > '${LEVELS.nothing}'`,
+      IS_SERIALIZABLE,
+    ],
     unusual: `-- Rows that were written again since are captured as they are now.
 ${REMEMBER_NESTED}${findOvertaken(bound, event)}if ${OVERTAKEN} then
 ${indent(captureNow(bound, 'new'))}

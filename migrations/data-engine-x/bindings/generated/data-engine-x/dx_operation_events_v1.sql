@@ -100,7 +100,6 @@ declare
   v_sqlstate text;
   v_traceparent text;
   v_captures text;
-  v_written text;
   v_is_checked boolean;
   v_table bigint;
   v_datasets smallint[];
@@ -112,15 +111,15 @@ declare
 begin
   -- Later captures of a long transaction compute their rows in a block that writes nothing,
   -- so that it takes no transaction id, and write them after it.
-  if length(coalesce(current_setting('hq_export.captures', true), '')) >= 32
-    and current_setting('transaction_isolation') = 'read committed'
-    and coalesce(current_setting('hq_export.disabled', true), '') = ''
-  then
+  if length(current_setting('hq_export.captures', true)) >= 32 then
     begin
       if strpos(
         coalesce(current_setting('hq_export.captures', true), ''),
         substr('012', pg_sequence_last_value('hq_export.current_outbox')::int + 1, 1)
-      ) > 0 then
+      ) > 0
+        and current_setting('transaction_isolation') = 'read committed'
+        and coalesce(current_setting('hq_export.disabled', true), '') = ''
+      then
         -- In which groups no other transaction adds rows now.
         declare
           v_groups integer[];
@@ -268,7 +267,7 @@ begin
 
   begin
     -- What few writers meet.
-    if coalesce(current_setting('hq_export.disabled', true), '') <> ''
+    if current_setting('hq_export.disabled', true) <> ''
       or hq_export.has_traceparent()
     then
       if (coalesce(current_setting('hq_export.disabled', true), '') <> ''
@@ -480,14 +479,25 @@ begin
         where (p.entity_type is distinct from 'job')
       ) p;
     end case;
-    if hq_export.is_relay_asleep() or not hq_export.has_just_begun() then
+    if pg_sequence_last_value('hq_export.doorbell') > 0
+      or current_setting('hq_export.lost', true) = 'on'
+      or not hq_export.has_just_begun()
+    then
       if found and hq_export.is_relay_asleep() then
         perform hq_export.ring();
       end if;
-      v_captures := coalesce(current_setting('hq_export.captures', true), '');
-      v_written := substr('012', pg_sequence_last_value('hq_export.current_outbox')::int + 1, 1);
-      if length(v_captures) < 32 or strpos(v_captures, v_written) = 0 then
-        v_captures := set_config('hq_export.captures', v_captures || v_written, true);
+      if length(coalesce(current_setting('hq_export.captures', true), '')) < 32
+        or strpos(
+          coalesce(current_setting('hq_export.captures', true), ''),
+          substr('012', pg_sequence_last_value('hq_export.current_outbox')::int + 1, 1)
+        ) = 0
+      then
+        v_captures := set_config(
+          'hq_export.captures',
+          coalesce(current_setting('hq_export.captures', true), '')
+            || substr('012', pg_sequence_last_value('hq_export.current_outbox')::int + 1, 1),
+          true
+        );
       end if;
     end if;
     perform nextval('hq_export.filtered_2')
@@ -555,22 +565,21 @@ as $capture$
 declare
   v_sqlstate text;
   v_captures text;
-  v_written text;
   v_is_checked boolean;
   v_table bigint;
   v_keys text[];
 begin
   -- Later captures of a long transaction compute their rows in a block that writes nothing,
   -- so that it takes no transaction id, and write them after it.
-  if length(coalesce(current_setting('hq_export.captures', true), '')) >= 32
-    and current_setting('transaction_isolation') = 'read committed'
-    and coalesce(current_setting('hq_export.disabled', true), '') = ''
-  then
+  if length(current_setting('hq_export.captures', true)) >= 32 then
     begin
       if strpos(
         coalesce(current_setting('hq_export.captures', true), ''),
         'r'
-      ) > 0 then
+      ) > 0
+        and current_setting('transaction_isolation') = 'read committed'
+        and coalesce(current_setting('hq_export.disabled', true), '') = ''
+      then
         select array_agg(k.key) into v_keys
         from (
           select (r.id)::uuid::text as key
@@ -616,10 +625,18 @@ begin
       spec = null,
       hash = null;
     if not hq_export.has_just_begun() then
-      v_captures := coalesce(current_setting('hq_export.captures', true), '');
-      v_written := 'r';
-      if length(v_captures) < 32 or strpos(v_captures, v_written) = 0 then
-        v_captures := set_config('hq_export.captures', v_captures || v_written, true);
+      if length(coalesce(current_setting('hq_export.captures', true), '')) < 32
+        or strpos(
+          coalesce(current_setting('hq_export.captures', true), ''),
+          'r'
+        ) = 0
+      then
+        v_captures := set_config(
+          'hq_export.captures',
+          coalesce(current_setting('hq_export.captures', true), '')
+            || 'r',
+          true
+        );
       end if;
     end if;
     return null;
@@ -677,22 +694,21 @@ as $capture$
 declare
   v_sqlstate text;
   v_captures text;
-  v_written text;
   v_is_checked boolean;
   v_table bigint;
   v_keys text[];
 begin
   -- Later captures of a long transaction compute their rows in a block that writes nothing,
   -- so that it takes no transaction id, and write them after it.
-  if length(coalesce(current_setting('hq_export.captures', true), '')) >= 32
-    and current_setting('transaction_isolation') = 'read committed'
-    and coalesce(current_setting('hq_export.disabled', true), '') = ''
-  then
+  if length(current_setting('hq_export.captures', true)) >= 32 then
     begin
       if strpos(
         coalesce(current_setting('hq_export.captures', true), ''),
         'r'
-      ) > 0 then
+      ) > 0
+        and current_setting('transaction_isolation') = 'read committed'
+        and coalesce(current_setting('hq_export.disabled', true), '') = ''
+      then
         select array_agg(k.key) into v_keys
         from (
           select (r.id)::uuid::text as key
@@ -748,10 +764,18 @@ begin
       spec = null,
       hash = null;
     if not hq_export.has_just_begun() then
-      v_captures := coalesce(current_setting('hq_export.captures', true), '');
-      v_written := 'r';
-      if length(v_captures) < 32 or strpos(v_captures, v_written) = 0 then
-        v_captures := set_config('hq_export.captures', v_captures || v_written, true);
+      if length(coalesce(current_setting('hq_export.captures', true), '')) < 32
+        or strpos(
+          coalesce(current_setting('hq_export.captures', true), ''),
+          'r'
+        ) = 0
+      then
+        v_captures := set_config(
+          'hq_export.captures',
+          coalesce(current_setting('hq_export.captures', true), '')
+            || 'r',
+          true
+        );
       end if;
     end if;
     return null;

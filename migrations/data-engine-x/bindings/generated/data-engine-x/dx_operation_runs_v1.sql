@@ -110,7 +110,6 @@ declare
   v_sqlstate text;
   v_traceparent text;
   v_captures text;
-  v_written text;
   v_is_checked boolean;
   v_table bigint;
   v_due timestamptz[];
@@ -118,15 +117,15 @@ declare
 begin
   -- Later captures of a long transaction compute their rows in a block that writes nothing,
   -- so that it takes no transaction id, and write them after it.
-  if length(coalesce(current_setting('hq_export.captures', true), '')) >= 32
-    and current_setting('transaction_isolation') = 'read committed'
-    and coalesce(current_setting('hq_export.disabled', true), '') = ''
-  then
+  if length(current_setting('hq_export.captures', true)) >= 32 then
     begin
       if strpos(
         coalesce(current_setting('hq_export.captures', true), ''),
         substr('ab', pg_sequence_last_value('hq_export.current_settle')::int + 1, 1)
-      ) > 0 then
+      ) > 0
+        and current_setting('transaction_isolation') = 'read committed'
+        and coalesce(current_setting('hq_export.disabled', true), '') = ''
+      then
         v_table := pg_sequence_last_value('hq_export.current_settle');
         select array_agg(c.due_at), array_agg(c.key)
         into v_due, v_keys
@@ -186,7 +185,7 @@ begin
 
   begin
     -- What few writers meet.
-    if coalesce(current_setting('hq_export.disabled', true), '') <> ''
+    if current_setting('hq_export.disabled', true) <> ''
       or hq_export.has_traceparent()
     then
       if (coalesce(current_setting('hq_export.disabled', true), '') <> ''
@@ -212,14 +211,25 @@ begin
       from n r
       where (r.entity_type <> 'job');
     end case;
-    if hq_export.is_relay_asleep() or not hq_export.has_just_begun() then
+    if pg_sequence_last_value('hq_export.doorbell') > 0
+      or current_setting('hq_export.lost', true) = 'on'
+      or not hq_export.has_just_begun()
+    then
       if found and hq_export.is_relay_asleep() then
         perform hq_export.ring();
       end if;
-      v_captures := coalesce(current_setting('hq_export.captures', true), '');
-      v_written := substr('ab', pg_sequence_last_value('hq_export.current_settle')::int + 1, 1);
-      if length(v_captures) < 32 or strpos(v_captures, v_written) = 0 then
-        v_captures := set_config('hq_export.captures', v_captures || v_written, true);
+      if length(coalesce(current_setting('hq_export.captures', true), '')) < 32
+        or strpos(
+          coalesce(current_setting('hq_export.captures', true), ''),
+          substr('ab', pg_sequence_last_value('hq_export.current_settle')::int + 1, 1)
+        ) = 0
+      then
+        v_captures := set_config(
+          'hq_export.captures',
+          coalesce(current_setting('hq_export.captures', true), '')
+            || substr('ab', pg_sequence_last_value('hq_export.current_settle')::int + 1, 1),
+          true
+        );
       end if;
     end if;
     perform nextval('hq_export.filtered_1')
@@ -304,7 +314,7 @@ declare
 begin
   begin
     -- What few writers meet.
-    if coalesce(current_setting('hq_export.disabled', true), '') <> ''
+    if current_setting('hq_export.disabled', true) <> ''
       or hq_export.has_traceparent()
     then
       if (coalesce(current_setting('hq_export.disabled', true), '') <> ''
@@ -551,22 +561,21 @@ as $capture$
 declare
   v_sqlstate text;
   v_captures text;
-  v_written text;
   v_is_checked boolean;
   v_table bigint;
   v_keys text[];
 begin
   -- Later captures of a long transaction compute their rows in a block that writes nothing,
   -- so that it takes no transaction id, and write them after it.
-  if length(coalesce(current_setting('hq_export.captures', true), '')) >= 32
-    and current_setting('transaction_isolation') = 'read committed'
-    and coalesce(current_setting('hq_export.disabled', true), '') = ''
-  then
+  if length(current_setting('hq_export.captures', true)) >= 32 then
     begin
       if strpos(
         coalesce(current_setting('hq_export.captures', true), ''),
         'r'
-      ) > 0 then
+      ) > 0
+        and current_setting('transaction_isolation') = 'read committed'
+        and coalesce(current_setting('hq_export.disabled', true), '') = ''
+      then
         select array_agg(k.key) into v_keys
         from (
           select (r."run_id")::uuid::text as key
@@ -614,10 +623,18 @@ begin
       spec = null,
       hash = null;
     if not hq_export.has_just_begun() then
-      v_captures := coalesce(current_setting('hq_export.captures', true), '');
-      v_written := 'r';
-      if length(v_captures) < 32 or strpos(v_captures, v_written) = 0 then
-        v_captures := set_config('hq_export.captures', v_captures || v_written, true);
+      if length(coalesce(current_setting('hq_export.captures', true), '')) < 32
+        or strpos(
+          coalesce(current_setting('hq_export.captures', true), ''),
+          'r'
+        ) = 0
+      then
+        v_captures := set_config(
+          'hq_export.captures',
+          coalesce(current_setting('hq_export.captures', true), '')
+            || 'r',
+          true
+        );
       end if;
     end if;
     return null;
@@ -675,22 +692,21 @@ as $capture$
 declare
   v_sqlstate text;
   v_captures text;
-  v_written text;
   v_is_checked boolean;
   v_table bigint;
   v_keys text[];
 begin
   -- Later captures of a long transaction compute their rows in a block that writes nothing,
   -- so that it takes no transaction id, and write them after it.
-  if length(coalesce(current_setting('hq_export.captures', true), '')) >= 32
-    and current_setting('transaction_isolation') = 'read committed'
-    and coalesce(current_setting('hq_export.disabled', true), '') = ''
-  then
+  if length(current_setting('hq_export.captures', true)) >= 32 then
     begin
       if strpos(
         coalesce(current_setting('hq_export.captures', true), ''),
         'r'
-      ) > 0 then
+      ) > 0
+        and current_setting('transaction_isolation') = 'read committed'
+        and coalesce(current_setting('hq_export.disabled', true), '') = ''
+      then
         select array_agg(k.key) into v_keys
         from (
           select (r."run_id")::uuid::text as key
@@ -746,10 +762,18 @@ begin
       spec = null,
       hash = null;
     if not hq_export.has_just_begun() then
-      v_captures := coalesce(current_setting('hq_export.captures', true), '');
-      v_written := 'r';
-      if length(v_captures) < 32 or strpos(v_captures, v_written) = 0 then
-        v_captures := set_config('hq_export.captures', v_captures || v_written, true);
+      if length(coalesce(current_setting('hq_export.captures', true), '')) < 32
+        or strpos(
+          coalesce(current_setting('hq_export.captures', true), ''),
+          'r'
+        ) = 0
+      then
+        v_captures := set_config(
+          'hq_export.captures',
+          coalesce(current_setting('hq_export.captures', true), '')
+            || 'r',
+          true
+        );
       end if;
     end if;
     return null;

@@ -152,7 +152,6 @@ declare
   v_bases jsonb;
   v_overtaken boolean;
   v_captures text;
-  v_written text;
   v_is_checked boolean;
   v_table bigint;
   v_datasets smallint[];
@@ -163,15 +162,15 @@ declare
 begin
   -- Later captures of a long transaction compute their rows in a block that writes nothing,
   -- so that it takes no transaction id, and write them after it.
-  if length(coalesce(current_setting('hq_export.captures', true), '')) >= 32
-    and current_setting('transaction_isolation') = 'read committed'
-    and coalesce(current_setting('hq_export.disabled', true), '') = ''
-  then
+  if length(current_setting('hq_export.captures', true)) >= 32 then
     begin
       if strpos(
         coalesce(current_setting('hq_export.captures', true), ''),
         substr('012', pg_sequence_last_value('hq_export.current_outbox')::int + 1, 1)
-      ) > 0 then
+      ) > 0
+        and current_setting('transaction_isolation') = 'read committed'
+        and coalesce(current_setting('hq_export.disabled', true), '') = ''
+      then
         if pg_trigger_depth() > 1 then
           perform set_config('hq_export.overtaken', '3', true);
         end if;
@@ -319,10 +318,10 @@ begin
 
   begin
     -- What few writers meet.
-    if coalesce(current_setting('hq_export.disabled', true), '') <> ''
+    if current_setting('hq_export.disabled', true) <> ''
       or hq_export.has_traceparent()
       or pg_trigger_depth() > 1
-      or coalesce(current_setting('hq_export.overtaken', true), '0') > '0'
+      or current_setting('hq_export.overtaken', true) > '0'
       or current_setting('transaction_isolation') = 'serializable'
     then
       if (coalesce(current_setting('hq_export.disabled', true), '') <> ''
@@ -572,10 +571,18 @@ begin
         end if;
         perform hq_export.ring();
         if not hq_export.has_just_begun() then
-          v_captures := coalesce(current_setting('hq_export.captures', true), '');
-          v_written := substr('012', pg_sequence_last_value('hq_export.current_outbox')::int + 1, 1);
-          if length(v_captures) < 32 or strpos(v_captures, v_written) = 0 then
-            v_captures := set_config('hq_export.captures', v_captures || v_written, true);
+          if length(coalesce(current_setting('hq_export.captures', true), '')) < 32
+            or strpos(
+              coalesce(current_setting('hq_export.captures', true), ''),
+              substr('012', pg_sequence_last_value('hq_export.current_outbox')::int + 1, 1)
+            ) = 0
+          then
+            v_captures := set_config(
+              'hq_export.captures',
+              coalesce(current_setting('hq_export.captures', true), '')
+                || substr('012', pg_sequence_last_value('hq_export.current_outbox')::int + 1, 1),
+              true
+            );
           end if;
         end if;
         return null;
@@ -847,14 +854,25 @@ begin
             (5, null, false, p.snapshot_key, p.snapshot_body)
           ) x (dataset, version, deleted, key, body);
         end case;
-        if hq_export.is_relay_asleep() or not hq_export.has_just_begun() then
+        if pg_sequence_last_value('hq_export.doorbell') > 0
+          or current_setting('hq_export.lost', true) = 'on'
+          or not hq_export.has_just_begun()
+        then
           if found and hq_export.is_relay_asleep() then
             perform hq_export.ring();
           end if;
-          v_captures := coalesce(current_setting('hq_export.captures', true), '');
-          v_written := substr('012', pg_sequence_last_value('hq_export.current_outbox')::int + 1, 1);
-          if length(v_captures) < 32 or strpos(v_captures, v_written) = 0 then
-            v_captures := set_config('hq_export.captures', v_captures || v_written, true);
+          if length(coalesce(current_setting('hq_export.captures', true), '')) < 32
+            or strpos(
+              coalesce(current_setting('hq_export.captures', true), ''),
+              substr('012', pg_sequence_last_value('hq_export.current_outbox')::int + 1, 1)
+            ) = 0
+          then
+            v_captures := set_config(
+              'hq_export.captures',
+              coalesce(current_setting('hq_export.captures', true), '')
+                || substr('012', pg_sequence_last_value('hq_export.current_outbox')::int + 1, 1),
+              true
+            );
           end if;
         end if;
         return null;
@@ -1136,14 +1154,25 @@ begin
         (5, null, false, p.snapshot_key, p.snapshot_body)
       ) x (dataset, version, deleted, key, body);
     end case;
-    if hq_export.is_relay_asleep() or not hq_export.has_just_begun() then
+    if pg_sequence_last_value('hq_export.doorbell') > 0
+      or current_setting('hq_export.lost', true) = 'on'
+      or not hq_export.has_just_begun()
+    then
       if found and hq_export.is_relay_asleep() then
         perform hq_export.ring();
       end if;
-      v_captures := coalesce(current_setting('hq_export.captures', true), '');
-      v_written := substr('012', pg_sequence_last_value('hq_export.current_outbox')::int + 1, 1);
-      if length(v_captures) < 32 or strpos(v_captures, v_written) = 0 then
-        v_captures := set_config('hq_export.captures', v_captures || v_written, true);
+      if length(coalesce(current_setting('hq_export.captures', true), '')) < 32
+        or strpos(
+          coalesce(current_setting('hq_export.captures', true), ''),
+          substr('012', pg_sequence_last_value('hq_export.current_outbox')::int + 1, 1)
+        ) = 0
+      then
+        v_captures := set_config(
+          'hq_export.captures',
+          coalesce(current_setting('hq_export.captures', true), '')
+            || substr('012', pg_sequence_last_value('hq_export.current_outbox')::int + 1, 1),
+          true
+        );
       end if;
     end if;
     return null;
@@ -1206,7 +1235,6 @@ declare
   v_bases jsonb;
   v_overtaken boolean;
   v_captures text;
-  v_written text;
   v_is_checked boolean;
   v_table bigint;
   v_datasets smallint[];
@@ -1217,15 +1245,15 @@ declare
 begin
   -- Later captures of a long transaction compute their rows in a block that writes nothing,
   -- so that it takes no transaction id, and write them after it.
-  if length(coalesce(current_setting('hq_export.captures', true), '')) >= 32
-    and current_setting('transaction_isolation') = 'read committed'
-    and coalesce(current_setting('hq_export.disabled', true), '') = ''
-  then
+  if length(current_setting('hq_export.captures', true)) >= 32 then
     begin
       if strpos(
         coalesce(current_setting('hq_export.captures', true), ''),
         substr('012', pg_sequence_last_value('hq_export.current_outbox')::int + 1, 1)
-      ) > 0 then
+      ) > 0
+        and current_setting('transaction_isolation') = 'read committed'
+        and coalesce(current_setting('hq_export.disabled', true), '') = ''
+      then
         if pg_trigger_depth() > 1 then
           perform set_config('hq_export.overtaken', '3', true);
         end if;
@@ -1380,10 +1408,10 @@ begin
 
   begin
     -- What few writers meet.
-    if coalesce(current_setting('hq_export.disabled', true), '') <> ''
+    if current_setting('hq_export.disabled', true) <> ''
       or hq_export.has_traceparent()
       or pg_trigger_depth() > 1
-      or coalesce(current_setting('hq_export.overtaken', true), '0') > '0'
+      or current_setting('hq_export.overtaken', true) > '0'
       or current_setting('transaction_isolation') = 'serializable'
     then
       if (coalesce(current_setting('hq_export.disabled', true), '') <> ''
@@ -1640,10 +1668,18 @@ begin
         end if;
         perform hq_export.ring();
         if not hq_export.has_just_begun() then
-          v_captures := coalesce(current_setting('hq_export.captures', true), '');
-          v_written := substr('012', pg_sequence_last_value('hq_export.current_outbox')::int + 1, 1);
-          if length(v_captures) < 32 or strpos(v_captures, v_written) = 0 then
-            v_captures := set_config('hq_export.captures', v_captures || v_written, true);
+          if length(coalesce(current_setting('hq_export.captures', true), '')) < 32
+            or strpos(
+              coalesce(current_setting('hq_export.captures', true), ''),
+              substr('012', pg_sequence_last_value('hq_export.current_outbox')::int + 1, 1)
+            ) = 0
+          then
+            v_captures := set_config(
+              'hq_export.captures',
+              coalesce(current_setting('hq_export.captures', true), '')
+                || substr('012', pg_sequence_last_value('hq_export.current_outbox')::int + 1, 1),
+              true
+            );
           end if;
         end if;
         return null;
@@ -1915,14 +1951,25 @@ begin
             (5, null, false, p.snapshot_key, p.snapshot_body)
           ) x (dataset, version, deleted, key, body);
         end case;
-        if hq_export.is_relay_asleep() or not hq_export.has_just_begun() then
+        if pg_sequence_last_value('hq_export.doorbell') > 0
+          or current_setting('hq_export.lost', true) = 'on'
+          or not hq_export.has_just_begun()
+        then
           if found and hq_export.is_relay_asleep() then
             perform hq_export.ring();
           end if;
-          v_captures := coalesce(current_setting('hq_export.captures', true), '');
-          v_written := substr('012', pg_sequence_last_value('hq_export.current_outbox')::int + 1, 1);
-          if length(v_captures) < 32 or strpos(v_captures, v_written) = 0 then
-            v_captures := set_config('hq_export.captures', v_captures || v_written, true);
+          if length(coalesce(current_setting('hq_export.captures', true), '')) < 32
+            or strpos(
+              coalesce(current_setting('hq_export.captures', true), ''),
+              substr('012', pg_sequence_last_value('hq_export.current_outbox')::int + 1, 1)
+            ) = 0
+          then
+            v_captures := set_config(
+              'hq_export.captures',
+              coalesce(current_setting('hq_export.captures', true), '')
+                || substr('012', pg_sequence_last_value('hq_export.current_outbox')::int + 1, 1),
+              true
+            );
           end if;
         end if;
         return null;
@@ -2204,14 +2251,25 @@ begin
         (5, null, false, p.snapshot_key, p.snapshot_body)
       ) x (dataset, version, deleted, key, body);
     end case;
-    if hq_export.is_relay_asleep() or not hq_export.has_just_begun() then
+    if pg_sequence_last_value('hq_export.doorbell') > 0
+      or current_setting('hq_export.lost', true) = 'on'
+      or not hq_export.has_just_begun()
+    then
       if found and hq_export.is_relay_asleep() then
         perform hq_export.ring();
       end if;
-      v_captures := coalesce(current_setting('hq_export.captures', true), '');
-      v_written := substr('012', pg_sequence_last_value('hq_export.current_outbox')::int + 1, 1);
-      if length(v_captures) < 32 or strpos(v_captures, v_written) = 0 then
-        v_captures := set_config('hq_export.captures', v_captures || v_written, true);
+      if length(coalesce(current_setting('hq_export.captures', true), '')) < 32
+        or strpos(
+          coalesce(current_setting('hq_export.captures', true), ''),
+          substr('012', pg_sequence_last_value('hq_export.current_outbox')::int + 1, 1)
+        ) = 0
+      then
+        v_captures := set_config(
+          'hq_export.captures',
+          coalesce(current_setting('hq_export.captures', true), '')
+            || substr('012', pg_sequence_last_value('hq_export.current_outbox')::int + 1, 1),
+          true
+        );
       end if;
     end if;
     return null;
@@ -2276,7 +2334,7 @@ declare
 begin
   begin
     -- What few writers meet.
-    if coalesce(current_setting('hq_export.disabled', true), '') <> ''
+    if current_setting('hq_export.disabled', true) <> ''
       or hq_export.has_traceparent()
     then
       if (coalesce(current_setting('hq_export.disabled', true), '') <> ''
@@ -2965,7 +3023,6 @@ declare
   v_bases jsonb;
   v_overtaken boolean;
   v_captures text;
-  v_written text;
   v_is_checked boolean;
   v_table bigint;
   v_key text;
@@ -2973,27 +3030,29 @@ declare
 begin
   -- Later captures of a long transaction compute their rows in a block that writes nothing,
   -- so that it takes no transaction id, and write them after it.
-  if length(coalesce(current_setting('hq_export.captures', true), '')) >= 32
-    and current_setting('transaction_isolation') = 'read committed'
-    and coalesce(current_setting('hq_export.disabled', true), '') = ''
-  then
+  if length(current_setting('hq_export.captures', true)) >= 32 then
     begin
       if strpos(
         coalesce(current_setting('hq_export.captures', true), ''),
         'v'
-      ) > 0 then
-        if pg_trigger_depth() > 1 then
-          perform set_config('hq_export.overtaken', '3', true);
+      ) > 0
+        and current_setting('transaction_isolation') = 'read committed'
+        and coalesce(current_setting('hq_export.disabled', true), '') = ''
+      then
+        if not ((new."org_id", new."entity_id") is distinct from (old."org_id", old."entity_id")) then
+          if pg_trigger_depth() > 1 then
+            perform set_config('hq_export.overtaken', '3', true);
+          end if;
+          if coalesce(current_setting('hq_export.overtaken', true), '0') < '1' then
+            perform set_config('hq_export.overtaken', '1', true);
+          end if;
+          select
+            (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text,
+            least(old."record_version"::numeric - new."record_version" + 1, 9223372036854775807)::bigint
+          into v_key, v_missing
+          from (select new.* where '"entities"."person_entities"'::regclass is not null) r;
+          v_is_checked := current_setting('lock_timeout') = '0';
         end if;
-        if coalesce(current_setting('hq_export.overtaken', true), '0') < '1' then
-          perform set_config('hq_export.overtaken', '1', true);
-        end if;
-        select
-          (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text,
-          least(old."record_version"::numeric - new."record_version" + 1, 9223372036854775807)::bigint
-        into v_key, v_missing
-        from (select new.* where '"entities"."person_entities"'::regclass is not null) r;
-        v_is_checked := current_setting('lock_timeout') = '0';
       end if;
     exception when others then
       v_is_checked := false;
@@ -3013,6 +3072,10 @@ begin
   end if;
 
   begin
+    -- A row that got another key has left, and its new key is captured as it is.
+    if (new."org_id", new."entity_id") is distinct from (old."org_id", old."entity_id") then
+      return null;
+    end if;
     if pg_trigger_depth() > 1 then
       perform set_config('hq_export.overtaken', '3', true);
     end if;
@@ -3028,10 +3091,18 @@ begin
     on conflict (dataset, key) do update set
       base = hq_export.exported_version(b.base, excluded.base);
     if not hq_export.has_just_begun() then
-      v_captures := coalesce(current_setting('hq_export.captures', true), '');
-      v_written := 'v';
-      if length(v_captures) < 32 or strpos(v_captures, v_written) = 0 then
-        v_captures := set_config('hq_export.captures', v_captures || v_written, true);
+      if length(coalesce(current_setting('hq_export.captures', true), '')) < 32
+        or strpos(
+          coalesce(current_setting('hq_export.captures', true), ''),
+          'v'
+        ) = 0
+      then
+        v_captures := set_config(
+          'hq_export.captures',
+          coalesce(current_setting('hq_export.captures', true), '')
+            || 'v',
+          true
+        );
       end if;
     end if;
     return null;
@@ -3093,7 +3164,6 @@ declare
   v_bases jsonb;
   v_overtaken boolean;
   v_captures text;
-  v_written text;
   v_is_checked boolean;
   v_table bigint;
   v_datasets smallint[];
@@ -3104,15 +3174,15 @@ declare
 begin
   -- Later captures of a long transaction compute their rows in a block that writes nothing,
   -- so that it takes no transaction id, and write them after it.
-  if length(coalesce(current_setting('hq_export.captures', true), '')) >= 32
-    and current_setting('transaction_isolation') = 'read committed'
-    and coalesce(current_setting('hq_export.disabled', true), '') = ''
-  then
+  if length(current_setting('hq_export.captures', true)) >= 32 then
     begin
       if strpos(
         coalesce(current_setting('hq_export.captures', true), ''),
         substr('xyz', pg_sequence_last_value('hq_export.current_outbox')::int + 1, 1)
-      ) > 0 then
+      ) > 0
+        and current_setting('transaction_isolation') = 'read committed'
+        and coalesce(current_setting('hq_export.disabled', true), '') = ''
+      then
         if pg_trigger_depth() > 1 then
           perform set_config('hq_export.overtaken', '3', true);
         end if;
@@ -3271,7 +3341,7 @@ begin
 
   begin
     -- What few writers meet.
-    if coalesce(current_setting('hq_export.disabled', true), '') <> ''
+    if current_setting('hq_export.disabled', true) <> ''
       or hq_export.has_traceparent()
     then
       if (coalesce(current_setting('hq_export.disabled', true), '') <> ''
@@ -4143,10 +4213,18 @@ begin
       perform hq_export.ring();
     end if;
     if not hq_export.has_just_begun() then
-      v_captures := coalesce(current_setting('hq_export.captures', true), '');
-      v_written := substr('xyz', pg_sequence_last_value('hq_export.current_outbox')::int + 1, 1);
-      if length(v_captures) < 32 or strpos(v_captures, v_written) = 0 then
-        v_captures := set_config('hq_export.captures', v_captures || v_written, true);
+      if length(coalesce(current_setting('hq_export.captures', true), '')) < 32
+        or strpos(
+          coalesce(current_setting('hq_export.captures', true), ''),
+          substr('xyz', pg_sequence_last_value('hq_export.current_outbox')::int + 1, 1)
+        ) = 0
+      then
+        v_captures := set_config(
+          'hq_export.captures',
+          coalesce(current_setting('hq_export.captures', true), '')
+            || substr('xyz', pg_sequence_last_value('hq_export.current_outbox')::int + 1, 1),
+          true
+        );
       end if;
     end if;
     return null;
@@ -5670,7 +5748,7 @@ begin
 end $capture$;
 
 create or replace trigger "hq_export_4_bump" after update on "entities"."person_entities"
-for each row when (new."record_version" <= old."record_version" and not ((new."org_id", new."entity_id") is distinct from (old."org_id", old."entity_id")) and old.* operator(pg_catalog.*<>) new.*)
+for each row when (new."record_version" <= old."record_version" and old.* operator(pg_catalog.*<>) new.*)
 execute function hq_export."capture_dx_person_entities_v1_bump"();
 alter table "entities"."person_entities" enable always trigger "hq_export_4_bump";
 

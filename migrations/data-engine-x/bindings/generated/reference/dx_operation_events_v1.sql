@@ -92,7 +92,6 @@ declare
   v_sqlstate text;
   v_traceparent text;
   v_captures text;
-  v_written text;
   v_is_checked boolean;
   v_table bigint;
   v_datasets smallint[];
@@ -103,15 +102,15 @@ declare
 begin
   -- Later captures of a long transaction compute their rows in a block that writes nothing,
   -- so that it takes no transaction id, and write them after it.
-  if length(coalesce(current_setting('hq_export.captures', true), '')) >= 32
-    and current_setting('transaction_isolation') = 'read committed'
-    and coalesce(current_setting('hq_export.disabled', true), '') = ''
-  then
+  if length(current_setting('hq_export.captures', true)) >= 32 then
     begin
       if strpos(
         coalesce(current_setting('hq_export.captures', true), ''),
         substr('012', pg_sequence_last_value('hq_export.current_outbox')::int + 1, 1)
-      ) > 0 then
+      ) > 0
+        and current_setting('transaction_isolation') = 'read committed'
+        and coalesce(current_setting('hq_export.disabled', true), '') = ''
+      then
         v_table := pg_sequence_last_value('hq_export.current_outbox');
         select
           array_agg(c.dataset::smallint),
@@ -186,7 +185,7 @@ begin
 
   begin
     -- What few writers meet.
-    if coalesce(current_setting('hq_export.disabled', true), '') <> ''
+    if current_setting('hq_export.disabled', true) <> ''
       or hq_export.has_traceparent()
     then
       if (coalesce(current_setting('hq_export.disabled', true), '') <> ''
@@ -286,14 +285,25 @@ begin
         from n r
       ) p;
     end case;
-    if hq_export.is_relay_asleep() or not hq_export.has_just_begun() then
+    if pg_sequence_last_value('hq_export.doorbell') > 0
+      or current_setting('hq_export.lost', true) = 'on'
+      or not hq_export.has_just_begun()
+    then
       if found and hq_export.is_relay_asleep() then
         perform hq_export.ring();
       end if;
-      v_captures := coalesce(current_setting('hq_export.captures', true), '');
-      v_written := substr('012', pg_sequence_last_value('hq_export.current_outbox')::int + 1, 1);
-      if length(v_captures) < 32 or strpos(v_captures, v_written) = 0 then
-        v_captures := set_config('hq_export.captures', v_captures || v_written, true);
+      if length(coalesce(current_setting('hq_export.captures', true), '')) < 32
+        or strpos(
+          coalesce(current_setting('hq_export.captures', true), ''),
+          substr('012', pg_sequence_last_value('hq_export.current_outbox')::int + 1, 1)
+        ) = 0
+      then
+        v_captures := set_config(
+          'hq_export.captures',
+          coalesce(current_setting('hq_export.captures', true), '')
+            || substr('012', pg_sequence_last_value('hq_export.current_outbox')::int + 1, 1),
+          true
+        );
       end if;
     end if;
     return null;
@@ -350,22 +360,21 @@ as $capture$
 declare
   v_sqlstate text;
   v_captures text;
-  v_written text;
   v_is_checked boolean;
   v_table bigint;
   v_keys text[];
 begin
   -- Later captures of a long transaction compute their rows in a block that writes nothing,
   -- so that it takes no transaction id, and write them after it.
-  if length(coalesce(current_setting('hq_export.captures', true), '')) >= 32
-    and current_setting('transaction_isolation') = 'read committed'
-    and coalesce(current_setting('hq_export.disabled', true), '') = ''
-  then
+  if length(current_setting('hq_export.captures', true)) >= 32 then
     begin
       if strpos(
         coalesce(current_setting('hq_export.captures', true), ''),
         'r'
-      ) > 0 then
+      ) > 0
+        and current_setting('transaction_isolation') = 'read committed'
+        and coalesce(current_setting('hq_export.disabled', true), '') = ''
+      then
         select array_agg(k.key) into v_keys
         from (
           select (r."event_id")::uuid::text as key
@@ -411,10 +420,18 @@ begin
       spec = null,
       hash = null;
     if not hq_export.has_just_begun() then
-      v_captures := coalesce(current_setting('hq_export.captures', true), '');
-      v_written := 'r';
-      if length(v_captures) < 32 or strpos(v_captures, v_written) = 0 then
-        v_captures := set_config('hq_export.captures', v_captures || v_written, true);
+      if length(coalesce(current_setting('hq_export.captures', true), '')) < 32
+        or strpos(
+          coalesce(current_setting('hq_export.captures', true), ''),
+          'r'
+        ) = 0
+      then
+        v_captures := set_config(
+          'hq_export.captures',
+          coalesce(current_setting('hq_export.captures', true), '')
+            || 'r',
+          true
+        );
       end if;
     end if;
     return null;
@@ -465,22 +482,21 @@ as $capture$
 declare
   v_sqlstate text;
   v_captures text;
-  v_written text;
   v_is_checked boolean;
   v_table bigint;
   v_keys text[];
 begin
   -- Later captures of a long transaction compute their rows in a block that writes nothing,
   -- so that it takes no transaction id, and write them after it.
-  if length(coalesce(current_setting('hq_export.captures', true), '')) >= 32
-    and current_setting('transaction_isolation') = 'read committed'
-    and coalesce(current_setting('hq_export.disabled', true), '') = ''
-  then
+  if length(current_setting('hq_export.captures', true)) >= 32 then
     begin
       if strpos(
         coalesce(current_setting('hq_export.captures', true), ''),
         'r'
-      ) > 0 then
+      ) > 0
+        and current_setting('transaction_isolation') = 'read committed'
+        and coalesce(current_setting('hq_export.disabled', true), '') = ''
+      then
         select array_agg(k.key) into v_keys
         from (
           select (r."event_id")::uuid::text as key
@@ -532,10 +548,18 @@ begin
       spec = null,
       hash = null;
     if not hq_export.has_just_begun() then
-      v_captures := coalesce(current_setting('hq_export.captures', true), '');
-      v_written := 'r';
-      if length(v_captures) < 32 or strpos(v_captures, v_written) = 0 then
-        v_captures := set_config('hq_export.captures', v_captures || v_written, true);
+      if length(coalesce(current_setting('hq_export.captures', true), '')) < 32
+        or strpos(
+          coalesce(current_setting('hq_export.captures', true), ''),
+          'r'
+        ) = 0
+      then
+        v_captures := set_config(
+          'hq_export.captures',
+          coalesce(current_setting('hq_export.captures', true), '')
+            || 'r',
+          true
+        );
       end if;
     end if;
     return null;
