@@ -1,20 +1,8 @@
 import { isRowFault, isStatementFault } from '@hq-export/runtime/postgres/row-fault.ts'
+import { underSavepoint } from '@hq-export/runtime/postgres/under-savepoint.ts'
 import type pg from 'pg'
 import { type Applied, addApplied, nothingApplied } from './applied.ts'
 import { type AcceptedRow, refuse } from './batch-row.ts'
-
-/** Runs `work` under a savepoint; an error undoes it and leaves the transaction usable. */
-export async function underSavepoint<T>(client: pg.ClientBase, work: () => Promise<T>): Promise<T> {
-  await client.query('savepoint rows')
-  try {
-    const result = await work()
-    await client.query('release savepoint rows')
-    return result
-  } catch (error) {
-    await client.query('rollback to savepoint rows; release savepoint rows')
-    throw error
-  }
-}
 
 /**
  * Faults in a row that may be the statement's, with nothing that passed, until no other row is
