@@ -548,7 +548,7 @@ test('a digest that hangs holds no batch up, and no other key; it ends by itself
   expect((await postTo(own.url, DIGESTS_PATH, theirs, other)).status).toBe(200)
   const late = await hanging
   expect(late.headers.get('retry-after')).not.toBeNull()
-  expect(await problemOf(late)).toMatchObject({ status: 503, code: 'not_read_in_time' })
+  expect(await problemOf(late)).toMatchObject({ status: 503, code: 'table_locked' })
   await holder.query('rollback')
   expect((await postTo(own.url, DIGESTS_PATH, question(COMPANIES))).status).toBe(200)
 })
