@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import type { Finding, Reconciliation, ReconciliationState } from '@hq-export/contract'
+import { emptyDataset } from '@hq-export/outbox-relay/reconcile/empty-dataset.ts'
 import type {
   ReconcileRequest,
   ReconcileResult,
@@ -8,7 +9,6 @@ import {
   beginReconciliation,
   finishReconciliation,
 } from '@hq-export/outbox-relay/reconcile/record/reconciliation-record.ts'
-import { emptyDataset } from '@hq-export/outbox-relay/reconcile/record/undecided-run.ts'
 import type pg from 'pg'
 
 export const COMPANIES = 'dx_company_entities_v1'

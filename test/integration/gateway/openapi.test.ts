@@ -97,7 +97,7 @@ test('its schemas refuse what the gateway refuses', () => {
 test('every refusal stands at the status that it is answered with', () => {
   const responses = document.paths['/v1/batches']?.post?.responses ?? {}
   const digests = document.paths['/v1/digests']?.post?.responses ?? {}
-  const compared = ['invalid_request', 'unknown_checksum', 'not_read_in_time']
+  const compared = ['invalid_request', 'unknown_checksum', 'not_read_in_time', 'table_locked']
   const { not_found: _, ...problems } = PROBLEMS
   for (const [code, { status }] of Object.entries(problems)) {
     const ofPath = compared.includes(code) ? digests : responses

@@ -105,6 +105,14 @@ test('a table that somebody keeps locked leaves its dataset undecided, soon, and
     await compareKeys(site.context({ patienceMs: 500 }), datasetByName(names[0]), keys),
   ).toEqual({ verdicts: [], undecided: locked })
   await holder.query('rollback')
+  await site.hq.query(`begin; lock table hq.${names[0]} in access exclusive mode`)
+  const inHq = await site.run({ datasets }, { patienceMs: 500 })
+  expect(inHq.reconciliation.datasets.map(({ state, reason }) => [state, reason])).toEqual([
+    ['undecided', 'HQ does not answer: 503 table_locked'],
+    ['equal', null],
+    ['equal', null],
+  ])
+  await site.hq.query('rollback')
   expect((await site.run({ datasets })).reconciliation.state).toBe('equal')
 })
 
@@ -152,15 +160,15 @@ test('a range that HQ cannot read in time is halved', async () => {
   await site.hq.query('begin')
   await site.hq.query(`lock table hq.${COMPANIES.name} in access exclusive mode`)
   const run = outcome()
-  const pid = await waitFor('a statement that waits', async () => {
-    const { rows } = await watcher.query<{ pid: number }>(
-      `select pid from pg_stat_activity where datname = current_database()
-       and wait_event_type = 'Lock' and query like '%as bucket%'`,
+  // Ended as by statement_timeout, a minute later; not one whose lock_timeout may end it meanwhile.
+  await waitFor('a statement that waits to be ended', async () => {
+    const { rowCount } = await watcher.query(
+      `select pg_cancel_backend(pid) from pg_stat_activity where datname = current_database()
+       and wait_event_type = 'Lock' and query like '%as bucket%'
+       and query_start > clock_timestamp() - interval '1 second'`,
     )
-    return rows[0]?.pid
+    return rowCount === 1
   })
-  // Ended as by statement_timeout, a minute later.
-  await watcher.query('select pg_cancel_backend($1)', [pid])
   await site.hq.query('commit')
   const { ranges, ...halved } = await run
   expect(halved).toMatchObject({ state: 'equal', findings: [] })

@@ -140,17 +140,33 @@ test('a range is compared, recorded and cut by itself, and the oldest goes first
 
 test('keys are compared by themselves, and a snapshot by its entity', async () => {
   const [company, person] = [await insertCompany(site.dx, org), await insertPerson(site.dx, org)]
+  const [renamed, gone] = [await insertCompany(site.dx, org), await insertCompany(site.dx, org)]
+  await site.dx.query('delete from entities.company_entities where entity_id = $1', [gone])
   await site.settled()
   await site.hq.query('delete from hq.dx_company_entities_v1 where entity_id = $1', [company])
+  await site.hq.query(
+    `update hq.dx_company_entities_v1 set canonical_name = 'another' where entity_id = $1`,
+    [renamed],
+  )
   await site.hq.query('delete from hq.dx_entity_snapshots_v1 where entity_id = $1', [person])
   const verdicts = async (name: string, keys: readonly string[]) => {
     const { verdicts: found } = await compareKeys(site.context(), datasetByName(name), keys)
     return found.map(({ verdict, finding }) => finding?.class ?? verdict)
   }
   const unknown = randomUUID()
-  expect(
-    await verdicts('dx_company_entities_v1', [`${org}/${company}`, `${org}/${unknown}`]),
-  ).toEqual(['missing', 'equal'])
+  const companies = [company, unknown, renamed, gone].map((id) => `${org}/${id}`)
+  expect(await verdicts('dx_company_entities_v1', companies)).toEqual([
+    'missing',
+    'equal',
+    'different',
+    'equal',
+  ])
+  await site.hq.query(
+    `update hq.dx_company_entities_v1 set canonical_name = 'Acme' where entity_id = $1`,
+    [renamed],
+  )
+  const mended = companies.filter((key) => !key.endsWith(company))
+  expect(await verdicts('dx_company_entities_v1', mended)).toEqual(['equal', 'equal', 'equal'])
   expect(
     await verdicts('dx_entity_snapshots_v1', [
       `${org}/company/${company}`,

@@ -1,9 +1,9 @@
-import { underSavepoint } from '@hq-export/hq-ingest/apply/isolate.ts'
 import {
   NotReplayableError,
   whyNot,
 } from '@hq-export/outbox-relay/reexport/not-replayable-error.ts'
 import { describeError } from '@hq-export/runtime/describe-error.ts'
+import { underSavepoint } from '@hq-export/runtime/postgres/under-savepoint.ts'
 import type pg from 'pg'
 
 const LOCK_NOT_AVAILABLE = '55P03'

@@ -1,5 +1,6 @@
 import type { Dataset } from '@hq-export/contract'
 import { isRowFault } from '@hq-export/runtime/postgres/row-fault.ts'
+import { underSavepoint } from '@hq-export/runtime/postgres/under-savepoint.ts'
 import type pg from 'pg'
 import { type Applied, addApplied, nothingApplied, type Origin, unchanged } from './applied.ts'
 import { type AcceptedRow, type RefusedRow, refuse } from './batch-row.ts'
@@ -7,7 +8,7 @@ import { type Comparison, compareRows, describeDifference } from './compare-rows
 import { type CopyFormat, copyRows, copyText } from './copy-rows.ts'
 import { displaceRows, mayDisplace } from './displace-rows.ts'
 import { insertNewRows } from './insert-new-rows.ts'
-import { isolate, underSavepoint } from './isolate.ts'
+import { isolate } from './isolate.ts'
 import type { PreparedRows } from './prepared-rows.ts'
 
 function refuseDifferent(

@@ -1,10 +1,11 @@
 import type { Dataset } from '@hq-export/contract'
 import { isRowFault } from '@hq-export/runtime/postgres/row-fault.ts'
+import { underSavepoint } from '@hq-export/runtime/postgres/under-savepoint.ts'
 import type pg from 'pg'
 import { type Applied, addApplied, nothingApplied, type Origin, unchanged } from './applied.ts'
 import { type AcceptedRow, refuse } from './batch-row.ts'
 import { compareRows, describeDifference } from './compare-rows.ts'
-import { isolate, underSavepoint } from './isolate.ts'
+import { isolate } from './isolate.ts'
 import type { PreparedRows } from './prepared-rows.ts'
 import { type Upserted, upsertArrays, upsertRows, type VersionedDataset } from './upsert-rows.ts'
 

@@ -3,22 +3,10 @@ import {
   isStatementFault,
   MAX_STATEMENT_FAULTS,
 } from '@hq-export/runtime/postgres/row-fault.ts'
+import { underSavepoint } from '@hq-export/runtime/postgres/under-savepoint.ts'
 import type pg from 'pg'
 import { type Applied, addApplied, nothingApplied } from './applied.ts'
 import { type AcceptedRow, refuse } from './batch-row.ts'
-
-/** Runs `work` under a savepoint; an error undoes it and leaves the transaction usable. */
-export async function underSavepoint<T>(client: pg.ClientBase, work: () => Promise<T>): Promise<T> {
-  await client.query('savepoint rows')
-  try {
-    const result = await work()
-    await client.query('release savepoint rows')
-    return result
-  } catch (error) {
-    await client.query('rollback to savepoint rows; release savepoint rows')
-    throw error
-  }
-}
 
 /** What the search for a culprit has seen. */
 interface Search {

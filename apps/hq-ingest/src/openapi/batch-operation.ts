@@ -78,6 +78,7 @@ const COMPARING_PROBLEMS: readonly ProblemCode[] = [
   'invalid_request',
   'unknown_checksum',
   'not_read_in_time',
+  'table_locked',
 ]
 
 /** What no signed request is answered. */

@@ -3,6 +3,7 @@ import { currentSnapshots } from './current-snapshots.ts'
 import { SNAPSHOTS } from './entity-datasets.ts'
 import { Parameters } from './parameters.ts'
 import type { Question } from './question.ts'
+import { rowsByKey } from './rows-by-key.ts'
 import { type RowSelection, rowsInScope } from './rows-in-scope.ts'
 
 /** A statement and its values. */
@@ -17,7 +18,9 @@ export function selectRows(
   selection: RowSelection,
   parameters: Parameters,
 ): string {
-  return question.dataset.name === SNAPSHOTS
+  const { keys, dataset } = question
+  if (keys !== undefined) return rowsByKey(question, keys, selection, parameters)
+  return dataset.name === SNAPSHOTS
     ? currentSnapshots(question, selection, parameters)
     : rowsInScope(question, selection, parameters)
 }

@@ -1,10 +1,11 @@
-import { type Dataset, LIMITS, rowHashSql, valueHashSql } from '@hq-export/contract'
-import { qualified, storedRow } from '../apply/column-arrays.ts'
+import { LIMITS, rowHashSql, valueHashSql } from '@hq-export/contract'
+import { qualified } from '../apply/column-arrays.ts'
 import { bucketOf, type Statement, selectRows } from './digest-statement.ts'
 import { SNAPSHOTS } from './entity-datasets.ts'
 import { Parameters } from './parameters.ts'
-import type { Question } from './question.ts'
-import { allOf, compareKey, inFlight, ofCaller } from './rows-in-scope.ts'
+import type { Key, Question } from './question.ts'
+import { storedRows } from './rows-by-key.ts'
+import { allOf, compareKey } from './rows-in-scope.ts'
 
 /** Columns that name a snapshot's place at the source. */
 const ENTITY_COLUMNS = ['org_id', 'entity_type', 'entity_id', 'record_version']
@@ -48,7 +49,7 @@ function rawColumns({ dataset, spec }: Question): Record<string, string> {
 export function bucketRowsStatement(
   question: Question,
   buckets: readonly number[],
-  after: readonly string[] | undefined,
+  after: Key | undefined,
 ): Statement {
   const parameters = new Parameters()
   const { primaryKey } = question.dataset
@@ -73,64 +74,24 @@ export function bucketRowsStatement(
 }
 
 /**
- * SQL of the rows `t` of HQ that have one of these keys, whosever they are: where they are read,
- * and the conditions. A key of one column is found by one walk of its index, which costs half of a
- * look-up for each.
- */
-function storedRows(
-  dataset: Dataset,
-  keys: readonly (readonly string[])[],
-  parameters: Parameters,
-): { readonly from: string; readonly conditions: readonly string[] } {
-  const { primaryKey, name } = dataset
-  const arrays = primaryKey.map((_, part) =>
-    parameters.add(
-      keys.map((key) => key[part]),
-      'uuid[]',
-    ),
-  )
-  if (primaryKey.length === 1)
-    return {
-      from: `hq.${name} as t`,
-      conditions: [`${qualified(primaryKey, 't')} = any (${arrays[0]})`],
-    }
-  const from = `(
-        select distinct * from unnest(${arrays.join(', ')}) as k (${primaryKey.join(', ')})
-      ) as i
-      cross join ${storedRow(dataset, 'i')} as t`
-  return { from, conditions: [] }
-}
-
-/**
- * Rows by their keys, in the order of these. Each is found by the primary key; of snapshots this
- * finds every version.
+ * Rows by their keys, in the order of these.
  * @param withColumns with the hash of every column.
  */
-export function keyRowsStatement(
-  question: Question,
-  keys: readonly (readonly string[])[],
-  withColumns: boolean,
-): Statement {
+export function keyRowsStatement(question: Question, withColumns: boolean): Statement {
   const parameters = new Parameters()
   const { dataset, spec } = question
-  const { primaryKey } = dataset
   const hashes = spec.columns.map((column) => `${valueHashSql(spec, column, onRow)}::text`)
-  const raw = Object.entries(rawColumns(question)).map(([name, sql]) => `${sql} as ${name}`)
-  const [told, made] = withColumns
-    ? [['r.columns'], [`array[${hashes.join(', ')}] as columns`]]
-    : [[], []]
-  const { from, conditions } = storedRows(dataset, keys, parameters)
+  const columns = {
+    ...rawColumns(question),
+    ...(withColumns && { columns: `array[${hashes.join(', ')}]` }),
+  }
+  const told = withColumns ? ', r.columns' : ''
   return {
-    text: `select ${[leafColumns(question, 'r'), 'r.in_flight', 'r.deleted', ...told].join(', ')}
+    text: `select ${leafColumns(question, 'r')}, r.in_flight, r.deleted${told}
     from (
-      select ${[...raw, ...made].join(', ')},
-        ${inFlight('t', question, parameters)} as in_flight,
-        t._dx_deleted_at is not null as deleted
-      from ${from}
-      where ${allOf([...conditions, ...ofCaller('t', question, parameters)])}
-      offset 0
+    ${selectRows(question, { columns, conditions: [] }, parameters)}
     ) as r
-    order by ${qualified(primaryKey, 'r')}`,
+    order by ${qualified(dataset.primaryKey, 'r')}`,
     values: parameters.values,
   }
 }
@@ -138,7 +99,7 @@ export function keyRowsStatement(
 /** Those of some keys that HQ has as rows of another source, of orgs that may be asked for. */
 export function foreignStatement(
   { source, dataset, orgs }: Question,
-  keys: readonly (readonly string[])[],
+  keys: readonly Key[],
 ): Statement {
   const parameters = new Parameters()
   const { from, conditions: ofKeys } = storedRows(dataset, keys, parameters)

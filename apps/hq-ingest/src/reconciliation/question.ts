@@ -6,12 +6,16 @@ import {
   type DigestScope,
   datasetByName,
   isDatasetName,
+  UUID_PATTERN,
 } from '@hq-export/contract'
 import { assertServed } from '../batch/dataset-life.ts'
 import { assertMayWrite } from '../batch/verify-batch.ts'
 import type { IngestKey } from '../keys/ingest-key.ts'
 import { Refusal } from '../refusal/refusal.ts'
 import { SNAPSHOTS } from './entity-datasets.ts'
+
+/** Values of a primary key. */
+export type Key = readonly string[]
 
 /** What is asked of HQ, by whom, and of which rows. */
 export interface Question {
@@ -22,6 +26,8 @@ export interface Question {
   /** `pg_snapshot` of the source. */
   readonly snapshot: string
   readonly scope: DigestScope
+  /** Only the rows of these, whatever their range and time; undefined for every row in scope. */
+  readonly keys: readonly Key[] | undefined
   /** The only orgs whose rows may be answered; undefined for all. */
   readonly orgs: readonly string[] | undefined
 }
@@ -47,6 +53,18 @@ export function datasetOf(
   return found
 }
 
+/**
+ * The values of a key of the dataset.
+ * @throws {Refusal} `invalid_request` (400) for what is none.
+ */
+export function keyOf({ primaryKey }: Dataset, text: string): Key {
+  const parts = text.split('/')
+  if (parts.length === primaryKey.length && parts.every((part) => UUID_PATTERN.test(part))) {
+    return parts
+  }
+  throw new Refusal('invalid_request', 'a key is the values of the primary key, joined by /')
+}
+
 function assertFits({ primaryKey, name }: Dataset, bound: readonly string[] | undefined): void {
   // A range of snapshots may be one of their entities.
   const isOfEntities = name === SNAPSHOTS && bound?.length === 2
@@ -57,12 +75,11 @@ function assertFits({ primaryKey, name }: Dataset, bound: readonly string[] | un
 /**
  * What a request asks under a snapshot of the source.
  * @throws {Refusal} `unknown_checksum` (422), `not_allowed` (403) for an org that the key may not
- * see, or `invalid_request` (400) for a range that is none.
+ * see, or `invalid_request` (400) for a range or a key that is none.
  */
 export function questionOf(
-  request: Pick<DigestRequest, 'source'>,
+  { source, scope, keys }: Pick<DigestRequest, 'source' | 'scope' | 'keys'>,
   asOf: NonNullable<DigestRequest['as_of']>,
-  scope: DigestScope,
   dataset: Dataset,
   { orgs }: IngestKey,
 ): Question {
@@ -78,12 +95,13 @@ export function questionOf(
     throw new Refusal('invalid_request', 'both bounds of the range have as many values')
   }
   return {
-    source: request.source,
+    source,
     dataset,
     spec,
     epoch: asOf.epoch,
     snapshot: asOf.snapshot,
     scope,
+    keys: keys?.map((key) => keyOf(dataset, key)),
     orgs: org !== undefined ? [org] : orgs && [...orgs],
   }
 }

@@ -43,7 +43,7 @@ async function readFlightKeys(
 const NO_NESTED_LOOPS = `select pg_catalog.set_config('enable_nestloop', 'off', true)`
 
 async function readStrays(client: pg.ClientBase, question: Question): Promise<DigestRow[]> {
-  if (question.dataset.name !== SNAPSHOTS) return []
+  if (question.dataset.name !== SNAPSHOTS || question.keys !== undefined) return []
   await client.query(NO_NESTED_LOOPS)
   return rowsOf<DigestRow>(client, straysStatement(question))
 }
@@ -71,9 +71,9 @@ async function answer(
   request: DigestRequest,
   key: IngestKey,
 ): Promise<DigestAnswer> {
-  const { as_of: asOf, scope } = request
+  const { as_of: asOf } = request
   const dataset = datasetOf(request, key)
-  const question = asOf === undefined ? undefined : questionOf(request, asOf, scope, dataset, key)
+  const question = asOf === undefined ? undefined : questionOf(request, asOf, dataset, key)
   return inSpan(`digest ${dataset.name}`, {}, (span) =>
     readOnly(comparePool, async (client) => {
       const handshake = await readHandshake(client, dataset, key)

@@ -1,16 +1,20 @@
+import type { ProblemCode } from '@hq-export/contract'
 import type pg from 'pg'
 import { DatabaseUnavailableError } from '../db/database-failure.ts'
 import { transact } from '../db/transact.ts'
 import { Refusal } from '../refusal/refusal.ts'
 import type { Statement } from './digest-statement.ts'
 
-/** Ended by statement_timeout or lock_timeout. */
-const NOT_IN_TIME: readonly unknown[] = ['57014', '55P03']
+/** What a session's time-outs end a statement with. */
+const REFUSALS: Readonly<Record<string, ProblemCode>> = {
+  '57014': 'not_read_in_time',
+  '55P03': 'table_locked',
+}
 
 /**
  * Runs `work` under one snapshot of HQ, in a transaction that cannot write.
- * @throws {Refusal} `not_read_in_time` (503) where a statement takes too long, `at_capacity` (503)
- * where no session becomes free.
+ * @throws {Refusal} `not_read_in_time` (503) where a statement takes too long, `table_locked` (503)
+ * where it waits for a lock, `at_capacity` (503) where no session becomes free.
  * @throws {DatabaseUnavailableError}
  */
 export async function readOnly<T>(
@@ -21,8 +25,8 @@ export async function readOnly<T>(
     return await transact(pool, work, 'begin isolation level repeatable read read only')
   } catch (error) {
     if (!(error instanceof DatabaseUnavailableError)) throw error
-    if (!NOT_IN_TIME.includes(error.sqlstate)) throw error
-    throw new Refusal('not_read_in_time', undefined, { cause: error })
+    const code = REFUSALS[error.sqlstate ?? '']
+    throw code === undefined ? error : new Refusal(code, undefined, { cause: error })
   }
 }
 

@@ -1,11 +1,9 @@
 import {
-  type Dataset,
   type DigestRow,
   type DigestRowsAnswer,
   type DigestRowsRequest,
   digestRowsRequestSchema,
   LIMITS,
-  UUID_PATTERN,
 } from '@hq-export/contract'
 import type pg from 'pg'
 import type { IngestKey } from '../keys/ingest-key.ts'
@@ -17,24 +15,15 @@ import {
   keyRowsStatement,
   refusedStatement,
 } from './leaf-statement.ts'
-import { datasetOf, type Question, questionOf } from './question.ts'
+import { datasetOf, type Key, keyOf, type Question, questionOf } from './question.ts'
 import { readOnly, rowsOf } from './read-only.ts'
 import type { Comparing, Comparison } from './receive-request.ts'
-
-/** @throws {Refusal} `invalid_request` (400) for what is no key of the dataset. */
-function partsOf({ primaryKey }: Dataset, key: string): string[] {
-  const parts = key.split('/')
-  if (parts.length === primaryKey.length && parts.every((part) => UUID_PATTERN.test(part))) {
-    return parts
-  }
-  throw new Refusal('invalid_request', 'a key is the values of the primary key, joined by /')
-}
 
 async function readBuckets(
   client: pg.ClientBase,
   question: Question,
   buckets: readonly number[],
-  after: string[] | undefined,
+  after: Key | undefined,
 ): Promise<DigestRowsAnswer> {
   const found = await rowsOf<DigestRow>(client, bucketRowsStatement(question, buckets, after))
   const rows = found.slice(0, LIMITS.maxDigestRows)
@@ -45,10 +34,10 @@ async function readBuckets(
 async function readKeys(
   client: pg.ClientBase,
   question: Question,
-  keys: readonly (readonly string[])[],
+  keys: readonly Key[],
   withColumns: boolean,
 ): Promise<DigestRowsAnswer> {
-  const rows = await rowsOf<DigestRow>(client, keyRowsStatement(question, keys, withColumns))
+  const rows = await rowsOf<DigestRow>(client, keyRowsStatement(question, withColumns))
   const known = new Set(rows.flatMap(({ key, deleted }) => (deleted ? [] : key)))
   const texts = new Map(keys.map((parts) => [parts.join('/').toLowerCase(), parts]))
   const lacked = [...texts.keys()].filter((key) => !known.has(key))
@@ -68,12 +57,10 @@ function readerOf(
   request: DigestRowsRequest,
   question: Question,
 ): (client: pg.ClientBase) => Promise<DigestRowsAnswer> {
-  const { dataset } = question
-  if ('keys' in request) {
-    const keys = request.keys.map((key) => partsOf(dataset, key))
-    return (client) => readKeys(client, question, keys, request.columns ?? true)
-  }
-  const after = request.after === undefined ? undefined : partsOf(dataset, request.after)
+  const { dataset, keys } = question
+  if ('keys' in request)
+    return (client) => readKeys(client, question, keys ?? [], request.columns ?? true)
+  const after = request.after === undefined ? undefined : keyOf(dataset, request.after)
   return (client) => readBuckets(client, question, request.buckets, after)
 }
 
@@ -83,8 +70,8 @@ async function answer(
   key: IngestKey,
 ): Promise<DigestRowsAnswer> {
   const dataset = datasetOf(request, key)
-  const scope = 'keys' in request ? {} : request.scope
-  const read = readerOf(request, questionOf(request, request.as_of, scope, dataset, key))
+  const asked = 'keys' in request ? { ...request, scope: {} } : request
+  const read = readerOf(request, questionOf(asked, request.as_of, dataset, key))
   const found = await readOnly(comparePool, async (client) => {
     const wrongTypes = await readWrongTypes(client, dataset)
     if (wrongTypes.length === 0) return read(client)

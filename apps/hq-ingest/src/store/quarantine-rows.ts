@@ -1,9 +1,9 @@
 import { hash } from 'node:crypto'
 import { UUID_PATTERN } from '@hq-export/contract'
 import { isRowFault } from '@hq-export/runtime/postgres/row-fault.ts'
+import { underSavepoint } from '@hq-export/runtime/postgres/under-savepoint.ts'
 import type pg from 'pg'
 import type { RefusedRow } from '../apply/batch-row.ts'
-import { underSavepoint } from '../apply/isolate.ts'
 import type { DecodedBatch } from '../decode/decode.ts'
 import type { LedgerEntry } from './ledger.ts'
 

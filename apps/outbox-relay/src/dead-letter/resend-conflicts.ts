@@ -1,4 +1,5 @@
 import { transact } from '@hq-export/runtime/postgres/transact.ts'
+import { underSavepoint } from '@hq-export/runtime/postgres/under-savepoint.ts'
 import type pg from 'pg'
 import type { Binding } from '../binding/binding-schema.ts'
 import { readBinding } from '../binding/read-binding.ts'
@@ -43,14 +44,14 @@ async function resendOne(
   // The same capture once more, say in a new life of the server: it was sent again then.
   if (!kept.isOpen) return true
   if (await isSecondAttempt(client, letter)) return false
-  await client.query('savepoint resend')
   try {
-    const plan = await replayOne(client, kept.id, binding, { note: NOTE })
+    const plan = await underSavepoint(client, () =>
+      replayOne(client, kept.id, binding, { note: NOTE }),
+    )
     return plan.kind !== 'refused'
   } catch (error) {
     const isBusy = hasSqlstate(error, LOCK_NOT_AVAILABLE)
     if (!isBusy && whyNot(error) === undefined) throw error
-    await client.query('rollback to savepoint resend')
     return false
   }
 }

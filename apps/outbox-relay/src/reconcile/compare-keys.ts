@@ -6,6 +6,7 @@ import { prepareDataset } from './dataset/prepare-dataset.ts'
 import { recheck } from './keys/recheck.ts'
 import type { Suspect } from './keys/suspect.ts'
 import { type OpenedSides, sidesOf, withKeySides } from './open-sides.ts'
+import { unequalKeys } from './range/unequal-keys.ts'
 import type { KeyComparison, KeyVerdict, ReconcileContext } from './reconcile-context.ts'
 import { reasonOf } from './run-dataset.ts'
 
@@ -16,16 +17,20 @@ async function compare(
 ): Promise<KeyVerdict[]> {
   const prepared = await prepareDataset(sides, binding, dataset)
   const isOfEntities = prepared.entities.size > 0
-  const suspects = [...new Set(keys)].map(
+  const distinct = [...new Set(keys)]
+  // The key of a snapshot is not known before its entity has been looked up.
+  const unequal = new Set(isOfEntities ? distinct : await unequalKeys(prepared, distinct))
+  const suspects = Array.from(
+    unequal,
     (key): Suspect => ({ key: isOfEntities ? undefined : key, lookUp: key }),
   )
   const { differences, unsettled } = await recheck(prepared, suspects)
   const found = new Map(differences.map((difference) => [difference.lookUp, difference]))
   const open = new Set(unsettled.map(({ lookUp }) => lookUp))
-  return suspects.map(({ lookUp }) => {
-    const { finding = null } = found.get(lookUp) ?? {}
-    if (finding !== null) return { key: lookUp, verdict: 'finding', finding }
-    return { key: lookUp, verdict: open.has(lookUp) ? 'unknown' : 'equal', finding: null }
+  return distinct.map((key) => {
+    const { finding = null } = found.get(key) ?? {}
+    if (finding !== null) return { key, verdict: 'finding', finding }
+    return { key, verdict: open.has(key) ? 'unknown' : 'equal', finding: null }
   })
 }
 

@@ -7,13 +7,10 @@ import {
 } from '@hq-export/contract'
 import { combine, type DigestSums, NO_SUMS, pairCounts } from './compare/digest-sums.ts'
 import { type ReadUnder, readUnder } from './compare/read-under.ts'
+import { noCounts } from './empty-dataset.ts'
 import type { Rechecked } from './keys/recheck.ts'
 import type { ProvenDifference } from './keys/suspect.ts'
 import type { ComparedRange } from './range/compare-range.ts'
-
-function zeros<T extends string>(names: readonly T[]): Record<T, number> {
-  return Object.fromEntries(names.map((name) => [name, 0])) as Record<T, number>
-}
 
 function isKnown({ finding }: ProvenDifference): boolean {
   return finding.class === 'refused'
@@ -101,8 +98,8 @@ export class DatasetTally {
     DatasetReconciliation,
     'source_rows' | 'hq_rows' | 'in_flight' | 'findings' | 'repairs' | 'nulls' | 'statuses'
   > {
-    const findings: Record<FindingClass, number> = zeros(FINDING_CLASSES)
-    const repairs: Record<RepairState, number> = zeros(REPAIR_STATES)
+    const findings: Record<FindingClass, number> = noCounts(FINDING_CLASSES)
+    const repairs: Record<RepairState, number> = noCounts(REPAIR_STATES)
     for (const difference of this.#differences) {
       findings[difference.finding.class]++
       if (!isKnown(difference)) repairs[difference.finding.repair]++

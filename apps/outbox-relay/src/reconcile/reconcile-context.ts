@@ -106,19 +106,3 @@ export interface KeyComparison {
   /** Why nothing could be told of the keys that have no verdict; null where each has one. */
   readonly undecided: string | null
 }
-
-/**
- * `reconcile.ts`. Throws only where no reconciliation began (a setting that is wrong, a database
- * that is not migrated); whatever else goes wrong is an `undecided` with its reason.
- */
-export type Reconcile = (
-  context: ReconcileContext,
-  request: ReconcileRequest,
-) => Promise<ReconcileResult>
-
-/** `compare-keys.ts`: reads these keys on both sides, and repairs nothing. */
-export type CompareKeys = (
-  context: ReconcileContext,
-  dataset: Dataset,
-  keys: readonly string[],
-) => Promise<KeyComparison>

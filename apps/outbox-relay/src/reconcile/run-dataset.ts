@@ -11,6 +11,7 @@ import { STOPPED, TooLongError, UndecidedError } from './compare/undecided-error
 import { type DatasetContext, isWhole, type Sides } from './dataset/dataset-context.ts'
 import { prepareDataset } from './dataset/prepare-dataset.ts'
 import { DatasetTally } from './dataset-tally.ts'
+import { emptyCost, emptyDataset, MAX_REASON_CHARS } from './empty-dataset.ts'
 import { recheck } from './keys/recheck.ts'
 import type { ProvenDifference } from './keys/suspect.ts'
 import { cutAt, cutRange, hasTimeFor, inRotation, planRanges, RANGE_ROWS } from './plan-ranges.ts'
@@ -42,7 +43,6 @@ export interface DatasetRequest
 
 /** Halvings of ranges one after the other, of which each takes minutes: no size helps then. */
 const MAX_HALVINGS = 12
-const MAX_REASON_CHARS = 200
 
 /** Why something could not be told, in words that hold no value. */
 export function reasonOf(error: unknown): string {
@@ -52,29 +52,9 @@ export function reasonOf(error: unknown): string {
 }
 
 /** A dataset of which nothing was read. */
-export function undecidedDataset(dataset: Dataset, error: unknown): DatasetOutcome {
-  const cost = {
-    dataset: dataset.name,
-    ranges: 0,
-    sourceSeconds: 0,
-    fenceSeconds: 0,
-    hqSeconds: 0,
-    dirtyBuckets: 0,
-    rechecked: 0,
-    capReached: false,
-    oldestRangeSeconds: null,
-  }
-  const result: DatasetReconciliation = {
-    dataset: dataset.name,
-    state: 'undecided',
-    reason: reasonOf(error),
-    algorithm: null,
-    spec: null,
-    coverage: 0,
-    ...new DatasetTally().counts(),
-    duration_ms: 0,
-  }
-  return { result, differences: [], cost }
+export function undecidedDataset({ name }: Dataset, error: unknown): DatasetOutcome {
+  const result = emptyDataset(name, 'undecided', reasonOf(error))
+  return { result, differences: [], cost: emptyCost(name) }
 }
 
 /** One dataset of one reconciliation. */

@@ -1,5 +1,6 @@
 import type { Dataset } from '@hq-export/contract'
 import { isRowFault, isStatementFault } from '@hq-export/runtime/postgres/row-fault.ts'
+import { underSavepoint } from '@hq-export/runtime/postgres/under-savepoint.ts'
 import type pg from 'pg'
 import type { Binding } from '../binding/binding-schema.ts'
 import { findRefused } from './find-refused.ts'
@@ -22,15 +23,11 @@ export async function reexportKeys(
   let sqlstate = ''
   const states = new Map<SentKey, string>()
   const refused = await findRefused(keys, async (part) => {
-    await client.query('savepoint keys')
     try {
-      sent += await insertKeys(client, binding, dataset, part)
-      await client.query('release savepoint keys')
+      sent += await underSavepoint(client, () => insertKeys(client, binding, dataset, part))
       return 'done'
     } catch (error) {
       if (!isRowFault(error)) throw error
-      await client.query('rollback to savepoint keys')
-      await client.query('release savepoint keys')
       sqlstate = error.code
       if (part[0] !== undefined) states.set(part[0], sqlstate)
       return isStatementFault(error) ? 'statement' : 'row'

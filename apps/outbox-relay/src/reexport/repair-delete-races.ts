@@ -1,6 +1,7 @@
 import { datasetByNumber } from '@hq-export/contract'
 import { isRowFault } from '@hq-export/runtime/postgres/row-fault.ts'
 import { transact } from '@hq-export/runtime/postgres/transact.ts'
+import { underSavepoint } from '@hq-export/runtime/postgres/under-savepoint.ts'
 import type pg from 'pg'
 import type { DeleteRace } from '../outbox/delete-race.ts'
 import { whyNot } from './not-replayable-error.ts'
@@ -44,13 +45,11 @@ export async function repairDeleteRaces(
     await transact(
       client,
       async () => {
-        await client.query('savepoint look')
         let isSent: boolean
         try {
-          isSent = await isBackAbove(client, race)
+          isSent = await underSavepoint(client, () => isBackAbove(client, race))
         } catch (error) {
           if (!isRowFault(error)) throw error
-          await client.query('rollback to savepoint look')
           failures.push(whyNot(error) ?? '')
           // What cannot be projected goes out as a failed capture, and is a dead letter then.
           isSent = true

@@ -5,8 +5,8 @@ import {
   type ReconciliationState,
 } from '@hq-export/contract'
 import type pg from 'pg'
+import { noCounts } from '../reconcile/empty-dataset.ts'
 import { IS_UNDER_WAY } from '../reconcile/record/reconciliation-record.ts'
-import { noCounts } from '../reconcile/record/undecided-run.ts'
 
 /** What is known of both sides being equal. */
 export interface ReconciliationStatus {

@@ -81,6 +81,8 @@ const whoSchema = z.object({
   schema_version: z.string().min(1).max(16),
 })
 
+const keysSchema = z.array(keySchema).min(1).max(LIMITS.maxDigestKeys)
+
 /**
  * Body of `POST /v1/digests`. Without `as_of` nothing is read: the answer says what could be
  * compared.
@@ -88,6 +90,8 @@ const whoSchema = z.object({
 export const digestRequestSchema = whoSchema.extend({
   as_of: asOfSchema.optional(),
   scope: digestScopeSchema.default({}),
+  /** Only the rows of these keys, whatever their range and time. */
+  keys: keysSchema.optional(),
 })
 export type DigestRequest = z.infer<typeof digestRequestSchema>
 
@@ -188,7 +192,7 @@ export const digestRowsRequestSchema = whoSchema.extend({ as_of: asOfSchema }).a
       after: keySchema.optional(),
     }),
     z.object({
-      keys: z.array(keySchema).min(1).max(LIMITS.maxDigestKeys),
+      keys: keysSchema,
       /** False: without a hash of each column, which says what differs and is most of the answer. */
       columns: z.boolean().optional(),
     }),

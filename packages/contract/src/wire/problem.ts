@@ -48,6 +48,7 @@ export const PROBLEMS = {
   draining: { status: 503, reaction: 'retry', title: 'The gateway is shutting down' },
   not_in_time: { status: 503, reaction: 'split', title: 'HQ could not write the batch in time' },
   not_read_in_time: { status: 503, reaction: 'split', title: 'HQ could not read the rows in time' },
+  table_locked: { status: 503, reaction: 'retry', title: 'A table of HQ is locked' },
   database_unavailable: { status: 503, reaction: 'retry', title: 'HQ cannot be written' },
 } as const satisfies Record<
   string,

@@ -338,6 +338,29 @@ test('by key: the hash of every column, and what is refused; a key that is not t
   expect(changed).toHaveLength(2)
 })
 
+test('sums of keys are those of their rows, whatever the time and the sample', async () => {
+  const companies = Array.from({ length: 3 }, () => buildRow(COMPANIES))
+  const gone = buildRow(COMPANIES)
+  const runs = [buildRow(RUNS), buildRow(RUNS)]
+  await store(COMPANIES, [
+    ...companies.map((row) => written(row, '10')),
+    written(gone, '10', { deleted: true }),
+  ])
+  await store(
+    RUNS,
+    runs.map((row) => written(row, '10')),
+  )
+  const all = await digestOf(url, COMPANIES)
+  const keys = [...companies, gone].map(keyOf)
+  const scope = { sample: 1000, since: '2099-01-01T00:00:00Z' }
+  const asked = { keys: [...keys, ...keys, `${OWN}/${OWN}`], scope }
+  expect(await digestOf(url, COMPANIES, asked)).toEqual({ ...all, snapshot: expect.any(String) })
+  const [one] = runs
+  const { digest } = await digestOf(url, RUNS, { keys: [one?.run_id] })
+  await client.query(`delete from hq.${RUNS} where run_id <> $1`, [one?.run_id])
+  expect(digest).toEqual((await digestOf(url, RUNS)).digest)
+})
+
 test('two sources in one HQ: neither sees a row of the other', async () => {
   const own = buildRow(RUNS)
   const theirs = buildRow(RUNS)
@@ -387,6 +410,7 @@ test('I7: a key that is limited to an org sees nothing of another, in any member
   const answers = [
     await digestOf(url, COMPANIES, {}, limited),
     await digestOf(url, SNAPSHOTS, {}, limited),
+    await digestOf(url, COMPANIES, { keys }, limited),
     await askRows(url, COMPANIES, { keys }, limited),
     await askRows(url, COMPANIES, { buckets: ALL_BUCKETS }, limited),
     await askRows(url, SNAPSHOTS, { keys: strays.map((row) => row.snapshot_id) }, limited),
@@ -394,6 +418,7 @@ test('I7: a key that is limited to an org sees nothing of another, in any member
   expect(answers).toMatchObject([
     { digest: { rows: 1 }, in_flight: 1, in_flight_keys: [expect.anything()] },
     { in_flight: 1, strays: [expect.anything(), expect.anything()] },
+    { digest: { rows: 1 }, in_flight: 1, in_flight_keys: flying.slice(0, 1).map(keyOf) },
     {
       rows: [expect.anything(), expect.anything()],
       refused: [expect.anything()],
@@ -434,6 +459,7 @@ const REFUSED: readonly [string, string, Row, number, string][] = [
   ],
   ['too many keys', DIGEST_ROWS_PATH, { keys: TOO_MANY }, 400, 'invalid_request'],
   ['a key of another form', DIGEST_ROWS_PATH, { keys: [`${OWN}/${OWN}`] }, 400, 'invalid_request'],
+  ['sums of no key', DIGESTS_PATH, { keys: [`${OWN}/${OWN}`] }, 400, 'invalid_request'],
   ['neither keys nor buckets', DIGEST_ROWS_PATH, {}, 400, 'invalid_request'],
   ['a bucket that is none', DIGEST_ROWS_PATH, { buckets: [1024] }, 400, 'invalid_request'],
   ['U+0000', DIGEST_ROWS_PATH, { keys: ['\u0000'] }, 400, 'invalid_request'],
@@ -522,7 +548,7 @@ test('a digest that hangs holds no batch up, and no other key; it ends by itself
   expect((await postTo(own.url, DIGESTS_PATH, theirs, other)).status).toBe(200)
   const late = await hanging
   expect(late.headers.get('retry-after')).not.toBeNull()
-  expect(await problemOf(late)).toMatchObject({ status: 503, code: 'not_read_in_time' })
+  expect(await problemOf(late)).toMatchObject({ status: 503, code: 'table_locked' })
   await holder.query('rollback')
   expect((await postTo(own.url, DIGESTS_PATH, question(COMPANIES))).status).toBe(200)
 })
@@ -533,7 +559,12 @@ test('a range is read by the primary key, and the ledger by the key of a batch',
   const pool = createComparePool(hq.url, 1)
   async function planOf(name: DatasetName, from: string[]): Promise<string> {
     const as_of = asOf(name) as Parameters<typeof questionOf>[1]
-    const asked = questionOf({ source: SOURCE }, as_of, { from }, datasetByName(name), ingestKey())
+    const asked = questionOf(
+      { source: SOURCE, scope: { from } },
+      as_of,
+      datasetByName(name),
+      ingestKey(),
+    )
     const { text, values } = digestStatement(asked)
     const { rows } = await pool.query<{ 'QUERY PLAN': string }>(`explain ${text}`, [...values])
     return rows.map((row) => row['QUERY PLAN']).join('\n')

@@ -11,13 +11,10 @@ import {
 } from '@hq-export/outbox-relay/reconcile/record/reconciliation-record.ts'
 import {
   countFindings,
-  coverageOf,
-  describeScope,
   describeSnapshots,
-  durationSeconds,
-  hqVersionOf,
   nextStep,
   percent,
+  runEntries,
 } from '@hq-export/outbox-relay/reconcile/report/run-facts.ts'
 import type pg from 'pg'
 import { count } from '../../page/text.ts'
@@ -51,26 +48,11 @@ export interface RunView {
 export const PAGE_FINDINGS = 100
 
 function viewOfRecord(record: ReconciliationRecord): RunView {
-  const { id, state, reason, run, request, kind } = record
-  const seconds = durationSeconds(record)
-  const datasets = run?.datasets ?? []
-  const inFlight = datasets.reduce((sum, { in_flight }) => sum + in_flight, 0)
+  const { id, state, reason } = record
+  const datasets = record.run?.datasets ?? []
   return {
     ...{ id, state, reason, hasReport: true, next: nextStep(record) },
-    facts: [
-      ['source', run?.source ?? '-'],
-      ['scope', describeScope(record)],
-      ['begun by', kind],
-      ['repair', request.repair],
-      ['began', record.startedAt],
-      ['ended', record.finishedAt ?? (record.isUnderWay ? 'under way' : 'never')],
-      ['duration', seconds === null ? '-' : `${seconds.toFixed(1)} s`],
-      ['compared', percent(coverageOf(record))],
-      ['in flight, left out', `${count(inFlight)} keys that changed all the while`],
-      ['read again and equal', record.provenAt ?? '-'],
-      ['relay', run?.version ?? '-'],
-      ['gateway', hqVersionOf(record) ?? '-'],
-    ],
+    facts: runEntries(record),
     datasets: datasets.map((dataset) => ({ ...dataset, state: stateOf(record, dataset) })),
     snapshots: record.cost.map(({ dataset, sourceSnapshots, hqSnapshots }) => ({
       dataset,
@@ -113,13 +95,13 @@ export async function readRunOfHq(
     facts: [
       ['source', run.source],
       ['scope', JSON.stringify(run.scope) === '{}' ? 'every bound dataset' : 'a part'],
-      ['begun by', run.kind],
+      ['began by', run.kind],
       ['repair', run.repair ? 'asked for' : 'off'],
       ['began', startedAt],
       ['ended', finishedAt],
       ['compared', percent(Math.min(1, ...datasets.map(({ coverage }) => coverage)))],
-      ['in flight, left out', `${count(inFlight)} keys that changed all the while`],
-      ['relay', run.version],
+      ['keys that changed all the while, left out', count(inFlight)],
+      ['version of the relay', run.version],
     ],
     ...{ datasets, findings, snapshots: [], found: findingsKept, hasReport: false },
   }

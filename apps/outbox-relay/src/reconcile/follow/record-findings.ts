@@ -8,9 +8,10 @@ import {
   REPAIR_STATES,
 } from '@hq-export/contract'
 import type pg from 'pg'
+import { emptyCost, emptyDataset } from '../empty-dataset.ts'
 import type { ReconcileContext, ReconcileRequest, ReconcileResult } from '../reconcile-context.ts'
 import { connectRecorder, runRecorded } from '../record/run-recorded.ts'
-import { emptyDataset, undecidedRun } from '../record/undecided-run.ts'
+import { undecidedRun } from '../record/undecided-run.ts'
 import { type Repairable, repairKeys, repairOf } from '../repair/repair-keys.ts'
 import { repairLimit } from '../repair/repair-limit.ts'
 
@@ -86,15 +87,9 @@ async function repairAll(
         findings: parts.flatMap(({ repaired }) => repaired.findings).slice(0, LIMITS.maxFindings),
       },
       cost: parts.map(({ dataset, repaired }) => ({
-        dataset: dataset.dataset,
-        ranges: 0,
-        sourceSeconds: 0,
-        fenceSeconds: 0,
-        hqSeconds: 0,
-        dirtyBuckets: 0,
+        ...emptyCost(dataset.dataset),
         rechecked: dataset.source_rows,
         capReached: repaired.isCapped,
-        oldestRangeSeconds: null,
       })),
     }
   } finally {

@@ -16,9 +16,19 @@ export interface HqDigest {
   readonly snapshot: string | undefined
 }
 
-/** @throws {UndecidedError} where HQ does not answer, or not what adds up. */
-export async function readHqDigest({ context, scope, snapshot }: RangeReading): Promise<HqDigest> {
-  const { result } = await context.hq.digest({ ...requestOf(context, snapshot), scope })
+/**
+ * @param keys only these rows, whatever their range and time.
+ * @throws {UndecidedError} where HQ does not answer, or not what adds up.
+ */
+export async function readHqDigest(
+  { context, scope, snapshot }: RangeReading,
+  keys?: readonly string[],
+): Promise<HqDigest> {
+  const { result } = await context.hq.digest({
+    ...requestOf(context, snapshot),
+    scope,
+    ...(keys === undefined ? {} : { keys: [...keys] }),
+  })
   if (result === undefined) throw new UndecidedError('HQ answers without a digest')
   const sums = readDigest(result.digest)
   if (typeof sums === 'string') throw new UndecidedError(`the digest of HQ ${sums}`)

@@ -55,6 +55,14 @@ export function readSourceDigest(reading: RangeReading): Promise<DigestSums> {
   })
 }
 
+/** What the source has of some rows of the range. @param keys by look-up. */
+export function readKeySums(reading: RangeReading, keys: readonly string[]): Promise<DigestSums> {
+  return reading.source.time(async () => {
+    await planLookUps(reading.context.scan)
+    return scan(reading, keys)
+  })
+}
+
 /** Takes rows out of what the source has. @param keys by look-up. */
 export async function takeOut(
   reading: RangeReading,
@@ -62,13 +70,9 @@ export async function takeOut(
   keys: readonly string[],
 ): Promise<DigestSums> {
   if (keys.length === 0) return all
-  const { scan: client } = reading.context
-  return reading.source.time(async () => {
-    await planLookUps(client)
-    const taken = await scan(reading, keys)
-    await planScans(client)
-    return combine(all, taken, -1)
-  })
+  const taken = await readKeySums(reading, keys)
+  await reading.source.time(() => planScans(reading.context.scan))
+  return combine(all, taken, -1)
 }
 
 /** Rows of the range of orgs that the signing key may not read. */

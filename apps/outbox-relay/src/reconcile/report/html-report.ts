@@ -2,17 +2,7 @@ import { FINDING_CLASSES, REPAIR_STATES, type Reconciliation } from '@hq-export/
 import { escapeMarkup } from '@hq-export/runtime/escape-markup.ts'
 import { type ReconciliationRecord, stateOf } from '../record/reconciliation-record.ts'
 import { STYLE } from './report-style.ts'
-import {
-  count,
-  countFindings,
-  coverageOf,
-  describeScope,
-  describeSnapshots,
-  durationSeconds,
-  hqVersionOf,
-  nextStep,
-  percent,
-} from './run-facts.ts'
+import { count, describeSnapshots, nextStep, percent, runEntries } from './run-facts.ts'
 
 type DatasetRun = Reconciliation['datasets'][number]
 
@@ -53,32 +43,6 @@ function facts(entries: readonly (readonly [string, string])[]): string {
     ([name, value]) => `<dt>${escapeMarkup(name)}</dt><dd>${escapeMarkup(value)}</dd>`,
   )
   return `<dl>\n${items.join('\n')}\n</dl>`
-}
-
-function runEntries(record: ReconciliationRecord): [string, string][] {
-  const { run, request, findings } = record
-  const seconds = durationSeconds(record)
-  const datasets = run?.datasets ?? []
-  const rows = datasets.reduce((sum, { source_rows }) => sum + source_rows, 0)
-  const inFlight = datasets.reduce((sum, { in_flight }) => sum + in_flight, 0)
-  return [
-    ['run', record.id],
-    ['source', run?.source ?? '-'],
-    ['began by', record.kind],
-    ['scope', describeScope(record)],
-    ['repair', request.repair],
-    ['began', record.startedAt],
-    ['ended', record.finishedAt ?? 'never'],
-    ['duration', seconds === null ? '-' : `${seconds.toFixed(1)} s`],
-    ['rows/s', seconds === null || seconds === 0 ? '-' : count(Math.round(rows / seconds))],
-    ['rows of the source', count(rows)],
-    ['compared', percent(coverageOf(record))],
-    ['keys that changed all the while, left out', count(inFlight)],
-    ['findings', `${count(countFindings(record, FINDING_CLASSES))}, ${findings.length} listed`],
-    ['read again and equal', record.provenAt ?? '-'],
-    ['version of the relay', run?.version ?? '-'],
-    ['version of the gateway', hqVersionOf(record) ?? '-'],
-  ]
 }
 
 function pairRows(datasets: readonly DatasetRun[], of: 'nulls' | 'statuses'): string[][] {

@@ -1,4 +1,4 @@
-import type { FindingClass } from '@hq-export/contract'
+import { FINDING_CLASSES, type FindingClass } from '@hq-export/contract'
 import type { ReconcileCost } from '../reconcile-context.ts'
 import { type ReconciliationRecord, stateOf } from '../record/reconciliation-record.ts'
 
@@ -110,6 +110,33 @@ export const count = (value: number): string => Math.round(value).toLocaleString
 export function percent(share: number): string {
   if (share >= 1) return '100 %'
   return `${(Math.floor(share * 1000) / 10).toFixed(1)} %`
+}
+
+/** What is to be known of a run before its datasets, by name, for people. */
+export function runEntries(record: ReconciliationRecord): [string, string][] {
+  const { run, request, findings } = record
+  const seconds = durationSeconds(record)
+  const datasets = run?.datasets ?? []
+  const rows = datasets.reduce((sum, { source_rows }) => sum + source_rows, 0)
+  const inFlight = datasets.reduce((sum, { in_flight }) => sum + in_flight, 0)
+  return [
+    ['run', record.id],
+    ['source', run?.source ?? '-'],
+    ['began by', record.kind],
+    ['scope', describeScope(record)],
+    ['repair', request.repair],
+    ['began', record.startedAt],
+    ['ended', record.finishedAt ?? (record.isUnderWay ? 'under way' : 'never')],
+    ['duration', seconds === null ? '-' : `${seconds.toFixed(1)} s`],
+    ['rows/s', seconds === null || seconds === 0 ? '-' : count(Math.round(rows / seconds))],
+    ['rows of the source', count(rows)],
+    ['compared', percent(coverageOf(record))],
+    ['keys that changed all the while, left out', count(inFlight)],
+    ['findings', `${count(countFindings(record, FINDING_CLASSES))}, ${findings.length} listed`],
+    ['read again and equal', record.provenAt ?? '-'],
+    ['version of the relay', run?.version ?? '-'],
+    ['version of the gateway', hqVersionOf(record) ?? '-'],
+  ]
 }
 
 /** What to do next, for people; undefined where there is nothing. */

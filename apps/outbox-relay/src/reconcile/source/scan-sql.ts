@@ -86,6 +86,12 @@ function conditions(
   return all.length === 0 ? 'true' : all.join(' and ')
 }
 
+/** SQL of the value of a column in a look-up `k.key`. */
+function lookUpValue(lookUp: SourceRelation['lookUp'], column: string): string {
+  const place = lookUp.findIndex(({ name }) => name === column)
+  return `pg_catalog.split_part(k.key, '/', ${place + 1})::${lookUp[place]?.type}`
+}
+
 /**
  * SQL of the rows `v` of keys as {@link SourceRow.lookup} has them: what they are read from, and a
  * condition. A key of one column is found by one walk of its index, which costs half of a look-up
@@ -102,8 +108,7 @@ function lookedUp(
     return { from: `${sql} v`, where: `${column(only.name)} = any (${any})` }
   }
   const matches = lookUp.map(
-    ({ name, type }, index) =>
-      `s.${pg.escapeIdentifier(name)} = pg_catalog.split_part(k.key, '/', ${index + 1})::${type}`,
+    ({ name }) => `s.${pg.escapeIdentifier(name)} = ${lookUpValue(lookUp, name)}`,
   )
   const from = `pg_catalog.unnest(${parameters.add(keys, 'text[]')}) k (key)
 cross join lateral (select * from ${sql} s where ${matches.join(' and ')} offset 0) v`
@@ -168,6 +173,21 @@ select ${rowList(relation, spec, false)}
 from ${relation.sql} v
 where ${conditions(relation, spec, scope, parameters)}
   and ${bucket} = any (${parameters.add(buckets, 'int4[]')})`
+  return { text, values: parameters.values }
+}
+
+/** Those of some keys whose rows are in some buckets, whether there are any or not. */
+export function keysOfBucketsStatement(
+  { dataset, lookUp }: SourceRelation,
+  spec: ChecksumSpec,
+  keys: readonly string[],
+  buckets: readonly number[],
+): Statement {
+  const parameters = new Parameters()
+  const bucket = bucketSql(keyHashSql(spec, dataset, (name) => lookUpValue(lookUp, name)))
+  const text = /* sql */ `
+select k.key from pg_catalog.unnest(${parameters.add(keys, 'text[]')}) k (key)
+where ${bucket} = any (${parameters.add(buckets, 'int4[]')})`
   return { text, values: parameters.values }
 }
 
