@@ -20,7 +20,7 @@ with a as materialized (
     as seconds
   from now cross join hq_export.binding b
   left join (
-    select o.dataset, o.captured_at as since
+    select o.dataset, pg_catalog.min(o.captured_at) as since
     from a cross join lateral (
       ${unionOfOutbox(
         (table) => `select dataset, xid, captured_at from ${table}
@@ -28,6 +28,7 @@ with a as materialized (
       )}
     ) o
     where not pg_catalog.pg_visible_in_snapshot(o.xid, a.acked)
+    group by o.dataset
     union all
     select r.dataset, r.noted_at from hq_export.reexport r
   ) w on w.dataset = b.number

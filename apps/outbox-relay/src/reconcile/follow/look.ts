@@ -78,7 +78,8 @@ const MAX_LOOK_ROWS = 20_000
 
 // By the index: rows below the xmin have all been seen. No body is read. Beyond the limit keys are
 // taken by their hash, one in two, four, eight, ..., so that it is the same ones from look to look.
-// Gaps have no key. The row without one says how many there are.
+// Gaps have no key. The row without one says how many there are. The share is worked out once, and
+// not for each key: logarithms of numeric cost more than all the rest.
 const KEYS = /* sql */ `
 with changed as materialized (
   select o.dataset, o.key
@@ -94,7 +95,7 @@ with changed as materialized (
   group by o.dataset, o.key
 ), total as (
   select count(*) as keys from changed
-), share as (
+), share as materialized (
   select pg_catalog.power(2, pg_catalog.ceil(pg_catalog.log(2::numeric,
     greatest(t.keys / $2::numeric, 1))))::bigint as one_in
   from total t
