@@ -4,8 +4,10 @@ import {
   type FindingClass,
   type ReconciliationState,
 } from '@hq-export/contract'
+import { parseRecord } from '@hq-export/runtime/parse-record.ts'
 import type pg from 'pg'
-import { IS_UNDER_WAY } from '../reconcile/record/reconciliation-record.ts'
+import { z } from 'zod'
+import { costSchema, IS_UNDER_WAY, runSchema } from '../reconcile/record/reconciliation-record.ts'
 import { noCounts } from '../reconcile/record/undecided-run.ts'
 
 /** What is known of both sides being equal. */
@@ -95,24 +97,30 @@ from hq_export.follow f`
 
 interface StatusRow extends Omit<ReconciliationStatus, 'datasets' | 'follow'> {
   readonly possible_age_s: number
-  readonly datasets:
-    | readonly {
-        dataset: string
-        findings: Partial<Record<FindingClass, number>>
-        repairs: { sent?: number }
-      }[]
-    | null
-  readonly cost:
-    | readonly { dataset: string; capReached: boolean; oldestRangeSeconds: number | null }[]
-    | null
+  readonly datasets: unknown
+  readonly cost: unknown
   readonly cost_age_s: number | null
+}
+
+/** What the last decided one came to. */
+function readDecided(row: StatusRow) {
+  const place = {
+    ...{ name: 'the last decided comparison', table: 'hq_export.reconciliation' },
+    where: "state <> 'undecided' order by number desc limit 1",
+  }
+  const { datasets } = runSchema.shape
+  return {
+    datasets: parseRecord(datasets.nullable(), row.datasets, { ...place, column: 'run' }),
+    cost: parseRecord(z.array(costSchema).nullable(), row.cost, { ...place, column: 'cost' }),
+  }
 }
 
 /** Reads what is known of both sides being equal; all from data-engine-x. */
 export async function readReconciliation(client: pg.ClientBase): Promise<ReconciliationStatus> {
   const [row] = (await client.query<StatusRow>(STATUS)).rows
   if (row === undefined) throw new Error('reconciliations have a status')
-  const { datasets, cost, cost_age_s, possible_age_s, ...facts } = row
+  const { datasets: _, cost: __, cost_age_s, possible_age_s, ...facts } = row
+  const { datasets, cost } = readDecided(row)
   const [follow] = (await client.query<NonNullable<ReconciliationStatus['follow']>>(FOLLOW)).rows
   return {
     ...facts,
