@@ -49,11 +49,16 @@ export async function startConsole(
   return { program, url, [Symbol.asyncDispose]: () => owned.disposeAsync() }
 }
 
-/** A page, read. @throws unless it is there, whole, and every panel of it has what it shows. */
-export async function readPage(url: string, path: string): Promise<string> {
+async function getPage(url: string, path: string): Promise<string> {
   const { statusCode, body } = await request(`${url}${path}`, { headers: HEADERS })
   const text = await body.text()
   if (statusCode !== 200) throw new Error(`the console answered ${statusCode} to ${path}`)
+  return text
+}
+
+/** A page, read. @throws unless it is there, whole, and every panel of it has what it shows. */
+export async function readPage(url: string, path: string): Promise<string> {
+  const text = await getPage(url, path)
   const [, absence] = /class="absence" data-state="(.*?)<\/p>/s.exec(text) ?? []
   if (absence !== undefined) throw new Error(`a panel of ${path} is not there: ${absence}`)
   return text
@@ -70,7 +75,8 @@ export class OpenTabs implements AsyncDisposable {
   constructor(url: string, paths: readonly string[]) {
     this.#timers = paths.map((path, tab) => {
       const read = () => {
-        const reading = readPage(url, path)
+        // A panel that had to wait for batches says so.
+        const reading = getPage(url, path)
           .then(() => {
             this.count++
           })
