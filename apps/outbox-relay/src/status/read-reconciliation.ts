@@ -7,7 +7,7 @@ import {
 import { parseRecord } from '@hq-export/runtime/parse-record.ts'
 import type pg from 'pg'
 import { z } from 'zod'
-import { costSchema, IS_UNDER_WAY, runSchema } from '../reconcile/record/reconciliation-record.ts'
+import { IS_UNDER_WAY } from '../reconcile/record/reconciliation-record.ts'
 import { noCounts } from '../reconcile/record/undecided-run.ts'
 
 /** What is known of both sides being equal. */
@@ -102,16 +102,30 @@ interface StatusRow extends Omit<ReconciliationStatus, 'datasets' | 'follow'> {
   readonly cost_age_s: number | null
 }
 
-/** What the last decided one came to. */
+const datasetsSchema = z.array(
+  z.object({
+    dataset: z.string(),
+    findings: z.record(z.string(), z.number()),
+    repairs: z.object({ sent: z.number().optional() }),
+  }),
+)
+const costSchema = z.array(
+  z.object({
+    dataset: z.string(),
+    capReached: z.boolean().optional(),
+    oldestRangeSeconds: z.number().nullable(),
+  }),
+)
+
+/** What the last decided one came to. @throws where that cannot be read. */
 function readDecided(row: StatusRow) {
   const place = {
     ...{ name: 'the last decided comparison', table: 'hq_export.reconciliation' },
     where: "state <> 'undecided' order by number desc limit 1",
   }
-  const { datasets } = runSchema.shape
   return {
-    datasets: parseRecord(datasets.nullable(), row.datasets, { ...place, column: 'run' }),
-    cost: parseRecord(z.array(costSchema).nullable(), row.cost, { ...place, column: 'cost' }),
+    datasets: parseRecord(datasetsSchema.nullable(), row.datasets, { ...place, column: 'run' }),
+    cost: parseRecord(costSchema.nullable(), row.cost, { ...place, column: 'cost' }),
   }
 }
 

@@ -15,8 +15,7 @@ import type { ReconcileCost, ReconcileRequest, ReconcileResult } from '../reconc
 /** For how long reconciliations are kept: an audit asks for the last year. */
 const KEPT_DAYS = 400
 
-/** What it came to, as it is recorded. */
-export const runSchema = reconciliationSchema.omit({ findings: true })
+const runSchema = reconciliationSchema.omit({ findings: true })
 
 /** What a reconciliation came to, as HQ is told, without the findings. */
 export type ReconciliationRun = z.infer<typeof runSchema>
@@ -30,8 +29,7 @@ const requestSchema = z.object({
 
 const snapshotsSchema = z.tuple([z.string(), z.string()]).nullable().exactOptional()
 
-/** What a dataset cost, as it is recorded. */
-export const costSchema: z.ZodType<ReconcileCost> = z.object({
+const costSchema: z.ZodType<ReconcileCost> = z.object({
   dataset: z.string(),
   ranges: z.number(),
   sourceSeconds: z.number(),
