@@ -1,4 +1,6 @@
 import { request } from 'undici'
+import { CONSOLE_PASSWORD, consoleUsers } from '../../support/console/password-users.ts'
+import { basic } from '../../support/programs/console-site.ts'
 import type { BenchOptions } from '../scenario.ts'
 import { neutralEnvironment } from './pipeline.ts'
 import { Program } from './program.ts'
@@ -7,6 +9,9 @@ import type { BenchServers } from './servers.ts'
 const START_TIMEOUT_MS = 30_000
 /** As often as a page is read again by the browser. */
 const TAB_MS = 2_000
+
+/** Somebody who may do what most pages offer: those pages have the most on them. */
+const HEADERS = basic('operator', CONSOLE_PASSWORD)
 
 /** The console, as production runs it. */
 export interface RunningConsole extends AsyncDisposable {
@@ -28,6 +33,7 @@ export async function startConsole(
       env: {
         ...neutralEnvironment(env),
         ...{ DX_DATABASE_URL: dx.url, HQ_DATABASE_URL: hq.url, CONSOLE_PORT: '0' },
+        CONSOLE_USERS: await consoleUsers(),
       },
       profileFolder,
     }),
@@ -43,15 +49,22 @@ export async function startConsole(
   return { program, url, [Symbol.asyncDispose]: () => owned.disposeAsync() }
 }
 
-/** A page, read. @throws unless it is there and whole. */
-export async function readPage(url: string, path: string): Promise<string> {
-  const { statusCode, body } = await request(`${url}${path}`)
+async function getPage(url: string, path: string): Promise<string> {
+  const { statusCode, body } = await request(`${url}${path}`, { headers: HEADERS })
   const text = await body.text()
   if (statusCode !== 200) throw new Error(`the console answered ${statusCode} to ${path}`)
   return text
 }
 
-/** Tabs that are open on pages, each of which is read again every two seconds. */
+/** A page, read. @throws unless it is there, whole, and every panel of it has what it shows. */
+export async function readPage(url: string, path: string): Promise<string> {
+  const text = await getPage(url, path)
+  const [, absence] = /class="absence" data-state="(.*?)<\/p>/s.exec(text) ?? []
+  if (absence !== undefined) throw new Error(`a panel of ${path} is not there: ${absence}`)
+  return text
+}
+
+/** Tabs that are open on pages, each of which is read again every two seconds, one after the other. */
 export class OpenTabs implements AsyncDisposable {
   readonly #timers: NodeJS.Timeout[]
   readonly #reading = new Set<Promise<unknown>>()
@@ -60,9 +73,10 @@ export class OpenTabs implements AsyncDisposable {
   count = 0
 
   constructor(url: string, paths: readonly string[]) {
-    this.#timers = paths.map((path) =>
-      setInterval(() => {
-        const reading = readPage(url, path)
+    this.#timers = paths.map((path, tab) => {
+      const read = () => {
+        // A panel that had to wait for batches says so.
+        const reading = getPage(url, path)
           .then(() => {
             this.count++
           })
@@ -71,13 +85,20 @@ export class OpenTabs implements AsyncDisposable {
           })
           .finally(() => this.#reading.delete(reading))
         this.#reading.add(reading)
-      }, TAB_MS),
-    )
+      }
+      return setTimeout(
+        () => {
+          read()
+          this.#timers[tab] = setInterval(read, TAB_MS)
+        },
+        (tab * TAB_MS) / paths.length,
+      )
+    })
   }
 
   /** Closes them. @throws what a tab met. */
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const timer of this.#timers) clearInterval(timer)
+    for (const timer of this.#timers) clearTimeout(timer)
     await Promise.all(this.#reading)
     if (this.#failure !== undefined) throw this.#failure
   }

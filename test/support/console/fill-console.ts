@@ -1,4 +1,5 @@
 import { createHash, randomUUID } from 'node:crypto'
+import { failed } from '@hq-export/hq-ingest/quality/verdict.ts'
 import type pg from 'pg'
 import { insertCompany, insertOrg } from '../reference-rows.ts'
 
@@ -96,7 +97,8 @@ async function fillHq(hq: pg.Client, text: string, { org, company, run }: Filled
   for (const check of ['volume', `check ${text}`]) {
     const open = { began_at: now, opened_at: now, last_failed_at: now, told_at: now, size: 2 }
     const worst = [{ what: text, name: text, count: 2, of: 3, usual: null }]
-    const evidence = { metric: text, value: 2, threshold: 1.5, baseline: null, worst }
+    const measured = { check, metric: text, value: 2, threshold: 1.5, rows: 3, worst }
+    const evidence = failed(measured, text, 'page')
     const incident = { ...of, ...open, check_name: check, severity: 'page', evidence }
     await insert(hq, 'ingest.incident', incident)
     const accepted = { closed_at: now, accepted_at: now, accepted_by: text, note: text }

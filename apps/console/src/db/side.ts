@@ -1,3 +1,4 @@
+import { UnreadableRecordError } from '@hq-export/runtime/parse-record.ts'
 import {
   explainConnectError,
   explainDatabaseError,
@@ -22,6 +23,8 @@ export type Reading<T> =
   | { readonly state: 'unreachable'; readonly reason: string }
   /** It took longer than a page may. */
   | { readonly state: 'too slow'; readonly reason: string }
+  /** It holds a record that this release does not read. */
+  | { readonly state: 'unreadable'; readonly reason: string }
 
 /** For a session to be free, or to be opened. */
 const CONNECT_TIMEOUT_MS = 2_000
@@ -31,6 +34,11 @@ export const PAGE_TIMEOUT_MS = 3_000
 const ANSWER_TIMEOUT_MS = PAGE_TIMEOUT_MS + 2_000
 const QUERY_CANCELED = '57014'
 const LOCK_NOT_AVAILABLE = '55P03'
+/**
+ * What a statement of ours takes out of JSON is no number, no list or no object: not our
+ * parameters, which are read before it.
+ */
+const UNREADABLE_CODES: readonly unknown[] = ['22023', '22P02', '22003']
 const IN_MILLISECONDS = `${PAGE_TIMEOUT_MS / 1_000}s`
 
 const READ_SETTINGS: SessionSettings = {
@@ -128,6 +136,13 @@ export class Side {
       return {
         state: 'too slow',
         reason: `somebody holds a table of ${name} locked, such as a migration; try again`,
+      }
+    if (error instanceof UnreadableRecordError)
+      return { state: 'unreadable', reason: error.message }
+    if (UNREADABLE_CODES.includes(code))
+      return {
+        state: 'unreadable',
+        reason: `${name} holds a record in a form that this release does not read (SQLSTATE ${code}): a newer release has written it, or a hand. Run that release here, too`,
       }
     const reason = whyUnreachable(error, name, explained)
     if (reason === undefined) throw error

@@ -1,4 +1,5 @@
 import type pg from 'pg'
+import { PARTS, partsOf } from './parts.ts'
 import type { Window } from './window.ts'
 
 /** Rows that came in a part of the window. */
@@ -20,20 +21,10 @@ export interface Rates {
   readonly bucketSeconds: number
 }
 
-// Hours are kept once they are over; what came since is still in minutes. Only a number is taken of
-// each profile.
+// Only a number is taken of each profile.
 const SUMMED = /* sql */ `
-with parts (dataset, moment, profile) as (
-  select dataset, hour, profile from ingest.quality_hour
-  where $2 and hour >= pg_catalog.clock_timestamp() - pg_catalog.make_interval(secs => $1)
-  union all
-  select m.dataset, m.minute, m.profile
-  from ingest.minute m
-  left join ingest.quality_progress p on p.source = m.source and p.dataset = m.dataset
-  where m.minute >= pg_catalog.clock_timestamp() - pg_catalog.make_interval(secs => $1)
-    and (not $2 or p.hours_through is null or m.minute >= p.hours_through)
-)
-select dataset, (pg_catalog.floor(extract(epoch from moment) / $3) * $3)::float8 as at,
+with ${PARTS}
+select dataset, (pg_catalog.floor(extract(epoch from moment) / $4) * $4)::float8 as at,
   pg_catalog.sum((profile ->> 'rows')::float8)::float8 as rows
 from parts
 group by 1, 2 order by 1, 2`
@@ -43,16 +34,12 @@ select extract(epoch from rolled_at)::float8 as rolled,
   extract(epoch from pg_catalog.clock_timestamp())::float8 as now
 from ingest.roll_up`
 
-/** Whether whole hours are looked at, as far as they are over. */
-export function isByHour({ bucketMinutes }: Window): boolean {
-  return bucketMinutes >= 60
-}
-
 /** Reads how many rows came, whatever became of them. */
 export async function readRates(client: pg.ClientBase, window: Window): Promise<Rates> {
   const bucketSeconds = window.bucketMinutes * 60
   const { rows: points } = await client.query<RatePoint>(SUMMED, [
-    ...[window.ms / 1_000, isByHour(window), bucketSeconds],
+    ...(await partsOf(client, window)),
+    bucketSeconds,
   ])
   const [clock] = (await client.query<{ rolled: number; now: number }>(CLOCK)).rows
   const now = clock?.now ?? 0

@@ -1,4 +1,4 @@
-import { shownText } from '@hq-export/runtime/shown-text.ts'
+import { SHOWN_CHARS, shownText } from '@hq-export/runtime/shown-text.ts'
 import { html as escaping } from 'hono/html'
 
 /** Markup that {@link html} has made. */
@@ -17,7 +17,7 @@ export type Content =
 
 function toMarkup(content: Content): unknown {
   if (content === undefined || content === null || content === false) return ''
-  if (typeof content === 'string') return shownText(content.toWellFormed())
+  if (typeof content === 'string') return shownText(content.slice(0, SHOWN_CHARS).toWellFormed())
   // Markup of ours is a String object, and no primitive.
   if (typeof content === 'object' && Array.isArray(content)) return content.map(toMarkup)
   return typeof content === 'object' ? content : String(content)

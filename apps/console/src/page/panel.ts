@@ -21,6 +21,7 @@ export function absence(reading: Exclude<Reading<unknown>, { state: 'read' }>): 
     'not connected': 'Not connected',
     unreachable: 'Cannot be asked now',
     'too slow': 'Took too long',
+    unreadable: 'Cannot be read by this release',
   }
   return html`<p class="absence" data-state="${reading.state}"><strong>${titles[reading.state]}.</strong> ${reading.reason}.</p>`
 }

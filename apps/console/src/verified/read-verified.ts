@@ -1,21 +1,25 @@
-import type { ReconciliationState } from '@hq-export/contract'
+import { RECONCILIATION_STATES } from '@hq-export/contract'
+import { parseRecord } from '@hq-export/runtime/parse-record.ts'
 import type pg from 'pg'
+import { z } from 'zod'
+
+const verifiedSchema = z.object({
+  dataset: z.string(),
+  runId: z.string(),
+  state: z.enum(RECONCILIATION_STATES),
+  /** Why it is undecided; null where it is not. */
+  reason: z.string().nullable(),
+  /** ISO 8601, by the source's clock. */
+  finishedAt: z.string(),
+  /** Share of the rows that was compared, 0 to 1. */
+  coverage: z.number(),
+  sourceRows: z.number(),
+  hqRows: z.number(),
+  inFlight: z.number(),
+})
 
 /** What the last comparison of a whole dataset came to. */
-export interface Verified {
-  readonly dataset: string
-  readonly runId: string
-  readonly state: ReconciliationState
-  /** Why it is undecided; null where it is not. */
-  readonly reason: string | null
-  /** ISO 8601, by the source's clock. */
-  readonly finishedAt: string
-  /** Share of the rows that was compared, 0 to 1. */
-  readonly coverage: number
-  readonly sourceRows: number
-  readonly hqRows: number
-  readonly inFlight: number
-}
+export type Verified = z.infer<typeof verifiedSchema>
 
 const PARTS = /* sql */ `
   d.value ->> 'dataset' as dataset, d.value ->> 'reason' as reason,
@@ -57,12 +61,20 @@ from (
 order by dataset, pg_catalog.array_position(array['different', 'undecided', 'repaired', 'equal'],
   state), "finishedAt"`
 
+function verifiedOf(row: Verified, table: string, column: string): Verified {
+  const { runId } = row
+  const place = { name: `comparison ${runId}`, table, column, where: `id = '${runId}'` }
+  return parseRecord(verifiedSchema, row, place)
+}
+
 /** The last comparison of each dataset as a whole, as data-engine-x has recorded it. */
 export async function readVerifiedOfSource(client: pg.ClientBase): Promise<Verified[]> {
-  return (await client.query<Verified>(OF_SOURCE)).rows
+  const { rows } = await client.query<Verified>(OF_SOURCE)
+  return rows.map((row) => verifiedOf(row, 'hq_export.reconciliation', 'run'))
 }
 
 /** The same as HQ was told. */
 export async function readVerifiedOfHq(client: pg.ClientBase): Promise<Verified[]> {
-  return (await client.query<Verified>(OF_HQ)).rows
+  const { rows } = await client.query<Verified>(OF_HQ)
+  return rows.map((row) => verifiedOf(row, 'ingest.reconciliation', 'datasets'))
 }

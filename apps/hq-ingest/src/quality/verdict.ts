@@ -1,3 +1,5 @@
+import { z } from 'zod'
+
 /** `page`: somebody should look now. `warn`: in working hours. */
 export type Severity = 'page' | 'warn'
 
@@ -42,6 +44,33 @@ export interface Verdict {
   /** Of what passes because somebody said that it may: the size up to which it does. */
   readonly tolerated?: number
 }
+
+const measuredSchema = z.number().nullable()
+
+/** As incidents and reports keep it. */
+export const verdictSchema: z.ZodType<Verdict> = z.object({
+  check: z.string(),
+  verdict: z.enum(['pass', 'fail', 'not_enough_rows']),
+  severity: z.enum(['page', 'warn']),
+  rule: z.string().nullable(),
+  lacks: z.enum(['rows', 'baseline', 'comparison', 'heartbeat']).nullable(),
+  metric: z.string(),
+  value: measuredSchema,
+  threshold: measuredSchema,
+  baseline: measuredSchema,
+  rows: z.number(),
+  fraction: measuredSchema,
+  worst: z.array(
+    z.object({
+      what: z.string(),
+      name: z.string(),
+      count: z.number(),
+      of: z.number(),
+      usual: measuredSchema,
+    }),
+  ),
+  tolerated: z.number().exactOptional(),
+})
 
 /** Rules that compare with what is usual; what breaks another one is wrong, however long. */
 const OF_THE_USUAL: ReadonlySet<string> = new Set([

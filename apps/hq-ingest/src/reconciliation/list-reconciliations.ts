@@ -1,4 +1,5 @@
-import type { DatasetReconciliation } from '@hq-export/contract'
+import { type DatasetReconciliation, reconciliationSchema } from '@hq-export/contract'
+import { parseRecord } from '@hq-export/runtime/parse-record.ts'
 import type pg from 'pg'
 
 /** Which runs a command is about: those that meet every condition given. */
@@ -25,6 +26,15 @@ export interface ListedRun {
   readonly orgs: readonly string[] | null
   readonly scope: unknown
   readonly datasets: readonly DatasetReconciliation[]
+}
+
+function runOf(row: ListedRun): ListedRun {
+  const { id } = row
+  const datasets = parseRecord(reconciliationSchema.shape.datasets, row.datasets, {
+    ...{ name: `comparison ${id}`, table: 'ingest.reconciliation', column: 'datasets' },
+    where: `id = '${id}'`,
+  })
+  return { ...row, datasets }
 }
 
 function selectRuns(condition: string): string {
@@ -54,7 +64,7 @@ export async function listReconciliations(
      limit $${values.push(limit)}`,
     values,
   )
-  return rows
+  return rows.map(runOf)
 }
 
 /** Reads the runs of an id, of every source that has one. */
@@ -63,5 +73,5 @@ export async function findReconciliations(
   id: string,
 ): Promise<ListedRun[]> {
   const { rows } = await client.query<ListedRun>(selectRuns('r.id = $1::uuid'), [id])
-  return rows
+  return rows.map(runOf)
 }

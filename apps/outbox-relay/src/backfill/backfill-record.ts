@@ -1,3 +1,4 @@
+import { parseRecord } from '@hq-export/runtime/parse-record.ts'
 import type pg from 'pg'
 import { type BackfillProgress, backfillProgressSchema } from './progress.ts'
 import type { BackfillSelection } from './selection.ts'
@@ -102,7 +103,10 @@ function recordOf(row: RecordRow): BackfillRecord {
     updatedAt: row.updated_at,
     finishedAt: row.finished_at,
     selection: { dataset, since, until, orgId: row.org_id },
-    progress: backfillProgressSchema.parse(row.progress),
+    progress: parseRecord(backfillProgressSchema, row.progress, {
+      ...{ name: `backfill ${id}`, table: 'hq_export.backfill', column: 'progress' },
+      where: `id = ${id}`,
+    }),
   }
 }
 

@@ -4,7 +4,9 @@ import {
   type FindingClass,
   type ReconciliationState,
 } from '@hq-export/contract'
+import { parseRecord } from '@hq-export/runtime/parse-record.ts'
 import type pg from 'pg'
+import { z } from 'zod'
 import { noCounts } from '../reconcile/empty-dataset.ts'
 import { IS_UNDER_WAY } from '../reconcile/record/reconciliation-record.ts'
 
@@ -95,24 +97,44 @@ from hq_export.follow f`
 
 interface StatusRow extends Omit<ReconciliationStatus, 'datasets' | 'follow'> {
   readonly possible_age_s: number
-  readonly datasets:
-    | readonly {
-        dataset: string
-        findings: Partial<Record<FindingClass, number>>
-        repairs: { sent?: number }
-      }[]
-    | null
-  readonly cost:
-    | readonly { dataset: string; capReached: boolean; oldestRangeSeconds: number | null }[]
-    | null
+  readonly datasets: unknown
+  readonly cost: unknown
   readonly cost_age_s: number | null
+}
+
+const datasetsSchema = z.array(
+  z.object({
+    dataset: z.string(),
+    findings: z.record(z.string(), z.number()),
+    repairs: z.object({ sent: z.number().optional() }),
+  }),
+)
+const costSchema = z.array(
+  z.object({
+    dataset: z.string(),
+    capReached: z.boolean().optional(),
+    oldestRangeSeconds: z.number().nullable(),
+  }),
+)
+
+/** What the last decided one came to. @throws where that cannot be read. */
+function readDecided(row: StatusRow) {
+  const place = {
+    ...{ name: 'the last decided comparison', table: 'hq_export.reconciliation' },
+    where: "state <> 'undecided' order by number desc limit 1",
+  }
+  return {
+    datasets: parseRecord(datasetsSchema.nullable(), row.datasets, { ...place, column: 'run' }),
+    cost: parseRecord(costSchema.nullable(), row.cost, { ...place, column: 'cost' }),
+  }
 }
 
 /** Reads what is known of both sides being equal; all from data-engine-x. */
 export async function readReconciliation(client: pg.ClientBase): Promise<ReconciliationStatus> {
   const [row] = (await client.query<StatusRow>(STATUS)).rows
   if (row === undefined) throw new Error('reconciliations have a status')
-  const { datasets, cost, cost_age_s, possible_age_s, ...facts } = row
+  const { datasets: _, cost: __, cost_age_s, possible_age_s, ...facts } = row
+  const { datasets, cost } = readDecided(row)
   const [follow] = (await client.query<NonNullable<ReconciliationStatus['follow']>>(FOLLOW)).rows
   return {
     ...facts,

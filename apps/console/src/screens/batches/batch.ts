@@ -8,15 +8,15 @@ import { facts, table } from '../../page/table.ts'
 import { badge, count, moment } from '../../page/text.ts'
 import { traceLink } from '../../page/trace-link.ts'
 import { outcomesOf } from './batches.ts'
-import { type AnsweredRow, type LedgerBatch, MAX_ANSWERED, readBatch } from './read-batch.ts'
+import { type LedgerBatch, MAX_ANSWERED, readBatch } from './read-batch.ts'
 
 const TITLE = 'Batch'
 const REPEATED =
   'A delivery that is repeated gets this answer again, and nothing is written: the ledger does ' +
   'not count it, the metric hq_ingest_idempotency_total does (result replayed).'
 
-function positions(unchanged: LedgerBatch['unchanged']): Html {
-  const entries = Object.entries(unchanged ?? {}).filter(([, ranges]) => ranges.length > 0)
+function positions({ unchanged = {} }: LedgerBatch['answer']): Html {
+  const entries = Object.entries(unchanged).filter(([, ranges]) => ranges.length > 0)
   if (entries.length === 0) return NOTHING
   return facts(
     'unchanged',
@@ -35,11 +35,11 @@ function keyCell(dataset: string, key: string | null): Html {
   return html`<a href="${href(['row'], { dataset, key })}"><code>${key}</code></a>`
 }
 
-function answered({ dataset, rows, rowCount, unchanged }: LedgerBatch): Html {
-  return html`${table<AnsweredRow>({
+function answered({ dataset, answer, rowCount }: LedgerBatch): Html {
+  return html`${table({
     id: 'answered-rows',
     caption: 'Rows that the answer names: refused ones, with the reason',
-    rows,
+    rows: answer.rows,
     rowId: ({ index }) => String(index),
     empty: 'The answer names no row: none was refused.',
     columns: [
@@ -56,21 +56,22 @@ function answered({ dataset, rows, rowCount, unchanged }: LedgerBatch): Html {
     ],
   })}
 ${rowCount > MAX_ANSWERED ? empty(`These are the first ${MAX_ANSWERED} of ${count(rowCount)}.`) : NOTHING}
-${positions(unchanged)}`
+${positions(answer)}`
 }
 
 function show({ jaegerUrl }: PageRequest, batch: LedgerBatch, position: number): Html {
   const id = `batch-${position}`
-  const isWhole = batch.status === 'applied'
+  const { status, counts } = batch.answer
+  const isWhole = status === 'applied'
   return html`${panel(
     { id, title: 'What HQ keeps of it' },
     facts(`${id}-facts`, [
-      ['status', badge(isWhole ? 'good' : 'warn', batch.status)],
+      ['status', badge(isWhole ? 'good' : 'warn', status)],
       ['received', moment(batch.receivedAt)],
       ['dataset', batch.dataset],
       ['contract version', batch.schemaVersion],
-      ['rows', count(batch.counts.received ?? 0)],
-      ['outcomes', outcomesOf(batch)],
+      ['rows', count(counts.received ?? 0)],
+      ['outcomes', outcomesOf({ counts })],
       ['bytes as sent', count(batch.wireBytes)],
       ['bytes of the body', count(batch.decodedBytes)],
       [

@@ -1,31 +1,39 @@
+import { parseRecord } from '@hq-export/runtime/parse-record.ts'
 import type pg from 'pg'
+import { z } from 'zod'
 import { instantSql } from '../../db/instant-sql.ts'
-import type { ListedBatch } from './read-batches.ts'
+import { answerOf, countsSchema, type ListedBatch } from './read-batches.ts'
 
-/** A row of an answer that is no plain success; never a value. */
-export interface AnsweredRow {
-  readonly index: number
-  readonly key: string | null
-  readonly outcome: string
-  readonly code?: string
-  readonly pointer?: string
-  readonly detail?: string
-}
+const textSchema = z.string().optional()
+
+/** What is shown of an answer; an outcome or code of tomorrow is shown as it is. */
+const answerSchema = z.object({
+  status: z.string(),
+  counts: countsSchema,
+  /** Those that are no plain success; never a value. */
+  rows: z.array(
+    z.object({
+      index: z.int(),
+      key: z.string().nullable(),
+      outcome: z.string(),
+      ...{ code: textSchema, pointer: textSchema, detail: textSchema },
+    }),
+  ),
+  /** By outcome: how many rows changed nothing, and stand here by their position alone. */
+  unchanged: z.record(z.string(), z.array(z.tuple([z.int(), z.int()]))).optional(),
+})
 
 /** A batch as the ledger keeps it. */
-export interface LedgerBatch extends ListedBatch {
+export interface LedgerBatch extends Omit<ListedBatch, 'counts'> {
   readonly schemaVersion: string
   readonly epoch: string | null
   readonly orgId: string | null
   readonly spanId: string | null
   /** SHA-256 of the body, hexadecimal. */
   readonly fingerprint: string
-  readonly status: string
-  /** The first of them. */
-  readonly rows: readonly AnsweredRow[]
+  /** With the first of its rows. */
+  readonly answer: z.infer<typeof answerSchema>
   readonly rowCount: number
-  /** By outcome: how many rows changed nothing, and stand in the answer by their position alone. */
-  readonly unchanged: Readonly<Record<string, readonly (readonly [number, number])[]>> | null
   /** As text, so that no number of it is altered. */
   readonly profile: string | null
   readonly keySource: string | null
@@ -41,10 +49,10 @@ select ${instantSql('b.received_at')} as "receivedAt", b.source, b.batch, b.data
   b.schema_version as "schemaVersion", b.epoch, b.key_id as "keyId", b.org_id::text as "orgId",
   b.trace_id as "traceId", b.span_id as "spanId", b.wire_bytes as "wireBytes",
   b.decoded_bytes as "decodedBytes", pg_catalog.encode(b.fingerprint, 'hex') as fingerprint,
-  b.answer ->> 'status' as status, b.answer -> 'counts' as counts,
-  b.answer -> 'unchanged' as unchanged, pg_catalog.jsonb_pretty(b.profile) as profile,
+  pg_catalog.jsonb_pretty(b.profile) as profile,
   pg_catalog.jsonb_array_length(b.answer -> 'rows') as "rowCount",
-  pg_catalog.jsonb_path_query_array(b.answer, '$.rows[0 to ${MAX_ANSWERED - 1}]') as rows,
+  (b.answer - 'rows') || pg_catalog.jsonb_build_object('rows',
+    pg_catalog.jsonb_path_query_array(b.answer, '$.rows[0 to ${MAX_ANSWERED - 1}]')) as answer,
   k.source as "keySource", k.label as "keyLabel"
 from ingest.batch b
 left join ingest.key k on k.id = b.key_id
@@ -57,5 +65,8 @@ export async function readBatch(
   source: string,
   batch: string,
 ): Promise<LedgerBatch[]> {
-  return (await client.query<LedgerBatch>(BATCH, [source, batch])).rows
+  const { rows } = await client.query<LedgerBatch>(BATCH, [source, batch])
+  return rows.map((row) => {
+    return { ...row, answer: parseRecord(answerSchema, row.answer, answerOf(row)) }
+  })
 }

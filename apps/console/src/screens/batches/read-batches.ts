@@ -1,4 +1,7 @@
+import { batchResultSchema } from '@hq-export/contract'
+import { parseRecord } from '@hq-export/runtime/parse-record.ts'
 import type pg from 'pg'
+import type { z } from 'zod'
 import { instantSql } from '../../db/instant-sql.ts'
 import type { BatchPlace } from './cursor.ts'
 
@@ -12,6 +15,9 @@ export interface BatchFilter {
   readonly before?: BatchPlace | undefined
 }
 
+/** An older release told fewer outcomes apart. */
+export const countsSchema = batchResultSchema.shape.counts.partial()
+
 /** A batch without its answer's rows. */
 export interface ListedBatch extends BatchPlace {
   readonly dataset: string
@@ -20,7 +26,7 @@ export interface ListedBatch extends BatchPlace {
   readonly decodedBytes: number
   readonly traceId: string | null
   /** Rows by outcome, and `received`; counted by us, so that a number holds them. */
-  readonly counts: Readonly<Record<string, number>>
+  readonly counts: z.infer<typeof countsSchema>
 }
 
 /** A page of batches. */
@@ -86,6 +92,15 @@ from row_of order by position nulls last`
 
 type Row = ListedBatch & { readonly isLast: boolean }
 
+/** Where the answer to a batch is kept. */
+export function answerOf({ source, batch }: Pick<ListedBatch, 'source' | 'batch'>) {
+  const quoted = (text: string) => `'${text.replaceAll("'", "''")}'`
+  return {
+    ...{ name: `the answer to batch ${batch}`, table: 'ingest.batch', column: 'answer' },
+    where: `source = ${quoted(source)} and batch = ${quoted(batch)}`,
+  }
+}
+
 /** Reads the newest batches, or those below a place; bounded, however many there are. */
 export async function readBatches(client: pg.ClientBase, filter: BatchFilter): Promise<BatchPage> {
   const { source, dataset, outcome, before } = filter
@@ -97,7 +112,12 @@ export async function readBatches(client: pg.ClientBase, filter: BatchFilter): P
     ...[limit, PAGE_ROWS + 1],
   ])
   const found = rows.filter(({ isLast }) => !isLast)
-  const batches = found.slice(0, PAGE_ROWS)
+  const batches = found.slice(0, PAGE_ROWS).map((row) => {
+    return {
+      ...row,
+      counts: parseRecord(countsSchema, row.counts, answerOf(row)),
+    }
+  })
   if (found.length > PAGE_ROWS) return { batches, next: batches.at(-1), lookedBackTo: undefined }
   const last = isNarrow ? rows.find(({ isLast }) => isLast) : undefined
   return { batches, next: last, lookedBackTo: last }

@@ -2,6 +2,7 @@ import {
   type ListedIncident,
   listIncidents,
 } from '@hq-export/hq-ingest/quality/incident/list-incidents.ts'
+import { readVerdicts } from '@hq-export/hq-ingest/quality/report/read-verdicts.ts'
 import type { Verdict } from '@hq-export/hq-ingest/quality/verdict.ts'
 import type pg from 'pg'
 import { type Complete, readComplete } from '../../flow/read-complete.ts'
@@ -45,7 +46,7 @@ export async function readDataset(
     refused: await readRefused(client, [dataset]),
     points: await readProfiles(client, dataset, window),
     incidents: await listIncidents(client, { dataset }, MAX_INCIDENTS),
-    report,
+    report: report && { ...report, verdicts: readVerdicts({ ...report, dataset }) },
     senders: await readSenders(client),
   }
 }

@@ -58,7 +58,7 @@ select day::text as day, dataset, captured::float8 as captured, inserted::float8
   stale::float8 as stale, refused::float8 as refused, filtered::float8 as filtered,
   waiting::float8 as waiting
 from ingest.balance
-where day > (pg_catalog.clock_timestamp() at time zone 'UTC')::date - ${BALANCE_DAYS}`
+where day > (pg_catalog.statement_timestamp() at time zone 'UTC')::date - ${BALANCE_DAYS}`
 
 async function readDifferences(client: pg.ClientBase): Promise<Map<string, number>> {
   const { rows } = await client.query<BalanceRow>(BALANCE)

@@ -16,7 +16,7 @@ const NUMBERS = ['No', 'One', 'Two', 'Three', 'Four', 'Five', 'Six', 'Seven', 'E
 
 function unreadable({ readings }: SentenceInput): Html | undefined {
   for (const { name, reading } of readings) {
-    if (reading.state === 'unreachable' || reading.state === 'too slow')
+    if (reading.state !== 'read' && reading.state !== 'not connected')
       return html`${name} cannot be read now, so nothing is said of it: ${reading.reason}. <a href="${href(['doctor'])}">Look at the doctor.</a>`
   }
   return undefined

@@ -1,18 +1,20 @@
 import { DATASETS } from '@hq-export/contract'
-import { mergeProfiles } from '@hq-export/hq-ingest/profile/merge-profiles.ts'
+import { emptyProfile } from '@hq-export/hq-ingest/profile/merge-profiles.ts'
 import type { Profile } from '@hq-export/hq-ingest/profile/profile.ts'
 import {
   type ListedIncident,
   listIncidents,
 } from '@hq-export/hq-ingest/quality/incident/list-incidents.ts'
+import { readVerdicts } from '@hq-export/hq-ingest/quality/report/read-verdicts.ts'
 import type { Verdict } from '@hq-export/hq-ingest/quality/verdict.ts'
 import type pg from 'pg'
 import { type Complete, readComplete } from '../../flow/read-complete.ts'
-import { type ProfilePoint, readProfiles } from '../../flow/read-profiles.ts'
+import { readSums } from '../../flow/read-profiles.ts'
 import type { Window } from '../../flow/window.ts'
 
 /** What a day of a dataset of a source came to. */
 export interface ReportedDay {
+  readonly day: string
   readonly source: string
   readonly dataset: string
   readonly verdicts: readonly Verdict[]
@@ -21,7 +23,6 @@ export interface ReportedDay {
 /** What the rows of a dataset were like in the window. */
 export interface DatasetFlow {
   readonly dataset: string
-  readonly points: readonly ProfilePoint[]
   readonly sum: Profile
 }
 
@@ -46,7 +47,7 @@ const DAYS = /* sql */ `
 select day::text as day from ingest.quality_report group by day order by day desc limit ${MAX_DAYS}`
 
 const REPORTS = /* sql */ `
-select source, dataset, verdicts from ingest.quality_report
+select day::text as day, source, dataset, verdicts from ingest.quality_report
 where day = $1::date order by source, dataset`
 
 /**
@@ -60,16 +61,16 @@ export async function readQuality(
 ): Promise<QualityView> {
   const days = (await client.query<{ day: string }>(DAYS)).rows.map(({ day }) => day)
   const day = days.find((known) => known === asked) ?? days[0]
-  const flows: DatasetFlow[] = []
-  for (const { name: dataset } of DATASETS) {
-    const points = await readProfiles(client, dataset, window)
-    flows.push({ dataset, points, sum: mergeProfiles(points.map(({ profile }) => profile)) })
-  }
+  const sums = await readSums(client, window)
+  const flows = DATASETS.map(({ name: dataset }): DatasetFlow => {
+    return { dataset, sum: sums.get(dataset) ?? emptyProfile() }
+  })
+  const reports = day === undefined ? [] : (await client.query<ReportedDay>(REPORTS, [day])).rows
   return {
     open: await listIncidents(client, {}, MAX_OPEN),
     closed: await listIncidents(client, { closed: true }, MAX_CLOSED),
     complete: await readComplete(client),
     ...{ days, day, flows },
-    reports: day === undefined ? [] : (await client.query<ReportedDay>(REPORTS, [day])).rows,
+    reports: reports.map((report) => ({ ...report, verdicts: readVerdicts(report) })),
   }
 }

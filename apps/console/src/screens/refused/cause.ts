@@ -1,5 +1,5 @@
 import { href } from '../../page/href.ts'
-import { type Content, html } from '../../page/html.ts'
+import { type Content, html, NOTHING } from '../../page/html.ts'
 import { ROW_OWNER, ROW_TOPICS } from '../help/row-codes.ts'
 import { SOURCE_TOPICS } from '../help/source-reasons.ts'
 
@@ -39,4 +39,10 @@ const TOPICS = [...ROW_TOPICS, ...SOURCE_TOPICS]
 /** Who must act about a refusal, as its page of help says. */
 export function whoActs(code: string): string {
   return TOPICS.find((topic) => topic.code === code)?.who ?? ROW_OWNER
+}
+
+/** What comes before a row is sent again, as its page of help says. */
+export function whatToDo(code: string): Content {
+  const text = TOPICS.find((topic) => topic.code === code)?.text
+  return text === undefined ? NOTHING : html`<p><strong>What to do.</strong> ${text}</p>`
 }

@@ -16,7 +16,7 @@ import { facts, table } from '../../page/table.ts'
 import { badge, count, moment } from '../../page/text.ts'
 import { isTraceId, traceAddress } from '../../page/trace-link.ts'
 import { actionHref, nameOf, refusal } from '../actions/kinds/kind.ts'
-import { causeHref, codeLink, whoActs } from './cause.ts'
+import { causeHref, codeLink, whatToDo, whoActs } from './cause.ts'
 import { findEntries, findLetters, type Trait } from './match-sides.ts'
 import { type Attempt, readHistory } from './read-history.ts'
 import { type RowState, readRowState } from './read-row-state.ts'
@@ -312,7 +312,7 @@ ${told.detail ?? told.code}`,
         ['batch', batchLink(told)],
         ['trace', traceLink(told, request)],
         ['others of this cause', html`<a href="${causeHref(cause)}">all of them</a>`],
-      ])}${isOpen ? lineActions(actionIds, request) : NOTHING}`,
+      ])}${isOpen ? html`${whatToDo(told.code)}${lineActions(actionIds, request)}` : NOTHING}`,
     )}
 ${sidePanel('hq', sides.hq)}
 ${sidePanel('dx', sides.dx)}

@@ -7,7 +7,7 @@ import { absence, panel } from '../../page/panel.ts'
 import type { PageRequest } from '../../page/screen.ts'
 import { facts, table } from '../../page/table.ts'
 import { badge, count, moment } from '../../page/text.ts'
-import { type Cause, causeHref, causeKey, codeLink, placeOf, whoActs } from './cause.ts'
+import { type Cause, causeHref, causeKey, codeLink, placeOf, whatToDo, whoActs } from './cause.ts'
 import { type Counterpart, findEntries, findLetters } from './match-sides.ts'
 import { type Line, type LineCursor, readEntryLines, readLetterLines } from './read-lines.ts'
 
@@ -143,13 +143,13 @@ export async function showLines(request: PageRequest, cause: Cause) {
   const content = html`${absent.map((reading) => absence(reading))}
 ${panel(
   { id: 'cause', title: 'Cause' },
-  facts('cause-facts', [
+  html`${facts('cause-facts', [
     ['dataset', html`<a href="${href(['datasets', cause.dataset])}">${cause.dataset}</a>`],
     ['code', codeLink(cause.code)],
     ['place', placeOf(cause.pointer)],
     ['why, in words', taken[0]?.detail ?? 'nobody says'],
     ['who must act', whoActs(cause.code)],
-  ]),
+  ])}${whatToDo(cause.code)}`,
 )}
 ${actionsOf(cause, request)}
 ${table({

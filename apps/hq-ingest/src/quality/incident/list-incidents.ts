@@ -1,5 +1,6 @@
+import { parseRecord } from '@hq-export/runtime/parse-record.ts'
 import type pg from 'pg'
-import type { Severity, Verdict } from '../verdict.ts'
+import { type Severity, type Verdict, verdictSchema } from '../verdict.ts'
 
 /** Which incidents a command is about: those that meet every condition given. */
 export interface IncidentFilters {
@@ -37,6 +38,15 @@ select i.id::text as id, i.source, i.dataset, i.check_name as "check", i.severit
   i.accepted_by as "acceptedBy", i.note, i.repeats, i.clean_windows as "cleanWindows", i.evidence
 from ingest.incident as i`
 
+function incidentOf(row: ListedIncident): ListedIncident {
+  const { id } = row
+  const evidence = parseRecord(verdictSchema, row.evidence, {
+    ...{ name: `incident ${id}`, table: 'ingest.incident', column: 'evidence' },
+    where: `id = ${id}`,
+  })
+  return { ...row, evidence }
+}
+
 /** Lists incidents, the one that failed last first. */
 export async function listIncidents(
   client: pg.ClientBase | pg.Pool,
@@ -50,7 +60,7 @@ export async function listIncidents(
      order by i.last_failed_at desc, i.id limit $4`,
     [closed, source ?? null, dataset ?? null, limit],
   )
-  return rows
+  return rows.map(incidentOf)
 }
 
 /** Reads one; undefined where there is none. */
@@ -59,5 +69,5 @@ export async function findIncident(
   id: string,
 ): Promise<ListedIncident | undefined> {
   const { rows } = await client.query<ListedIncident>(`${SELECT} where i.id = $1`, [id])
-  return rows[0]
+  return rows[0] && incidentOf(rows[0])
 }

@@ -7,6 +7,7 @@ import { readProgress, type Stream } from '../evaluate/progress.ts'
 import { listSources } from '../evaluate/sources.ts'
 import type { Verdict } from '../verdict.ts'
 import { DAY_MS, dayOf } from '../window/time.ts'
+import { readVerdicts } from './read-verdicts.ts'
 
 /** What a day of a dataset of a source came to. */
 export interface DayReport extends Stream {
@@ -59,7 +60,11 @@ async function readStream(
   const { rows } = await client.query<Pick<DayReport, 'profile' | 'verdicts'>>(STORED, [
     ...[source, dataset, day],
   ])
-  if (rows[0] !== undefined) return { ...beside, isFinal: true, isBehind: false, ...rows[0] }
+  const [kept] = rows
+  if (kept !== undefined) {
+    const verdicts = readVerdicts({ day, dataset, ...kept })
+    return { ...beside, isFinal: true, isBehind: false, profile: kept.profile, verdicts }
+  }
   const progress = await readProgress(client, stream)
   const end = Math.min(begin + DAY_MS, through)
   if (progress === undefined || end <= begin) return undefined

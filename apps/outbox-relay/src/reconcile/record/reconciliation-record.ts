@@ -6,6 +6,7 @@ import {
   type ReconciliationState,
   reconciliationSchema,
 } from '@hq-export/contract'
+import { parseRecord } from '@hq-export/runtime/parse-record.ts'
 import { transact } from '@hq-export/runtime/postgres/transact.ts'
 import type pg from 'pg'
 import { z } from 'zod'
@@ -24,6 +25,23 @@ const requestSchema = z.object({
   scope: reconciliationSchema.shape.scope,
   repair: z.enum(['off', 'auto', 'all']),
   rotation: z.boolean(),
+})
+
+const snapshotsSchema = z.tuple([z.string(), z.string()]).nullable().exactOptional()
+
+const costSchema: z.ZodType<ReconcileCost> = z.object({
+  dataset: z.string(),
+  ranges: z.number(),
+  sourceSeconds: z.number(),
+  fenceSeconds: z.number(),
+  hqSeconds: z.number(),
+  dirtyBuckets: z.number(),
+  rechecked: z.number(),
+  capReached: z.boolean(),
+  sourceSnapshots: snapshotsSchema,
+  hqSnapshots: snapshotsSchema,
+  hqVersion: z.string().nullable().exactOptional(),
+  oldestRangeSeconds: z.number().nullable(),
 })
 
 /** What was asked for. */
@@ -167,7 +185,12 @@ function reasonOf(row: RecordRow, run: ReconciliationRun | null): string | null 
 }
 
 function recordOf(row: RecordRow): ReconciliationRecord {
-  const run = row.run === null ? null : runSchema.parse(row.run)
+  const parse = <T>(schema: z.ZodType<T>, column: 'request' | 'run' | 'findings' | 'cost'): T =>
+    parseRecord(schema, row[column], {
+      ...{ name: `comparison ${row.id}`, table: 'hq_export.reconciliation', column },
+      where: `number = ${row.number}`,
+    })
+  const run = parse(runSchema.nullable(), 'run')
   return {
     number: row.number,
     id: row.id,
@@ -181,10 +204,10 @@ function recordOf(row: RecordRow): ReconciliationRecord {
     toldAt: row.told_at,
     provenAt: row.proven_at,
     provenBy: row.proven_by,
-    request: requestSchema.parse(row.request),
+    request: parse(requestSchema, 'request'),
     run,
-    findings: row.findings === null ? [] : z.array(findingSchema).parse(row.findings),
-    cost: (row.cost ?? []) as readonly ReconcileCost[],
+    findings: parse(z.array(findingSchema).nullable(), 'findings') ?? [],
+    cost: parse(z.array(costSchema).nullable(), 'cost') ?? [],
   }
 }
 
