@@ -1,4 +1,5 @@
 import { cutPageStatement } from '@hq-export/outbox-relay/outbox/cut-page.ts'
+import { tickWithRows } from '@hq-export/outbox-relay/outbox/small-window.ts'
 import { EMPTY_SNAPSHOT, takeTick } from '@hq-export/outbox-relay/outbox/tick.ts'
 import { connect } from '@hq-export/outbox-relay/session/connect.ts'
 import { copyOut } from '@hq-export/outbox-relay/session/copy-out.ts'
@@ -169,12 +170,14 @@ test('rows that are copied out end with the error of their query, and the sessio
 
 test('only what is on disk is sent: a tick flushes what an asynchronous commit left in memory', async () => {
   await writer.query('set synchronous_commit = off')
+  const from = await takeTick(relay)
   for (let round = 0; round < 20; round++) {
     await insertOutboxRows(writer, [`async-${round}`])
     const { rows } = await writer.query<{ lsn: string }>(
       'select pg_catalog.pg_current_wal_insert_lsn()::text as lsn',
     )
-    await takeTick(relay)
+    if (round % 2 === 0) await takeTick(relay)
+    else expect((await tickWithRows(relay, from)).rows).not.toEqual([])
     const flushed = await relay.query<{ flushed: boolean }>(
       'select pg_catalog.pg_current_wal_flush_lsn() >= $1::pg_lsn as flushed',
       [rows[0]?.lsn],

@@ -14,8 +14,11 @@ export type Compression = ContentEncoding | 'none'
  */
 const LEVEL = 1
 
-/** A smaller body fits into a few packets, and both sides would pass it to another thread and back. */
-const MIN_BYTES = 4 * 1024
+/**
+ * A smaller body fits into TCP's first window (RFC 6928), and both sides would pass it to another
+ * thread and back.
+ */
+const MIN_BYTES = 14 * 1024
 
 /**
  * Our JSON packs to an eighth or less, so one buffer takes all of it: each further one is another

@@ -4,7 +4,7 @@ import { wireRowSql } from './outbox-row.ts'
 import { OUTBOX_TABLES } from './outbox-tables.ts'
 import type { Page } from './read-page.ts'
 import { isOversizedSql } from './row-size.ts'
-import { makeDurable, type Snapshot } from './tick.ts'
+import type { Snapshot } from './tick.ts'
 import type { WireRows } from './wire-rows.ts'
 
 /*
@@ -51,8 +51,10 @@ const candidates = OUTBOX_TABLES.flatMap((table) =>
 )
 
 // The snapshot is the statement's own. After it, left to right: how far WAL was written, then how
-// far it is on disk, as a tick asks. Sizes are known before a body is read; where there is more
-// than a small window holds, none is. Reads, and waits for nobody.
+// far it is on disk, as a tick asks. Where rows are visible that may not be on disk, it forces a
+// flush as `makeDurable` does, by its own commit: that stands behind all that the snapshot shows,
+// and the driver hands out no row before it. Sizes are known before a body is read; where there is
+// more than a small window holds, none is. It locks nothing, and waits for the disk alone.
 const READ = /* sql */ `
 with tick as materialized (
   select pg_catalog.pg_current_snapshot()::text as snapshot,
@@ -65,8 +67,13 @@ with tick as materialized (
       ) over () as is_small
   from (${candidates.join('\n    union all')}
   ) o
+), forced as materialized (
+  select pg_catalog.set_config('synchronous_commit', 'local', true),
+    pg_catalog.pg_logical_emit_message(true, 'hq_export', '') as flushed
+  from tick
+  where not durable and exists (select from measured)
 )
-select t.snapshot, t.durable, m.is_small, m.dataset, m.seq::text as seq,
+select t.snapshot, f.flushed, m.is_small, m.dataset, m.seq::text as seq,
   (m.captured_at at time zone 'UTC')::date::text as day,
   case when m.is_small then m.key end as key,
   case when m.is_small and m.version is not null then
@@ -75,9 +82,10 @@ select t.snapshot, t.durable, m.is_small, m.dataset, m.seq::text as seq,
   case when m.is_small then ${wireRowSql('m')} end as text
 from tick t
 left join measured m on true
+left join forced f on true
 order by m.xid desc, m.seq desc`
 
-type ReadRow = SmallRow & { snapshot: string; durable: boolean; is_small: boolean | null }
+type ReadRow = SmallRow & { snapshot: string; is_small: boolean | null }
 
 /**
  * Cuts the upper end of a window that begins at `from`, as a tick does: every row of it is on disk
@@ -93,7 +101,6 @@ export async function tickWithRows(client: pg.ClientBase, from: Snapshot): Promi
   const [first] = rows
   if (first === undefined) throw new Error('no snapshot')
   if (first.is_small === null) return { to: first.snapshot, rows: [] }
-  if (!first.durable) await makeDurable(client)
   const to = first.snapshot
   return { to, rows: first.is_small ? rows : undefined }
 }

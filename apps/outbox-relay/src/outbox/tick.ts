@@ -28,7 +28,7 @@ select pg_catalog.pg_logical_emit_message(true, 'hq_export', '');
 commit;`
 
 /** Resolves when everything that was written to the WAL so far is on disk. */
-export async function makeDurable(client: pg.ClientBase): Promise<void> {
+async function makeDurable(client: pg.ClientBase): Promise<void> {
   await client.query(FORCE_FLUSH)
 }
 
