@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { Side } from '@hq-export/console/db/side.ts'
 import { ACTIONS, SCREENS } from '@hq-export/console/screens.ts'
 import { HQ } from '@hq-export/hq-ingest/db/connect.ts'
@@ -176,9 +177,21 @@ test('an action that is sent nothing, or nonsense, says so and does nothing', as
 
 test('nonsense in an address is an answer, and no failure of the console', async () => {
   await using site = await siteOfUsers()
-  const names = 'before after id key dataset source group window org code outcome actor action'
-  const more = ['selection', 'expected', 'operation', 'reason', 'state', 'since', 'until']
-  const values = [HOSTILE, '%00', '-1', '99999999999999999999999']
+  const names = 'before after id key dataset source group window org code outcome actor action day'
+  const more = [
+    'hq',
+    'dx',
+    'selection',
+    'expected',
+    'operation',
+    'reason',
+    'state',
+    'since',
+    'until',
+  ]
+  const noDay = '2026-02-30T00:00:00.000000Z'
+  const values = [HOSTILE, '%00', '-1', '99999999999999999999999', noDay, noDay.slice(0, 10)]
+  values.push(`${noDay},1`, `${noDay},${randomUUID()}`, `${noDay}|a|b`)
   for (const { path } of SCREENS) {
     for (const value of values) {
       const encoded = value === '%00' ? value : encodeURIComponent(value)

@@ -68,7 +68,8 @@ async function open(
   const cluster = await EmbeddedCluster.start({ name })
   stack.defer(() => cluster.remove())
   const url = cluster.url()
-  return { url, label: `embedded PostgreSQL at ${label(url)}` }
+  // Whole, for psql: it is gone with the demo.
+  return { url, label: `embedded PostgreSQL, ${url}` }
 }
 
 async function systemIdentifier(url: string): Promise<string> {

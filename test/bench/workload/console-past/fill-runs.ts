@@ -7,7 +7,7 @@ import {
   type Reconciliation,
   reconciliationSchema,
 } from '@hq-export/contract'
-import { emptyDataset } from '@hq-export/outbox-relay/reconcile/record/undecided-run.ts'
+import { emptyDataset } from '@hq-export/outbox-relay/reconcile/empty-dataset.ts'
 import type { BenchServers } from '../../programs/servers.ts'
 import { FILLED_KEY, FILLED_SOURCE, PAST_DAYS } from './filled-rows.ts'
 

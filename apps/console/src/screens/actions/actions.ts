@@ -6,6 +6,7 @@ import {
 } from '../../actions/action.ts'
 import { href } from '../../page/href.ts'
 import { html } from '../../page/html.ts'
+import { isInstant } from '../../page/is-instant.ts'
 import { mergeNewest } from '../../page/merge-newest.ts'
 import { absence } from '../../page/panel.ts'
 import type { Screen } from '../../page/screen.ts'
@@ -15,7 +16,7 @@ import { actionHref } from './kinds/kind.ts'
 import { KINDS } from './kinds/kinds.ts'
 
 const PAGE_ROWS = 50
-const CURSOR_PATTERN = /^([\d:.T+-]{20,40}),([\da-f-]{36})$/
+const CURSOR_PATTERN = /^([^,]+),([\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12})$/
 
 /** State of an action in a word. */
 export function actionState({ state, done, failed }: ActionRecord) {
@@ -32,7 +33,7 @@ export const actions: Screen = {
   show: async ({ hq, dx, query }) => {
     const [, at, id] = CURSOR_PATTERN.exec(query.get('before') ?? '') ?? []
     const before: ActionCursor | undefined =
-      at === undefined || id === undefined ? undefined : { at, id }
+      at === undefined || id === undefined || !isInstant(at) ? undefined : { at, id }
     const readings = await Promise.all([
       hq.read((client) => listActions(client, 'hq', PAGE_ROWS + 1, before)),
       dx.read((client) => listActions(client, 'dx', PAGE_ROWS + 1, before)),

@@ -1,3 +1,4 @@
+import { isInstant } from '../../page/is-instant.ts'
 import { isLookable } from '../../page/is-lookable.ts'
 
 /** Where a page of batches begins: below this batch, in the order newest first. */
@@ -6,14 +7,6 @@ export interface BatchPlace {
   readonly receivedAt: string
   readonly source: string
   readonly batch: string
-}
-
-const INSTANT_PATTERN = /^(?!0000)\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/
-
-/** What PostgreSQL takes for a moment, too: no 30th of February. */
-function isInstant(text: string): boolean {
-  const ms = INSTANT_PATTERN.test(text) ? Date.parse(text) : Number.NaN
-  return !Number.isNaN(ms) && new Date(ms).toISOString().slice(0, 19) === text.slice(0, 19)
 }
 
 /** As an address carries it. */

@@ -2,6 +2,7 @@ import { isAtLeast } from '../../access/actor.ts'
 import { actionLink } from '../../page/action-link.ts'
 import { href } from '../../page/href.ts'
 import { type Content, html, NOTHING } from '../../page/html.ts'
+import { isInstant } from '../../page/is-instant.ts'
 import { mergeNewest } from '../../page/merge-newest.ts'
 import { absence, panel } from '../../page/panel.ts'
 import type { PageRequest } from '../../page/screen.ts'
@@ -12,11 +13,11 @@ import { type Counterpart, findEntries, findLetters } from './match-sides.ts'
 import { type Line, type LineCursor, readEntryLines, readLetterLines } from './read-lines.ts'
 
 const PAGE_LINES = 50
-const CURSOR_PATTERN = /^([\d:.T+-]{20,40}),([1-9]\d{0,17})$/
+const CURSOR_PATTERN = /^([^,]+),([1-9]\d{0,17})$/
 
 function cursorOf(text: string | null): LineCursor | undefined {
   const [, at, id] = CURSOR_PATTERN.exec(text ?? '') ?? []
-  return at === undefined || id === undefined ? undefined : { at, id }
+  return at === undefined || id === undefined || !isInstant(at) ? undefined : { at, id }
 }
 
 async function readBoth({ hq, dx, query }: PageRequest, cause: Cause) {

@@ -1,4 +1,5 @@
 import { html } from '../../page/html.ts'
+import { isInstant } from '../../page/is-instant.ts'
 import { panel, readPanel } from '../../page/panel.ts'
 import type { Screen } from '../../page/screen.ts'
 import { commandLine } from '../../page/text.ts'
@@ -7,10 +8,6 @@ import { readRunsOfHq, readRunsOfSource } from './read-runs.ts'
 import { runsTable, verdictsOfDatasets } from './show-runs.ts'
 
 const NUMBER = /^\d{1,18}$/
-
-function instant(text: string | undefined): string | undefined {
-  return text !== undefined && !Number.isNaN(Date.parse(text)) ? text : undefined
-}
 
 /** Is HQ the same as data-engine-x, and who says so? */
 export const verify: Screen = {
@@ -29,7 +26,10 @@ export const verify: Screen = {
         }))
       : await hq.read(async (client) => ({
           verified: await readVerifiedOfHq(client),
-          runs: await readRunsOfHq(client, instant(before)),
+          runs: await readRunsOfHq(
+            client,
+            before !== undefined && isInstant(before) ? before : undefined,
+          ),
         }))
     return {
       title: 'Verify',
