@@ -6,10 +6,10 @@ import { hqMigrations } from '@hq-export/hq-ingest/db/migrations.ts'
 import { shownText } from '@hq-export/runtime/shown-text.ts'
 import type pg from 'pg'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { basic, ConsoleSite } from '../support/console/console-site.ts'
 import { crawl } from '../support/console/crawl.ts'
 import { fillConsole, HOSTILE } from '../support/console/fill-console.ts'
 import { CONSOLE_PASSWORD, consoleUsers } from '../support/console/password-users.ts'
-import { basic, ConsoleSite } from '../support/programs/console-site.ts'
 import {
   createDxDatabase,
   createHqDatabase,

@@ -2,8 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { ACTIONS, SCREENS } from '@hq-export/console/screens.ts'
 import type pg from 'pg'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
-import { runApp } from '../support/programs/app-process.ts'
-import { ConsoleSite } from '../support/programs/console-site.ts'
+import { ConsoleSite } from '../support/console/console-site.ts'
 import {
   ADMIN,
   AUDITOR,
@@ -11,7 +10,8 @@ import {
   OPERATOR,
   startConsole,
   VIEWER,
-} from '../support/programs/console-users.ts'
+} from '../support/console/console-users.ts'
+import { runApp } from '../support/programs/app-process.ts'
 import { buildRow } from '../support/programs/ingest-client.ts'
 import { addStoredKey, MASTER_KEY_TEXT } from '../support/programs/stored-keys.ts'
 import { insertCompany, insertOrg } from '../support/reference-rows.ts'

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { FINDING_CLASSES, PROBLEMS, ROW_CODES } from '@hq-export/contract'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { ConsoleSite } from '../support/programs/console-site.ts'
+import { ConsoleSite } from '../support/console/console-site.ts'
 
 const ROOT = join(import.meta.dirname, '..', '..')
 const read = (...path: string[]) => readFileSync(join(ROOT, ...path), 'utf8')

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
+import { formOf, OPERATOR, PROXY_ENV, startConsole } from '../support/console/console-users.ts'
 import { AppProcess } from '../support/programs/app-process.ts'
-import { formOf, OPERATOR, PROXY_ENV, startConsole } from '../support/programs/console-users.ts'
 import { createHqDatabase } from '../support/servers/databases.ts'
 import { waitFor } from '../support/wait-for.ts'
 

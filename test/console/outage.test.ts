@@ -1,7 +1,7 @@
 import { hqMigrations } from '@hq-export/hq-ingest/db/migrations.ts'
 import pg from 'pg'
 import { expect, test } from 'vitest'
-import { ConsoleSite } from '../support/programs/console-site.ts'
+import { ConsoleSite } from '../support/console/console-site.ts'
 import { createDxDatabase } from '../support/servers/databases.ts'
 import { startOwnServer } from '../support/servers/own-server.ts'
 import { waitFor } from '../support/wait-for.ts'

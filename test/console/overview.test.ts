@@ -5,7 +5,7 @@ import type { ReconcileRequest } from '@hq-export/outbox-relay/reconcile/reconci
 import type { ReconciliationRecord } from '@hq-export/outbox-relay/reconcile/record/reconciliation-record.ts'
 import { runRecorded } from '@hq-export/outbox-relay/reconcile/record/run-recorded.ts'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { ConsoleSite } from '../support/programs/console-site.ts'
+import { ConsoleSite } from '../support/console/console-site.ts'
 import { ReconcileSite } from '../support/programs/reconcile-site.ts'
 import { insertCompany, insertOrg, insertPerson, insertRun } from '../support/reference-rows.ts'
 import { waitFor } from '../support/wait-for.ts'

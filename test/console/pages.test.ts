@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { ConsoleSite } from '../support/programs/console-site.ts'
+import { ConsoleSite } from '../support/console/console-site.ts'
 import { createDxDatabase, createHqDatabase } from '../support/servers/databases.ts'
 
 test('a page says what is connected and what is not', async () => {

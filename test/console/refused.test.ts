@@ -1,13 +1,13 @@
 import type pg from 'pg'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import type { ConsoleSite } from '../support/programs/console-site.ts'
+import type { ConsoleSite } from '../support/console/console-site.ts'
 import {
   AUDITOR,
   formOf,
   OPERATOR,
   startConsole,
   VIEWER,
-} from '../support/programs/console-users.ts'
+} from '../support/console/console-users.ts'
 import { startInProcessRelay } from '../support/programs/in-process-relay.ts'
 import { SECRET, startGateway } from '../support/programs/ingest-client.ts'
 import { insertCompany, insertOrg } from '../support/reference-rows.ts'

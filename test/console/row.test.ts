@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type pg from 'pg'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { ConsoleSite } from '../support/programs/console-site.ts'
+import { ConsoleSite } from '../support/console/console-site.ts'
 import { startInProcessRelay } from '../support/programs/in-process-relay.ts'
 import { SECRET, startGateway } from '../support/programs/ingest-client.ts'
 import { insertCompany, insertEvent, insertOrg, insertRun } from '../support/reference-rows.ts'

@@ -2,9 +2,9 @@ import { SECURITY_HEADERS } from '@hq-export/console/http/security-headers.ts'
 import { ACTIONS, SCREENS } from '@hq-export/console/screens.ts'
 import { request } from 'undici'
 import { expect, test } from 'vitest'
+import { basic, ConsoleSite } from '../support/console/console-site.ts'
 import { CONSOLE_PASSWORD, consoleUsers } from '../support/console/password-users.ts'
 import { RawConnection } from '../support/network/raw-connection.ts'
-import { basic, ConsoleSite } from '../support/programs/console-site.ts'
 
 // No database is needed to be refused.
 const NOWHERE = { HQ_DATABASE_URL: 'postgres://127.0.0.1:1/hq' }

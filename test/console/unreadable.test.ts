@@ -3,8 +3,8 @@ import { failed } from '@hq-export/hq-ingest/quality/verdict.ts'
 import { beginPass } from '@hq-export/outbox-relay/backfill/progress.ts'
 import type pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { ConsoleSite } from '../support/console/console-site.ts'
 import { fillConsole } from '../support/console/fill-console.ts'
-import { ConsoleSite } from '../support/programs/console-site.ts'
 import { createDxDatabase, createHqDatabase } from '../support/servers/databases.ts'
 
 /*

@@ -1,6 +1,6 @@
 import { request } from 'undici'
+import { basic } from '../../support/console/console-site.ts'
 import { CONSOLE_PASSWORD, consoleUsers } from '../../support/console/password-users.ts'
-import { basic } from '../../support/programs/console-site.ts'
 import type { BenchOptions } from '../scenario.ts'
 import { neutralEnvironment } from './pipeline.ts'
 import { Program } from './program.ts'

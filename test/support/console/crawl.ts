@@ -1,5 +1,5 @@
 import { SCREENS } from '@hq-export/console/screens.ts'
-import type { ConsoleAnswer, ConsoleSite } from '../programs/console-site.ts'
+import type { ConsoleAnswer, ConsoleSite } from './console-site.ts'
 
 /** Pages of one kind, by screen and names of parameters, that are looked at. */
 const MAX_OF_A_KIND = 2
