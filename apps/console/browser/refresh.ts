@@ -93,7 +93,7 @@ export function keepFresh(picker: HTMLSelectElement): void {
     if (main === null || isDirty(main)) return schedule()
     try {
       const response = await fetch(location.href, {
-        headers: etag === null ? {} : { 'if-none-match': etag },
+        headers: { 'hq-console-refresh': '1', ...(etag !== null && { 'if-none-match': etag }) },
         cache: 'no-store',
         redirect: 'error',
         signal: AbortSignal.timeout(FETCH_TIMEOUT_MS),

@@ -49,22 +49,25 @@ export async function startConsole(
   return { program, url, [Symbol.asyncDispose]: () => owned.disposeAsync() }
 }
 
-async function getPage(url: string, path: string): Promise<string> {
-  const { statusCode, body } = await request(`${url}${path}`, { headers: HEADERS })
+async function getPage(url: string, path: string, more: Record<string, string> = {}) {
+  const { statusCode, headers, body } = await request(`${url}${path}`, {
+    headers: { ...HEADERS, ...more },
+  })
   const text = await body.text()
-  if (statusCode !== 200) throw new Error(`the console answered ${statusCode} to ${path}`)
-  return text
+  if (statusCode !== 200 && statusCode !== 304)
+    throw new Error(`the console answered ${statusCode} to ${path}`)
+  return { text, etag: headers.etag?.toString() }
 }
 
 /** A page, read. @throws unless it is there, whole, and every panel of it has what it shows. */
 export async function readPage(url: string, path: string): Promise<string> {
-  const text = await getPage(url, path)
+  const { text } = await getPage(url, path)
   const [, absence] = /class="absence" data-state="(.*?)<\/p>/s.exec(text) ?? []
   if (absence !== undefined) throw new Error(`a panel of ${path} is not there: ${absence}`)
   return text
 }
 
-/** Tabs that are open on pages, each of which is read again every two seconds, one after the other. */
+/** Tabs that are open on pages, each of which refreshes itself every two seconds, as the browser does. */
 export class OpenTabs implements AsyncDisposable {
   readonly #timers: NodeJS.Timeout[]
   readonly #reading = new Set<Promise<unknown>>()
@@ -74,10 +77,16 @@ export class OpenTabs implements AsyncDisposable {
 
   constructor(url: string, paths: readonly string[]) {
     this.#timers = paths.map((path, tab) => {
+      let known: string | undefined
       const read = () => {
+        const headers = {
+          'hq-console-refresh': '1',
+          ...(known !== undefined && { 'if-none-match': known }),
+        }
         // A panel that had to wait for batches says so.
-        const reading = getPage(url, path)
-          .then(() => {
+        const reading = getPage(url, path, headers)
+          .then(({ etag }) => {
+            known = etag
             this.count++
           })
           .catch((error: unknown) => {

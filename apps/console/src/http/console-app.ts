@@ -35,6 +35,10 @@ type ErrorStatus = 400 | 403 | 404 | 405 | 413 | 500
 const MAX_FORM_BYTES = 64 * 1024
 /** How long a page is shown to others who ask for the same. */
 const HOLD_MS = 1_000
+/** Of the time, all together, in which pages that refresh themselves are read. */
+const REFRESH_SHARE = 0.02
+/** Sent by a page that refreshes itself (`browser/refresh.ts`). */
+const REFRESH_HEADER = 'hq-console-refresh'
 const HTML_TYPE = 'text/html; charset=utf-8'
 
 const CROSS_ORIGIN = {
@@ -61,7 +65,11 @@ export function createConsoleApp(options: ConsoleAppOptions): Hono<Env> {
   const authenticator = new Authenticator(access)
   // Where nobody is asked who they are, nobody can be said to have done it.
   const isReadOnly = surroundings.isReadOnly || access.kind === 'open'
-  const flights = new SingleFlight<{ readonly body: string; readonly status: number }>(HOLD_MS)
+  const flights = new SingleFlight<{
+    readonly body: string
+    readonly status: number
+    readonly date: string
+  }>({ holdMs: HOLD_MS, refreshShare: REFRESH_SHARE })
   const navigation = screens.filter(({ nav }) => nav !== undefined)
   const app = new Hono<Env>()
 
@@ -185,14 +193,18 @@ export function createConsoleApp(options: ConsoleAppOptions): Hono<Env> {
         return refuse(context, 403, 'Not allowed', `This needs the role ${screen.role}.`)
       const { pathname, search } = new URL(context.req.url)
       const show = async () => {
+        // Of its reading, which may be a while ago when it is shown.
+        const date = new Date().toUTCString()
         const request = requestOf(context, actor)
         const page = await screen.show(request)
-        return { body: documentOf(page, request, screen), status: page.status ?? 200 }
+        return { body: documentOf(page, request, screen), status: page.status ?? 200, date }
       }
       const key = JSON.stringify([actor.name, describeRights(actor), pathname, search])
       // A form that is filled in has an id of its own, which nobody else may get.
-      const { body, status } = screen.isLive === false ? await show() : await flights.get(key, show)
-      return context.body(body, status as 200, { 'content-type': HTML_TYPE })
+      const isRefresh = context.req.header(REFRESH_HEADER) !== undefined
+      const { body, status, date } =
+        screen.isLive === false ? await show() : await flights.get(key, show, isRefresh)
+      return context.body(body, status as 200, { 'content-type': HTML_TYPE, date })
     })
   }
   for (const download of downloads) {

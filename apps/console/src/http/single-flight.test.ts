@@ -4,7 +4,7 @@ import { SingleFlight } from './single-flight.ts'
 const HOLD_MS = 1_000
 
 function flightsAt(clock: { now: number }): SingleFlight<number> {
-  return new SingleFlight<number>(HOLD_MS, () => clock.now)
+  return new SingleFlight<number>({ holdMs: HOLD_MS, refreshShare: 0.02, now: () => clock.now })
 }
 
 test('who asks while it is read, or within the hold, gets what was read once', async () => {
@@ -48,4 +48,41 @@ test('many addresses within the hold keep no more than the newest 64', async () 
   for (let i = 0; i < 65; i++) await flights.get(`/?x=${i}`, async () => i)
   expect(await flights.get('/?x=1', async () => -1)).toBe(1)
   expect(await flights.get('/?x=0', async () => -1)).toBe(-1)
+})
+
+test('pages that refresh themselves are read for a fiftieth of the time, however many are open', async () => {
+  const clock = { now: 0 }
+  const flights = flightsAt(clock)
+  const reads = new Map<string, number>()
+  const ask = (key: string, isRefresh: boolean) =>
+    flights.get(
+      key,
+      async () => {
+        reads.set(key, (reads.get(key) ?? 0) + 1)
+        await Promise.resolve()
+        clock.now += 50
+        return clock.now
+      },
+      isRefresh,
+    )
+  const pages = Array.from({ length: 10 }, (_, page) => `/${page}`)
+  for (const page of pages) await ask(page, false)
+  const began = clock.now
+  while (clock.now < began + 100_000) {
+    for (const page of pages) await ask(page, true)
+    clock.now += 2_000
+  }
+  const spent = 50 * ([...reads.values()].reduce((sum, count) => sum + count) - pages.length)
+  expect(spent / (clock.now - began)).toBeLessThanOrEqual(0.022)
+  expect(spent / (clock.now - began)).toBeGreaterThan(0.01)
+  expect(Math.min(...reads.values())).toBeGreaterThan(2)
+
+  // Whoever opens one meanwhile gets one of now; and the last one open is read often again.
+  expect(await ask('/3', false)).toBe(clock.now)
+  clock.now += 10_001
+  await ask('/3', true)
+  const last = reads.get('/3') ?? 0
+  clock.now += 2_501
+  expect(await ask('/3', true)).toBe(clock.now)
+  expect(reads.get('/3')).toBe(last + 1)
 })
