@@ -19,7 +19,7 @@ const SEED = 20_261_128
 const BASELINE_ROWS = 2000
 const WEEK_HOURS = 7 * 24
 const NO_CHANGE = 5000
-const CHANGE = 1000
+const CHANGE = 4000
 
 const runs = datasetByName('dx_operation_runs_v1')
 const companies = datasetByName('dx_company_entities_v1')
