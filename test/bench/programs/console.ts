@@ -67,7 +67,7 @@ export async function readPage(url: string, path: string): Promise<string> {
   return text
 }
 
-/** Tabs that are open on pages, each of which refreshes itself every two seconds, as the browser does. */
+/** Tabs that are open on pages, each of which refreshes itself every two seconds, one by one. */
 export class OpenTabs implements AsyncDisposable {
   readonly #timers: NodeJS.Timeout[]
   readonly #reading = new Set<Promise<unknown>>()

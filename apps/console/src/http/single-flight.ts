@@ -67,7 +67,7 @@ export class SingleFlight<T> {
     return flight.value
   }
 
-  /** The time in which each open page is read once, so that all of them take no more than their share. */
+  /** In this time each open page is read once, and all of them take no more than their share. */
   #refreshPeriodMs(now: number): number {
     let tookMs = 0
     for (const { beganAt, endedAt, refreshedAt } of this.#flights.values()) {

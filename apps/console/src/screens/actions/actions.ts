@@ -1,4 +1,5 @@
 import {
+  ACTION_ID_PATTERN,
   type ActionCursor,
   type ActionRecord,
   listActions,
@@ -16,7 +17,11 @@ import { actionHref } from './kinds/kind.ts'
 import { KINDS } from './kinds/kinds.ts'
 
 const PAGE_ROWS = 50
-const CURSOR_PATTERN = /^([^,]+),([\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12})$/
+
+function cursorOf(text: string): ActionCursor | undefined {
+  const [at = '', id = '', ...more] = text.split(',')
+  return isInstant(at) && ACTION_ID_PATTERN.test(id) && more.length === 0 ? { at, id } : undefined
+}
 
 /** State of an action in a word. */
 export function actionState({ state, done, failed }: ActionRecord) {
@@ -31,9 +36,7 @@ export const actions: Screen = {
   path: '/actions',
   nav: { title: 'Actions', key: 'a' },
   show: async ({ hq, dx, query }) => {
-    const [, at, id] = CURSOR_PATTERN.exec(query.get('before') ?? '') ?? []
-    const before: ActionCursor | undefined =
-      at === undefined || id === undefined || !isInstant(at) ? undefined : { at, id }
+    const before = cursorOf(query.get('before') ?? '')
     const readings = await Promise.all([
       hq.read((client) => listActions(client, 'hq', PAGE_ROWS + 1, before)),
       dx.read((client) => listActions(client, 'dx', PAGE_ROWS + 1, before)),

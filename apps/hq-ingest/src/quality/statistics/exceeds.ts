@@ -1,5 +1,5 @@
 import { predictiveTail } from './predictive-tail.ts'
-import { lowerBound, type Share, smoothedShare, upperBound } from './share.ts'
+import { lowerBound, ONCE_IN_A_THOUSAND, type Share, smoothedShare, upperBound } from './share.ts'
 
 /** How certain it is that a share is higher. */
 export interface Certainty {
@@ -10,7 +10,7 @@ export interface Certainty {
 }
 
 /** Once in a thousand. */
-const CERTAIN: Certainty = { chance: 0.001, z: 3.09 }
+const CERTAIN: Certainty = { chance: 0.001, z: ONCE_IN_A_THOUSAND }
 
 /**
  * By how much a share lies above that of a baseline at least: both are uncertain, each by its own

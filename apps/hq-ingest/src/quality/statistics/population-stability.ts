@@ -2,8 +2,8 @@
 const SMOOTHING = 0.5
 
 /**
- * What of chi-squared is exceeded once in two thousand, by degrees of freedom from 1. The bad ending
- * is also judged by itself: both together alarm less than once in a thousand.
+ * What of chi-squared is exceeded once in two thousand, by degrees of freedom from 1. The bad
+ * ending is also judged by itself: both together alarm less than once in a thousand.
  */
 const CHI_SQUARED = [12.116, 15.202, 17.73, 19.997, 22.105, 24.103, 26.018, 27.868, 29.666, 31.42]
 
@@ -22,8 +22,8 @@ export function stabilityIndex(current: readonly number[], usual: readonly numbe
 }
 
 /**
- * The index that rows differ by through chance alone once in two thousand, and at least `floor`: its
- * mean without a change is (1/N + 1/M) times the degrees of freedom.
+ * The index that rows differ by through chance alone once in two thousand, and at least `floor`:
+ * its mean without a change is (1/N + 1/M) times the degrees of freedom.
  * @param dispersion how much more than chance windows differ, at least 1.
  */
 export function stabilityThreshold(

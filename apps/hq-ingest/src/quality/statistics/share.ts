@@ -4,8 +4,8 @@ export interface Share {
   readonly of: number
 }
 
-/** How far a bound lies from what was seen, in standard deviations: it misses once in a thousand. */
-const ONCE_IN_A_THOUSAND = 3.09
+/** Standard deviations of a bound that misses what is true once in a thousand. */
+export const ONCE_IN_A_THOUSAND = 3.09
 
 function wilsonBound({ count, of }: Share, z: number): number {
   const share = count / of
@@ -25,6 +25,6 @@ export function lowerBound(share: Share, z = ONCE_IN_A_THOUSAND): number {
 }
 
 /** What the share of all such rows is at most (Wilson). 1 without rows. */
-export function upperBound(share: Share, z = ONCE_IN_A_THOUSAND): number {
+export function upperBound(share: Share, z: number): number {
   return share.of === 0 ? 1 : wilsonBound(share, z)
 }
