@@ -34,7 +34,7 @@ const RELAYS = /* sql */ `
 select a.pid, a.application_name as application,
        pg_catalog.to_json(a.backend_start) #>> '{}' as since,
        pg_catalog.host(a.client_addr) as client_address,
-       extract(epoch from pg_catalog.clock_timestamp() - a.state_change)::float8 as silent_s,
+       extract(epoch from pg_catalog.clock_timestamp() - coalesce(a.state_change, a.backend_start))::float8 as silent_s,
        exists (select from pg_catalog.pg_locks l
          where l.pid = a.pid and ${leaderLockCondition('$1::bigint')}) as leads
 from pg_catalog.pg_stat_activity a
