@@ -1,5 +1,5 @@
 import type { Counts } from '@hq-export/contract'
-import { emptyProfile, mergeProfiles } from './merge-profiles.ts'
+import { mergeProfiles } from './merge-profiles.ts'
 import type { Profile } from './profile.ts'
 import type { StoredProfile } from './row-counts.ts'
 
@@ -22,12 +22,13 @@ export interface LedgerCounts {
   readonly profile: StoredProfile
 }
 
-/** The whole profile of a batch, of what its ledger entry holds. */
-export function profileOf({ counts, bytes, profile }: LedgerCounts): Profile {
+/** What the ledger entry of a batch holds of its profile, in parts that add up to it. */
+export function profileParts({ counts, bytes, profile }: LedgerCounts): Partial<Profile>[] {
   const { received: rows, inserted, updated, superseded, duplicate, stale } = counts
-  const outcomes = { rows, inserted, updated, superseded, duplicate, stale, bytes }
-  return mergeProfiles([
-    { ...emptyProfile(), ...profile },
-    { ...emptyProfile(), ...outcomes },
-  ])
+  return [profile, { rows, inserted, updated, superseded, duplicate, stale, bytes }]
+}
+
+/** The whole profile of a batch. */
+export function profileOf(entry: LedgerCounts): Profile {
+  return mergeProfiles(profileParts(entry))
 }

@@ -37,16 +37,29 @@ function outer(a: string | null, b: string | null, sign: 1 | -1): string | null 
   return (compareTimestamps(a, b) || (a < b ? -1 : 1)) * sign > 0 ? a : b
 }
 
-/** The sum of profiles: what the rows of all of them were like. */
-export function mergeProfiles(profiles: Iterable<Profile>): Profile {
-  let [first, last]: [string | null, string | null] = [null, null]
-  const sum: Counts = addCounts(Object.create(null), emptyProfile() as unknown as Counts)
-  for (const profile of profiles) {
-    addCounts(sum, profile as unknown as Counts)
-    first = outer(first, profile.first ?? null, -1)
-    last = outer(last, profile.last ?? null, 1)
+/** The sum of profiles while it grows. */
+export class ProfileSum {
+  readonly #counts: Counts = addCounts(Object.create(null), emptyProfile() as unknown as Counts)
+  #first: string | null = null
+  #last: string | null = null
+
+  /** Adds a profile, or the parts of one. */
+  add(part: Partial<Profile>): void {
+    addCounts(this.#counts, part as Counts)
+    this.#first = outer(this.#first, part.first ?? null, -1)
+    this.#last = outer(this.#last, part.last ?? null, 1)
   }
-  return { ...(sum as unknown as Profile), first, last }
+
+  toProfile(): Profile {
+    return { ...(this.#counts as unknown as Profile), first: this.#first, last: this.#last }
+  }
+}
+
+/** The sum of profiles: what the rows of all of them were like. */
+export function mergeProfiles(profiles: Iterable<Partial<Profile>>): Profile {
+  const sum = new ProfileSum()
+  for (const profile of profiles) sum.add(profile)
+  return sum.toProfile()
 }
 
 /** The same profile with no more of its runs told apart than are kept: the most frequent. */

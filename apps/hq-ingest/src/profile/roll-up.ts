@@ -2,15 +2,15 @@ import type { Counts } from '@hq-export/contract'
 import { transact } from '@hq-export/runtime/postgres/transact.ts'
 import type pg from 'pg'
 import { gatewayLocks } from '../db/own-locks.ts'
-import { profileOf } from './batch-profile.ts'
-import { bounded, mergeProfiles } from './merge-profiles.ts'
+import { profileParts } from './batch-profile.ts'
+import { bounded, ProfileSum } from './merge-profiles.ts'
 import type { Profile } from './profile.ts'
 import type { StoredProfile } from './row-counts.ts'
 
 /** Name of the lock: one roll-up at a time. */
 const LOCK = 'roll up'
-/** Entries that are held at once. */
-const CHUNK = 500
+/** Entries that are added at once: batches that come meanwhile wait so long. */
+const CHUNK = 50
 /** Minutes that are held at once, however long nobody rolled up. */
 const MAX_OPEN = 1_000
 
@@ -87,16 +87,16 @@ interface Entry {
 /** Batches of one minute. */
 interface Open extends Pick<Entry, 'source' | 'dataset' | 'orgId' | 'minute'> {
   batches: number
-  profiles: Profile[]
+  readonly sum: ProfileSum
 }
 
 async function flush(client: pg.ClientBase, open: Map<string, Open>): Promise<void> {
-  for (const { source, dataset, minute, orgId, batches, profiles } of open.values()) {
+  for (const { source, dataset, minute, orgId, batches, sum } of open.values()) {
     const key = [source, dataset, minute, orgId]
     const [stored] = (await client.query<{ batches: number; profile: Profile }>(STORED, key)).rows
-    const sum = mergeProfiles(stored === undefined ? profiles : [stored.profile, ...profiles])
+    if (stored !== undefined) sum.add(stored.profile)
     const all = batches + (stored?.batches ?? 0)
-    await client.query(WRITE, [...key, all, JSON.stringify(bounded(sum))])
+    await client.query(WRITE, [...key, all, JSON.stringify(bounded(sum.toProfile()))])
   }
   open.clear()
 }
@@ -104,10 +104,12 @@ async function flush(client: pg.ClientBase, open: Map<string, Open>): Promise<vo
 function add(open: Map<string, Open>, entry: Entry): void {
   const { source, dataset, orgId, minute } = entry
   const key = JSON.stringify([source, dataset, orgId, minute])
-  const known = open.get(key) ?? { source, dataset, orgId, minute, batches: 0, profiles: [] }
+  const known = open.get(key) ?? {
+    ...{ source, dataset, orgId, minute },
+    ...{ batches: 0, sum: new ProfileSum() },
+  }
   known.batches++
-  known.profiles.push(profileOf(entry))
-  if (known.profiles.length >= CHUNK) known.profiles = [mergeProfiles(known.profiles)]
+  for (const part of profileParts(entry)) known.sum.add(part)
   open.set(key, known)
 }
 
