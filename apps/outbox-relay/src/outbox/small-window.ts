@@ -37,25 +37,15 @@ export interface Tick {
   readonly rows: readonly SmallRow[] | undefined
 }
 
-const candidates = OUTBOX_TABLES.flatMap((table) =>
-  [
-    'xid >= pg_catalog.pg_snapshot_xmax($1::pg_snapshot)',
-    'xid = any (array(select pg_catalog.pg_snapshot_xip($1::pg_snapshot)))',
-  ].map(
-    (range) => /* sql */ `
-    (select *, coalesce(pg_catalog.octet_length(body), 0) as bytes
-     from hq_export.outbox_${table}
-     where ${range} and pg_catalog.pg_visible_in_snapshot(xid, pg_catalog.pg_current_snapshot())
-     limit ${MAX_ROWS + 1})`,
-  ),
-)
+const BEGUN_SINCE = 'xid >= pg_catalog.pg_snapshot_xmax($1::pg_snapshot)'
+const OPEN_THEN = 'xid = any (array(select pg_catalog.pg_snapshot_xip($1::pg_snapshot)))'
 
 // The snapshot is the statement's own. After it, left to right: how far WAL was written, then how
 // far it is on disk, as a tick asks. Where rows are visible that may not be on disk, it forces a
 // flush as `makeDurable` does, by its own commit: that stands behind all that the snapshot shows,
 // and the driver hands out no row before it. Sizes are known before a body is read; where there is
 // more than a small window holds, none is. It locks nothing, and waits for the disk alone.
-const READ = /* sql */ `
+const read = (...ranges: readonly string[]) => /* sql */ `
 with tick as materialized (
   select pg_catalog.pg_current_snapshot()::text as snapshot,
     pg_catalog.pg_current_wal_insert_lsn() <= pg_catalog.pg_current_wal_flush_lsn() as durable
@@ -65,7 +55,15 @@ with tick as materialized (
       and not pg_catalog.bool_or(
         sqlstate is not null or ${isOversizedSql('bytes')}
       ) over () as is_small
-  from (${candidates.join('\n    union all')}
+  from (${OUTBOX_TABLES.flatMap((table) =>
+    ranges.map(
+      (range) => /* sql */ `
+    (select *, coalesce(pg_catalog.octet_length(body), 0) as bytes
+     from hq_export.outbox_${table}
+     where ${range} and pg_catalog.pg_visible_in_snapshot(xid, pg_catalog.pg_current_snapshot())
+     limit ${MAX_ROWS + 1})`,
+    ),
+  ).join('\n    union all')}
   ) o
 ), forced as materialized (
   select pg_catalog.set_config('synchronous_commit', 'local', true),
@@ -85,6 +83,9 @@ left join measured m on true
 left join forced f on true
 order by m.xid desc, m.seq desc`
 
+const READ = { name: 'tick-with-rows', text: read(BEGUN_SINCE, OPEN_THEN) }
+const READ_BEGUN = { name: 'tick-with-rows-begun', text: read(BEGUN_SINCE) }
+
 type ReadRow = SmallRow & { snapshot: string; is_small: boolean | null }
 
 /**
@@ -93,11 +94,9 @@ type ReadRow = SmallRow & { snapshot: string; is_small: boolean | null }
  * begins, and whoever remembers that loses its session in a crash.
  */
 export async function tickWithRows(client: pg.ClientBase, from: Snapshot): Promise<Tick> {
-  const { rows } = await client.query<ReadRow>({
-    name: 'tick-with-rows',
-    text: READ,
-    values: [from],
-  })
+  // Where nobody's transaction was open then, as its list of them says by its end.
+  const statement = from.endsWith(':') ? READ_BEGUN : READ
+  const { rows } = await client.query<ReadRow>({ ...statement, values: [from] })
   const [first] = rows
   if (first === undefined) throw new Error('no snapshot')
   if (first.is_small === null) return { to: first.snapshot, rows: [] }
