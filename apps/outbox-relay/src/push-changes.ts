@@ -4,7 +4,7 @@ import { canRing, disarm } from './doorbell/doorbell.ts'
 import { noteLosses } from './doorbell/note-losses.ts'
 import type { NotifyListener } from './doorbell/notify-listener.ts'
 import { type Pusher, SLEEP_TIMING, Sleeper, type SleepTiming } from './doorbell/sleeper.ts'
-import { type Ack, readAck, writeAck } from './outbox/ack.ts'
+import { type Ack, readAck } from './outbox/ack.ts'
 import { compactAcks } from './outbox/compact-acks.ts'
 import { countCaptured } from './outbox/count-captured.ts'
 import type { Beat, Heartbeat } from './outbox/heartbeat.ts'
@@ -13,6 +13,7 @@ import { isLarge, ROTATION_PERIOD_MS, rotate, TURNS_TO_EMPTY } from './outbox/ro
 import { tickWithRows } from './outbox/small-window.ts'
 import type { Snapshot } from './outbox/tick.ts'
 import { deliverWindow, type WindowContext } from './push/deliver-window.ts'
+import { WindowAcks } from './push/window-acks.ts'
 import { Reexporter } from './reexport/reexporter.ts'
 import { assertSeesAll } from './session/hidden-tables.ts'
 import { Settler } from './settle/settler.ts'
@@ -76,8 +77,10 @@ export async function pushChanges(context: PushContext): Promise<void> {
   await disarm(client)
 }
 
-/** A window of which every row is settled. */
+/** A window that was delivered. */
 interface Delivered {
+  readonly window: Window
+  readonly trace: WindowTracing
   /** Rows that it had. */
   readonly count: number
   readonly outcomes: WindowOutcomes
@@ -99,15 +102,13 @@ class PushLoop {
   readonly #settler: Settler
   readonly #reexporter: Reexporter
   readonly #rotationPeriodMs: number
-  #ack: Ack
+  readonly #acks: WindowAcks
   /** Where the next window begins. */
   #from: Snapshot
-  /** Windows on their way, the oldest first; each ends with its ack. */
+  /** Windows on their way, the oldest first; each ends when it is settled, to be acked. */
   readonly #underWay: Promise<void>[] = []
   /** What ended a window before its ack. */
   #failure: { readonly error: unknown } | undefined
-  /** Another relay has acked: nothing that was cut before is acked any more. */
-  #isOvertaken = false
   #rotatedAt = performance.now()
   // Heartbeats alone turn nothing: at rest no table is truncated, which a standby would have to
   // replay.
@@ -118,14 +119,16 @@ class PushLoop {
     this.#settler = new Settler(context.client, context.delivery.log)
     this.#reexporter = new Reexporter(context.client, context.delivery.log)
     this.#rotationPeriodMs = rotationPeriodMs
-    this.#ack = ack
+    this.#acks = new WindowAcks(context.acknowledger, context.epoch, ack, (error) => {
+      this.#failure ??= { error }
+    })
     this.#from = ack.acked
   }
 
   /** The turns of a relay that has nothing else to do. */
   readonly idle: Pusher = {
     push: (isIdle) => this.push(isIdle),
-    underWay: () => this.#underWay[0],
+    underWay: () => this.#nextArrival,
     waitMs: () => Math.min(this.#settler.waitMs, this.#reexporter.waitMs),
   }
 
@@ -146,12 +149,18 @@ class PushLoop {
     if (isChanged) this.#turnsDue = TURNS_TO_EMPTY
     if (performance.now() - this.#rotatedAt >= this.#rotationPeriodMs) await this.#keepOutbox()
     if (isChanged) return hasSettled || hasReexported ? 'settled' : 'changes'
-    return this.#underWay.length > 0 ? 'settled' : 'nothing'
+    return this.#nextArrival === undefined ? 'nothing' : 'settled'
   }
 
-  /** Resolves when no window is on its way. */
+  /** Resolves when the oldest window on its way is settled, or else all acks are written. */
+  get #nextArrival(): Promise<void> | undefined {
+    return this.#underWay[0] ?? this.#acks.pending
+  }
+
+  /** Resolves when no window is on its way, and what is settled is acked. */
   async drain(): Promise<void> {
     while (this.#underWay.length > 0) await this.#underWay[0]
+    await this.#acks.flush()
   }
 
   /** Sends what became visible since the last window was cut. @returns its rows. */
@@ -170,15 +179,16 @@ class PushLoop {
       await this.drain()
       const outcomes = new WindowOutcomes()
       const count = await this.#deliver(trace, window, outcomes)
-      await this.#settle(trace, window, { count, outcomes, beat })
+      this.#settle({ window, trace, count, outcomes, beat })
+      await this.#acks.flush()
       this.throwFailure()
       return count
     }
     if (rows.length === 0) {
       this.#context.delivery.metrics.windowDelivered(0)
-      if (this.#underWay.length > 0) {
-        await Promise.race([this.#underWay[0], listener.wait(NEXT_LOOK_MS)])
-      } else heartbeat.echo(beat)
+      if (this.#underWay.length === 0) heartbeat.echo(beat)
+      const arriving = this.#nextArrival
+      if (arriving) await Promise.race([arriving, listener.wait(NEXT_LOOK_MS)])
       return 0
     }
     const before = this.#underWay.at(-1)
@@ -186,7 +196,7 @@ class PushLoop {
     const way = this.#deliver(trace, window, outcomes)
       .then(async (count) => {
         await before
-        await this.#settle(trace, window, { count, outcomes, beat })
+        this.#settle({ window, trace, count, outcomes, beat })
       })
       .catch((error: unknown) => {
         this.#failure ??= { error }
@@ -202,12 +212,10 @@ class PushLoop {
   async #makeRoom(): Promise<void> {
     while (this.#underWay.length >= MAX_WINDOWS) await this.#underWay[0]
     this.throwFailure()
-    if (!this.#isOvertaken) return
+    if (!this.#acks.isOvertaken) return
     await this.drain()
     this.throwFailure()
-    this.#isOvertaken = false
-    this.#ack = await readAck(this.#context.client, this.#context.epoch)
-    this.#from = this.#ack.acked
+    this.#from = (await this.#acks.read(this.#context.client)).acked
   }
 
   /** @throws what has ended a window before its ack. */
@@ -220,27 +228,17 @@ class PushLoop {
     return trace.deliver(() => deliverWindow(client, window, delivery, outcomes))
   }
 
-  /** Everything of a window, and of all before it, is settled: acks it. */
-  async #settle(
-    trace: WindowTracing,
-    { to }: Window,
-    { count, outcomes, beat }: Delivered,
-  ): Promise<void> {
-    const { acknowledger, epoch, heartbeat, delivery } = this.#context
+  /** Everything of a window, and of all before it, is settled: it is acked, soon. */
+  #settle({ window, trace, count, outcomes, beat }: Delivered): void {
+    const { heartbeat, delivery } = this.#context
     // One that came before ended without an ack: this one may not have one either.
-    if (this.#failure !== undefined) return trace.end()
-    heartbeat.echo(beat)
-    delivery.metrics.windowDelivered(count)
-    if (count > 0 && !this.#isOvertaken) {
-      const written = await trace.step('ack', () =>
-        writeAck(acknowledger, epoch, this.#ack, to, outcomes.toText()),
-      )
-      // Overtaken: another relay has acked. Go on from where it is; what both delivered, HQ
-      // deduplicates.
-      if (written === undefined) this.#isOvertaken = true
-      else this.#ack = written
+    const mayBeAcked = this.#failure === undefined
+    if (mayBeAcked) {
+      heartbeat.echo(beat)
+      delivery.metrics.windowDelivered(count)
     }
-    trace.end()
+    if (mayBeAcked && count > 0) this.#acks.add({ to: window.to, outcomes, trace })
+    else trace.end()
   }
 
   /** What keeps the outbox small, and counts what captures could not write. */
@@ -250,7 +248,7 @@ class PushLoop {
     await assertSeesAll(client)
     await countCaptured(client)
     const isDue = this.#turnsDue > 0 || (await isLarge(client))
-    if (isDue && (await rotate(client, this.#ack))) this.#turnsDue--
+    if (isDue && (await rotate(client, this.#acks.last))) this.#turnsDue--
     await compactAcks(client)
     await noteLosses(client)
   }

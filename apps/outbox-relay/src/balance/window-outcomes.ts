@@ -51,6 +51,16 @@ export class WindowOutcomes {
     sums.refused += counts.quarantined
   }
 
+  /** Counts what another window counted. */
+  addAll(window: WindowOutcomes): void {
+    for (const { day, dataset, ...outcomes } of window.#days.values()) {
+      const sums = this.#of(day, dataset)
+      for (const [outcome, rows] of Object.entries(outcomes)) {
+        sums[outcome as keyof Outcomes] += rows
+      }
+    }
+  }
+
   /** JSON text for the ack; null where nothing was counted. */
   toText(): string | null {
     return this.#days.size === 0 ? null : JSON.stringify([...this.#days.values()])

@@ -93,7 +93,7 @@ export interface Pusher {
    * @param isIdle looks at what the outbox lacks, too.
    */
   readonly push: (isIdle: boolean) => Promise<'nothing' | 'settled' | 'changes'>
-  /** Resolves when the oldest of what is on its way to HQ has arrived; undefined where nothing is. */
+  /** Resolves when something of what is on its way has arrived; undefined where nothing is. */
   readonly underWay: () => Promise<void> | undefined
   /** How long nothing needs to be done, unless the bell rings. */
   readonly waitMs: () => number
@@ -162,14 +162,19 @@ export class Sleeper {
   }
 
   /**
-   * Waits until something has arrived, somebody rings, or may have ended without.
+   * Waits until everything has arrived, somebody rings, or may have ended without.
    * @returns true if nothing is left to wait for.
    */
   async #hasArrived(underWay: Pusher['underWay']): Promise<boolean> {
     const listener = this.#listener
-    const arriving = underWay()
-    if (arriving) await Promise.race([arriving, listener.wait(this.#timing.writerPollMs)])
-    return underWay() === undefined && !listener.hasRung
+    const { writerPollMs, sequencePollMs } = this.#timing
+    const endsAt = performance.now() + (this.#writers.size > 0 ? writerPollMs : sequencePollMs)
+    for (let arriving = underWay(); arriving !== undefined; arriving = underWay()) {
+      const leftMs = endsAt - performance.now()
+      if (listener.hasRung || leftMs <= 0) return false
+      await Promise.race([arriving, listener.wait(leftMs)])
+    }
+    return !listener.hasRung
   }
 
   #isRungTooOften(): boolean {
