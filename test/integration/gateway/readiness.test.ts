@@ -92,7 +92,7 @@ test('/readyz is red where HQ is read only', async () => {
   expect(await problemOf(await send(reader.url, envelope()))).toMatchObject({ status: 503 })
 })
 
-test('/readyz is red while a COMMIT hangs, because a synchronous standby is away', async () => {
+test('while a synchronous standby is away, COMMITs hang: /readyz is red, rows may be seen, but neither a batch nor its repetition is answered', async () => {
   await using own = await startOwnServer('hq-sync')
   const url = own.cluster.url()
   await hqMigrations.apply(url)
@@ -104,8 +104,31 @@ test('/readyz is red while a COMMIT hangs, because a synchronous standby is away
     await admin.query(`alter system set synchronous_standby_names = 'away'`)
     await admin.query('select pg_reload_conf()')
     await waitFor('/readyz 503', async () => (await statusOf('/readyz', waiting.url)) === 503)
+
+    const batch = envelope()
+    let answers = 0
+    async function sendIt(): Promise<string | null> {
+      const response = await send(waiting.url, batch)
+      answers++
+      expect(response.status).toBe(200)
+      return response.headers.get('idempotent-replayed')
+    }
+    async function isWaiting(statement: string): Promise<boolean> {
+      const { rows } = await admin.query<{ query: string }>(`select query from pg_stat_activity
+        where application_name = 'hq-ingest' and wait_event = 'SyncRep'`)
+      return rows.some(({ query }) => query.includes(statement))
+    }
+    const first = sendIt()
+    const isSeen = async () => (await admin.query(`select from hq.${RUNS}`)).rowCount === 1
+    await waitFor('the row', isSeen)
+    const again = sendIt()
+    await waitFor('the first delivery to wait', () => isWaiting('pg_logical_emit_message'))
+    await waitFor('its repetition to wait', () => isWaiting('commit'))
+    expect(answers).toBe(0)
+
     await admin.query('alter system reset synchronous_standby_names')
     await admin.query('select pg_reload_conf()')
+    expect(await Promise.all([first, again])).toEqual([null, 'true'])
     await waitFor('/readyz 200', async () => (await statusOf('/readyz', waiting.url)) === 200)
   } finally {
     await admin.end()

@@ -1,4 +1,5 @@
 import type pg from 'pg'
+import { FLUSH_WAL } from './flush-wal.ts'
 
 /** A statement that a session prepares once. */
 export interface PreparedStatement {
@@ -27,37 +28,32 @@ async function prepare(client: pg.PoolClient, { name, text }: PreparedStatement)
 }
 
 /**
- * What the driver sends when it is its turn, and tells what comes back.
+ * Tells what comes back of one transaction.
  *
  * Statements that are bound and executed with one Sync, behind the last of them, are one
  * transaction (PostgreSQL, "Message Flow", Pipelining). The Sync commits; after an error everything
  * up to it is skipped, and it rolls back. So no BEGIN can fail by itself and leave what follows to
  * commit one by one.
  */
-class Together implements pg.Submittable {
-  readonly #statements: readonly BoundStatement[]
+class Transaction implements pg.Submittable {
+  readonly #send: (connection: pg.Connection) => void
   readonly #onCommitted: (rows: TextRow[]) => void
   readonly #onError: (error: Error) => void
   readonly #rows: TextRow[] = []
 
+  /** @param send sends what has not been sent, when it is its turn. */
   constructor(
-    statements: readonly BoundStatement[],
+    send: (connection: pg.Connection) => void,
     onCommitted: (rows: TextRow[]) => void,
     onError: (error: Error) => void,
   ) {
-    this.#statements = statements
+    this.#send = send
     this.#onCommitted = onCommitted
     this.#onError = onError
   }
 
   submit(connection: pg.Connection): void {
-    connection.stream.cork()
-    for (const { statement, values } of this.#statements) {
-      connection.bind({ statement: statement.name, values: [...values] }, true)
-      connection.execute(null, true)
-    }
-    connection.sync()
-    connection.stream.uncork()
+    this.#send(connection)
   }
 
   handleDataRow({ fields }: { fields: TextRow }): void {
@@ -77,18 +73,41 @@ class Together implements pg.Submittable {
   }
 }
 
+const FLUSH: BoundStatement = { statement: { name: 'flush WAL', text: FLUSH_WAL }, values: [] }
+
+function write(connection: pg.Connection, statements: readonly BoundStatement[]): void {
+  for (const { statement, values } of statements) {
+    connection.bind({ statement: statement.name, values: [...values] }, true)
+    connection.execute(null, true)
+  }
+  connection.sync()
+}
+
 /**
- * Runs statements in one READ COMMITTED transaction and one round trip, one after the other, each
- * with a snapshot of its own. Resolves after COMMIT, with the rows of all of them.
- * @throws the first error of PostgreSQL: nothing stays; or that of a connection that is lost:
- * nobody knows.
+ * Runs statements in one READ COMMITTED transaction, one after the other, each with a snapshot of
+ * its own, and behind it another transaction that waits for the disk, all in one round trip. So
+ * the first may have `synchronous_commit = off`: others see what it wrote before it is on disk, and
+ * nobody is told of it before. Resolves with its rows when all of it is on disk.
+ * @throws the first error of PostgreSQL: nothing stays; or that of a connection that is lost, or of
+ * the flush: nobody knows.
  */
 export async function sendTogether(
   client: pg.PoolClient,
   statements: readonly BoundStatement[],
 ): Promise<TextRow[]> {
-  for (const { statement } of statements) await prepare(client, statement)
-  return new Promise((resolve, reject) => {
-    client.query(new Together(statements, resolve, reject))
-  })
+  for (const { statement } of [...statements, FLUSH]) await prepare(client, statement)
+  function send(connection: pg.Connection): void {
+    connection.stream.cork()
+    write(connection, statements)
+    write(connection, [FLUSH])
+    connection.stream.uncork()
+  }
+  const run = (sending: (connection: pg.Connection) => void) =>
+    new Promise<TextRow[]>((resolve, reject) => {
+      client.query(new Transaction(sending, resolve, reject))
+    })
+  const [ran, flushed] = await Promise.allSettled([run(send), run(() => {})])
+  if (ran.status === 'rejected') throw ran.reason
+  if (flushed.status === 'rejected') throw flushed.reason
+  return ran.value
 }

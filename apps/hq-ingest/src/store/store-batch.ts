@@ -3,6 +3,7 @@ import type pg from 'pg'
 import type { Applied, Origin } from '../apply/applied.ts'
 import { applyPrepared, applyRows } from '../apply/apply-rows.ts'
 import type { RefusedRow } from '../apply/batch-row.ts'
+import { FLUSH_WAL } from '../db/flush-wal.ts'
 import { transact } from '../db/transact.ts'
 import type { BatchHead } from '../http/read-head.ts'
 import { addMissingPartition } from '../ledger/add-missing-partition.ts'
@@ -93,6 +94,8 @@ function storeOnce(
       case 'reused':
         throw new Refusal('webhook_id_reused')
       case 'applied':
+        // What an earlier delivery wrote may be seen before it is on disk.
+        await client.query(FLUSH_WAL)
         return {
           answer: fromStored(state.stored, keyAt((await batch.read()).rows)),
           replayed: true,

@@ -68,6 +68,7 @@ const CLAIM_SMALL: PreparedStatement = {
   name: 'claim small batch',
   text: `
   select pg_catalog.set_config('plan_cache_mode', 'force_generic_plan', true),
+    pg_catalog.set_config('synchronous_commit', 'off', true),
     pg_catalog.set_config('${CLAIMED}', l.claimed::text, true)
   from (${CLAIM}) as l`,
 }
