@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import type pg from 'pg'
 import { cutPage, type PageCut, type PageLimits, type PageRange } from './cut-page.ts'
 import { type ComparedVersions, NewestVersions } from './newest-versions.ts'
@@ -69,9 +70,19 @@ async function* readRange(
   limits: PageLimits,
   newest: NewestVersions,
 ): AsyncGenerator<Page> {
+  // The next page is found while what is known of this one is compared here.
+  let cutting = cutPage(client, start, limits)
   for (let range = start; ; ) {
-    const cut = await cutPage(client, range, limits)
+    const cut = await cutting
     if (cut === undefined) return
+    const rest = { ...range, after: cut.last }
+    if (cut.isCut) {
+      cutting = cutPage(client, rest, limits)
+      // Whoever takes no further page does not hear of it.
+      cutting.catch(() => {})
+      // It is sent before, too.
+      await nextTurn()
+    }
     const oversized = cut.mayHoldOversized ? await readOversizedRows(client, range, cut) : []
     const tooLarge = oversized.map(({ seq }) => seq)
     const { superseded, inversions } = compareVersions(newest, cut, oversized)
@@ -84,7 +95,7 @@ async function* readRange(
     const behind = await countSuperseded(client, range, cut, superseded)
     yield { rowCount: cut.rowCount, wireRows, failed, oversized, deleteRaces, superseded: behind }
     if (!cut.isCut) return
-    range = { ...range, after: cut.last }
+    range = rest
   }
 }
 
