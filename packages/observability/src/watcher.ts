@@ -15,6 +15,8 @@ export interface WatcherOptions<Session, Reading> {
    * Share of the time that reading may take at most, 0 to 1: what takes long is read less often.
    */
   readonly maxShare?: number
+  /** How long a session rests before its first reading, in ms; not at all where it is not asked. */
+  readonly restMs?: (session: Session) => Promise<number>
 }
 
 /**
@@ -66,9 +68,11 @@ export class Watcher<Session, Reading> {
 
   /** Reads on one session until it is lost. */
   async #watch(): Promise<void> {
-    const { open, read, close, log, periodMs, maxShare = Number.POSITIVE_INFINITY } = this.#options
+    const { open, read, close, log, periodMs, restMs } = this.#options
+    const { maxShare = Number.POSITIVE_INFINITY } = this.#options
     const session = await open()
     try {
+      if (restMs !== undefined) await this.#pause(await restMs(session))
       while (!this.#stopping.signal.aborted) {
         const begin = performance.now()
         this.#reading = await read(session)

@@ -10,6 +10,7 @@ import type { Service } from '@hq-export/runtime/service.ts'
 import type pg from 'pg'
 import type { Pool } from 'undici'
 import { readBalance } from '../balance/read-balance.ts'
+import { isLarge } from '../outbox/rotate.ts'
 import type { Logger } from '../process/log.ts'
 import { UndecidedError } from '../reconcile/compare/undecided-error.ts'
 import { HqClient } from '../reconcile/hq/hq-client.ts'
@@ -142,6 +143,8 @@ export class FreshnessReporter implements Service {
       statement_timeout: STATEMENT_TIMEOUT,
     })
     try {
+      // Where much waits, a relay that begins has more urgent things to do than to look through it.
+      if (await isLarge(client)) this.#lagsDueAt = performance.now() + LAG_PERIOD_MS
       let told = -1
       while (!stopping.aborted) {
         const settled = settledBatches()

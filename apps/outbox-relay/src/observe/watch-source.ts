@@ -5,6 +5,7 @@ import { differencesByDataset } from '../balance/print-balance.ts'
 import { readBalance } from '../balance/read-balance.ts'
 import { noticeDifferences } from '../binding/inspect/known-source.ts'
 import { countCaptured } from '../outbox/count-captured.ts'
+import { isLarge } from '../outbox/rotate.ts'
 import type { Logger } from '../process/log.ts'
 import { connect } from '../session/connect.ts'
 import { SEES_ALL } from '../session/hidden-tables.ts'
@@ -65,6 +66,8 @@ export class SourceWatcher extends Watcher<pg.Client, SourceReading> {
         const heartbeatAgeS = beatAt === undefined ? undefined : (readAt - beatAt) / 1000
         return { status, differences, heartbeatAgeS, readAt }
       },
+      // Where much waits, a relay that begins has more urgent things to do than to count it.
+      restMs: async (client) => ((await isLarge(client)) ? periodMs : 0),
       close: (client) => client.end(),
       onFailure: (error) =>
         log.warn(
