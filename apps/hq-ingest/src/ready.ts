@@ -2,6 +2,7 @@ import { DATASETS } from '@hq-export/contract'
 import type pg from 'pg'
 import type { Admission } from './admission/admission.ts'
 import { DatabaseUnavailableError } from './db/database-failure.ts'
+import { FLUSH_WAL } from './db/flush-wal.ts'
 import { assertSeesAll } from './db/hidden-tables.ts'
 import { Refusal } from './refusal/refusal.ts'
 
@@ -35,10 +36,6 @@ const PROBE = `
           and pg_catalog.has_table_privilege(pg_catalog.to_regclass(t.name), 'update'), false)
     ) as unwritable`
 
-// A few bytes of WAL that nobody decodes: they make the COMMIT a real one, which is flushed and
-// waits for synchronous standbys as a batch's is. A transaction id alone would not.
-const WRITE = `select pg_catalog.pg_logical_emit_message(true, 'hq-ingest', '')`
-
 interface Probe {
   readonly is_standby: boolean
   readonly is_read_only: boolean
@@ -57,7 +54,8 @@ async function probe(pool: pg.Pool): Promise<void> {
     if (found.is_read_only) throw new Error('HQ is read only')
     if (found.unwritable.length > 0) throw new Error(`no right to write ${found.unwritable}`)
     await assertSeesAll(client)
-    await client.query(WRITE)
+    // Its COMMIT is flushed and waits for synchronous standbys, as a batch's is.
+    await client.query(FLUSH_WAL)
     await client.query('commit')
     isLost = false
   } finally {
