@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process'
-import { setTimeout as delay } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { EXIT } from '@hq-export/runtime/cli/program.ts'
+import { pause } from '@hq-export/runtime/pause.ts'
 import { RELAY_SCRIPT } from './children/app-scripts.ts'
 import { childEnvironment } from './children/child-environment.ts'
 import type { ReconcileOptions } from './compare/reconcile-sides.ts'
@@ -27,7 +27,7 @@ export async function showAround(
     ...{ HQ_SIGNING_SECRET: secret, RELAY_SOURCE: source },
   }
   // Rejects only when it is to end.
-  await delay(AFTER_MS, undefined, { signal: ending }).catch(() => {})
+  await pause(AFTER_MS, ending)
   for (const command of COMMANDS) {
     if (ending.aborted) return
     try {

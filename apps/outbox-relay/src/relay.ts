@@ -1,5 +1,5 @@
-import { setTimeout as delay } from 'node:timers/promises'
 import { describeError } from '@hq-export/runtime/describe-error.ts'
+import { pause } from '@hq-export/runtime/pause.ts'
 import { MigrationStateError } from '@hq-export/runtime/postgres/migrations.ts'
 import { SessionSettingsError } from '@hq-export/runtime/postgres/session.ts'
 import type { Service } from '@hq-export/runtime/service.ts'
@@ -148,7 +148,7 @@ export class Relay implements Service {
           'data-engine-x cannot be used now; trying again',
         )
         this.#state = 'connecting'
-        await delay(pauseMs, undefined, { signal: this.#stopping.signal }).catch(() => {})
+        await pause(pauseMs, this.#stopping.signal)
       }
     }
     this.#state = 'stopped'

@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
+import { pause } from '@hq-export/runtime/pause.ts'
 import type pg from 'pg'
 import { connect } from '../databases/connect.ts'
 import { commitLate } from './behaviours/commit-late.ts'
@@ -110,8 +111,7 @@ export class Workload {
     const random = createRandom(`${seed}/leak`)
     for (let leaks = 0; leaks < MAX_LEAKS && !writer.stopping.aborted; leaks++) {
       await traceOperation(leakToken, { ...writer, random })
-      // Rejects only when stopped.
-      await delay(LEAK_PERIOD_MS, undefined, { signal: writer.stopping }).catch(() => {})
+      await pause(LEAK_PERIOD_MS, writer.stopping)
     }
   }
 

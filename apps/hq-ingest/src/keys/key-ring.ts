@@ -1,5 +1,5 @@
-import { setTimeout as delay } from 'node:timers/promises'
 import { errorType } from '@hq-export/observability/error-type.ts'
+import { pause } from '@hq-export/runtime/pause.ts'
 import type pg from 'pg'
 import type { Logger } from 'pino'
 import { createPool } from '../db/connect.ts'
@@ -193,8 +193,7 @@ export class KeyRing {
     const { signal } = this.#stopping
     const { refreshMs, useIntervalMs } = this.#timing
     for (;;) {
-      // Rejects only when stopped.
-      await delay(refreshMs, undefined, { signal }).catch(() => {})
+      await pause(refreshMs, signal)
       if (signal.aborted) return
       if (await this.#tryLook()) await this.#writeUses(useIntervalMs)
     }

@@ -1,5 +1,5 @@
-import { setTimeout as delay } from 'node:timers/promises'
 import { describeError } from '@hq-export/runtime/describe-error.ts'
+import { pause } from '@hq-export/runtime/pause.ts'
 import type { Service } from '@hq-export/runtime/service.ts'
 import type pg from 'pg'
 import type { RunOnSession, Settlement } from '../acknowledge/acknowledge-outcome.ts'
@@ -100,7 +100,7 @@ async function lookAndExecute(client: pg.ClientBase, context: BackfillerContext)
     if (await hasRunningBackfill(client)) {
       if ((await executeOn(client, context)) === 'halted') return HALT_PAUSE_MS
     }
-    await delay(POLL_MS, undefined, { signal: stopping }).catch(() => {})
+    await pause(POLL_MS, stopping)
   }
   return 0
 }
@@ -148,7 +148,7 @@ export class Backfiller implements Service {
           )
         }
       }
-      await delay(pauseMs, undefined, { signal: stopping }).catch(() => {})
+      await pause(pauseMs, stopping)
     }
   }
 }

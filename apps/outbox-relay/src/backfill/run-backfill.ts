@@ -1,4 +1,4 @@
-import { setTimeout as delay } from 'node:timers/promises'
+import { pause } from '@hq-export/runtime/pause.ts'
 import pg from 'pg'
 import type { Settlement } from '../acknowledge/acknowledge-outcome.ts'
 import { DeliveryStoppedError } from '../batch/delivery-stopped.ts'
@@ -112,7 +112,7 @@ class Run {
    */
   async #watch(ended: AbortSignal): Promise<void> {
     while (!ended.aborted) {
-      await delay(SAVE_MS, undefined, { signal: ended }).catch(() => {})
+      await pause(SAVE_MS, ended)
       if (!ended.aborted) await this.#save()
     }
   }

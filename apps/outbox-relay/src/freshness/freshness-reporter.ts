@@ -1,4 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises'
 import {
   type BalanceRow,
   type FreshnessReport,
@@ -6,6 +5,7 @@ import {
   type SigningKey,
 } from '@hq-export/contract'
 import { describeError } from '@hq-export/runtime/describe-error.ts'
+import { pause } from '@hq-export/runtime/pause.ts'
 import type { Service } from '@hq-export/runtime/service.ts'
 import type pg from 'pg'
 import type { Pool } from 'undici'
@@ -111,7 +111,7 @@ export class FreshnessReporter implements Service {
   }
 
   async #pause(ms: number): Promise<void> {
-    await delay(ms, undefined, { signal: this.#context.stopping }).catch(() => {})
+    await pause(ms, this.#context.stopping)
   }
 
   /** Never rejects: the push goes on whatever becomes of it. */

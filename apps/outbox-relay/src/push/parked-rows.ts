@@ -1,6 +1,6 @@
-import { setTimeout as delay } from 'node:timers/promises'
 import { datasetByName } from '@hq-export/contract'
 import { describeError } from '@hq-export/runtime/describe-error.ts'
+import { pause } from '@hq-export/runtime/pause.ts'
 import { acknowledgeOutcome, type Settlement } from '../acknowledge/acknowledge-outcome.ts'
 import type { DecidedOutcome } from '../batch/batch-outcome.ts'
 import { compress } from '../batch/compress.ts'
@@ -71,7 +71,7 @@ export class ParkedRows {
         log.warn({ reason: describeError(error) }, 'dead letters cannot be tried again now')
       }
       const signal = AbortSignal.any([stopping, this.#waking.signal])
-      await delay(pauseMs, undefined, { signal }).catch(() => {})
+      await pause(pauseMs, signal)
     }
   }
 

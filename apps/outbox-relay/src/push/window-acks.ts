@@ -1,4 +1,4 @@
-import { setTimeout as delay } from 'node:timers/promises'
+import { pause } from '@hq-export/runtime/pause.ts'
 import type pg from 'pg'
 import { WindowOutcomes } from '../balance/window-outcomes.ts'
 import { type Ack, readAck, writeAck } from '../outbox/ack.ts'
@@ -96,7 +96,7 @@ export class WindowAcks {
       const pauseMs = this.#writtenAt + PERIOD_MS - performance.now()
       const { signal } = this.#waiting
       // An abort only says that it is time.
-      if (pauseMs > 0) await delay(pauseMs, undefined, { signal }).catch(() => {})
+      if (pauseMs > 0) await pause(pauseMs, signal)
       await this.#writeSettled(this.#settled.splice(0))
       this.#writtenAt = performance.now()
     }

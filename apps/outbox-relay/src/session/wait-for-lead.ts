@@ -1,4 +1,4 @@
-import { setTimeout as delay } from 'node:timers/promises'
+import { pause } from '@hq-export/runtime/pause.ts'
 import type pg from 'pg'
 import type { Logger } from '../process/log.ts'
 import { STANDBY_RETRY_MS, STRANGERS_NOTICE, tryLead } from './lead.ts'
@@ -23,7 +23,7 @@ export async function waitForLead(
       log.info('another relay works; standing by')
       onStandby()
     }
-    await delay(STANDBY_RETRY_MS, undefined, { signal: stopping }).catch(() => {})
+    await pause(STANDBY_RETRY_MS, stopping)
   }
   return undefined
 }

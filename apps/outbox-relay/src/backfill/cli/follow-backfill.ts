@@ -1,4 +1,4 @@
-import { setTimeout as delay } from 'node:timers/promises'
+import { pause } from '@hq-export/runtime/pause.ts'
 import type pg from 'pg'
 import type { RelayConfig } from '../../process/config.ts'
 import type { Logger } from '../../process/log.ts'
@@ -52,7 +52,7 @@ async function watch(
   while (!ended.aborted) {
     if (await hasLeader(client)) onLeader()
     onProgress(await readExisting(client, id))
-    await delay(POLL_MS, undefined, { signal: ended }).catch(() => {})
+    await pause(POLL_MS, ended)
   }
 }
 
@@ -76,7 +76,7 @@ async function execute(context: FollowContext, id: string): Promise<boolean> {
   if (watched.status === 'rejected') throw watched.reason
   // Another command executes it: look again in a while.
   if (executed.value === undefined) {
-    await delay(POLL_MS, undefined, { signal: interrupted }).catch(() => {})
+    await pause(POLL_MS, interrupted)
   }
   return executed.value === 'halted'
 }
@@ -100,7 +100,7 @@ export async function followBackfill(context: FollowContext, id: string): Promis
     }
     if (isLed) {
       if (record.reason !== null) return { kind: 'halted', record }
-      await delay(POLL_MS, undefined, { signal: interrupted }).catch(() => {})
+      await pause(POLL_MS, interrupted)
       continue
     }
     hasExecuted = true

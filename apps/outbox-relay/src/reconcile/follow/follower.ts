@@ -1,7 +1,7 @@
-import { setTimeout as delay } from 'node:timers/promises'
 import { DATASETS, type Dataset, datasetByName, LIMITS } from '@hq-export/contract'
 import { inSpan } from '@hq-export/observability/span.ts'
 import { describeError } from '@hq-export/runtime/describe-error.ts'
+import { pause } from '@hq-export/runtime/pause.ts'
 import type { Service } from '@hq-export/runtime/service.ts'
 import type pg from 'pg'
 import { type Binding, SNAPSHOTS_DATASET } from '../../binding/binding-schema.ts'
@@ -77,7 +77,7 @@ export class Follower implements Service {
   }
 
   async #pause(ms: number): Promise<void> {
-    await delay(ms, undefined, { signal: this.#context.stopping }).catch(() => {})
+    await pause(ms, this.#context.stopping)
   }
 
   /** Never rejects: live changes go on whatever becomes of it. */

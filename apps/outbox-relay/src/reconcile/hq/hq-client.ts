@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto'
-import { setTimeout as delay } from 'node:timers/promises'
 import {
   DIGEST_ROWS_PATH,
   DIGESTS_PATH,
@@ -21,6 +20,7 @@ import {
   type SigningKey,
 } from '@hq-export/contract'
 import { errorType } from '@hq-export/observability/error-type.ts'
+import { pause } from '@hq-export/runtime/pause.ts'
 import { propagation, context as traceContext } from '@opentelemetry/api'
 import type { Pool } from 'undici'
 import type { z } from 'zod'
@@ -111,7 +111,7 @@ export class HqClient {
           this.#isAway = true
           throw new UndecidedError(`HQ does not answer: ${reply.again}`)
         }
-        await delay(pauseMs, undefined, { signal: this.#access.stopping }).catch(() => {})
+        await pause(pauseMs, this.#access.stopping)
         if (this.#access.stopping.aborted) throw new UndecidedError(STOPPED)
       }
     } finally {

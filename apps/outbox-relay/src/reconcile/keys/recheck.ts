@@ -1,4 +1,4 @@
-import { setTimeout as delay } from 'node:timers/promises'
+import { pause } from '@hq-export/runtime/pause.ts'
 import { STOPPED, UndecidedError } from '../compare/undecided-error.ts'
 import type { DatasetContext } from '../dataset/dataset-context.ts'
 import { type RemovalNote, readTruncation } from '../source/removals.ts'
@@ -100,7 +100,7 @@ export async function recheck(
   let left = suspects
   for (const pauseMs of PAUSES_MS) {
     if (left.length === 0) break
-    await delay(pauseMs, undefined, { signal: context.stopping }).catch(() => {})
+    await pause(pauseMs, context.stopping)
     const again: Suspect[] = []
     for (let at = 0; at < left.length; at += CHUNK_KEYS) {
       if (context.stopping.aborted) throw new UndecidedError(STOPPED)

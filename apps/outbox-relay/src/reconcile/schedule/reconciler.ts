@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
-import { setTimeout as delay } from 'node:timers/promises'
 import { describeError } from '@hq-export/runtime/describe-error.ts'
+import { pause } from '@hq-export/runtime/pause.ts'
 import type { Service } from '@hq-export/runtime/service.ts'
 import type pg from 'pg'
 import type { CronTime } from '../../process/cron-time.ts'
@@ -106,7 +106,7 @@ export class Reconciler implements Service {
   }
 
   async #pause(ms: number): Promise<void> {
-    await delay(ms, undefined, { signal: this.#context.stopping }).catch(() => {})
+    await pause(ms, this.#context.stopping)
   }
 
   /** Never rejects: live changes go on whatever becomes of a reconciliation. */

@@ -1,4 +1,4 @@
-import { setTimeout as delay } from 'node:timers/promises'
+import { pause } from '@hq-export/runtime/pause.ts'
 import type pg from 'pg'
 import type { Snapshot } from '../../outbox/tick.ts'
 import { STOPPED, UndecidedError } from '../compare/undecided-error.ts'
@@ -84,7 +84,7 @@ export async function waitForFence(
     if (performance.now() + pollMs > until)
       throw new UndecidedError('the relay is behind: it has not delivered what was to be compared')
     await meanwhile?.()
-    await delay(pollMs, undefined, { signal: stopping }).catch(() => {})
+    await pause(pollMs, stopping)
     if (stopping.aborted) throw new UndecidedError(STOPPED)
   }
 }
@@ -121,6 +121,6 @@ export async function yieldToRelay(
   while (!stopping.aborted && performance.now() < until) {
     const { rows } = await client.query<{ is_behind: boolean }>(IS_BEHIND, [epoch])
     if (rows[0]?.is_behind !== true) return
-    await delay(LAST_POLL_MS, undefined, { signal: stopping }).catch(() => {})
+    await pause(LAST_POLL_MS, stopping)
   }
 }
