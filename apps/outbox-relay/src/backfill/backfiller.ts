@@ -1,6 +1,6 @@
 import { describeError } from '@hq-export/runtime/describe-error.ts'
+import { OngoingWork } from '@hq-export/runtime/ongoing-work.ts'
 import { pause } from '@hq-export/runtime/pause.ts'
-import type { Service } from '@hq-export/runtime/service.ts'
 import type pg from 'pg'
 import type { RunOnSession, Settlement } from '../acknowledge/acknowledge-outcome.ts'
 import { HALT_PAUSE_MS } from '../delivery/attempt.ts'
@@ -105,35 +105,19 @@ async function lookAndExecute(client: pg.ClientBase, context: BackfillerContext)
   return 0
 }
 
-/** The part of a leading relay that executes backfills beside the push of live changes. */
-export class Backfiller implements Service {
+/**
+ * The part of a leading relay that executes backfills beside the push of live changes. Stopped, it
+ * ends at the checkpoint; what HQ has not answered yet is sent again later.
+ */
+export class Backfiller extends OngoingWork {
   readonly #context: BackfillerContext
-  readonly #stopping = new AbortController()
-  #running: Promise<void> | undefined
 
   constructor(context: BackfillerContext) {
-    this.#context = {
-      ...context,
-      stopping: AbortSignal.any([context.stopping, this.#stopping.signal]),
-    }
+    super(context.stopping)
+    this.#context = { ...context, stopping: this.stopping }
   }
 
-  /** Begins; a second call changes nothing. */
-  start(): void {
-    this.#running ??= this.#run()
-  }
-
-  /**
-   * Ends at the checkpoint; what HQ has not answered yet is sent again later. Safe before start and
-   * twice.
-   */
-  async stop(): Promise<void> {
-    this.#stopping.abort()
-    await this.#running
-  }
-
-  /** Never rejects: live changes go on whatever becomes of a backfill. */
-  async #run(): Promise<void> {
+  protected async run(): Promise<void> {
     const { stopping, log } = this.#context
     while (!stopping.aborted) {
       let pauseMs = POLL_MS

@@ -5,8 +5,8 @@ import {
   type SigningKey,
 } from '@hq-export/contract'
 import { describeError } from '@hq-export/runtime/describe-error.ts'
+import { OngoingWork } from '@hq-export/runtime/ongoing-work.ts'
 import { pause } from '@hq-export/runtime/pause.ts'
-import type { Service } from '@hq-export/runtime/service.ts'
 import type pg from 'pg'
 import type { Pool } from 'undici'
 import { readBalance } from '../balance/read-balance.ts'
@@ -76,30 +76,17 @@ function decided(cut: Cut, after: Aftermath): DecidedDataset[] {
  * what holds datasets back; then it waits until an ack, or an outbox that holds nothing of it any
  * more, says that HQ has decided what was visible. Meanwhile, too, HQ is told what waits.
  */
-export class FreshnessReporter implements Service {
+export class FreshnessReporter extends OngoingWork {
   readonly #context: FreshnessContext
-  readonly #stopping = new AbortController()
   readonly #completeThrough = new Map<string, number>()
-  #running: Promise<void> | undefined
   #repairs = 0
   #balanceReadAt = Number.NEGATIVE_INFINITY
   #lagsDueAt = Number.NEGATIVE_INFINITY
   #isFailing = false
 
   constructor(context: FreshnessContext) {
-    const stopping = AbortSignal.any([context.stopping, this.#stopping.signal])
-    this.#context = { ...context, stopping }
-  }
-
-  /** Begins; a second call changes nothing. */
-  start(): void {
-    this.#running ??= this.#run()
-  }
-
-  /** Safe before start and twice. */
-  async stop(): Promise<void> {
-    this.#stopping.abort()
-    await this.#running
+    super(context.stopping)
+    this.#context = { ...context, stopping: this.stopping }
   }
 
   /**
@@ -110,12 +97,7 @@ export class FreshnessReporter implements Service {
     this.#repairs++
   }
 
-  async #pause(ms: number): Promise<void> {
-    await pause(ms, this.#context.stopping)
-  }
-
-  /** Never rejects: the push goes on whatever becomes of it. */
-  async #run(): Promise<void> {
+  protected async run(): Promise<void> {
     const { stopping } = this.#context
     while (!stopping.aborted) {
       try {
@@ -123,7 +105,7 @@ export class FreshnessReporter implements Service {
       } catch (error) {
         if (stopping.aborted) return
         this.#fails(describeError(error))
-        await this.#pause(PERIOD_MS)
+        await pause(PERIOD_MS, stopping)
       }
     }
   }
@@ -156,7 +138,7 @@ export class FreshnessReporter implements Service {
           if (cut === undefined || (await this.#tell(client, cut, began))) told = settled
         }
         await this.#tellLags(client)
-        await this.#pause(Math.max(PERIOD_MS, lookMs / MAX_SHARE))
+        await pause(Math.max(PERIOD_MS, lookMs / MAX_SHARE), stopping)
       }
     } finally {
       await client.end()

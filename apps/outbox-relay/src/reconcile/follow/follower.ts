@@ -1,8 +1,8 @@
 import { DATASETS, type Dataset, datasetByName, LIMITS } from '@hq-export/contract'
 import { inSpan } from '@hq-export/observability/span.ts'
 import { describeError } from '@hq-export/runtime/describe-error.ts'
+import { OngoingWork } from '@hq-export/runtime/ongoing-work.ts'
 import { pause } from '@hq-export/runtime/pause.ts'
-import type { Service } from '@hq-export/runtime/service.ts'
 import type pg from 'pg'
 import { type Binding, SNAPSHOTS_DATASET } from '../../binding/binding-schema.ts'
 import { readBinding } from '../../binding/read-binding.ts'
@@ -45,43 +45,26 @@ export function followerTiming(seconds: number): FollowerTiming {
 
 /**
  * The part of a leading relay that compares the keys that changed lately, every few minutes. It
- * finds a relay that skips, because it reads by itself what was committed.
+ * finds a relay that skips, because it reads by itself what was committed. What it has not compared
+ * when it is stopped is seen again later.
  */
-export class Follower implements Service {
+export class Follower extends OngoingWork {
   readonly #context: ReconcileContext
   readonly #epoch: string
   readonly #timing: FollowerTiming
-  readonly #stopping = new AbortController()
   readonly #pending = new PendingKeys()
   /** Looks whose keys are not all compared yet, the oldest first. */
   #looks: { readonly at: number; readonly seen: Seen }[] = []
   #counts: FollowCounts = NO_COUNTS
-  #running: Promise<void> | undefined
 
   constructor(context: ReconcileContext, epoch: string, timing: FollowerTiming) {
-    const stopping = AbortSignal.any([context.stopping, this.#stopping.signal])
-    this.#context = { ...context, stopping }
+    super(context.stopping)
+    this.#context = { ...context, stopping: this.stopping }
     this.#epoch = epoch
     this.#timing = timing
   }
 
-  /** Begins; a second call changes nothing. */
-  start(): void {
-    this.#running ??= this.#run()
-  }
-
-  /** What was not compared by then is seen again later. Safe before start and twice. */
-  async stop(): Promise<void> {
-    this.#stopping.abort()
-    await this.#running
-  }
-
-  async #pause(ms: number): Promise<void> {
-    await pause(ms, this.#context.stopping)
-  }
-
-  /** Never rejects: live changes go on whatever becomes of it. */
-  async #run(): Promise<void> {
+  protected async run(): Promise<void> {
     const { stopping, log } = this.#context
     while (!stopping.aborted) {
       try {
@@ -89,7 +72,7 @@ export class Follower implements Service {
       } catch (error) {
         if (stopping.aborted) return
         log.warn({ reason: describeError(error) }, 'changes cannot be followed now; trying again')
-        await this.#pause(this.#timing.lookMs)
+        await pause(this.#timing.lookMs, stopping)
       }
     }
   }
@@ -123,7 +106,7 @@ export class Follower implements Service {
             await this.#compare(client, binding)
           }
         }
-        await this.#pause(lookMs)
+        await pause(lookMs, stopping)
       }
     } finally {
       stopping.removeEventListener('abort', end)

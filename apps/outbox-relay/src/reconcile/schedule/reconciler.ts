@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { describeError } from '@hq-export/runtime/describe-error.ts'
+import { OngoingWork } from '@hq-export/runtime/ongoing-work.ts'
 import { pause } from '@hq-export/runtime/pause.ts'
-import type { Service } from '@hq-export/runtime/service.ts'
 import type pg from 'pg'
 import type { CronTime } from '../../process/cron-time.ts'
 import { relayLocks } from '../../session/lead.ts'
@@ -74,50 +74,33 @@ function dailyRequest(): ReconcileRequest {
 
 /**
  * The part of a leading relay that reconciles by itself: at the moments of its schedule, and some
- * minutes after its start where none has ended for a day.
+ * minutes after its start where none has ended for a day. Stopped, it ends a run under way as
+ * undecided.
  */
-export class Reconciler implements Service {
+export class Reconciler extends OngoingWork {
   readonly #context: ReconcileContext
   readonly #time: CronTime
   readonly #timing: ReconcilerTiming
-  readonly #stopping = new AbortController()
-  #running: Promise<void> | undefined
 
   constructor(
     context: ReconcileContext,
     time: CronTime,
     timing: ReconcilerTiming = RECONCILER_TIMING,
   ) {
-    const stopping = AbortSignal.any([context.stopping, this.#stopping.signal])
-    this.#context = { ...context, stopping }
+    super(context.stopping)
+    this.#context = { ...context, stopping: this.stopping }
     this.#time = time
     this.#timing = timing
   }
 
-  /** Begins; a second call changes nothing. */
-  start(): void {
-    this.#running ??= this.#run()
-  }
-
-  /** Ends a run under way as undecided. Safe before start and twice. */
-  async stop(): Promise<void> {
-    this.#stopping.abort()
-    await this.#running
-  }
-
-  async #pause(ms: number): Promise<void> {
-    await pause(ms, this.#context.stopping)
-  }
-
-  /** Never rejects: live changes go on whatever becomes of a reconciliation. */
-  async #run(): Promise<void> {
+  protected async run(): Promise<void> {
     const { stopping, log } = this.#context
     const { now, pollMs, makeUpAfterMs, retryMs } = this.#timing
     const due = new Due(this.#time, now())
     const startedAt = performance.now()
     let hasMadeUp = false
     while (!stopping.aborted) {
-      await this.#pause(pollMs)
+      await pause(pollMs, stopping)
       const isLate = !hasMadeUp && performance.now() - startedAt >= makeUpAfterMs
       const occasion = due.look(now()) ?? (isLate ? 'missed' : undefined)
       if (occasion === undefined) continue
@@ -131,7 +114,7 @@ export class Reconciler implements Service {
             { reason: describeError(error) },
             'a reconciliation cannot be recorded now; trying again',
           )
-          await this.#pause(retryMs)
+          await pause(retryMs, stopping)
         }
       }
     }
