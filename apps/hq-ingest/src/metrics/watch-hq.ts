@@ -1,5 +1,5 @@
 import { Watcher } from '@hq-export/observability/watcher.ts'
-import type { Meter } from '@opentelemetry/api'
+import type { Meter, ObservableResult } from '@opentelemetry/api'
 import type pg from 'pg'
 import type { Logger } from 'pino'
 import { connectPlain } from '../db/connect.ts'
@@ -161,109 +161,90 @@ export class HqWatcher extends Watcher<pg.Client, HqReading> {
 
   /** Registers the gauges over the last reading; absent where HQ cannot be read. */
   observe(meter: Meter): void {
-    const sinceReading = ({ readAt }: HqReading) => (performance.now() - readAt) / 1000
+    const gauge = (
+      name: string,
+      unit: string,
+      description: string,
+      observe: (result: ObservableResult, reading: HqReading, sinceReading: number) => void,
+    ) =>
+      meter.createObservableGauge(name, { unit, description }).addCallback((result) => {
+        const { reading } = this
+        if (reading === undefined) return
+        observe(result, reading, (performance.now() - reading.readAt) / 1000)
+      })
+
     meter
       .createObservableGauge('hq.ingest.database.up', { description: '1 while HQ can be read' })
       .addCallback((result) => result.observe(this.reading === undefined ? 0 : 1))
-    meter
-      .createObservableGauge('hq.ingest.quarantine.depth', {
-        unit: '{row}',
-        description: 'rows in quarantine that nobody resolved',
-      })
-      .addCallback((result) => {
-        for (const { dataset, depth } of this.reading?.quarantine ?? []) {
-          result.observe(depth, { dataset })
-        }
-      })
-    meter
-      .createObservableGauge('hq.ingest.quarantine.oldest_age', {
-        unit: 's',
-        description: 'how long the oldest of them waits',
-      })
-      .addCallback((result) => {
-        const reading = this.reading
-        if (reading === undefined) return
-        for (const { dataset, age_s } of reading.quarantine) {
-          result.observe(age_s + sinceReading(reading), { dataset })
-        }
-      })
-    meter
-      .createObservableGauge('hq.ingest.heartbeat.age', {
-        unit: 's',
-        description: 'since the newest heartbeat of a source arrived',
-      })
-      .addCallback((result) => {
-        const reading = this.reading
-        if (reading === undefined) return
-        for (const { source, age_s } of reading.heartbeats) {
-          result.observe(age_s + sinceReading(reading), { source })
-        }
-      })
-    meter
-      .createObservableGauge('hq.ingest.heartbeat.ahead', {
-        unit: 's',
-        description: 'how far the clock of a source was ahead when its newest heartbeat arrived',
-      })
-      .addCallback((result) => {
-        for (const { source, ahead_s } of this.reading?.heartbeats ?? []) {
-          result.observe(ahead_s, { source })
-        }
-      })
-    meter
-      .createObservableGauge('hq.ingest.complete_through.age', {
-        unit: 's',
-        description: 'since the moment up to which a dataset of a source is complete',
-      })
-      .addCallback((result) => {
-        const reading = this.reading
-        if (reading === undefined) return
-        for (const { source, dataset, age_s } of reading.complete) {
-          result.observe(age_s + sinceReading(reading), { source, dataset })
-        }
-      })
-    meter
-      .createObservableGauge('hq.ingest.dataset.lag', {
-        unit: 's',
-        description: 'age of the oldest row of a dataset of a source that HQ has not decided',
-      })
-      .addCallback((result) => {
-        const reading = this.reading
-        if (reading === undefined) return
-        for (const { source, dataset, age_s } of reading.lags) {
-          result.observe(age_s + sinceReading(reading), { source, dataset })
-        }
-      })
-    meter
-      .createObservableGauge('hq.ingest.incidents', {
-        unit: '{incident}',
-        description: 'open incidents of quality, by dataset, check and severity',
-      })
-      .addCallback((result) => {
-        for (const { open, ...labels } of this.reading?.incidents ?? []) {
-          result.observe(open, labels)
-        }
-      })
-    meter
-      .createObservableGauge('hq.ingest.roll_up.age', {
-        unit: 's',
-        description: 'since batches were added to their minutes last',
-      })
-      .addCallback((result) => {
-        const reading = this.reading
-        if (reading === undefined) return
-        result.observe(reading.rollUpAge + sinceReading(reading))
-      })
-    meter
-      .createObservableGauge('hq.ingest.key.expiry', {
-        unit: 's',
-        description: 'until the last key of a source ends; absent where one has no end',
-      })
-      .addCallback((result) => {
-        const reading = this.reading
-        if (reading === undefined) return
-        for (const { source, expiry_s } of reading.keys) {
-          result.observe(expiry_s - sinceReading(reading), { source })
-        }
-      })
+    gauge(
+      'hq.ingest.quarantine.depth',
+      '{row}',
+      'rows in quarantine that nobody resolved',
+      (result, { quarantine }) => {
+        for (const { dataset, depth } of quarantine) result.observe(depth, { dataset })
+      },
+    )
+    gauge(
+      'hq.ingest.quarantine.oldest_age',
+      's',
+      'how long the oldest of them waits',
+      (result, { quarantine }, since) => {
+        for (const { dataset, age_s } of quarantine) result.observe(age_s + since, { dataset })
+      },
+    )
+    gauge(
+      'hq.ingest.heartbeat.age',
+      's',
+      'since the newest heartbeat of a source arrived',
+      (result, { heartbeats }, since) => {
+        for (const { source, age_s } of heartbeats) result.observe(age_s + since, { source })
+      },
+    )
+    gauge(
+      'hq.ingest.heartbeat.ahead',
+      's',
+      'how far the clock of a source was ahead when its newest heartbeat arrived',
+      (result, { heartbeats }) => {
+        for (const { source, ahead_s } of heartbeats) result.observe(ahead_s, { source })
+      },
+    )
+    gauge(
+      'hq.ingest.complete_through.age',
+      's',
+      'since the moment up to which a dataset of a source is complete',
+      (result, { complete }, since) => {
+        for (const { age_s, ...labels } of complete) result.observe(age_s + since, labels)
+      },
+    )
+    gauge(
+      'hq.ingest.dataset.lag',
+      's',
+      'age of the oldest row of a dataset of a source that HQ has not decided',
+      (result, { lags }, since) => {
+        for (const { age_s, ...labels } of lags) result.observe(age_s + since, labels)
+      },
+    )
+    gauge(
+      'hq.ingest.incidents',
+      '{incident}',
+      'open incidents of quality, by dataset, check and severity',
+      (result, { incidents }) => {
+        for (const { open, ...labels } of incidents) result.observe(open, labels)
+      },
+    )
+    gauge(
+      'hq.ingest.roll_up.age',
+      's',
+      'since batches were added to their minutes last',
+      (result, { rollUpAge }, since) => result.observe(rollUpAge + since),
+    )
+    gauge(
+      'hq.ingest.key.expiry',
+      's',
+      'until the last key of a source ends; absent where one has no end',
+      (result, { keys }, since) => {
+        for (const { source, expiry_s } of keys) result.observe(expiry_s - since, { source })
+      },
+    )
   }
 }

@@ -5,8 +5,20 @@ import type { SourceReading } from './watch-source.ts'
 
 const STATES: readonly RelayState[] = ['stopped', 'connecting', 'standby', 'working', 'halted']
 
-/** Observes one number of the last reading; absent where there is none. */
-type Observe = (result: ObservableResult, reading: SourceReading) => void
+/** Makes gauges over the last reading; absent where there is none. */
+function gauges(meter: Meter, read: () => SourceReading | undefined) {
+  return (
+    name: string,
+    unit: string,
+    description: string,
+    observe: (result: ObservableResult, reading: SourceReading) => void,
+  ): void => {
+    meter.createObservableGauge(name, { unit, description }).addCallback((result) => {
+      const reading = read()
+      if (reading !== undefined) observe(result, reading)
+    })
+  }
+}
 
 function sinceReading({ readAt }: SourceReading): number {
   return (performance.now() - readAt) / 1000
@@ -50,13 +62,7 @@ export function observeRelay(meter: Meter, progress: () => RelayProgress): void 
  * Gauges over the last reading of data-engine-x, from the source's point of view and on its clock.
  */
 export function observeSource(meter: Meter, read: () => SourceReading | undefined): void {
-  function gauge(name: string, unit: string, description: string, observe: Observe): void {
-    meter.createObservableGauge(name, { unit, description }).addCallback((result) => {
-      const reading = read()
-      if (reading !== undefined) observe(result, reading)
-    })
-  }
-
+  const gauge = gauges(meter, read)
   meter
     .createObservableGauge('hq.relay.source.up', {
       description: '1 while data-engine-x can be read',
@@ -123,14 +129,14 @@ export function observeSource(meter: Meter, read: () => SourceReading | undefine
 
 /** Gauge over whether what was captured is what became of it. */
 export function observeBalance(meter: Meter, read: () => SourceReading | undefined): void {
-  meter
-    .createObservableGauge('hq.relay.balance.difference', {
-      unit: '{row}',
-      description: 'captured rows of which it is not known what became, or more than one thing',
-    })
-    .addCallback((result) => {
-      for (const [dataset, rows] of read()?.differences ?? []) result.observe(rows, { dataset })
-    })
+  gauges(meter, read)(
+    'hq.relay.balance.difference',
+    '{row}',
+    'captured rows of which it is not known what became, or more than one thing',
+    (result, { differences }) => {
+      for (const [dataset, rows] of differences) result.observe(rows, { dataset })
+    },
+  )
 }
 
 /**
@@ -142,13 +148,7 @@ export function observeReconciliation(
   read: () => SourceReading | undefined,
   isScheduled: boolean,
 ): void {
-  function gauge(name: string, unit: string, description: string, observe: Observe): void {
-    meter.createObservableGauge(name, { unit, description }).addCallback((result) => {
-      const reading = read()
-      if (reading !== undefined) observe(result, reading)
-    })
-  }
-
+  const gauge = gauges(meter, read)
   gauge(
     'hq.relay.reconciliation.state',
     '',
