@@ -1,7 +1,7 @@
 import { type Content, type Html, html } from './html.ts'
 
 /** Values that a form carries without showing them; a value that is not there is left out. */
-export function hiddenInputs(values: readonly (readonly [string, string | undefined])[]): Html {
+function hiddenInputs(values: readonly (readonly [string, string | undefined])[]): Html {
   return html`${values.map(([name, value]) =>
     value === undefined ? '' : html`<input type="hidden" name="${name}" value="${value}">`,
   )}`

@@ -5,7 +5,7 @@ import type { Finding } from './finding.ts'
 import type { RuleId } from './rules.ts'
 
 /** Releases that must come after the one that deprecated a version (contract, Governance). */
-export const WINDOW_RELEASES = 2
+const WINDOW_RELEASES = 2
 /** Days that must pass from the deprecation on, however fast releases follow. */
 export const WINDOW_DAYS = 30
 

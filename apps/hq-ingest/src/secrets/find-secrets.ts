@@ -14,7 +14,7 @@ export interface FoundSecret {
  * The rule of a row that could not be searched to its end: it holds more look-alikes than anyone
  * needs.
  */
-export const TOO_MANY_LOOK_ALIKES = 'too-many-look-alikes'
+const TOO_MANY_LOOK_ALIKES = 'too-many-look-alikes'
 
 /**
  * Texts of one row that have the shape of a credential, but not its entropy. Measuring more of them

@@ -12,7 +12,7 @@ export const RANGE_ROWS = 2_000_000
 /** A range that has grown to so many times that is cut. */
 const GROWTH = 2
 /** A range that was compared longer ago is due, whatever the time. */
-export const ROTATION_SECONDS = 28 * 86_400
+const ROTATION_SECONDS = 28 * 86_400
 /** A rotation goes on for this long, and then only with what is due. */
 const ROTATION_BUDGET_SECONDS = 60
 /** Parts of a dataset that are due each day at least. */

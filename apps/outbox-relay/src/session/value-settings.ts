@@ -18,7 +18,7 @@ export const COMMON_VALUE_SETTINGS = pick(
   'extra_float_digits',
 )
 
-export const RARE_VALUE_SETTINGS = {
+const RARE_VALUE_SETTINGS = {
   lc_monetary: 'C',
   lc_numeric: 'C',
   lc_time: 'C',

@@ -13,11 +13,7 @@ export function relaySession({ pid, since, client_address, silent_s }: RelaySess
   )
 }
 
-export function outboxTable({
-  table,
-  bytes,
-  current,
-}: RelayStatus['outbox_tables'][number]): string {
+function outboxTable({ table, bytes, current }: RelayStatus['outbox_tables'][number]): string {
   return `${table} ${(bytes / 1024 / 1024).toFixed(1)} MiB${current ? ' (current)' : ''}`
 }
 

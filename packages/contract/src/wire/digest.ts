@@ -106,7 +106,7 @@ const bucketSchema = z.tuple([
 ])
 
 /** What one scan of a side yields; the same of both, so every number can be compared. */
-export const digestSchema = z.object({
+const digestSchema = z.object({
   /** Buckets that have rows. */
   buckets: z.array(bucketSchema).max(CHECKSUM_BUCKETS),
   rows: countSchema,
@@ -121,7 +121,7 @@ export const digestSchema = z.object({
 export type Digest = z.infer<typeof digestSchema>
 
 /** A row at the leaf of a comparison: no value of it, only hashes. */
-export const digestRowSchema = z.object({
+const digestRowSchema = z.object({
   key: keySchema,
   /** Exported version; null in append-only datasets. */
   version: int8Schema.nullable(),

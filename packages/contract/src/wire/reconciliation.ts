@@ -63,7 +63,7 @@ export const findingSchema = z.object({
 export type Finding = z.infer<typeof findingSchema>
 
 /** What one dataset of a reconciliation came to. */
-export const datasetReconciliationSchema = z.object({
+const datasetReconciliationSchema = z.object({
   dataset: z.string().min(1).max(63),
   state: z.enum(RECONCILIATION_STATES),
   /** Why it is `undecided`; null where it is not. */

@@ -2,7 +2,16 @@ import { withJson } from '../cli/options.ts'
 import type { Program } from '../cli/program.ts'
 import { printJson } from '../table.ts'
 import type { NamedFinding } from './finding.ts'
-import { printFindings } from './print-findings.ts'
+
+/** What the doctor found, for people: what to do stands below what was found. */
+function printFindings(findings: readonly NamedFinding[]): string {
+  return findings
+    .flatMap(({ check, state, found, todo }) => [
+      `${state.padEnd(8)}${check.padEnd(22)}${found}`,
+      ...(todo === null ? [] : [`${' '.repeat(30)}-> ${todo}`]),
+    ])
+    .join('\n')
+}
 
 /**
  * Adds `doctor`: exit status 0 where nothing fails, 1 where something does, 2 where it cannot tell.

@@ -11,7 +11,7 @@ export interface RunbookSection {
 const FILE = join(import.meta.dirname, '..', '..', '..', '..', '..', 'docs', 'RUNBOOK.md')
 
 /** Cuts the runbook into its sections. */
-export function sectionsOf(text: string): RunbookSection[] {
+function sectionsOf(text: string): RunbookSection[] {
   const [, ...sections] = text.split(/^## /m)
   return sections.map((section) => {
     const end = section.indexOf('\n')

@@ -41,11 +41,7 @@ const MAX_PENDING_MS = DAY_MS
 const SPAN_MINUTES = [15, 60, 6 * 60, 24 * 60]
 
 /** Sum of the windows from `begin` to `end`. */
-export function sumWindows(
-  windows: ReadonlyMap<number, Profile>,
-  begin: number,
-  end: number,
-): Profile {
+function sumWindows(windows: ReadonlyMap<number, Profile>, begin: number, end: number): Profile {
   const profiles: Profile[] = []
   for (let at = begin; at < end; at += WINDOW_MS) {
     const profile = windows.get(at)

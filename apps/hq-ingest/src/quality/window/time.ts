@@ -9,11 +9,6 @@ export function floorTo(time: number, periodMs: number): number {
   return Math.floor(time / periodMs) * periodMs
 }
 
-/** The next such begin that is not before `time`. */
-export function ceilTo(time: number, periodMs: number): number {
-  return Math.ceil(time / periodMs) * periodMs
-}
-
 /** A day, such as 2026-03-01, from its begin. */
 export function dayOf(time: number): string {
   return new Date(time).toISOString().slice(0, 10)

@@ -73,7 +73,7 @@ export function countFindings(
 }
 
 /** Datasets of which more differs than a run sends once more by itself. */
-export function cappedDatasets({ cost }: ReconciliationRecord): string[] {
+function cappedDatasets({ cost }: ReconciliationRecord): string[] {
   return cost.filter(({ capReached }) => capReached).map(({ dataset }) => dataset)
 }
 
