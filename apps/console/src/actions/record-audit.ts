@@ -1,5 +1,6 @@
-import { type AuditEntry, recordAudit as recordInHq } from '@hq-export/hq-ingest/db/record-audit.ts'
+import { recordAudit as recordInHq } from '@hq-export/hq-ingest/db/record-audit.ts'
 import { recordAudit as recordAtSource } from '@hq-export/outbox-relay/audit/record-audit.ts'
+import type { AuditEntry } from '@hq-export/runtime/postgres/audit.ts'
 import type pg from 'pg'
 import type { SideName } from './action.ts'
 
