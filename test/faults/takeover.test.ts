@@ -187,7 +187,7 @@ async function batchesOfKeys(): Promise<number[]> {
 }
 
 test('I3: two relays that work at once lose and double nothing', async () => {
-  const leader = pipeline.startRelay()
+  const leader = pipeline.runRelay()
   await leader.says('working')
   await using usurper = await startInProcessRelay({
     databaseUrl: pipeline.dxDatabase.url,

@@ -90,7 +90,7 @@ const WAYS = COMMANDS.filter(([, ...args]) =>
 )
 
 /** Programs that run at the same time. */
-const AT_ONCE = 6
+const AT_ONCE = 2
 
 /** Every command ends with status 2 and one line, which begins with the name of the program. */
 async function expectRefused(

@@ -45,7 +45,7 @@ export async function crashSource(crashes: number): Promise<SurvivedCrashes> {
   const { cluster } = server
   const dxDatabase = await createOwnDatabase(cluster.url(), prepareDx)
   await using pipeline = await Pipeline.create({ dxDatabase })
-  await pipeline.startGateway()
+  await pipeline.runGateway()
   const relay = pipeline.startRelay()
   const orgId = await insertOrg(pipeline.dx)
   const committed: string[] = []
