@@ -226,11 +226,10 @@ describe('a database that was there before us', () => {
       ['resume'],
       ['cancel', '4711'],
     ]
-    const runs = usages.map(async (args) => ({
-      args,
-      exitCode: (await backfill(...args)).exitCode,
-    }))
-    expect(await Promise.all(runs)).toEqual(usages.map((args) => ({ args, exitCode: 2 })))
+    for (const args of usages) {
+      const { exitCode } = await backfill(...args)
+      expect({ args, exitCode }).toEqual({ args, exitCode: 2 })
+    }
     expect((await pipeline.dx.query('select from hq_export.backfill')).rowCount).toBe(0)
   })
 

@@ -26,8 +26,14 @@ export interface CommandResult {
   readonly stderr: string
 }
 
-/** What leaves more behind in its process than other commands: its host serves no further one. */
+/**
+ * What leaves more behind in its process than other commands: its host serves no further one,
+ * unless it was refused.
+ */
 const LASTING: readonly string[] = ['run', 'serve']
+
+/** Exit status of a command that cannot begin. */
+const REFUSED = 2
 
 /** Hosts without work, by app. They end with this process, which holds their input. */
 const idle = new Map<App, CommandHost[]>()
@@ -61,7 +67,7 @@ export class CommandHost {
     host.#child.ref()
     const result = await host.#run(args, { PATH: '/usr/bin:/bin', ...env })
     host.#child.unref()
-    if (LASTING.includes(args[0] ?? '')) host.#child.stdin.end()
+    if (LASTING.includes(args[0] ?? '') && result.exitCode !== REFUSED) host.#child.stdin.end()
     else if (host.#child.exitCode === null && host.#child.signalCode === null) hosts.push(host)
     return result
   }

@@ -252,13 +252,12 @@ test('ingest -- reconciliations lists and shows them, for people and as JSON', a
   })
   await take(run)
   await take(newer)
-  const [list, latest, shown, json, status] = await Promise.all([
-    runIngest(['reconciliations', 'list', '--json'], env),
-    runIngest(['reconciliations', 'show', 'latest'], env),
-    runIngest(['reconciliations', 'show', 'latest', '--kind', 'daily', '--limit', '1'], env),
-    runIngest(['reconciliations', 'show', run.id, '--json'], env),
-    runIngest(['status'], env),
-  ])
+  const reconciliations = (...args: string[]) => runIngest(['reconciliations', ...args], env)
+  const list = await reconciliations('list', '--json')
+  const latest = await reconciliations('show', 'latest')
+  const shown = await reconciliations('show', 'latest', '--kind', 'daily', '--limit', '1')
+  const json = await reconciliations('show', run.id, '--json')
+  const status = await runIngest(['status'], env)
   expect(list).toMatchObject({ status: 0, stderr: '' })
   expect(JSON.parse(list.stdout)).toMatchObject({
     reconciliations: [
