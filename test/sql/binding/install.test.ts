@@ -4,7 +4,6 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { bind } from '@hq-export/outbox-relay/binding/install/bind.ts'
 import { BindingError } from '@hq-export/outbox-relay/binding/load-binding.ts'
-import { dxMigrations } from '@hq-export/outbox-relay/session/migrations.ts'
 import type pg from 'pg'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { capturing, ofDataset, versionsOf } from '../../support/capture-rows.ts'
@@ -18,7 +17,7 @@ import {
 import {
   createDxDatabase,
   createEmptyDxDatabase,
-  installReferenceSchema,
+  createUnboundDxDatabase,
   type TestDatabase,
 } from '../../support/servers/databases.ts'
 import { majorVersion } from '../../support/servers/server-version.ts'
@@ -60,14 +59,6 @@ const changing =
   (dataset: string, fields: Record<string, unknown>) =>
   (datasets: BoundJson[]): BoundJson[] =>
     datasets.map((bound) => (bound.dataset === dataset ? { ...bound, ...fields } : bound))
-
-/** The reference schema and our migrations, not bound yet. */
-async function unboundDatabase(): Promise<TestDatabase> {
-  const database = await createEmptyDxDatabase()
-  await installReferenceSchema(database.url)
-  await dxMigrations.apply(database.url)
-  return database
-}
 
 async function problemsOf(database: TestDatabase, nameOrFile: string): Promise<readonly string[]> {
   try {
@@ -163,7 +154,7 @@ test('another binding has the types that it names and no other, and a session th
 })
 
 test('bind gives way to an open writer, comes back, and succeeds once the writer is done', async () => {
-  await using database = await unboundDatabase()
+  await using database = await createUnboundDxDatabase()
   const writer = await database.connect()
   await writer.query('begin')
   const orgId = await insertOrg(writer)
@@ -198,7 +189,7 @@ test('bind gives way to whoever reads a projection view', async () => {
 })
 
 test('bind gives up after its attempts, names the busy table, and leaves nothing behind', async () => {
-  await using database = await unboundDatabase()
+  await using database = await createUnboundDxDatabase()
   const writer = await database.connect()
   await writer.query('begin')
   await insertPerson(writer, await insertOrg(writer))
@@ -246,7 +237,7 @@ test('an upgrade under load is never without triggers', async () => {
 })
 
 test('two binds at once end with one binding', async () => {
-  await using database = await unboundDatabase()
+  await using database = await createUnboundDxDatabase()
   await Promise.all([bind(database.url, 'reference'), bind(database.url, 'reference')])
   expect(await bind(database.url, 'reference')).toMatchObject({ changed: false })
 })
@@ -279,7 +270,7 @@ test('the record of the binding names each dataset, its source and one fingerpri
 })
 
 test('every table and column that does not exist is named in one message', async () => {
-  await using database = await unboundDatabase()
+  await using database = await createUnboundDxDatabase()
   const file = await bindingFile((datasets) => [
     ...changing(PERSONS, { key: ['org_id', 'person_id'], version: 'revision' })(
       changing(COMPANIES, { table: 'entities.firms' })(datasets),
@@ -293,7 +284,7 @@ test('every table and column that does not exist is named in one message', async
 })
 
 test('every expression that PostgreSQL refuses is named with its column', async () => {
-  await using database = await unboundDatabase()
+  await using database = await createUnboundDxDatabase()
   const file = await bindingFile(
     changing(PERSONS, { columns: { title: 'r.job_title', seniority: 'lower(', full_name: `'x'` } }),
   )
@@ -304,7 +295,7 @@ test('every expression that PostgreSQL refuses is named with its column', async 
 })
 
 test('a key that is not unique, or may be NULL, is refused', async () => {
-  await using database = await unboundDatabase()
+  await using database = await createUnboundDxDatabase()
   const file = await bindingFile((datasets) =>
     changing(COMPANIES, { key: ['org_id'] })(
       changing(PERSONS, { key: ['org_id', 'full_name'] })(datasets),
@@ -317,7 +308,7 @@ test('a key that is not unique, or may be NULL, is refused', async () => {
 })
 
 test('a virtual generated column, which a trigger sees as NULL, is refused', async ({ skip }) => {
-  await using database = await unboundDatabase()
+  await using database = await createUnboundDxDatabase()
   const client = await database.connect()
   skip((await majorVersion(client)) < 18, 'PostgreSQL has virtual generated columns since 18')
   await client.query(
@@ -331,7 +322,7 @@ test('a virtual generated column, which a trigger sees as NULL, is refused', asy
 })
 
 test('I1: a table whose rows its owner cannot see under row level security is refused', async () => {
-  await using database = await unboundDatabase()
+  await using database = await createUnboundDxDatabase()
   const client = await database.connect()
   const role = `owner_${randomBytes(4).toString('hex')}`
   await client.query(`create role ${role}`)
@@ -348,7 +339,7 @@ test('I1: a table whose rows its owner cannot see under row level security is re
 })
 
 test('each table is captured as its own owner, who needs no other right', async () => {
-  await using database = await unboundDatabase()
+  await using database = await createUnboundDxDatabase()
   const client = await database.connect()
   const role = `owner_${randomBytes(4).toString('hex')}`
   await client.query(`create role ${role}`)
@@ -382,7 +373,7 @@ test('each table is captured as its own owner, who needs no other right', async 
 })
 
 test('rows outside the filter are not exported; leaving it is a delete, entering it again a new version', async () => {
-  await using database = await unboundDatabase()
+  await using database = await createUnboundDxDatabase()
   const client = await database.connect()
   await bind(
     database.url,
@@ -411,7 +402,7 @@ test('rows outside the filter are not exported; leaving it is a delete, entering
 })
 
 test('I5: whether a dataset has rows is not searched for long while writers wait; what is not known counts as rows', async () => {
-  await using database = await unboundDatabase()
+  await using database = await createUnboundDxDatabase()
   const client = await database.connect()
   await insertPerson(client, await insertOrg(client))
   // As slow as a table in which no row is under contract.

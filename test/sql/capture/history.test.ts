@@ -11,11 +11,7 @@ import { type Captured, capturing, ofDataset } from '../../support/capture-rows.
 import { createLiveDatabase } from '../../support/live-shape/live-databases.ts'
 import { insertLiveCompany, insertLiveOrg } from '../../support/live-shape/live-rows.ts'
 import { insertCompany, insertOrg, insertPerson } from '../../support/reference-rows.ts'
-import {
-  createEmptyDxDatabase,
-  installReferenceSchema,
-  type TestDatabase,
-} from '../../support/servers/databases.ts'
+import { createUnboundDxDatabase, type TestDatabase } from '../../support/servers/databases.ts'
 import { waitFor } from '../../support/wait-for.ts'
 
 const COMPANIES = 'dx_company_entities_v1'
@@ -73,15 +69,8 @@ async function snapshotsNow(): Promise<Map<string, Record<string, unknown>>> {
   return new Map(rows.map(({ row }) => [JSON.parse(row).snapshot_id, JSON.parse(row)]))
 }
 
-async function unboundDatabase(): Promise<TestDatabase> {
-  const empty = await createEmptyDxDatabase()
-  await installReferenceSchema(empty.url)
-  await dxMigrations.apply(empty.url)
-  return empty
-}
-
 beforeAll(async () => {
-  database = await unboundDatabase()
+  database = await createUnboundDxDatabase()
   writer = await database.connect()
   for (let n = 0; n < 40; n++) tenants.push(await insertTenant())
   await bind(database.url, 'reference')
@@ -327,7 +316,7 @@ describe('a version that was there before its entity was bound is exported when 
 })
 
 test('in partitions, also when the row moves to another, and by TRUNCATE of one', async () => {
-  await using parted = await unboundDatabase()
+  await using parted = await createUnboundDxDatabase()
   const client = await parted.connect()
   await client.query(`
     alter table entities.company_entities rename to old_companies;
@@ -356,7 +345,7 @@ test('in partitions, also when the row moves to another, and by TRUNCATE of one'
 })
 
 test('an empty table has no history to complete: nothing is added to its captures', async () => {
-  await using empty = await unboundDatabase()
+  await using empty = await createUnboundDxDatabase()
   const client = await empty.connect()
   const orgId = await insertOrg(client)
   await insertPerson(client, orgId)
@@ -392,7 +381,7 @@ test('an empty table has no history to complete: nothing is added to its capture
 })
 
 test('triggers of a complete history give way to whoever reads the table, and go once that is over; writers never wait for long', async () => {
-  await using bound = await unboundDatabase()
+  await using bound = await createUnboundDxDatabase()
   const [client, reader] = [await bound.connect(), await bound.connect()]
   const orgId = await insertOrg(client)
   await insertCompany(client, orgId)
@@ -452,7 +441,7 @@ test('a version comes from the history table or from its capture, never from bot
 })
 
 test('an installation that was there before the migration: what was backfilled as a whole is complete, the rest begins with the next bind', async () => {
-  await using older = await unboundDatabase()
+  await using older = await createUnboundDxDatabase()
   const client = await older.connect()
   const orgId = await insertOrg(client)
   await insertCompany(client, orgId)

@@ -2,18 +2,13 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { bind } from '@hq-export/outbox-relay/binding/install/bind.ts'
-import { dxMigrations } from '@hq-export/outbox-relay/session/migrations.ts'
 import type pg from 'pg'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { capturing } from '../../support/capture-rows.ts'
-import { installLiveShape } from '../../support/live-shape/install-live-shape.ts'
+import { createLiveDatabase } from '../../support/live-shape/live-databases.ts'
 import { insertAttempts, insertLiveOrg, insertLiveRun } from '../../support/live-shape/live-rows.ts'
 import { insertEvent, insertOrg, insertRun } from '../../support/reference-rows.ts'
-import {
-  createDxDatabase,
-  createEmptyDxDatabase,
-  type TestDatabase,
-} from '../../support/servers/databases.ts'
+import { createDxDatabase, type TestDatabase } from '../../support/servers/databases.ts'
 
 const RUNS = 1
 const EVENTS = 2
@@ -215,11 +210,8 @@ test('in a partitioned table a row is noted once, whatever is named, and not whe
 })
 
 test('in the live shape, rows that go with their org or leave by a filter are noted, and those outside of it are not', async () => {
-  await using live = await createEmptyDxDatabase()
+  await using live = await createLiveDatabase('data-engine-x')
   const client = await live.connect()
-  await installLiveShape(client)
-  await dxMigrations.apply(live.url)
-  await bind(live.url, 'data-engine-x')
   const org = await insertLiveOrg(client)
   const [kept, job, becomesJob] = [
     await insertLiveRun(client, org),

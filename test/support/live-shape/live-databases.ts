@@ -2,7 +2,7 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { bind } from '@hq-export/outbox-relay/binding/install/bind.ts'
 import { dxMigrations } from '@hq-export/outbox-relay/session/migrations.ts'
-import { createEmptyDxDatabase, type TestDatabase } from '../servers/databases.ts'
+import { createPreparedDx, type TestDatabase, withClient } from '../servers/databases.ts'
 import { installLiveShape } from './install-live-shape.ts'
 
 /** The shipped binding for the live data-engine-x. */
@@ -30,11 +30,10 @@ export async function writeLiveBinding(
 
 /** data-engine-x of the live shape with our migrations; bound where a binding is given. */
 export async function createLiveDatabase(binding?: string): Promise<TestDatabase> {
-  const database = await createEmptyDxDatabase()
-  const client = await database.connect()
-  await installLiveShape(client)
-  await client.end()
-  await dxMigrations.apply(database.url)
+  const database = await createPreparedDx('live', async (url) => {
+    await withClient(url, installLiveShape)
+    await dxMigrations.apply(url)
+  })
   if (binding !== undefined) await bind(database.url, binding)
   return database
 }

@@ -19,7 +19,11 @@ function withDatabase(serverUrl: string, database: string): string {
   return url.href
 }
 
-async function withClient<T>(url: string, work: (client: pg.Client) => Promise<T>): Promise<T> {
+/** Does something in a session, and ends it. */
+export async function withClient<T>(
+  url: string,
+  work: (client: pg.Client) => Promise<T>,
+): Promise<T> {
   const client = new pg.Client({ connectionString: url })
   await client.connect()
   try {
@@ -133,21 +137,42 @@ export function installReferenceSchema(url: string): Promise<void> {
   return withClient(url, installOperationalSchema)
 }
 
-/** Makes an empty database a data-engine-x: reference schema, our migrations, reference binding. */
-export async function prepareDx(url: string): Promise<void> {
+/** Makes an empty database a data-engine-x that nothing is bound in. */
+async function prepareUnboundDx(url: string): Promise<void> {
   await installReferenceSchema(url)
   await dxMigrations.apply(url)
+}
+
+/** Makes an empty database a data-engine-x: reference schema, our migrations, reference binding. */
+export async function prepareDx(url: string): Promise<void> {
+  await prepareUnboundDx(url)
   await bind(url, 'reference')
+}
+
+/**
+ * A database of data-engine-x's server, as `prepare` makes an empty one: that is done once a run.
+ * @param name of what it makes, short.
+ */
+export function createPreparedDx(
+  name: string,
+  prepare: (url: string) => Promise<void>,
+): Promise<TestDatabase> {
+  return createFromTemplate(inject('dxServerUrl'), `${inject('runId')}${name}`, prepare)
 }
 
 /** data-engine-x with the reference schema, our migrations and the reference binding. */
 export function createDxDatabase(): Promise<TestDatabase> {
-  return createFromTemplate(inject('dxServerUrl'), `${inject('runId')}dx`, prepareDx)
+  return createPreparedDx('dx', prepareDx)
+}
+
+/** data-engine-x with the reference schema and our migrations, not bound yet. */
+export function createUnboundDxDatabase(): Promise<TestDatabase> {
+  return createPreparedDx('unbound', prepareUnboundDx)
 }
 
 /** data-engine-x without anything of ours: an empty database. */
 export function createEmptyDxDatabase(): Promise<TestDatabase> {
-  return createFromTemplate(inject('dxServerUrl'), `${inject('runId')}empty`, async () => {})
+  return createPreparedDx('empty', async () => {})
 }
 
 /** The one database of a server that a test has for itself, to crash it. */
