@@ -14,7 +14,7 @@ import { expectEqualSides } from '../support/equal-sides.ts'
 import { runApp } from '../support/programs/app-process.ts'
 import { Pipeline } from '../support/programs/pipeline.ts'
 import { insertCompany, insertOrg, insertPerson } from '../support/reference-rows.ts'
-import { createEmptyDxDatabase, installReferenceSchema } from '../support/servers/databases.ts'
+import { createUnboundDxDatabase } from '../support/servers/databases.ts'
 
 const COMPANIES = 'dx_company_entities_v1'
 const PERSONS = 'dx_person_entities_v1'
@@ -66,9 +66,7 @@ async function historyTriggers(): Promise<string[]> {
 const ALL_TRIGGERS = [3, 4].flatMap((n) => [`hq_export_${n}_emptied`, `hq_export_${n}_replaced`])
 
 beforeEach(async () => {
-  const dxDatabase = await createEmptyDxDatabase()
-  await installReferenceSchema(dxDatabase.url)
-  await dxMigrations.apply(dxDatabase.url)
+  const dxDatabase = await createUnboundDxDatabase()
   pipeline = await Pipeline.create({ dxDatabase })
   const orgId = await insertOrg(pipeline.dx)
   companies = []
