@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { DATASETS } from '@hq-export/contract'
 import { connectWriter } from '@hq-export/hq-ingest/db/connect.ts'
-import { profileOf } from '@hq-export/hq-ingest/profile/batch-profile.ts'
+import { profileParts } from '@hq-export/hq-ingest/profile/batch-profile.ts'
 import { emptyProfile, mergeProfiles } from '@hq-export/hq-ingest/profile/merge-profiles.ts'
 import type { Profile } from '@hq-export/hq-ingest/profile/profile.ts'
 import { readMinutes } from '@hq-export/hq-ingest/profile/read-minutes.ts'
@@ -61,7 +61,7 @@ async function ledgerProfile(dataset: string): Promise<Profile> {
      from ingest.batch where dataset = $1`,
     [dataset],
   )
-  return mergeProfiles(rows.map(profileOf))
+  return mergeProfiles(rows.flatMap(profileParts))
 }
 
 async function minutesProfile(dataset: string): Promise<Profile> {

@@ -1,5 +1,4 @@
 import type { Counts } from '@hq-export/contract'
-import { mergeProfiles } from './merge-profiles.ts'
 import type { Profile } from './profile.ts'
 import type { StoredProfile } from './row-counts.ts'
 
@@ -26,9 +25,4 @@ export interface LedgerCounts {
 export function profileParts({ counts, bytes, profile }: LedgerCounts): Partial<Profile>[] {
   const { received: rows, inserted, updated, superseded, duplicate, stale } = counts
   return [profile, { rows, inserted, updated, superseded, duplicate, stale, bytes }]
-}
-
-/** The whole profile of a batch. */
-export function profileOf(entry: LedgerCounts): Profile {
-  return mergeProfiles(profileParts(entry))
 }

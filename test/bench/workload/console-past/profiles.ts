@@ -1,5 +1,6 @@
 import { DATASETS, type Dataset } from '@hq-export/contract'
-import { type LedgerCounts, profileOf } from '@hq-export/hq-ingest/profile/batch-profile.ts'
+import { type LedgerCounts, profileParts } from '@hq-export/hq-ingest/profile/batch-profile.ts'
+import { mergeProfiles } from '@hq-export/hq-ingest/profile/merge-profiles.ts'
 import type { Profile, RowsBy } from '@hq-export/hq-ingest/profile/profile.ts'
 
 /** Rows of each filled batch. */
@@ -44,7 +45,9 @@ export const COUNTS = counts
 /** The sum of so many batches of a dataset, as the roll-up makes it. */
 export function sumOf(dataset: string, batches: number): Profile {
   const place = DATASETS.findIndex(({ name }) => name === dataset)
-  const one = profileOf({ counts, bytes: BATCH_BYTES, profile: STORED[place] ?? {} })
+  const one = mergeProfiles(
+    profileParts({ counts, bytes: BATCH_BYTES, profile: STORED[place] ?? {} }),
+  )
   const times = (_: string, value: unknown) => (typeof value === 'number' ? value * batches : value)
   return JSON.parse(JSON.stringify(one, times)) as Profile
 }
