@@ -68,14 +68,12 @@ export class WindowAcks {
 
   /** Acks a window, soon. */
   add(window: SettledWindow): void {
+    if (this.#isOvertaken) {
+      window.trace.end()
+      return
+    }
     this.#settled.push(window)
     this.#writing ??= this.#write()
-      .catch(this.#onFailure)
-      .finally(() => {
-        this.#writing = undefined
-        this.#waiting = new AbortController()
-        for (const { trace } of this.#settled.splice(0)) trace.end()
-      })
   }
 
   /** Resolves when all that was added is acked, without waiting for more. */
@@ -91,14 +89,22 @@ export class WindowAcks {
     return this.#last
   }
 
+  /** Never rejects. Ends in the same turn in which it finds nothing more, so none is left behind. */
   async #write(): Promise<void> {
-    while (this.#settled.length > 0 && !this.#isOvertaken) {
-      const pauseMs = this.#writtenAt + PERIOD_MS - performance.now()
-      const { signal } = this.#waiting
-      // An abort only says that it is time.
-      if (pauseMs > 0) await pause(pauseMs, signal)
-      await this.#writeSettled(this.#settled.splice(0))
-      this.#writtenAt = performance.now()
+    try {
+      while (this.#settled.length > 0 && !this.#isOvertaken) {
+        const pauseMs = this.#writtenAt + PERIOD_MS - performance.now()
+        // An abort only says that it is time.
+        if (pauseMs > 0) await pause(pauseMs, this.#waiting.signal)
+        await this.#writeSettled(this.#settled.splice(0))
+        this.#writtenAt = performance.now()
+      }
+    } catch (error) {
+      this.#onFailure(error)
+    } finally {
+      this.#writing = undefined
+      this.#waiting = new AbortController()
+      for (const { trace } of this.#settled.splice(0)) trace.end()
     }
   }
 
