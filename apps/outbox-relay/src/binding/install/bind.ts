@@ -2,7 +2,8 @@ import type pg from 'pg'
 import { connectLogin } from '../../session/connect.ts'
 import { dxMigrations } from '../../session/migrations.ts'
 import type { Binding } from '../binding-schema.ts'
-import { type GeneratedSql, generate, neededSql } from '../capture/generate.ts'
+import { type GeneratedSql, neededSql } from '../capture/generate.ts'
+import { generatedSql } from '../capture/generated-sql.ts'
 import { checkExpressions } from '../inspect/check-expressions.ts'
 import { findForeignCode } from '../inspect/foreign-code.ts'
 import { inspectFunctions } from '../inspect/inspect-functions.ts'
@@ -58,7 +59,7 @@ async function bindOn(
   const { sources, problems } = await inspectSources(client, binding)
   if (problems.length > 0) throw new BindingError(binding.name, problems)
   const limit = await findTemporaryFileLimit(client)
-  const sql = generate(binding, sources, limit !== undefined)
+  const sql = generatedSql(binding, sources, limit !== undefined)
   const complete = completeHistories(binding, await readPreviousBindings(client))
   const isCurrent =
     (await readDifferences(client)).length === 0 &&

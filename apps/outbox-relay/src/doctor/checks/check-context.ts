@@ -1,5 +1,6 @@
 import type pg from 'pg'
-import { generate, neededSql } from '../../binding/capture/generate.ts'
+import { neededSql } from '../../binding/capture/generate.ts'
+import { generatedSql } from '../../binding/capture/generated-sql.ts'
 import { inspectSources } from '../../binding/inspect/inspect-sources.ts'
 import { isByRow, readInstalled } from '../../binding/install/installed.ts'
 import { completeHistories, readPreviousBindings } from '../../binding/install/previous-binding.ts'
@@ -28,7 +29,7 @@ export async function readBoundState(client: pg.ClientBase): Promise<BoundState 
   const sql =
     present.datasets.length === 0
       ? undefined
-      : neededSql(generate(present, sources, byRow), complete)
+      : neededSql(generatedSql(present, sources, byRow), complete)
   const isShipped = (await listBindings()).includes(binding.name)
   const argument = isShipped ? binding.name : `FILE (that of binding ${binding.name})`
   return {
