@@ -6,6 +6,7 @@ import type { NamedFinding } from '@hq-export/runtime/doctor/finding.ts'
 import type pg from 'pg'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { ConsoleSite } from '../support/console/console-site.ts'
+import { tcpUrl } from '../support/network/tcp-url.ts'
 import { startInProcessRelay } from '../support/programs/in-process-relay.ts'
 import { SECRET, startGateway } from '../support/programs/ingest-client.ts'
 import { createDxDatabase, createHqDatabase } from '../support/servers/databases.ts'
@@ -90,9 +91,9 @@ test('a backfill shows what is done, of about how much, how fast, and for how lo
 })
 
 test('relays, sources with heartbeat and lag, and gateways are known by what they do', async () => {
-  await using gateway = await startGateway(urls.HQ_DATABASE_URL)
+  await using gateway = await startGateway(tcpUrl(urls.HQ_DATABASE_URL).href)
   await using _relay = await startInProcessRelay({
-    databaseUrl: urls.DX_DATABASE_URL,
+    databaseUrl: tcpUrl(urls.DX_DATABASE_URL).href,
     ingestUrl: gateway.url,
     secret: SECRET,
     heartbeatMs: 100,

@@ -4,6 +4,7 @@ import { connect, createServer, type Server, type Socket } from 'node:net'
 import { freePort } from '@hq-export/embedded-postgres/free-port.ts'
 import type pg from 'pg'
 import { expect, onTestFinished, test } from 'vitest'
+import { tcpUrl } from '../../support/network/tcp-url.ts'
 import {
   answerOf,
   buildEnvelope,
@@ -95,8 +96,8 @@ class Door {
 }
 
 async function buildDoor(hq: TestDatabase): Promise<{ door: Door; url: string }> {
-  const url = new URL(hq.url)
-  const door = await Door.build(new URL(hq.url))
+  const url = tcpUrl(hq.url)
+  const door = await Door.build(tcpUrl(hq.url))
   onTestFinished(() => door.shut())
   url.hostname = '127.0.0.1'
   url.port = String(door.port)

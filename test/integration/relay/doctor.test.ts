@@ -18,6 +18,7 @@ import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { createLiveDatabase } from '../../support/live-shape/live-databases.ts'
 import { ScriptedGateway } from '../../support/network/scripted-gateway.ts'
+import { tcpUrl } from '../../support/network/tcp-url.ts'
 import { runApp } from '../../support/programs/app-process.ts'
 import { createSecret } from '../../support/programs/pipeline.ts'
 import { insertCompany, insertOrg } from '../../support/reference-rows.ts'
@@ -738,7 +739,7 @@ async function startPooler(target: URL, dropsNotifications: boolean) {
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const address = server.address()
   if (address === null || typeof address === 'string') throw new Error('no port')
-  const url = new URL(target)
+  const url = tcpUrl(target)
   url.hostname = '127.0.0.1'
   url.port = String(address.port)
   return {

@@ -14,6 +14,7 @@ import { printStatus } from '@hq-export/outbox-relay/status/print-status.ts'
 import { readStatus } from '@hq-export/outbox-relay/status/status.ts'
 import type pg from 'pg'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import { tcpUrl } from '../../support/network/tcp-url.ts'
 import { runApp } from '../../support/programs/app-process.ts'
 import { Pipeline } from '../../support/programs/pipeline.ts'
 import { insertCompany, insertOrg } from '../../support/reference-rows.ts'
@@ -57,9 +58,10 @@ test('without a relay: nobody leads, rows wait, nothing was ever settled', async
 })
 
 test('with two relays: one leads, the other stands by, both with where they come from and since when', async () => {
-  const first = pipeline.runRelay()
+  const overTcp = { DX_DATABASE_URL: tcpUrl(pipeline.dxDatabase.url).href }
+  const first = pipeline.runRelay(overTcp)
   await waitFor('the first to lead', async () => (await readStatus(operator)).leader !== null)
-  const second = pipeline.runRelay()
+  const second = pipeline.runRelay(overTcp)
   const status = await waitFor('the second to stand by', async () => {
     const now = await readStatus(operator)
     return now.standbys.length === 1 && now

@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
+import { tcpUrl } from './tcp-url.ts'
 
 /**
  * Stands between a program and its database; what passes between the two is up to whoever makes
@@ -15,7 +16,7 @@ export class TcpProxy implements AsyncDisposable {
    * so does the other.
    */
   protected constructor(targetUrl: string, join: (inside: Socket, outside: Socket) => void) {
-    this.#target = new URL(targetUrl)
+    this.#target = tcpUrl(targetUrl)
     this.#server = createServer((inside) => {
       const outside = connect(Number(this.#target.port), this.#target.hostname)
       for (const socket of [inside, outside]) {

@@ -67,10 +67,10 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
 
   async function serverUrl(given: string | undefined, name: string): Promise<string> {
     if (given !== undefined) return given
-    const cluster = await EmbeddedCluster.start({ name, settings: SETTINGS })
+    const cluster = await EmbeddedCluster.start({ name, settings: SETTINGS, hasSocket: true })
     clusters.push(cluster)
     await hashPasswordAnew(cluster.url())
-    return cluster.url()
+    return cluster.socketUrl()
   }
 
   const filling = fillCompileCache()
