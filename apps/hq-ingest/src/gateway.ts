@@ -96,10 +96,12 @@ export function createGateway(options: GatewayOptions): Hono<{ Bindings: HttpBin
 
   app.use(async (context, next) => {
     await next()
-    for (const [name, value] of Object.entries(SECURE_HEADERS)) context.header(name, value)
+    // Of the answer itself: the context makes another one for every header that it adds.
+    const { headers } = context.res
+    for (const [name, value] of Object.entries(SECURE_HEADERS)) headers.set(name, value)
     // While it leaves, every answer ends its connection, so that no caller's next request meets a
     // closed door.
-    if (admission.phase !== 'serving') context.header('connection', 'close')
+    if (admission.phase !== 'serving') headers.set('connection', 'close')
   })
 
   app.use(({ env: { incoming } }, next) => {
