@@ -15,6 +15,8 @@ import { OWNER_FILE, SCRATCH_PREFIX, sweepAbandonedClusters } from './sweep-aban
 /** Attempts to start on a port that another process may take between probing and binding it. */
 const START_ATTEMPTS = 5
 const START_TIMEOUT_SECONDS = 60
+/** What every system takes as the path of a socket. */
+const MAX_SOCKET_BYTES = 103
 
 export interface ClusterOptions {
   /** Name in error messages and in the scratch folder. */
@@ -28,8 +30,8 @@ export interface ClusterOptions {
   readonly installed?: string
   /**
    * Also listens on a socket in its data folder, which only the user who runs it may open, and asks
-   * its superuser for no password there: a session begins in half the processor time. By default it
-   * does not.
+   * its superuser for no password there: a session begins in half the processor time. By default,
+   * and where the path would be too long for a socket, it does not.
    */
   readonly hasSocket?: boolean
 }
@@ -52,6 +54,7 @@ export class EmbeddedCluster {
   readonly #password: string
   readonly #name: string
   #port = 0
+  #hasSocket = false
 
   private constructor(
     name: string,
@@ -94,10 +97,10 @@ export class EmbeddedCluster {
     return `postgres://postgres:${this.#password}@127.0.0.1:${this.#port}/${database}`
   }
 
-  /** {@link url} of its socket, where it {@link ClusterOptions.hasSocket | has} one. */
+  /** {@link url} by its socket, where it {@link ClusterOptions.hasSocket | has} one. */
   socketUrl(database?: string): string {
     const url = new URL(this.url(database))
-    url.searchParams.set('host', this.#dataFolder)
+    if (this.#hasSocket) url.searchParams.set('host', this.#dataFolder)
     return url.href
   }
 
@@ -173,6 +176,9 @@ export class EmbeddedCluster {
 
   /** The first line of pg_hba.conf that fits decides. */
   async #addSocket(): Promise<void> {
+    const longest = join(this.#dataFolder, '.s.PGSQL.65535')
+    this.#hasSocket = Buffer.byteLength(longest) <= MAX_SOCKET_BYTES
+    if (!this.#hasSocket) return
     const access = join(this.#dataFolder, 'pg_hba.conf')
     const others = await readFile(access, 'utf8')
     await writeFile(access, `local all postgres trust\n${others}`)
