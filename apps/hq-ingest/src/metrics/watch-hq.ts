@@ -1,5 +1,6 @@
+import { readingGauges } from '@hq-export/observability/reading-gauges.ts'
 import { Watcher } from '@hq-export/observability/watcher.ts'
-import type { Meter, ObservableResult } from '@opentelemetry/api'
+import type { Meter } from '@opentelemetry/api'
 import type pg from 'pg'
 import type { Logger } from 'pino'
 import { connectPlain } from '../db/connect.ts'
@@ -161,18 +162,7 @@ export class HqWatcher extends Watcher<pg.Client, HqReading> {
 
   /** Registers the gauges over the last reading; absent where HQ cannot be read. */
   observe(meter: Meter): void {
-    const gauge = (
-      name: string,
-      unit: string,
-      description: string,
-      observe: (result: ObservableResult, reading: HqReading, sinceReading: number) => void,
-    ) =>
-      meter.createObservableGauge(name, { unit, description }).addCallback((result) => {
-        const { reading } = this
-        if (reading === undefined) return
-        observe(result, reading, (performance.now() - reading.readAt) / 1000)
-      })
-
+    const gauge = readingGauges(meter, () => this.reading)
     meter
       .createObservableGauge('hq.ingest.database.up', { description: '1 while HQ can be read' })
       .addCallback((result) => result.observe(this.reading === undefined ? 0 : 1))

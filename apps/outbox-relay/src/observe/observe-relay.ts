@@ -1,28 +1,10 @@
 import { FINDING_CLASSES, RECONCILIATION_STATES } from '@hq-export/contract'
-import type { Meter, ObservableResult } from '@opentelemetry/api'
+import { readingGauges, sinceReading } from '@hq-export/observability/reading-gauges.ts'
+import type { Meter } from '@opentelemetry/api'
 import type { RelayProgress, RelayState } from './relay-progress.ts'
 import type { SourceReading } from './watch-source.ts'
 
 const STATES: readonly RelayState[] = ['stopped', 'connecting', 'standby', 'working', 'halted']
-
-/** Makes gauges over the last reading; absent where there is none. */
-function gauges(meter: Meter, read: () => SourceReading | undefined) {
-  return (
-    name: string,
-    unit: string,
-    description: string,
-    observe: (result: ObservableResult, reading: SourceReading) => void,
-  ): void => {
-    meter.createObservableGauge(name, { unit, description }).addCallback((result) => {
-      const reading = read()
-      if (reading !== undefined) observe(result, reading)
-    })
-  }
-}
-
-function sinceReading({ readAt }: SourceReading): number {
-  return (performance.now() - readAt) / 1000
-}
 
 /** Gauges over what this process is doing. */
 export function observeRelay(meter: Meter, progress: () => RelayProgress): void {
@@ -62,7 +44,7 @@ export function observeRelay(meter: Meter, progress: () => RelayProgress): void 
  * Gauges over the last reading of data-engine-x, from the source's point of view and on its clock.
  */
 export function observeSource(meter: Meter, read: () => SourceReading | undefined): void {
-  const gauge = gauges(meter, read)
+  const gauge = readingGauges(meter, read)
   meter
     .createObservableGauge('hq.relay.source.up', {
       description: '1 while data-engine-x can be read',
@@ -129,7 +111,7 @@ export function observeSource(meter: Meter, read: () => SourceReading | undefine
 
 /** Gauge over whether what was captured is what became of it. */
 export function observeBalance(meter: Meter, read: () => SourceReading | undefined): void {
-  gauges(meter, read)(
+  readingGauges(meter, read)(
     'hq.relay.balance.difference',
     '{row}',
     'captured rows of which it is not known what became, or more than one thing',
@@ -148,7 +130,7 @@ export function observeReconciliation(
   read: () => SourceReading | undefined,
   isScheduled: boolean,
 ): void {
-  const gauge = gauges(meter, read)
+  const gauge = readingGauges(meter, read)
   gauge(
     'hq.relay.reconciliation.state',
     '',
