@@ -26,7 +26,6 @@ export async function showAround(
     ...{ DX_DATABASE_URL: dxUrl, HQ_INGEST_URL: ingestUrl },
     ...{ HQ_SIGNING_SECRET: secret, RELAY_SOURCE: source },
   }
-  // Rejects only when it is to end.
   await pause(AFTER_MS, ending)
   for (const command of COMMANDS) {
     if (ending.aborted) return

@@ -20,23 +20,9 @@ declare module 'vitest' {
   }
 }
 
-// A crash of a server process loses nothing without fsync; only a crash of the machine would. A
-// password that nobody could guess anyhow is checked thousands of times in a run: once round.
+// A crash of a server process loses nothing without fsync; only a crash of the machine would. The
+// passwords of roles that tests make are checked thousands of times in a run: once round.
 const SETTINGS = { fsync: 'off', max_connections: '200', scram_iterations: '1' }
-
-/** Keeps the password of a server and has it hashed as its settings say now. */
-async function hashPasswordAnew(serverUrl: string): Promise<void> {
-  const client = new pg.Client({ connectionString: serverUrl })
-  await client.connect()
-  try {
-    const { username, password } = new URL(serverUrl)
-    await client.query(
-      `alter role ${pg.escapeIdentifier(username)} password ${pg.escapeLiteral(password)}`,
-    )
-  } finally {
-    await client.end()
-  }
-}
 
 async function dropDatabasesOfRun(serverUrl: string, runId: string): Promise<void> {
   const client = new pg.Client({ connectionString: serverUrl })
@@ -69,7 +55,6 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
     if (given !== undefined) return given
     const cluster = await EmbeddedCluster.start({ name, settings: SETTINGS, hasSocket: true })
     clusters.push(cluster)
-    await hashPasswordAnew(cluster.url())
     return cluster.socketUrl()
   }
 
