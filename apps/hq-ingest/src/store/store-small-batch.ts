@@ -52,9 +52,9 @@ import { toStored } from './stored-answer.ts'
  *
  * Locks: the id first, then rows in the order of their keys, as everybody.
  *
- * To be planned once (`force_generic_plan`, until the end of the transaction) is safe here alone:
- * rows and ledger are asked in an order that only their primary keys have, whatever PostgreSQL
- * believes of them.
+ * Before that, what holds until the end of the transaction: it does not wait for the disk, and its
+ * statements are planned once (`force_generic_plan`). That is safe here alone: rows and ledger are
+ * asked in an order that only their primary keys have, whatever PostgreSQL believes of them.
  */
 
 /** Rows up to which it is shorter. */
@@ -64,13 +64,18 @@ const MAX_BYTES = 256 * 1024
 
 const CLAIMED = 'hq_ingest.claimed'
 
+/** Has no parameters, so it is planned once under any setting. */
+const BEGIN_SMALL: PreparedStatement = {
+  name: 'begin small batch',
+  text: `
+  select pg_catalog.set_config('plan_cache_mode', 'force_generic_plan', true),
+    pg_catalog.set_config('synchronous_commit', 'off', true)`,
+}
+
 const CLAIM_SMALL: PreparedStatement = {
   name: 'claim small batch',
   text: `
-  select pg_catalog.set_config('plan_cache_mode', 'force_generic_plan', true),
-    pg_catalog.set_config('synchronous_commit', 'off', true),
-    pg_catalog.set_config('${CLAIMED}', l.claimed::text, true)
-  from (${CLAIM}) as l`,
+  select pg_catalog.set_config('${CLAIMED}', l.claimed::text, true) from (${CLAIM}) as l`,
 }
 
 /** SQL: no row is stored in the version that comes, or in a later one. */
@@ -141,13 +146,14 @@ async function store(
     JSON.stringify(toStored(answerWith(rows.length))),
     JSON.stringify(profile),
   ]
+  const begin = { statement: BEGIN_SMALL, values: [] }
   const claim = { statement: CLAIM_SMALL, values: [entry.source, entry.batch] }
-  const [, stored] = await traceWrite(
+  const [, , stored] = await traceWrite(
     'INSERT',
     `hq.${dataset.name}`,
     statement.text,
     rows.length,
-    () => sendTogether(client, [claim, { statement, values }]),
+    () => sendTogether(client, [begin, claim, { statement, values }]),
   )
   return stored === undefined ? undefined : answerWith(Number(stored[0]))
 }
