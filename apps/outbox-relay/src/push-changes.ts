@@ -1,9 +1,11 @@
+import { pause } from '@hq-export/runtime/pause.ts'
 import type pg from 'pg'
 import { WindowOutcomes } from './balance/window-outcomes.ts'
 import { canRing, disarm } from './doorbell/doorbell.ts'
 import { noteLosses } from './doorbell/note-losses.ts'
 import type { NotifyListener } from './doorbell/notify-listener.ts'
 import { type Pusher, SLEEP_TIMING, Sleeper, type SleepTiming } from './doorbell/sleeper.ts'
+import { WindowPace } from './flow-control/window-pace.ts'
 import { type Ack, readAck } from './outbox/ack.ts'
 import { compactAcks } from './outbox/compact-acks.ts'
 import { countCaptured } from './outbox/count-captured.ts'
@@ -103,6 +105,7 @@ class PushLoop {
   readonly #reexporter: Reexporter
   readonly #rotationPeriodMs: number
   readonly #acks: WindowAcks
+  readonly #pace = new WindowPace()
   /** Where the next window begins. */
   #from: Snapshot
   /** Windows on their way, the oldest first; each ends when it is settled, to be acked. */
@@ -139,7 +142,9 @@ class PushLoop {
    * itself added to; or that an earlier one is on its way still.
    */
   async push(isIdle: boolean): Promise<'nothing' | 'settled' | 'changes'> {
-    const { client, listener, heartbeat } = this.#context
+    const { client, listener, heartbeat, stopping } = this.#context
+    const waitMs = this.#pace.waitMs(performance.now())
+    if (waitMs > 0) await pause(waitMs, stopping)
     listener.reset()
     const hasSettled = await this.#settler.step(isIdle)
     const hasReexported = await this.#reexporter.step(isIdle)
@@ -172,6 +177,7 @@ class PushLoop {
     const beat = heartbeat.sent
     const { to, rows } = await trace.step('tick', () => tickWithRows(client, from))
     onTick()
+    this.#pace.cut(performance.now(), rows === undefined)
     const window: Window = { from, to, rows }
     this.#from = to
     if (rows === undefined) {

@@ -563,6 +563,24 @@ test.each(['zstd', 'gzip'] as const)('a batch travels as %s', async (compression
   expect(gateway.received[0]?.headers['content-encoding']).toBe(compression)
 })
 
+test('windows that are large in turn are cut 50 ms apart, so that each takes more', async () => {
+  const paced = 6
+  // Whoever waits for the answer finds the next large window there.
+  gateway.answer(async (batch) => {
+    const count = gateway.received.length
+    if (count < paced) await insertOutboxRows(writer, keysOf(`window-${count}`, 100))
+    return acceptAll(batch)
+  })
+  await insertOutboxRows(writer, keysOf('window-0', 100))
+  relay.start()
+  await settledRows(paced * 100)
+  const atMs = gateway.received.map((batch) => batch.atMs)
+  expect(atMs).toHaveLength(paced)
+  // The second is cut when the first is settled; a timer may be a millisecond early.
+  const tookMs = Number(atMs.at(-1)) - Number(atMs[0])
+  expect(tookMs).toBeGreaterThanOrEqual((paced - 2) * 49)
+})
+
 test('a batch that fits into a few packets travels as it is', async () => {
   await relay.stop()
   relay = new Relay({ ...config(), compression: 'zstd' }, createLog('silent'))
