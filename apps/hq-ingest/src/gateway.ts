@@ -1,5 +1,6 @@
 import type { ServerResponse } from 'node:http'
 import type { HttpBindings } from '@hono/node-server'
+import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response'
 import {
   BATCHES_PATH,
   DIGEST_ROWS_PATH,
@@ -75,10 +76,23 @@ function isStrictlyTaken({ strict, replayed, answer }: ReceivedBatch): boolean {
   return strict && !(replayed && answer.status === 'partial')
 }
 
-function answerBatch(received: ReceivedBatch): Response {
+/**
+ * Answers by Node's own response: what fetch's costs, and copying it into Node's, is a tenth of what
+ * a small batch costs the gateway.
+ * @param common headers of every answer.
+ */
+function answerBatch(
+  received: ReceivedBatch,
+  outgoing: ServerResponse,
+  common: Readonly<Record<string, string>>,
+): Response {
   const { answer, replayed, rateLimit, dataset } = received
   const { received: rows, quarantined } = answer.counts
-  return json(JSON.stringify(answer), {
+  const body = JSON.stringify(answer)
+  outgoing.writeHead(200, {
+    ...common,
+    'content-type': 'application/json',
+    'content-length': Buffer.byteLength(body),
     [HQ_INGEST_ACCEPTED]: String(rows - quarantined),
     [HQ_INGEST_REJECTED]: String(quarantined),
     ...rateLimit,
@@ -86,6 +100,8 @@ function answerBatch(received: ReceivedBatch): Response {
     ...(replayed && { [IDEMPOTENT_REPLAYED]: 'true' }),
     ...(isStrictlyTaken(received) && { [PREFERENCE_APPLIED]: HANDLING_STRICT }),
   })
+  outgoing.end(body)
+  return RESPONSE_ALREADY_SENT
 }
 
 /** The gateway's routes over `options`; starts nothing and holds no state of its own. */
@@ -94,14 +110,17 @@ export function createGateway(options: GatewayOptions): Hono<{ Bindings: HttpBin
   const app = new Hono<{ Bindings: HttpBindings }>()
   app.use(measureRequest(metrics))
 
+  // While it leaves, every answer ends its connection, so that no caller's next request meets a
+  // closed door.
+  const commonHeaders = () =>
+    admission.phase === 'serving' ? SECURE_HEADERS : { ...SECURE_HEADERS, connection: 'close' }
+
   app.use(async (context, next) => {
     await next()
+    if (context.res === RESPONSE_ALREADY_SENT) return
     // Of the answer itself: the context makes another one for every header that it adds.
     const { headers } = context.res
-    for (const [name, value] of Object.entries(SECURE_HEADERS)) headers.set(name, value)
-    // While it leaves, every answer ends its connection, so that no caller's next request meets a
-    // closed door.
-    if (admission.phase !== 'serving') headers.set('connection', 'close')
+    for (const [name, value] of Object.entries(commonHeaders())) headers.set(name, value)
   })
 
   app.use(({ env: { incoming } }, next) => {
@@ -109,15 +128,17 @@ export function createGateway(options: GatewayOptions): Hono<{ Bindings: HttpBin
     return next()
   })
 
-  app.post(BATCHES_PATH, ({ env: { incoming, outgoing } }) =>
-    traceRequest(BATCHES_PATH, incoming, async () => {
+  app.post(BATCHES_PATH, ({ env }) =>
+    traceRequest(BATCHES_PATH, env.incoming, async () => {
+      const { incoming } = env
+      // Over HTTP/1.1 alone: the server that calls us speaks nothing else.
+      const outgoing = env.outgoing as ServerResponse
       try {
-        // Over HTTP/1.1 alone: the server that calls us speaks nothing else.
-        const received = await receiveBatch(incoming, outgoing as ServerResponse, options)
+        const received = await receiveBatch(incoming, outgoing, options)
         const { batch, status, counts } = received.answer
         log.debug({ batch, status, counts, replayed: received.replayed }, 'batch')
         readiness.noteApplied()
-        return answerBatch(received)
+        return answerBatch(received, outgoing, commonHeaders())
       } catch (error) {
         if (error instanceof DatabaseUnavailableError) readiness.noteFailed(error)
         return problemResponse(error, incoming, log, metrics.refused)
