@@ -1,5 +1,6 @@
 import { READY_PATH } from '@hq-export/contract'
 import type { Pool } from 'undici'
+import { exchange } from './exchange.ts'
 
 const ASK_TIMEOUT_MS = 5_000
 
@@ -7,9 +8,8 @@ const ASK_TIMEOUT_MS = 5_000
 export async function checkReady(pool: Pool, aborting: AbortSignal): Promise<boolean> {
   try {
     const signal = AbortSignal.any([aborting, AbortSignal.timeout(ASK_TIMEOUT_MS)])
-    const { statusCode, body } = await pool.request({ method: 'GET', path: READY_PATH, signal })
-    await body.dump()
-    return statusCode === 200
+    const { status } = await exchange(pool, { method: 'GET', path: READY_PATH, signal })
+    return status === 200
   } catch {
     return false // no answer is the answer
   }

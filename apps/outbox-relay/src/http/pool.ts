@@ -7,8 +7,6 @@ import type * as undici from 'undici'
  */
 
 const require = createRequire(import.meta.url)
-const Dispatcher: typeof undici.Dispatcher = require('undici/lib/dispatcher/dispatcher.js')
-Object.assign(Dispatcher.prototype, { request: require('undici/lib/api/api-request.js') })
 
 /** Connections to one server. */
 export const Pool: typeof undici.Pool = require('undici/lib/dispatcher/pool.js')

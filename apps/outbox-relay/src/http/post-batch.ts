@@ -5,7 +5,8 @@ import type { PostOutcome } from '../batch/attempt-outcome.ts'
 import type { WireBody } from '../batch/compress.ts'
 import { parseRetryAfter } from '../flow-control/backoff.ts'
 import { classify } from './classify.ts'
-import { readAnswer, signedHeaders } from './signed-request.ts'
+import { exchange } from './exchange.ts'
+import { signedHeaders } from './signed-request.ts'
 
 // Codes of a server that proved to be the wrong one: no amount of retrying helps, somebody has to
 // look.
@@ -57,21 +58,16 @@ export async function postBatch(
 
   let status: number | undefined
   try {
-    const response = await pool.request({
-      method: 'POST',
-      path: BATCHES_PATH,
-      headers,
-      body: post.body.bytes,
-      signal,
-    })
-    status = response.statusCode
-    const retryAfter = response.headers['retry-after']
-    const answer = {
-      status,
-      body: await readAnswer(response.body),
-      retryAfterMs: parseRetryAfter(Array.isArray(retryAfter) ? retryAfter[0] : retryAfter, nowMs),
-    }
-    return { ...classify(answer, post.batchId, post.rowCount), status }
+    const { text, retryAfter, ...answer } = await exchange(
+      pool,
+      { method: 'POST', path: BATCHES_PATH, headers, body: post.body.bytes, signal },
+      (known) => {
+        status = known
+      },
+    )
+    const retryAfterMs = parseRetryAfter(retryAfter, nowMs)
+    const { batchId, rowCount } = post
+    return { ...classify({ ...answer, body: text, retryAfterMs }, batchId, rowCount), status }
   } catch (error) {
     const code = errorType(error)
     return TLS_CODE_PATTERN.test(code)

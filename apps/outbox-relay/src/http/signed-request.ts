@@ -9,10 +9,6 @@ import {
   WEBHOOK_TIMESTAMP,
 } from '@hq-export/contract'
 import { contractLockSha256 } from '@hq-export/contract/lock/current-lock.ts'
-import { errors } from './pool.ts'
-
-/** Longest answer that is read. */
-const MAX_ANSWER_BYTES = 16 * 1024 * 1024
 
 /**
  * Headers of a request to HQ with this body, as it goes on the wire.
@@ -33,19 +29,4 @@ export function signedHeaders(
     [HQ_INGEST_KEY]: keys.map((key) => key.id).join(' '),
     [HQ_CONTRACT_LOCK]: contractLockSha256(),
   }
-}
-
-/**
- * Reads the body of an answer.
- * @throws {errors.ResponseExceededMaxSizeError} where it is longer than any answer of HQ's.
- */
-export async function readAnswer(body: AsyncIterable<Buffer>): Promise<string> {
-  const chunks: Buffer[] = []
-  let size = 0
-  for await (const chunk of body) {
-    size += chunk.length
-    if (size > MAX_ANSWER_BYTES) throw new errors.ResponseExceededMaxSizeError()
-    chunks.push(chunk)
-  }
-  return Buffer.concat(chunks).toString('utf8')
 }

@@ -26,7 +26,8 @@ import type { Pool } from 'undici'
 import type { z } from 'zod'
 import { backoffMs, parseRetryAfter } from '../../flow-control/backoff.ts'
 import { parseJson, problemCode } from '../../http/classify.ts'
-import { readAnswer, signedHeaders } from '../../http/signed-request.ts'
+import { type Answer, exchange } from '../../http/exchange.ts'
+import { signedHeaders } from '../../http/signed-request.ts'
 import { STOPPED, TooLongError, UndecidedError } from '../compare/undecided-error.ts'
 
 /** HQ, and the relay, are waited for this long, unless somebody says otherwise. */
@@ -125,25 +126,16 @@ export class HqClient {
     const headers = signedHeaders(keys, id, body, Date.now())
     // Nothing while nothing traces.
     propagation.inject(traceContext.active(), headers)
-    let status: number
-    let text: string
-    let retryAfter: string | string[] | undefined
+    const signal = AbortSignal.any([stopping, timeout])
+    let answer: Answer
     try {
-      const response = await pool.request({
-        method: 'POST',
-        path,
-        headers,
-        body,
-        signal: AbortSignal.any([stopping, timeout]),
-      })
-      status = response.statusCode
-      retryAfter = response.headers['retry-after']
-      text = await readAnswer(response.body)
+      answer = await exchange(pool, { method: 'POST', path, headers, body, signal })
     } catch (error) {
       if (stopping.aborted) throw new UndecidedError(STOPPED)
       if (timeout.aborted) throw new TooLongError('HQ does not answer in time')
       return { again: errorType(error) }
     }
+    const { status, text } = answer
     if (status === 200) return { text }
     if (status === 404)
       throw new UndecidedError('HQ does not know what it is asked: it is older, or another service')
@@ -151,8 +143,7 @@ export class HqClient {
     const reason = code === undefined ? `status ${status}` : `${status} ${code}`
     switch (code === undefined ? (status >= 500 ? 'retry' : 'halt') : PROBLEMS[code].reaction) {
       case 'retry': {
-        const value = Array.isArray(retryAfter) ? retryAfter[0] : retryAfter
-        const afterMs = parseRetryAfter(value, Date.now())
+        const afterMs = parseRetryAfter(answer.retryAfter, Date.now())
         return afterMs === undefined ? { again: reason } : { again: reason, afterMs }
       }
       case 'split':
