@@ -1,11 +1,11 @@
 import { once } from 'node:events'
-import { readFileSync } from 'node:fs'
 import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { HQ } from '@hq-export/hq-ingest/db/connect.ts'
 import { hqMigrations } from '@hq-export/hq-ingest/db/migrations.ts'
 import { dxMigrations } from '@hq-export/outbox-relay/session/migrations.ts'
 import { DATA_ENGINE_X } from '@hq-export/outbox-relay/session/why-not-connected.ts'
+import { PROGRAM_VERSION } from '@hq-export/runtime/cli/program-version.ts'
 import type { Service } from '@hq-export/runtime/service.ts'
 import { ActionRunner } from './actions/action-runner.ts'
 import { Assets } from './assets/assets.ts'
@@ -25,11 +25,6 @@ const MAX_SESSIONS = 4
 const MAX_ROW_SESSIONS = 2
 /** For requests under way when it stops. */
 const DRAIN_MS = 5_000
-
-function ownVersion(): string {
-  const file = new URL('../package.json', import.meta.url)
-  return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version
-}
 
 /** The console as a part of a process: an HTTP server and its sessions with both databases. */
 export class ConsoleServer implements Service {
@@ -91,7 +86,7 @@ export class ConsoleServer implements Service {
           dx: dxDoctor(this.#config.dxDatabaseUrl),
         },
         running: {
-          version: ownVersion(),
+          version: PROGRAM_VERSION,
           startedAt: new Date().toISOString(),
           assets: assets.folder,
           settings: this.#config.shown,

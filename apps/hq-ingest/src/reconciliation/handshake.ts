@@ -1,7 +1,7 @@
 import { CANARIES_SQL, type Dataset, type DigestAnswer, TYPE_NAMES } from '@hq-export/contract'
+import { PROGRAM_VERSION } from '@hq-export/runtime/cli/program-version.ts'
 import type pg from 'pg'
 import type { IngestKey } from '../keys/ingest-key.ts'
-import { PROGRAM_VERSION } from './program-version.ts'
 import { specsOf } from './question.ts'
 
 // Of another type a value has another hash; a column that is not there has none.

@@ -7,10 +7,10 @@ import {
   SCHEMA_VERSION,
 } from '@hq-export/contract'
 import { inSpan } from '@hq-export/observability/span.ts'
+import { PROGRAM_VERSION } from '@hq-export/runtime/cli/program-version.ts'
 import type { Binding } from '../binding/binding-schema.ts'
 import { UndecidedError } from './compare/undecided-error.ts'
 import { withSides } from './open-sides.ts'
-import { programVersion } from './program-version.ts'
 import type {
   ReconcileContext,
   ReconcileProgress,
@@ -93,7 +93,7 @@ export function reconcile(
         finished_at: new Date().toISOString(),
         scope: request.scope,
         repair: request.repair !== 'off',
-        version: programVersion(),
+        version: PROGRAM_VERSION,
         datasets,
         findings: outcomes
           .flatMap(({ differences }) => differences.map(({ finding }) => finding))

@@ -1,6 +1,6 @@
 import { DATASETS } from '@hq-export/contract'
+import { PROGRAM_VERSION } from '@hq-export/runtime/cli/program-version.ts'
 import { emptyDataset } from '../empty-dataset.ts'
-import { programVersion } from '../program-version.ts'
 import type { ReconcileRequest, ReconcileResult } from '../reconcile-context.ts'
 
 /** What a reconciliation came to that could not even begin. */
@@ -21,7 +21,7 @@ export function undecidedRun(
       finished_at: now,
       scope: request.scope,
       repair: request.repair !== 'off',
-      version: programVersion(),
+      version: PROGRAM_VERSION,
       datasets: (request.datasets ?? DATASETS).map(({ name }) =>
         emptyDataset(name, 'undecided', reason),
       ),
