@@ -1,3 +1,4 @@
+import { createHash, randomUUID } from 'node:crypto'
 import { DATASETS, type Dataset, producerRowSchema } from '@hq-export/contract'
 import type pg from 'pg'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
@@ -210,4 +211,31 @@ test('a value of a megabyte is captured whole', async () => {
   const canonical_name = '🦊x'.repeat(200_000)
   const rows = await capturing(writer, () => insertCompany(writer, orgId, { canonical_name }))
   expect(ofDataset(rows, COMPANIES)[0]?.row.canonical_name === canonical_name).toBe(true)
+})
+
+test('the id of a snapshot is the hash of its key, and is computed in the statement itself', async () => {
+  for (const [type, version] of [
+    ['company', '1'],
+    ['person', '9223372036854775807'],
+    ['back\\slash \\x41 \\\\', '-1'],
+    ['Zoë 🦊', '0'],
+  ]) {
+    const entityId = randomUUID()
+    const { rows } = await writer.query('select hq_export.snapshot_id($1, $2, $3, $4)::text as id', [
+      orgId,
+      type,
+      entityId,
+      version,
+    ])
+    const hash = createHash('sha256').update(`${orgId}/${type}/${entityId}/${version}`)
+    expect(rows[0]?.id.replaceAll('-', '')).toBe(hash.digest('hex').slice(0, 32))
+  }
+  const { rows: plan } = await writer.query<{ 'QUERY PLAN': string }>(
+    `explain (verbose, costs off)
+    select hq_export.snapshot_id(c.org_id, 'company', c.entity_id, c.record_version)
+    from entities.company_entities c`,
+  )
+  const text = plan.map((line) => line['QUERY PLAN']).join('\n')
+  expect(text).toContain('sha256(')
+  expect(text).not.toContain('snapshot_id(')
 })

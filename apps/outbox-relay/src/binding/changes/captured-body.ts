@@ -42,6 +42,8 @@ function field(
 ): { readonly type: ColumnType; readonly sql: string } {
   if (type === 'timestamptz')
     return setsTimeZone ? { type, sql } : { type: 'text', sql: `hq_export.utc_text(${sql})` }
+  // A uuid is printed like its text, and a cast is two steps that every capture sets up anew.
+  if (type === 'uuid') return { type, sql }
   const isText = type !== 'int4' && type !== 'boolean'
   return { type: isText ? 'text' : type, sql: wireSql(type, sql) }
 }

@@ -100,11 +100,11 @@ cross join lateral hq_export."row_dx_company_entities_v1"(hq_export_row) r
 left join hq_export.version_base hq_export_base
   on hq_export_base.dataset = 3 and hq_export_base.key = (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text;
 
-create type hq_export."body_dx_company_entities_v1_9d44eb5b" as (
+create type hq_export."body_dx_company_entities_v1_f09ea59f" as (
   "export_schema_version" text,
-  "org_id" text,
-  "company_id" text,
-  "entity_id" text,
+  "org_id" uuid,
+  "company_id" uuid,
+  "entity_id" uuid,
   "canonical_name" text,
   "canonical_domain" text,
   "linkedin_url" text,
@@ -116,22 +116,22 @@ create type hq_export."body_dx_company_entities_v1_9d44eb5b" as (
   "enrichment_confidence" text,
   "last_enriched_at" timestamptz,
   "last_operation_id" text,
-  "last_run_id" text,
+  "last_run_id" uuid,
   "source_priority" text,
   "record_version" text,
   "updated_at" timestamptz
 );
 
-create type hq_export."body_dx_entity_snapshots_v1_e1d52a08" as (
+create type hq_export."body_dx_entity_snapshots_v1_2ac8a131" as (
   "export_schema_version" text,
-  "snapshot_id" text,
-  "org_id" text,
+  "snapshot_id" uuid,
+  "org_id" uuid,
   "entity_type" text,
-  "entity_id" text,
+  "entity_id" uuid,
   "record_version" text,
   "canonical_payload_json" text,
   "captured_at" timestamptz,
-  "source_run_id" text
+  "source_run_id" uuid
 );
 
 create or replace function hq_export."capture_dx_company_entities_v1_insert"() returns trigger
@@ -187,9 +187,9 @@ begin
                 v.version,
                 row_to_json(row(
                   'v1'::text,
-                  ((r."org_id")::uuid)::text,
-                  ((coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid)::text,
-                  ((r."entity_id")::uuid)::text,
+                  (r."org_id")::uuid,
+                  (coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid,
+                  (r."entity_id")::uuid,
                   (r."canonical_name")::text,
                   (r."canonical_domain")::text,
                   (r."linkedin_url")::text,
@@ -201,18 +201,18 @@ begin
                   ((r."enrichment_confidence")::numeric)::text,
                   (r."last_enriched_at")::timestamptz,
                   (r."last_operation_id")::text,
-                  ((r."last_run_id")::uuid)::text,
+                  (r."last_run_id")::uuid,
                   (array_to_string(r.source_providers, '>'))::text,
                   (v.version)::text,
                   (r."updated_at")::timestamptz
-                )::hq_export."body_dx_company_entities_v1_9d44eb5b")::text as body,
+                )::hq_export."body_dx_company_entities_v1_f09ea59f")::text as body,
                 s.snapshot_id::text as snapshot_key,
                 row_to_json(row(
                   'v1'::text,
-                  (s.snapshot_id)::text,
-                  ((r."org_id")::uuid)::text,
+                  s.snapshot_id,
+                  (r."org_id")::uuid,
                   'company'::text,
-                  ((r."entity_id")::uuid)::text,
+                  (r."entity_id")::uuid,
                   (v.version)::text,
                   (hq_export.allowed_payload((r.canonical_payload)::jsonb, array[
                     'export_schema_version',
@@ -236,8 +236,8 @@ begin
                     'updated_at'
                   ]))::text,
                   (r.updated_at)::timestamptz,
-                  ((r.last_run_id)::uuid)::text
-                )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text as snapshot_body
+                  (r.last_run_id)::uuid
+                )::hq_export."body_dx_entity_snapshots_v1_2ac8a131")::text as snapshot_body
               from n r
               cross join lateral (
                 select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0
@@ -367,9 +367,9 @@ begin
                 v.version,
                 row_to_json(row(
                   'v1'::text,
-                  ((r."org_id")::uuid)::text,
-                  ((coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid)::text,
-                  ((r."entity_id")::uuid)::text,
+                  (r."org_id")::uuid,
+                  (coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid,
+                  (r."entity_id")::uuid,
                   (r."canonical_name")::text,
                   (r."canonical_domain")::text,
                   (r."linkedin_url")::text,
@@ -381,18 +381,18 @@ begin
                   ((r."enrichment_confidence")::numeric)::text,
                   (r."last_enriched_at")::timestamptz,
                   (r."last_operation_id")::text,
-                  ((r."last_run_id")::uuid)::text,
+                  (r."last_run_id")::uuid,
                   (array_to_string(r.source_providers, '>'))::text,
                   (v.version)::text,
                   (r."updated_at")::timestamptz
-                )::hq_export."body_dx_company_entities_v1_9d44eb5b")::text as body,
+                )::hq_export."body_dx_company_entities_v1_f09ea59f")::text as body,
                 s.snapshot_id::text as snapshot_key,
                 row_to_json(row(
                   'v1'::text,
-                  (s.snapshot_id)::text,
-                  ((r."org_id")::uuid)::text,
+                  s.snapshot_id,
+                  (r."org_id")::uuid,
                   'company'::text,
-                  ((r."entity_id")::uuid)::text,
+                  (r."entity_id")::uuid,
                   (v.version)::text,
                   (hq_export.allowed_payload((r.canonical_payload)::jsonb, array[
                     'export_schema_version',
@@ -416,8 +416,8 @@ begin
                     'updated_at'
                   ]))::text,
                   (r.updated_at)::timestamptz,
-                  ((r.last_run_id)::uuid)::text
-                )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text as snapshot_body
+                  (r.last_run_id)::uuid
+                )::hq_export."body_dx_entity_snapshots_v1_2ac8a131")::text as snapshot_body
               from (
                 select c.*
                 from (select distinct "org_id", "entity_id" from n) d
@@ -466,9 +466,9 @@ begin
                 v.version,
                 row_to_json(row(
                   'v1'::text,
-                  ((r."org_id")::uuid)::text,
-                  ((coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid)::text,
-                  ((r."entity_id")::uuid)::text,
+                  (r."org_id")::uuid,
+                  (coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid,
+                  (r."entity_id")::uuid,
                   (r."canonical_name")::text,
                   (r."canonical_domain")::text,
                   (r."linkedin_url")::text,
@@ -480,18 +480,18 @@ begin
                   ((r."enrichment_confidence")::numeric)::text,
                   (r."last_enriched_at")::timestamptz,
                   (r."last_operation_id")::text,
-                  ((r."last_run_id")::uuid)::text,
+                  (r."last_run_id")::uuid,
                   (array_to_string(r.source_providers, '>'))::text,
                   (v.version)::text,
                   (r."updated_at")::timestamptz
-                )::hq_export."body_dx_company_entities_v1_9d44eb5b")::text as body,
+                )::hq_export."body_dx_company_entities_v1_f09ea59f")::text as body,
                 s.snapshot_id::text as snapshot_key,
                 row_to_json(row(
                   'v1'::text,
-                  (s.snapshot_id)::text,
-                  ((r."org_id")::uuid)::text,
+                  s.snapshot_id,
+                  (r."org_id")::uuid,
                   'company'::text,
-                  ((r."entity_id")::uuid)::text,
+                  (r."entity_id")::uuid,
                   (v.version)::text,
                   (hq_export.allowed_payload((r.canonical_payload)::jsonb, array[
                     'export_schema_version',
@@ -515,8 +515,8 @@ begin
                     'updated_at'
                   ]))::text,
                   (r.updated_at)::timestamptz,
-                  ((r.last_run_id)::uuid)::text
-                )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text as snapshot_body
+                  (r.last_run_id)::uuid
+                )::hq_export."body_dx_entity_snapshots_v1_2ac8a131")::text as snapshot_body
               from (
                 select c.*
                 from (select distinct "org_id", "entity_id" from n) d
@@ -596,9 +596,9 @@ begin
               v.version,
               row_to_json(row(
                 'v1'::text,
-                ((r."org_id")::uuid)::text,
-                ((coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid)::text,
-                ((r."entity_id")::uuid)::text,
+                (r."org_id")::uuid,
+                (coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid,
+                (r."entity_id")::uuid,
                 (r."canonical_name")::text,
                 (r."canonical_domain")::text,
                 (r."linkedin_url")::text,
@@ -610,18 +610,18 @@ begin
                 ((r."enrichment_confidence")::numeric)::text,
                 (r."last_enriched_at")::timestamptz,
                 (r."last_operation_id")::text,
-                ((r."last_run_id")::uuid)::text,
+                (r."last_run_id")::uuid,
                 (array_to_string(r.source_providers, '>'))::text,
                 (v.version)::text,
                 (r."updated_at")::timestamptz
-              )::hq_export."body_dx_company_entities_v1_9d44eb5b")::text as body,
+              )::hq_export."body_dx_company_entities_v1_f09ea59f")::text as body,
               s.snapshot_id::text as snapshot_key,
               row_to_json(row(
                 'v1'::text,
-                (s.snapshot_id)::text,
-                ((r."org_id")::uuid)::text,
+                s.snapshot_id,
+                (r."org_id")::uuid,
                 'company'::text,
-                ((r."entity_id")::uuid)::text,
+                (r."entity_id")::uuid,
                 (v.version)::text,
                 (hq_export.allowed_payload((r.canonical_payload)::jsonb, array[
                   'export_schema_version',
@@ -645,8 +645,8 @@ begin
                   'updated_at'
                 ]))::text,
                 (r.updated_at)::timestamptz,
-                ((r.last_run_id)::uuid)::text
-              )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text as snapshot_body
+                (r.last_run_id)::uuid
+              )::hq_export."body_dx_entity_snapshots_v1_2ac8a131")::text as snapshot_body
             from n r
             cross join lateral (
               select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0
@@ -679,9 +679,9 @@ begin
               v.version,
               row_to_json(row(
                 'v1'::text,
-                ((r."org_id")::uuid)::text,
-                ((coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid)::text,
-                ((r."entity_id")::uuid)::text,
+                (r."org_id")::uuid,
+                (coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid,
+                (r."entity_id")::uuid,
                 (r."canonical_name")::text,
                 (r."canonical_domain")::text,
                 (r."linkedin_url")::text,
@@ -693,18 +693,18 @@ begin
                 ((r."enrichment_confidence")::numeric)::text,
                 (r."last_enriched_at")::timestamptz,
                 (r."last_operation_id")::text,
-                ((r."last_run_id")::uuid)::text,
+                (r."last_run_id")::uuid,
                 (array_to_string(r.source_providers, '>'))::text,
                 (v.version)::text,
                 (r."updated_at")::timestamptz
-              )::hq_export."body_dx_company_entities_v1_9d44eb5b")::text as body,
+              )::hq_export."body_dx_company_entities_v1_f09ea59f")::text as body,
               s.snapshot_id::text as snapshot_key,
               row_to_json(row(
                 'v1'::text,
-                (s.snapshot_id)::text,
-                ((r."org_id")::uuid)::text,
+                s.snapshot_id,
+                (r."org_id")::uuid,
                 'company'::text,
-                ((r."entity_id")::uuid)::text,
+                (r."entity_id")::uuid,
                 (v.version)::text,
                 (hq_export.allowed_payload((r.canonical_payload)::jsonb, array[
                   'export_schema_version',
@@ -728,8 +728,8 @@ begin
                   'updated_at'
                 ]))::text,
                 (r.updated_at)::timestamptz,
-                ((r.last_run_id)::uuid)::text
-              )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text as snapshot_body
+                (r.last_run_id)::uuid
+              )::hq_export."body_dx_entity_snapshots_v1_2ac8a131")::text as snapshot_body
             from n r
             cross join lateral (
               select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0
@@ -762,9 +762,9 @@ begin
               v.version,
               row_to_json(row(
                 'v1'::text,
-                ((r."org_id")::uuid)::text,
-                ((coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid)::text,
-                ((r."entity_id")::uuid)::text,
+                (r."org_id")::uuid,
+                (coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid,
+                (r."entity_id")::uuid,
                 (r."canonical_name")::text,
                 (r."canonical_domain")::text,
                 (r."linkedin_url")::text,
@@ -776,18 +776,18 @@ begin
                 ((r."enrichment_confidence")::numeric)::text,
                 (r."last_enriched_at")::timestamptz,
                 (r."last_operation_id")::text,
-                ((r."last_run_id")::uuid)::text,
+                (r."last_run_id")::uuid,
                 (array_to_string(r.source_providers, '>'))::text,
                 (v.version)::text,
                 (r."updated_at")::timestamptz
-              )::hq_export."body_dx_company_entities_v1_9d44eb5b")::text as body,
+              )::hq_export."body_dx_company_entities_v1_f09ea59f")::text as body,
               s.snapshot_id::text as snapshot_key,
               row_to_json(row(
                 'v1'::text,
-                (s.snapshot_id)::text,
-                ((r."org_id")::uuid)::text,
+                s.snapshot_id,
+                (r."org_id")::uuid,
                 'company'::text,
-                ((r."entity_id")::uuid)::text,
+                (r."entity_id")::uuid,
                 (v.version)::text,
                 (hq_export.allowed_payload((r.canonical_payload)::jsonb, array[
                   'export_schema_version',
@@ -811,8 +811,8 @@ begin
                   'updated_at'
                 ]))::text,
                 (r.updated_at)::timestamptz,
-                ((r.last_run_id)::uuid)::text
-              )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text as snapshot_body
+                (r.last_run_id)::uuid
+              )::hq_export."body_dx_entity_snapshots_v1_2ac8a131")::text as snapshot_body
             from n r
             cross join lateral (
               select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0
@@ -872,9 +872,9 @@ begin
           v.version,
           row_to_json(row(
             'v1'::text,
-            ((r."org_id")::uuid)::text,
-            ((coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid)::text,
-            ((r."entity_id")::uuid)::text,
+            (r."org_id")::uuid,
+            (coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid,
+            (r."entity_id")::uuid,
             (r."canonical_name")::text,
             (r."canonical_domain")::text,
             (r."linkedin_url")::text,
@@ -886,18 +886,18 @@ begin
             ((r."enrichment_confidence")::numeric)::text,
             (r."last_enriched_at")::timestamptz,
             (r."last_operation_id")::text,
-            ((r."last_run_id")::uuid)::text,
+            (r."last_run_id")::uuid,
             (array_to_string(r.source_providers, '>'))::text,
             (v.version)::text,
             (r."updated_at")::timestamptz
-          )::hq_export."body_dx_company_entities_v1_9d44eb5b")::text as body,
+          )::hq_export."body_dx_company_entities_v1_f09ea59f")::text as body,
           s.snapshot_id::text as snapshot_key,
           row_to_json(row(
             'v1'::text,
-            (s.snapshot_id)::text,
-            ((r."org_id")::uuid)::text,
+            s.snapshot_id,
+            (r."org_id")::uuid,
             'company'::text,
-            ((r."entity_id")::uuid)::text,
+            (r."entity_id")::uuid,
             (v.version)::text,
             (hq_export.allowed_payload((r.canonical_payload)::jsonb, array[
               'export_schema_version',
@@ -921,8 +921,8 @@ begin
               'updated_at'
             ]))::text,
             (r.updated_at)::timestamptz,
-            ((r.last_run_id)::uuid)::text
-          )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text as snapshot_body
+            (r.last_run_id)::uuid
+          )::hq_export."body_dx_entity_snapshots_v1_2ac8a131")::text as snapshot_body
         from n r
         cross join lateral (
           select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0
@@ -961,9 +961,9 @@ begin
           v.version,
           row_to_json(row(
             'v1'::text,
-            ((r."org_id")::uuid)::text,
-            ((coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid)::text,
-            ((r."entity_id")::uuid)::text,
+            (r."org_id")::uuid,
+            (coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid,
+            (r."entity_id")::uuid,
             (r."canonical_name")::text,
             (r."canonical_domain")::text,
             (r."linkedin_url")::text,
@@ -975,18 +975,18 @@ begin
             ((r."enrichment_confidence")::numeric)::text,
             (r."last_enriched_at")::timestamptz,
             (r."last_operation_id")::text,
-            ((r."last_run_id")::uuid)::text,
+            (r."last_run_id")::uuid,
             (array_to_string(r.source_providers, '>'))::text,
             (v.version)::text,
             (r."updated_at")::timestamptz
-          )::hq_export."body_dx_company_entities_v1_9d44eb5b")::text as body,
+          )::hq_export."body_dx_company_entities_v1_f09ea59f")::text as body,
           s.snapshot_id::text as snapshot_key,
           row_to_json(row(
             'v1'::text,
-            (s.snapshot_id)::text,
-            ((r."org_id")::uuid)::text,
+            s.snapshot_id,
+            (r."org_id")::uuid,
             'company'::text,
-            ((r."entity_id")::uuid)::text,
+            (r."entity_id")::uuid,
             (v.version)::text,
             (hq_export.allowed_payload((r.canonical_payload)::jsonb, array[
               'export_schema_version',
@@ -1010,8 +1010,8 @@ begin
               'updated_at'
             ]))::text,
             (r.updated_at)::timestamptz,
-            ((r.last_run_id)::uuid)::text
-          )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text as snapshot_body
+            (r.last_run_id)::uuid
+          )::hq_export."body_dx_entity_snapshots_v1_2ac8a131")::text as snapshot_body
         from n r
         cross join lateral (
           select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0
@@ -1050,9 +1050,9 @@ begin
           v.version,
           row_to_json(row(
             'v1'::text,
-            ((r."org_id")::uuid)::text,
-            ((coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid)::text,
-            ((r."entity_id")::uuid)::text,
+            (r."org_id")::uuid,
+            (coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid,
+            (r."entity_id")::uuid,
             (r."canonical_name")::text,
             (r."canonical_domain")::text,
             (r."linkedin_url")::text,
@@ -1064,18 +1064,18 @@ begin
             ((r."enrichment_confidence")::numeric)::text,
             (r."last_enriched_at")::timestamptz,
             (r."last_operation_id")::text,
-            ((r."last_run_id")::uuid)::text,
+            (r."last_run_id")::uuid,
             (array_to_string(r.source_providers, '>'))::text,
             (v.version)::text,
             (r."updated_at")::timestamptz
-          )::hq_export."body_dx_company_entities_v1_9d44eb5b")::text as body,
+          )::hq_export."body_dx_company_entities_v1_f09ea59f")::text as body,
           s.snapshot_id::text as snapshot_key,
           row_to_json(row(
             'v1'::text,
-            (s.snapshot_id)::text,
-            ((r."org_id")::uuid)::text,
+            s.snapshot_id,
+            (r."org_id")::uuid,
             'company'::text,
-            ((r."entity_id")::uuid)::text,
+            (r."entity_id")::uuid,
             (v.version)::text,
             (hq_export.allowed_payload((r.canonical_payload)::jsonb, array[
               'export_schema_version',
@@ -1099,8 +1099,8 @@ begin
               'updated_at'
             ]))::text,
             (r.updated_at)::timestamptz,
-            ((r.last_run_id)::uuid)::text
-          )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text as snapshot_body
+            (r.last_run_id)::uuid
+          )::hq_export."body_dx_entity_snapshots_v1_2ac8a131")::text as snapshot_body
         from n r
         cross join lateral (
           select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0
@@ -1263,9 +1263,9 @@ begin
                 v.version,
                 row_to_json(row(
                   'v1'::text,
-                  ((r."org_id")::uuid)::text,
-                  ((coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid)::text,
-                  ((r."entity_id")::uuid)::text,
+                  (r."org_id")::uuid,
+                  (coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid,
+                  (r."entity_id")::uuid,
                   (r."canonical_name")::text,
                   (r."canonical_domain")::text,
                   (r."linkedin_url")::text,
@@ -1277,18 +1277,18 @@ begin
                   ((r."enrichment_confidence")::numeric)::text,
                   (r."last_enriched_at")::timestamptz,
                   (r."last_operation_id")::text,
-                  ((r."last_run_id")::uuid)::text,
+                  (r."last_run_id")::uuid,
                   (array_to_string(r.source_providers, '>'))::text,
                   (v.version)::text,
                   (r."updated_at")::timestamptz
-                )::hq_export."body_dx_company_entities_v1_9d44eb5b")::text as body,
+                )::hq_export."body_dx_company_entities_v1_f09ea59f")::text as body,
                 s.snapshot_id::text as snapshot_key,
                 row_to_json(row(
                   'v1'::text,
-                  (s.snapshot_id)::text,
-                  ((r."org_id")::uuid)::text,
+                  s.snapshot_id,
+                  (r."org_id")::uuid,
                   'company'::text,
-                  ((r."entity_id")::uuid)::text,
+                  (r."entity_id")::uuid,
                   (v.version)::text,
                   (hq_export.allowed_payload((r.canonical_payload)::jsonb, array[
                     'export_schema_version',
@@ -1312,8 +1312,8 @@ begin
                     'updated_at'
                   ]))::text,
                   (r.updated_at)::timestamptz,
-                  ((r.last_run_id)::uuid)::text
-                )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text as snapshot_body
+                  (r.last_run_id)::uuid
+                )::hq_export."body_dx_entity_snapshots_v1_2ac8a131")::text as snapshot_body
               from n r
               cross join lateral (
                 select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0
@@ -1450,9 +1450,9 @@ begin
                 v.version,
                 row_to_json(row(
                   'v1'::text,
-                  ((r."org_id")::uuid)::text,
-                  ((coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid)::text,
-                  ((r."entity_id")::uuid)::text,
+                  (r."org_id")::uuid,
+                  (coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid,
+                  (r."entity_id")::uuid,
                   (r."canonical_name")::text,
                   (r."canonical_domain")::text,
                   (r."linkedin_url")::text,
@@ -1464,18 +1464,18 @@ begin
                   ((r."enrichment_confidence")::numeric)::text,
                   (r."last_enriched_at")::timestamptz,
                   (r."last_operation_id")::text,
-                  ((r."last_run_id")::uuid)::text,
+                  (r."last_run_id")::uuid,
                   (array_to_string(r.source_providers, '>'))::text,
                   (v.version)::text,
                   (r."updated_at")::timestamptz
-                )::hq_export."body_dx_company_entities_v1_9d44eb5b")::text as body,
+                )::hq_export."body_dx_company_entities_v1_f09ea59f")::text as body,
                 s.snapshot_id::text as snapshot_key,
                 row_to_json(row(
                   'v1'::text,
-                  (s.snapshot_id)::text,
-                  ((r."org_id")::uuid)::text,
+                  s.snapshot_id,
+                  (r."org_id")::uuid,
                   'company'::text,
-                  ((r."entity_id")::uuid)::text,
+                  (r."entity_id")::uuid,
                   (v.version)::text,
                   (hq_export.allowed_payload((r.canonical_payload)::jsonb, array[
                     'export_schema_version',
@@ -1499,8 +1499,8 @@ begin
                     'updated_at'
                   ]))::text,
                   (r.updated_at)::timestamptz,
-                  ((r.last_run_id)::uuid)::text
-                )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text as snapshot_body
+                  (r.last_run_id)::uuid
+                )::hq_export."body_dx_entity_snapshots_v1_2ac8a131")::text as snapshot_body
               from (
                 select c.*
                 from (select distinct "org_id", "entity_id" from n) d
@@ -1549,9 +1549,9 @@ begin
                 v.version,
                 row_to_json(row(
                   'v1'::text,
-                  ((r."org_id")::uuid)::text,
-                  ((coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid)::text,
-                  ((r."entity_id")::uuid)::text,
+                  (r."org_id")::uuid,
+                  (coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid,
+                  (r."entity_id")::uuid,
                   (r."canonical_name")::text,
                   (r."canonical_domain")::text,
                   (r."linkedin_url")::text,
@@ -1563,18 +1563,18 @@ begin
                   ((r."enrichment_confidence")::numeric)::text,
                   (r."last_enriched_at")::timestamptz,
                   (r."last_operation_id")::text,
-                  ((r."last_run_id")::uuid)::text,
+                  (r."last_run_id")::uuid,
                   (array_to_string(r.source_providers, '>'))::text,
                   (v.version)::text,
                   (r."updated_at")::timestamptz
-                )::hq_export."body_dx_company_entities_v1_9d44eb5b")::text as body,
+                )::hq_export."body_dx_company_entities_v1_f09ea59f")::text as body,
                 s.snapshot_id::text as snapshot_key,
                 row_to_json(row(
                   'v1'::text,
-                  (s.snapshot_id)::text,
-                  ((r."org_id")::uuid)::text,
+                  s.snapshot_id,
+                  (r."org_id")::uuid,
                   'company'::text,
-                  ((r."entity_id")::uuid)::text,
+                  (r."entity_id")::uuid,
                   (v.version)::text,
                   (hq_export.allowed_payload((r.canonical_payload)::jsonb, array[
                     'export_schema_version',
@@ -1598,8 +1598,8 @@ begin
                     'updated_at'
                   ]))::text,
                   (r.updated_at)::timestamptz,
-                  ((r.last_run_id)::uuid)::text
-                )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text as snapshot_body
+                  (r.last_run_id)::uuid
+                )::hq_export."body_dx_entity_snapshots_v1_2ac8a131")::text as snapshot_body
               from (
                 select c.*
                 from (select distinct "org_id", "entity_id" from n) d
@@ -1679,9 +1679,9 @@ begin
               v.version,
               row_to_json(row(
                 'v1'::text,
-                ((r."org_id")::uuid)::text,
-                ((coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid)::text,
-                ((r."entity_id")::uuid)::text,
+                (r."org_id")::uuid,
+                (coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid,
+                (r."entity_id")::uuid,
                 (r."canonical_name")::text,
                 (r."canonical_domain")::text,
                 (r."linkedin_url")::text,
@@ -1693,18 +1693,18 @@ begin
                 ((r."enrichment_confidence")::numeric)::text,
                 (r."last_enriched_at")::timestamptz,
                 (r."last_operation_id")::text,
-                ((r."last_run_id")::uuid)::text,
+                (r."last_run_id")::uuid,
                 (array_to_string(r.source_providers, '>'))::text,
                 (v.version)::text,
                 (r."updated_at")::timestamptz
-              )::hq_export."body_dx_company_entities_v1_9d44eb5b")::text as body,
+              )::hq_export."body_dx_company_entities_v1_f09ea59f")::text as body,
               s.snapshot_id::text as snapshot_key,
               row_to_json(row(
                 'v1'::text,
-                (s.snapshot_id)::text,
-                ((r."org_id")::uuid)::text,
+                s.snapshot_id,
+                (r."org_id")::uuid,
                 'company'::text,
-                ((r."entity_id")::uuid)::text,
+                (r."entity_id")::uuid,
                 (v.version)::text,
                 (hq_export.allowed_payload((r.canonical_payload)::jsonb, array[
                   'export_schema_version',
@@ -1728,8 +1728,8 @@ begin
                   'updated_at'
                 ]))::text,
                 (r.updated_at)::timestamptz,
-                ((r.last_run_id)::uuid)::text
-              )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text as snapshot_body
+                (r.last_run_id)::uuid
+              )::hq_export."body_dx_entity_snapshots_v1_2ac8a131")::text as snapshot_body
             from n r
             cross join lateral (
               select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0
@@ -1762,9 +1762,9 @@ begin
               v.version,
               row_to_json(row(
                 'v1'::text,
-                ((r."org_id")::uuid)::text,
-                ((coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid)::text,
-                ((r."entity_id")::uuid)::text,
+                (r."org_id")::uuid,
+                (coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid,
+                (r."entity_id")::uuid,
                 (r."canonical_name")::text,
                 (r."canonical_domain")::text,
                 (r."linkedin_url")::text,
@@ -1776,18 +1776,18 @@ begin
                 ((r."enrichment_confidence")::numeric)::text,
                 (r."last_enriched_at")::timestamptz,
                 (r."last_operation_id")::text,
-                ((r."last_run_id")::uuid)::text,
+                (r."last_run_id")::uuid,
                 (array_to_string(r.source_providers, '>'))::text,
                 (v.version)::text,
                 (r."updated_at")::timestamptz
-              )::hq_export."body_dx_company_entities_v1_9d44eb5b")::text as body,
+              )::hq_export."body_dx_company_entities_v1_f09ea59f")::text as body,
               s.snapshot_id::text as snapshot_key,
               row_to_json(row(
                 'v1'::text,
-                (s.snapshot_id)::text,
-                ((r."org_id")::uuid)::text,
+                s.snapshot_id,
+                (r."org_id")::uuid,
                 'company'::text,
-                ((r."entity_id")::uuid)::text,
+                (r."entity_id")::uuid,
                 (v.version)::text,
                 (hq_export.allowed_payload((r.canonical_payload)::jsonb, array[
                   'export_schema_version',
@@ -1811,8 +1811,8 @@ begin
                   'updated_at'
                 ]))::text,
                 (r.updated_at)::timestamptz,
-                ((r.last_run_id)::uuid)::text
-              )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text as snapshot_body
+                (r.last_run_id)::uuid
+              )::hq_export."body_dx_entity_snapshots_v1_2ac8a131")::text as snapshot_body
             from n r
             cross join lateral (
               select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0
@@ -1845,9 +1845,9 @@ begin
               v.version,
               row_to_json(row(
                 'v1'::text,
-                ((r."org_id")::uuid)::text,
-                ((coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid)::text,
-                ((r."entity_id")::uuid)::text,
+                (r."org_id")::uuid,
+                (coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid,
+                (r."entity_id")::uuid,
                 (r."canonical_name")::text,
                 (r."canonical_domain")::text,
                 (r."linkedin_url")::text,
@@ -1859,18 +1859,18 @@ begin
                 ((r."enrichment_confidence")::numeric)::text,
                 (r."last_enriched_at")::timestamptz,
                 (r."last_operation_id")::text,
-                ((r."last_run_id")::uuid)::text,
+                (r."last_run_id")::uuid,
                 (array_to_string(r.source_providers, '>'))::text,
                 (v.version)::text,
                 (r."updated_at")::timestamptz
-              )::hq_export."body_dx_company_entities_v1_9d44eb5b")::text as body,
+              )::hq_export."body_dx_company_entities_v1_f09ea59f")::text as body,
               s.snapshot_id::text as snapshot_key,
               row_to_json(row(
                 'v1'::text,
-                (s.snapshot_id)::text,
-                ((r."org_id")::uuid)::text,
+                s.snapshot_id,
+                (r."org_id")::uuid,
                 'company'::text,
-                ((r."entity_id")::uuid)::text,
+                (r."entity_id")::uuid,
                 (v.version)::text,
                 (hq_export.allowed_payload((r.canonical_payload)::jsonb, array[
                   'export_schema_version',
@@ -1894,8 +1894,8 @@ begin
                   'updated_at'
                 ]))::text,
                 (r.updated_at)::timestamptz,
-                ((r.last_run_id)::uuid)::text
-              )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text as snapshot_body
+                (r.last_run_id)::uuid
+              )::hq_export."body_dx_entity_snapshots_v1_2ac8a131")::text as snapshot_body
             from n r
             cross join lateral (
               select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0
@@ -1955,9 +1955,9 @@ begin
           v.version,
           row_to_json(row(
             'v1'::text,
-            ((r."org_id")::uuid)::text,
-            ((coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid)::text,
-            ((r."entity_id")::uuid)::text,
+            (r."org_id")::uuid,
+            (coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid,
+            (r."entity_id")::uuid,
             (r."canonical_name")::text,
             (r."canonical_domain")::text,
             (r."linkedin_url")::text,
@@ -1969,18 +1969,18 @@ begin
             ((r."enrichment_confidence")::numeric)::text,
             (r."last_enriched_at")::timestamptz,
             (r."last_operation_id")::text,
-            ((r."last_run_id")::uuid)::text,
+            (r."last_run_id")::uuid,
             (array_to_string(r.source_providers, '>'))::text,
             (v.version)::text,
             (r."updated_at")::timestamptz
-          )::hq_export."body_dx_company_entities_v1_9d44eb5b")::text as body,
+          )::hq_export."body_dx_company_entities_v1_f09ea59f")::text as body,
           s.snapshot_id::text as snapshot_key,
           row_to_json(row(
             'v1'::text,
-            (s.snapshot_id)::text,
-            ((r."org_id")::uuid)::text,
+            s.snapshot_id,
+            (r."org_id")::uuid,
             'company'::text,
-            ((r."entity_id")::uuid)::text,
+            (r."entity_id")::uuid,
             (v.version)::text,
             (hq_export.allowed_payload((r.canonical_payload)::jsonb, array[
               'export_schema_version',
@@ -2004,8 +2004,8 @@ begin
               'updated_at'
             ]))::text,
             (r.updated_at)::timestamptz,
-            ((r.last_run_id)::uuid)::text
-          )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text as snapshot_body
+            (r.last_run_id)::uuid
+          )::hq_export."body_dx_entity_snapshots_v1_2ac8a131")::text as snapshot_body
         from n r
         cross join lateral (
           select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0
@@ -2044,9 +2044,9 @@ begin
           v.version,
           row_to_json(row(
             'v1'::text,
-            ((r."org_id")::uuid)::text,
-            ((coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid)::text,
-            ((r."entity_id")::uuid)::text,
+            (r."org_id")::uuid,
+            (coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid,
+            (r."entity_id")::uuid,
             (r."canonical_name")::text,
             (r."canonical_domain")::text,
             (r."linkedin_url")::text,
@@ -2058,18 +2058,18 @@ begin
             ((r."enrichment_confidence")::numeric)::text,
             (r."last_enriched_at")::timestamptz,
             (r."last_operation_id")::text,
-            ((r."last_run_id")::uuid)::text,
+            (r."last_run_id")::uuid,
             (array_to_string(r.source_providers, '>'))::text,
             (v.version)::text,
             (r."updated_at")::timestamptz
-          )::hq_export."body_dx_company_entities_v1_9d44eb5b")::text as body,
+          )::hq_export."body_dx_company_entities_v1_f09ea59f")::text as body,
           s.snapshot_id::text as snapshot_key,
           row_to_json(row(
             'v1'::text,
-            (s.snapshot_id)::text,
-            ((r."org_id")::uuid)::text,
+            s.snapshot_id,
+            (r."org_id")::uuid,
             'company'::text,
-            ((r."entity_id")::uuid)::text,
+            (r."entity_id")::uuid,
             (v.version)::text,
             (hq_export.allowed_payload((r.canonical_payload)::jsonb, array[
               'export_schema_version',
@@ -2093,8 +2093,8 @@ begin
               'updated_at'
             ]))::text,
             (r.updated_at)::timestamptz,
-            ((r.last_run_id)::uuid)::text
-          )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text as snapshot_body
+            (r.last_run_id)::uuid
+          )::hq_export."body_dx_entity_snapshots_v1_2ac8a131")::text as snapshot_body
         from n r
         cross join lateral (
           select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0
@@ -2133,9 +2133,9 @@ begin
           v.version,
           row_to_json(row(
             'v1'::text,
-            ((r."org_id")::uuid)::text,
-            ((coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid)::text,
-            ((r."entity_id")::uuid)::text,
+            (r."org_id")::uuid,
+            (coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid,
+            (r."entity_id")::uuid,
             (r."canonical_name")::text,
             (r."canonical_domain")::text,
             (r."linkedin_url")::text,
@@ -2147,18 +2147,18 @@ begin
             ((r."enrichment_confidence")::numeric)::text,
             (r."last_enriched_at")::timestamptz,
             (r."last_operation_id")::text,
-            ((r."last_run_id")::uuid)::text,
+            (r."last_run_id")::uuid,
             (array_to_string(r.source_providers, '>'))::text,
             (v.version)::text,
             (r."updated_at")::timestamptz
-          )::hq_export."body_dx_company_entities_v1_9d44eb5b")::text as body,
+          )::hq_export."body_dx_company_entities_v1_f09ea59f")::text as body,
           s.snapshot_id::text as snapshot_key,
           row_to_json(row(
             'v1'::text,
-            (s.snapshot_id)::text,
-            ((r."org_id")::uuid)::text,
+            s.snapshot_id,
+            (r."org_id")::uuid,
             'company'::text,
-            ((r."entity_id")::uuid)::text,
+            (r."entity_id")::uuid,
             (v.version)::text,
             (hq_export.allowed_payload((r.canonical_payload)::jsonb, array[
               'export_schema_version',
@@ -2182,8 +2182,8 @@ begin
               'updated_at'
             ]))::text,
             (r.updated_at)::timestamptz,
-            ((r.last_run_id)::uuid)::text
-          )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text as snapshot_body
+            (r.last_run_id)::uuid
+          )::hq_export."body_dx_entity_snapshots_v1_2ac8a131")::text as snapshot_body
         from n r
         cross join lateral (
           select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0
@@ -2343,9 +2343,9 @@ begin
             v.version,
             row_to_json(row(
               'v1'::text,
-              ((r."org_id")::uuid)::text,
-              ((coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid)::text,
-              ((r."entity_id")::uuid)::text,
+              (r."org_id")::uuid,
+              (coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid,
+              (r."entity_id")::uuid,
               (r."canonical_name")::text,
               (r."canonical_domain")::text,
               (r."linkedin_url")::text,
@@ -2357,18 +2357,18 @@ begin
               ((r."enrichment_confidence")::numeric)::text,
               (r."last_enriched_at")::timestamptz,
               (r."last_operation_id")::text,
-              ((r."last_run_id")::uuid)::text,
+              (r."last_run_id")::uuid,
               (array_to_string(r.source_providers, '>'))::text,
               (v.version)::text,
               (r."updated_at")::timestamptz
-            )::hq_export."body_dx_company_entities_v1_9d44eb5b")::text as body,
+            )::hq_export."body_dx_company_entities_v1_f09ea59f")::text as body,
             s.snapshot_id::text as snapshot_key,
             row_to_json(row(
               'v1'::text,
-              (s.snapshot_id)::text,
-              ((r."org_id")::uuid)::text,
+              s.snapshot_id,
+              (r."org_id")::uuid,
               'company'::text,
-              ((r."entity_id")::uuid)::text,
+              (r."entity_id")::uuid,
               (v.version)::text,
               (hq_export.allowed_payload((r.canonical_payload)::jsonb, array[
                 'export_schema_version',
@@ -2392,8 +2392,8 @@ begin
                 'updated_at'
               ]))::text,
               (r.updated_at)::timestamptz,
-              ((r.last_run_id)::uuid)::text
-            )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text as snapshot_body
+              (r.last_run_id)::uuid
+            )::hq_export."body_dx_entity_snapshots_v1_2ac8a131")::text as snapshot_body
           from (select old.* where '"entities"."company_entities"'::regclass is not null) r
           cross join lateral (
             select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0
@@ -2436,9 +2436,9 @@ begin
             v.version,
             row_to_json(row(
               'v1'::text,
-              ((r."org_id")::uuid)::text,
-              ((coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid)::text,
-              ((r."entity_id")::uuid)::text,
+              (r."org_id")::uuid,
+              (coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid,
+              (r."entity_id")::uuid,
               (r."canonical_name")::text,
               (r."canonical_domain")::text,
               (r."linkedin_url")::text,
@@ -2450,18 +2450,18 @@ begin
               ((r."enrichment_confidence")::numeric)::text,
               (r."last_enriched_at")::timestamptz,
               (r."last_operation_id")::text,
-              ((r."last_run_id")::uuid)::text,
+              (r."last_run_id")::uuid,
               (array_to_string(r.source_providers, '>'))::text,
               (v.version)::text,
               (r."updated_at")::timestamptz
-            )::hq_export."body_dx_company_entities_v1_9d44eb5b")::text as body,
+            )::hq_export."body_dx_company_entities_v1_f09ea59f")::text as body,
             s.snapshot_id::text as snapshot_key,
             row_to_json(row(
               'v1'::text,
-              (s.snapshot_id)::text,
-              ((r."org_id")::uuid)::text,
+              s.snapshot_id,
+              (r."org_id")::uuid,
               'company'::text,
-              ((r."entity_id")::uuid)::text,
+              (r."entity_id")::uuid,
               (v.version)::text,
               (hq_export.allowed_payload((r.canonical_payload)::jsonb, array[
                 'export_schema_version',
@@ -2485,8 +2485,8 @@ begin
                 'updated_at'
               ]))::text,
               (r.updated_at)::timestamptz,
-              ((r.last_run_id)::uuid)::text
-            )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text as snapshot_body
+              (r.last_run_id)::uuid
+            )::hq_export."body_dx_entity_snapshots_v1_2ac8a131")::text as snapshot_body
           from (select old.* where '"entities"."company_entities"'::regclass is not null) r
           cross join lateral (
             select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0
@@ -2529,9 +2529,9 @@ begin
             v.version,
             row_to_json(row(
               'v1'::text,
-              ((r."org_id")::uuid)::text,
-              ((coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid)::text,
-              ((r."entity_id")::uuid)::text,
+              (r."org_id")::uuid,
+              (coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid,
+              (r."entity_id")::uuid,
               (r."canonical_name")::text,
               (r."canonical_domain")::text,
               (r."linkedin_url")::text,
@@ -2543,18 +2543,18 @@ begin
               ((r."enrichment_confidence")::numeric)::text,
               (r."last_enriched_at")::timestamptz,
               (r."last_operation_id")::text,
-              ((r."last_run_id")::uuid)::text,
+              (r."last_run_id")::uuid,
               (array_to_string(r.source_providers, '>'))::text,
               (v.version)::text,
               (r."updated_at")::timestamptz
-            )::hq_export."body_dx_company_entities_v1_9d44eb5b")::text as body,
+            )::hq_export."body_dx_company_entities_v1_f09ea59f")::text as body,
             s.snapshot_id::text as snapshot_key,
             row_to_json(row(
               'v1'::text,
-              (s.snapshot_id)::text,
-              ((r."org_id")::uuid)::text,
+              s.snapshot_id,
+              (r."org_id")::uuid,
               'company'::text,
-              ((r."entity_id")::uuid)::text,
+              (r."entity_id")::uuid,
               (v.version)::text,
               (hq_export.allowed_payload((r.canonical_payload)::jsonb, array[
                 'export_schema_version',
@@ -2578,8 +2578,8 @@ begin
                 'updated_at'
               ]))::text,
               (r.updated_at)::timestamptz,
-              ((r.last_run_id)::uuid)::text
-            )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text as snapshot_body
+              (r.last_run_id)::uuid
+            )::hq_export."body_dx_entity_snapshots_v1_2ac8a131")::text as snapshot_body
           from (select old.* where '"entities"."company_entities"'::regclass is not null) r
           cross join lateral (
             select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0
@@ -2625,9 +2625,9 @@ begin
             v.version,
             row_to_json(row(
               'v1'::text,
-              ((r."org_id")::uuid)::text,
-              ((coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid)::text,
-              ((r."entity_id")::uuid)::text,
+              (r."org_id")::uuid,
+              (coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid,
+              (r."entity_id")::uuid,
               (r."canonical_name")::text,
               (r."canonical_domain")::text,
               (r."linkedin_url")::text,
@@ -2639,18 +2639,18 @@ begin
               ((r."enrichment_confidence")::numeric)::text,
               (r."last_enriched_at")::timestamptz,
               (r."last_operation_id")::text,
-              ((r."last_run_id")::uuid)::text,
+              (r."last_run_id")::uuid,
               (array_to_string(r.source_providers, '>'))::text,
               (v.version)::text,
               (r."updated_at")::timestamptz
-            )::hq_export."body_dx_company_entities_v1_9d44eb5b")::text as body,
+            )::hq_export."body_dx_company_entities_v1_f09ea59f")::text as body,
             s.snapshot_id::text as snapshot_key,
             row_to_json(row(
               'v1'::text,
-              (s.snapshot_id)::text,
-              ((r."org_id")::uuid)::text,
+              s.snapshot_id,
+              (r."org_id")::uuid,
               'company'::text,
-              ((r."entity_id")::uuid)::text,
+              (r."entity_id")::uuid,
               (v.version)::text,
               (hq_export.allowed_payload((r.canonical_payload)::jsonb, array[
                 'export_schema_version',
@@ -2674,8 +2674,8 @@ begin
                 'updated_at'
               ]))::text,
               (r.updated_at)::timestamptz,
-              ((r.last_run_id)::uuid)::text
-            )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text as snapshot_body
+              (r.last_run_id)::uuid
+            )::hq_export."body_dx_entity_snapshots_v1_2ac8a131")::text as snapshot_body
           from (select old.* where '"entities"."company_entities"'::regclass is not null) r
           cross join lateral (
             select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0
@@ -2724,9 +2724,9 @@ begin
             v.version,
             row_to_json(row(
               'v1'::text,
-              ((r."org_id")::uuid)::text,
-              ((coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid)::text,
-              ((r."entity_id")::uuid)::text,
+              (r."org_id")::uuid,
+              (coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid,
+              (r."entity_id")::uuid,
               (r."canonical_name")::text,
               (r."canonical_domain")::text,
               (r."linkedin_url")::text,
@@ -2738,18 +2738,18 @@ begin
               ((r."enrichment_confidence")::numeric)::text,
               (r."last_enriched_at")::timestamptz,
               (r."last_operation_id")::text,
-              ((r."last_run_id")::uuid)::text,
+              (r."last_run_id")::uuid,
               (array_to_string(r.source_providers, '>'))::text,
               (v.version)::text,
               (r."updated_at")::timestamptz
-            )::hq_export."body_dx_company_entities_v1_9d44eb5b")::text as body,
+            )::hq_export."body_dx_company_entities_v1_f09ea59f")::text as body,
             s.snapshot_id::text as snapshot_key,
             row_to_json(row(
               'v1'::text,
-              (s.snapshot_id)::text,
-              ((r."org_id")::uuid)::text,
+              s.snapshot_id,
+              (r."org_id")::uuid,
               'company'::text,
-              ((r."entity_id")::uuid)::text,
+              (r."entity_id")::uuid,
               (v.version)::text,
               (hq_export.allowed_payload((r.canonical_payload)::jsonb, array[
                 'export_schema_version',
@@ -2773,8 +2773,8 @@ begin
                 'updated_at'
               ]))::text,
               (r.updated_at)::timestamptz,
-              ((r.last_run_id)::uuid)::text
-            )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text as snapshot_body
+              (r.last_run_id)::uuid
+            )::hq_export."body_dx_entity_snapshots_v1_2ac8a131")::text as snapshot_body
           from (select old.* where '"entities"."company_entities"'::regclass is not null) r
           cross join lateral (
             select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0
@@ -2823,9 +2823,9 @@ begin
             v.version,
             row_to_json(row(
               'v1'::text,
-              ((r."org_id")::uuid)::text,
-              ((coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid)::text,
-              ((r."entity_id")::uuid)::text,
+              (r."org_id")::uuid,
+              (coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid,
+              (r."entity_id")::uuid,
               (r."canonical_name")::text,
               (r."canonical_domain")::text,
               (r."linkedin_url")::text,
@@ -2837,18 +2837,18 @@ begin
               ((r."enrichment_confidence")::numeric)::text,
               (r."last_enriched_at")::timestamptz,
               (r."last_operation_id")::text,
-              ((r."last_run_id")::uuid)::text,
+              (r."last_run_id")::uuid,
               (array_to_string(r.source_providers, '>'))::text,
               (v.version)::text,
               (r."updated_at")::timestamptz
-            )::hq_export."body_dx_company_entities_v1_9d44eb5b")::text as body,
+            )::hq_export."body_dx_company_entities_v1_f09ea59f")::text as body,
             s.snapshot_id::text as snapshot_key,
             row_to_json(row(
               'v1'::text,
-              (s.snapshot_id)::text,
-              ((r."org_id")::uuid)::text,
+              s.snapshot_id,
+              (r."org_id")::uuid,
               'company'::text,
-              ((r."entity_id")::uuid)::text,
+              (r."entity_id")::uuid,
               (v.version)::text,
               (hq_export.allowed_payload((r.canonical_payload)::jsonb, array[
                 'export_schema_version',
@@ -2872,8 +2872,8 @@ begin
                 'updated_at'
               ]))::text,
               (r.updated_at)::timestamptz,
-              ((r.last_run_id)::uuid)::text
-            )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text as snapshot_body
+              (r.last_run_id)::uuid
+            )::hq_export."body_dx_entity_snapshots_v1_2ac8a131")::text as snapshot_body
           from (select old.* where '"entities"."company_entities"'::regclass is not null) r
           cross join lateral (
             select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0
@@ -3170,9 +3170,9 @@ begin
                 v.version,
                 row_to_json(row(
                   'v1'::text,
-                  ((r."org_id")::uuid)::text,
-                  ((coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid)::text,
-                  ((r."entity_id")::uuid)::text,
+                  (r."org_id")::uuid,
+                  (coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid,
+                  (r."entity_id")::uuid,
                   (r."canonical_name")::text,
                   (r."canonical_domain")::text,
                   (r."linkedin_url")::text,
@@ -3184,18 +3184,18 @@ begin
                   ((r."enrichment_confidence")::numeric)::text,
                   (r."last_enriched_at")::timestamptz,
                   (r."last_operation_id")::text,
-                  ((r."last_run_id")::uuid)::text,
+                  (r."last_run_id")::uuid,
                   (array_to_string(r.source_providers, '>'))::text,
                   (v.version)::text,
                   (r."updated_at")::timestamptz
-                )::hq_export."body_dx_company_entities_v1_9d44eb5b")::text as body,
+                )::hq_export."body_dx_company_entities_v1_f09ea59f")::text as body,
                 s.snapshot_id::text as snapshot_key,
                 row_to_json(row(
                   'v1'::text,
-                  (s.snapshot_id)::text,
-                  ((r."org_id")::uuid)::text,
+                  s.snapshot_id,
+                  (r."org_id")::uuid,
                   'company'::text,
-                  ((r."entity_id")::uuid)::text,
+                  (r."entity_id")::uuid,
                   (v.version)::text,
                   (hq_export.allowed_payload((r.canonical_payload)::jsonb, array[
                     'export_schema_version',
@@ -3219,8 +3219,8 @@ begin
                     'updated_at'
                   ]))::text,
                   (r.updated_at)::timestamptz,
-                  ((r.last_run_id)::uuid)::text
-                )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text as snapshot_body
+                  (r.last_run_id)::uuid
+                )::hq_export."body_dx_entity_snapshots_v1_2ac8a131")::text as snapshot_body
               from o r
               cross join lateral (
                 select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0
@@ -3350,9 +3350,9 @@ begin
             v.version,
             row_to_json(row(
               'v1'::text,
-              ((r."org_id")::uuid)::text,
-              ((coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid)::text,
-              ((r."entity_id")::uuid)::text,
+              (r."org_id")::uuid,
+              (coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid,
+              (r."entity_id")::uuid,
               (r."canonical_name")::text,
               (r."canonical_domain")::text,
               (r."linkedin_url")::text,
@@ -3364,18 +3364,18 @@ begin
               ((r."enrichment_confidence")::numeric)::text,
               (r."last_enriched_at")::timestamptz,
               (r."last_operation_id")::text,
-              ((r."last_run_id")::uuid)::text,
+              (r."last_run_id")::uuid,
               (array_to_string(r.source_providers, '>'))::text,
               (v.version)::text,
               (r."updated_at")::timestamptz
-            )::hq_export."body_dx_company_entities_v1_9d44eb5b")::text as body,
+            )::hq_export."body_dx_company_entities_v1_f09ea59f")::text as body,
             s.snapshot_id::text as snapshot_key,
             row_to_json(row(
               'v1'::text,
-              (s.snapshot_id)::text,
-              ((r."org_id")::uuid)::text,
+              s.snapshot_id,
+              (r."org_id")::uuid,
               'company'::text,
-              ((r."entity_id")::uuid)::text,
+              (r."entity_id")::uuid,
               (v.version)::text,
               (hq_export.allowed_payload((r.canonical_payload)::jsonb, array[
                 'export_schema_version',
@@ -3399,8 +3399,8 @@ begin
                 'updated_at'
               ]))::text,
               (r.updated_at)::timestamptz,
-              ((r.last_run_id)::uuid)::text
-            )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text as snapshot_body
+              (r.last_run_id)::uuid
+            )::hq_export."body_dx_entity_snapshots_v1_2ac8a131")::text as snapshot_body
           from o r
           cross join lateral (
             select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0
@@ -3443,9 +3443,9 @@ begin
             v.version,
             row_to_json(row(
               'v1'::text,
-              ((r."org_id")::uuid)::text,
-              ((coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid)::text,
-              ((r."entity_id")::uuid)::text,
+              (r."org_id")::uuid,
+              (coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid,
+              (r."entity_id")::uuid,
               (r."canonical_name")::text,
               (r."canonical_domain")::text,
               (r."linkedin_url")::text,
@@ -3457,18 +3457,18 @@ begin
               ((r."enrichment_confidence")::numeric)::text,
               (r."last_enriched_at")::timestamptz,
               (r."last_operation_id")::text,
-              ((r."last_run_id")::uuid)::text,
+              (r."last_run_id")::uuid,
               (array_to_string(r.source_providers, '>'))::text,
               (v.version)::text,
               (r."updated_at")::timestamptz
-            )::hq_export."body_dx_company_entities_v1_9d44eb5b")::text as body,
+            )::hq_export."body_dx_company_entities_v1_f09ea59f")::text as body,
             s.snapshot_id::text as snapshot_key,
             row_to_json(row(
               'v1'::text,
-              (s.snapshot_id)::text,
-              ((r."org_id")::uuid)::text,
+              s.snapshot_id,
+              (r."org_id")::uuid,
               'company'::text,
-              ((r."entity_id")::uuid)::text,
+              (r."entity_id")::uuid,
               (v.version)::text,
               (hq_export.allowed_payload((r.canonical_payload)::jsonb, array[
                 'export_schema_version',
@@ -3492,8 +3492,8 @@ begin
                 'updated_at'
               ]))::text,
               (r.updated_at)::timestamptz,
-              ((r.last_run_id)::uuid)::text
-            )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text as snapshot_body
+              (r.last_run_id)::uuid
+            )::hq_export."body_dx_entity_snapshots_v1_2ac8a131")::text as snapshot_body
           from o r
           cross join lateral (
             select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0
@@ -3536,9 +3536,9 @@ begin
             v.version,
             row_to_json(row(
               'v1'::text,
-              ((r."org_id")::uuid)::text,
-              ((coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid)::text,
-              ((r."entity_id")::uuid)::text,
+              (r."org_id")::uuid,
+              (coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid,
+              (r."entity_id")::uuid,
               (r."canonical_name")::text,
               (r."canonical_domain")::text,
               (r."linkedin_url")::text,
@@ -3550,18 +3550,18 @@ begin
               ((r."enrichment_confidence")::numeric)::text,
               (r."last_enriched_at")::timestamptz,
               (r."last_operation_id")::text,
-              ((r."last_run_id")::uuid)::text,
+              (r."last_run_id")::uuid,
               (array_to_string(r.source_providers, '>'))::text,
               (v.version)::text,
               (r."updated_at")::timestamptz
-            )::hq_export."body_dx_company_entities_v1_9d44eb5b")::text as body,
+            )::hq_export."body_dx_company_entities_v1_f09ea59f")::text as body,
             s.snapshot_id::text as snapshot_key,
             row_to_json(row(
               'v1'::text,
-              (s.snapshot_id)::text,
-              ((r."org_id")::uuid)::text,
+              s.snapshot_id,
+              (r."org_id")::uuid,
               'company'::text,
-              ((r."entity_id")::uuid)::text,
+              (r."entity_id")::uuid,
               (v.version)::text,
               (hq_export.allowed_payload((r.canonical_payload)::jsonb, array[
                 'export_schema_version',
@@ -3585,8 +3585,8 @@ begin
                 'updated_at'
               ]))::text,
               (r.updated_at)::timestamptz,
-              ((r.last_run_id)::uuid)::text
-            )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text as snapshot_body
+              (r.last_run_id)::uuid
+            )::hq_export."body_dx_entity_snapshots_v1_2ac8a131")::text as snapshot_body
           from o r
           cross join lateral (
             select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0
@@ -3632,9 +3632,9 @@ begin
             v.version,
             row_to_json(row(
               'v1'::text,
-              ((r."org_id")::uuid)::text,
-              ((coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid)::text,
-              ((r."entity_id")::uuid)::text,
+              (r."org_id")::uuid,
+              (coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid,
+              (r."entity_id")::uuid,
               (r."canonical_name")::text,
               (r."canonical_domain")::text,
               (r."linkedin_url")::text,
@@ -3646,18 +3646,18 @@ begin
               ((r."enrichment_confidence")::numeric)::text,
               (r."last_enriched_at")::timestamptz,
               (r."last_operation_id")::text,
-              ((r."last_run_id")::uuid)::text,
+              (r."last_run_id")::uuid,
               (array_to_string(r.source_providers, '>'))::text,
               (v.version)::text,
               (r."updated_at")::timestamptz
-            )::hq_export."body_dx_company_entities_v1_9d44eb5b")::text as body,
+            )::hq_export."body_dx_company_entities_v1_f09ea59f")::text as body,
             s.snapshot_id::text as snapshot_key,
             row_to_json(row(
               'v1'::text,
-              (s.snapshot_id)::text,
-              ((r."org_id")::uuid)::text,
+              s.snapshot_id,
+              (r."org_id")::uuid,
               'company'::text,
-              ((r."entity_id")::uuid)::text,
+              (r."entity_id")::uuid,
               (v.version)::text,
               (hq_export.allowed_payload((r.canonical_payload)::jsonb, array[
                 'export_schema_version',
@@ -3681,8 +3681,8 @@ begin
                 'updated_at'
               ]))::text,
               (r.updated_at)::timestamptz,
-              ((r.last_run_id)::uuid)::text
-            )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text as snapshot_body
+              (r.last_run_id)::uuid
+            )::hq_export."body_dx_entity_snapshots_v1_2ac8a131")::text as snapshot_body
           from o r
           cross join lateral (
             select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0
@@ -3731,9 +3731,9 @@ begin
             v.version,
             row_to_json(row(
               'v1'::text,
-              ((r."org_id")::uuid)::text,
-              ((coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid)::text,
-              ((r."entity_id")::uuid)::text,
+              (r."org_id")::uuid,
+              (coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid,
+              (r."entity_id")::uuid,
               (r."canonical_name")::text,
               (r."canonical_domain")::text,
               (r."linkedin_url")::text,
@@ -3745,18 +3745,18 @@ begin
               ((r."enrichment_confidence")::numeric)::text,
               (r."last_enriched_at")::timestamptz,
               (r."last_operation_id")::text,
-              ((r."last_run_id")::uuid)::text,
+              (r."last_run_id")::uuid,
               (array_to_string(r.source_providers, '>'))::text,
               (v.version)::text,
               (r."updated_at")::timestamptz
-            )::hq_export."body_dx_company_entities_v1_9d44eb5b")::text as body,
+            )::hq_export."body_dx_company_entities_v1_f09ea59f")::text as body,
             s.snapshot_id::text as snapshot_key,
             row_to_json(row(
               'v1'::text,
-              (s.snapshot_id)::text,
-              ((r."org_id")::uuid)::text,
+              s.snapshot_id,
+              (r."org_id")::uuid,
               'company'::text,
-              ((r."entity_id")::uuid)::text,
+              (r."entity_id")::uuid,
               (v.version)::text,
               (hq_export.allowed_payload((r.canonical_payload)::jsonb, array[
                 'export_schema_version',
@@ -3780,8 +3780,8 @@ begin
                 'updated_at'
               ]))::text,
               (r.updated_at)::timestamptz,
-              ((r.last_run_id)::uuid)::text
-            )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text as snapshot_body
+              (r.last_run_id)::uuid
+            )::hq_export."body_dx_entity_snapshots_v1_2ac8a131")::text as snapshot_body
           from o r
           cross join lateral (
             select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0
@@ -3830,9 +3830,9 @@ begin
             v.version,
             row_to_json(row(
               'v1'::text,
-              ((r."org_id")::uuid)::text,
-              ((coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid)::text,
-              ((r."entity_id")::uuid)::text,
+              (r."org_id")::uuid,
+              (coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid,
+              (r."entity_id")::uuid,
               (r."canonical_name")::text,
               (r."canonical_domain")::text,
               (r."linkedin_url")::text,
@@ -3844,18 +3844,18 @@ begin
               ((r."enrichment_confidence")::numeric)::text,
               (r."last_enriched_at")::timestamptz,
               (r."last_operation_id")::text,
-              ((r."last_run_id")::uuid)::text,
+              (r."last_run_id")::uuid,
               (array_to_string(r.source_providers, '>'))::text,
               (v.version)::text,
               (r."updated_at")::timestamptz
-            )::hq_export."body_dx_company_entities_v1_9d44eb5b")::text as body,
+            )::hq_export."body_dx_company_entities_v1_f09ea59f")::text as body,
             s.snapshot_id::text as snapshot_key,
             row_to_json(row(
               'v1'::text,
-              (s.snapshot_id)::text,
-              ((r."org_id")::uuid)::text,
+              s.snapshot_id,
+              (r."org_id")::uuid,
               'company'::text,
-              ((r."entity_id")::uuid)::text,
+              (r."entity_id")::uuid,
               (v.version)::text,
               (hq_export.allowed_payload((r.canonical_payload)::jsonb, array[
                 'export_schema_version',
@@ -3879,8 +3879,8 @@ begin
                 'updated_at'
               ]))::text,
               (r.updated_at)::timestamptz,
-              ((r.last_run_id)::uuid)::text
-            )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text as snapshot_body
+              (r.last_run_id)::uuid
+            )::hq_export."body_dx_entity_snapshots_v1_2ac8a131")::text as snapshot_body
           from o r
           cross join lateral (
             select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0
@@ -3964,9 +3964,9 @@ begin
               v.version,
               row_to_json(row(
                 'v1'::text,
-                ((r."org_id")::uuid)::text,
-                ((coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid)::text,
-                ((r."entity_id")::uuid)::text,
+                (r."org_id")::uuid,
+                (coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid,
+                (r."entity_id")::uuid,
                 (r."canonical_name")::text,
                 (r."canonical_domain")::text,
                 (r."linkedin_url")::text,
@@ -3978,18 +3978,18 @@ begin
                 ((r."enrichment_confidence")::numeric)::text,
                 (r."last_enriched_at")::timestamptz,
                 (r."last_operation_id")::text,
-                ((r."last_run_id")::uuid)::text,
+                (r."last_run_id")::uuid,
                 (array_to_string(r.source_providers, '>'))::text,
                 (v.version)::text,
                 (r."updated_at")::timestamptz
-              )::hq_export."body_dx_company_entities_v1_9d44eb5b")::text as body,
+              )::hq_export."body_dx_company_entities_v1_f09ea59f")::text as body,
               s.snapshot_id::text as snapshot_key,
               row_to_json(row(
                 'v1'::text,
-                (s.snapshot_id)::text,
-                ((r."org_id")::uuid)::text,
+                s.snapshot_id,
+                (r."org_id")::uuid,
                 'company'::text,
-                ((r."entity_id")::uuid)::text,
+                (r."entity_id")::uuid,
                 (v.version)::text,
                 (hq_export.allowed_payload((r.canonical_payload)::jsonb, array[
                   'export_schema_version',
@@ -4013,8 +4013,8 @@ begin
                   'updated_at'
                 ]))::text,
                 (r.updated_at)::timestamptz,
-                ((r.last_run_id)::uuid)::text
-              )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text as snapshot_body
+                (r.last_run_id)::uuid
+              )::hq_export."body_dx_entity_snapshots_v1_2ac8a131")::text as snapshot_body
             from (
               select c.*
               from (select distinct "org_id", "entity_id" from o) d
@@ -4063,9 +4063,9 @@ begin
               v.version,
               row_to_json(row(
                 'v1'::text,
-                ((r."org_id")::uuid)::text,
-                ((coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid)::text,
-                ((r."entity_id")::uuid)::text,
+                (r."org_id")::uuid,
+                (coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid,
+                (r."entity_id")::uuid,
                 (r."canonical_name")::text,
                 (r."canonical_domain")::text,
                 (r."linkedin_url")::text,
@@ -4077,18 +4077,18 @@ begin
                 ((r."enrichment_confidence")::numeric)::text,
                 (r."last_enriched_at")::timestamptz,
                 (r."last_operation_id")::text,
-                ((r."last_run_id")::uuid)::text,
+                (r."last_run_id")::uuid,
                 (array_to_string(r.source_providers, '>'))::text,
                 (v.version)::text,
                 (r."updated_at")::timestamptz
-              )::hq_export."body_dx_company_entities_v1_9d44eb5b")::text as body,
+              )::hq_export."body_dx_company_entities_v1_f09ea59f")::text as body,
               s.snapshot_id::text as snapshot_key,
               row_to_json(row(
                 'v1'::text,
-                (s.snapshot_id)::text,
-                ((r."org_id")::uuid)::text,
+                s.snapshot_id,
+                (r."org_id")::uuid,
                 'company'::text,
-                ((r."entity_id")::uuid)::text,
+                (r."entity_id")::uuid,
                 (v.version)::text,
                 (hq_export.allowed_payload((r.canonical_payload)::jsonb, array[
                   'export_schema_version',
@@ -4112,8 +4112,8 @@ begin
                   'updated_at'
                 ]))::text,
                 (r.updated_at)::timestamptz,
-                ((r.last_run_id)::uuid)::text
-              )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text as snapshot_body
+                (r.last_run_id)::uuid
+              )::hq_export."body_dx_entity_snapshots_v1_2ac8a131")::text as snapshot_body
             from (
               select c.*
               from (select distinct "org_id", "entity_id" from o) d
@@ -4281,9 +4281,9 @@ begin
               v.version,
               row_to_json(row(
                 'v1'::text,
-                ((r."org_id")::uuid)::text,
-                ((coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid)::text,
-                ((r."entity_id")::uuid)::text,
+                (r."org_id")::uuid,
+                (coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid,
+                (r."entity_id")::uuid,
                 (r."canonical_name")::text,
                 (r."canonical_domain")::text,
                 (r."linkedin_url")::text,
@@ -4295,18 +4295,18 @@ begin
                 ((r."enrichment_confidence")::numeric)::text,
                 (r."last_enriched_at")::timestamptz,
                 (r."last_operation_id")::text,
-                ((r."last_run_id")::uuid)::text,
+                (r."last_run_id")::uuid,
                 (array_to_string(r.source_providers, '>'))::text,
                 (v.version)::text,
                 (r."updated_at")::timestamptz
-              )::hq_export."body_dx_company_entities_v1_9d44eb5b")::text as body,
+              )::hq_export."body_dx_company_entities_v1_f09ea59f")::text as body,
               s.snapshot_id::text as snapshot_key,
               row_to_json(row(
                 'v1'::text,
-                (s.snapshot_id)::text,
-                ((r."org_id")::uuid)::text,
+                s.snapshot_id,
+                (r."org_id")::uuid,
                 'company'::text,
-                ((r."entity_id")::uuid)::text,
+                (r."entity_id")::uuid,
                 (v.version)::text,
                 (hq_export.allowed_payload((r.canonical_payload)::jsonb, array[
                   'export_schema_version',
@@ -4330,8 +4330,8 @@ begin
                   'updated_at'
                 ]))::text,
                 (r.updated_at)::timestamptz,
-                ((r.last_run_id)::uuid)::text
-              )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text as snapshot_body
+                (r.last_run_id)::uuid
+              )::hq_export."body_dx_entity_snapshots_v1_2ac8a131")::text as snapshot_body
             from only $query$ || tg_relid::regclass::text || $query$ r
             cross join lateral (
               select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0
@@ -4378,9 +4378,9 @@ begin
               v.version,
               row_to_json(row(
                 'v1'::text,
-                ((r."org_id")::uuid)::text,
-                ((coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid)::text,
-                ((r."entity_id")::uuid)::text,
+                (r."org_id")::uuid,
+                (coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid,
+                (r."entity_id")::uuid,
                 (r."canonical_name")::text,
                 (r."canonical_domain")::text,
                 (r."linkedin_url")::text,
@@ -4392,18 +4392,18 @@ begin
                 ((r."enrichment_confidence")::numeric)::text,
                 (r."last_enriched_at")::timestamptz,
                 (r."last_operation_id")::text,
-                ((r."last_run_id")::uuid)::text,
+                (r."last_run_id")::uuid,
                 (array_to_string(r.source_providers, '>'))::text,
                 (v.version)::text,
                 (r."updated_at")::timestamptz
-              )::hq_export."body_dx_company_entities_v1_9d44eb5b")::text as body,
+              )::hq_export."body_dx_company_entities_v1_f09ea59f")::text as body,
               s.snapshot_id::text as snapshot_key,
               row_to_json(row(
                 'v1'::text,
-                (s.snapshot_id)::text,
-                ((r."org_id")::uuid)::text,
+                s.snapshot_id,
+                (r."org_id")::uuid,
                 'company'::text,
-                ((r."entity_id")::uuid)::text,
+                (r."entity_id")::uuid,
                 (v.version)::text,
                 (hq_export.allowed_payload((r.canonical_payload)::jsonb, array[
                   'export_schema_version',
@@ -4427,8 +4427,8 @@ begin
                   'updated_at'
                 ]))::text,
                 (r.updated_at)::timestamptz,
-                ((r.last_run_id)::uuid)::text
-              )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text as snapshot_body
+                (r.last_run_id)::uuid
+              )::hq_export."body_dx_entity_snapshots_v1_2ac8a131")::text as snapshot_body
             from only $query$ || tg_relid::regclass::text || $query$ r
             cross join lateral (
               select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0
@@ -4475,9 +4475,9 @@ begin
               v.version,
               row_to_json(row(
                 'v1'::text,
-                ((r."org_id")::uuid)::text,
-                ((coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid)::text,
-                ((r."entity_id")::uuid)::text,
+                (r."org_id")::uuid,
+                (coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid,
+                (r."entity_id")::uuid,
                 (r."canonical_name")::text,
                 (r."canonical_domain")::text,
                 (r."linkedin_url")::text,
@@ -4489,18 +4489,18 @@ begin
                 ((r."enrichment_confidence")::numeric)::text,
                 (r."last_enriched_at")::timestamptz,
                 (r."last_operation_id")::text,
-                ((r."last_run_id")::uuid)::text,
+                (r."last_run_id")::uuid,
                 (array_to_string(r.source_providers, '>'))::text,
                 (v.version)::text,
                 (r."updated_at")::timestamptz
-              )::hq_export."body_dx_company_entities_v1_9d44eb5b")::text as body,
+              )::hq_export."body_dx_company_entities_v1_f09ea59f")::text as body,
               s.snapshot_id::text as snapshot_key,
               row_to_json(row(
                 'v1'::text,
-                (s.snapshot_id)::text,
-                ((r."org_id")::uuid)::text,
+                s.snapshot_id,
+                (r."org_id")::uuid,
                 'company'::text,
-                ((r."entity_id")::uuid)::text,
+                (r."entity_id")::uuid,
                 (v.version)::text,
                 (hq_export.allowed_payload((r.canonical_payload)::jsonb, array[
                   'export_schema_version',
@@ -4524,8 +4524,8 @@ begin
                   'updated_at'
                 ]))::text,
                 (r.updated_at)::timestamptz,
-                ((r.last_run_id)::uuid)::text
-              )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text as snapshot_body
+                (r.last_run_id)::uuid
+              )::hq_export."body_dx_entity_snapshots_v1_2ac8a131")::text as snapshot_body
             from only $query$ || tg_relid::regclass::text || $query$ r
             cross join lateral (
               select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0
@@ -4575,9 +4575,9 @@ begin
               v.version,
               row_to_json(row(
                 'v1'::text,
-                ((r."org_id")::uuid)::text,
-                ((coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid)::text,
-                ((r."entity_id")::uuid)::text,
+                (r."org_id")::uuid,
+                (coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid,
+                (r."entity_id")::uuid,
                 (r."canonical_name")::text,
                 (r."canonical_domain")::text,
                 (r."linkedin_url")::text,
@@ -4589,18 +4589,18 @@ begin
                 ((r."enrichment_confidence")::numeric)::text,
                 (r."last_enriched_at")::timestamptz,
                 (r."last_operation_id")::text,
-                ((r."last_run_id")::uuid)::text,
+                (r."last_run_id")::uuid,
                 (array_to_string(r.source_providers, '>'))::text,
                 (v.version)::text,
                 (r."updated_at")::timestamptz
-              )::hq_export."body_dx_company_entities_v1_9d44eb5b")::text as body,
+              )::hq_export."body_dx_company_entities_v1_f09ea59f")::text as body,
               s.snapshot_id::text as snapshot_key,
               row_to_json(row(
                 'v1'::text,
-                (s.snapshot_id)::text,
-                ((r."org_id")::uuid)::text,
+                s.snapshot_id,
+                (r."org_id")::uuid,
                 'company'::text,
-                ((r."entity_id")::uuid)::text,
+                (r."entity_id")::uuid,
                 (v.version)::text,
                 (hq_export.allowed_payload((r.canonical_payload)::jsonb, array[
                   'export_schema_version',
@@ -4624,8 +4624,8 @@ begin
                   'updated_at'
                 ]))::text,
                 (r.updated_at)::timestamptz,
-                ((r.last_run_id)::uuid)::text
-              )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text as snapshot_body
+                (r.last_run_id)::uuid
+              )::hq_export."body_dx_entity_snapshots_v1_2ac8a131")::text as snapshot_body
             from only $query$ || tg_relid::regclass::text || $query$ r
             cross join lateral (
               select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0
@@ -4678,9 +4678,9 @@ begin
               v.version,
               row_to_json(row(
                 'v1'::text,
-                ((r."org_id")::uuid)::text,
-                ((coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid)::text,
-                ((r."entity_id")::uuid)::text,
+                (r."org_id")::uuid,
+                (coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid,
+                (r."entity_id")::uuid,
                 (r."canonical_name")::text,
                 (r."canonical_domain")::text,
                 (r."linkedin_url")::text,
@@ -4692,18 +4692,18 @@ begin
                 ((r."enrichment_confidence")::numeric)::text,
                 (r."last_enriched_at")::timestamptz,
                 (r."last_operation_id")::text,
-                ((r."last_run_id")::uuid)::text,
+                (r."last_run_id")::uuid,
                 (array_to_string(r.source_providers, '>'))::text,
                 (v.version)::text,
                 (r."updated_at")::timestamptz
-              )::hq_export."body_dx_company_entities_v1_9d44eb5b")::text as body,
+              )::hq_export."body_dx_company_entities_v1_f09ea59f")::text as body,
               s.snapshot_id::text as snapshot_key,
               row_to_json(row(
                 'v1'::text,
-                (s.snapshot_id)::text,
-                ((r."org_id")::uuid)::text,
+                s.snapshot_id,
+                (r."org_id")::uuid,
                 'company'::text,
-                ((r."entity_id")::uuid)::text,
+                (r."entity_id")::uuid,
                 (v.version)::text,
                 (hq_export.allowed_payload((r.canonical_payload)::jsonb, array[
                   'export_schema_version',
@@ -4727,8 +4727,8 @@ begin
                   'updated_at'
                 ]))::text,
                 (r.updated_at)::timestamptz,
-                ((r.last_run_id)::uuid)::text
-              )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text as snapshot_body
+                (r.last_run_id)::uuid
+              )::hq_export."body_dx_entity_snapshots_v1_2ac8a131")::text as snapshot_body
             from only $query$ || tg_relid::regclass::text || $query$ r
             cross join lateral (
               select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0
@@ -4781,9 +4781,9 @@ begin
               v.version,
               row_to_json(row(
                 'v1'::text,
-                ((r."org_id")::uuid)::text,
-                ((coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid)::text,
-                ((r."entity_id")::uuid)::text,
+                (r."org_id")::uuid,
+                (coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid,
+                (r."entity_id")::uuid,
                 (r."canonical_name")::text,
                 (r."canonical_domain")::text,
                 (r."linkedin_url")::text,
@@ -4795,18 +4795,18 @@ begin
                 ((r."enrichment_confidence")::numeric)::text,
                 (r."last_enriched_at")::timestamptz,
                 (r."last_operation_id")::text,
-                ((r."last_run_id")::uuid)::text,
+                (r."last_run_id")::uuid,
                 (array_to_string(r.source_providers, '>'))::text,
                 (v.version)::text,
                 (r."updated_at")::timestamptz
-              )::hq_export."body_dx_company_entities_v1_9d44eb5b")::text as body,
+              )::hq_export."body_dx_company_entities_v1_f09ea59f")::text as body,
               s.snapshot_id::text as snapshot_key,
               row_to_json(row(
                 'v1'::text,
-                (s.snapshot_id)::text,
-                ((r."org_id")::uuid)::text,
+                s.snapshot_id,
+                (r."org_id")::uuid,
                 'company'::text,
-                ((r."entity_id")::uuid)::text,
+                (r."entity_id")::uuid,
                 (v.version)::text,
                 (hq_export.allowed_payload((r.canonical_payload)::jsonb, array[
                   'export_schema_version',
@@ -4830,8 +4830,8 @@ begin
                   'updated_at'
                 ]))::text,
                 (r.updated_at)::timestamptz,
-                ((r.last_run_id)::uuid)::text
-              )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text as snapshot_body
+                (r.last_run_id)::uuid
+              )::hq_export."body_dx_entity_snapshots_v1_2ac8a131")::text as snapshot_body
             from only $query$ || tg_relid::regclass::text || $query$ r
             cross join lateral (
               select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0
@@ -5015,10 +5015,10 @@ begin
           ),
           row_to_json(row(
             'v1'::text,
-            (s.snapshot_id)::text,
-            ((r."org_id")::uuid)::text,
+            s.snapshot_id,
+            (r."org_id")::uuid,
             'company'::text,
-            ((r."entity_id")::uuid)::text,
+            (r."entity_id")::uuid,
             (v.version)::text,
             (hq_export.allowed_payload((r.canonical_payload)::jsonb, array[
               'export_schema_version',
@@ -5042,8 +5042,8 @@ begin
               'updated_at'
             ]))::text,
             (r.updated_at)::timestamptz,
-            ((r.last_run_id)::uuid)::text
-          )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text
+            (r.last_run_id)::uuid
+          )::hq_export."body_dx_entity_snapshots_v1_2ac8a131")::text
         from (select old.* where '"entities"."company_entities"'::regclass is not null) r
         cross join lateral (
           select v_version as version offset 0
@@ -5068,10 +5068,10 @@ begin
           ),
           row_to_json(row(
             'v1'::text,
-            (s.snapshot_id)::text,
-            ((r."org_id")::uuid)::text,
+            s.snapshot_id,
+            (r."org_id")::uuid,
             'company'::text,
-            ((r."entity_id")::uuid)::text,
+            (r."entity_id")::uuid,
             (v.version)::text,
             (hq_export.allowed_payload((r.canonical_payload)::jsonb, array[
               'export_schema_version',
@@ -5095,8 +5095,8 @@ begin
               'updated_at'
             ]))::text,
             (r.updated_at)::timestamptz,
-            ((r.last_run_id)::uuid)::text
-          )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text
+            (r.last_run_id)::uuid
+          )::hq_export."body_dx_entity_snapshots_v1_2ac8a131")::text
         from (select old.* where '"entities"."company_entities"'::regclass is not null) r
         cross join lateral (
           select v_version as version offset 0
@@ -5121,10 +5121,10 @@ begin
           ),
           row_to_json(row(
             'v1'::text,
-            (s.snapshot_id)::text,
-            ((r."org_id")::uuid)::text,
+            s.snapshot_id,
+            (r."org_id")::uuid,
             'company'::text,
-            ((r."entity_id")::uuid)::text,
+            (r."entity_id")::uuid,
             (v.version)::text,
             (hq_export.allowed_payload((r.canonical_payload)::jsonb, array[
               'export_schema_version',
@@ -5148,8 +5148,8 @@ begin
               'updated_at'
             ]))::text,
             (r.updated_at)::timestamptz,
-            ((r.last_run_id)::uuid)::text
-          )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text
+            (r.last_run_id)::uuid
+          )::hq_export."body_dx_entity_snapshots_v1_2ac8a131")::text
         from (select old.* where '"entities"."company_entities"'::regclass is not null) r
         cross join lateral (
           select v_version as version offset 0
@@ -5268,10 +5268,10 @@ begin
             ),
             row_to_json(row(
               'v1'::text,
-              (s.snapshot_id)::text,
-              ((r."org_id")::uuid)::text,
+              s.snapshot_id,
+              (r."org_id")::uuid,
               'company'::text,
-              ((r."entity_id")::uuid)::text,
+              (r."entity_id")::uuid,
               (v.version)::text,
               (hq_export.allowed_payload((r.canonical_payload)::jsonb, array[
                 'export_schema_version',
@@ -5295,8 +5295,8 @@ begin
                 'updated_at'
               ]))::text,
               (r.updated_at)::timestamptz,
-              ((r.last_run_id)::uuid)::text
-            )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text
+              (r.last_run_id)::uuid
+            )::hq_export."body_dx_entity_snapshots_v1_2ac8a131")::text
           from only $query$ || tg_relid::regclass::text || $query$ r
           cross join lateral (
             select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0
@@ -5329,10 +5329,10 @@ begin
             ),
             row_to_json(row(
               'v1'::text,
-              (s.snapshot_id)::text,
-              ((r."org_id")::uuid)::text,
+              s.snapshot_id,
+              (r."org_id")::uuid,
               'company'::text,
-              ((r."entity_id")::uuid)::text,
+              (r."entity_id")::uuid,
               (v.version)::text,
               (hq_export.allowed_payload((r.canonical_payload)::jsonb, array[
                 'export_schema_version',
@@ -5356,8 +5356,8 @@ begin
                 'updated_at'
               ]))::text,
               (r.updated_at)::timestamptz,
-              ((r.last_run_id)::uuid)::text
-            )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text
+              (r.last_run_id)::uuid
+            )::hq_export."body_dx_entity_snapshots_v1_2ac8a131")::text
           from only $query$ || tg_relid::regclass::text || $query$ r
           cross join lateral (
             select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0
@@ -5390,10 +5390,10 @@ begin
             ),
             row_to_json(row(
               'v1'::text,
-              (s.snapshot_id)::text,
-              ((r."org_id")::uuid)::text,
+              s.snapshot_id,
+              (r."org_id")::uuid,
               'company'::text,
-              ((r."entity_id")::uuid)::text,
+              (r."entity_id")::uuid,
               (v.version)::text,
               (hq_export.allowed_payload((r.canonical_payload)::jsonb, array[
                 'export_schema_version',
@@ -5417,8 +5417,8 @@ begin
                 'updated_at'
               ]))::text,
               (r.updated_at)::timestamptz,
-              ((r.last_run_id)::uuid)::text
-            )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text
+              (r.last_run_id)::uuid
+            )::hq_export."body_dx_entity_snapshots_v1_2ac8a131")::text
           from only $query$ || tg_relid::regclass::text || $query$ r
           cross join lateral (
             select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0
@@ -5454,10 +5454,10 @@ begin
             ),
             row_to_json(row(
               'v1'::text,
-              (s.snapshot_id)::text,
-              ((r."org_id")::uuid)::text,
+              s.snapshot_id,
+              (r."org_id")::uuid,
               'company'::text,
-              ((r."entity_id")::uuid)::text,
+              (r."entity_id")::uuid,
               (v.version)::text,
               (hq_export.allowed_payload((r.canonical_payload)::jsonb, array[
                 'export_schema_version',
@@ -5481,8 +5481,8 @@ begin
                 'updated_at'
               ]))::text,
               (r.updated_at)::timestamptz,
-              ((r.last_run_id)::uuid)::text
-            )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text
+              (r.last_run_id)::uuid
+            )::hq_export."body_dx_entity_snapshots_v1_2ac8a131")::text
           from only $query$ || tg_relid::regclass::text || $query$ r
           cross join lateral (
             select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0
@@ -5517,10 +5517,10 @@ begin
             ),
             row_to_json(row(
               'v1'::text,
-              (s.snapshot_id)::text,
-              ((r."org_id")::uuid)::text,
+              s.snapshot_id,
+              (r."org_id")::uuid,
               'company'::text,
-              ((r."entity_id")::uuid)::text,
+              (r."entity_id")::uuid,
               (v.version)::text,
               (hq_export.allowed_payload((r.canonical_payload)::jsonb, array[
                 'export_schema_version',
@@ -5544,8 +5544,8 @@ begin
                 'updated_at'
               ]))::text,
               (r.updated_at)::timestamptz,
-              ((r.last_run_id)::uuid)::text
-            )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text
+              (r.last_run_id)::uuid
+            )::hq_export."body_dx_entity_snapshots_v1_2ac8a131")::text
           from only $query$ || tg_relid::regclass::text || $query$ r
           cross join lateral (
             select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0
@@ -5580,10 +5580,10 @@ begin
             ),
             row_to_json(row(
               'v1'::text,
-              (s.snapshot_id)::text,
-              ((r."org_id")::uuid)::text,
+              s.snapshot_id,
+              (r."org_id")::uuid,
               'company'::text,
-              ((r."entity_id")::uuid)::text,
+              (r."entity_id")::uuid,
               (v.version)::text,
               (hq_export.allowed_payload((r.canonical_payload)::jsonb, array[
                 'export_schema_version',
@@ -5607,8 +5607,8 @@ begin
                 'updated_at'
               ]))::text,
               (r.updated_at)::timestamptz,
-              ((r.last_run_id)::uuid)::text
-            )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text
+              (r.last_run_id)::uuid
+            )::hq_export."body_dx_entity_snapshots_v1_2ac8a131")::text
           from only $query$ || tg_relid::regclass::text || $query$ r
           cross join lateral (
             select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0

@@ -68,17 +68,17 @@ cross join lateral hq_export."row_dx_operation_events_v1"(hq_export_row) r
 left join ops.operation_runs p on p.run_id = r.run_id
 where (p.entity_type is distinct from 'job');
 
-create type hq_export."body_dx_operation_events_v1_10c059d9" as (
+create type hq_export."body_dx_operation_events_v1_cee6c1ab" as (
   "export_schema_version" text,
-  "event_id" text,
-  "run_id" text,
+  "event_id" uuid,
+  "run_id" uuid,
   "event_type" text,
   "event_sequence" int4,
   "occurred_at" timestamptz,
-  "org_id" text,
-  "company_id" text,
+  "org_id" uuid,
+  "company_id" uuid,
   "entity_type" text,
-  "entity_id" text,
+  "entity_id" uuid,
   "provider" text,
   "http_status" int4,
   "raw_request_ref" text,
@@ -184,8 +184,8 @@ begin
                 (r.id)::uuid::text as key,
                 row_to_json(row(
                   'v1'::text,
-                  ((r.id)::uuid)::text,
-                  ((r."run_id")::uuid)::text,
+                  (r.id)::uuid,
+                  (r."run_id")::uuid,
                   (case r.status when 'failed' then 'error' when 'skipped' then 'state_change' else 'response_received' end)::text,
                   (coalesce(
                     (
@@ -204,10 +204,10 @@ begin
                     )
                   ))::int4,
                   (r.created_at)::timestamptz,
-                  ((p.org_id)::uuid)::text,
-                  ((p.company_id)::uuid)::text,
+                  (p.org_id)::uuid,
+                  (p.company_id)::uuid,
                   (p.entity_type)::text,
-                  ((coalesce(hq_export.entity_id(p.entity_type, p.org_id, p.output_payload, p.input_payload), '00000000-0000-0000-0000-000000000000'))::uuid)::text,
+                  (coalesce(hq_export.entity_id(p.entity_type, p.org_id, p.output_payload, p.input_payload), '00000000-0000-0000-0000-000000000000'))::uuid,
                   (r."provider")::text,
                   (r."http_status")::int4,
                   (null)::text,
@@ -216,7 +216,7 @@ begin
                   (case r.status when 'failed' then coalesce(r.provider_status, 'http_' || r.http_status, 'failed') end)::text,
                   (case r.status when 'failed' then concat_ws(' ', r.provider, r.action, 'failed', 'with HTTP ' || r.http_status) end)::text,
                   ((jsonb_strip_nulls(jsonb_build_object('action', r.action, 'status', r.status, 'skip_reason', r.skip_reason, 'provider_status', r.provider_status, 'duration_ms', r.duration_ms)))::jsonb)::text
-                )::hq_export."body_dx_operation_events_v1_10c059d9")::text as body
+                )::hq_export."body_dx_operation_events_v1_cee6c1ab")::text as body
               from n r
               left join ops.operation_runs p on p.run_id = r.run_id
               where (p.entity_type is distinct from 'job')
@@ -351,8 +351,8 @@ begin
           (r.id)::uuid::text as key,
           row_to_json(row(
             'v1'::text,
-            ((r.id)::uuid)::text,
-            ((r."run_id")::uuid)::text,
+            (r.id)::uuid,
+            (r."run_id")::uuid,
             (case r.status when 'failed' then 'error' when 'skipped' then 'state_change' else 'response_received' end)::text,
             (coalesce(
               (
@@ -371,10 +371,10 @@ begin
               )
             ))::int4,
             (r.created_at)::timestamptz,
-            ((p.org_id)::uuid)::text,
-            ((p.company_id)::uuid)::text,
+            (p.org_id)::uuid,
+            (p.company_id)::uuid,
             (p.entity_type)::text,
-            ((coalesce(hq_export.entity_id(p.entity_type, p.org_id, p.output_payload, p.input_payload), '00000000-0000-0000-0000-000000000000'))::uuid)::text,
+            (coalesce(hq_export.entity_id(p.entity_type, p.org_id, p.output_payload, p.input_payload), '00000000-0000-0000-0000-000000000000'))::uuid,
             (r."provider")::text,
             (r."http_status")::int4,
             (null)::text,
@@ -383,7 +383,7 @@ begin
             (case r.status when 'failed' then coalesce(r.provider_status, 'http_' || r.http_status, 'failed') end)::text,
             (case r.status when 'failed' then concat_ws(' ', r.provider, r.action, 'failed', 'with HTTP ' || r.http_status) end)::text,
             ((jsonb_strip_nulls(jsonb_build_object('action', r.action, 'status', r.status, 'skip_reason', r.skip_reason, 'provider_status', r.provider_status, 'duration_ms', r.duration_ms)))::jsonb)::text
-          )::hq_export."body_dx_operation_events_v1_10c059d9")::text as body
+          )::hq_export."body_dx_operation_events_v1_cee6c1ab")::text as body
         from n r
         left join ops.operation_runs p on p.run_id = r.run_id
         where (p.entity_type is distinct from 'job')
@@ -396,8 +396,8 @@ begin
           (r.id)::uuid::text as key,
           row_to_json(row(
             'v1'::text,
-            ((r.id)::uuid)::text,
-            ((r."run_id")::uuid)::text,
+            (r.id)::uuid,
+            (r."run_id")::uuid,
             (case r.status when 'failed' then 'error' when 'skipped' then 'state_change' else 'response_received' end)::text,
             (coalesce(
               (
@@ -416,10 +416,10 @@ begin
               )
             ))::int4,
             (r.created_at)::timestamptz,
-            ((p.org_id)::uuid)::text,
-            ((p.company_id)::uuid)::text,
+            (p.org_id)::uuid,
+            (p.company_id)::uuid,
             (p.entity_type)::text,
-            ((coalesce(hq_export.entity_id(p.entity_type, p.org_id, p.output_payload, p.input_payload), '00000000-0000-0000-0000-000000000000'))::uuid)::text,
+            (coalesce(hq_export.entity_id(p.entity_type, p.org_id, p.output_payload, p.input_payload), '00000000-0000-0000-0000-000000000000'))::uuid,
             (r."provider")::text,
             (r."http_status")::int4,
             (null)::text,
@@ -428,7 +428,7 @@ begin
             (case r.status when 'failed' then coalesce(r.provider_status, 'http_' || r.http_status, 'failed') end)::text,
             (case r.status when 'failed' then concat_ws(' ', r.provider, r.action, 'failed', 'with HTTP ' || r.http_status) end)::text,
             ((jsonb_strip_nulls(jsonb_build_object('action', r.action, 'status', r.status, 'skip_reason', r.skip_reason, 'provider_status', r.provider_status, 'duration_ms', r.duration_ms)))::jsonb)::text
-          )::hq_export."body_dx_operation_events_v1_10c059d9")::text as body
+          )::hq_export."body_dx_operation_events_v1_cee6c1ab")::text as body
         from n r
         left join ops.operation_runs p on p.run_id = r.run_id
         where (p.entity_type is distinct from 'job')
@@ -441,8 +441,8 @@ begin
           (r.id)::uuid::text as key,
           row_to_json(row(
             'v1'::text,
-            ((r.id)::uuid)::text,
-            ((r."run_id")::uuid)::text,
+            (r.id)::uuid,
+            (r."run_id")::uuid,
             (case r.status when 'failed' then 'error' when 'skipped' then 'state_change' else 'response_received' end)::text,
             (coalesce(
               (
@@ -461,10 +461,10 @@ begin
               )
             ))::int4,
             (r.created_at)::timestamptz,
-            ((p.org_id)::uuid)::text,
-            ((p.company_id)::uuid)::text,
+            (p.org_id)::uuid,
+            (p.company_id)::uuid,
             (p.entity_type)::text,
-            ((coalesce(hq_export.entity_id(p.entity_type, p.org_id, p.output_payload, p.input_payload), '00000000-0000-0000-0000-000000000000'))::uuid)::text,
+            (coalesce(hq_export.entity_id(p.entity_type, p.org_id, p.output_payload, p.input_payload), '00000000-0000-0000-0000-000000000000'))::uuid,
             (r."provider")::text,
             (r."http_status")::int4,
             (null)::text,
@@ -473,7 +473,7 @@ begin
             (case r.status when 'failed' then coalesce(r.provider_status, 'http_' || r.http_status, 'failed') end)::text,
             (case r.status when 'failed' then concat_ws(' ', r.provider, r.action, 'failed', 'with HTTP ' || r.http_status) end)::text,
             ((jsonb_strip_nulls(jsonb_build_object('action', r.action, 'status', r.status, 'skip_reason', r.skip_reason, 'provider_status', r.provider_status, 'duration_ms', r.duration_ms)))::jsonb)::text
-          )::hq_export."body_dx_operation_events_v1_10c059d9")::text as body
+          )::hq_export."body_dx_operation_events_v1_cee6c1ab")::text as body
         from n r
         left join ops.operation_runs p on p.run_id = r.run_id
         where (p.entity_type is distinct from 'job')

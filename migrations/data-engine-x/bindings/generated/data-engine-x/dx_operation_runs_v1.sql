@@ -75,17 +75,17 @@ where (r.entity_type <> 'job')
       and not (p.number <= hq_export_mark.number and pg_catalog.pg_visible_in_snapshot(p.xid, hq_export_mark.seen))
   );
 
-create type hq_export."body_dx_operation_runs_v1_ffc01977" as (
+create type hq_export."body_dx_operation_runs_v1_04bd090d" as (
   "export_schema_version" text,
-  "run_id" text,
-  "pipeline_run_id" text,
+  "run_id" uuid,
+  "pipeline_run_id" uuid,
   "workflow_id" text,
   "operation_id" text,
   "action_id" text,
   "entity_type" text,
-  "entity_id" text,
-  "org_id" text,
-  "company_id" text,
+  "entity_id" uuid,
+  "org_id" uuid,
+  "company_id" uuid,
   "source_provider" text,
   "status" text,
   "attempt_count" int4,
@@ -334,15 +334,15 @@ begin
           (r."run_id")::uuid::text as key,
           row_to_json(row(
             'v1'::text,
-            ((r."run_id")::uuid)::text,
-            ((null)::uuid)::text,
+            (r."run_id")::uuid,
+            (null)::uuid,
             (null)::text,
             (r."operation_id")::text,
             (coalesce(s.provider || '.' || s.action, r.operation_id))::text,
             (r."entity_type")::text,
-            ((coalesce(hq_export.entity_id(r.entity_type, r.org_id, r.output_payload, r.input_payload), '00000000-0000-0000-0000-000000000000'))::uuid)::text,
-            ((r."org_id")::uuid)::text,
-            ((r."company_id")::uuid)::text,
+            (coalesce(hq_export.entity_id(r.entity_type, r.org_id, r.output_payload, r.input_payload), '00000000-0000-0000-0000-000000000000'))::uuid,
+            (r."org_id")::uuid,
+            (r."company_id")::uuid,
             (s.provider)::text,
             (case r.status when 'failed' then 'failed' else 'succeeded' end)::text,
             (s.attempt_count)::int4,
@@ -354,7 +354,7 @@ begin
             (case r.status when 'failed' then s.error_message end)::text,
             (r."created_at")::timestamptz,
             (r.status)::text
-          )::hq_export."body_dx_operation_runs_v1_ffc01977")::text as body
+          )::hq_export."body_dx_operation_runs_v1_04bd090d")::text as body
         from (select old.* where '"ops"."operation_runs"'::regclass is not null) r
         left join lateral (
           select
@@ -391,15 +391,15 @@ begin
           (r."run_id")::uuid::text as key,
           row_to_json(row(
             'v1'::text,
-            ((r."run_id")::uuid)::text,
-            ((null)::uuid)::text,
+            (r."run_id")::uuid,
+            (null)::uuid,
             (null)::text,
             (r."operation_id")::text,
             (coalesce(s.provider || '.' || s.action, r.operation_id))::text,
             (r."entity_type")::text,
-            ((coalesce(hq_export.entity_id(r.entity_type, r.org_id, r.output_payload, r.input_payload), '00000000-0000-0000-0000-000000000000'))::uuid)::text,
-            ((r."org_id")::uuid)::text,
-            ((r."company_id")::uuid)::text,
+            (coalesce(hq_export.entity_id(r.entity_type, r.org_id, r.output_payload, r.input_payload), '00000000-0000-0000-0000-000000000000'))::uuid,
+            (r."org_id")::uuid,
+            (r."company_id")::uuid,
             (s.provider)::text,
             (case r.status when 'failed' then 'failed' else 'succeeded' end)::text,
             (s.attempt_count)::int4,
@@ -411,7 +411,7 @@ begin
             (case r.status when 'failed' then s.error_message end)::text,
             (r."created_at")::timestamptz,
             (r.status)::text
-          )::hq_export."body_dx_operation_runs_v1_ffc01977")::text as body
+          )::hq_export."body_dx_operation_runs_v1_04bd090d")::text as body
         from (select old.* where '"ops"."operation_runs"'::regclass is not null) r
         left join lateral (
           select
@@ -448,15 +448,15 @@ begin
           (r."run_id")::uuid::text as key,
           row_to_json(row(
             'v1'::text,
-            ((r."run_id")::uuid)::text,
-            ((null)::uuid)::text,
+            (r."run_id")::uuid,
+            (null)::uuid,
             (null)::text,
             (r."operation_id")::text,
             (coalesce(s.provider || '.' || s.action, r.operation_id))::text,
             (r."entity_type")::text,
-            ((coalesce(hq_export.entity_id(r.entity_type, r.org_id, r.output_payload, r.input_payload), '00000000-0000-0000-0000-000000000000'))::uuid)::text,
-            ((r."org_id")::uuid)::text,
-            ((r."company_id")::uuid)::text,
+            (coalesce(hq_export.entity_id(r.entity_type, r.org_id, r.output_payload, r.input_payload), '00000000-0000-0000-0000-000000000000'))::uuid,
+            (r."org_id")::uuid,
+            (r."company_id")::uuid,
             (s.provider)::text,
             (case r.status when 'failed' then 'failed' else 'succeeded' end)::text,
             (s.attempt_count)::int4,
@@ -468,7 +468,7 @@ begin
             (case r.status when 'failed' then s.error_message end)::text,
             (r."created_at")::timestamptz,
             (r.status)::text
-          )::hq_export."body_dx_operation_runs_v1_ffc01977")::text as body
+          )::hq_export."body_dx_operation_runs_v1_04bd090d")::text as body
         from (select old.* where '"ops"."operation_runs"'::regclass is not null) r
         left join lateral (
           select

@@ -104,11 +104,11 @@ cross join lateral hq_export."row_dx_person_entities_v1"(hq_export_row) r
 left join hq_export.version_base hq_export_base
   on hq_export_base.dataset = 4 and hq_export_base.key = (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text;
 
-create type hq_export."body_dx_person_entities_v1_0d9e66a9" as (
+create type hq_export."body_dx_person_entities_v1_7c4cd4d6" as (
   "export_schema_version" text,
-  "org_id" text,
-  "company_id" text,
-  "entity_id" text,
+  "org_id" uuid,
+  "company_id" uuid,
+  "entity_id" uuid,
   "full_name" text,
   "first_name" text,
   "last_name" text,
@@ -122,21 +122,21 @@ create type hq_export."body_dx_person_entities_v1_0d9e66a9" as (
   "contact_confidence" text,
   "last_enriched_at" timestamptz,
   "last_operation_id" text,
-  "last_run_id" text,
+  "last_run_id" uuid,
   "record_version" text,
   "updated_at" timestamptz
 );
 
-create type hq_export."body_dx_entity_snapshots_v1_e1d52a08" as (
+create type hq_export."body_dx_entity_snapshots_v1_2ac8a131" as (
   "export_schema_version" text,
-  "snapshot_id" text,
-  "org_id" text,
+  "snapshot_id" uuid,
+  "org_id" uuid,
   "entity_type" text,
-  "entity_id" text,
+  "entity_id" uuid,
   "record_version" text,
   "canonical_payload_json" text,
   "captured_at" timestamptz,
-  "source_run_id" text
+  "source_run_id" uuid
 );
 
 create or replace function hq_export."capture_dx_person_entities_v1_insert"() returns trigger
@@ -192,9 +192,9 @@ begin
                 v.version,
                 row_to_json(row(
                   'v1'::text,
-                  ((r."org_id")::uuid)::text,
-                  ((r."company_id")::uuid)::text,
-                  ((r."entity_id")::uuid)::text,
+                  (r."org_id")::uuid,
+                  (r."company_id")::uuid,
+                  (r."entity_id")::uuid,
                   (r."full_name")::text,
                   (r."first_name")::text,
                   (r."last_name")::text,
@@ -208,17 +208,17 @@ begin
                   ((r."contact_confidence")::numeric)::text,
                   (r."last_enriched_at")::timestamptz,
                   (r."last_operation_id")::text,
-                  ((r."last_run_id")::uuid)::text,
+                  (r."last_run_id")::uuid,
                   (v.version)::text,
                   (r."updated_at")::timestamptz
-                )::hq_export."body_dx_person_entities_v1_0d9e66a9")::text as body,
+                )::hq_export."body_dx_person_entities_v1_7c4cd4d6")::text as body,
                 s.snapshot_id::text as snapshot_key,
                 row_to_json(row(
                   'v1'::text,
-                  (s.snapshot_id)::text,
-                  ((r."org_id")::uuid)::text,
+                  s.snapshot_id,
+                  (r."org_id")::uuid,
                   'person'::text,
-                  ((r."entity_id")::uuid)::text,
+                  (r."entity_id")::uuid,
                   (v.version)::text,
                   (hq_export.allowed_payload((r.canonical_payload)::jsonb, array[
                     'export_schema_version',
@@ -243,8 +243,8 @@ begin
                     'updated_at'
                   ]))::text,
                   (r.updated_at)::timestamptz,
-                  ((r.last_run_id)::uuid)::text
-                )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text as snapshot_body
+                  (r.last_run_id)::uuid
+                )::hq_export."body_dx_entity_snapshots_v1_2ac8a131")::text as snapshot_body
               from n r
               cross join lateral (
                 select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0
@@ -374,9 +374,9 @@ begin
                 v.version,
                 row_to_json(row(
                   'v1'::text,
-                  ((r."org_id")::uuid)::text,
-                  ((r."company_id")::uuid)::text,
-                  ((r."entity_id")::uuid)::text,
+                  (r."org_id")::uuid,
+                  (r."company_id")::uuid,
+                  (r."entity_id")::uuid,
                   (r."full_name")::text,
                   (r."first_name")::text,
                   (r."last_name")::text,
@@ -390,17 +390,17 @@ begin
                   ((r."contact_confidence")::numeric)::text,
                   (r."last_enriched_at")::timestamptz,
                   (r."last_operation_id")::text,
-                  ((r."last_run_id")::uuid)::text,
+                  (r."last_run_id")::uuid,
                   (v.version)::text,
                   (r."updated_at")::timestamptz
-                )::hq_export."body_dx_person_entities_v1_0d9e66a9")::text as body,
+                )::hq_export."body_dx_person_entities_v1_7c4cd4d6")::text as body,
                 s.snapshot_id::text as snapshot_key,
                 row_to_json(row(
                   'v1'::text,
-                  (s.snapshot_id)::text,
-                  ((r."org_id")::uuid)::text,
+                  s.snapshot_id,
+                  (r."org_id")::uuid,
                   'person'::text,
-                  ((r."entity_id")::uuid)::text,
+                  (r."entity_id")::uuid,
                   (v.version)::text,
                   (hq_export.allowed_payload((r.canonical_payload)::jsonb, array[
                     'export_schema_version',
@@ -425,8 +425,8 @@ begin
                     'updated_at'
                   ]))::text,
                   (r.updated_at)::timestamptz,
-                  ((r.last_run_id)::uuid)::text
-                )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text as snapshot_body
+                  (r.last_run_id)::uuid
+                )::hq_export."body_dx_entity_snapshots_v1_2ac8a131")::text as snapshot_body
               from (
                 select c.*
                 from (select distinct "org_id", "entity_id" from n) d
@@ -475,9 +475,9 @@ begin
                 v.version,
                 row_to_json(row(
                   'v1'::text,
-                  ((r."org_id")::uuid)::text,
-                  ((r."company_id")::uuid)::text,
-                  ((r."entity_id")::uuid)::text,
+                  (r."org_id")::uuid,
+                  (r."company_id")::uuid,
+                  (r."entity_id")::uuid,
                   (r."full_name")::text,
                   (r."first_name")::text,
                   (r."last_name")::text,
@@ -491,17 +491,17 @@ begin
                   ((r."contact_confidence")::numeric)::text,
                   (r."last_enriched_at")::timestamptz,
                   (r."last_operation_id")::text,
-                  ((r."last_run_id")::uuid)::text,
+                  (r."last_run_id")::uuid,
                   (v.version)::text,
                   (r."updated_at")::timestamptz
-                )::hq_export."body_dx_person_entities_v1_0d9e66a9")::text as body,
+                )::hq_export."body_dx_person_entities_v1_7c4cd4d6")::text as body,
                 s.snapshot_id::text as snapshot_key,
                 row_to_json(row(
                   'v1'::text,
-                  (s.snapshot_id)::text,
-                  ((r."org_id")::uuid)::text,
+                  s.snapshot_id,
+                  (r."org_id")::uuid,
                   'person'::text,
-                  ((r."entity_id")::uuid)::text,
+                  (r."entity_id")::uuid,
                   (v.version)::text,
                   (hq_export.allowed_payload((r.canonical_payload)::jsonb, array[
                     'export_schema_version',
@@ -526,8 +526,8 @@ begin
                     'updated_at'
                   ]))::text,
                   (r.updated_at)::timestamptz,
-                  ((r.last_run_id)::uuid)::text
-                )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text as snapshot_body
+                  (r.last_run_id)::uuid
+                )::hq_export."body_dx_entity_snapshots_v1_2ac8a131")::text as snapshot_body
               from (
                 select c.*
                 from (select distinct "org_id", "entity_id" from n) d
@@ -607,9 +607,9 @@ begin
               v.version,
               row_to_json(row(
                 'v1'::text,
-                ((r."org_id")::uuid)::text,
-                ((r."company_id")::uuid)::text,
-                ((r."entity_id")::uuid)::text,
+                (r."org_id")::uuid,
+                (r."company_id")::uuid,
+                (r."entity_id")::uuid,
                 (r."full_name")::text,
                 (r."first_name")::text,
                 (r."last_name")::text,
@@ -623,17 +623,17 @@ begin
                 ((r."contact_confidence")::numeric)::text,
                 (r."last_enriched_at")::timestamptz,
                 (r."last_operation_id")::text,
-                ((r."last_run_id")::uuid)::text,
+                (r."last_run_id")::uuid,
                 (v.version)::text,
                 (r."updated_at")::timestamptz
-              )::hq_export."body_dx_person_entities_v1_0d9e66a9")::text as body,
+              )::hq_export."body_dx_person_entities_v1_7c4cd4d6")::text as body,
               s.snapshot_id::text as snapshot_key,
               row_to_json(row(
                 'v1'::text,
-                (s.snapshot_id)::text,
-                ((r."org_id")::uuid)::text,
+                s.snapshot_id,
+                (r."org_id")::uuid,
                 'person'::text,
-                ((r."entity_id")::uuid)::text,
+                (r."entity_id")::uuid,
                 (v.version)::text,
                 (hq_export.allowed_payload((r.canonical_payload)::jsonb, array[
                   'export_schema_version',
@@ -658,8 +658,8 @@ begin
                   'updated_at'
                 ]))::text,
                 (r.updated_at)::timestamptz,
-                ((r.last_run_id)::uuid)::text
-              )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text as snapshot_body
+                (r.last_run_id)::uuid
+              )::hq_export."body_dx_entity_snapshots_v1_2ac8a131")::text as snapshot_body
             from n r
             cross join lateral (
               select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0
@@ -692,9 +692,9 @@ begin
               v.version,
               row_to_json(row(
                 'v1'::text,
-                ((r."org_id")::uuid)::text,
-                ((r."company_id")::uuid)::text,
-                ((r."entity_id")::uuid)::text,
+                (r."org_id")::uuid,
+                (r."company_id")::uuid,
+                (r."entity_id")::uuid,
                 (r."full_name")::text,
                 (r."first_name")::text,
                 (r."last_name")::text,
@@ -708,17 +708,17 @@ begin
                 ((r."contact_confidence")::numeric)::text,
                 (r."last_enriched_at")::timestamptz,
                 (r."last_operation_id")::text,
-                ((r."last_run_id")::uuid)::text,
+                (r."last_run_id")::uuid,
                 (v.version)::text,
                 (r."updated_at")::timestamptz
-              )::hq_export."body_dx_person_entities_v1_0d9e66a9")::text as body,
+              )::hq_export."body_dx_person_entities_v1_7c4cd4d6")::text as body,
               s.snapshot_id::text as snapshot_key,
               row_to_json(row(
                 'v1'::text,
-                (s.snapshot_id)::text,
-                ((r."org_id")::uuid)::text,
+                s.snapshot_id,
+                (r."org_id")::uuid,
                 'person'::text,
-                ((r."entity_id")::uuid)::text,
+                (r."entity_id")::uuid,
                 (v.version)::text,
                 (hq_export.allowed_payload((r.canonical_payload)::jsonb, array[
                   'export_schema_version',
@@ -743,8 +743,8 @@ begin
                   'updated_at'
                 ]))::text,
                 (r.updated_at)::timestamptz,
-                ((r.last_run_id)::uuid)::text
-              )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text as snapshot_body
+                (r.last_run_id)::uuid
+              )::hq_export."body_dx_entity_snapshots_v1_2ac8a131")::text as snapshot_body
             from n r
             cross join lateral (
               select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0
@@ -777,9 +777,9 @@ begin
               v.version,
               row_to_json(row(
                 'v1'::text,
-                ((r."org_id")::uuid)::text,
-                ((r."company_id")::uuid)::text,
-                ((r."entity_id")::uuid)::text,
+                (r."org_id")::uuid,
+                (r."company_id")::uuid,
+                (r."entity_id")::uuid,
                 (r."full_name")::text,
                 (r."first_name")::text,
                 (r."last_name")::text,
@@ -793,17 +793,17 @@ begin
                 ((r."contact_confidence")::numeric)::text,
                 (r."last_enriched_at")::timestamptz,
                 (r."last_operation_id")::text,
-                ((r."last_run_id")::uuid)::text,
+                (r."last_run_id")::uuid,
                 (v.version)::text,
                 (r."updated_at")::timestamptz
-              )::hq_export."body_dx_person_entities_v1_0d9e66a9")::text as body,
+              )::hq_export."body_dx_person_entities_v1_7c4cd4d6")::text as body,
               s.snapshot_id::text as snapshot_key,
               row_to_json(row(
                 'v1'::text,
-                (s.snapshot_id)::text,
-                ((r."org_id")::uuid)::text,
+                s.snapshot_id,
+                (r."org_id")::uuid,
                 'person'::text,
-                ((r."entity_id")::uuid)::text,
+                (r."entity_id")::uuid,
                 (v.version)::text,
                 (hq_export.allowed_payload((r.canonical_payload)::jsonb, array[
                   'export_schema_version',
@@ -828,8 +828,8 @@ begin
                   'updated_at'
                 ]))::text,
                 (r.updated_at)::timestamptz,
-                ((r.last_run_id)::uuid)::text
-              )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text as snapshot_body
+                (r.last_run_id)::uuid
+              )::hq_export."body_dx_entity_snapshots_v1_2ac8a131")::text as snapshot_body
             from n r
             cross join lateral (
               select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0
@@ -889,9 +889,9 @@ begin
           v.version,
           row_to_json(row(
             'v1'::text,
-            ((r."org_id")::uuid)::text,
-            ((r."company_id")::uuid)::text,
-            ((r."entity_id")::uuid)::text,
+            (r."org_id")::uuid,
+            (r."company_id")::uuid,
+            (r."entity_id")::uuid,
             (r."full_name")::text,
             (r."first_name")::text,
             (r."last_name")::text,
@@ -905,17 +905,17 @@ begin
             ((r."contact_confidence")::numeric)::text,
             (r."last_enriched_at")::timestamptz,
             (r."last_operation_id")::text,
-            ((r."last_run_id")::uuid)::text,
+            (r."last_run_id")::uuid,
             (v.version)::text,
             (r."updated_at")::timestamptz
-          )::hq_export."body_dx_person_entities_v1_0d9e66a9")::text as body,
+          )::hq_export."body_dx_person_entities_v1_7c4cd4d6")::text as body,
           s.snapshot_id::text as snapshot_key,
           row_to_json(row(
             'v1'::text,
-            (s.snapshot_id)::text,
-            ((r."org_id")::uuid)::text,
+            s.snapshot_id,
+            (r."org_id")::uuid,
             'person'::text,
-            ((r."entity_id")::uuid)::text,
+            (r."entity_id")::uuid,
             (v.version)::text,
             (hq_export.allowed_payload((r.canonical_payload)::jsonb, array[
               'export_schema_version',
@@ -940,8 +940,8 @@ begin
               'updated_at'
             ]))::text,
             (r.updated_at)::timestamptz,
-            ((r.last_run_id)::uuid)::text
-          )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text as snapshot_body
+            (r.last_run_id)::uuid
+          )::hq_export."body_dx_entity_snapshots_v1_2ac8a131")::text as snapshot_body
         from n r
         cross join lateral (
           select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0
@@ -980,9 +980,9 @@ begin
           v.version,
           row_to_json(row(
             'v1'::text,
-            ((r."org_id")::uuid)::text,
-            ((r."company_id")::uuid)::text,
-            ((r."entity_id")::uuid)::text,
+            (r."org_id")::uuid,
+            (r."company_id")::uuid,
+            (r."entity_id")::uuid,
             (r."full_name")::text,
             (r."first_name")::text,
             (r."last_name")::text,
@@ -996,17 +996,17 @@ begin
             ((r."contact_confidence")::numeric)::text,
             (r."last_enriched_at")::timestamptz,
             (r."last_operation_id")::text,
-            ((r."last_run_id")::uuid)::text,
+            (r."last_run_id")::uuid,
             (v.version)::text,
             (r."updated_at")::timestamptz
-          )::hq_export."body_dx_person_entities_v1_0d9e66a9")::text as body,
+          )::hq_export."body_dx_person_entities_v1_7c4cd4d6")::text as body,
           s.snapshot_id::text as snapshot_key,
           row_to_json(row(
             'v1'::text,
-            (s.snapshot_id)::text,
-            ((r."org_id")::uuid)::text,
+            s.snapshot_id,
+            (r."org_id")::uuid,
             'person'::text,
-            ((r."entity_id")::uuid)::text,
+            (r."entity_id")::uuid,
             (v.version)::text,
             (hq_export.allowed_payload((r.canonical_payload)::jsonb, array[
               'export_schema_version',
@@ -1031,8 +1031,8 @@ begin
               'updated_at'
             ]))::text,
             (r.updated_at)::timestamptz,
-            ((r.last_run_id)::uuid)::text
-          )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text as snapshot_body
+            (r.last_run_id)::uuid
+          )::hq_export."body_dx_entity_snapshots_v1_2ac8a131")::text as snapshot_body
         from n r
         cross join lateral (
           select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0
@@ -1071,9 +1071,9 @@ begin
           v.version,
           row_to_json(row(
             'v1'::text,
-            ((r."org_id")::uuid)::text,
-            ((r."company_id")::uuid)::text,
-            ((r."entity_id")::uuid)::text,
+            (r."org_id")::uuid,
+            (r."company_id")::uuid,
+            (r."entity_id")::uuid,
             (r."full_name")::text,
             (r."first_name")::text,
             (r."last_name")::text,
@@ -1087,17 +1087,17 @@ begin
             ((r."contact_confidence")::numeric)::text,
             (r."last_enriched_at")::timestamptz,
             (r."last_operation_id")::text,
-            ((r."last_run_id")::uuid)::text,
+            (r."last_run_id")::uuid,
             (v.version)::text,
             (r."updated_at")::timestamptz
-          )::hq_export."body_dx_person_entities_v1_0d9e66a9")::text as body,
+          )::hq_export."body_dx_person_entities_v1_7c4cd4d6")::text as body,
           s.snapshot_id::text as snapshot_key,
           row_to_json(row(
             'v1'::text,
-            (s.snapshot_id)::text,
-            ((r."org_id")::uuid)::text,
+            s.snapshot_id,
+            (r."org_id")::uuid,
             'person'::text,
-            ((r."entity_id")::uuid)::text,
+            (r."entity_id")::uuid,
             (v.version)::text,
             (hq_export.allowed_payload((r.canonical_payload)::jsonb, array[
               'export_schema_version',
@@ -1122,8 +1122,8 @@ begin
               'updated_at'
             ]))::text,
             (r.updated_at)::timestamptz,
-            ((r.last_run_id)::uuid)::text
-          )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text as snapshot_body
+            (r.last_run_id)::uuid
+          )::hq_export."body_dx_entity_snapshots_v1_2ac8a131")::text as snapshot_body
         from n r
         cross join lateral (
           select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0
@@ -1282,9 +1282,9 @@ begin
                 v.version,
                 row_to_json(row(
                   'v1'::text,
-                  ((r."org_id")::uuid)::text,
-                  ((r."company_id")::uuid)::text,
-                  ((r."entity_id")::uuid)::text,
+                  (r."org_id")::uuid,
+                  (r."company_id")::uuid,
+                  (r."entity_id")::uuid,
                   (r."full_name")::text,
                   (r."first_name")::text,
                   (r."last_name")::text,
@@ -1298,17 +1298,17 @@ begin
                   ((r."contact_confidence")::numeric)::text,
                   (r."last_enriched_at")::timestamptz,
                   (r."last_operation_id")::text,
-                  ((r."last_run_id")::uuid)::text,
+                  (r."last_run_id")::uuid,
                   (v.version)::text,
                   (r."updated_at")::timestamptz
-                )::hq_export."body_dx_person_entities_v1_0d9e66a9")::text as body,
+                )::hq_export."body_dx_person_entities_v1_7c4cd4d6")::text as body,
                 s.snapshot_id::text as snapshot_key,
                 row_to_json(row(
                   'v1'::text,
-                  (s.snapshot_id)::text,
-                  ((r."org_id")::uuid)::text,
+                  s.snapshot_id,
+                  (r."org_id")::uuid,
                   'person'::text,
-                  ((r."entity_id")::uuid)::text,
+                  (r."entity_id")::uuid,
                   (v.version)::text,
                   (hq_export.allowed_payload((r.canonical_payload)::jsonb, array[
                     'export_schema_version',
@@ -1333,8 +1333,8 @@ begin
                     'updated_at'
                   ]))::text,
                   (r.updated_at)::timestamptz,
-                  ((r.last_run_id)::uuid)::text
-                )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text as snapshot_body
+                  (r.last_run_id)::uuid
+                )::hq_export."body_dx_entity_snapshots_v1_2ac8a131")::text as snapshot_body
               from n r
               cross join lateral (
                 select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0
@@ -1471,9 +1471,9 @@ begin
                 v.version,
                 row_to_json(row(
                   'v1'::text,
-                  ((r."org_id")::uuid)::text,
-                  ((r."company_id")::uuid)::text,
-                  ((r."entity_id")::uuid)::text,
+                  (r."org_id")::uuid,
+                  (r."company_id")::uuid,
+                  (r."entity_id")::uuid,
                   (r."full_name")::text,
                   (r."first_name")::text,
                   (r."last_name")::text,
@@ -1487,17 +1487,17 @@ begin
                   ((r."contact_confidence")::numeric)::text,
                   (r."last_enriched_at")::timestamptz,
                   (r."last_operation_id")::text,
-                  ((r."last_run_id")::uuid)::text,
+                  (r."last_run_id")::uuid,
                   (v.version)::text,
                   (r."updated_at")::timestamptz
-                )::hq_export."body_dx_person_entities_v1_0d9e66a9")::text as body,
+                )::hq_export."body_dx_person_entities_v1_7c4cd4d6")::text as body,
                 s.snapshot_id::text as snapshot_key,
                 row_to_json(row(
                   'v1'::text,
-                  (s.snapshot_id)::text,
-                  ((r."org_id")::uuid)::text,
+                  s.snapshot_id,
+                  (r."org_id")::uuid,
                   'person'::text,
-                  ((r."entity_id")::uuid)::text,
+                  (r."entity_id")::uuid,
                   (v.version)::text,
                   (hq_export.allowed_payload((r.canonical_payload)::jsonb, array[
                     'export_schema_version',
@@ -1522,8 +1522,8 @@ begin
                     'updated_at'
                   ]))::text,
                   (r.updated_at)::timestamptz,
-                  ((r.last_run_id)::uuid)::text
-                )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text as snapshot_body
+                  (r.last_run_id)::uuid
+                )::hq_export."body_dx_entity_snapshots_v1_2ac8a131")::text as snapshot_body
               from (
                 select c.*
                 from (select distinct "org_id", "entity_id" from n) d
@@ -1572,9 +1572,9 @@ begin
                 v.version,
                 row_to_json(row(
                   'v1'::text,
-                  ((r."org_id")::uuid)::text,
-                  ((r."company_id")::uuid)::text,
-                  ((r."entity_id")::uuid)::text,
+                  (r."org_id")::uuid,
+                  (r."company_id")::uuid,
+                  (r."entity_id")::uuid,
                   (r."full_name")::text,
                   (r."first_name")::text,
                   (r."last_name")::text,
@@ -1588,17 +1588,17 @@ begin
                   ((r."contact_confidence")::numeric)::text,
                   (r."last_enriched_at")::timestamptz,
                   (r."last_operation_id")::text,
-                  ((r."last_run_id")::uuid)::text,
+                  (r."last_run_id")::uuid,
                   (v.version)::text,
                   (r."updated_at")::timestamptz
-                )::hq_export."body_dx_person_entities_v1_0d9e66a9")::text as body,
+                )::hq_export."body_dx_person_entities_v1_7c4cd4d6")::text as body,
                 s.snapshot_id::text as snapshot_key,
                 row_to_json(row(
                   'v1'::text,
-                  (s.snapshot_id)::text,
-                  ((r."org_id")::uuid)::text,
+                  s.snapshot_id,
+                  (r."org_id")::uuid,
                   'person'::text,
-                  ((r."entity_id")::uuid)::text,
+                  (r."entity_id")::uuid,
                   (v.version)::text,
                   (hq_export.allowed_payload((r.canonical_payload)::jsonb, array[
                     'export_schema_version',
@@ -1623,8 +1623,8 @@ begin
                     'updated_at'
                   ]))::text,
                   (r.updated_at)::timestamptz,
-                  ((r.last_run_id)::uuid)::text
-                )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text as snapshot_body
+                  (r.last_run_id)::uuid
+                )::hq_export."body_dx_entity_snapshots_v1_2ac8a131")::text as snapshot_body
               from (
                 select c.*
                 from (select distinct "org_id", "entity_id" from n) d
@@ -1704,9 +1704,9 @@ begin
               v.version,
               row_to_json(row(
                 'v1'::text,
-                ((r."org_id")::uuid)::text,
-                ((r."company_id")::uuid)::text,
-                ((r."entity_id")::uuid)::text,
+                (r."org_id")::uuid,
+                (r."company_id")::uuid,
+                (r."entity_id")::uuid,
                 (r."full_name")::text,
                 (r."first_name")::text,
                 (r."last_name")::text,
@@ -1720,17 +1720,17 @@ begin
                 ((r."contact_confidence")::numeric)::text,
                 (r."last_enriched_at")::timestamptz,
                 (r."last_operation_id")::text,
-                ((r."last_run_id")::uuid)::text,
+                (r."last_run_id")::uuid,
                 (v.version)::text,
                 (r."updated_at")::timestamptz
-              )::hq_export."body_dx_person_entities_v1_0d9e66a9")::text as body,
+              )::hq_export."body_dx_person_entities_v1_7c4cd4d6")::text as body,
               s.snapshot_id::text as snapshot_key,
               row_to_json(row(
                 'v1'::text,
-                (s.snapshot_id)::text,
-                ((r."org_id")::uuid)::text,
+                s.snapshot_id,
+                (r."org_id")::uuid,
                 'person'::text,
-                ((r."entity_id")::uuid)::text,
+                (r."entity_id")::uuid,
                 (v.version)::text,
                 (hq_export.allowed_payload((r.canonical_payload)::jsonb, array[
                   'export_schema_version',
@@ -1755,8 +1755,8 @@ begin
                   'updated_at'
                 ]))::text,
                 (r.updated_at)::timestamptz,
-                ((r.last_run_id)::uuid)::text
-              )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text as snapshot_body
+                (r.last_run_id)::uuid
+              )::hq_export."body_dx_entity_snapshots_v1_2ac8a131")::text as snapshot_body
             from n r
             cross join lateral (
               select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0
@@ -1789,9 +1789,9 @@ begin
               v.version,
               row_to_json(row(
                 'v1'::text,
-                ((r."org_id")::uuid)::text,
-                ((r."company_id")::uuid)::text,
-                ((r."entity_id")::uuid)::text,
+                (r."org_id")::uuid,
+                (r."company_id")::uuid,
+                (r."entity_id")::uuid,
                 (r."full_name")::text,
                 (r."first_name")::text,
                 (r."last_name")::text,
@@ -1805,17 +1805,17 @@ begin
                 ((r."contact_confidence")::numeric)::text,
                 (r."last_enriched_at")::timestamptz,
                 (r."last_operation_id")::text,
-                ((r."last_run_id")::uuid)::text,
+                (r."last_run_id")::uuid,
                 (v.version)::text,
                 (r."updated_at")::timestamptz
-              )::hq_export."body_dx_person_entities_v1_0d9e66a9")::text as body,
+              )::hq_export."body_dx_person_entities_v1_7c4cd4d6")::text as body,
               s.snapshot_id::text as snapshot_key,
               row_to_json(row(
                 'v1'::text,
-                (s.snapshot_id)::text,
-                ((r."org_id")::uuid)::text,
+                s.snapshot_id,
+                (r."org_id")::uuid,
                 'person'::text,
-                ((r."entity_id")::uuid)::text,
+                (r."entity_id")::uuid,
                 (v.version)::text,
                 (hq_export.allowed_payload((r.canonical_payload)::jsonb, array[
                   'export_schema_version',
@@ -1840,8 +1840,8 @@ begin
                   'updated_at'
                 ]))::text,
                 (r.updated_at)::timestamptz,
-                ((r.last_run_id)::uuid)::text
-              )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text as snapshot_body
+                (r.last_run_id)::uuid
+              )::hq_export."body_dx_entity_snapshots_v1_2ac8a131")::text as snapshot_body
             from n r
             cross join lateral (
               select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0
@@ -1874,9 +1874,9 @@ begin
               v.version,
               row_to_json(row(
                 'v1'::text,
-                ((r."org_id")::uuid)::text,
-                ((r."company_id")::uuid)::text,
-                ((r."entity_id")::uuid)::text,
+                (r."org_id")::uuid,
+                (r."company_id")::uuid,
+                (r."entity_id")::uuid,
                 (r."full_name")::text,
                 (r."first_name")::text,
                 (r."last_name")::text,
@@ -1890,17 +1890,17 @@ begin
                 ((r."contact_confidence")::numeric)::text,
                 (r."last_enriched_at")::timestamptz,
                 (r."last_operation_id")::text,
-                ((r."last_run_id")::uuid)::text,
+                (r."last_run_id")::uuid,
                 (v.version)::text,
                 (r."updated_at")::timestamptz
-              )::hq_export."body_dx_person_entities_v1_0d9e66a9")::text as body,
+              )::hq_export."body_dx_person_entities_v1_7c4cd4d6")::text as body,
               s.snapshot_id::text as snapshot_key,
               row_to_json(row(
                 'v1'::text,
-                (s.snapshot_id)::text,
-                ((r."org_id")::uuid)::text,
+                s.snapshot_id,
+                (r."org_id")::uuid,
                 'person'::text,
-                ((r."entity_id")::uuid)::text,
+                (r."entity_id")::uuid,
                 (v.version)::text,
                 (hq_export.allowed_payload((r.canonical_payload)::jsonb, array[
                   'export_schema_version',
@@ -1925,8 +1925,8 @@ begin
                   'updated_at'
                 ]))::text,
                 (r.updated_at)::timestamptz,
-                ((r.last_run_id)::uuid)::text
-              )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text as snapshot_body
+                (r.last_run_id)::uuid
+              )::hq_export."body_dx_entity_snapshots_v1_2ac8a131")::text as snapshot_body
             from n r
             cross join lateral (
               select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0
@@ -1986,9 +1986,9 @@ begin
           v.version,
           row_to_json(row(
             'v1'::text,
-            ((r."org_id")::uuid)::text,
-            ((r."company_id")::uuid)::text,
-            ((r."entity_id")::uuid)::text,
+            (r."org_id")::uuid,
+            (r."company_id")::uuid,
+            (r."entity_id")::uuid,
             (r."full_name")::text,
             (r."first_name")::text,
             (r."last_name")::text,
@@ -2002,17 +2002,17 @@ begin
             ((r."contact_confidence")::numeric)::text,
             (r."last_enriched_at")::timestamptz,
             (r."last_operation_id")::text,
-            ((r."last_run_id")::uuid)::text,
+            (r."last_run_id")::uuid,
             (v.version)::text,
             (r."updated_at")::timestamptz
-          )::hq_export."body_dx_person_entities_v1_0d9e66a9")::text as body,
+          )::hq_export."body_dx_person_entities_v1_7c4cd4d6")::text as body,
           s.snapshot_id::text as snapshot_key,
           row_to_json(row(
             'v1'::text,
-            (s.snapshot_id)::text,
-            ((r."org_id")::uuid)::text,
+            s.snapshot_id,
+            (r."org_id")::uuid,
             'person'::text,
-            ((r."entity_id")::uuid)::text,
+            (r."entity_id")::uuid,
             (v.version)::text,
             (hq_export.allowed_payload((r.canonical_payload)::jsonb, array[
               'export_schema_version',
@@ -2037,8 +2037,8 @@ begin
               'updated_at'
             ]))::text,
             (r.updated_at)::timestamptz,
-            ((r.last_run_id)::uuid)::text
-          )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text as snapshot_body
+            (r.last_run_id)::uuid
+          )::hq_export."body_dx_entity_snapshots_v1_2ac8a131")::text as snapshot_body
         from n r
         cross join lateral (
           select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0
@@ -2077,9 +2077,9 @@ begin
           v.version,
           row_to_json(row(
             'v1'::text,
-            ((r."org_id")::uuid)::text,
-            ((r."company_id")::uuid)::text,
-            ((r."entity_id")::uuid)::text,
+            (r."org_id")::uuid,
+            (r."company_id")::uuid,
+            (r."entity_id")::uuid,
             (r."full_name")::text,
             (r."first_name")::text,
             (r."last_name")::text,
@@ -2093,17 +2093,17 @@ begin
             ((r."contact_confidence")::numeric)::text,
             (r."last_enriched_at")::timestamptz,
             (r."last_operation_id")::text,
-            ((r."last_run_id")::uuid)::text,
+            (r."last_run_id")::uuid,
             (v.version)::text,
             (r."updated_at")::timestamptz
-          )::hq_export."body_dx_person_entities_v1_0d9e66a9")::text as body,
+          )::hq_export."body_dx_person_entities_v1_7c4cd4d6")::text as body,
           s.snapshot_id::text as snapshot_key,
           row_to_json(row(
             'v1'::text,
-            (s.snapshot_id)::text,
-            ((r."org_id")::uuid)::text,
+            s.snapshot_id,
+            (r."org_id")::uuid,
             'person'::text,
-            ((r."entity_id")::uuid)::text,
+            (r."entity_id")::uuid,
             (v.version)::text,
             (hq_export.allowed_payload((r.canonical_payload)::jsonb, array[
               'export_schema_version',
@@ -2128,8 +2128,8 @@ begin
               'updated_at'
             ]))::text,
             (r.updated_at)::timestamptz,
-            ((r.last_run_id)::uuid)::text
-          )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text as snapshot_body
+            (r.last_run_id)::uuid
+          )::hq_export."body_dx_entity_snapshots_v1_2ac8a131")::text as snapshot_body
         from n r
         cross join lateral (
           select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0
@@ -2168,9 +2168,9 @@ begin
           v.version,
           row_to_json(row(
             'v1'::text,
-            ((r."org_id")::uuid)::text,
-            ((r."company_id")::uuid)::text,
-            ((r."entity_id")::uuid)::text,
+            (r."org_id")::uuid,
+            (r."company_id")::uuid,
+            (r."entity_id")::uuid,
             (r."full_name")::text,
             (r."first_name")::text,
             (r."last_name")::text,
@@ -2184,17 +2184,17 @@ begin
             ((r."contact_confidence")::numeric)::text,
             (r."last_enriched_at")::timestamptz,
             (r."last_operation_id")::text,
-            ((r."last_run_id")::uuid)::text,
+            (r."last_run_id")::uuid,
             (v.version)::text,
             (r."updated_at")::timestamptz
-          )::hq_export."body_dx_person_entities_v1_0d9e66a9")::text as body,
+          )::hq_export."body_dx_person_entities_v1_7c4cd4d6")::text as body,
           s.snapshot_id::text as snapshot_key,
           row_to_json(row(
             'v1'::text,
-            (s.snapshot_id)::text,
-            ((r."org_id")::uuid)::text,
+            s.snapshot_id,
+            (r."org_id")::uuid,
             'person'::text,
-            ((r."entity_id")::uuid)::text,
+            (r."entity_id")::uuid,
             (v.version)::text,
             (hq_export.allowed_payload((r.canonical_payload)::jsonb, array[
               'export_schema_version',
@@ -2219,8 +2219,8 @@ begin
               'updated_at'
             ]))::text,
             (r.updated_at)::timestamptz,
-            ((r.last_run_id)::uuid)::text
-          )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text as snapshot_body
+            (r.last_run_id)::uuid
+          )::hq_export."body_dx_entity_snapshots_v1_2ac8a131")::text as snapshot_body
         from n r
         cross join lateral (
           select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0
@@ -2376,9 +2376,9 @@ begin
             v.version,
             row_to_json(row(
               'v1'::text,
-              ((r."org_id")::uuid)::text,
-              ((r."company_id")::uuid)::text,
-              ((r."entity_id")::uuid)::text,
+              (r."org_id")::uuid,
+              (r."company_id")::uuid,
+              (r."entity_id")::uuid,
               (r."full_name")::text,
               (r."first_name")::text,
               (r."last_name")::text,
@@ -2392,17 +2392,17 @@ begin
               ((r."contact_confidence")::numeric)::text,
               (r."last_enriched_at")::timestamptz,
               (r."last_operation_id")::text,
-              ((r."last_run_id")::uuid)::text,
+              (r."last_run_id")::uuid,
               (v.version)::text,
               (r."updated_at")::timestamptz
-            )::hq_export."body_dx_person_entities_v1_0d9e66a9")::text as body,
+            )::hq_export."body_dx_person_entities_v1_7c4cd4d6")::text as body,
             s.snapshot_id::text as snapshot_key,
             row_to_json(row(
               'v1'::text,
-              (s.snapshot_id)::text,
-              ((r."org_id")::uuid)::text,
+              s.snapshot_id,
+              (r."org_id")::uuid,
               'person'::text,
-              ((r."entity_id")::uuid)::text,
+              (r."entity_id")::uuid,
               (v.version)::text,
               (hq_export.allowed_payload((r.canonical_payload)::jsonb, array[
                 'export_schema_version',
@@ -2427,8 +2427,8 @@ begin
                 'updated_at'
               ]))::text,
               (r.updated_at)::timestamptz,
-              ((r.last_run_id)::uuid)::text
-            )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text as snapshot_body
+              (r.last_run_id)::uuid
+            )::hq_export."body_dx_entity_snapshots_v1_2ac8a131")::text as snapshot_body
           from (select old.* where '"entities"."person_entities"'::regclass is not null) r
           cross join lateral (
             select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0
@@ -2471,9 +2471,9 @@ begin
             v.version,
             row_to_json(row(
               'v1'::text,
-              ((r."org_id")::uuid)::text,
-              ((r."company_id")::uuid)::text,
-              ((r."entity_id")::uuid)::text,
+              (r."org_id")::uuid,
+              (r."company_id")::uuid,
+              (r."entity_id")::uuid,
               (r."full_name")::text,
               (r."first_name")::text,
               (r."last_name")::text,
@@ -2487,17 +2487,17 @@ begin
               ((r."contact_confidence")::numeric)::text,
               (r."last_enriched_at")::timestamptz,
               (r."last_operation_id")::text,
-              ((r."last_run_id")::uuid)::text,
+              (r."last_run_id")::uuid,
               (v.version)::text,
               (r."updated_at")::timestamptz
-            )::hq_export."body_dx_person_entities_v1_0d9e66a9")::text as body,
+            )::hq_export."body_dx_person_entities_v1_7c4cd4d6")::text as body,
             s.snapshot_id::text as snapshot_key,
             row_to_json(row(
               'v1'::text,
-              (s.snapshot_id)::text,
-              ((r."org_id")::uuid)::text,
+              s.snapshot_id,
+              (r."org_id")::uuid,
               'person'::text,
-              ((r."entity_id")::uuid)::text,
+              (r."entity_id")::uuid,
               (v.version)::text,
               (hq_export.allowed_payload((r.canonical_payload)::jsonb, array[
                 'export_schema_version',
@@ -2522,8 +2522,8 @@ begin
                 'updated_at'
               ]))::text,
               (r.updated_at)::timestamptz,
-              ((r.last_run_id)::uuid)::text
-            )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text as snapshot_body
+              (r.last_run_id)::uuid
+            )::hq_export."body_dx_entity_snapshots_v1_2ac8a131")::text as snapshot_body
           from (select old.* where '"entities"."person_entities"'::regclass is not null) r
           cross join lateral (
             select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0
@@ -2566,9 +2566,9 @@ begin
             v.version,
             row_to_json(row(
               'v1'::text,
-              ((r."org_id")::uuid)::text,
-              ((r."company_id")::uuid)::text,
-              ((r."entity_id")::uuid)::text,
+              (r."org_id")::uuid,
+              (r."company_id")::uuid,
+              (r."entity_id")::uuid,
               (r."full_name")::text,
               (r."first_name")::text,
               (r."last_name")::text,
@@ -2582,17 +2582,17 @@ begin
               ((r."contact_confidence")::numeric)::text,
               (r."last_enriched_at")::timestamptz,
               (r."last_operation_id")::text,
-              ((r."last_run_id")::uuid)::text,
+              (r."last_run_id")::uuid,
               (v.version)::text,
               (r."updated_at")::timestamptz
-            )::hq_export."body_dx_person_entities_v1_0d9e66a9")::text as body,
+            )::hq_export."body_dx_person_entities_v1_7c4cd4d6")::text as body,
             s.snapshot_id::text as snapshot_key,
             row_to_json(row(
               'v1'::text,
-              (s.snapshot_id)::text,
-              ((r."org_id")::uuid)::text,
+              s.snapshot_id,
+              (r."org_id")::uuid,
               'person'::text,
-              ((r."entity_id")::uuid)::text,
+              (r."entity_id")::uuid,
               (v.version)::text,
               (hq_export.allowed_payload((r.canonical_payload)::jsonb, array[
                 'export_schema_version',
@@ -2617,8 +2617,8 @@ begin
                 'updated_at'
               ]))::text,
               (r.updated_at)::timestamptz,
-              ((r.last_run_id)::uuid)::text
-            )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text as snapshot_body
+              (r.last_run_id)::uuid
+            )::hq_export."body_dx_entity_snapshots_v1_2ac8a131")::text as snapshot_body
           from (select old.* where '"entities"."person_entities"'::regclass is not null) r
           cross join lateral (
             select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0
@@ -2664,9 +2664,9 @@ begin
             v.version,
             row_to_json(row(
               'v1'::text,
-              ((r."org_id")::uuid)::text,
-              ((r."company_id")::uuid)::text,
-              ((r."entity_id")::uuid)::text,
+              (r."org_id")::uuid,
+              (r."company_id")::uuid,
+              (r."entity_id")::uuid,
               (r."full_name")::text,
               (r."first_name")::text,
               (r."last_name")::text,
@@ -2680,17 +2680,17 @@ begin
               ((r."contact_confidence")::numeric)::text,
               (r."last_enriched_at")::timestamptz,
               (r."last_operation_id")::text,
-              ((r."last_run_id")::uuid)::text,
+              (r."last_run_id")::uuid,
               (v.version)::text,
               (r."updated_at")::timestamptz
-            )::hq_export."body_dx_person_entities_v1_0d9e66a9")::text as body,
+            )::hq_export."body_dx_person_entities_v1_7c4cd4d6")::text as body,
             s.snapshot_id::text as snapshot_key,
             row_to_json(row(
               'v1'::text,
-              (s.snapshot_id)::text,
-              ((r."org_id")::uuid)::text,
+              s.snapshot_id,
+              (r."org_id")::uuid,
               'person'::text,
-              ((r."entity_id")::uuid)::text,
+              (r."entity_id")::uuid,
               (v.version)::text,
               (hq_export.allowed_payload((r.canonical_payload)::jsonb, array[
                 'export_schema_version',
@@ -2715,8 +2715,8 @@ begin
                 'updated_at'
               ]))::text,
               (r.updated_at)::timestamptz,
-              ((r.last_run_id)::uuid)::text
-            )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text as snapshot_body
+              (r.last_run_id)::uuid
+            )::hq_export."body_dx_entity_snapshots_v1_2ac8a131")::text as snapshot_body
           from (select old.* where '"entities"."person_entities"'::regclass is not null) r
           cross join lateral (
             select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0
@@ -2765,9 +2765,9 @@ begin
             v.version,
             row_to_json(row(
               'v1'::text,
-              ((r."org_id")::uuid)::text,
-              ((r."company_id")::uuid)::text,
-              ((r."entity_id")::uuid)::text,
+              (r."org_id")::uuid,
+              (r."company_id")::uuid,
+              (r."entity_id")::uuid,
               (r."full_name")::text,
               (r."first_name")::text,
               (r."last_name")::text,
@@ -2781,17 +2781,17 @@ begin
               ((r."contact_confidence")::numeric)::text,
               (r."last_enriched_at")::timestamptz,
               (r."last_operation_id")::text,
-              ((r."last_run_id")::uuid)::text,
+              (r."last_run_id")::uuid,
               (v.version)::text,
               (r."updated_at")::timestamptz
-            )::hq_export."body_dx_person_entities_v1_0d9e66a9")::text as body,
+            )::hq_export."body_dx_person_entities_v1_7c4cd4d6")::text as body,
             s.snapshot_id::text as snapshot_key,
             row_to_json(row(
               'v1'::text,
-              (s.snapshot_id)::text,
-              ((r."org_id")::uuid)::text,
+              s.snapshot_id,
+              (r."org_id")::uuid,
               'person'::text,
-              ((r."entity_id")::uuid)::text,
+              (r."entity_id")::uuid,
               (v.version)::text,
               (hq_export.allowed_payload((r.canonical_payload)::jsonb, array[
                 'export_schema_version',
@@ -2816,8 +2816,8 @@ begin
                 'updated_at'
               ]))::text,
               (r.updated_at)::timestamptz,
-              ((r.last_run_id)::uuid)::text
-            )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text as snapshot_body
+              (r.last_run_id)::uuid
+            )::hq_export."body_dx_entity_snapshots_v1_2ac8a131")::text as snapshot_body
           from (select old.* where '"entities"."person_entities"'::regclass is not null) r
           cross join lateral (
             select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0
@@ -2866,9 +2866,9 @@ begin
             v.version,
             row_to_json(row(
               'v1'::text,
-              ((r."org_id")::uuid)::text,
-              ((r."company_id")::uuid)::text,
-              ((r."entity_id")::uuid)::text,
+              (r."org_id")::uuid,
+              (r."company_id")::uuid,
+              (r."entity_id")::uuid,
               (r."full_name")::text,
               (r."first_name")::text,
               (r."last_name")::text,
@@ -2882,17 +2882,17 @@ begin
               ((r."contact_confidence")::numeric)::text,
               (r."last_enriched_at")::timestamptz,
               (r."last_operation_id")::text,
-              ((r."last_run_id")::uuid)::text,
+              (r."last_run_id")::uuid,
               (v.version)::text,
               (r."updated_at")::timestamptz
-            )::hq_export."body_dx_person_entities_v1_0d9e66a9")::text as body,
+            )::hq_export."body_dx_person_entities_v1_7c4cd4d6")::text as body,
             s.snapshot_id::text as snapshot_key,
             row_to_json(row(
               'v1'::text,
-              (s.snapshot_id)::text,
-              ((r."org_id")::uuid)::text,
+              s.snapshot_id,
+              (r."org_id")::uuid,
               'person'::text,
-              ((r."entity_id")::uuid)::text,
+              (r."entity_id")::uuid,
               (v.version)::text,
               (hq_export.allowed_payload((r.canonical_payload)::jsonb, array[
                 'export_schema_version',
@@ -2917,8 +2917,8 @@ begin
                 'updated_at'
               ]))::text,
               (r.updated_at)::timestamptz,
-              ((r.last_run_id)::uuid)::text
-            )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text as snapshot_body
+              (r.last_run_id)::uuid
+            )::hq_export."body_dx_entity_snapshots_v1_2ac8a131")::text as snapshot_body
           from (select old.* where '"entities"."person_entities"'::regclass is not null) r
           cross join lateral (
             select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0
@@ -3207,9 +3207,9 @@ begin
                 v.version,
                 row_to_json(row(
                   'v1'::text,
-                  ((r."org_id")::uuid)::text,
-                  ((r."company_id")::uuid)::text,
-                  ((r."entity_id")::uuid)::text,
+                  (r."org_id")::uuid,
+                  (r."company_id")::uuid,
+                  (r."entity_id")::uuid,
                   (r."full_name")::text,
                   (r."first_name")::text,
                   (r."last_name")::text,
@@ -3223,17 +3223,17 @@ begin
                   ((r."contact_confidence")::numeric)::text,
                   (r."last_enriched_at")::timestamptz,
                   (r."last_operation_id")::text,
-                  ((r."last_run_id")::uuid)::text,
+                  (r."last_run_id")::uuid,
                   (v.version)::text,
                   (r."updated_at")::timestamptz
-                )::hq_export."body_dx_person_entities_v1_0d9e66a9")::text as body,
+                )::hq_export."body_dx_person_entities_v1_7c4cd4d6")::text as body,
                 s.snapshot_id::text as snapshot_key,
                 row_to_json(row(
                   'v1'::text,
-                  (s.snapshot_id)::text,
-                  ((r."org_id")::uuid)::text,
+                  s.snapshot_id,
+                  (r."org_id")::uuid,
                   'person'::text,
-                  ((r."entity_id")::uuid)::text,
+                  (r."entity_id")::uuid,
                   (v.version)::text,
                   (hq_export.allowed_payload((r.canonical_payload)::jsonb, array[
                     'export_schema_version',
@@ -3258,8 +3258,8 @@ begin
                     'updated_at'
                   ]))::text,
                   (r.updated_at)::timestamptz,
-                  ((r.last_run_id)::uuid)::text
-                )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text as snapshot_body
+                  (r.last_run_id)::uuid
+                )::hq_export."body_dx_entity_snapshots_v1_2ac8a131")::text as snapshot_body
               from o r
               cross join lateral (
                 select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0
@@ -3389,9 +3389,9 @@ begin
             v.version,
             row_to_json(row(
               'v1'::text,
-              ((r."org_id")::uuid)::text,
-              ((r."company_id")::uuid)::text,
-              ((r."entity_id")::uuid)::text,
+              (r."org_id")::uuid,
+              (r."company_id")::uuid,
+              (r."entity_id")::uuid,
               (r."full_name")::text,
               (r."first_name")::text,
               (r."last_name")::text,
@@ -3405,17 +3405,17 @@ begin
               ((r."contact_confidence")::numeric)::text,
               (r."last_enriched_at")::timestamptz,
               (r."last_operation_id")::text,
-              ((r."last_run_id")::uuid)::text,
+              (r."last_run_id")::uuid,
               (v.version)::text,
               (r."updated_at")::timestamptz
-            )::hq_export."body_dx_person_entities_v1_0d9e66a9")::text as body,
+            )::hq_export."body_dx_person_entities_v1_7c4cd4d6")::text as body,
             s.snapshot_id::text as snapshot_key,
             row_to_json(row(
               'v1'::text,
-              (s.snapshot_id)::text,
-              ((r."org_id")::uuid)::text,
+              s.snapshot_id,
+              (r."org_id")::uuid,
               'person'::text,
-              ((r."entity_id")::uuid)::text,
+              (r."entity_id")::uuid,
               (v.version)::text,
               (hq_export.allowed_payload((r.canonical_payload)::jsonb, array[
                 'export_schema_version',
@@ -3440,8 +3440,8 @@ begin
                 'updated_at'
               ]))::text,
               (r.updated_at)::timestamptz,
-              ((r.last_run_id)::uuid)::text
-            )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text as snapshot_body
+              (r.last_run_id)::uuid
+            )::hq_export."body_dx_entity_snapshots_v1_2ac8a131")::text as snapshot_body
           from o r
           cross join lateral (
             select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0
@@ -3484,9 +3484,9 @@ begin
             v.version,
             row_to_json(row(
               'v1'::text,
-              ((r."org_id")::uuid)::text,
-              ((r."company_id")::uuid)::text,
-              ((r."entity_id")::uuid)::text,
+              (r."org_id")::uuid,
+              (r."company_id")::uuid,
+              (r."entity_id")::uuid,
               (r."full_name")::text,
               (r."first_name")::text,
               (r."last_name")::text,
@@ -3500,17 +3500,17 @@ begin
               ((r."contact_confidence")::numeric)::text,
               (r."last_enriched_at")::timestamptz,
               (r."last_operation_id")::text,
-              ((r."last_run_id")::uuid)::text,
+              (r."last_run_id")::uuid,
               (v.version)::text,
               (r."updated_at")::timestamptz
-            )::hq_export."body_dx_person_entities_v1_0d9e66a9")::text as body,
+            )::hq_export."body_dx_person_entities_v1_7c4cd4d6")::text as body,
             s.snapshot_id::text as snapshot_key,
             row_to_json(row(
               'v1'::text,
-              (s.snapshot_id)::text,
-              ((r."org_id")::uuid)::text,
+              s.snapshot_id,
+              (r."org_id")::uuid,
               'person'::text,
-              ((r."entity_id")::uuid)::text,
+              (r."entity_id")::uuid,
               (v.version)::text,
               (hq_export.allowed_payload((r.canonical_payload)::jsonb, array[
                 'export_schema_version',
@@ -3535,8 +3535,8 @@ begin
                 'updated_at'
               ]))::text,
               (r.updated_at)::timestamptz,
-              ((r.last_run_id)::uuid)::text
-            )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text as snapshot_body
+              (r.last_run_id)::uuid
+            )::hq_export."body_dx_entity_snapshots_v1_2ac8a131")::text as snapshot_body
           from o r
           cross join lateral (
             select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0
@@ -3579,9 +3579,9 @@ begin
             v.version,
             row_to_json(row(
               'v1'::text,
-              ((r."org_id")::uuid)::text,
-              ((r."company_id")::uuid)::text,
-              ((r."entity_id")::uuid)::text,
+              (r."org_id")::uuid,
+              (r."company_id")::uuid,
+              (r."entity_id")::uuid,
               (r."full_name")::text,
               (r."first_name")::text,
               (r."last_name")::text,
@@ -3595,17 +3595,17 @@ begin
               ((r."contact_confidence")::numeric)::text,
               (r."last_enriched_at")::timestamptz,
               (r."last_operation_id")::text,
-              ((r."last_run_id")::uuid)::text,
+              (r."last_run_id")::uuid,
               (v.version)::text,
               (r."updated_at")::timestamptz
-            )::hq_export."body_dx_person_entities_v1_0d9e66a9")::text as body,
+            )::hq_export."body_dx_person_entities_v1_7c4cd4d6")::text as body,
             s.snapshot_id::text as snapshot_key,
             row_to_json(row(
               'v1'::text,
-              (s.snapshot_id)::text,
-              ((r."org_id")::uuid)::text,
+              s.snapshot_id,
+              (r."org_id")::uuid,
               'person'::text,
-              ((r."entity_id")::uuid)::text,
+              (r."entity_id")::uuid,
               (v.version)::text,
               (hq_export.allowed_payload((r.canonical_payload)::jsonb, array[
                 'export_schema_version',
@@ -3630,8 +3630,8 @@ begin
                 'updated_at'
               ]))::text,
               (r.updated_at)::timestamptz,
-              ((r.last_run_id)::uuid)::text
-            )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text as snapshot_body
+              (r.last_run_id)::uuid
+            )::hq_export."body_dx_entity_snapshots_v1_2ac8a131")::text as snapshot_body
           from o r
           cross join lateral (
             select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0
@@ -3677,9 +3677,9 @@ begin
             v.version,
             row_to_json(row(
               'v1'::text,
-              ((r."org_id")::uuid)::text,
-              ((r."company_id")::uuid)::text,
-              ((r."entity_id")::uuid)::text,
+              (r."org_id")::uuid,
+              (r."company_id")::uuid,
+              (r."entity_id")::uuid,
               (r."full_name")::text,
               (r."first_name")::text,
               (r."last_name")::text,
@@ -3693,17 +3693,17 @@ begin
               ((r."contact_confidence")::numeric)::text,
               (r."last_enriched_at")::timestamptz,
               (r."last_operation_id")::text,
-              ((r."last_run_id")::uuid)::text,
+              (r."last_run_id")::uuid,
               (v.version)::text,
               (r."updated_at")::timestamptz
-            )::hq_export."body_dx_person_entities_v1_0d9e66a9")::text as body,
+            )::hq_export."body_dx_person_entities_v1_7c4cd4d6")::text as body,
             s.snapshot_id::text as snapshot_key,
             row_to_json(row(
               'v1'::text,
-              (s.snapshot_id)::text,
-              ((r."org_id")::uuid)::text,
+              s.snapshot_id,
+              (r."org_id")::uuid,
               'person'::text,
-              ((r."entity_id")::uuid)::text,
+              (r."entity_id")::uuid,
               (v.version)::text,
               (hq_export.allowed_payload((r.canonical_payload)::jsonb, array[
                 'export_schema_version',
@@ -3728,8 +3728,8 @@ begin
                 'updated_at'
               ]))::text,
               (r.updated_at)::timestamptz,
-              ((r.last_run_id)::uuid)::text
-            )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text as snapshot_body
+              (r.last_run_id)::uuid
+            )::hq_export."body_dx_entity_snapshots_v1_2ac8a131")::text as snapshot_body
           from o r
           cross join lateral (
             select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0
@@ -3778,9 +3778,9 @@ begin
             v.version,
             row_to_json(row(
               'v1'::text,
-              ((r."org_id")::uuid)::text,
-              ((r."company_id")::uuid)::text,
-              ((r."entity_id")::uuid)::text,
+              (r."org_id")::uuid,
+              (r."company_id")::uuid,
+              (r."entity_id")::uuid,
               (r."full_name")::text,
               (r."first_name")::text,
               (r."last_name")::text,
@@ -3794,17 +3794,17 @@ begin
               ((r."contact_confidence")::numeric)::text,
               (r."last_enriched_at")::timestamptz,
               (r."last_operation_id")::text,
-              ((r."last_run_id")::uuid)::text,
+              (r."last_run_id")::uuid,
               (v.version)::text,
               (r."updated_at")::timestamptz
-            )::hq_export."body_dx_person_entities_v1_0d9e66a9")::text as body,
+            )::hq_export."body_dx_person_entities_v1_7c4cd4d6")::text as body,
             s.snapshot_id::text as snapshot_key,
             row_to_json(row(
               'v1'::text,
-              (s.snapshot_id)::text,
-              ((r."org_id")::uuid)::text,
+              s.snapshot_id,
+              (r."org_id")::uuid,
               'person'::text,
-              ((r."entity_id")::uuid)::text,
+              (r."entity_id")::uuid,
               (v.version)::text,
               (hq_export.allowed_payload((r.canonical_payload)::jsonb, array[
                 'export_schema_version',
@@ -3829,8 +3829,8 @@ begin
                 'updated_at'
               ]))::text,
               (r.updated_at)::timestamptz,
-              ((r.last_run_id)::uuid)::text
-            )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text as snapshot_body
+              (r.last_run_id)::uuid
+            )::hq_export."body_dx_entity_snapshots_v1_2ac8a131")::text as snapshot_body
           from o r
           cross join lateral (
             select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0
@@ -3879,9 +3879,9 @@ begin
             v.version,
             row_to_json(row(
               'v1'::text,
-              ((r."org_id")::uuid)::text,
-              ((r."company_id")::uuid)::text,
-              ((r."entity_id")::uuid)::text,
+              (r."org_id")::uuid,
+              (r."company_id")::uuid,
+              (r."entity_id")::uuid,
               (r."full_name")::text,
               (r."first_name")::text,
               (r."last_name")::text,
@@ -3895,17 +3895,17 @@ begin
               ((r."contact_confidence")::numeric)::text,
               (r."last_enriched_at")::timestamptz,
               (r."last_operation_id")::text,
-              ((r."last_run_id")::uuid)::text,
+              (r."last_run_id")::uuid,
               (v.version)::text,
               (r."updated_at")::timestamptz
-            )::hq_export."body_dx_person_entities_v1_0d9e66a9")::text as body,
+            )::hq_export."body_dx_person_entities_v1_7c4cd4d6")::text as body,
             s.snapshot_id::text as snapshot_key,
             row_to_json(row(
               'v1'::text,
-              (s.snapshot_id)::text,
-              ((r."org_id")::uuid)::text,
+              s.snapshot_id,
+              (r."org_id")::uuid,
               'person'::text,
-              ((r."entity_id")::uuid)::text,
+              (r."entity_id")::uuid,
               (v.version)::text,
               (hq_export.allowed_payload((r.canonical_payload)::jsonb, array[
                 'export_schema_version',
@@ -3930,8 +3930,8 @@ begin
                 'updated_at'
               ]))::text,
               (r.updated_at)::timestamptz,
-              ((r.last_run_id)::uuid)::text
-            )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text as snapshot_body
+              (r.last_run_id)::uuid
+            )::hq_export."body_dx_entity_snapshots_v1_2ac8a131")::text as snapshot_body
           from o r
           cross join lateral (
             select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0
@@ -4015,9 +4015,9 @@ begin
               v.version,
               row_to_json(row(
                 'v1'::text,
-                ((r."org_id")::uuid)::text,
-                ((r."company_id")::uuid)::text,
-                ((r."entity_id")::uuid)::text,
+                (r."org_id")::uuid,
+                (r."company_id")::uuid,
+                (r."entity_id")::uuid,
                 (r."full_name")::text,
                 (r."first_name")::text,
                 (r."last_name")::text,
@@ -4031,17 +4031,17 @@ begin
                 ((r."contact_confidence")::numeric)::text,
                 (r."last_enriched_at")::timestamptz,
                 (r."last_operation_id")::text,
-                ((r."last_run_id")::uuid)::text,
+                (r."last_run_id")::uuid,
                 (v.version)::text,
                 (r."updated_at")::timestamptz
-              )::hq_export."body_dx_person_entities_v1_0d9e66a9")::text as body,
+              )::hq_export."body_dx_person_entities_v1_7c4cd4d6")::text as body,
               s.snapshot_id::text as snapshot_key,
               row_to_json(row(
                 'v1'::text,
-                (s.snapshot_id)::text,
-                ((r."org_id")::uuid)::text,
+                s.snapshot_id,
+                (r."org_id")::uuid,
                 'person'::text,
-                ((r."entity_id")::uuid)::text,
+                (r."entity_id")::uuid,
                 (v.version)::text,
                 (hq_export.allowed_payload((r.canonical_payload)::jsonb, array[
                   'export_schema_version',
@@ -4066,8 +4066,8 @@ begin
                   'updated_at'
                 ]))::text,
                 (r.updated_at)::timestamptz,
-                ((r.last_run_id)::uuid)::text
-              )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text as snapshot_body
+                (r.last_run_id)::uuid
+              )::hq_export."body_dx_entity_snapshots_v1_2ac8a131")::text as snapshot_body
             from (
               select c.*
               from (select distinct "org_id", "entity_id" from o) d
@@ -4116,9 +4116,9 @@ begin
               v.version,
               row_to_json(row(
                 'v1'::text,
-                ((r."org_id")::uuid)::text,
-                ((r."company_id")::uuid)::text,
-                ((r."entity_id")::uuid)::text,
+                (r."org_id")::uuid,
+                (r."company_id")::uuid,
+                (r."entity_id")::uuid,
                 (r."full_name")::text,
                 (r."first_name")::text,
                 (r."last_name")::text,
@@ -4132,17 +4132,17 @@ begin
                 ((r."contact_confidence")::numeric)::text,
                 (r."last_enriched_at")::timestamptz,
                 (r."last_operation_id")::text,
-                ((r."last_run_id")::uuid)::text,
+                (r."last_run_id")::uuid,
                 (v.version)::text,
                 (r."updated_at")::timestamptz
-              )::hq_export."body_dx_person_entities_v1_0d9e66a9")::text as body,
+              )::hq_export."body_dx_person_entities_v1_7c4cd4d6")::text as body,
               s.snapshot_id::text as snapshot_key,
               row_to_json(row(
                 'v1'::text,
-                (s.snapshot_id)::text,
-                ((r."org_id")::uuid)::text,
+                s.snapshot_id,
+                (r."org_id")::uuid,
                 'person'::text,
-                ((r."entity_id")::uuid)::text,
+                (r."entity_id")::uuid,
                 (v.version)::text,
                 (hq_export.allowed_payload((r.canonical_payload)::jsonb, array[
                   'export_schema_version',
@@ -4167,8 +4167,8 @@ begin
                   'updated_at'
                 ]))::text,
                 (r.updated_at)::timestamptz,
-                ((r.last_run_id)::uuid)::text
-              )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text as snapshot_body
+                (r.last_run_id)::uuid
+              )::hq_export."body_dx_entity_snapshots_v1_2ac8a131")::text as snapshot_body
             from (
               select c.*
               from (select distinct "org_id", "entity_id" from o) d
@@ -4332,9 +4332,9 @@ begin
               v.version,
               row_to_json(row(
                 'v1'::text,
-                ((r."org_id")::uuid)::text,
-                ((r."company_id")::uuid)::text,
-                ((r."entity_id")::uuid)::text,
+                (r."org_id")::uuid,
+                (r."company_id")::uuid,
+                (r."entity_id")::uuid,
                 (r."full_name")::text,
                 (r."first_name")::text,
                 (r."last_name")::text,
@@ -4348,17 +4348,17 @@ begin
                 ((r."contact_confidence")::numeric)::text,
                 (r."last_enriched_at")::timestamptz,
                 (r."last_operation_id")::text,
-                ((r."last_run_id")::uuid)::text,
+                (r."last_run_id")::uuid,
                 (v.version)::text,
                 (r."updated_at")::timestamptz
-              )::hq_export."body_dx_person_entities_v1_0d9e66a9")::text as body,
+              )::hq_export."body_dx_person_entities_v1_7c4cd4d6")::text as body,
               s.snapshot_id::text as snapshot_key,
               row_to_json(row(
                 'v1'::text,
-                (s.snapshot_id)::text,
-                ((r."org_id")::uuid)::text,
+                s.snapshot_id,
+                (r."org_id")::uuid,
                 'person'::text,
-                ((r."entity_id")::uuid)::text,
+                (r."entity_id")::uuid,
                 (v.version)::text,
                 (hq_export.allowed_payload((r.canonical_payload)::jsonb, array[
                   'export_schema_version',
@@ -4383,8 +4383,8 @@ begin
                   'updated_at'
                 ]))::text,
                 (r.updated_at)::timestamptz,
-                ((r.last_run_id)::uuid)::text
-              )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text as snapshot_body
+                (r.last_run_id)::uuid
+              )::hq_export."body_dx_entity_snapshots_v1_2ac8a131")::text as snapshot_body
             from only $query$ || tg_relid::regclass::text || $query$ r
             cross join lateral (
               select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0
@@ -4431,9 +4431,9 @@ begin
               v.version,
               row_to_json(row(
                 'v1'::text,
-                ((r."org_id")::uuid)::text,
-                ((r."company_id")::uuid)::text,
-                ((r."entity_id")::uuid)::text,
+                (r."org_id")::uuid,
+                (r."company_id")::uuid,
+                (r."entity_id")::uuid,
                 (r."full_name")::text,
                 (r."first_name")::text,
                 (r."last_name")::text,
@@ -4447,17 +4447,17 @@ begin
                 ((r."contact_confidence")::numeric)::text,
                 (r."last_enriched_at")::timestamptz,
                 (r."last_operation_id")::text,
-                ((r."last_run_id")::uuid)::text,
+                (r."last_run_id")::uuid,
                 (v.version)::text,
                 (r."updated_at")::timestamptz
-              )::hq_export."body_dx_person_entities_v1_0d9e66a9")::text as body,
+              )::hq_export."body_dx_person_entities_v1_7c4cd4d6")::text as body,
               s.snapshot_id::text as snapshot_key,
               row_to_json(row(
                 'v1'::text,
-                (s.snapshot_id)::text,
-                ((r."org_id")::uuid)::text,
+                s.snapshot_id,
+                (r."org_id")::uuid,
                 'person'::text,
-                ((r."entity_id")::uuid)::text,
+                (r."entity_id")::uuid,
                 (v.version)::text,
                 (hq_export.allowed_payload((r.canonical_payload)::jsonb, array[
                   'export_schema_version',
@@ -4482,8 +4482,8 @@ begin
                   'updated_at'
                 ]))::text,
                 (r.updated_at)::timestamptz,
-                ((r.last_run_id)::uuid)::text
-              )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text as snapshot_body
+                (r.last_run_id)::uuid
+              )::hq_export."body_dx_entity_snapshots_v1_2ac8a131")::text as snapshot_body
             from only $query$ || tg_relid::regclass::text || $query$ r
             cross join lateral (
               select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0
@@ -4530,9 +4530,9 @@ begin
               v.version,
               row_to_json(row(
                 'v1'::text,
-                ((r."org_id")::uuid)::text,
-                ((r."company_id")::uuid)::text,
-                ((r."entity_id")::uuid)::text,
+                (r."org_id")::uuid,
+                (r."company_id")::uuid,
+                (r."entity_id")::uuid,
                 (r."full_name")::text,
                 (r."first_name")::text,
                 (r."last_name")::text,
@@ -4546,17 +4546,17 @@ begin
                 ((r."contact_confidence")::numeric)::text,
                 (r."last_enriched_at")::timestamptz,
                 (r."last_operation_id")::text,
-                ((r."last_run_id")::uuid)::text,
+                (r."last_run_id")::uuid,
                 (v.version)::text,
                 (r."updated_at")::timestamptz
-              )::hq_export."body_dx_person_entities_v1_0d9e66a9")::text as body,
+              )::hq_export."body_dx_person_entities_v1_7c4cd4d6")::text as body,
               s.snapshot_id::text as snapshot_key,
               row_to_json(row(
                 'v1'::text,
-                (s.snapshot_id)::text,
-                ((r."org_id")::uuid)::text,
+                s.snapshot_id,
+                (r."org_id")::uuid,
                 'person'::text,
-                ((r."entity_id")::uuid)::text,
+                (r."entity_id")::uuid,
                 (v.version)::text,
                 (hq_export.allowed_payload((r.canonical_payload)::jsonb, array[
                   'export_schema_version',
@@ -4581,8 +4581,8 @@ begin
                   'updated_at'
                 ]))::text,
                 (r.updated_at)::timestamptz,
-                ((r.last_run_id)::uuid)::text
-              )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text as snapshot_body
+                (r.last_run_id)::uuid
+              )::hq_export."body_dx_entity_snapshots_v1_2ac8a131")::text as snapshot_body
             from only $query$ || tg_relid::regclass::text || $query$ r
             cross join lateral (
               select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0
@@ -4632,9 +4632,9 @@ begin
               v.version,
               row_to_json(row(
                 'v1'::text,
-                ((r."org_id")::uuid)::text,
-                ((r."company_id")::uuid)::text,
-                ((r."entity_id")::uuid)::text,
+                (r."org_id")::uuid,
+                (r."company_id")::uuid,
+                (r."entity_id")::uuid,
                 (r."full_name")::text,
                 (r."first_name")::text,
                 (r."last_name")::text,
@@ -4648,17 +4648,17 @@ begin
                 ((r."contact_confidence")::numeric)::text,
                 (r."last_enriched_at")::timestamptz,
                 (r."last_operation_id")::text,
-                ((r."last_run_id")::uuid)::text,
+                (r."last_run_id")::uuid,
                 (v.version)::text,
                 (r."updated_at")::timestamptz
-              )::hq_export."body_dx_person_entities_v1_0d9e66a9")::text as body,
+              )::hq_export."body_dx_person_entities_v1_7c4cd4d6")::text as body,
               s.snapshot_id::text as snapshot_key,
               row_to_json(row(
                 'v1'::text,
-                (s.snapshot_id)::text,
-                ((r."org_id")::uuid)::text,
+                s.snapshot_id,
+                (r."org_id")::uuid,
                 'person'::text,
-                ((r."entity_id")::uuid)::text,
+                (r."entity_id")::uuid,
                 (v.version)::text,
                 (hq_export.allowed_payload((r.canonical_payload)::jsonb, array[
                   'export_schema_version',
@@ -4683,8 +4683,8 @@ begin
                   'updated_at'
                 ]))::text,
                 (r.updated_at)::timestamptz,
-                ((r.last_run_id)::uuid)::text
-              )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text as snapshot_body
+                (r.last_run_id)::uuid
+              )::hq_export."body_dx_entity_snapshots_v1_2ac8a131")::text as snapshot_body
             from only $query$ || tg_relid::regclass::text || $query$ r
             cross join lateral (
               select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0
@@ -4737,9 +4737,9 @@ begin
               v.version,
               row_to_json(row(
                 'v1'::text,
-                ((r."org_id")::uuid)::text,
-                ((r."company_id")::uuid)::text,
-                ((r."entity_id")::uuid)::text,
+                (r."org_id")::uuid,
+                (r."company_id")::uuid,
+                (r."entity_id")::uuid,
                 (r."full_name")::text,
                 (r."first_name")::text,
                 (r."last_name")::text,
@@ -4753,17 +4753,17 @@ begin
                 ((r."contact_confidence")::numeric)::text,
                 (r."last_enriched_at")::timestamptz,
                 (r."last_operation_id")::text,
-                ((r."last_run_id")::uuid)::text,
+                (r."last_run_id")::uuid,
                 (v.version)::text,
                 (r."updated_at")::timestamptz
-              )::hq_export."body_dx_person_entities_v1_0d9e66a9")::text as body,
+              )::hq_export."body_dx_person_entities_v1_7c4cd4d6")::text as body,
               s.snapshot_id::text as snapshot_key,
               row_to_json(row(
                 'v1'::text,
-                (s.snapshot_id)::text,
-                ((r."org_id")::uuid)::text,
+                s.snapshot_id,
+                (r."org_id")::uuid,
                 'person'::text,
-                ((r."entity_id")::uuid)::text,
+                (r."entity_id")::uuid,
                 (v.version)::text,
                 (hq_export.allowed_payload((r.canonical_payload)::jsonb, array[
                   'export_schema_version',
@@ -4788,8 +4788,8 @@ begin
                   'updated_at'
                 ]))::text,
                 (r.updated_at)::timestamptz,
-                ((r.last_run_id)::uuid)::text
-              )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text as snapshot_body
+                (r.last_run_id)::uuid
+              )::hq_export."body_dx_entity_snapshots_v1_2ac8a131")::text as snapshot_body
             from only $query$ || tg_relid::regclass::text || $query$ r
             cross join lateral (
               select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0
@@ -4842,9 +4842,9 @@ begin
               v.version,
               row_to_json(row(
                 'v1'::text,
-                ((r."org_id")::uuid)::text,
-                ((r."company_id")::uuid)::text,
-                ((r."entity_id")::uuid)::text,
+                (r."org_id")::uuid,
+                (r."company_id")::uuid,
+                (r."entity_id")::uuid,
                 (r."full_name")::text,
                 (r."first_name")::text,
                 (r."last_name")::text,
@@ -4858,17 +4858,17 @@ begin
                 ((r."contact_confidence")::numeric)::text,
                 (r."last_enriched_at")::timestamptz,
                 (r."last_operation_id")::text,
-                ((r."last_run_id")::uuid)::text,
+                (r."last_run_id")::uuid,
                 (v.version)::text,
                 (r."updated_at")::timestamptz
-              )::hq_export."body_dx_person_entities_v1_0d9e66a9")::text as body,
+              )::hq_export."body_dx_person_entities_v1_7c4cd4d6")::text as body,
               s.snapshot_id::text as snapshot_key,
               row_to_json(row(
                 'v1'::text,
-                (s.snapshot_id)::text,
-                ((r."org_id")::uuid)::text,
+                s.snapshot_id,
+                (r."org_id")::uuid,
                 'person'::text,
-                ((r."entity_id")::uuid)::text,
+                (r."entity_id")::uuid,
                 (v.version)::text,
                 (hq_export.allowed_payload((r.canonical_payload)::jsonb, array[
                   'export_schema_version',
@@ -4893,8 +4893,8 @@ begin
                   'updated_at'
                 ]))::text,
                 (r.updated_at)::timestamptz,
-                ((r.last_run_id)::uuid)::text
-              )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text as snapshot_body
+                (r.last_run_id)::uuid
+              )::hq_export."body_dx_entity_snapshots_v1_2ac8a131")::text as snapshot_body
             from only $query$ || tg_relid::regclass::text || $query$ r
             cross join lateral (
               select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0
@@ -5074,10 +5074,10 @@ begin
           ),
           row_to_json(row(
             'v1'::text,
-            (s.snapshot_id)::text,
-            ((r."org_id")::uuid)::text,
+            s.snapshot_id,
+            (r."org_id")::uuid,
             'person'::text,
-            ((r."entity_id")::uuid)::text,
+            (r."entity_id")::uuid,
             (v.version)::text,
             (hq_export.allowed_payload((r.canonical_payload)::jsonb, array[
               'export_schema_version',
@@ -5102,8 +5102,8 @@ begin
               'updated_at'
             ]))::text,
             (r.updated_at)::timestamptz,
-            ((r.last_run_id)::uuid)::text
-          )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text
+            (r.last_run_id)::uuid
+          )::hq_export."body_dx_entity_snapshots_v1_2ac8a131")::text
         from (select old.* where '"entities"."person_entities"'::regclass is not null) r
         cross join lateral (
           select v_version as version offset 0
@@ -5128,10 +5128,10 @@ begin
           ),
           row_to_json(row(
             'v1'::text,
-            (s.snapshot_id)::text,
-            ((r."org_id")::uuid)::text,
+            s.snapshot_id,
+            (r."org_id")::uuid,
             'person'::text,
-            ((r."entity_id")::uuid)::text,
+            (r."entity_id")::uuid,
             (v.version)::text,
             (hq_export.allowed_payload((r.canonical_payload)::jsonb, array[
               'export_schema_version',
@@ -5156,8 +5156,8 @@ begin
               'updated_at'
             ]))::text,
             (r.updated_at)::timestamptz,
-            ((r.last_run_id)::uuid)::text
-          )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text
+            (r.last_run_id)::uuid
+          )::hq_export."body_dx_entity_snapshots_v1_2ac8a131")::text
         from (select old.* where '"entities"."person_entities"'::regclass is not null) r
         cross join lateral (
           select v_version as version offset 0
@@ -5182,10 +5182,10 @@ begin
           ),
           row_to_json(row(
             'v1'::text,
-            (s.snapshot_id)::text,
-            ((r."org_id")::uuid)::text,
+            s.snapshot_id,
+            (r."org_id")::uuid,
             'person'::text,
-            ((r."entity_id")::uuid)::text,
+            (r."entity_id")::uuid,
             (v.version)::text,
             (hq_export.allowed_payload((r.canonical_payload)::jsonb, array[
               'export_schema_version',
@@ -5210,8 +5210,8 @@ begin
               'updated_at'
             ]))::text,
             (r.updated_at)::timestamptz,
-            ((r.last_run_id)::uuid)::text
-          )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text
+            (r.last_run_id)::uuid
+          )::hq_export."body_dx_entity_snapshots_v1_2ac8a131")::text
         from (select old.* where '"entities"."person_entities"'::regclass is not null) r
         cross join lateral (
           select v_version as version offset 0
@@ -5326,10 +5326,10 @@ begin
             ),
             row_to_json(row(
               'v1'::text,
-              (s.snapshot_id)::text,
-              ((r."org_id")::uuid)::text,
+              s.snapshot_id,
+              (r."org_id")::uuid,
               'person'::text,
-              ((r."entity_id")::uuid)::text,
+              (r."entity_id")::uuid,
               (v.version)::text,
               (hq_export.allowed_payload((r.canonical_payload)::jsonb, array[
                 'export_schema_version',
@@ -5354,8 +5354,8 @@ begin
                 'updated_at'
               ]))::text,
               (r.updated_at)::timestamptz,
-              ((r.last_run_id)::uuid)::text
-            )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text
+              (r.last_run_id)::uuid
+            )::hq_export."body_dx_entity_snapshots_v1_2ac8a131")::text
           from only $query$ || tg_relid::regclass::text || $query$ r
           cross join lateral (
             select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0
@@ -5388,10 +5388,10 @@ begin
             ),
             row_to_json(row(
               'v1'::text,
-              (s.snapshot_id)::text,
-              ((r."org_id")::uuid)::text,
+              s.snapshot_id,
+              (r."org_id")::uuid,
               'person'::text,
-              ((r."entity_id")::uuid)::text,
+              (r."entity_id")::uuid,
               (v.version)::text,
               (hq_export.allowed_payload((r.canonical_payload)::jsonb, array[
                 'export_schema_version',
@@ -5416,8 +5416,8 @@ begin
                 'updated_at'
               ]))::text,
               (r.updated_at)::timestamptz,
-              ((r.last_run_id)::uuid)::text
-            )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text
+              (r.last_run_id)::uuid
+            )::hq_export."body_dx_entity_snapshots_v1_2ac8a131")::text
           from only $query$ || tg_relid::regclass::text || $query$ r
           cross join lateral (
             select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0
@@ -5450,10 +5450,10 @@ begin
             ),
             row_to_json(row(
               'v1'::text,
-              (s.snapshot_id)::text,
-              ((r."org_id")::uuid)::text,
+              s.snapshot_id,
+              (r."org_id")::uuid,
               'person'::text,
-              ((r."entity_id")::uuid)::text,
+              (r."entity_id")::uuid,
               (v.version)::text,
               (hq_export.allowed_payload((r.canonical_payload)::jsonb, array[
                 'export_schema_version',
@@ -5478,8 +5478,8 @@ begin
                 'updated_at'
               ]))::text,
               (r.updated_at)::timestamptz,
-              ((r.last_run_id)::uuid)::text
-            )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text
+              (r.last_run_id)::uuid
+            )::hq_export."body_dx_entity_snapshots_v1_2ac8a131")::text
           from only $query$ || tg_relid::regclass::text || $query$ r
           cross join lateral (
             select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0
@@ -5515,10 +5515,10 @@ begin
             ),
             row_to_json(row(
               'v1'::text,
-              (s.snapshot_id)::text,
-              ((r."org_id")::uuid)::text,
+              s.snapshot_id,
+              (r."org_id")::uuid,
               'person'::text,
-              ((r."entity_id")::uuid)::text,
+              (r."entity_id")::uuid,
               (v.version)::text,
               (hq_export.allowed_payload((r.canonical_payload)::jsonb, array[
                 'export_schema_version',
@@ -5543,8 +5543,8 @@ begin
                 'updated_at'
               ]))::text,
               (r.updated_at)::timestamptz,
-              ((r.last_run_id)::uuid)::text
-            )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text
+              (r.last_run_id)::uuid
+            )::hq_export."body_dx_entity_snapshots_v1_2ac8a131")::text
           from only $query$ || tg_relid::regclass::text || $query$ r
           cross join lateral (
             select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0
@@ -5579,10 +5579,10 @@ begin
             ),
             row_to_json(row(
               'v1'::text,
-              (s.snapshot_id)::text,
-              ((r."org_id")::uuid)::text,
+              s.snapshot_id,
+              (r."org_id")::uuid,
               'person'::text,
-              ((r."entity_id")::uuid)::text,
+              (r."entity_id")::uuid,
               (v.version)::text,
               (hq_export.allowed_payload((r.canonical_payload)::jsonb, array[
                 'export_schema_version',
@@ -5607,8 +5607,8 @@ begin
                 'updated_at'
               ]))::text,
               (r.updated_at)::timestamptz,
-              ((r.last_run_id)::uuid)::text
-            )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text
+              (r.last_run_id)::uuid
+            )::hq_export."body_dx_entity_snapshots_v1_2ac8a131")::text
           from only $query$ || tg_relid::regclass::text || $query$ r
           cross join lateral (
             select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0
@@ -5643,10 +5643,10 @@ begin
             ),
             row_to_json(row(
               'v1'::text,
-              (s.snapshot_id)::text,
-              ((r."org_id")::uuid)::text,
+              s.snapshot_id,
+              (r."org_id")::uuid,
               'person'::text,
-              ((r."entity_id")::uuid)::text,
+              (r."entity_id")::uuid,
               (v.version)::text,
               (hq_export.allowed_payload((r.canonical_payload)::jsonb, array[
                 'export_schema_version',
@@ -5671,8 +5671,8 @@ begin
                 'updated_at'
               ]))::text,
               (r.updated_at)::timestamptz,
-              ((r.last_run_id)::uuid)::text
-            )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text
+              (r.last_run_id)::uuid
+            )::hq_export."body_dx_entity_snapshots_v1_2ac8a131")::text
           from only $query$ || tg_relid::regclass::text || $query$ r
           cross join lateral (
             select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0

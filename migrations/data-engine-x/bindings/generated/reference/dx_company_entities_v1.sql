@@ -80,11 +80,11 @@ cross join lateral hq_export."row_dx_company_entities_v1"(hq_export_row) r
 left join hq_export.version_base hq_export_base
   on hq_export_base.dataset = 3 and hq_export_base.key = (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text;
 
-create type hq_export."body_dx_company_entities_v1_9d44eb5b" as (
+create type hq_export."body_dx_company_entities_v1_f09ea59f" as (
   "export_schema_version" text,
-  "org_id" text,
-  "company_id" text,
-  "entity_id" text,
+  "org_id" uuid,
+  "company_id" uuid,
+  "entity_id" uuid,
   "canonical_name" text,
   "canonical_domain" text,
   "linkedin_url" text,
@@ -96,22 +96,22 @@ create type hq_export."body_dx_company_entities_v1_9d44eb5b" as (
   "enrichment_confidence" text,
   "last_enriched_at" timestamptz,
   "last_operation_id" text,
-  "last_run_id" text,
+  "last_run_id" uuid,
   "source_priority" text,
   "record_version" text,
   "updated_at" timestamptz
 );
 
-create type hq_export."body_dx_entity_snapshots_v1_e1d52a08" as (
+create type hq_export."body_dx_entity_snapshots_v1_2ac8a131" as (
   "export_schema_version" text,
-  "snapshot_id" text,
-  "org_id" text,
+  "snapshot_id" uuid,
+  "org_id" uuid,
   "entity_type" text,
-  "entity_id" text,
+  "entity_id" uuid,
   "record_version" text,
   "canonical_payload_json" text,
   "captured_at" timestamptz,
-  "source_run_id" text
+  "source_run_id" uuid
 );
 
 create or replace function hq_export."capture_dx_company_entities_v1_insert"() returns trigger
@@ -167,9 +167,9 @@ begin
                 v.version,
                 row_to_json(row(
                   'v1'::text,
-                  ((r."org_id")::uuid)::text,
-                  ((coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid)::text,
-                  ((r."entity_id")::uuid)::text,
+                  (r."org_id")::uuid,
+                  (coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid,
+                  (r."entity_id")::uuid,
                   (r."canonical_name")::text,
                   (r."canonical_domain")::text,
                   (r."linkedin_url")::text,
@@ -181,23 +181,23 @@ begin
                   ((r."enrichment_confidence")::numeric)::text,
                   (r."last_enriched_at")::timestamptz,
                   (r."last_operation_id")::text,
-                  ((r."last_run_id")::uuid)::text,
+                  (r."last_run_id")::uuid,
                   (r."source_priority")::text,
                   (v.version)::text,
                   (r."updated_at")::timestamptz
-                )::hq_export."body_dx_company_entities_v1_9d44eb5b")::text as body,
+                )::hq_export."body_dx_company_entities_v1_f09ea59f")::text as body,
                 s.snapshot_id::text as snapshot_key,
                 row_to_json(row(
                   'v1'::text,
-                  (s.snapshot_id)::text,
-                  ((r."org_id")::uuid)::text,
+                  s.snapshot_id,
+                  (r."org_id")::uuid,
                   'company'::text,
-                  ((r."entity_id")::uuid)::text,
+                  (r."entity_id")::uuid,
                   (v.version)::text,
                   ((r.canonical_payload)::jsonb)::text,
                   (r.updated_at)::timestamptz,
-                  ((r.last_run_id)::uuid)::text
-                )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text as snapshot_body
+                  (r.last_run_id)::uuid
+                )::hq_export."body_dx_entity_snapshots_v1_2ac8a131")::text as snapshot_body
               from n r
               cross join lateral (
                 select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0
@@ -327,9 +327,9 @@ begin
                 v.version,
                 row_to_json(row(
                   'v1'::text,
-                  ((r."org_id")::uuid)::text,
-                  ((coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid)::text,
-                  ((r."entity_id")::uuid)::text,
+                  (r."org_id")::uuid,
+                  (coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid,
+                  (r."entity_id")::uuid,
                   (r."canonical_name")::text,
                   (r."canonical_domain")::text,
                   (r."linkedin_url")::text,
@@ -341,23 +341,23 @@ begin
                   ((r."enrichment_confidence")::numeric)::text,
                   (r."last_enriched_at")::timestamptz,
                   (r."last_operation_id")::text,
-                  ((r."last_run_id")::uuid)::text,
+                  (r."last_run_id")::uuid,
                   (r."source_priority")::text,
                   (v.version)::text,
                   (r."updated_at")::timestamptz
-                )::hq_export."body_dx_company_entities_v1_9d44eb5b")::text as body,
+                )::hq_export."body_dx_company_entities_v1_f09ea59f")::text as body,
                 s.snapshot_id::text as snapshot_key,
                 row_to_json(row(
                   'v1'::text,
-                  (s.snapshot_id)::text,
-                  ((r."org_id")::uuid)::text,
+                  s.snapshot_id,
+                  (r."org_id")::uuid,
                   'company'::text,
-                  ((r."entity_id")::uuid)::text,
+                  (r."entity_id")::uuid,
                   (v.version)::text,
                   ((r.canonical_payload)::jsonb)::text,
                   (r.updated_at)::timestamptz,
-                  ((r.last_run_id)::uuid)::text
-                )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text as snapshot_body
+                  (r.last_run_id)::uuid
+                )::hq_export."body_dx_entity_snapshots_v1_2ac8a131")::text as snapshot_body
               from (
                 select c.*
                 from (select distinct "org_id", "entity_id" from n) d
@@ -406,9 +406,9 @@ begin
                 v.version,
                 row_to_json(row(
                   'v1'::text,
-                  ((r."org_id")::uuid)::text,
-                  ((coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid)::text,
-                  ((r."entity_id")::uuid)::text,
+                  (r."org_id")::uuid,
+                  (coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid,
+                  (r."entity_id")::uuid,
                   (r."canonical_name")::text,
                   (r."canonical_domain")::text,
                   (r."linkedin_url")::text,
@@ -420,23 +420,23 @@ begin
                   ((r."enrichment_confidence")::numeric)::text,
                   (r."last_enriched_at")::timestamptz,
                   (r."last_operation_id")::text,
-                  ((r."last_run_id")::uuid)::text,
+                  (r."last_run_id")::uuid,
                   (r."source_priority")::text,
                   (v.version)::text,
                   (r."updated_at")::timestamptz
-                )::hq_export."body_dx_company_entities_v1_9d44eb5b")::text as body,
+                )::hq_export."body_dx_company_entities_v1_f09ea59f")::text as body,
                 s.snapshot_id::text as snapshot_key,
                 row_to_json(row(
                   'v1'::text,
-                  (s.snapshot_id)::text,
-                  ((r."org_id")::uuid)::text,
+                  s.snapshot_id,
+                  (r."org_id")::uuid,
                   'company'::text,
-                  ((r."entity_id")::uuid)::text,
+                  (r."entity_id")::uuid,
                   (v.version)::text,
                   ((r.canonical_payload)::jsonb)::text,
                   (r.updated_at)::timestamptz,
-                  ((r.last_run_id)::uuid)::text
-                )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text as snapshot_body
+                  (r.last_run_id)::uuid
+                )::hq_export."body_dx_entity_snapshots_v1_2ac8a131")::text as snapshot_body
               from (
                 select c.*
                 from (select distinct "org_id", "entity_id" from n) d
@@ -516,9 +516,9 @@ begin
               v.version,
               row_to_json(row(
                 'v1'::text,
-                ((r."org_id")::uuid)::text,
-                ((coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid)::text,
-                ((r."entity_id")::uuid)::text,
+                (r."org_id")::uuid,
+                (coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid,
+                (r."entity_id")::uuid,
                 (r."canonical_name")::text,
                 (r."canonical_domain")::text,
                 (r."linkedin_url")::text,
@@ -530,23 +530,23 @@ begin
                 ((r."enrichment_confidence")::numeric)::text,
                 (r."last_enriched_at")::timestamptz,
                 (r."last_operation_id")::text,
-                ((r."last_run_id")::uuid)::text,
+                (r."last_run_id")::uuid,
                 (r."source_priority")::text,
                 (v.version)::text,
                 (r."updated_at")::timestamptz
-              )::hq_export."body_dx_company_entities_v1_9d44eb5b")::text as body,
+              )::hq_export."body_dx_company_entities_v1_f09ea59f")::text as body,
               s.snapshot_id::text as snapshot_key,
               row_to_json(row(
                 'v1'::text,
-                (s.snapshot_id)::text,
-                ((r."org_id")::uuid)::text,
+                s.snapshot_id,
+                (r."org_id")::uuid,
                 'company'::text,
-                ((r."entity_id")::uuid)::text,
+                (r."entity_id")::uuid,
                 (v.version)::text,
                 ((r.canonical_payload)::jsonb)::text,
                 (r.updated_at)::timestamptz,
-                ((r.last_run_id)::uuid)::text
-              )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text as snapshot_body
+                (r.last_run_id)::uuid
+              )::hq_export."body_dx_entity_snapshots_v1_2ac8a131")::text as snapshot_body
             from n r
             cross join lateral (
               select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0
@@ -579,9 +579,9 @@ begin
               v.version,
               row_to_json(row(
                 'v1'::text,
-                ((r."org_id")::uuid)::text,
-                ((coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid)::text,
-                ((r."entity_id")::uuid)::text,
+                (r."org_id")::uuid,
+                (coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid,
+                (r."entity_id")::uuid,
                 (r."canonical_name")::text,
                 (r."canonical_domain")::text,
                 (r."linkedin_url")::text,
@@ -593,23 +593,23 @@ begin
                 ((r."enrichment_confidence")::numeric)::text,
                 (r."last_enriched_at")::timestamptz,
                 (r."last_operation_id")::text,
-                ((r."last_run_id")::uuid)::text,
+                (r."last_run_id")::uuid,
                 (r."source_priority")::text,
                 (v.version)::text,
                 (r."updated_at")::timestamptz
-              )::hq_export."body_dx_company_entities_v1_9d44eb5b")::text as body,
+              )::hq_export."body_dx_company_entities_v1_f09ea59f")::text as body,
               s.snapshot_id::text as snapshot_key,
               row_to_json(row(
                 'v1'::text,
-                (s.snapshot_id)::text,
-                ((r."org_id")::uuid)::text,
+                s.snapshot_id,
+                (r."org_id")::uuid,
                 'company'::text,
-                ((r."entity_id")::uuid)::text,
+                (r."entity_id")::uuid,
                 (v.version)::text,
                 ((r.canonical_payload)::jsonb)::text,
                 (r.updated_at)::timestamptz,
-                ((r.last_run_id)::uuid)::text
-              )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text as snapshot_body
+                (r.last_run_id)::uuid
+              )::hq_export."body_dx_entity_snapshots_v1_2ac8a131")::text as snapshot_body
             from n r
             cross join lateral (
               select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0
@@ -642,9 +642,9 @@ begin
               v.version,
               row_to_json(row(
                 'v1'::text,
-                ((r."org_id")::uuid)::text,
-                ((coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid)::text,
-                ((r."entity_id")::uuid)::text,
+                (r."org_id")::uuid,
+                (coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid,
+                (r."entity_id")::uuid,
                 (r."canonical_name")::text,
                 (r."canonical_domain")::text,
                 (r."linkedin_url")::text,
@@ -656,23 +656,23 @@ begin
                 ((r."enrichment_confidence")::numeric)::text,
                 (r."last_enriched_at")::timestamptz,
                 (r."last_operation_id")::text,
-                ((r."last_run_id")::uuid)::text,
+                (r."last_run_id")::uuid,
                 (r."source_priority")::text,
                 (v.version)::text,
                 (r."updated_at")::timestamptz
-              )::hq_export."body_dx_company_entities_v1_9d44eb5b")::text as body,
+              )::hq_export."body_dx_company_entities_v1_f09ea59f")::text as body,
               s.snapshot_id::text as snapshot_key,
               row_to_json(row(
                 'v1'::text,
-                (s.snapshot_id)::text,
-                ((r."org_id")::uuid)::text,
+                s.snapshot_id,
+                (r."org_id")::uuid,
                 'company'::text,
-                ((r."entity_id")::uuid)::text,
+                (r."entity_id")::uuid,
                 (v.version)::text,
                 ((r.canonical_payload)::jsonb)::text,
                 (r.updated_at)::timestamptz,
-                ((r.last_run_id)::uuid)::text
-              )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text as snapshot_body
+                (r.last_run_id)::uuid
+              )::hq_export."body_dx_entity_snapshots_v1_2ac8a131")::text as snapshot_body
             from n r
             cross join lateral (
               select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0
@@ -732,9 +732,9 @@ begin
           v.version,
           row_to_json(row(
             'v1'::text,
-            ((r."org_id")::uuid)::text,
-            ((coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid)::text,
-            ((r."entity_id")::uuid)::text,
+            (r."org_id")::uuid,
+            (coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid,
+            (r."entity_id")::uuid,
             (r."canonical_name")::text,
             (r."canonical_domain")::text,
             (r."linkedin_url")::text,
@@ -746,23 +746,23 @@ begin
             ((r."enrichment_confidence")::numeric)::text,
             (r."last_enriched_at")::timestamptz,
             (r."last_operation_id")::text,
-            ((r."last_run_id")::uuid)::text,
+            (r."last_run_id")::uuid,
             (r."source_priority")::text,
             (v.version)::text,
             (r."updated_at")::timestamptz
-          )::hq_export."body_dx_company_entities_v1_9d44eb5b")::text as body,
+          )::hq_export."body_dx_company_entities_v1_f09ea59f")::text as body,
           s.snapshot_id::text as snapshot_key,
           row_to_json(row(
             'v1'::text,
-            (s.snapshot_id)::text,
-            ((r."org_id")::uuid)::text,
+            s.snapshot_id,
+            (r."org_id")::uuid,
             'company'::text,
-            ((r."entity_id")::uuid)::text,
+            (r."entity_id")::uuid,
             (v.version)::text,
             ((r.canonical_payload)::jsonb)::text,
             (r.updated_at)::timestamptz,
-            ((r.last_run_id)::uuid)::text
-          )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text as snapshot_body
+            (r.last_run_id)::uuid
+          )::hq_export."body_dx_entity_snapshots_v1_2ac8a131")::text as snapshot_body
         from n r
         cross join lateral (
           select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0
@@ -801,9 +801,9 @@ begin
           v.version,
           row_to_json(row(
             'v1'::text,
-            ((r."org_id")::uuid)::text,
-            ((coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid)::text,
-            ((r."entity_id")::uuid)::text,
+            (r."org_id")::uuid,
+            (coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid,
+            (r."entity_id")::uuid,
             (r."canonical_name")::text,
             (r."canonical_domain")::text,
             (r."linkedin_url")::text,
@@ -815,23 +815,23 @@ begin
             ((r."enrichment_confidence")::numeric)::text,
             (r."last_enriched_at")::timestamptz,
             (r."last_operation_id")::text,
-            ((r."last_run_id")::uuid)::text,
+            (r."last_run_id")::uuid,
             (r."source_priority")::text,
             (v.version)::text,
             (r."updated_at")::timestamptz
-          )::hq_export."body_dx_company_entities_v1_9d44eb5b")::text as body,
+          )::hq_export."body_dx_company_entities_v1_f09ea59f")::text as body,
           s.snapshot_id::text as snapshot_key,
           row_to_json(row(
             'v1'::text,
-            (s.snapshot_id)::text,
-            ((r."org_id")::uuid)::text,
+            s.snapshot_id,
+            (r."org_id")::uuid,
             'company'::text,
-            ((r."entity_id")::uuid)::text,
+            (r."entity_id")::uuid,
             (v.version)::text,
             ((r.canonical_payload)::jsonb)::text,
             (r.updated_at)::timestamptz,
-            ((r.last_run_id)::uuid)::text
-          )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text as snapshot_body
+            (r.last_run_id)::uuid
+          )::hq_export."body_dx_entity_snapshots_v1_2ac8a131")::text as snapshot_body
         from n r
         cross join lateral (
           select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0
@@ -870,9 +870,9 @@ begin
           v.version,
           row_to_json(row(
             'v1'::text,
-            ((r."org_id")::uuid)::text,
-            ((coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid)::text,
-            ((r."entity_id")::uuid)::text,
+            (r."org_id")::uuid,
+            (coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid,
+            (r."entity_id")::uuid,
             (r."canonical_name")::text,
             (r."canonical_domain")::text,
             (r."linkedin_url")::text,
@@ -884,23 +884,23 @@ begin
             ((r."enrichment_confidence")::numeric)::text,
             (r."last_enriched_at")::timestamptz,
             (r."last_operation_id")::text,
-            ((r."last_run_id")::uuid)::text,
+            (r."last_run_id")::uuid,
             (r."source_priority")::text,
             (v.version)::text,
             (r."updated_at")::timestamptz
-          )::hq_export."body_dx_company_entities_v1_9d44eb5b")::text as body,
+          )::hq_export."body_dx_company_entities_v1_f09ea59f")::text as body,
           s.snapshot_id::text as snapshot_key,
           row_to_json(row(
             'v1'::text,
-            (s.snapshot_id)::text,
-            ((r."org_id")::uuid)::text,
+            s.snapshot_id,
+            (r."org_id")::uuid,
             'company'::text,
-            ((r."entity_id")::uuid)::text,
+            (r."entity_id")::uuid,
             (v.version)::text,
             ((r.canonical_payload)::jsonb)::text,
             (r.updated_at)::timestamptz,
-            ((r.last_run_id)::uuid)::text
-          )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text as snapshot_body
+            (r.last_run_id)::uuid
+          )::hq_export."body_dx_entity_snapshots_v1_2ac8a131")::text as snapshot_body
         from n r
         cross join lateral (
           select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0
@@ -1059,9 +1059,9 @@ begin
                 v.version,
                 row_to_json(row(
                   'v1'::text,
-                  ((r."org_id")::uuid)::text,
-                  ((coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid)::text,
-                  ((r."entity_id")::uuid)::text,
+                  (r."org_id")::uuid,
+                  (coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid,
+                  (r."entity_id")::uuid,
                   (r."canonical_name")::text,
                   (r."canonical_domain")::text,
                   (r."linkedin_url")::text,
@@ -1073,23 +1073,23 @@ begin
                   ((r."enrichment_confidence")::numeric)::text,
                   (r."last_enriched_at")::timestamptz,
                   (r."last_operation_id")::text,
-                  ((r."last_run_id")::uuid)::text,
+                  (r."last_run_id")::uuid,
                   (r."source_priority")::text,
                   (v.version)::text,
                   (r."updated_at")::timestamptz
-                )::hq_export."body_dx_company_entities_v1_9d44eb5b")::text as body,
+                )::hq_export."body_dx_company_entities_v1_f09ea59f")::text as body,
                 s.snapshot_id::text as snapshot_key,
                 row_to_json(row(
                   'v1'::text,
-                  (s.snapshot_id)::text,
-                  ((r."org_id")::uuid)::text,
+                  s.snapshot_id,
+                  (r."org_id")::uuid,
                   'company'::text,
-                  ((r."entity_id")::uuid)::text,
+                  (r."entity_id")::uuid,
                   (v.version)::text,
                   ((r.canonical_payload)::jsonb)::text,
                   (r.updated_at)::timestamptz,
-                  ((r.last_run_id)::uuid)::text
-                )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text as snapshot_body
+                  (r.last_run_id)::uuid
+                )::hq_export."body_dx_entity_snapshots_v1_2ac8a131")::text as snapshot_body
               from n r
               cross join lateral (
                 select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0
@@ -1226,9 +1226,9 @@ begin
                 v.version,
                 row_to_json(row(
                   'v1'::text,
-                  ((r."org_id")::uuid)::text,
-                  ((coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid)::text,
-                  ((r."entity_id")::uuid)::text,
+                  (r."org_id")::uuid,
+                  (coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid,
+                  (r."entity_id")::uuid,
                   (r."canonical_name")::text,
                   (r."canonical_domain")::text,
                   (r."linkedin_url")::text,
@@ -1240,23 +1240,23 @@ begin
                   ((r."enrichment_confidence")::numeric)::text,
                   (r."last_enriched_at")::timestamptz,
                   (r."last_operation_id")::text,
-                  ((r."last_run_id")::uuid)::text,
+                  (r."last_run_id")::uuid,
                   (r."source_priority")::text,
                   (v.version)::text,
                   (r."updated_at")::timestamptz
-                )::hq_export."body_dx_company_entities_v1_9d44eb5b")::text as body,
+                )::hq_export."body_dx_company_entities_v1_f09ea59f")::text as body,
                 s.snapshot_id::text as snapshot_key,
                 row_to_json(row(
                   'v1'::text,
-                  (s.snapshot_id)::text,
-                  ((r."org_id")::uuid)::text,
+                  s.snapshot_id,
+                  (r."org_id")::uuid,
                   'company'::text,
-                  ((r."entity_id")::uuid)::text,
+                  (r."entity_id")::uuid,
                   (v.version)::text,
                   ((r.canonical_payload)::jsonb)::text,
                   (r.updated_at)::timestamptz,
-                  ((r.last_run_id)::uuid)::text
-                )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text as snapshot_body
+                  (r.last_run_id)::uuid
+                )::hq_export."body_dx_entity_snapshots_v1_2ac8a131")::text as snapshot_body
               from (
                 select c.*
                 from (select distinct "org_id", "entity_id" from n) d
@@ -1305,9 +1305,9 @@ begin
                 v.version,
                 row_to_json(row(
                   'v1'::text,
-                  ((r."org_id")::uuid)::text,
-                  ((coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid)::text,
-                  ((r."entity_id")::uuid)::text,
+                  (r."org_id")::uuid,
+                  (coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid,
+                  (r."entity_id")::uuid,
                   (r."canonical_name")::text,
                   (r."canonical_domain")::text,
                   (r."linkedin_url")::text,
@@ -1319,23 +1319,23 @@ begin
                   ((r."enrichment_confidence")::numeric)::text,
                   (r."last_enriched_at")::timestamptz,
                   (r."last_operation_id")::text,
-                  ((r."last_run_id")::uuid)::text,
+                  (r."last_run_id")::uuid,
                   (r."source_priority")::text,
                   (v.version)::text,
                   (r."updated_at")::timestamptz
-                )::hq_export."body_dx_company_entities_v1_9d44eb5b")::text as body,
+                )::hq_export."body_dx_company_entities_v1_f09ea59f")::text as body,
                 s.snapshot_id::text as snapshot_key,
                 row_to_json(row(
                   'v1'::text,
-                  (s.snapshot_id)::text,
-                  ((r."org_id")::uuid)::text,
+                  s.snapshot_id,
+                  (r."org_id")::uuid,
                   'company'::text,
-                  ((r."entity_id")::uuid)::text,
+                  (r."entity_id")::uuid,
                   (v.version)::text,
                   ((r.canonical_payload)::jsonb)::text,
                   (r.updated_at)::timestamptz,
-                  ((r.last_run_id)::uuid)::text
-                )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text as snapshot_body
+                  (r.last_run_id)::uuid
+                )::hq_export."body_dx_entity_snapshots_v1_2ac8a131")::text as snapshot_body
               from (
                 select c.*
                 from (select distinct "org_id", "entity_id" from n) d
@@ -1415,9 +1415,9 @@ begin
               v.version,
               row_to_json(row(
                 'v1'::text,
-                ((r."org_id")::uuid)::text,
-                ((coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid)::text,
-                ((r."entity_id")::uuid)::text,
+                (r."org_id")::uuid,
+                (coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid,
+                (r."entity_id")::uuid,
                 (r."canonical_name")::text,
                 (r."canonical_domain")::text,
                 (r."linkedin_url")::text,
@@ -1429,23 +1429,23 @@ begin
                 ((r."enrichment_confidence")::numeric)::text,
                 (r."last_enriched_at")::timestamptz,
                 (r."last_operation_id")::text,
-                ((r."last_run_id")::uuid)::text,
+                (r."last_run_id")::uuid,
                 (r."source_priority")::text,
                 (v.version)::text,
                 (r."updated_at")::timestamptz
-              )::hq_export."body_dx_company_entities_v1_9d44eb5b")::text as body,
+              )::hq_export."body_dx_company_entities_v1_f09ea59f")::text as body,
               s.snapshot_id::text as snapshot_key,
               row_to_json(row(
                 'v1'::text,
-                (s.snapshot_id)::text,
-                ((r."org_id")::uuid)::text,
+                s.snapshot_id,
+                (r."org_id")::uuid,
                 'company'::text,
-                ((r."entity_id")::uuid)::text,
+                (r."entity_id")::uuid,
                 (v.version)::text,
                 ((r.canonical_payload)::jsonb)::text,
                 (r.updated_at)::timestamptz,
-                ((r.last_run_id)::uuid)::text
-              )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text as snapshot_body
+                (r.last_run_id)::uuid
+              )::hq_export."body_dx_entity_snapshots_v1_2ac8a131")::text as snapshot_body
             from n r
             cross join lateral (
               select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0
@@ -1478,9 +1478,9 @@ begin
               v.version,
               row_to_json(row(
                 'v1'::text,
-                ((r."org_id")::uuid)::text,
-                ((coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid)::text,
-                ((r."entity_id")::uuid)::text,
+                (r."org_id")::uuid,
+                (coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid,
+                (r."entity_id")::uuid,
                 (r."canonical_name")::text,
                 (r."canonical_domain")::text,
                 (r."linkedin_url")::text,
@@ -1492,23 +1492,23 @@ begin
                 ((r."enrichment_confidence")::numeric)::text,
                 (r."last_enriched_at")::timestamptz,
                 (r."last_operation_id")::text,
-                ((r."last_run_id")::uuid)::text,
+                (r."last_run_id")::uuid,
                 (r."source_priority")::text,
                 (v.version)::text,
                 (r."updated_at")::timestamptz
-              )::hq_export."body_dx_company_entities_v1_9d44eb5b")::text as body,
+              )::hq_export."body_dx_company_entities_v1_f09ea59f")::text as body,
               s.snapshot_id::text as snapshot_key,
               row_to_json(row(
                 'v1'::text,
-                (s.snapshot_id)::text,
-                ((r."org_id")::uuid)::text,
+                s.snapshot_id,
+                (r."org_id")::uuid,
                 'company'::text,
-                ((r."entity_id")::uuid)::text,
+                (r."entity_id")::uuid,
                 (v.version)::text,
                 ((r.canonical_payload)::jsonb)::text,
                 (r.updated_at)::timestamptz,
-                ((r.last_run_id)::uuid)::text
-              )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text as snapshot_body
+                (r.last_run_id)::uuid
+              )::hq_export."body_dx_entity_snapshots_v1_2ac8a131")::text as snapshot_body
             from n r
             cross join lateral (
               select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0
@@ -1541,9 +1541,9 @@ begin
               v.version,
               row_to_json(row(
                 'v1'::text,
-                ((r."org_id")::uuid)::text,
-                ((coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid)::text,
-                ((r."entity_id")::uuid)::text,
+                (r."org_id")::uuid,
+                (coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid,
+                (r."entity_id")::uuid,
                 (r."canonical_name")::text,
                 (r."canonical_domain")::text,
                 (r."linkedin_url")::text,
@@ -1555,23 +1555,23 @@ begin
                 ((r."enrichment_confidence")::numeric)::text,
                 (r."last_enriched_at")::timestamptz,
                 (r."last_operation_id")::text,
-                ((r."last_run_id")::uuid)::text,
+                (r."last_run_id")::uuid,
                 (r."source_priority")::text,
                 (v.version)::text,
                 (r."updated_at")::timestamptz
-              )::hq_export."body_dx_company_entities_v1_9d44eb5b")::text as body,
+              )::hq_export."body_dx_company_entities_v1_f09ea59f")::text as body,
               s.snapshot_id::text as snapshot_key,
               row_to_json(row(
                 'v1'::text,
-                (s.snapshot_id)::text,
-                ((r."org_id")::uuid)::text,
+                s.snapshot_id,
+                (r."org_id")::uuid,
                 'company'::text,
-                ((r."entity_id")::uuid)::text,
+                (r."entity_id")::uuid,
                 (v.version)::text,
                 ((r.canonical_payload)::jsonb)::text,
                 (r.updated_at)::timestamptz,
-                ((r.last_run_id)::uuid)::text
-              )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text as snapshot_body
+                (r.last_run_id)::uuid
+              )::hq_export."body_dx_entity_snapshots_v1_2ac8a131")::text as snapshot_body
             from n r
             cross join lateral (
               select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0
@@ -1631,9 +1631,9 @@ begin
           v.version,
           row_to_json(row(
             'v1'::text,
-            ((r."org_id")::uuid)::text,
-            ((coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid)::text,
-            ((r."entity_id")::uuid)::text,
+            (r."org_id")::uuid,
+            (coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid,
+            (r."entity_id")::uuid,
             (r."canonical_name")::text,
             (r."canonical_domain")::text,
             (r."linkedin_url")::text,
@@ -1645,23 +1645,23 @@ begin
             ((r."enrichment_confidence")::numeric)::text,
             (r."last_enriched_at")::timestamptz,
             (r."last_operation_id")::text,
-            ((r."last_run_id")::uuid)::text,
+            (r."last_run_id")::uuid,
             (r."source_priority")::text,
             (v.version)::text,
             (r."updated_at")::timestamptz
-          )::hq_export."body_dx_company_entities_v1_9d44eb5b")::text as body,
+          )::hq_export."body_dx_company_entities_v1_f09ea59f")::text as body,
           s.snapshot_id::text as snapshot_key,
           row_to_json(row(
             'v1'::text,
-            (s.snapshot_id)::text,
-            ((r."org_id")::uuid)::text,
+            s.snapshot_id,
+            (r."org_id")::uuid,
             'company'::text,
-            ((r."entity_id")::uuid)::text,
+            (r."entity_id")::uuid,
             (v.version)::text,
             ((r.canonical_payload)::jsonb)::text,
             (r.updated_at)::timestamptz,
-            ((r.last_run_id)::uuid)::text
-          )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text as snapshot_body
+            (r.last_run_id)::uuid
+          )::hq_export."body_dx_entity_snapshots_v1_2ac8a131")::text as snapshot_body
         from n r
         cross join lateral (
           select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0
@@ -1700,9 +1700,9 @@ begin
           v.version,
           row_to_json(row(
             'v1'::text,
-            ((r."org_id")::uuid)::text,
-            ((coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid)::text,
-            ((r."entity_id")::uuid)::text,
+            (r."org_id")::uuid,
+            (coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid,
+            (r."entity_id")::uuid,
             (r."canonical_name")::text,
             (r."canonical_domain")::text,
             (r."linkedin_url")::text,
@@ -1714,23 +1714,23 @@ begin
             ((r."enrichment_confidence")::numeric)::text,
             (r."last_enriched_at")::timestamptz,
             (r."last_operation_id")::text,
-            ((r."last_run_id")::uuid)::text,
+            (r."last_run_id")::uuid,
             (r."source_priority")::text,
             (v.version)::text,
             (r."updated_at")::timestamptz
-          )::hq_export."body_dx_company_entities_v1_9d44eb5b")::text as body,
+          )::hq_export."body_dx_company_entities_v1_f09ea59f")::text as body,
           s.snapshot_id::text as snapshot_key,
           row_to_json(row(
             'v1'::text,
-            (s.snapshot_id)::text,
-            ((r."org_id")::uuid)::text,
+            s.snapshot_id,
+            (r."org_id")::uuid,
             'company'::text,
-            ((r."entity_id")::uuid)::text,
+            (r."entity_id")::uuid,
             (v.version)::text,
             ((r.canonical_payload)::jsonb)::text,
             (r.updated_at)::timestamptz,
-            ((r.last_run_id)::uuid)::text
-          )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text as snapshot_body
+            (r.last_run_id)::uuid
+          )::hq_export."body_dx_entity_snapshots_v1_2ac8a131")::text as snapshot_body
         from n r
         cross join lateral (
           select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0
@@ -1769,9 +1769,9 @@ begin
           v.version,
           row_to_json(row(
             'v1'::text,
-            ((r."org_id")::uuid)::text,
-            ((coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid)::text,
-            ((r."entity_id")::uuid)::text,
+            (r."org_id")::uuid,
+            (coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid,
+            (r."entity_id")::uuid,
             (r."canonical_name")::text,
             (r."canonical_domain")::text,
             (r."linkedin_url")::text,
@@ -1783,23 +1783,23 @@ begin
             ((r."enrichment_confidence")::numeric)::text,
             (r."last_enriched_at")::timestamptz,
             (r."last_operation_id")::text,
-            ((r."last_run_id")::uuid)::text,
+            (r."last_run_id")::uuid,
             (r."source_priority")::text,
             (v.version)::text,
             (r."updated_at")::timestamptz
-          )::hq_export."body_dx_company_entities_v1_9d44eb5b")::text as body,
+          )::hq_export."body_dx_company_entities_v1_f09ea59f")::text as body,
           s.snapshot_id::text as snapshot_key,
           row_to_json(row(
             'v1'::text,
-            (s.snapshot_id)::text,
-            ((r."org_id")::uuid)::text,
+            s.snapshot_id,
+            (r."org_id")::uuid,
             'company'::text,
-            ((r."entity_id")::uuid)::text,
+            (r."entity_id")::uuid,
             (v.version)::text,
             ((r.canonical_payload)::jsonb)::text,
             (r.updated_at)::timestamptz,
-            ((r.last_run_id)::uuid)::text
-          )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text as snapshot_body
+            (r.last_run_id)::uuid
+          )::hq_export."body_dx_entity_snapshots_v1_2ac8a131")::text as snapshot_body
         from n r
         cross join lateral (
           select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0
@@ -1955,9 +1955,9 @@ begin
             v.version,
             row_to_json(row(
               'v1'::text,
-              ((r."org_id")::uuid)::text,
-              ((coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid)::text,
-              ((r."entity_id")::uuid)::text,
+              (r."org_id")::uuid,
+              (coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid,
+              (r."entity_id")::uuid,
               (r."canonical_name")::text,
               (r."canonical_domain")::text,
               (r."linkedin_url")::text,
@@ -1969,23 +1969,23 @@ begin
               ((r."enrichment_confidence")::numeric)::text,
               (r."last_enriched_at")::timestamptz,
               (r."last_operation_id")::text,
-              ((r."last_run_id")::uuid)::text,
+              (r."last_run_id")::uuid,
               (r."source_priority")::text,
               (v.version)::text,
               (r."updated_at")::timestamptz
-            )::hq_export."body_dx_company_entities_v1_9d44eb5b")::text as body,
+            )::hq_export."body_dx_company_entities_v1_f09ea59f")::text as body,
             s.snapshot_id::text as snapshot_key,
             row_to_json(row(
               'v1'::text,
-              (s.snapshot_id)::text,
-              ((r."org_id")::uuid)::text,
+              s.snapshot_id,
+              (r."org_id")::uuid,
               'company'::text,
-              ((r."entity_id")::uuid)::text,
+              (r."entity_id")::uuid,
               (v.version)::text,
               ((r.canonical_payload)::jsonb)::text,
               (r.updated_at)::timestamptz,
-              ((r.last_run_id)::uuid)::text
-            )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text as snapshot_body
+              (r.last_run_id)::uuid
+            )::hq_export."body_dx_entity_snapshots_v1_2ac8a131")::text as snapshot_body
           from (select old.* where '"entities"."company_entities"'::regclass is not null) r
           cross join lateral (
             select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0
@@ -2028,9 +2028,9 @@ begin
             v.version,
             row_to_json(row(
               'v1'::text,
-              ((r."org_id")::uuid)::text,
-              ((coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid)::text,
-              ((r."entity_id")::uuid)::text,
+              (r."org_id")::uuid,
+              (coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid,
+              (r."entity_id")::uuid,
               (r."canonical_name")::text,
               (r."canonical_domain")::text,
               (r."linkedin_url")::text,
@@ -2042,23 +2042,23 @@ begin
               ((r."enrichment_confidence")::numeric)::text,
               (r."last_enriched_at")::timestamptz,
               (r."last_operation_id")::text,
-              ((r."last_run_id")::uuid)::text,
+              (r."last_run_id")::uuid,
               (r."source_priority")::text,
               (v.version)::text,
               (r."updated_at")::timestamptz
-            )::hq_export."body_dx_company_entities_v1_9d44eb5b")::text as body,
+            )::hq_export."body_dx_company_entities_v1_f09ea59f")::text as body,
             s.snapshot_id::text as snapshot_key,
             row_to_json(row(
               'v1'::text,
-              (s.snapshot_id)::text,
-              ((r."org_id")::uuid)::text,
+              s.snapshot_id,
+              (r."org_id")::uuid,
               'company'::text,
-              ((r."entity_id")::uuid)::text,
+              (r."entity_id")::uuid,
               (v.version)::text,
               ((r.canonical_payload)::jsonb)::text,
               (r.updated_at)::timestamptz,
-              ((r.last_run_id)::uuid)::text
-            )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text as snapshot_body
+              (r.last_run_id)::uuid
+            )::hq_export."body_dx_entity_snapshots_v1_2ac8a131")::text as snapshot_body
           from (select old.* where '"entities"."company_entities"'::regclass is not null) r
           cross join lateral (
             select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0
@@ -2101,9 +2101,9 @@ begin
             v.version,
             row_to_json(row(
               'v1'::text,
-              ((r."org_id")::uuid)::text,
-              ((coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid)::text,
-              ((r."entity_id")::uuid)::text,
+              (r."org_id")::uuid,
+              (coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid,
+              (r."entity_id")::uuid,
               (r."canonical_name")::text,
               (r."canonical_domain")::text,
               (r."linkedin_url")::text,
@@ -2115,23 +2115,23 @@ begin
               ((r."enrichment_confidence")::numeric)::text,
               (r."last_enriched_at")::timestamptz,
               (r."last_operation_id")::text,
-              ((r."last_run_id")::uuid)::text,
+              (r."last_run_id")::uuid,
               (r."source_priority")::text,
               (v.version)::text,
               (r."updated_at")::timestamptz
-            )::hq_export."body_dx_company_entities_v1_9d44eb5b")::text as body,
+            )::hq_export."body_dx_company_entities_v1_f09ea59f")::text as body,
             s.snapshot_id::text as snapshot_key,
             row_to_json(row(
               'v1'::text,
-              (s.snapshot_id)::text,
-              ((r."org_id")::uuid)::text,
+              s.snapshot_id,
+              (r."org_id")::uuid,
               'company'::text,
-              ((r."entity_id")::uuid)::text,
+              (r."entity_id")::uuid,
               (v.version)::text,
               ((r.canonical_payload)::jsonb)::text,
               (r.updated_at)::timestamptz,
-              ((r.last_run_id)::uuid)::text
-            )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text as snapshot_body
+              (r.last_run_id)::uuid
+            )::hq_export."body_dx_entity_snapshots_v1_2ac8a131")::text as snapshot_body
           from (select old.* where '"entities"."company_entities"'::regclass is not null) r
           cross join lateral (
             select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0
@@ -2177,9 +2177,9 @@ begin
             v.version,
             row_to_json(row(
               'v1'::text,
-              ((r."org_id")::uuid)::text,
-              ((coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid)::text,
-              ((r."entity_id")::uuid)::text,
+              (r."org_id")::uuid,
+              (coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid,
+              (r."entity_id")::uuid,
               (r."canonical_name")::text,
               (r."canonical_domain")::text,
               (r."linkedin_url")::text,
@@ -2191,23 +2191,23 @@ begin
               ((r."enrichment_confidence")::numeric)::text,
               (r."last_enriched_at")::timestamptz,
               (r."last_operation_id")::text,
-              ((r."last_run_id")::uuid)::text,
+              (r."last_run_id")::uuid,
               (r."source_priority")::text,
               (v.version)::text,
               (r."updated_at")::timestamptz
-            )::hq_export."body_dx_company_entities_v1_9d44eb5b")::text as body,
+            )::hq_export."body_dx_company_entities_v1_f09ea59f")::text as body,
             s.snapshot_id::text as snapshot_key,
             row_to_json(row(
               'v1'::text,
-              (s.snapshot_id)::text,
-              ((r."org_id")::uuid)::text,
+              s.snapshot_id,
+              (r."org_id")::uuid,
               'company'::text,
-              ((r."entity_id")::uuid)::text,
+              (r."entity_id")::uuid,
               (v.version)::text,
               ((r.canonical_payload)::jsonb)::text,
               (r.updated_at)::timestamptz,
-              ((r.last_run_id)::uuid)::text
-            )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text as snapshot_body
+              (r.last_run_id)::uuid
+            )::hq_export."body_dx_entity_snapshots_v1_2ac8a131")::text as snapshot_body
           from (select old.* where '"entities"."company_entities"'::regclass is not null) r
           cross join lateral (
             select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0
@@ -2256,9 +2256,9 @@ begin
             v.version,
             row_to_json(row(
               'v1'::text,
-              ((r."org_id")::uuid)::text,
-              ((coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid)::text,
-              ((r."entity_id")::uuid)::text,
+              (r."org_id")::uuid,
+              (coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid,
+              (r."entity_id")::uuid,
               (r."canonical_name")::text,
               (r."canonical_domain")::text,
               (r."linkedin_url")::text,
@@ -2270,23 +2270,23 @@ begin
               ((r."enrichment_confidence")::numeric)::text,
               (r."last_enriched_at")::timestamptz,
               (r."last_operation_id")::text,
-              ((r."last_run_id")::uuid)::text,
+              (r."last_run_id")::uuid,
               (r."source_priority")::text,
               (v.version)::text,
               (r."updated_at")::timestamptz
-            )::hq_export."body_dx_company_entities_v1_9d44eb5b")::text as body,
+            )::hq_export."body_dx_company_entities_v1_f09ea59f")::text as body,
             s.snapshot_id::text as snapshot_key,
             row_to_json(row(
               'v1'::text,
-              (s.snapshot_id)::text,
-              ((r."org_id")::uuid)::text,
+              s.snapshot_id,
+              (r."org_id")::uuid,
               'company'::text,
-              ((r."entity_id")::uuid)::text,
+              (r."entity_id")::uuid,
               (v.version)::text,
               ((r.canonical_payload)::jsonb)::text,
               (r.updated_at)::timestamptz,
-              ((r.last_run_id)::uuid)::text
-            )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text as snapshot_body
+              (r.last_run_id)::uuid
+            )::hq_export."body_dx_entity_snapshots_v1_2ac8a131")::text as snapshot_body
           from (select old.* where '"entities"."company_entities"'::regclass is not null) r
           cross join lateral (
             select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0
@@ -2335,9 +2335,9 @@ begin
             v.version,
             row_to_json(row(
               'v1'::text,
-              ((r."org_id")::uuid)::text,
-              ((coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid)::text,
-              ((r."entity_id")::uuid)::text,
+              (r."org_id")::uuid,
+              (coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid,
+              (r."entity_id")::uuid,
               (r."canonical_name")::text,
               (r."canonical_domain")::text,
               (r."linkedin_url")::text,
@@ -2349,23 +2349,23 @@ begin
               ((r."enrichment_confidence")::numeric)::text,
               (r."last_enriched_at")::timestamptz,
               (r."last_operation_id")::text,
-              ((r."last_run_id")::uuid)::text,
+              (r."last_run_id")::uuid,
               (r."source_priority")::text,
               (v.version)::text,
               (r."updated_at")::timestamptz
-            )::hq_export."body_dx_company_entities_v1_9d44eb5b")::text as body,
+            )::hq_export."body_dx_company_entities_v1_f09ea59f")::text as body,
             s.snapshot_id::text as snapshot_key,
             row_to_json(row(
               'v1'::text,
-              (s.snapshot_id)::text,
-              ((r."org_id")::uuid)::text,
+              s.snapshot_id,
+              (r."org_id")::uuid,
               'company'::text,
-              ((r."entity_id")::uuid)::text,
+              (r."entity_id")::uuid,
               (v.version)::text,
               ((r.canonical_payload)::jsonb)::text,
               (r.updated_at)::timestamptz,
-              ((r.last_run_id)::uuid)::text
-            )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text as snapshot_body
+              (r.last_run_id)::uuid
+            )::hq_export."body_dx_entity_snapshots_v1_2ac8a131")::text as snapshot_body
           from (select old.* where '"entities"."company_entities"'::regclass is not null) r
           cross join lateral (
             select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0
@@ -2654,9 +2654,9 @@ begin
                 v.version,
                 row_to_json(row(
                   'v1'::text,
-                  ((r."org_id")::uuid)::text,
-                  ((coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid)::text,
-                  ((r."entity_id")::uuid)::text,
+                  (r."org_id")::uuid,
+                  (coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid,
+                  (r."entity_id")::uuid,
                   (r."canonical_name")::text,
                   (r."canonical_domain")::text,
                   (r."linkedin_url")::text,
@@ -2668,23 +2668,23 @@ begin
                   ((r."enrichment_confidence")::numeric)::text,
                   (r."last_enriched_at")::timestamptz,
                   (r."last_operation_id")::text,
-                  ((r."last_run_id")::uuid)::text,
+                  (r."last_run_id")::uuid,
                   (r."source_priority")::text,
                   (v.version)::text,
                   (r."updated_at")::timestamptz
-                )::hq_export."body_dx_company_entities_v1_9d44eb5b")::text as body,
+                )::hq_export."body_dx_company_entities_v1_f09ea59f")::text as body,
                 s.snapshot_id::text as snapshot_key,
                 row_to_json(row(
                   'v1'::text,
-                  (s.snapshot_id)::text,
-                  ((r."org_id")::uuid)::text,
+                  s.snapshot_id,
+                  (r."org_id")::uuid,
                   'company'::text,
-                  ((r."entity_id")::uuid)::text,
+                  (r."entity_id")::uuid,
                   (v.version)::text,
                   ((r.canonical_payload)::jsonb)::text,
                   (r.updated_at)::timestamptz,
-                  ((r.last_run_id)::uuid)::text
-                )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text as snapshot_body
+                  (r.last_run_id)::uuid
+                )::hq_export."body_dx_entity_snapshots_v1_2ac8a131")::text as snapshot_body
               from o r
               cross join lateral (
                 select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0
@@ -2814,9 +2814,9 @@ begin
             v.version,
             row_to_json(row(
               'v1'::text,
-              ((r."org_id")::uuid)::text,
-              ((coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid)::text,
-              ((r."entity_id")::uuid)::text,
+              (r."org_id")::uuid,
+              (coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid,
+              (r."entity_id")::uuid,
               (r."canonical_name")::text,
               (r."canonical_domain")::text,
               (r."linkedin_url")::text,
@@ -2828,23 +2828,23 @@ begin
               ((r."enrichment_confidence")::numeric)::text,
               (r."last_enriched_at")::timestamptz,
               (r."last_operation_id")::text,
-              ((r."last_run_id")::uuid)::text,
+              (r."last_run_id")::uuid,
               (r."source_priority")::text,
               (v.version)::text,
               (r."updated_at")::timestamptz
-            )::hq_export."body_dx_company_entities_v1_9d44eb5b")::text as body,
+            )::hq_export."body_dx_company_entities_v1_f09ea59f")::text as body,
             s.snapshot_id::text as snapshot_key,
             row_to_json(row(
               'v1'::text,
-              (s.snapshot_id)::text,
-              ((r."org_id")::uuid)::text,
+              s.snapshot_id,
+              (r."org_id")::uuid,
               'company'::text,
-              ((r."entity_id")::uuid)::text,
+              (r."entity_id")::uuid,
               (v.version)::text,
               ((r.canonical_payload)::jsonb)::text,
               (r.updated_at)::timestamptz,
-              ((r.last_run_id)::uuid)::text
-            )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text as snapshot_body
+              (r.last_run_id)::uuid
+            )::hq_export."body_dx_entity_snapshots_v1_2ac8a131")::text as snapshot_body
           from o r
           cross join lateral (
             select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0
@@ -2887,9 +2887,9 @@ begin
             v.version,
             row_to_json(row(
               'v1'::text,
-              ((r."org_id")::uuid)::text,
-              ((coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid)::text,
-              ((r."entity_id")::uuid)::text,
+              (r."org_id")::uuid,
+              (coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid,
+              (r."entity_id")::uuid,
               (r."canonical_name")::text,
               (r."canonical_domain")::text,
               (r."linkedin_url")::text,
@@ -2901,23 +2901,23 @@ begin
               ((r."enrichment_confidence")::numeric)::text,
               (r."last_enriched_at")::timestamptz,
               (r."last_operation_id")::text,
-              ((r."last_run_id")::uuid)::text,
+              (r."last_run_id")::uuid,
               (r."source_priority")::text,
               (v.version)::text,
               (r."updated_at")::timestamptz
-            )::hq_export."body_dx_company_entities_v1_9d44eb5b")::text as body,
+            )::hq_export."body_dx_company_entities_v1_f09ea59f")::text as body,
             s.snapshot_id::text as snapshot_key,
             row_to_json(row(
               'v1'::text,
-              (s.snapshot_id)::text,
-              ((r."org_id")::uuid)::text,
+              s.snapshot_id,
+              (r."org_id")::uuid,
               'company'::text,
-              ((r."entity_id")::uuid)::text,
+              (r."entity_id")::uuid,
               (v.version)::text,
               ((r.canonical_payload)::jsonb)::text,
               (r.updated_at)::timestamptz,
-              ((r.last_run_id)::uuid)::text
-            )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text as snapshot_body
+              (r.last_run_id)::uuid
+            )::hq_export."body_dx_entity_snapshots_v1_2ac8a131")::text as snapshot_body
           from o r
           cross join lateral (
             select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0
@@ -2960,9 +2960,9 @@ begin
             v.version,
             row_to_json(row(
               'v1'::text,
-              ((r."org_id")::uuid)::text,
-              ((coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid)::text,
-              ((r."entity_id")::uuid)::text,
+              (r."org_id")::uuid,
+              (coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid,
+              (r."entity_id")::uuid,
               (r."canonical_name")::text,
               (r."canonical_domain")::text,
               (r."linkedin_url")::text,
@@ -2974,23 +2974,23 @@ begin
               ((r."enrichment_confidence")::numeric)::text,
               (r."last_enriched_at")::timestamptz,
               (r."last_operation_id")::text,
-              ((r."last_run_id")::uuid)::text,
+              (r."last_run_id")::uuid,
               (r."source_priority")::text,
               (v.version)::text,
               (r."updated_at")::timestamptz
-            )::hq_export."body_dx_company_entities_v1_9d44eb5b")::text as body,
+            )::hq_export."body_dx_company_entities_v1_f09ea59f")::text as body,
             s.snapshot_id::text as snapshot_key,
             row_to_json(row(
               'v1'::text,
-              (s.snapshot_id)::text,
-              ((r."org_id")::uuid)::text,
+              s.snapshot_id,
+              (r."org_id")::uuid,
               'company'::text,
-              ((r."entity_id")::uuid)::text,
+              (r."entity_id")::uuid,
               (v.version)::text,
               ((r.canonical_payload)::jsonb)::text,
               (r.updated_at)::timestamptz,
-              ((r.last_run_id)::uuid)::text
-            )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text as snapshot_body
+              (r.last_run_id)::uuid
+            )::hq_export."body_dx_entity_snapshots_v1_2ac8a131")::text as snapshot_body
           from o r
           cross join lateral (
             select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0
@@ -3036,9 +3036,9 @@ begin
             v.version,
             row_to_json(row(
               'v1'::text,
-              ((r."org_id")::uuid)::text,
-              ((coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid)::text,
-              ((r."entity_id")::uuid)::text,
+              (r."org_id")::uuid,
+              (coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid,
+              (r."entity_id")::uuid,
               (r."canonical_name")::text,
               (r."canonical_domain")::text,
               (r."linkedin_url")::text,
@@ -3050,23 +3050,23 @@ begin
               ((r."enrichment_confidence")::numeric)::text,
               (r."last_enriched_at")::timestamptz,
               (r."last_operation_id")::text,
-              ((r."last_run_id")::uuid)::text,
+              (r."last_run_id")::uuid,
               (r."source_priority")::text,
               (v.version)::text,
               (r."updated_at")::timestamptz
-            )::hq_export."body_dx_company_entities_v1_9d44eb5b")::text as body,
+            )::hq_export."body_dx_company_entities_v1_f09ea59f")::text as body,
             s.snapshot_id::text as snapshot_key,
             row_to_json(row(
               'v1'::text,
-              (s.snapshot_id)::text,
-              ((r."org_id")::uuid)::text,
+              s.snapshot_id,
+              (r."org_id")::uuid,
               'company'::text,
-              ((r."entity_id")::uuid)::text,
+              (r."entity_id")::uuid,
               (v.version)::text,
               ((r.canonical_payload)::jsonb)::text,
               (r.updated_at)::timestamptz,
-              ((r.last_run_id)::uuid)::text
-            )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text as snapshot_body
+              (r.last_run_id)::uuid
+            )::hq_export."body_dx_entity_snapshots_v1_2ac8a131")::text as snapshot_body
           from o r
           cross join lateral (
             select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0
@@ -3115,9 +3115,9 @@ begin
             v.version,
             row_to_json(row(
               'v1'::text,
-              ((r."org_id")::uuid)::text,
-              ((coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid)::text,
-              ((r."entity_id")::uuid)::text,
+              (r."org_id")::uuid,
+              (coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid,
+              (r."entity_id")::uuid,
               (r."canonical_name")::text,
               (r."canonical_domain")::text,
               (r."linkedin_url")::text,
@@ -3129,23 +3129,23 @@ begin
               ((r."enrichment_confidence")::numeric)::text,
               (r."last_enriched_at")::timestamptz,
               (r."last_operation_id")::text,
-              ((r."last_run_id")::uuid)::text,
+              (r."last_run_id")::uuid,
               (r."source_priority")::text,
               (v.version)::text,
               (r."updated_at")::timestamptz
-            )::hq_export."body_dx_company_entities_v1_9d44eb5b")::text as body,
+            )::hq_export."body_dx_company_entities_v1_f09ea59f")::text as body,
             s.snapshot_id::text as snapshot_key,
             row_to_json(row(
               'v1'::text,
-              (s.snapshot_id)::text,
-              ((r."org_id")::uuid)::text,
+              s.snapshot_id,
+              (r."org_id")::uuid,
               'company'::text,
-              ((r."entity_id")::uuid)::text,
+              (r."entity_id")::uuid,
               (v.version)::text,
               ((r.canonical_payload)::jsonb)::text,
               (r.updated_at)::timestamptz,
-              ((r.last_run_id)::uuid)::text
-            )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text as snapshot_body
+              (r.last_run_id)::uuid
+            )::hq_export."body_dx_entity_snapshots_v1_2ac8a131")::text as snapshot_body
           from o r
           cross join lateral (
             select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0
@@ -3194,9 +3194,9 @@ begin
             v.version,
             row_to_json(row(
               'v1'::text,
-              ((r."org_id")::uuid)::text,
-              ((coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid)::text,
-              ((r."entity_id")::uuid)::text,
+              (r."org_id")::uuid,
+              (coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid,
+              (r."entity_id")::uuid,
               (r."canonical_name")::text,
               (r."canonical_domain")::text,
               (r."linkedin_url")::text,
@@ -3208,23 +3208,23 @@ begin
               ((r."enrichment_confidence")::numeric)::text,
               (r."last_enriched_at")::timestamptz,
               (r."last_operation_id")::text,
-              ((r."last_run_id")::uuid)::text,
+              (r."last_run_id")::uuid,
               (r."source_priority")::text,
               (v.version)::text,
               (r."updated_at")::timestamptz
-            )::hq_export."body_dx_company_entities_v1_9d44eb5b")::text as body,
+            )::hq_export."body_dx_company_entities_v1_f09ea59f")::text as body,
             s.snapshot_id::text as snapshot_key,
             row_to_json(row(
               'v1'::text,
-              (s.snapshot_id)::text,
-              ((r."org_id")::uuid)::text,
+              s.snapshot_id,
+              (r."org_id")::uuid,
               'company'::text,
-              ((r."entity_id")::uuid)::text,
+              (r."entity_id")::uuid,
               (v.version)::text,
               ((r.canonical_payload)::jsonb)::text,
               (r.updated_at)::timestamptz,
-              ((r.last_run_id)::uuid)::text
-            )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text as snapshot_body
+              (r.last_run_id)::uuid
+            )::hq_export."body_dx_entity_snapshots_v1_2ac8a131")::text as snapshot_body
           from o r
           cross join lateral (
             select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0
@@ -3308,9 +3308,9 @@ begin
               v.version,
               row_to_json(row(
                 'v1'::text,
-                ((r."org_id")::uuid)::text,
-                ((coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid)::text,
-                ((r."entity_id")::uuid)::text,
+                (r."org_id")::uuid,
+                (coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid,
+                (r."entity_id")::uuid,
                 (r."canonical_name")::text,
                 (r."canonical_domain")::text,
                 (r."linkedin_url")::text,
@@ -3322,23 +3322,23 @@ begin
                 ((r."enrichment_confidence")::numeric)::text,
                 (r."last_enriched_at")::timestamptz,
                 (r."last_operation_id")::text,
-                ((r."last_run_id")::uuid)::text,
+                (r."last_run_id")::uuid,
                 (r."source_priority")::text,
                 (v.version)::text,
                 (r."updated_at")::timestamptz
-              )::hq_export."body_dx_company_entities_v1_9d44eb5b")::text as body,
+              )::hq_export."body_dx_company_entities_v1_f09ea59f")::text as body,
               s.snapshot_id::text as snapshot_key,
               row_to_json(row(
                 'v1'::text,
-                (s.snapshot_id)::text,
-                ((r."org_id")::uuid)::text,
+                s.snapshot_id,
+                (r."org_id")::uuid,
                 'company'::text,
-                ((r."entity_id")::uuid)::text,
+                (r."entity_id")::uuid,
                 (v.version)::text,
                 ((r.canonical_payload)::jsonb)::text,
                 (r.updated_at)::timestamptz,
-                ((r.last_run_id)::uuid)::text
-              )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text as snapshot_body
+                (r.last_run_id)::uuid
+              )::hq_export."body_dx_entity_snapshots_v1_2ac8a131")::text as snapshot_body
             from (
               select c.*
               from (select distinct "org_id", "entity_id" from o) d
@@ -3387,9 +3387,9 @@ begin
               v.version,
               row_to_json(row(
                 'v1'::text,
-                ((r."org_id")::uuid)::text,
-                ((coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid)::text,
-                ((r."entity_id")::uuid)::text,
+                (r."org_id")::uuid,
+                (coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid,
+                (r."entity_id")::uuid,
                 (r."canonical_name")::text,
                 (r."canonical_domain")::text,
                 (r."linkedin_url")::text,
@@ -3401,23 +3401,23 @@ begin
                 ((r."enrichment_confidence")::numeric)::text,
                 (r."last_enriched_at")::timestamptz,
                 (r."last_operation_id")::text,
-                ((r."last_run_id")::uuid)::text,
+                (r."last_run_id")::uuid,
                 (r."source_priority")::text,
                 (v.version)::text,
                 (r."updated_at")::timestamptz
-              )::hq_export."body_dx_company_entities_v1_9d44eb5b")::text as body,
+              )::hq_export."body_dx_company_entities_v1_f09ea59f")::text as body,
               s.snapshot_id::text as snapshot_key,
               row_to_json(row(
                 'v1'::text,
-                (s.snapshot_id)::text,
-                ((r."org_id")::uuid)::text,
+                s.snapshot_id,
+                (r."org_id")::uuid,
                 'company'::text,
-                ((r."entity_id")::uuid)::text,
+                (r."entity_id")::uuid,
                 (v.version)::text,
                 ((r.canonical_payload)::jsonb)::text,
                 (r.updated_at)::timestamptz,
-                ((r.last_run_id)::uuid)::text
-              )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text as snapshot_body
+                (r.last_run_id)::uuid
+              )::hq_export."body_dx_entity_snapshots_v1_2ac8a131")::text as snapshot_body
             from (
               select c.*
               from (select distinct "org_id", "entity_id" from o) d
@@ -3581,9 +3581,9 @@ begin
               v.version,
               row_to_json(row(
                 'v1'::text,
-                ((r."org_id")::uuid)::text,
-                ((coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid)::text,
-                ((r."entity_id")::uuid)::text,
+                (r."org_id")::uuid,
+                (coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid,
+                (r."entity_id")::uuid,
                 (r."canonical_name")::text,
                 (r."canonical_domain")::text,
                 (r."linkedin_url")::text,
@@ -3595,23 +3595,23 @@ begin
                 ((r."enrichment_confidence")::numeric)::text,
                 (r."last_enriched_at")::timestamptz,
                 (r."last_operation_id")::text,
-                ((r."last_run_id")::uuid)::text,
+                (r."last_run_id")::uuid,
                 (r."source_priority")::text,
                 (v.version)::text,
                 (r."updated_at")::timestamptz
-              )::hq_export."body_dx_company_entities_v1_9d44eb5b")::text as body,
+              )::hq_export."body_dx_company_entities_v1_f09ea59f")::text as body,
               s.snapshot_id::text as snapshot_key,
               row_to_json(row(
                 'v1'::text,
-                (s.snapshot_id)::text,
-                ((r."org_id")::uuid)::text,
+                s.snapshot_id,
+                (r."org_id")::uuid,
                 'company'::text,
-                ((r."entity_id")::uuid)::text,
+                (r."entity_id")::uuid,
                 (v.version)::text,
                 ((r.canonical_payload)::jsonb)::text,
                 (r.updated_at)::timestamptz,
-                ((r.last_run_id)::uuid)::text
-              )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text as snapshot_body
+                (r.last_run_id)::uuid
+              )::hq_export."body_dx_entity_snapshots_v1_2ac8a131")::text as snapshot_body
             from only $query$ || tg_relid::regclass::text || $query$ r
             cross join lateral (
               select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0
@@ -3658,9 +3658,9 @@ begin
               v.version,
               row_to_json(row(
                 'v1'::text,
-                ((r."org_id")::uuid)::text,
-                ((coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid)::text,
-                ((r."entity_id")::uuid)::text,
+                (r."org_id")::uuid,
+                (coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid,
+                (r."entity_id")::uuid,
                 (r."canonical_name")::text,
                 (r."canonical_domain")::text,
                 (r."linkedin_url")::text,
@@ -3672,23 +3672,23 @@ begin
                 ((r."enrichment_confidence")::numeric)::text,
                 (r."last_enriched_at")::timestamptz,
                 (r."last_operation_id")::text,
-                ((r."last_run_id")::uuid)::text,
+                (r."last_run_id")::uuid,
                 (r."source_priority")::text,
                 (v.version)::text,
                 (r."updated_at")::timestamptz
-              )::hq_export."body_dx_company_entities_v1_9d44eb5b")::text as body,
+              )::hq_export."body_dx_company_entities_v1_f09ea59f")::text as body,
               s.snapshot_id::text as snapshot_key,
               row_to_json(row(
                 'v1'::text,
-                (s.snapshot_id)::text,
-                ((r."org_id")::uuid)::text,
+                s.snapshot_id,
+                (r."org_id")::uuid,
                 'company'::text,
-                ((r."entity_id")::uuid)::text,
+                (r."entity_id")::uuid,
                 (v.version)::text,
                 ((r.canonical_payload)::jsonb)::text,
                 (r.updated_at)::timestamptz,
-                ((r.last_run_id)::uuid)::text
-              )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text as snapshot_body
+                (r.last_run_id)::uuid
+              )::hq_export."body_dx_entity_snapshots_v1_2ac8a131")::text as snapshot_body
             from only $query$ || tg_relid::regclass::text || $query$ r
             cross join lateral (
               select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0
@@ -3735,9 +3735,9 @@ begin
               v.version,
               row_to_json(row(
                 'v1'::text,
-                ((r."org_id")::uuid)::text,
-                ((coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid)::text,
-                ((r."entity_id")::uuid)::text,
+                (r."org_id")::uuid,
+                (coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid,
+                (r."entity_id")::uuid,
                 (r."canonical_name")::text,
                 (r."canonical_domain")::text,
                 (r."linkedin_url")::text,
@@ -3749,23 +3749,23 @@ begin
                 ((r."enrichment_confidence")::numeric)::text,
                 (r."last_enriched_at")::timestamptz,
                 (r."last_operation_id")::text,
-                ((r."last_run_id")::uuid)::text,
+                (r."last_run_id")::uuid,
                 (r."source_priority")::text,
                 (v.version)::text,
                 (r."updated_at")::timestamptz
-              )::hq_export."body_dx_company_entities_v1_9d44eb5b")::text as body,
+              )::hq_export."body_dx_company_entities_v1_f09ea59f")::text as body,
               s.snapshot_id::text as snapshot_key,
               row_to_json(row(
                 'v1'::text,
-                (s.snapshot_id)::text,
-                ((r."org_id")::uuid)::text,
+                s.snapshot_id,
+                (r."org_id")::uuid,
                 'company'::text,
-                ((r."entity_id")::uuid)::text,
+                (r."entity_id")::uuid,
                 (v.version)::text,
                 ((r.canonical_payload)::jsonb)::text,
                 (r.updated_at)::timestamptz,
-                ((r.last_run_id)::uuid)::text
-              )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text as snapshot_body
+                (r.last_run_id)::uuid
+              )::hq_export."body_dx_entity_snapshots_v1_2ac8a131")::text as snapshot_body
             from only $query$ || tg_relid::regclass::text || $query$ r
             cross join lateral (
               select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0
@@ -3815,9 +3815,9 @@ begin
               v.version,
               row_to_json(row(
                 'v1'::text,
-                ((r."org_id")::uuid)::text,
-                ((coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid)::text,
-                ((r."entity_id")::uuid)::text,
+                (r."org_id")::uuid,
+                (coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid,
+                (r."entity_id")::uuid,
                 (r."canonical_name")::text,
                 (r."canonical_domain")::text,
                 (r."linkedin_url")::text,
@@ -3829,23 +3829,23 @@ begin
                 ((r."enrichment_confidence")::numeric)::text,
                 (r."last_enriched_at")::timestamptz,
                 (r."last_operation_id")::text,
-                ((r."last_run_id")::uuid)::text,
+                (r."last_run_id")::uuid,
                 (r."source_priority")::text,
                 (v.version)::text,
                 (r."updated_at")::timestamptz
-              )::hq_export."body_dx_company_entities_v1_9d44eb5b")::text as body,
+              )::hq_export."body_dx_company_entities_v1_f09ea59f")::text as body,
               s.snapshot_id::text as snapshot_key,
               row_to_json(row(
                 'v1'::text,
-                (s.snapshot_id)::text,
-                ((r."org_id")::uuid)::text,
+                s.snapshot_id,
+                (r."org_id")::uuid,
                 'company'::text,
-                ((r."entity_id")::uuid)::text,
+                (r."entity_id")::uuid,
                 (v.version)::text,
                 ((r.canonical_payload)::jsonb)::text,
                 (r.updated_at)::timestamptz,
-                ((r.last_run_id)::uuid)::text
-              )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text as snapshot_body
+                (r.last_run_id)::uuid
+              )::hq_export."body_dx_entity_snapshots_v1_2ac8a131")::text as snapshot_body
             from only $query$ || tg_relid::regclass::text || $query$ r
             cross join lateral (
               select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0
@@ -3898,9 +3898,9 @@ begin
               v.version,
               row_to_json(row(
                 'v1'::text,
-                ((r."org_id")::uuid)::text,
-                ((coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid)::text,
-                ((r."entity_id")::uuid)::text,
+                (r."org_id")::uuid,
+                (coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid,
+                (r."entity_id")::uuid,
                 (r."canonical_name")::text,
                 (r."canonical_domain")::text,
                 (r."linkedin_url")::text,
@@ -3912,23 +3912,23 @@ begin
                 ((r."enrichment_confidence")::numeric)::text,
                 (r."last_enriched_at")::timestamptz,
                 (r."last_operation_id")::text,
-                ((r."last_run_id")::uuid)::text,
+                (r."last_run_id")::uuid,
                 (r."source_priority")::text,
                 (v.version)::text,
                 (r."updated_at")::timestamptz
-              )::hq_export."body_dx_company_entities_v1_9d44eb5b")::text as body,
+              )::hq_export."body_dx_company_entities_v1_f09ea59f")::text as body,
               s.snapshot_id::text as snapshot_key,
               row_to_json(row(
                 'v1'::text,
-                (s.snapshot_id)::text,
-                ((r."org_id")::uuid)::text,
+                s.snapshot_id,
+                (r."org_id")::uuid,
                 'company'::text,
-                ((r."entity_id")::uuid)::text,
+                (r."entity_id")::uuid,
                 (v.version)::text,
                 ((r.canonical_payload)::jsonb)::text,
                 (r.updated_at)::timestamptz,
-                ((r.last_run_id)::uuid)::text
-              )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text as snapshot_body
+                (r.last_run_id)::uuid
+              )::hq_export."body_dx_entity_snapshots_v1_2ac8a131")::text as snapshot_body
             from only $query$ || tg_relid::regclass::text || $query$ r
             cross join lateral (
               select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0
@@ -3981,9 +3981,9 @@ begin
               v.version,
               row_to_json(row(
                 'v1'::text,
-                ((r."org_id")::uuid)::text,
-                ((coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid)::text,
-                ((r."entity_id")::uuid)::text,
+                (r."org_id")::uuid,
+                (coalesce(r.company_id, '00000000-0000-0000-0000-000000000000'))::uuid,
+                (r."entity_id")::uuid,
                 (r."canonical_name")::text,
                 (r."canonical_domain")::text,
                 (r."linkedin_url")::text,
@@ -3995,23 +3995,23 @@ begin
                 ((r."enrichment_confidence")::numeric)::text,
                 (r."last_enriched_at")::timestamptz,
                 (r."last_operation_id")::text,
-                ((r."last_run_id")::uuid)::text,
+                (r."last_run_id")::uuid,
                 (r."source_priority")::text,
                 (v.version)::text,
                 (r."updated_at")::timestamptz
-              )::hq_export."body_dx_company_entities_v1_9d44eb5b")::text as body,
+              )::hq_export."body_dx_company_entities_v1_f09ea59f")::text as body,
               s.snapshot_id::text as snapshot_key,
               row_to_json(row(
                 'v1'::text,
-                (s.snapshot_id)::text,
-                ((r."org_id")::uuid)::text,
+                s.snapshot_id,
+                (r."org_id")::uuid,
                 'company'::text,
-                ((r."entity_id")::uuid)::text,
+                (r."entity_id")::uuid,
                 (v.version)::text,
                 ((r.canonical_payload)::jsonb)::text,
                 (r.updated_at)::timestamptz,
-                ((r.last_run_id)::uuid)::text
-              )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text as snapshot_body
+                (r.last_run_id)::uuid
+              )::hq_export."body_dx_entity_snapshots_v1_2ac8a131")::text as snapshot_body
             from only $query$ || tg_relid::regclass::text || $query$ r
             cross join lateral (
               select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0
@@ -4191,15 +4191,15 @@ begin
           ),
           row_to_json(row(
             'v1'::text,
-            (s.snapshot_id)::text,
-            ((r."org_id")::uuid)::text,
+            s.snapshot_id,
+            (r."org_id")::uuid,
             'company'::text,
-            ((r."entity_id")::uuid)::text,
+            (r."entity_id")::uuid,
             (v.version)::text,
             ((r.canonical_payload)::jsonb)::text,
             (r.updated_at)::timestamptz,
-            ((r.last_run_id)::uuid)::text
-          )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text
+            (r.last_run_id)::uuid
+          )::hq_export."body_dx_entity_snapshots_v1_2ac8a131")::text
         from (select old.* where '"entities"."company_entities"'::regclass is not null) r
         cross join lateral (
           select v_version as version offset 0
@@ -4224,15 +4224,15 @@ begin
           ),
           row_to_json(row(
             'v1'::text,
-            (s.snapshot_id)::text,
-            ((r."org_id")::uuid)::text,
+            s.snapshot_id,
+            (r."org_id")::uuid,
             'company'::text,
-            ((r."entity_id")::uuid)::text,
+            (r."entity_id")::uuid,
             (v.version)::text,
             ((r.canonical_payload)::jsonb)::text,
             (r.updated_at)::timestamptz,
-            ((r.last_run_id)::uuid)::text
-          )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text
+            (r.last_run_id)::uuid
+          )::hq_export."body_dx_entity_snapshots_v1_2ac8a131")::text
         from (select old.* where '"entities"."company_entities"'::regclass is not null) r
         cross join lateral (
           select v_version as version offset 0
@@ -4257,15 +4257,15 @@ begin
           ),
           row_to_json(row(
             'v1'::text,
-            (s.snapshot_id)::text,
-            ((r."org_id")::uuid)::text,
+            s.snapshot_id,
+            (r."org_id")::uuid,
             'company'::text,
-            ((r."entity_id")::uuid)::text,
+            (r."entity_id")::uuid,
             (v.version)::text,
             ((r.canonical_payload)::jsonb)::text,
             (r.updated_at)::timestamptz,
-            ((r.last_run_id)::uuid)::text
-          )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text
+            (r.last_run_id)::uuid
+          )::hq_export."body_dx_entity_snapshots_v1_2ac8a131")::text
         from (select old.* where '"entities"."company_entities"'::regclass is not null) r
         cross join lateral (
           select v_version as version offset 0
@@ -4380,15 +4380,15 @@ begin
             ),
             row_to_json(row(
               'v1'::text,
-              (s.snapshot_id)::text,
-              ((r."org_id")::uuid)::text,
+              s.snapshot_id,
+              (r."org_id")::uuid,
               'company'::text,
-              ((r."entity_id")::uuid)::text,
+              (r."entity_id")::uuid,
               (v.version)::text,
               ((r.canonical_payload)::jsonb)::text,
               (r.updated_at)::timestamptz,
-              ((r.last_run_id)::uuid)::text
-            )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text
+              (r.last_run_id)::uuid
+            )::hq_export."body_dx_entity_snapshots_v1_2ac8a131")::text
           from only $query$ || tg_relid::regclass::text || $query$ r
           cross join lateral (
             select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0
@@ -4421,15 +4421,15 @@ begin
             ),
             row_to_json(row(
               'v1'::text,
-              (s.snapshot_id)::text,
-              ((r."org_id")::uuid)::text,
+              s.snapshot_id,
+              (r."org_id")::uuid,
               'company'::text,
-              ((r."entity_id")::uuid)::text,
+              (r."entity_id")::uuid,
               (v.version)::text,
               ((r.canonical_payload)::jsonb)::text,
               (r.updated_at)::timestamptz,
-              ((r.last_run_id)::uuid)::text
-            )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text
+              (r.last_run_id)::uuid
+            )::hq_export."body_dx_entity_snapshots_v1_2ac8a131")::text
           from only $query$ || tg_relid::regclass::text || $query$ r
           cross join lateral (
             select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0
@@ -4462,15 +4462,15 @@ begin
             ),
             row_to_json(row(
               'v1'::text,
-              (s.snapshot_id)::text,
-              ((r."org_id")::uuid)::text,
+              s.snapshot_id,
+              (r."org_id")::uuid,
               'company'::text,
-              ((r."entity_id")::uuid)::text,
+              (r."entity_id")::uuid,
               (v.version)::text,
               ((r.canonical_payload)::jsonb)::text,
               (r.updated_at)::timestamptz,
-              ((r.last_run_id)::uuid)::text
-            )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text
+              (r.last_run_id)::uuid
+            )::hq_export."body_dx_entity_snapshots_v1_2ac8a131")::text
           from only $query$ || tg_relid::regclass::text || $query$ r
           cross join lateral (
             select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0
@@ -4506,15 +4506,15 @@ begin
             ),
             row_to_json(row(
               'v1'::text,
-              (s.snapshot_id)::text,
-              ((r."org_id")::uuid)::text,
+              s.snapshot_id,
+              (r."org_id")::uuid,
               'company'::text,
-              ((r."entity_id")::uuid)::text,
+              (r."entity_id")::uuid,
               (v.version)::text,
               ((r.canonical_payload)::jsonb)::text,
               (r.updated_at)::timestamptz,
-              ((r.last_run_id)::uuid)::text
-            )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text
+              (r.last_run_id)::uuid
+            )::hq_export."body_dx_entity_snapshots_v1_2ac8a131")::text
           from only $query$ || tg_relid::regclass::text || $query$ r
           cross join lateral (
             select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0
@@ -4549,15 +4549,15 @@ begin
             ),
             row_to_json(row(
               'v1'::text,
-              (s.snapshot_id)::text,
-              ((r."org_id")::uuid)::text,
+              s.snapshot_id,
+              (r."org_id")::uuid,
               'company'::text,
-              ((r."entity_id")::uuid)::text,
+              (r."entity_id")::uuid,
               (v.version)::text,
               ((r.canonical_payload)::jsonb)::text,
               (r.updated_at)::timestamptz,
-              ((r.last_run_id)::uuid)::text
-            )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text
+              (r.last_run_id)::uuid
+            )::hq_export."body_dx_entity_snapshots_v1_2ac8a131")::text
           from only $query$ || tg_relid::regclass::text || $query$ r
           cross join lateral (
             select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0
@@ -4592,15 +4592,15 @@ begin
             ),
             row_to_json(row(
               'v1'::text,
-              (s.snapshot_id)::text,
-              ((r."org_id")::uuid)::text,
+              s.snapshot_id,
+              (r."org_id")::uuid,
               'company'::text,
-              ((r."entity_id")::uuid)::text,
+              (r."entity_id")::uuid,
               (v.version)::text,
               ((r.canonical_payload)::jsonb)::text,
               (r.updated_at)::timestamptz,
-              ((r.last_run_id)::uuid)::text
-            )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text
+              (r.last_run_id)::uuid
+            )::hq_export."body_dx_entity_snapshots_v1_2ac8a131")::text
           from only $query$ || tg_relid::regclass::text || $query$ r
           cross join lateral (
             select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0

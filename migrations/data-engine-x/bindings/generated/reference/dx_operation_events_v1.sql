@@ -63,17 +63,17 @@ select
 from "ops"."operation_events" hq_export_row
 cross join lateral hq_export."row_dx_operation_events_v1"(hq_export_row) r;
 
-create type hq_export."body_dx_operation_events_v1_486faef6" as (
+create type hq_export."body_dx_operation_events_v1_f7820554" as (
   "export_schema_version" text,
-  "event_id" text,
-  "run_id" text,
+  "event_id" uuid,
+  "run_id" uuid,
   "event_type" text,
   "event_sequence" int4,
   "occurred_at" text,
-  "org_id" text,
-  "company_id" text,
+  "org_id" uuid,
+  "company_id" uuid,
   "entity_type" text,
-  "entity_id" text,
+  "entity_id" uuid,
   "provider" text,
   "http_status" int4,
   "raw_request_ref" text,
@@ -126,15 +126,15 @@ begin
               (r."event_id")::uuid::text as key,
               row_to_json(row(
                 'v1'::text,
-                ((r."event_id")::uuid)::text,
-                ((r."run_id")::uuid)::text,
+                (r."event_id")::uuid,
+                (r."run_id")::uuid,
                 (r."event_type")::text,
                 (r."event_sequence")::int4,
                 hq_export.utc_text((r."occurred_at")::timestamptz),
-                ((r."org_id")::uuid)::text,
-                ((r."company_id")::uuid)::text,
+                (r."org_id")::uuid,
+                (r."company_id")::uuid,
                 (r."entity_type")::text,
-                ((r."entity_id")::uuid)::text,
+                (r."entity_id")::uuid,
                 (r."provider")::text,
                 (r."http_status")::int4,
                 (r."raw_request_ref")::text,
@@ -143,7 +143,7 @@ begin
                 (r."error_code")::text,
                 (r."error_message")::text,
                 ((r."metadata_json")::jsonb)::text
-              )::hq_export."body_dx_operation_events_v1_486faef6")::text as body
+              )::hq_export."body_dx_operation_events_v1_f7820554")::text as body
             from n r
           ) p
           limit 101
@@ -208,15 +208,15 @@ begin
           (r."event_id")::uuid::text as key,
           row_to_json(row(
             'v1'::text,
-            ((r."event_id")::uuid)::text,
-            ((r."run_id")::uuid)::text,
+            (r."event_id")::uuid,
+            (r."run_id")::uuid,
             (r."event_type")::text,
             (r."event_sequence")::int4,
             hq_export.utc_text((r."occurred_at")::timestamptz),
-            ((r."org_id")::uuid)::text,
-            ((r."company_id")::uuid)::text,
+            (r."org_id")::uuid,
+            (r."company_id")::uuid,
             (r."entity_type")::text,
-            ((r."entity_id")::uuid)::text,
+            (r."entity_id")::uuid,
             (r."provider")::text,
             (r."http_status")::int4,
             (r."raw_request_ref")::text,
@@ -225,7 +225,7 @@ begin
             (r."error_code")::text,
             (r."error_message")::text,
             ((r."metadata_json")::jsonb)::text
-          )::hq_export."body_dx_operation_events_v1_486faef6")::text as body
+          )::hq_export."body_dx_operation_events_v1_f7820554")::text as body
         from n r
       ) p;
     when 1 then
@@ -236,15 +236,15 @@ begin
           (r."event_id")::uuid::text as key,
           row_to_json(row(
             'v1'::text,
-            ((r."event_id")::uuid)::text,
-            ((r."run_id")::uuid)::text,
+            (r."event_id")::uuid,
+            (r."run_id")::uuid,
             (r."event_type")::text,
             (r."event_sequence")::int4,
             hq_export.utc_text((r."occurred_at")::timestamptz),
-            ((r."org_id")::uuid)::text,
-            ((r."company_id")::uuid)::text,
+            (r."org_id")::uuid,
+            (r."company_id")::uuid,
             (r."entity_type")::text,
-            ((r."entity_id")::uuid)::text,
+            (r."entity_id")::uuid,
             (r."provider")::text,
             (r."http_status")::int4,
             (r."raw_request_ref")::text,
@@ -253,7 +253,7 @@ begin
             (r."error_code")::text,
             (r."error_message")::text,
             ((r."metadata_json")::jsonb)::text
-          )::hq_export."body_dx_operation_events_v1_486faef6")::text as body
+          )::hq_export."body_dx_operation_events_v1_f7820554")::text as body
         from n r
       ) p;
     when 2 then
@@ -264,15 +264,15 @@ begin
           (r."event_id")::uuid::text as key,
           row_to_json(row(
             'v1'::text,
-            ((r."event_id")::uuid)::text,
-            ((r."run_id")::uuid)::text,
+            (r."event_id")::uuid,
+            (r."run_id")::uuid,
             (r."event_type")::text,
             (r."event_sequence")::int4,
             hq_export.utc_text((r."occurred_at")::timestamptz),
-            ((r."org_id")::uuid)::text,
-            ((r."company_id")::uuid)::text,
+            (r."org_id")::uuid,
+            (r."company_id")::uuid,
             (r."entity_type")::text,
-            ((r."entity_id")::uuid)::text,
+            (r."entity_id")::uuid,
             (r."provider")::text,
             (r."http_status")::int4,
             (r."raw_request_ref")::text,
@@ -281,7 +281,7 @@ begin
             (r."error_code")::text,
             (r."error_message")::text,
             ((r."metadata_json")::jsonb)::text
-          )::hq_export."body_dx_operation_events_v1_486faef6")::text as body
+          )::hq_export."body_dx_operation_events_v1_f7820554")::text as body
         from n r
       ) p;
     end case;

@@ -71,17 +71,17 @@ from "ops"."operation_runs" hq_export_row
 cross join lateral hq_export."row_dx_operation_runs_v1"(hq_export_row) r
 where r."status" in ('succeeded', 'failed', 'skipped', 'canceled');
 
-create type hq_export."body_dx_operation_runs_v1_ffc01977" as (
+create type hq_export."body_dx_operation_runs_v1_04bd090d" as (
   "export_schema_version" text,
-  "run_id" text,
-  "pipeline_run_id" text,
+  "run_id" uuid,
+  "pipeline_run_id" uuid,
   "workflow_id" text,
   "operation_id" text,
   "action_id" text,
   "entity_type" text,
-  "entity_id" text,
-  "org_id" text,
-  "company_id" text,
+  "entity_id" uuid,
+  "org_id" uuid,
+  "company_id" uuid,
   "source_provider" text,
   "status" text,
   "attempt_count" int4,
@@ -138,15 +138,15 @@ begin
               (r."run_id")::uuid::text as key,
               row_to_json(row(
                 'v1'::text,
-                ((r."run_id")::uuid)::text,
-                ((r."pipeline_run_id")::uuid)::text,
+                (r."run_id")::uuid,
+                (r."pipeline_run_id")::uuid,
                 (r."workflow_id")::text,
                 (r."operation_id")::text,
                 (r."action_id")::text,
                 (r."entity_type")::text,
-                ((r."entity_id")::uuid)::text,
-                ((r."org_id")::uuid)::text,
-                ((r."company_id")::uuid)::text,
+                (r."entity_id")::uuid,
+                (r."org_id")::uuid,
+                (r."company_id")::uuid,
                 (r."source_provider")::text,
                 (r."status")::text,
                 (r."attempt_count")::int4,
@@ -158,7 +158,7 @@ begin
                 (r."error_message")::text,
                 (r."created_at")::timestamptz,
                 (null)::text
-              )::hq_export."body_dx_operation_runs_v1_ffc01977")::text as body
+              )::hq_export."body_dx_operation_runs_v1_04bd090d")::text as body
             from n r
             where r."status" in ('succeeded', 'failed', 'skipped', 'canceled')
           ) p
@@ -224,15 +224,15 @@ begin
           (r."run_id")::uuid::text as key,
           row_to_json(row(
             'v1'::text,
-            ((r."run_id")::uuid)::text,
-            ((r."pipeline_run_id")::uuid)::text,
+            (r."run_id")::uuid,
+            (r."pipeline_run_id")::uuid,
             (r."workflow_id")::text,
             (r."operation_id")::text,
             (r."action_id")::text,
             (r."entity_type")::text,
-            ((r."entity_id")::uuid)::text,
-            ((r."org_id")::uuid)::text,
-            ((r."company_id")::uuid)::text,
+            (r."entity_id")::uuid,
+            (r."org_id")::uuid,
+            (r."company_id")::uuid,
             (r."source_provider")::text,
             (r."status")::text,
             (r."attempt_count")::int4,
@@ -244,7 +244,7 @@ begin
             (r."error_message")::text,
             (r."created_at")::timestamptz,
             (null)::text
-          )::hq_export."body_dx_operation_runs_v1_ffc01977")::text as body
+          )::hq_export."body_dx_operation_runs_v1_04bd090d")::text as body
         from n r
         where r."status" in ('succeeded', 'failed', 'skipped', 'canceled')
       ) p;
@@ -256,15 +256,15 @@ begin
           (r."run_id")::uuid::text as key,
           row_to_json(row(
             'v1'::text,
-            ((r."run_id")::uuid)::text,
-            ((r."pipeline_run_id")::uuid)::text,
+            (r."run_id")::uuid,
+            (r."pipeline_run_id")::uuid,
             (r."workflow_id")::text,
             (r."operation_id")::text,
             (r."action_id")::text,
             (r."entity_type")::text,
-            ((r."entity_id")::uuid)::text,
-            ((r."org_id")::uuid)::text,
-            ((r."company_id")::uuid)::text,
+            (r."entity_id")::uuid,
+            (r."org_id")::uuid,
+            (r."company_id")::uuid,
             (r."source_provider")::text,
             (r."status")::text,
             (r."attempt_count")::int4,
@@ -276,7 +276,7 @@ begin
             (r."error_message")::text,
             (r."created_at")::timestamptz,
             (null)::text
-          )::hq_export."body_dx_operation_runs_v1_ffc01977")::text as body
+          )::hq_export."body_dx_operation_runs_v1_04bd090d")::text as body
         from n r
         where r."status" in ('succeeded', 'failed', 'skipped', 'canceled')
       ) p;
@@ -288,15 +288,15 @@ begin
           (r."run_id")::uuid::text as key,
           row_to_json(row(
             'v1'::text,
-            ((r."run_id")::uuid)::text,
-            ((r."pipeline_run_id")::uuid)::text,
+            (r."run_id")::uuid,
+            (r."pipeline_run_id")::uuid,
             (r."workflow_id")::text,
             (r."operation_id")::text,
             (r."action_id")::text,
             (r."entity_type")::text,
-            ((r."entity_id")::uuid)::text,
-            ((r."org_id")::uuid)::text,
-            ((r."company_id")::uuid)::text,
+            (r."entity_id")::uuid,
+            (r."org_id")::uuid,
+            (r."company_id")::uuid,
             (r."source_provider")::text,
             (r."status")::text,
             (r."attempt_count")::int4,
@@ -308,7 +308,7 @@ begin
             (r."error_message")::text,
             (r."created_at")::timestamptz,
             (null)::text
-          )::hq_export."body_dx_operation_runs_v1_ffc01977")::text as body
+          )::hq_export."body_dx_operation_runs_v1_04bd090d")::text as body
         from n r
         where r."status" in ('succeeded', 'failed', 'skipped', 'canceled')
       ) p;
@@ -424,15 +424,15 @@ begin
               (r."run_id")::uuid::text as key,
               row_to_json(row(
                 'v1'::text,
-                ((r."run_id")::uuid)::text,
-                ((r."pipeline_run_id")::uuid)::text,
+                (r."run_id")::uuid,
+                (r."pipeline_run_id")::uuid,
                 (r."workflow_id")::text,
                 (r."operation_id")::text,
                 (r."action_id")::text,
                 (r."entity_type")::text,
-                ((r."entity_id")::uuid)::text,
-                ((r."org_id")::uuid)::text,
-                ((r."company_id")::uuid)::text,
+                (r."entity_id")::uuid,
+                (r."org_id")::uuid,
+                (r."company_id")::uuid,
                 (r."source_provider")::text,
                 (r."status")::text,
                 (r."attempt_count")::int4,
@@ -444,7 +444,7 @@ begin
                 (r."error_message")::text,
                 (r."created_at")::timestamptz,
                 (null)::text
-              )::hq_export."body_dx_operation_runs_v1_ffc01977")::text as body
+              )::hq_export."body_dx_operation_runs_v1_04bd090d")::text as body
             from (select new.* where '"ops"."operation_runs"'::regclass is not null) r
             where r."status" in ('succeeded', 'failed', 'skipped', 'canceled')
           ) p
@@ -509,15 +509,15 @@ begin
           (r."run_id")::uuid::text as key,
           row_to_json(row(
             'v1'::text,
-            ((r."run_id")::uuid)::text,
-            ((r."pipeline_run_id")::uuid)::text,
+            (r."run_id")::uuid,
+            (r."pipeline_run_id")::uuid,
             (r."workflow_id")::text,
             (r."operation_id")::text,
             (r."action_id")::text,
             (r."entity_type")::text,
-            ((r."entity_id")::uuid)::text,
-            ((r."org_id")::uuid)::text,
-            ((r."company_id")::uuid)::text,
+            (r."entity_id")::uuid,
+            (r."org_id")::uuid,
+            (r."company_id")::uuid,
             (r."source_provider")::text,
             (r."status")::text,
             (r."attempt_count")::int4,
@@ -529,7 +529,7 @@ begin
             (r."error_message")::text,
             (r."created_at")::timestamptz,
             (null)::text
-          )::hq_export."body_dx_operation_runs_v1_ffc01977")::text as body
+          )::hq_export."body_dx_operation_runs_v1_04bd090d")::text as body
         from (select new.* where '"ops"."operation_runs"'::regclass is not null) r
         where r."status" in ('succeeded', 'failed', 'skipped', 'canceled')
       ) p;
@@ -541,15 +541,15 @@ begin
           (r."run_id")::uuid::text as key,
           row_to_json(row(
             'v1'::text,
-            ((r."run_id")::uuid)::text,
-            ((r."pipeline_run_id")::uuid)::text,
+            (r."run_id")::uuid,
+            (r."pipeline_run_id")::uuid,
             (r."workflow_id")::text,
             (r."operation_id")::text,
             (r."action_id")::text,
             (r."entity_type")::text,
-            ((r."entity_id")::uuid)::text,
-            ((r."org_id")::uuid)::text,
-            ((r."company_id")::uuid)::text,
+            (r."entity_id")::uuid,
+            (r."org_id")::uuid,
+            (r."company_id")::uuid,
             (r."source_provider")::text,
             (r."status")::text,
             (r."attempt_count")::int4,
@@ -561,7 +561,7 @@ begin
             (r."error_message")::text,
             (r."created_at")::timestamptz,
             (null)::text
-          )::hq_export."body_dx_operation_runs_v1_ffc01977")::text as body
+          )::hq_export."body_dx_operation_runs_v1_04bd090d")::text as body
         from (select new.* where '"ops"."operation_runs"'::regclass is not null) r
         where r."status" in ('succeeded', 'failed', 'skipped', 'canceled')
       ) p;
@@ -573,15 +573,15 @@ begin
           (r."run_id")::uuid::text as key,
           row_to_json(row(
             'v1'::text,
-            ((r."run_id")::uuid)::text,
-            ((r."pipeline_run_id")::uuid)::text,
+            (r."run_id")::uuid,
+            (r."pipeline_run_id")::uuid,
             (r."workflow_id")::text,
             (r."operation_id")::text,
             (r."action_id")::text,
             (r."entity_type")::text,
-            ((r."entity_id")::uuid)::text,
-            ((r."org_id")::uuid)::text,
-            ((r."company_id")::uuid)::text,
+            (r."entity_id")::uuid,
+            (r."org_id")::uuid,
+            (r."company_id")::uuid,
             (r."source_provider")::text,
             (r."status")::text,
             (r."attempt_count")::int4,
@@ -593,7 +593,7 @@ begin
             (r."error_message")::text,
             (r."created_at")::timestamptz,
             (null)::text
-          )::hq_export."body_dx_operation_runs_v1_ffc01977")::text as body
+          )::hq_export."body_dx_operation_runs_v1_04bd090d")::text as body
         from (select new.* where '"ops"."operation_runs"'::regclass is not null) r
         where r."status" in ('succeeded', 'failed', 'skipped', 'canceled')
       ) p;

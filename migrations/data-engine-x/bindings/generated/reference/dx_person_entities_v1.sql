@@ -83,11 +83,11 @@ cross join lateral hq_export."row_dx_person_entities_v1"(hq_export_row) r
 left join hq_export.version_base hq_export_base
   on hq_export_base.dataset = 4 and hq_export_base.key = (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text;
 
-create type hq_export."body_dx_person_entities_v1_0d9e66a9" as (
+create type hq_export."body_dx_person_entities_v1_7c4cd4d6" as (
   "export_schema_version" text,
-  "org_id" text,
-  "company_id" text,
-  "entity_id" text,
+  "org_id" uuid,
+  "company_id" uuid,
+  "entity_id" uuid,
   "full_name" text,
   "first_name" text,
   "last_name" text,
@@ -101,21 +101,21 @@ create type hq_export."body_dx_person_entities_v1_0d9e66a9" as (
   "contact_confidence" text,
   "last_enriched_at" timestamptz,
   "last_operation_id" text,
-  "last_run_id" text,
+  "last_run_id" uuid,
   "record_version" text,
   "updated_at" timestamptz
 );
 
-create type hq_export."body_dx_entity_snapshots_v1_e1d52a08" as (
+create type hq_export."body_dx_entity_snapshots_v1_2ac8a131" as (
   "export_schema_version" text,
-  "snapshot_id" text,
-  "org_id" text,
+  "snapshot_id" uuid,
+  "org_id" uuid,
   "entity_type" text,
-  "entity_id" text,
+  "entity_id" uuid,
   "record_version" text,
   "canonical_payload_json" text,
   "captured_at" timestamptz,
-  "source_run_id" text
+  "source_run_id" uuid
 );
 
 create or replace function hq_export."capture_dx_person_entities_v1_insert"() returns trigger
@@ -171,9 +171,9 @@ begin
                 v.version,
                 row_to_json(row(
                   'v1'::text,
-                  ((r."org_id")::uuid)::text,
-                  ((r."company_id")::uuid)::text,
-                  ((r."entity_id")::uuid)::text,
+                  (r."org_id")::uuid,
+                  (r."company_id")::uuid,
+                  (r."entity_id")::uuid,
                   (r."full_name")::text,
                   (r."first_name")::text,
                   (r."last_name")::text,
@@ -187,22 +187,22 @@ begin
                   ((r."contact_confidence")::numeric)::text,
                   (r."last_enriched_at")::timestamptz,
                   (r."last_operation_id")::text,
-                  ((r."last_run_id")::uuid)::text,
+                  (r."last_run_id")::uuid,
                   (v.version)::text,
                   (r."updated_at")::timestamptz
-                )::hq_export."body_dx_person_entities_v1_0d9e66a9")::text as body,
+                )::hq_export."body_dx_person_entities_v1_7c4cd4d6")::text as body,
                 s.snapshot_id::text as snapshot_key,
                 row_to_json(row(
                   'v1'::text,
-                  (s.snapshot_id)::text,
-                  ((r."org_id")::uuid)::text,
+                  s.snapshot_id,
+                  (r."org_id")::uuid,
                   'person'::text,
-                  ((r."entity_id")::uuid)::text,
+                  (r."entity_id")::uuid,
                   (v.version)::text,
                   ((r.canonical_payload)::jsonb)::text,
                   (r.updated_at)::timestamptz,
-                  ((r.last_run_id)::uuid)::text
-                )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text as snapshot_body
+                  (r.last_run_id)::uuid
+                )::hq_export."body_dx_entity_snapshots_v1_2ac8a131")::text as snapshot_body
               from n r
               cross join lateral (
                 select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0
@@ -332,9 +332,9 @@ begin
                 v.version,
                 row_to_json(row(
                   'v1'::text,
-                  ((r."org_id")::uuid)::text,
-                  ((r."company_id")::uuid)::text,
-                  ((r."entity_id")::uuid)::text,
+                  (r."org_id")::uuid,
+                  (r."company_id")::uuid,
+                  (r."entity_id")::uuid,
                   (r."full_name")::text,
                   (r."first_name")::text,
                   (r."last_name")::text,
@@ -348,22 +348,22 @@ begin
                   ((r."contact_confidence")::numeric)::text,
                   (r."last_enriched_at")::timestamptz,
                   (r."last_operation_id")::text,
-                  ((r."last_run_id")::uuid)::text,
+                  (r."last_run_id")::uuid,
                   (v.version)::text,
                   (r."updated_at")::timestamptz
-                )::hq_export."body_dx_person_entities_v1_0d9e66a9")::text as body,
+                )::hq_export."body_dx_person_entities_v1_7c4cd4d6")::text as body,
                 s.snapshot_id::text as snapshot_key,
                 row_to_json(row(
                   'v1'::text,
-                  (s.snapshot_id)::text,
-                  ((r."org_id")::uuid)::text,
+                  s.snapshot_id,
+                  (r."org_id")::uuid,
                   'person'::text,
-                  ((r."entity_id")::uuid)::text,
+                  (r."entity_id")::uuid,
                   (v.version)::text,
                   ((r.canonical_payload)::jsonb)::text,
                   (r.updated_at)::timestamptz,
-                  ((r.last_run_id)::uuid)::text
-                )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text as snapshot_body
+                  (r.last_run_id)::uuid
+                )::hq_export."body_dx_entity_snapshots_v1_2ac8a131")::text as snapshot_body
               from (
                 select c.*
                 from (select distinct "org_id", "entity_id" from n) d
@@ -412,9 +412,9 @@ begin
                 v.version,
                 row_to_json(row(
                   'v1'::text,
-                  ((r."org_id")::uuid)::text,
-                  ((r."company_id")::uuid)::text,
-                  ((r."entity_id")::uuid)::text,
+                  (r."org_id")::uuid,
+                  (r."company_id")::uuid,
+                  (r."entity_id")::uuid,
                   (r."full_name")::text,
                   (r."first_name")::text,
                   (r."last_name")::text,
@@ -428,22 +428,22 @@ begin
                   ((r."contact_confidence")::numeric)::text,
                   (r."last_enriched_at")::timestamptz,
                   (r."last_operation_id")::text,
-                  ((r."last_run_id")::uuid)::text,
+                  (r."last_run_id")::uuid,
                   (v.version)::text,
                   (r."updated_at")::timestamptz
-                )::hq_export."body_dx_person_entities_v1_0d9e66a9")::text as body,
+                )::hq_export."body_dx_person_entities_v1_7c4cd4d6")::text as body,
                 s.snapshot_id::text as snapshot_key,
                 row_to_json(row(
                   'v1'::text,
-                  (s.snapshot_id)::text,
-                  ((r."org_id")::uuid)::text,
+                  s.snapshot_id,
+                  (r."org_id")::uuid,
                   'person'::text,
-                  ((r."entity_id")::uuid)::text,
+                  (r."entity_id")::uuid,
                   (v.version)::text,
                   ((r.canonical_payload)::jsonb)::text,
                   (r.updated_at)::timestamptz,
-                  ((r.last_run_id)::uuid)::text
-                )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text as snapshot_body
+                  (r.last_run_id)::uuid
+                )::hq_export."body_dx_entity_snapshots_v1_2ac8a131")::text as snapshot_body
               from (
                 select c.*
                 from (select distinct "org_id", "entity_id" from n) d
@@ -523,9 +523,9 @@ begin
               v.version,
               row_to_json(row(
                 'v1'::text,
-                ((r."org_id")::uuid)::text,
-                ((r."company_id")::uuid)::text,
-                ((r."entity_id")::uuid)::text,
+                (r."org_id")::uuid,
+                (r."company_id")::uuid,
+                (r."entity_id")::uuid,
                 (r."full_name")::text,
                 (r."first_name")::text,
                 (r."last_name")::text,
@@ -539,22 +539,22 @@ begin
                 ((r."contact_confidence")::numeric)::text,
                 (r."last_enriched_at")::timestamptz,
                 (r."last_operation_id")::text,
-                ((r."last_run_id")::uuid)::text,
+                (r."last_run_id")::uuid,
                 (v.version)::text,
                 (r."updated_at")::timestamptz
-              )::hq_export."body_dx_person_entities_v1_0d9e66a9")::text as body,
+              )::hq_export."body_dx_person_entities_v1_7c4cd4d6")::text as body,
               s.snapshot_id::text as snapshot_key,
               row_to_json(row(
                 'v1'::text,
-                (s.snapshot_id)::text,
-                ((r."org_id")::uuid)::text,
+                s.snapshot_id,
+                (r."org_id")::uuid,
                 'person'::text,
-                ((r."entity_id")::uuid)::text,
+                (r."entity_id")::uuid,
                 (v.version)::text,
                 ((r.canonical_payload)::jsonb)::text,
                 (r.updated_at)::timestamptz,
-                ((r.last_run_id)::uuid)::text
-              )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text as snapshot_body
+                (r.last_run_id)::uuid
+              )::hq_export."body_dx_entity_snapshots_v1_2ac8a131")::text as snapshot_body
             from n r
             cross join lateral (
               select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0
@@ -587,9 +587,9 @@ begin
               v.version,
               row_to_json(row(
                 'v1'::text,
-                ((r."org_id")::uuid)::text,
-                ((r."company_id")::uuid)::text,
-                ((r."entity_id")::uuid)::text,
+                (r."org_id")::uuid,
+                (r."company_id")::uuid,
+                (r."entity_id")::uuid,
                 (r."full_name")::text,
                 (r."first_name")::text,
                 (r."last_name")::text,
@@ -603,22 +603,22 @@ begin
                 ((r."contact_confidence")::numeric)::text,
                 (r."last_enriched_at")::timestamptz,
                 (r."last_operation_id")::text,
-                ((r."last_run_id")::uuid)::text,
+                (r."last_run_id")::uuid,
                 (v.version)::text,
                 (r."updated_at")::timestamptz
-              )::hq_export."body_dx_person_entities_v1_0d9e66a9")::text as body,
+              )::hq_export."body_dx_person_entities_v1_7c4cd4d6")::text as body,
               s.snapshot_id::text as snapshot_key,
               row_to_json(row(
                 'v1'::text,
-                (s.snapshot_id)::text,
-                ((r."org_id")::uuid)::text,
+                s.snapshot_id,
+                (r."org_id")::uuid,
                 'person'::text,
-                ((r."entity_id")::uuid)::text,
+                (r."entity_id")::uuid,
                 (v.version)::text,
                 ((r.canonical_payload)::jsonb)::text,
                 (r.updated_at)::timestamptz,
-                ((r.last_run_id)::uuid)::text
-              )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text as snapshot_body
+                (r.last_run_id)::uuid
+              )::hq_export."body_dx_entity_snapshots_v1_2ac8a131")::text as snapshot_body
             from n r
             cross join lateral (
               select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0
@@ -651,9 +651,9 @@ begin
               v.version,
               row_to_json(row(
                 'v1'::text,
-                ((r."org_id")::uuid)::text,
-                ((r."company_id")::uuid)::text,
-                ((r."entity_id")::uuid)::text,
+                (r."org_id")::uuid,
+                (r."company_id")::uuid,
+                (r."entity_id")::uuid,
                 (r."full_name")::text,
                 (r."first_name")::text,
                 (r."last_name")::text,
@@ -667,22 +667,22 @@ begin
                 ((r."contact_confidence")::numeric)::text,
                 (r."last_enriched_at")::timestamptz,
                 (r."last_operation_id")::text,
-                ((r."last_run_id")::uuid)::text,
+                (r."last_run_id")::uuid,
                 (v.version)::text,
                 (r."updated_at")::timestamptz
-              )::hq_export."body_dx_person_entities_v1_0d9e66a9")::text as body,
+              )::hq_export."body_dx_person_entities_v1_7c4cd4d6")::text as body,
               s.snapshot_id::text as snapshot_key,
               row_to_json(row(
                 'v1'::text,
-                (s.snapshot_id)::text,
-                ((r."org_id")::uuid)::text,
+                s.snapshot_id,
+                (r."org_id")::uuid,
                 'person'::text,
-                ((r."entity_id")::uuid)::text,
+                (r."entity_id")::uuid,
                 (v.version)::text,
                 ((r.canonical_payload)::jsonb)::text,
                 (r.updated_at)::timestamptz,
-                ((r.last_run_id)::uuid)::text
-              )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text as snapshot_body
+                (r.last_run_id)::uuid
+              )::hq_export."body_dx_entity_snapshots_v1_2ac8a131")::text as snapshot_body
             from n r
             cross join lateral (
               select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0
@@ -742,9 +742,9 @@ begin
           v.version,
           row_to_json(row(
             'v1'::text,
-            ((r."org_id")::uuid)::text,
-            ((r."company_id")::uuid)::text,
-            ((r."entity_id")::uuid)::text,
+            (r."org_id")::uuid,
+            (r."company_id")::uuid,
+            (r."entity_id")::uuid,
             (r."full_name")::text,
             (r."first_name")::text,
             (r."last_name")::text,
@@ -758,22 +758,22 @@ begin
             ((r."contact_confidence")::numeric)::text,
             (r."last_enriched_at")::timestamptz,
             (r."last_operation_id")::text,
-            ((r."last_run_id")::uuid)::text,
+            (r."last_run_id")::uuid,
             (v.version)::text,
             (r."updated_at")::timestamptz
-          )::hq_export."body_dx_person_entities_v1_0d9e66a9")::text as body,
+          )::hq_export."body_dx_person_entities_v1_7c4cd4d6")::text as body,
           s.snapshot_id::text as snapshot_key,
           row_to_json(row(
             'v1'::text,
-            (s.snapshot_id)::text,
-            ((r."org_id")::uuid)::text,
+            s.snapshot_id,
+            (r."org_id")::uuid,
             'person'::text,
-            ((r."entity_id")::uuid)::text,
+            (r."entity_id")::uuid,
             (v.version)::text,
             ((r.canonical_payload)::jsonb)::text,
             (r.updated_at)::timestamptz,
-            ((r.last_run_id)::uuid)::text
-          )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text as snapshot_body
+            (r.last_run_id)::uuid
+          )::hq_export."body_dx_entity_snapshots_v1_2ac8a131")::text as snapshot_body
         from n r
         cross join lateral (
           select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0
@@ -812,9 +812,9 @@ begin
           v.version,
           row_to_json(row(
             'v1'::text,
-            ((r."org_id")::uuid)::text,
-            ((r."company_id")::uuid)::text,
-            ((r."entity_id")::uuid)::text,
+            (r."org_id")::uuid,
+            (r."company_id")::uuid,
+            (r."entity_id")::uuid,
             (r."full_name")::text,
             (r."first_name")::text,
             (r."last_name")::text,
@@ -828,22 +828,22 @@ begin
             ((r."contact_confidence")::numeric)::text,
             (r."last_enriched_at")::timestamptz,
             (r."last_operation_id")::text,
-            ((r."last_run_id")::uuid)::text,
+            (r."last_run_id")::uuid,
             (v.version)::text,
             (r."updated_at")::timestamptz
-          )::hq_export."body_dx_person_entities_v1_0d9e66a9")::text as body,
+          )::hq_export."body_dx_person_entities_v1_7c4cd4d6")::text as body,
           s.snapshot_id::text as snapshot_key,
           row_to_json(row(
             'v1'::text,
-            (s.snapshot_id)::text,
-            ((r."org_id")::uuid)::text,
+            s.snapshot_id,
+            (r."org_id")::uuid,
             'person'::text,
-            ((r."entity_id")::uuid)::text,
+            (r."entity_id")::uuid,
             (v.version)::text,
             ((r.canonical_payload)::jsonb)::text,
             (r.updated_at)::timestamptz,
-            ((r.last_run_id)::uuid)::text
-          )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text as snapshot_body
+            (r.last_run_id)::uuid
+          )::hq_export."body_dx_entity_snapshots_v1_2ac8a131")::text as snapshot_body
         from n r
         cross join lateral (
           select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0
@@ -882,9 +882,9 @@ begin
           v.version,
           row_to_json(row(
             'v1'::text,
-            ((r."org_id")::uuid)::text,
-            ((r."company_id")::uuid)::text,
-            ((r."entity_id")::uuid)::text,
+            (r."org_id")::uuid,
+            (r."company_id")::uuid,
+            (r."entity_id")::uuid,
             (r."full_name")::text,
             (r."first_name")::text,
             (r."last_name")::text,
@@ -898,22 +898,22 @@ begin
             ((r."contact_confidence")::numeric)::text,
             (r."last_enriched_at")::timestamptz,
             (r."last_operation_id")::text,
-            ((r."last_run_id")::uuid)::text,
+            (r."last_run_id")::uuid,
             (v.version)::text,
             (r."updated_at")::timestamptz
-          )::hq_export."body_dx_person_entities_v1_0d9e66a9")::text as body,
+          )::hq_export."body_dx_person_entities_v1_7c4cd4d6")::text as body,
           s.snapshot_id::text as snapshot_key,
           row_to_json(row(
             'v1'::text,
-            (s.snapshot_id)::text,
-            ((r."org_id")::uuid)::text,
+            s.snapshot_id,
+            (r."org_id")::uuid,
             'person'::text,
-            ((r."entity_id")::uuid)::text,
+            (r."entity_id")::uuid,
             (v.version)::text,
             ((r.canonical_payload)::jsonb)::text,
             (r.updated_at)::timestamptz,
-            ((r.last_run_id)::uuid)::text
-          )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text as snapshot_body
+            (r.last_run_id)::uuid
+          )::hq_export."body_dx_entity_snapshots_v1_2ac8a131")::text as snapshot_body
         from n r
         cross join lateral (
           select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0
@@ -1072,9 +1072,9 @@ begin
                 v.version,
                 row_to_json(row(
                   'v1'::text,
-                  ((r."org_id")::uuid)::text,
-                  ((r."company_id")::uuid)::text,
-                  ((r."entity_id")::uuid)::text,
+                  (r."org_id")::uuid,
+                  (r."company_id")::uuid,
+                  (r."entity_id")::uuid,
                   (r."full_name")::text,
                   (r."first_name")::text,
                   (r."last_name")::text,
@@ -1088,22 +1088,22 @@ begin
                   ((r."contact_confidence")::numeric)::text,
                   (r."last_enriched_at")::timestamptz,
                   (r."last_operation_id")::text,
-                  ((r."last_run_id")::uuid)::text,
+                  (r."last_run_id")::uuid,
                   (v.version)::text,
                   (r."updated_at")::timestamptz
-                )::hq_export."body_dx_person_entities_v1_0d9e66a9")::text as body,
+                )::hq_export."body_dx_person_entities_v1_7c4cd4d6")::text as body,
                 s.snapshot_id::text as snapshot_key,
                 row_to_json(row(
                   'v1'::text,
-                  (s.snapshot_id)::text,
-                  ((r."org_id")::uuid)::text,
+                  s.snapshot_id,
+                  (r."org_id")::uuid,
                   'person'::text,
-                  ((r."entity_id")::uuid)::text,
+                  (r."entity_id")::uuid,
                   (v.version)::text,
                   ((r.canonical_payload)::jsonb)::text,
                   (r.updated_at)::timestamptz,
-                  ((r.last_run_id)::uuid)::text
-                )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text as snapshot_body
+                  (r.last_run_id)::uuid
+                )::hq_export."body_dx_entity_snapshots_v1_2ac8a131")::text as snapshot_body
               from n r
               cross join lateral (
                 select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0
@@ -1240,9 +1240,9 @@ begin
                 v.version,
                 row_to_json(row(
                   'v1'::text,
-                  ((r."org_id")::uuid)::text,
-                  ((r."company_id")::uuid)::text,
-                  ((r."entity_id")::uuid)::text,
+                  (r."org_id")::uuid,
+                  (r."company_id")::uuid,
+                  (r."entity_id")::uuid,
                   (r."full_name")::text,
                   (r."first_name")::text,
                   (r."last_name")::text,
@@ -1256,22 +1256,22 @@ begin
                   ((r."contact_confidence")::numeric)::text,
                   (r."last_enriched_at")::timestamptz,
                   (r."last_operation_id")::text,
-                  ((r."last_run_id")::uuid)::text,
+                  (r."last_run_id")::uuid,
                   (v.version)::text,
                   (r."updated_at")::timestamptz
-                )::hq_export."body_dx_person_entities_v1_0d9e66a9")::text as body,
+                )::hq_export."body_dx_person_entities_v1_7c4cd4d6")::text as body,
                 s.snapshot_id::text as snapshot_key,
                 row_to_json(row(
                   'v1'::text,
-                  (s.snapshot_id)::text,
-                  ((r."org_id")::uuid)::text,
+                  s.snapshot_id,
+                  (r."org_id")::uuid,
                   'person'::text,
-                  ((r."entity_id")::uuid)::text,
+                  (r."entity_id")::uuid,
                   (v.version)::text,
                   ((r.canonical_payload)::jsonb)::text,
                   (r.updated_at)::timestamptz,
-                  ((r.last_run_id)::uuid)::text
-                )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text as snapshot_body
+                  (r.last_run_id)::uuid
+                )::hq_export."body_dx_entity_snapshots_v1_2ac8a131")::text as snapshot_body
               from (
                 select c.*
                 from (select distinct "org_id", "entity_id" from n) d
@@ -1320,9 +1320,9 @@ begin
                 v.version,
                 row_to_json(row(
                   'v1'::text,
-                  ((r."org_id")::uuid)::text,
-                  ((r."company_id")::uuid)::text,
-                  ((r."entity_id")::uuid)::text,
+                  (r."org_id")::uuid,
+                  (r."company_id")::uuid,
+                  (r."entity_id")::uuid,
                   (r."full_name")::text,
                   (r."first_name")::text,
                   (r."last_name")::text,
@@ -1336,22 +1336,22 @@ begin
                   ((r."contact_confidence")::numeric)::text,
                   (r."last_enriched_at")::timestamptz,
                   (r."last_operation_id")::text,
-                  ((r."last_run_id")::uuid)::text,
+                  (r."last_run_id")::uuid,
                   (v.version)::text,
                   (r."updated_at")::timestamptz
-                )::hq_export."body_dx_person_entities_v1_0d9e66a9")::text as body,
+                )::hq_export."body_dx_person_entities_v1_7c4cd4d6")::text as body,
                 s.snapshot_id::text as snapshot_key,
                 row_to_json(row(
                   'v1'::text,
-                  (s.snapshot_id)::text,
-                  ((r."org_id")::uuid)::text,
+                  s.snapshot_id,
+                  (r."org_id")::uuid,
                   'person'::text,
-                  ((r."entity_id")::uuid)::text,
+                  (r."entity_id")::uuid,
                   (v.version)::text,
                   ((r.canonical_payload)::jsonb)::text,
                   (r.updated_at)::timestamptz,
-                  ((r.last_run_id)::uuid)::text
-                )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text as snapshot_body
+                  (r.last_run_id)::uuid
+                )::hq_export."body_dx_entity_snapshots_v1_2ac8a131")::text as snapshot_body
               from (
                 select c.*
                 from (select distinct "org_id", "entity_id" from n) d
@@ -1431,9 +1431,9 @@ begin
               v.version,
               row_to_json(row(
                 'v1'::text,
-                ((r."org_id")::uuid)::text,
-                ((r."company_id")::uuid)::text,
-                ((r."entity_id")::uuid)::text,
+                (r."org_id")::uuid,
+                (r."company_id")::uuid,
+                (r."entity_id")::uuid,
                 (r."full_name")::text,
                 (r."first_name")::text,
                 (r."last_name")::text,
@@ -1447,22 +1447,22 @@ begin
                 ((r."contact_confidence")::numeric)::text,
                 (r."last_enriched_at")::timestamptz,
                 (r."last_operation_id")::text,
-                ((r."last_run_id")::uuid)::text,
+                (r."last_run_id")::uuid,
                 (v.version)::text,
                 (r."updated_at")::timestamptz
-              )::hq_export."body_dx_person_entities_v1_0d9e66a9")::text as body,
+              )::hq_export."body_dx_person_entities_v1_7c4cd4d6")::text as body,
               s.snapshot_id::text as snapshot_key,
               row_to_json(row(
                 'v1'::text,
-                (s.snapshot_id)::text,
-                ((r."org_id")::uuid)::text,
+                s.snapshot_id,
+                (r."org_id")::uuid,
                 'person'::text,
-                ((r."entity_id")::uuid)::text,
+                (r."entity_id")::uuid,
                 (v.version)::text,
                 ((r.canonical_payload)::jsonb)::text,
                 (r.updated_at)::timestamptz,
-                ((r.last_run_id)::uuid)::text
-              )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text as snapshot_body
+                (r.last_run_id)::uuid
+              )::hq_export."body_dx_entity_snapshots_v1_2ac8a131")::text as snapshot_body
             from n r
             cross join lateral (
               select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0
@@ -1495,9 +1495,9 @@ begin
               v.version,
               row_to_json(row(
                 'v1'::text,
-                ((r."org_id")::uuid)::text,
-                ((r."company_id")::uuid)::text,
-                ((r."entity_id")::uuid)::text,
+                (r."org_id")::uuid,
+                (r."company_id")::uuid,
+                (r."entity_id")::uuid,
                 (r."full_name")::text,
                 (r."first_name")::text,
                 (r."last_name")::text,
@@ -1511,22 +1511,22 @@ begin
                 ((r."contact_confidence")::numeric)::text,
                 (r."last_enriched_at")::timestamptz,
                 (r."last_operation_id")::text,
-                ((r."last_run_id")::uuid)::text,
+                (r."last_run_id")::uuid,
                 (v.version)::text,
                 (r."updated_at")::timestamptz
-              )::hq_export."body_dx_person_entities_v1_0d9e66a9")::text as body,
+              )::hq_export."body_dx_person_entities_v1_7c4cd4d6")::text as body,
               s.snapshot_id::text as snapshot_key,
               row_to_json(row(
                 'v1'::text,
-                (s.snapshot_id)::text,
-                ((r."org_id")::uuid)::text,
+                s.snapshot_id,
+                (r."org_id")::uuid,
                 'person'::text,
-                ((r."entity_id")::uuid)::text,
+                (r."entity_id")::uuid,
                 (v.version)::text,
                 ((r.canonical_payload)::jsonb)::text,
                 (r.updated_at)::timestamptz,
-                ((r.last_run_id)::uuid)::text
-              )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text as snapshot_body
+                (r.last_run_id)::uuid
+              )::hq_export."body_dx_entity_snapshots_v1_2ac8a131")::text as snapshot_body
             from n r
             cross join lateral (
               select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0
@@ -1559,9 +1559,9 @@ begin
               v.version,
               row_to_json(row(
                 'v1'::text,
-                ((r."org_id")::uuid)::text,
-                ((r."company_id")::uuid)::text,
-                ((r."entity_id")::uuid)::text,
+                (r."org_id")::uuid,
+                (r."company_id")::uuid,
+                (r."entity_id")::uuid,
                 (r."full_name")::text,
                 (r."first_name")::text,
                 (r."last_name")::text,
@@ -1575,22 +1575,22 @@ begin
                 ((r."contact_confidence")::numeric)::text,
                 (r."last_enriched_at")::timestamptz,
                 (r."last_operation_id")::text,
-                ((r."last_run_id")::uuid)::text,
+                (r."last_run_id")::uuid,
                 (v.version)::text,
                 (r."updated_at")::timestamptz
-              )::hq_export."body_dx_person_entities_v1_0d9e66a9")::text as body,
+              )::hq_export."body_dx_person_entities_v1_7c4cd4d6")::text as body,
               s.snapshot_id::text as snapshot_key,
               row_to_json(row(
                 'v1'::text,
-                (s.snapshot_id)::text,
-                ((r."org_id")::uuid)::text,
+                s.snapshot_id,
+                (r."org_id")::uuid,
                 'person'::text,
-                ((r."entity_id")::uuid)::text,
+                (r."entity_id")::uuid,
                 (v.version)::text,
                 ((r.canonical_payload)::jsonb)::text,
                 (r.updated_at)::timestamptz,
-                ((r.last_run_id)::uuid)::text
-              )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text as snapshot_body
+                (r.last_run_id)::uuid
+              )::hq_export."body_dx_entity_snapshots_v1_2ac8a131")::text as snapshot_body
             from n r
             cross join lateral (
               select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0
@@ -1650,9 +1650,9 @@ begin
           v.version,
           row_to_json(row(
             'v1'::text,
-            ((r."org_id")::uuid)::text,
-            ((r."company_id")::uuid)::text,
-            ((r."entity_id")::uuid)::text,
+            (r."org_id")::uuid,
+            (r."company_id")::uuid,
+            (r."entity_id")::uuid,
             (r."full_name")::text,
             (r."first_name")::text,
             (r."last_name")::text,
@@ -1666,22 +1666,22 @@ begin
             ((r."contact_confidence")::numeric)::text,
             (r."last_enriched_at")::timestamptz,
             (r."last_operation_id")::text,
-            ((r."last_run_id")::uuid)::text,
+            (r."last_run_id")::uuid,
             (v.version)::text,
             (r."updated_at")::timestamptz
-          )::hq_export."body_dx_person_entities_v1_0d9e66a9")::text as body,
+          )::hq_export."body_dx_person_entities_v1_7c4cd4d6")::text as body,
           s.snapshot_id::text as snapshot_key,
           row_to_json(row(
             'v1'::text,
-            (s.snapshot_id)::text,
-            ((r."org_id")::uuid)::text,
+            s.snapshot_id,
+            (r."org_id")::uuid,
             'person'::text,
-            ((r."entity_id")::uuid)::text,
+            (r."entity_id")::uuid,
             (v.version)::text,
             ((r.canonical_payload)::jsonb)::text,
             (r.updated_at)::timestamptz,
-            ((r.last_run_id)::uuid)::text
-          )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text as snapshot_body
+            (r.last_run_id)::uuid
+          )::hq_export."body_dx_entity_snapshots_v1_2ac8a131")::text as snapshot_body
         from n r
         cross join lateral (
           select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0
@@ -1720,9 +1720,9 @@ begin
           v.version,
           row_to_json(row(
             'v1'::text,
-            ((r."org_id")::uuid)::text,
-            ((r."company_id")::uuid)::text,
-            ((r."entity_id")::uuid)::text,
+            (r."org_id")::uuid,
+            (r."company_id")::uuid,
+            (r."entity_id")::uuid,
             (r."full_name")::text,
             (r."first_name")::text,
             (r."last_name")::text,
@@ -1736,22 +1736,22 @@ begin
             ((r."contact_confidence")::numeric)::text,
             (r."last_enriched_at")::timestamptz,
             (r."last_operation_id")::text,
-            ((r."last_run_id")::uuid)::text,
+            (r."last_run_id")::uuid,
             (v.version)::text,
             (r."updated_at")::timestamptz
-          )::hq_export."body_dx_person_entities_v1_0d9e66a9")::text as body,
+          )::hq_export."body_dx_person_entities_v1_7c4cd4d6")::text as body,
           s.snapshot_id::text as snapshot_key,
           row_to_json(row(
             'v1'::text,
-            (s.snapshot_id)::text,
-            ((r."org_id")::uuid)::text,
+            s.snapshot_id,
+            (r."org_id")::uuid,
             'person'::text,
-            ((r."entity_id")::uuid)::text,
+            (r."entity_id")::uuid,
             (v.version)::text,
             ((r.canonical_payload)::jsonb)::text,
             (r.updated_at)::timestamptz,
-            ((r.last_run_id)::uuid)::text
-          )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text as snapshot_body
+            (r.last_run_id)::uuid
+          )::hq_export."body_dx_entity_snapshots_v1_2ac8a131")::text as snapshot_body
         from n r
         cross join lateral (
           select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0
@@ -1790,9 +1790,9 @@ begin
           v.version,
           row_to_json(row(
             'v1'::text,
-            ((r."org_id")::uuid)::text,
-            ((r."company_id")::uuid)::text,
-            ((r."entity_id")::uuid)::text,
+            (r."org_id")::uuid,
+            (r."company_id")::uuid,
+            (r."entity_id")::uuid,
             (r."full_name")::text,
             (r."first_name")::text,
             (r."last_name")::text,
@@ -1806,22 +1806,22 @@ begin
             ((r."contact_confidence")::numeric)::text,
             (r."last_enriched_at")::timestamptz,
             (r."last_operation_id")::text,
-            ((r."last_run_id")::uuid)::text,
+            (r."last_run_id")::uuid,
             (v.version)::text,
             (r."updated_at")::timestamptz
-          )::hq_export."body_dx_person_entities_v1_0d9e66a9")::text as body,
+          )::hq_export."body_dx_person_entities_v1_7c4cd4d6")::text as body,
           s.snapshot_id::text as snapshot_key,
           row_to_json(row(
             'v1'::text,
-            (s.snapshot_id)::text,
-            ((r."org_id")::uuid)::text,
+            s.snapshot_id,
+            (r."org_id")::uuid,
             'person'::text,
-            ((r."entity_id")::uuid)::text,
+            (r."entity_id")::uuid,
             (v.version)::text,
             ((r.canonical_payload)::jsonb)::text,
             (r.updated_at)::timestamptz,
-            ((r.last_run_id)::uuid)::text
-          )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text as snapshot_body
+            (r.last_run_id)::uuid
+          )::hq_export."body_dx_entity_snapshots_v1_2ac8a131")::text as snapshot_body
         from n r
         cross join lateral (
           select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0
@@ -1977,9 +1977,9 @@ begin
             v.version,
             row_to_json(row(
               'v1'::text,
-              ((r."org_id")::uuid)::text,
-              ((r."company_id")::uuid)::text,
-              ((r."entity_id")::uuid)::text,
+              (r."org_id")::uuid,
+              (r."company_id")::uuid,
+              (r."entity_id")::uuid,
               (r."full_name")::text,
               (r."first_name")::text,
               (r."last_name")::text,
@@ -1993,22 +1993,22 @@ begin
               ((r."contact_confidence")::numeric)::text,
               (r."last_enriched_at")::timestamptz,
               (r."last_operation_id")::text,
-              ((r."last_run_id")::uuid)::text,
+              (r."last_run_id")::uuid,
               (v.version)::text,
               (r."updated_at")::timestamptz
-            )::hq_export."body_dx_person_entities_v1_0d9e66a9")::text as body,
+            )::hq_export."body_dx_person_entities_v1_7c4cd4d6")::text as body,
             s.snapshot_id::text as snapshot_key,
             row_to_json(row(
               'v1'::text,
-              (s.snapshot_id)::text,
-              ((r."org_id")::uuid)::text,
+              s.snapshot_id,
+              (r."org_id")::uuid,
               'person'::text,
-              ((r."entity_id")::uuid)::text,
+              (r."entity_id")::uuid,
               (v.version)::text,
               ((r.canonical_payload)::jsonb)::text,
               (r.updated_at)::timestamptz,
-              ((r.last_run_id)::uuid)::text
-            )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text as snapshot_body
+              (r.last_run_id)::uuid
+            )::hq_export."body_dx_entity_snapshots_v1_2ac8a131")::text as snapshot_body
           from (select old.* where '"entities"."person_entities"'::regclass is not null) r
           cross join lateral (
             select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0
@@ -2051,9 +2051,9 @@ begin
             v.version,
             row_to_json(row(
               'v1'::text,
-              ((r."org_id")::uuid)::text,
-              ((r."company_id")::uuid)::text,
-              ((r."entity_id")::uuid)::text,
+              (r."org_id")::uuid,
+              (r."company_id")::uuid,
+              (r."entity_id")::uuid,
               (r."full_name")::text,
               (r."first_name")::text,
               (r."last_name")::text,
@@ -2067,22 +2067,22 @@ begin
               ((r."contact_confidence")::numeric)::text,
               (r."last_enriched_at")::timestamptz,
               (r."last_operation_id")::text,
-              ((r."last_run_id")::uuid)::text,
+              (r."last_run_id")::uuid,
               (v.version)::text,
               (r."updated_at")::timestamptz
-            )::hq_export."body_dx_person_entities_v1_0d9e66a9")::text as body,
+            )::hq_export."body_dx_person_entities_v1_7c4cd4d6")::text as body,
             s.snapshot_id::text as snapshot_key,
             row_to_json(row(
               'v1'::text,
-              (s.snapshot_id)::text,
-              ((r."org_id")::uuid)::text,
+              s.snapshot_id,
+              (r."org_id")::uuid,
               'person'::text,
-              ((r."entity_id")::uuid)::text,
+              (r."entity_id")::uuid,
               (v.version)::text,
               ((r.canonical_payload)::jsonb)::text,
               (r.updated_at)::timestamptz,
-              ((r.last_run_id)::uuid)::text
-            )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text as snapshot_body
+              (r.last_run_id)::uuid
+            )::hq_export."body_dx_entity_snapshots_v1_2ac8a131")::text as snapshot_body
           from (select old.* where '"entities"."person_entities"'::regclass is not null) r
           cross join lateral (
             select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0
@@ -2125,9 +2125,9 @@ begin
             v.version,
             row_to_json(row(
               'v1'::text,
-              ((r."org_id")::uuid)::text,
-              ((r."company_id")::uuid)::text,
-              ((r."entity_id")::uuid)::text,
+              (r."org_id")::uuid,
+              (r."company_id")::uuid,
+              (r."entity_id")::uuid,
               (r."full_name")::text,
               (r."first_name")::text,
               (r."last_name")::text,
@@ -2141,22 +2141,22 @@ begin
               ((r."contact_confidence")::numeric)::text,
               (r."last_enriched_at")::timestamptz,
               (r."last_operation_id")::text,
-              ((r."last_run_id")::uuid)::text,
+              (r."last_run_id")::uuid,
               (v.version)::text,
               (r."updated_at")::timestamptz
-            )::hq_export."body_dx_person_entities_v1_0d9e66a9")::text as body,
+            )::hq_export."body_dx_person_entities_v1_7c4cd4d6")::text as body,
             s.snapshot_id::text as snapshot_key,
             row_to_json(row(
               'v1'::text,
-              (s.snapshot_id)::text,
-              ((r."org_id")::uuid)::text,
+              s.snapshot_id,
+              (r."org_id")::uuid,
               'person'::text,
-              ((r."entity_id")::uuid)::text,
+              (r."entity_id")::uuid,
               (v.version)::text,
               ((r.canonical_payload)::jsonb)::text,
               (r.updated_at)::timestamptz,
-              ((r.last_run_id)::uuid)::text
-            )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text as snapshot_body
+              (r.last_run_id)::uuid
+            )::hq_export."body_dx_entity_snapshots_v1_2ac8a131")::text as snapshot_body
           from (select old.* where '"entities"."person_entities"'::regclass is not null) r
           cross join lateral (
             select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0
@@ -2202,9 +2202,9 @@ begin
             v.version,
             row_to_json(row(
               'v1'::text,
-              ((r."org_id")::uuid)::text,
-              ((r."company_id")::uuid)::text,
-              ((r."entity_id")::uuid)::text,
+              (r."org_id")::uuid,
+              (r."company_id")::uuid,
+              (r."entity_id")::uuid,
               (r."full_name")::text,
               (r."first_name")::text,
               (r."last_name")::text,
@@ -2218,22 +2218,22 @@ begin
               ((r."contact_confidence")::numeric)::text,
               (r."last_enriched_at")::timestamptz,
               (r."last_operation_id")::text,
-              ((r."last_run_id")::uuid)::text,
+              (r."last_run_id")::uuid,
               (v.version)::text,
               (r."updated_at")::timestamptz
-            )::hq_export."body_dx_person_entities_v1_0d9e66a9")::text as body,
+            )::hq_export."body_dx_person_entities_v1_7c4cd4d6")::text as body,
             s.snapshot_id::text as snapshot_key,
             row_to_json(row(
               'v1'::text,
-              (s.snapshot_id)::text,
-              ((r."org_id")::uuid)::text,
+              s.snapshot_id,
+              (r."org_id")::uuid,
               'person'::text,
-              ((r."entity_id")::uuid)::text,
+              (r."entity_id")::uuid,
               (v.version)::text,
               ((r.canonical_payload)::jsonb)::text,
               (r.updated_at)::timestamptz,
-              ((r.last_run_id)::uuid)::text
-            )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text as snapshot_body
+              (r.last_run_id)::uuid
+            )::hq_export."body_dx_entity_snapshots_v1_2ac8a131")::text as snapshot_body
           from (select old.* where '"entities"."person_entities"'::regclass is not null) r
           cross join lateral (
             select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0
@@ -2282,9 +2282,9 @@ begin
             v.version,
             row_to_json(row(
               'v1'::text,
-              ((r."org_id")::uuid)::text,
-              ((r."company_id")::uuid)::text,
-              ((r."entity_id")::uuid)::text,
+              (r."org_id")::uuid,
+              (r."company_id")::uuid,
+              (r."entity_id")::uuid,
               (r."full_name")::text,
               (r."first_name")::text,
               (r."last_name")::text,
@@ -2298,22 +2298,22 @@ begin
               ((r."contact_confidence")::numeric)::text,
               (r."last_enriched_at")::timestamptz,
               (r."last_operation_id")::text,
-              ((r."last_run_id")::uuid)::text,
+              (r."last_run_id")::uuid,
               (v.version)::text,
               (r."updated_at")::timestamptz
-            )::hq_export."body_dx_person_entities_v1_0d9e66a9")::text as body,
+            )::hq_export."body_dx_person_entities_v1_7c4cd4d6")::text as body,
             s.snapshot_id::text as snapshot_key,
             row_to_json(row(
               'v1'::text,
-              (s.snapshot_id)::text,
-              ((r."org_id")::uuid)::text,
+              s.snapshot_id,
+              (r."org_id")::uuid,
               'person'::text,
-              ((r."entity_id")::uuid)::text,
+              (r."entity_id")::uuid,
               (v.version)::text,
               ((r.canonical_payload)::jsonb)::text,
               (r.updated_at)::timestamptz,
-              ((r.last_run_id)::uuid)::text
-            )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text as snapshot_body
+              (r.last_run_id)::uuid
+            )::hq_export."body_dx_entity_snapshots_v1_2ac8a131")::text as snapshot_body
           from (select old.* where '"entities"."person_entities"'::regclass is not null) r
           cross join lateral (
             select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0
@@ -2362,9 +2362,9 @@ begin
             v.version,
             row_to_json(row(
               'v1'::text,
-              ((r."org_id")::uuid)::text,
-              ((r."company_id")::uuid)::text,
-              ((r."entity_id")::uuid)::text,
+              (r."org_id")::uuid,
+              (r."company_id")::uuid,
+              (r."entity_id")::uuid,
               (r."full_name")::text,
               (r."first_name")::text,
               (r."last_name")::text,
@@ -2378,22 +2378,22 @@ begin
               ((r."contact_confidence")::numeric)::text,
               (r."last_enriched_at")::timestamptz,
               (r."last_operation_id")::text,
-              ((r."last_run_id")::uuid)::text,
+              (r."last_run_id")::uuid,
               (v.version)::text,
               (r."updated_at")::timestamptz
-            )::hq_export."body_dx_person_entities_v1_0d9e66a9")::text as body,
+            )::hq_export."body_dx_person_entities_v1_7c4cd4d6")::text as body,
             s.snapshot_id::text as snapshot_key,
             row_to_json(row(
               'v1'::text,
-              (s.snapshot_id)::text,
-              ((r."org_id")::uuid)::text,
+              s.snapshot_id,
+              (r."org_id")::uuid,
               'person'::text,
-              ((r."entity_id")::uuid)::text,
+              (r."entity_id")::uuid,
               (v.version)::text,
               ((r.canonical_payload)::jsonb)::text,
               (r.updated_at)::timestamptz,
-              ((r.last_run_id)::uuid)::text
-            )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text as snapshot_body
+              (r.last_run_id)::uuid
+            )::hq_export."body_dx_entity_snapshots_v1_2ac8a131")::text as snapshot_body
           from (select old.* where '"entities"."person_entities"'::regclass is not null) r
           cross join lateral (
             select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0
@@ -2682,9 +2682,9 @@ begin
                 v.version,
                 row_to_json(row(
                   'v1'::text,
-                  ((r."org_id")::uuid)::text,
-                  ((r."company_id")::uuid)::text,
-                  ((r."entity_id")::uuid)::text,
+                  (r."org_id")::uuid,
+                  (r."company_id")::uuid,
+                  (r."entity_id")::uuid,
                   (r."full_name")::text,
                   (r."first_name")::text,
                   (r."last_name")::text,
@@ -2698,22 +2698,22 @@ begin
                   ((r."contact_confidence")::numeric)::text,
                   (r."last_enriched_at")::timestamptz,
                   (r."last_operation_id")::text,
-                  ((r."last_run_id")::uuid)::text,
+                  (r."last_run_id")::uuid,
                   (v.version)::text,
                   (r."updated_at")::timestamptz
-                )::hq_export."body_dx_person_entities_v1_0d9e66a9")::text as body,
+                )::hq_export."body_dx_person_entities_v1_7c4cd4d6")::text as body,
                 s.snapshot_id::text as snapshot_key,
                 row_to_json(row(
                   'v1'::text,
-                  (s.snapshot_id)::text,
-                  ((r."org_id")::uuid)::text,
+                  s.snapshot_id,
+                  (r."org_id")::uuid,
                   'person'::text,
-                  ((r."entity_id")::uuid)::text,
+                  (r."entity_id")::uuid,
                   (v.version)::text,
                   ((r.canonical_payload)::jsonb)::text,
                   (r.updated_at)::timestamptz,
-                  ((r.last_run_id)::uuid)::text
-                )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text as snapshot_body
+                  (r.last_run_id)::uuid
+                )::hq_export."body_dx_entity_snapshots_v1_2ac8a131")::text as snapshot_body
               from o r
               cross join lateral (
                 select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0
@@ -2843,9 +2843,9 @@ begin
             v.version,
             row_to_json(row(
               'v1'::text,
-              ((r."org_id")::uuid)::text,
-              ((r."company_id")::uuid)::text,
-              ((r."entity_id")::uuid)::text,
+              (r."org_id")::uuid,
+              (r."company_id")::uuid,
+              (r."entity_id")::uuid,
               (r."full_name")::text,
               (r."first_name")::text,
               (r."last_name")::text,
@@ -2859,22 +2859,22 @@ begin
               ((r."contact_confidence")::numeric)::text,
               (r."last_enriched_at")::timestamptz,
               (r."last_operation_id")::text,
-              ((r."last_run_id")::uuid)::text,
+              (r."last_run_id")::uuid,
               (v.version)::text,
               (r."updated_at")::timestamptz
-            )::hq_export."body_dx_person_entities_v1_0d9e66a9")::text as body,
+            )::hq_export."body_dx_person_entities_v1_7c4cd4d6")::text as body,
             s.snapshot_id::text as snapshot_key,
             row_to_json(row(
               'v1'::text,
-              (s.snapshot_id)::text,
-              ((r."org_id")::uuid)::text,
+              s.snapshot_id,
+              (r."org_id")::uuid,
               'person'::text,
-              ((r."entity_id")::uuid)::text,
+              (r."entity_id")::uuid,
               (v.version)::text,
               ((r.canonical_payload)::jsonb)::text,
               (r.updated_at)::timestamptz,
-              ((r.last_run_id)::uuid)::text
-            )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text as snapshot_body
+              (r.last_run_id)::uuid
+            )::hq_export."body_dx_entity_snapshots_v1_2ac8a131")::text as snapshot_body
           from o r
           cross join lateral (
             select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0
@@ -2917,9 +2917,9 @@ begin
             v.version,
             row_to_json(row(
               'v1'::text,
-              ((r."org_id")::uuid)::text,
-              ((r."company_id")::uuid)::text,
-              ((r."entity_id")::uuid)::text,
+              (r."org_id")::uuid,
+              (r."company_id")::uuid,
+              (r."entity_id")::uuid,
               (r."full_name")::text,
               (r."first_name")::text,
               (r."last_name")::text,
@@ -2933,22 +2933,22 @@ begin
               ((r."contact_confidence")::numeric)::text,
               (r."last_enriched_at")::timestamptz,
               (r."last_operation_id")::text,
-              ((r."last_run_id")::uuid)::text,
+              (r."last_run_id")::uuid,
               (v.version)::text,
               (r."updated_at")::timestamptz
-            )::hq_export."body_dx_person_entities_v1_0d9e66a9")::text as body,
+            )::hq_export."body_dx_person_entities_v1_7c4cd4d6")::text as body,
             s.snapshot_id::text as snapshot_key,
             row_to_json(row(
               'v1'::text,
-              (s.snapshot_id)::text,
-              ((r."org_id")::uuid)::text,
+              s.snapshot_id,
+              (r."org_id")::uuid,
               'person'::text,
-              ((r."entity_id")::uuid)::text,
+              (r."entity_id")::uuid,
               (v.version)::text,
               ((r.canonical_payload)::jsonb)::text,
               (r.updated_at)::timestamptz,
-              ((r.last_run_id)::uuid)::text
-            )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text as snapshot_body
+              (r.last_run_id)::uuid
+            )::hq_export."body_dx_entity_snapshots_v1_2ac8a131")::text as snapshot_body
           from o r
           cross join lateral (
             select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0
@@ -2991,9 +2991,9 @@ begin
             v.version,
             row_to_json(row(
               'v1'::text,
-              ((r."org_id")::uuid)::text,
-              ((r."company_id")::uuid)::text,
-              ((r."entity_id")::uuid)::text,
+              (r."org_id")::uuid,
+              (r."company_id")::uuid,
+              (r."entity_id")::uuid,
               (r."full_name")::text,
               (r."first_name")::text,
               (r."last_name")::text,
@@ -3007,22 +3007,22 @@ begin
               ((r."contact_confidence")::numeric)::text,
               (r."last_enriched_at")::timestamptz,
               (r."last_operation_id")::text,
-              ((r."last_run_id")::uuid)::text,
+              (r."last_run_id")::uuid,
               (v.version)::text,
               (r."updated_at")::timestamptz
-            )::hq_export."body_dx_person_entities_v1_0d9e66a9")::text as body,
+            )::hq_export."body_dx_person_entities_v1_7c4cd4d6")::text as body,
             s.snapshot_id::text as snapshot_key,
             row_to_json(row(
               'v1'::text,
-              (s.snapshot_id)::text,
-              ((r."org_id")::uuid)::text,
+              s.snapshot_id,
+              (r."org_id")::uuid,
               'person'::text,
-              ((r."entity_id")::uuid)::text,
+              (r."entity_id")::uuid,
               (v.version)::text,
               ((r.canonical_payload)::jsonb)::text,
               (r.updated_at)::timestamptz,
-              ((r.last_run_id)::uuid)::text
-            )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text as snapshot_body
+              (r.last_run_id)::uuid
+            )::hq_export."body_dx_entity_snapshots_v1_2ac8a131")::text as snapshot_body
           from o r
           cross join lateral (
             select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0
@@ -3068,9 +3068,9 @@ begin
             v.version,
             row_to_json(row(
               'v1'::text,
-              ((r."org_id")::uuid)::text,
-              ((r."company_id")::uuid)::text,
-              ((r."entity_id")::uuid)::text,
+              (r."org_id")::uuid,
+              (r."company_id")::uuid,
+              (r."entity_id")::uuid,
               (r."full_name")::text,
               (r."first_name")::text,
               (r."last_name")::text,
@@ -3084,22 +3084,22 @@ begin
               ((r."contact_confidence")::numeric)::text,
               (r."last_enriched_at")::timestamptz,
               (r."last_operation_id")::text,
-              ((r."last_run_id")::uuid)::text,
+              (r."last_run_id")::uuid,
               (v.version)::text,
               (r."updated_at")::timestamptz
-            )::hq_export."body_dx_person_entities_v1_0d9e66a9")::text as body,
+            )::hq_export."body_dx_person_entities_v1_7c4cd4d6")::text as body,
             s.snapshot_id::text as snapshot_key,
             row_to_json(row(
               'v1'::text,
-              (s.snapshot_id)::text,
-              ((r."org_id")::uuid)::text,
+              s.snapshot_id,
+              (r."org_id")::uuid,
               'person'::text,
-              ((r."entity_id")::uuid)::text,
+              (r."entity_id")::uuid,
               (v.version)::text,
               ((r.canonical_payload)::jsonb)::text,
               (r.updated_at)::timestamptz,
-              ((r.last_run_id)::uuid)::text
-            )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text as snapshot_body
+              (r.last_run_id)::uuid
+            )::hq_export."body_dx_entity_snapshots_v1_2ac8a131")::text as snapshot_body
           from o r
           cross join lateral (
             select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0
@@ -3148,9 +3148,9 @@ begin
             v.version,
             row_to_json(row(
               'v1'::text,
-              ((r."org_id")::uuid)::text,
-              ((r."company_id")::uuid)::text,
-              ((r."entity_id")::uuid)::text,
+              (r."org_id")::uuid,
+              (r."company_id")::uuid,
+              (r."entity_id")::uuid,
               (r."full_name")::text,
               (r."first_name")::text,
               (r."last_name")::text,
@@ -3164,22 +3164,22 @@ begin
               ((r."contact_confidence")::numeric)::text,
               (r."last_enriched_at")::timestamptz,
               (r."last_operation_id")::text,
-              ((r."last_run_id")::uuid)::text,
+              (r."last_run_id")::uuid,
               (v.version)::text,
               (r."updated_at")::timestamptz
-            )::hq_export."body_dx_person_entities_v1_0d9e66a9")::text as body,
+            )::hq_export."body_dx_person_entities_v1_7c4cd4d6")::text as body,
             s.snapshot_id::text as snapshot_key,
             row_to_json(row(
               'v1'::text,
-              (s.snapshot_id)::text,
-              ((r."org_id")::uuid)::text,
+              s.snapshot_id,
+              (r."org_id")::uuid,
               'person'::text,
-              ((r."entity_id")::uuid)::text,
+              (r."entity_id")::uuid,
               (v.version)::text,
               ((r.canonical_payload)::jsonb)::text,
               (r.updated_at)::timestamptz,
-              ((r.last_run_id)::uuid)::text
-            )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text as snapshot_body
+              (r.last_run_id)::uuid
+            )::hq_export."body_dx_entity_snapshots_v1_2ac8a131")::text as snapshot_body
           from o r
           cross join lateral (
             select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0
@@ -3228,9 +3228,9 @@ begin
             v.version,
             row_to_json(row(
               'v1'::text,
-              ((r."org_id")::uuid)::text,
-              ((r."company_id")::uuid)::text,
-              ((r."entity_id")::uuid)::text,
+              (r."org_id")::uuid,
+              (r."company_id")::uuid,
+              (r."entity_id")::uuid,
               (r."full_name")::text,
               (r."first_name")::text,
               (r."last_name")::text,
@@ -3244,22 +3244,22 @@ begin
               ((r."contact_confidence")::numeric)::text,
               (r."last_enriched_at")::timestamptz,
               (r."last_operation_id")::text,
-              ((r."last_run_id")::uuid)::text,
+              (r."last_run_id")::uuid,
               (v.version)::text,
               (r."updated_at")::timestamptz
-            )::hq_export."body_dx_person_entities_v1_0d9e66a9")::text as body,
+            )::hq_export."body_dx_person_entities_v1_7c4cd4d6")::text as body,
             s.snapshot_id::text as snapshot_key,
             row_to_json(row(
               'v1'::text,
-              (s.snapshot_id)::text,
-              ((r."org_id")::uuid)::text,
+              s.snapshot_id,
+              (r."org_id")::uuid,
               'person'::text,
-              ((r."entity_id")::uuid)::text,
+              (r."entity_id")::uuid,
               (v.version)::text,
               ((r.canonical_payload)::jsonb)::text,
               (r.updated_at)::timestamptz,
-              ((r.last_run_id)::uuid)::text
-            )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text as snapshot_body
+              (r.last_run_id)::uuid
+            )::hq_export."body_dx_entity_snapshots_v1_2ac8a131")::text as snapshot_body
           from o r
           cross join lateral (
             select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0
@@ -3343,9 +3343,9 @@ begin
               v.version,
               row_to_json(row(
                 'v1'::text,
-                ((r."org_id")::uuid)::text,
-                ((r."company_id")::uuid)::text,
-                ((r."entity_id")::uuid)::text,
+                (r."org_id")::uuid,
+                (r."company_id")::uuid,
+                (r."entity_id")::uuid,
                 (r."full_name")::text,
                 (r."first_name")::text,
                 (r."last_name")::text,
@@ -3359,22 +3359,22 @@ begin
                 ((r."contact_confidence")::numeric)::text,
                 (r."last_enriched_at")::timestamptz,
                 (r."last_operation_id")::text,
-                ((r."last_run_id")::uuid)::text,
+                (r."last_run_id")::uuid,
                 (v.version)::text,
                 (r."updated_at")::timestamptz
-              )::hq_export."body_dx_person_entities_v1_0d9e66a9")::text as body,
+              )::hq_export."body_dx_person_entities_v1_7c4cd4d6")::text as body,
               s.snapshot_id::text as snapshot_key,
               row_to_json(row(
                 'v1'::text,
-                (s.snapshot_id)::text,
-                ((r."org_id")::uuid)::text,
+                s.snapshot_id,
+                (r."org_id")::uuid,
                 'person'::text,
-                ((r."entity_id")::uuid)::text,
+                (r."entity_id")::uuid,
                 (v.version)::text,
                 ((r.canonical_payload)::jsonb)::text,
                 (r.updated_at)::timestamptz,
-                ((r.last_run_id)::uuid)::text
-              )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text as snapshot_body
+                (r.last_run_id)::uuid
+              )::hq_export."body_dx_entity_snapshots_v1_2ac8a131")::text as snapshot_body
             from (
               select c.*
               from (select distinct "org_id", "entity_id" from o) d
@@ -3423,9 +3423,9 @@ begin
               v.version,
               row_to_json(row(
                 'v1'::text,
-                ((r."org_id")::uuid)::text,
-                ((r."company_id")::uuid)::text,
-                ((r."entity_id")::uuid)::text,
+                (r."org_id")::uuid,
+                (r."company_id")::uuid,
+                (r."entity_id")::uuid,
                 (r."full_name")::text,
                 (r."first_name")::text,
                 (r."last_name")::text,
@@ -3439,22 +3439,22 @@ begin
                 ((r."contact_confidence")::numeric)::text,
                 (r."last_enriched_at")::timestamptz,
                 (r."last_operation_id")::text,
-                ((r."last_run_id")::uuid)::text,
+                (r."last_run_id")::uuid,
                 (v.version)::text,
                 (r."updated_at")::timestamptz
-              )::hq_export."body_dx_person_entities_v1_0d9e66a9")::text as body,
+              )::hq_export."body_dx_person_entities_v1_7c4cd4d6")::text as body,
               s.snapshot_id::text as snapshot_key,
               row_to_json(row(
                 'v1'::text,
-                (s.snapshot_id)::text,
-                ((r."org_id")::uuid)::text,
+                s.snapshot_id,
+                (r."org_id")::uuid,
                 'person'::text,
-                ((r."entity_id")::uuid)::text,
+                (r."entity_id")::uuid,
                 (v.version)::text,
                 ((r.canonical_payload)::jsonb)::text,
                 (r.updated_at)::timestamptz,
-                ((r.last_run_id)::uuid)::text
-              )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text as snapshot_body
+                (r.last_run_id)::uuid
+              )::hq_export."body_dx_entity_snapshots_v1_2ac8a131")::text as snapshot_body
             from (
               select c.*
               from (select distinct "org_id", "entity_id" from o) d
@@ -3618,9 +3618,9 @@ begin
               v.version,
               row_to_json(row(
                 'v1'::text,
-                ((r."org_id")::uuid)::text,
-                ((r."company_id")::uuid)::text,
-                ((r."entity_id")::uuid)::text,
+                (r."org_id")::uuid,
+                (r."company_id")::uuid,
+                (r."entity_id")::uuid,
                 (r."full_name")::text,
                 (r."first_name")::text,
                 (r."last_name")::text,
@@ -3634,22 +3634,22 @@ begin
                 ((r."contact_confidence")::numeric)::text,
                 (r."last_enriched_at")::timestamptz,
                 (r."last_operation_id")::text,
-                ((r."last_run_id")::uuid)::text,
+                (r."last_run_id")::uuid,
                 (v.version)::text,
                 (r."updated_at")::timestamptz
-              )::hq_export."body_dx_person_entities_v1_0d9e66a9")::text as body,
+              )::hq_export."body_dx_person_entities_v1_7c4cd4d6")::text as body,
               s.snapshot_id::text as snapshot_key,
               row_to_json(row(
                 'v1'::text,
-                (s.snapshot_id)::text,
-                ((r."org_id")::uuid)::text,
+                s.snapshot_id,
+                (r."org_id")::uuid,
                 'person'::text,
-                ((r."entity_id")::uuid)::text,
+                (r."entity_id")::uuid,
                 (v.version)::text,
                 ((r.canonical_payload)::jsonb)::text,
                 (r.updated_at)::timestamptz,
-                ((r.last_run_id)::uuid)::text
-              )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text as snapshot_body
+                (r.last_run_id)::uuid
+              )::hq_export."body_dx_entity_snapshots_v1_2ac8a131")::text as snapshot_body
             from only $query$ || tg_relid::regclass::text || $query$ r
             cross join lateral (
               select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0
@@ -3696,9 +3696,9 @@ begin
               v.version,
               row_to_json(row(
                 'v1'::text,
-                ((r."org_id")::uuid)::text,
-                ((r."company_id")::uuid)::text,
-                ((r."entity_id")::uuid)::text,
+                (r."org_id")::uuid,
+                (r."company_id")::uuid,
+                (r."entity_id")::uuid,
                 (r."full_name")::text,
                 (r."first_name")::text,
                 (r."last_name")::text,
@@ -3712,22 +3712,22 @@ begin
                 ((r."contact_confidence")::numeric)::text,
                 (r."last_enriched_at")::timestamptz,
                 (r."last_operation_id")::text,
-                ((r."last_run_id")::uuid)::text,
+                (r."last_run_id")::uuid,
                 (v.version)::text,
                 (r."updated_at")::timestamptz
-              )::hq_export."body_dx_person_entities_v1_0d9e66a9")::text as body,
+              )::hq_export."body_dx_person_entities_v1_7c4cd4d6")::text as body,
               s.snapshot_id::text as snapshot_key,
               row_to_json(row(
                 'v1'::text,
-                (s.snapshot_id)::text,
-                ((r."org_id")::uuid)::text,
+                s.snapshot_id,
+                (r."org_id")::uuid,
                 'person'::text,
-                ((r."entity_id")::uuid)::text,
+                (r."entity_id")::uuid,
                 (v.version)::text,
                 ((r.canonical_payload)::jsonb)::text,
                 (r.updated_at)::timestamptz,
-                ((r.last_run_id)::uuid)::text
-              )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text as snapshot_body
+                (r.last_run_id)::uuid
+              )::hq_export."body_dx_entity_snapshots_v1_2ac8a131")::text as snapshot_body
             from only $query$ || tg_relid::regclass::text || $query$ r
             cross join lateral (
               select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0
@@ -3774,9 +3774,9 @@ begin
               v.version,
               row_to_json(row(
                 'v1'::text,
-                ((r."org_id")::uuid)::text,
-                ((r."company_id")::uuid)::text,
-                ((r."entity_id")::uuid)::text,
+                (r."org_id")::uuid,
+                (r."company_id")::uuid,
+                (r."entity_id")::uuid,
                 (r."full_name")::text,
                 (r."first_name")::text,
                 (r."last_name")::text,
@@ -3790,22 +3790,22 @@ begin
                 ((r."contact_confidence")::numeric)::text,
                 (r."last_enriched_at")::timestamptz,
                 (r."last_operation_id")::text,
-                ((r."last_run_id")::uuid)::text,
+                (r."last_run_id")::uuid,
                 (v.version)::text,
                 (r."updated_at")::timestamptz
-              )::hq_export."body_dx_person_entities_v1_0d9e66a9")::text as body,
+              )::hq_export."body_dx_person_entities_v1_7c4cd4d6")::text as body,
               s.snapshot_id::text as snapshot_key,
               row_to_json(row(
                 'v1'::text,
-                (s.snapshot_id)::text,
-                ((r."org_id")::uuid)::text,
+                s.snapshot_id,
+                (r."org_id")::uuid,
                 'person'::text,
-                ((r."entity_id")::uuid)::text,
+                (r."entity_id")::uuid,
                 (v.version)::text,
                 ((r.canonical_payload)::jsonb)::text,
                 (r.updated_at)::timestamptz,
-                ((r.last_run_id)::uuid)::text
-              )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text as snapshot_body
+                (r.last_run_id)::uuid
+              )::hq_export."body_dx_entity_snapshots_v1_2ac8a131")::text as snapshot_body
             from only $query$ || tg_relid::regclass::text || $query$ r
             cross join lateral (
               select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0
@@ -3855,9 +3855,9 @@ begin
               v.version,
               row_to_json(row(
                 'v1'::text,
-                ((r."org_id")::uuid)::text,
-                ((r."company_id")::uuid)::text,
-                ((r."entity_id")::uuid)::text,
+                (r."org_id")::uuid,
+                (r."company_id")::uuid,
+                (r."entity_id")::uuid,
                 (r."full_name")::text,
                 (r."first_name")::text,
                 (r."last_name")::text,
@@ -3871,22 +3871,22 @@ begin
                 ((r."contact_confidence")::numeric)::text,
                 (r."last_enriched_at")::timestamptz,
                 (r."last_operation_id")::text,
-                ((r."last_run_id")::uuid)::text,
+                (r."last_run_id")::uuid,
                 (v.version)::text,
                 (r."updated_at")::timestamptz
-              )::hq_export."body_dx_person_entities_v1_0d9e66a9")::text as body,
+              )::hq_export."body_dx_person_entities_v1_7c4cd4d6")::text as body,
               s.snapshot_id::text as snapshot_key,
               row_to_json(row(
                 'v1'::text,
-                (s.snapshot_id)::text,
-                ((r."org_id")::uuid)::text,
+                s.snapshot_id,
+                (r."org_id")::uuid,
                 'person'::text,
-                ((r."entity_id")::uuid)::text,
+                (r."entity_id")::uuid,
                 (v.version)::text,
                 ((r.canonical_payload)::jsonb)::text,
                 (r.updated_at)::timestamptz,
-                ((r.last_run_id)::uuid)::text
-              )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text as snapshot_body
+                (r.last_run_id)::uuid
+              )::hq_export."body_dx_entity_snapshots_v1_2ac8a131")::text as snapshot_body
             from only $query$ || tg_relid::regclass::text || $query$ r
             cross join lateral (
               select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0
@@ -3939,9 +3939,9 @@ begin
               v.version,
               row_to_json(row(
                 'v1'::text,
-                ((r."org_id")::uuid)::text,
-                ((r."company_id")::uuid)::text,
-                ((r."entity_id")::uuid)::text,
+                (r."org_id")::uuid,
+                (r."company_id")::uuid,
+                (r."entity_id")::uuid,
                 (r."full_name")::text,
                 (r."first_name")::text,
                 (r."last_name")::text,
@@ -3955,22 +3955,22 @@ begin
                 ((r."contact_confidence")::numeric)::text,
                 (r."last_enriched_at")::timestamptz,
                 (r."last_operation_id")::text,
-                ((r."last_run_id")::uuid)::text,
+                (r."last_run_id")::uuid,
                 (v.version)::text,
                 (r."updated_at")::timestamptz
-              )::hq_export."body_dx_person_entities_v1_0d9e66a9")::text as body,
+              )::hq_export."body_dx_person_entities_v1_7c4cd4d6")::text as body,
               s.snapshot_id::text as snapshot_key,
               row_to_json(row(
                 'v1'::text,
-                (s.snapshot_id)::text,
-                ((r."org_id")::uuid)::text,
+                s.snapshot_id,
+                (r."org_id")::uuid,
                 'person'::text,
-                ((r."entity_id")::uuid)::text,
+                (r."entity_id")::uuid,
                 (v.version)::text,
                 ((r.canonical_payload)::jsonb)::text,
                 (r.updated_at)::timestamptz,
-                ((r.last_run_id)::uuid)::text
-              )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text as snapshot_body
+                (r.last_run_id)::uuid
+              )::hq_export."body_dx_entity_snapshots_v1_2ac8a131")::text as snapshot_body
             from only $query$ || tg_relid::regclass::text || $query$ r
             cross join lateral (
               select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0
@@ -4023,9 +4023,9 @@ begin
               v.version,
               row_to_json(row(
                 'v1'::text,
-                ((r."org_id")::uuid)::text,
-                ((r."company_id")::uuid)::text,
-                ((r."entity_id")::uuid)::text,
+                (r."org_id")::uuid,
+                (r."company_id")::uuid,
+                (r."entity_id")::uuid,
                 (r."full_name")::text,
                 (r."first_name")::text,
                 (r."last_name")::text,
@@ -4039,22 +4039,22 @@ begin
                 ((r."contact_confidence")::numeric)::text,
                 (r."last_enriched_at")::timestamptz,
                 (r."last_operation_id")::text,
-                ((r."last_run_id")::uuid)::text,
+                (r."last_run_id")::uuid,
                 (v.version)::text,
                 (r."updated_at")::timestamptz
-              )::hq_export."body_dx_person_entities_v1_0d9e66a9")::text as body,
+              )::hq_export."body_dx_person_entities_v1_7c4cd4d6")::text as body,
               s.snapshot_id::text as snapshot_key,
               row_to_json(row(
                 'v1'::text,
-                (s.snapshot_id)::text,
-                ((r."org_id")::uuid)::text,
+                s.snapshot_id,
+                (r."org_id")::uuid,
                 'person'::text,
-                ((r."entity_id")::uuid)::text,
+                (r."entity_id")::uuid,
                 (v.version)::text,
                 ((r.canonical_payload)::jsonb)::text,
                 (r.updated_at)::timestamptz,
-                ((r.last_run_id)::uuid)::text
-              )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text as snapshot_body
+                (r.last_run_id)::uuid
+              )::hq_export."body_dx_entity_snapshots_v1_2ac8a131")::text as snapshot_body
             from only $query$ || tg_relid::regclass::text || $query$ r
             cross join lateral (
               select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0
@@ -4234,15 +4234,15 @@ begin
           ),
           row_to_json(row(
             'v1'::text,
-            (s.snapshot_id)::text,
-            ((r."org_id")::uuid)::text,
+            s.snapshot_id,
+            (r."org_id")::uuid,
             'person'::text,
-            ((r."entity_id")::uuid)::text,
+            (r."entity_id")::uuid,
             (v.version)::text,
             ((r.canonical_payload)::jsonb)::text,
             (r.updated_at)::timestamptz,
-            ((r.last_run_id)::uuid)::text
-          )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text
+            (r.last_run_id)::uuid
+          )::hq_export."body_dx_entity_snapshots_v1_2ac8a131")::text
         from (select old.* where '"entities"."person_entities"'::regclass is not null) r
         cross join lateral (
           select v_version as version offset 0
@@ -4267,15 +4267,15 @@ begin
           ),
           row_to_json(row(
             'v1'::text,
-            (s.snapshot_id)::text,
-            ((r."org_id")::uuid)::text,
+            s.snapshot_id,
+            (r."org_id")::uuid,
             'person'::text,
-            ((r."entity_id")::uuid)::text,
+            (r."entity_id")::uuid,
             (v.version)::text,
             ((r.canonical_payload)::jsonb)::text,
             (r.updated_at)::timestamptz,
-            ((r.last_run_id)::uuid)::text
-          )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text
+            (r.last_run_id)::uuid
+          )::hq_export."body_dx_entity_snapshots_v1_2ac8a131")::text
         from (select old.* where '"entities"."person_entities"'::regclass is not null) r
         cross join lateral (
           select v_version as version offset 0
@@ -4300,15 +4300,15 @@ begin
           ),
           row_to_json(row(
             'v1'::text,
-            (s.snapshot_id)::text,
-            ((r."org_id")::uuid)::text,
+            s.snapshot_id,
+            (r."org_id")::uuid,
             'person'::text,
-            ((r."entity_id")::uuid)::text,
+            (r."entity_id")::uuid,
             (v.version)::text,
             ((r.canonical_payload)::jsonb)::text,
             (r.updated_at)::timestamptz,
-            ((r.last_run_id)::uuid)::text
-          )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text
+            (r.last_run_id)::uuid
+          )::hq_export."body_dx_entity_snapshots_v1_2ac8a131")::text
         from (select old.* where '"entities"."person_entities"'::regclass is not null) r
         cross join lateral (
           select v_version as version offset 0
@@ -4423,15 +4423,15 @@ begin
             ),
             row_to_json(row(
               'v1'::text,
-              (s.snapshot_id)::text,
-              ((r."org_id")::uuid)::text,
+              s.snapshot_id,
+              (r."org_id")::uuid,
               'person'::text,
-              ((r."entity_id")::uuid)::text,
+              (r."entity_id")::uuid,
               (v.version)::text,
               ((r.canonical_payload)::jsonb)::text,
               (r.updated_at)::timestamptz,
-              ((r.last_run_id)::uuid)::text
-            )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text
+              (r.last_run_id)::uuid
+            )::hq_export."body_dx_entity_snapshots_v1_2ac8a131")::text
           from only $query$ || tg_relid::regclass::text || $query$ r
           cross join lateral (
             select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0
@@ -4464,15 +4464,15 @@ begin
             ),
             row_to_json(row(
               'v1'::text,
-              (s.snapshot_id)::text,
-              ((r."org_id")::uuid)::text,
+              s.snapshot_id,
+              (r."org_id")::uuid,
               'person'::text,
-              ((r."entity_id")::uuid)::text,
+              (r."entity_id")::uuid,
               (v.version)::text,
               ((r.canonical_payload)::jsonb)::text,
               (r.updated_at)::timestamptz,
-              ((r.last_run_id)::uuid)::text
-            )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text
+              (r.last_run_id)::uuid
+            )::hq_export."body_dx_entity_snapshots_v1_2ac8a131")::text
           from only $query$ || tg_relid::regclass::text || $query$ r
           cross join lateral (
             select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0
@@ -4505,15 +4505,15 @@ begin
             ),
             row_to_json(row(
               'v1'::text,
-              (s.snapshot_id)::text,
-              ((r."org_id")::uuid)::text,
+              s.snapshot_id,
+              (r."org_id")::uuid,
               'person'::text,
-              ((r."entity_id")::uuid)::text,
+              (r."entity_id")::uuid,
               (v.version)::text,
               ((r.canonical_payload)::jsonb)::text,
               (r.updated_at)::timestamptz,
-              ((r.last_run_id)::uuid)::text
-            )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text
+              (r.last_run_id)::uuid
+            )::hq_export."body_dx_entity_snapshots_v1_2ac8a131")::text
           from only $query$ || tg_relid::regclass::text || $query$ r
           cross join lateral (
             select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0
@@ -4549,15 +4549,15 @@ begin
             ),
             row_to_json(row(
               'v1'::text,
-              (s.snapshot_id)::text,
-              ((r."org_id")::uuid)::text,
+              s.snapshot_id,
+              (r."org_id")::uuid,
               'person'::text,
-              ((r."entity_id")::uuid)::text,
+              (r."entity_id")::uuid,
               (v.version)::text,
               ((r.canonical_payload)::jsonb)::text,
               (r.updated_at)::timestamptz,
-              ((r.last_run_id)::uuid)::text
-            )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text
+              (r.last_run_id)::uuid
+            )::hq_export."body_dx_entity_snapshots_v1_2ac8a131")::text
           from only $query$ || tg_relid::regclass::text || $query$ r
           cross join lateral (
             select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0
@@ -4592,15 +4592,15 @@ begin
             ),
             row_to_json(row(
               'v1'::text,
-              (s.snapshot_id)::text,
-              ((r."org_id")::uuid)::text,
+              s.snapshot_id,
+              (r."org_id")::uuid,
               'person'::text,
-              ((r."entity_id")::uuid)::text,
+              (r."entity_id")::uuid,
               (v.version)::text,
               ((r.canonical_payload)::jsonb)::text,
               (r.updated_at)::timestamptz,
-              ((r.last_run_id)::uuid)::text
-            )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text
+              (r.last_run_id)::uuid
+            )::hq_export."body_dx_entity_snapshots_v1_2ac8a131")::text
           from only $query$ || tg_relid::regclass::text || $query$ r
           cross join lateral (
             select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0
@@ -4635,15 +4635,15 @@ begin
             ),
             row_to_json(row(
               'v1'::text,
-              (s.snapshot_id)::text,
-              ((r."org_id")::uuid)::text,
+              s.snapshot_id,
+              (r."org_id")::uuid,
               'person'::text,
-              ((r."entity_id")::uuid)::text,
+              (r."entity_id")::uuid,
               (v.version)::text,
               ((r.canonical_payload)::jsonb)::text,
               (r.updated_at)::timestamptz,
-              ((r.last_run_id)::uuid)::text
-            )::hq_export."body_dx_entity_snapshots_v1_e1d52a08")::text
+              (r.last_run_id)::uuid
+            )::hq_export."body_dx_entity_snapshots_v1_2ac8a131")::text
           from only $query$ || tg_relid::regclass::text || $query$ r
           cross join lateral (
             select (r."org_id")::uuid::text || '/' || (r."entity_id")::uuid::text as key offset 0
