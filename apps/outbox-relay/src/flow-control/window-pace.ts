@@ -1,11 +1,14 @@
-/** From one cut to the next, in milliseconds, while rows come fast. */
-const PACE_MS = 50
 /** Large windows in turn from which rows come fast. */
 const LARGE_IN_TURN = 2
+/** While they do, windows take up one part in so many of the time. */
+const PARTS = 4
+/** From one cut to the next, in milliseconds, at least and at most. */
+const MIN_PACE_MS = 50
+const MAX_PACE_MS = 200
 
 /**
- * When the next window may be cut: at once, or, while rows come fast, {@link PACE_MS} after the one
- * before.
+ * When the next window may be cut: at once, or, while rows come fast, some time after the one
+ * before, the longer the longer that one took.
  *
  * A window and its batches cost both programs and both servers much the same, whatever they hold.
  * Where a window gathers more rows than its tick reads by itself, either very many are written or
@@ -20,7 +23,9 @@ export class WindowPace {
   /** How long the next cut has to wait, in milliseconds. @param nowMs monotonic. */
   waitMs(nowMs: number): number {
     if (this.#largeInTurn < LARGE_IN_TURN) return 0
-    return Math.max(0, this.#cutAtMs + PACE_MS - nowMs)
+    const tookMs = nowMs - this.#cutAtMs
+    const paceMs = Math.min(Math.max(PARTS * tookMs, MIN_PACE_MS), MAX_PACE_MS)
+    return Math.max(0, paceMs - tookMs)
   }
 
   /**
