@@ -221,12 +221,10 @@ test('the id of a snapshot is the hash of its key, and is computed in the statem
     ['Zoë 🦊', '0'],
   ]) {
     const entityId = randomUUID()
-    const { rows } = await writer.query('select hq_export.snapshot_id($1, $2, $3, $4)::text as id', [
-      orgId,
-      type,
-      entityId,
-      version,
-    ])
+    const { rows } = await writer.query(
+      'select hq_export.snapshot_id($1, $2, $3, $4)::text as id',
+      [orgId, type, entityId, version],
+    )
     const hash = createHash('sha256').update(`${orgId}/${type}/${entityId}/${version}`)
     expect(rows[0]?.id.replaceAll('-', '')).toBe(hash.digest('hex').slice(0, 32))
   }
