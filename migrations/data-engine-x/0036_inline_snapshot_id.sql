@@ -1,5 +1,5 @@
--- Two functions that captures and backfills call for every row, so that PostgreSQL puts them in the
--- place of the call, or has less to do there. Same results.
+-- What captures ask, at less of a writer's time: the id of a snapshot, which backfills and
+-- comparisons need for every row, too, and whether there may be a trace context. Same results.
 --
 -- Locks: none that a writer or reader waits for; whoever calls one of them meanwhile finishes with
 -- the old one.
@@ -7,9 +7,10 @@
 -- Whoever applies this file by hand needs the path, too.
 set local search_path = pg_catalog, pg_temp;
 
--- With convert_to, which is only stable, it could not be put there: each call started an executor
--- (44,000 instructions, now 33,000). An encoding other than UTF8 is refused by `migrate`, so the
--- bytes of the text are those. A cast to bytea reads a backslash as the start of an escape.
+-- With convert_to, which is only stable, PostgreSQL could not put it in the place of the call, and
+-- started an executor for each (44,000 instructions, now 33,000). An encoding other than UTF8 is
+-- refused by `migrate`, so the bytes of the text are those. A cast to bytea reads a backslash as the
+-- start of an escape.
 create or replace function hq_export.snapshot_id(p_org_id uuid, p_entity_type text,
   p_entity_id uuid, p_version bigint) returns uuid
   language sql immutable parallel safe

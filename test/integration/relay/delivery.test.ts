@@ -563,7 +563,7 @@ test.each(['zstd', 'gzip'] as const)('a batch travels as %s', async (compression
   expect(gateway.received[0]?.headers['content-encoding']).toBe(compression)
 })
 
-test('windows that are large in turn are cut 50 ms apart, so that each takes more', async () => {
+test('windows that are large in turn are cut at least 50 ms apart, so that each takes more', async () => {
   const paced = 6
   // Whoever waits for the answer finds the next large window there.
   gateway.answer(async (batch) => {

@@ -43,9 +43,8 @@ function field(
   if (type === 'timestamptz')
     return setsTimeZone ? { type, sql } : { type: 'text', sql: `hq_export.utc_text(${sql})` }
   // A uuid is printed like its text, and a cast is two steps that every capture sets up anew.
-  if (type === 'uuid') return { type, sql }
-  const isText = type !== 'int4' && type !== 'boolean'
-  return { type: isText ? 'text' : type, sql: wireSql(type, sql) }
+  if (type === 'uuid' || type === 'int4' || type === 'boolean') return { type, sql }
+  return { type: 'text', sql: wireSql(type, sql) }
 }
 
 /** The type of the bodies of a dataset. */
