@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
+import { isExecuting } from '@hq-export/outbox-relay/backfill/execution-lock.ts'
 import type pg from 'pg'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { expectEqualSides } from '../support/equal-sides.ts'
@@ -81,20 +82,30 @@ async function progressBeyond(rows: number): Promise<void> {
   await waitFor(`a checkpoint beyond ${rows} rows`, async () => (await recorded()).scanned > rows)
 }
 
+/** How long the backfill was worked on, as its executor has written last. */
+async function activeMs(): Promise<number> {
+  const { rows } = await pipeline.dx.query<{ ms: number }>(
+    `select (progress->>'activeMs')::float8 as ms
+     from hq_export.backfill order by id desc limit 1`,
+  )
+  return rows[0]?.ms ?? 0
+}
+
 /**
- * Waits until whoever executes the backfill has written its progress again, and read its state with
- * that.
+ * Waits until whoever executes the backfill has heard what an operator wants: it has written its
+ * progress twice since, and read the state with that, or it has left off already. It does so where
+ * HQ has just refused its attempts, which wait for a lock for a second, and none is under way.
  */
-async function progressIsSaved(): Promise<void> {
-  const activeMs = async () => {
-    const { rows } = await pipeline.dx.query<{ ms: number }>(
-      `select (progress->>'activeMs')::float8 as ms
-       from hq_export.backfill order by id desc limit 1`,
-    )
-    return rows[0]?.ms ?? 0
+async function operatorIsHeard(): Promise<void> {
+  let seen = await activeMs()
+  for (let saves = 0; saves < 2; saves++) {
+    await waitFor('progress to be saved, or the work to end', async () => {
+      const ms = await activeMs()
+      if (ms === seen) return !(await isExecuting(pipeline.dx))
+      seen = ms
+      return true
+    })
   }
-  const before = await activeMs()
-  await waitFor('progress to be saved', async () => (await activeMs()) > before)
 }
 
 /**
@@ -242,7 +253,7 @@ test('pause keeps the checkpoint, resume goes on from there, cancel ends it, who
     expect(await action('pause')).toMatchObject({ exitCode: 0 })
     // What waits for HQ is let go only once its executor has heard of the pause, or it would all be
     // done.
-    for (let looks = 0; looks < 2; looks++) await progressIsSaved()
+    await operatorIsHeard()
     await letGo()
     const { exitCode, output } = await command
     expect(exitCode).toBe(2)
