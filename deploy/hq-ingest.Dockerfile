@@ -25,6 +25,8 @@ USER node
 # time.
 ENV NODE_COMPILE_CACHE=/tmp/compile-cache
 RUN ["node", "apps/hq-ingest/src/main.ts", "--help"]
+# Threads that pack and unpack bodies take their memory from one place: 5 to 10 MB less.
+ENV MALLOC_ARENA_MAX=1
 HEALTHCHECK --interval=10s --timeout=5s --start-period=10s \
   CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.INGEST_PORT ?? 8080}/livez`).then(({ ok }) => process.exit(ok ? 0 : 1), () => process.exit(1))"]
 ENTRYPOINT ["node", "--max-semi-space-size=4", "apps/hq-ingest/src/main.ts"]

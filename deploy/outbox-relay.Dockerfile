@@ -26,6 +26,8 @@ USER node
 # time.
 ENV NODE_COMPILE_CACHE=/tmp/compile-cache
 RUN ["node", "apps/outbox-relay/src/main.ts", "--help"]
+# Threads that pack bodies take their memory from one place: 5 to 10 MB less.
+ENV MALLOC_ARENA_MAX=1
 # Healthy while it works or stands by. Red while it is halted or cannot reach data-engine-x, which no
 # restart mends.
 HEALTHCHECK --interval=10s --timeout=5s --start-period=20s \

@@ -50,7 +50,7 @@ export class Program implements AsyncDisposable {
     const flags = [`--max-semi-space-size=${semiSpaceMb}`, ...profile]
     this.#child = spawn(process.execPath, [...flags, join(ROOT, entry), ...args], {
       cwd: ROOT,
-      env: { ...env, NODE_COMPILE_CACHE },
+      env: { MALLOC_ARENA_MAX: '1', ...env, NODE_COMPILE_CACHE },
       stdio: ['ignore', 'pipe', 'pipe'],
     })
     this.#ended = new Promise((resolve) => {
