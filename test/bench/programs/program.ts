@@ -10,7 +10,12 @@ const STOP_TIMEOUT_MS = 30_000
 const LINE_POLL_MS = 5
 
 /** As package.json and the images in deploy/ start our programs, by the name of their folder. */
-const SEMI_SPACE_MB: Readonly<Record<string, number>> = { 'outbox-relay': 2, 'hq-ingest': 4 }
+const STARTS: Readonly<Record<string, { semiSpaceMb: number; env: Record<string, string> }>> = {
+  'outbox-relay': { semiSpaceMb: 2, env: { MALLOC_ARENA_MAX: '1' } },
+  'hq-ingest': { semiSpaceMb: 4, env: { MALLOC_ARENA_MAX: '1' } },
+}
+/** How any other program is started. */
+const START = { semiSpaceMb: 4, env: {} }
 const NODE_COMPILE_CACHE = join(ROOT, 'node_modules', '.cache', 'node-compile')
 
 /** How to start one of our command lines. */
@@ -46,11 +51,11 @@ export class Program implements AsyncDisposable {
     if (profileFolder !== undefined) {
       profile.push(`--cpu-prof-name=${name}-${Date.now()}.cpuprofile`)
     }
-    const semiSpaceMb = SEMI_SPACE_MB[entry.split('/')[1] ?? ''] ?? 4
-    const flags = [`--max-semi-space-size=${semiSpaceMb}`, ...profile]
+    const start = STARTS[entry.split('/')[1] ?? ''] ?? START
+    const flags = [`--max-semi-space-size=${start.semiSpaceMb}`, ...profile]
     this.#child = spawn(process.execPath, [...flags, join(ROOT, entry), ...args], {
       cwd: ROOT,
-      env: { MALLOC_ARENA_MAX: '1', ...env, NODE_COMPILE_CACHE },
+      env: { ...start.env, ...env, NODE_COMPILE_CACHE },
       stdio: ['ignore', 'pipe', 'pipe'],
     })
     this.#ended = new Promise((resolve) => {
