@@ -177,7 +177,9 @@ test('the incremental dbt model of the documents is, run after run, what a whole
   )
   await waitFor('the batch to wait', async () => {
     const { rowCount } = await site.client.query(
-      `select from pg_locks where not granted and relation = 'ingest.quarantine'::regclass`,
+      `select from pg_locks l join pg_database d on d.oid = l.database
+       where d.datname = current_database() and not l.granted
+         and l.relation = 'ingest.quarantine'::regclass`,
     )
     return rowCount !== 0
   })

@@ -235,10 +235,11 @@ function timed(at: string, given: Partial<ReconcilerTiming> = {}) {
   return { clock, create: (given: ReconcileContext) => new Reconciler(given, time, timing) }
 }
 
-/** True while a session of ours waits for a lock. */
+/** True while a session of ours, in this database, waits for a lock. */
 async function isLocked(purpose: string): Promise<boolean> {
   const { rowCount } = await watcher.query(
-    `select from pg_stat_activity where application_name = $1 and wait_event_type = 'Lock'`,
+    `select from pg_stat_activity where datname = current_database()
+       and application_name = $1 and wait_event_type = 'Lock'`,
     [`outbox-relay ${purpose}`],
   )
   return rowCount === 1
