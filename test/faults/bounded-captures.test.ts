@@ -193,22 +193,35 @@ test('I1, I5: with the lock table of the server full, what commits is captured o
   expect(await lost()).toBe(0)
 })
 
-/** Milliseconds for `total` inserts, so many in one message of the client. */
-async function insertMs(total: number, perMessage: number): Promise<number> {
-  const insert = `insert into entities.company_entities (org_id, entity_id, canonical_name) values ('${orgId}', gen_random_uuid(), 'Acme');\n`
+const COMPANY = `insert into entities.company_entities (org_id, entity_id, canonical_name)
+  values ('%O', gen_random_uuid(), 'Acme');`
+
+/** Milliseconds for a statement `total` times, so many in one message of the client. */
+async function repeatMs(statement: string, total: number, perMessage: number): Promise<number> {
   const begin = performance.now()
   await writer.query('begin')
-  for (let done = 0; done < total; done += perMessage) await writer.query(insert.repeat(perMessage))
+  const message = statement.replaceAll('%O', orgId).repeat(perMessage)
+  for (let done = 0; done < total; done += perMessage) await writer.query(message)
   await writer.query('rollback')
   return performance.now() - begin
 }
 
-test('I5: a statement costs the same, however many stand in one message', async () => {
-  await insertMs(100, 10)
-  let ratio = Number.POSITIVE_INFINITY
-  for (let round = 0; round < 3 && ratio >= 2; round++) {
-    const few = await insertMs(2000, 10)
-    ratio = (await insertMs(2000, 2000)) / few
-  }
-  expect(ratio).toBeLessThan(2)
-})
+test.each([
+  ['inserts', COMPANY],
+  // The search that finds one is made once, too.
+  [
+    'inserts with a trace context',
+    `${COMPANY} /*traceparent='00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01'*/;`,
+  ],
+])(
+  'I5: a statement costs the same, however many stand in one message: %s',
+  async (_, statement) => {
+    await repeatMs(statement, 100, 10)
+    let ratio = Number.POSITIVE_INFINITY
+    for (let round = 0; round < 3 && ratio >= 1.5; round++) {
+      const few = await repeatMs(statement, 4000, 10)
+      ratio = (await repeatMs(statement, 4000, 4000)) / few
+    }
+    expect(ratio).toBeLessThan(1.5)
+  },
+)
