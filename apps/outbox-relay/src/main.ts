@@ -4,6 +4,7 @@ import { explain } from '@hq-export/runtime/cli/explain.ts'
 import { withJson } from '@hq-export/runtime/cli/options.ts'
 import { outputOf, Program, runProcess } from '@hq-export/runtime/cli/program.ts'
 import { addDoctorCommand } from '@hq-export/runtime/doctor/doctor-command.ts'
+import { keepHeapSmaller } from '@hq-export/runtime/keep-heap-small.ts'
 import { OperatorError } from '@hq-export/runtime/operator-error.ts'
 import { printJson } from '@hq-export/runtime/table.ts'
 import { addBackfillCommands } from './backfill/cli/commands.ts'
@@ -57,7 +58,7 @@ async function withDatabase<T>(
 }
 
 async function run(): Promise<void> {
-  const { startTracing } = await import('@hq-export/observability/start-tracing.ts')
+  const { isTracing, startTracing } = await import('@hq-export/observability/start-tracing.ts')
   const { runRelay } = await import('./run-relay.ts')
   const config = loadConfig(env)
   const log = createLog(config.logLevel)
@@ -65,6 +66,7 @@ async function run(): Promise<void> {
     serviceName: 'outbox-relay',
     onTrouble: (reason) => log.warn({ reason }, 'traces cannot be exported; delivery goes on'),
   })
+  if (isTracing()) keepHeapSmaller()
   const stopping = new AbortController()
   const stop = (signal: NodeJS.Signals) => {
     log.info({ signal }, 'stopping: finishing what is in flight')
