@@ -15,6 +15,7 @@ import {
   startGateway,
 } from '../../support/programs/ingest-client.ts'
 import { createHqDatabase, type TestDatabase } from '../../support/servers/databases.ts'
+import { countLockWaiters } from '../../support/servers/lock-waiters.ts'
 import { waitFor } from '../../support/wait-for.ts'
 
 const RUNS = 'dx_operation_runs_v1'
@@ -52,14 +53,10 @@ async function holdRuns(): Promise<void> {
 }
 
 function waitForBlocked(sessions: number): Promise<unknown> {
-  return waitFor(`${sessions} sessions to hang`, async () => {
-    const { rowCount } = await client.query(
-      `select from pg_stat_activity where application_name = 'hq-ingest'
-         and wait_event_type = 'Lock'
-         and datname = current_database()`,
-    )
-    return rowCount === sessions
-  })
+  return waitFor(
+    `${sessions} sessions to hang`,
+    async () => (await countLockWaiters(client, 'hq-ingest')) === sessions,
+  )
 }
 
 /**

@@ -24,6 +24,7 @@ import {
   type TestGateway,
 } from '../../support/programs/ingest-client.ts'
 import { createHqDatabase, type TestDatabase } from '../../support/servers/databases.ts'
+import { countLockWaiters } from '../../support/servers/lock-waiters.ts'
 import { waitFor } from '../../support/wait-for.ts'
 
 const EVENTS = 'dx_operation_events_v1'
@@ -586,14 +587,10 @@ test('a row that another transaction is writing at the same moment gets the righ
   await writer.query(record(''), [JSON.stringify({ ...row, record_version: '6' })])
   await writer.query(record(''), [JSON.stringify(same)])
   const waiting = apply(COMPANIES, [row, same, { ...same, entity_id: randomUUID() }])
-  await waitFor('the gateway to wait for the writer', async () => {
-    const blocked = await client.query(
-      `select from pg_stat_activity where application_name = 'hq-ingest'
-         and wait_event_type = 'Lock'
-         and datname = current_database()`,
-    )
-    return blocked.rowCount === 1
-  })
+  await waitFor(
+    'the gateway to wait for the writer',
+    async () => (await countLockWaiters(client, 'hq-ingest')) === 1,
+  )
   await writer.query('commit')
   const answer = await waiting
   expect(listed(answer)).toEqual(['0 stale', '1 duplicate'])

@@ -17,6 +17,7 @@ import {
 } from '../../support/programs/ingest-client.ts'
 import { spawnGateway } from '../../support/programs/ingest-process.ts'
 import { createHqDatabase, type TestDatabase } from '../../support/servers/databases.ts'
+import { countLockWaiters } from '../../support/servers/lock-waiters.ts'
 import { waitFor } from '../../support/wait-for.ts'
 
 const RUNS = 'dx_operation_runs_v1'
@@ -40,14 +41,10 @@ async function holdWrites(hq: TestDatabase): Promise<() => Promise<void>> {
 }
 
 function waitForBlockedGateway(client: pg.Client): Promise<unknown> {
-  return waitFor('the gateway to wait for a lock', async () => {
-    const { rowCount: blocked } = await client.query(
-      `select from pg_stat_activity where application_name = 'hq-ingest'
-         and wait_event_type = 'Lock'
-         and datname = current_database()`,
-    )
-    return blocked === 1
-  })
+  return waitFor(
+    'the gateway to wait for a lock',
+    async () => (await countLockWaiters(client, 'hq-ingest')) === 1,
+  )
 }
 
 /** A TCP door in front of PostgreSQL that can be shut. */

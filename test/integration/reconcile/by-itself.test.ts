@@ -24,6 +24,7 @@ import { SECRET } from '../../support/programs/ingest-client.ts'
 import { runReconcile } from '../../support/programs/reconcile-program.ts'
 import { ReconcileSite } from '../../support/programs/reconcile-site.ts'
 import { insertCompany, insertEvent, insertOrg, insertRun } from '../../support/reference-rows.ts'
+import { countLockWaiters } from '../../support/servers/lock-waiters.ts'
 import { waitFor } from '../../support/wait-for.ts'
 
 const HQ_COMPANIES = 'hq.dx_company_entities_v1'
@@ -235,15 +236,9 @@ function timed(at: string, given: Partial<ReconcilerTiming> = {}) {
   return { clock, create: (given: ReconcileContext) => new Reconciler(given, time, timing) }
 }
 
-/** True while a session of ours, in this database, waits for a lock. */
-async function isLocked(purpose: string): Promise<boolean> {
-  const { rowCount } = await watcher.query(
-    `select from pg_stat_activity where datname = current_database()
-       and application_name = $1 and wait_event_type = 'Lock'`,
-    [`outbox-relay ${purpose}`],
-  )
-  return rowCount === 1
-}
+/** True while a session of ours waits for a lock. */
+const isLocked = async (purpose: string): Promise<boolean> =>
+  (await countLockWaiters(watcher, `outbox-relay ${purpose}`)) === 1
 
 const daily = async () =>
   (await listReconciliations(operator, 100)).filter(({ kind }) => kind === 'daily')

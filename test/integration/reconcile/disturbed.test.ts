@@ -8,6 +8,7 @@ import { AppProcess } from '../../support/programs/app-process.ts'
 import { SECRET } from '../../support/programs/ingest-client.ts'
 import { brief, ReconcileSite } from '../../support/programs/reconcile-site.ts'
 import { insertCompany, insertOrg } from '../../support/reference-rows.ts'
+import { countLockWaiters } from '../../support/servers/lock-waiters.ts'
 import { waitFor } from '../../support/wait-for.ts'
 
 let site: ReconcileSite
@@ -94,11 +95,7 @@ test('killed when it has sent a repair and not recorded it, it is undecided, and
   })
   await waitFor('the run to record its end', async () => {
     program.assertRunning()
-    const { rowCount } = await site.dx.query(
-      `select from pg_stat_activity where application_name = 'outbox-relay reconcile record'
-       and datname = current_database() and wait_event_type = 'Lock'`,
-    )
-    return rowCount === 1
+    return (await countLockWaiters(site.dx, 'outbox-relay reconcile record')) === 1
   })
   await program.kill()
   await holder.query('rollback')

@@ -4,6 +4,7 @@ import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { capturing, ofDataset, versionsOf } from '../../support/capture-rows.ts'
 import { insertCompany, insertOrg, insertPerson } from '../../support/reference-rows.ts'
 import { createDxDatabase, type TestDatabase } from '../../support/servers/databases.ts'
+import { countLockWaiters } from '../../support/servers/lock-waiters.ts'
 import { waitFor } from '../../support/wait-for.ts'
 
 const COMPANIES = 'dx_company_entities_v1'
@@ -30,18 +31,9 @@ afterAll(async () => {
   await database[Symbol.asyncDispose]()
 })
 
-/**
- * Waits until another session of this database waits for `blocker`; the server has other databases,
- * whose sessions wait, too.
- */
+/** Waits until another session of this database waits for `blocker`. */
 function waitForBlocked(blocker: pg.Client): Promise<unknown> {
-  return waitFor('the other session to wait', async () => {
-    const { rowCount } = await blocker.query(
-      `select from pg_stat_activity where wait_event_type = 'Lock'
-         and datname = current_database()`,
-    )
-    return rowCount !== 0
-  })
+  return waitFor('the other session to wait', async () => (await countLockWaiters(blocker)) > 0)
 }
 
 /** Updates one company. */

@@ -20,6 +20,7 @@ import {
   type TestGateway,
 } from '../../support/programs/ingest-client.ts'
 import { createHqDatabase, type TestDatabase } from '../../support/servers/databases.ts'
+import { countLockWaiters } from '../../support/servers/lock-waiters.ts'
 import { waitFor } from '../../support/wait-for.ts'
 
 const RUNS = 'dx_operation_runs_v1'
@@ -203,13 +204,7 @@ test('a version that others commit between the look and the write makes its row 
   const batch = buildEnvelope(COMPANIES, [{ ...known, record_version: '3' }, buildRow(COMPANIES)])
   const observer = await hq.connect()
   const answer = deliver(one.url, batch)
-  await waitFor('the batch to wait for the row', async () => {
-    const { rows } = await observer.query(
-      `select from pg_stat_activity
-       where datname = current_database() and wait_event_type = 'Lock'`,
-    )
-    return rows.length > 0
-  })
+  await waitFor('the batch to wait for the row', async () => (await countLockWaiters(observer)) > 0)
   await client.query('commit')
   expect((await answer).counts).toMatchObject({ inserted: 1, updated: 0, stale: 1 })
   const { rows } = await client.query(

@@ -38,6 +38,7 @@ import {
   type TestGateway,
 } from '../../../support/programs/ingest-client.ts'
 import { createHqDatabase, type TestDatabase } from '../../../support/servers/databases.ts'
+import { countLockWaiters } from '../../../support/servers/lock-waiters.ts'
 import { waitFor } from '../../../support/wait-for.ts'
 
 const RUNS = 'dx_operation_runs_v1'
@@ -533,13 +534,10 @@ test('a digest that hangs holds no batch up, and no other key; it ends by itself
   // Batches of runs do not go near the companies.
   await holder.query(`begin; lock table hq.${COMPANIES} in access exclusive mode`)
   const hanging = postTo(own.url, DIGESTS_PATH, question(COMPANIES))
-  await waitFor('the digest to hang', async () => {
-    const { rowCount } = await client.query(
-      `select from pg_stat_activity where application_name = 'hq-ingest compare'
-         and wait_event_type = 'Lock' and datname = current_database()`,
-    )
-    return rowCount === 1
-  })
+  await waitFor(
+    'the digest to hang',
+    async () => (await countLockWaiters(client, 'hq-ingest compare')) === 1,
+  )
   for (let i = 0; i < 20; i++) await deliver(own.url, buildEnvelope(RUNS, [buildRow(RUNS)]))
   // A second one of the key waits for its turn, and not for long.
   const second = await postTo(own.url, DIGESTS_PATH, question(RUNS))
