@@ -7,7 +7,7 @@
 set local search_path = pg_catalog, pg_temp;
 
 -- current_query() copies the whole message of the client: of one with 8,000 statements each had a
--- megabyte copied, and took five times as long. What was found in a long one, above 2,000 bytes,
+-- megabyte copied, and took six times as long. What was found in a long one, above 2,000 bytes,
 -- stands in a setting of the transaction, and where there is one hq_export.current_traceparent is to
 -- look at it. Not this: a transaction prepares all of this expression, whatever it comes to. LIKE
 -- finds what strpos finds, and has no table to fill first.
