@@ -4,6 +4,7 @@ import { createSilentLogger } from '@hq-export/hq-ingest/process/log.ts'
 import { startMetrics } from '@hq-export/observability/meter.ts'
 import { observeSource } from '@hq-export/outbox-relay/observe/observe-relay.ts'
 import { SourceWatcher } from '@hq-export/outbox-relay/observe/watch-source.ts'
+import { WaitingRows } from '@hq-export/outbox-relay/outbox/waiting-rows.ts'
 import { createLog } from '@hq-export/outbox-relay/process/log.ts'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { AppProcess } from '../support/programs/app-process.ts'
@@ -103,6 +104,7 @@ test('a heartbeat makes the whole way and comes back on the clock of the source'
   const metrics = startMetrics('test')
   const watcher = new SourceWatcher(
     pipeline.dxDatabase.url,
+    new WaitingRows(),
     () => relay.progress.heartbeatWrittenAt,
     createLog('silent'),
   )

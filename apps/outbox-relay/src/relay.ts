@@ -22,6 +22,7 @@ import { prepareOutbox } from './incarnation/prepare-outbox.ts'
 import { NO_METRICS, type RelayMetrics } from './observe/relay-metrics.ts'
 import type { RelayProgress, RelayState } from './observe/relay-progress.ts'
 import { HEARTBEAT_PERIOD_MS, Heartbeat } from './outbox/heartbeat.ts'
+import { WaitingRows } from './outbox/waiting-rows.ts'
 import type { RelayConfig } from './process/config.ts'
 import type { Logger } from './process/log.ts'
 import { ParkedRows } from './push/parked-rows.ts'
@@ -49,6 +50,8 @@ export type WorkConfig = Omit<RelayConfig, 'metricsPort' | 'logLevel' | 'alertWe
 /** What a relay can do without, or takes from elsewhere in tests. */
 export interface RelayOptions {
   readonly metrics?: RelayMetrics
+  /** What this process knows of the rows that wait. */
+  readonly waiting?: WaitingRows
   readonly heartbeatMs?: number
   readonly timing?: PushTiming
   /**
@@ -275,6 +278,7 @@ export class Relay implements Service {
       epoch,
       log: this.#log,
       stopping: scope.stopping,
+      waiting: this.#options.waiting ?? new WaitingRows(),
       settledBatches: () => this.#settledBatches,
       onStored: (completeThrough) => {
         this.#completeThrough = completeThrough

@@ -12,6 +12,7 @@ import {
 import { createRelayMetrics } from './observe/relay-metrics.ts'
 import { summarise } from './observe/summarise.ts'
 import { SourceWatcher } from './observe/watch-source.ts'
+import { WaitingRows } from './outbox/waiting-rows.ts'
 import type { RelayConfig } from './process/config.ts'
 import type { Logger } from './process/log.ts'
 import { Relay } from './relay.ts'
@@ -30,10 +31,12 @@ export async function runRelay(
   const metrics = startMetrics('outbox-relay')
   started.defer(() => metrics.stop())
   started.defer(observeEventLoop(metrics.meter))
-  const relay = new Relay(config, log, { metrics: createRelayMetrics(metrics.meter) })
+  const waiting = new WaitingRows()
+  const relay = new Relay(config, log, { metrics: createRelayMetrics(metrics.meter), waiting })
   observeRelay(metrics.meter, () => relay.progress)
   const watcher = new SourceWatcher(
     config.databaseUrl,
+    waiting,
     () => relay.progress.heartbeatWrittenAt,
     log,
   )

@@ -8,6 +8,7 @@ import { Backfiller, type BackfillerContext } from '@hq-export/outbox-relay/back
 import { NotifyListener } from '@hq-export/outbox-relay/doorbell/notify-listener.ts'
 import { PrivateServer } from '@hq-export/outbox-relay/observe/metrics-server.ts'
 import { SourceWatcher } from '@hq-export/outbox-relay/observe/watch-source.ts'
+import { WaitingRows } from '@hq-export/outbox-relay/outbox/waiting-rows.ts'
 import type { RelayConfig } from '@hq-export/outbox-relay/process/config.ts'
 import { type CronTime, parseCronTime } from '@hq-export/outbox-relay/process/cron-time.ts'
 import { createLog } from '@hq-export/outbox-relay/process/log.ts'
@@ -93,7 +94,7 @@ function nightly(): CronTime {
 const SERVICES: Readonly<Record<string, () => Startable>> = {
   Relay: () => new Relay(config(), log),
   NotifyListener: () => new NotifyListener(database.url, log),
-  SourceWatcher: () => new SourceWatcher(database.url, () => undefined, log),
+  SourceWatcher: () => new SourceWatcher(database.url, new WaitingRows(), () => undefined, log),
   Backfiller: () =>
     new Backfiller({
       databaseUrl: database.url,

@@ -1,4 +1,5 @@
 import { SourceWatcher } from '@hq-export/outbox-relay/observe/watch-source.ts'
+import { WaitingRows } from '@hq-export/outbox-relay/outbox/waiting-rows.ts'
 import { createLog } from '@hq-export/outbox-relay/process/log.ts'
 import { expect, test } from 'vitest'
 import { createDxDatabase } from '../../support/servers/databases.ts'
@@ -9,7 +10,13 @@ const PERIOD_MS = 400
 test('data-engine-x is read at once where little waits, and a period later where much does', async () => {
   await using database = await createDxDatabase()
   async function firstReadingMs(periodMs: number): Promise<number> {
-    const watcher = new SourceWatcher(database.url, () => undefined, createLog('silent'), periodMs)
+    const watcher = new SourceWatcher(
+      database.url,
+      new WaitingRows(),
+      () => undefined,
+      createLog('silent'),
+      periodMs,
+    )
     const began = performance.now()
     watcher.start()
     try {

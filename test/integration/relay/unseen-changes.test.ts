@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { noticeDifferences } from '@hq-export/outbox-relay/binding/inspect/known-source.ts'
 import { bind } from '@hq-export/outbox-relay/binding/install/bind.ts'
 import { SourceWatcher } from '@hq-export/outbox-relay/observe/watch-source.ts'
+import { WaitingRows } from '@hq-export/outbox-relay/outbox/waiting-rows.ts'
 import { createLog } from '@hq-export/outbox-relay/process/log.ts'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { expectEqualSides } from '../../support/equal-sides.ts'
@@ -78,7 +79,7 @@ test('I1: a reload while capture is off, then the documented backfill: HQ equals
 test('I1: triggers that were disabled for a bulk load and enabled again are noticed by the relay, and bind and backfill close the gap', async () => {
   const { dx, hq, dxDatabase } = pipeline
   const log = createLog('silent')
-  const watcher = new SourceWatcher(dxDatabase.url, () => undefined, log, 50)
+  const watcher = new SourceWatcher(dxDatabase.url, new WaitingRows(), () => undefined, log, 50)
   watcher.start()
   try {
     await waitFor('a reading', () => watcher.reading?.status.capture_gaps === 0)

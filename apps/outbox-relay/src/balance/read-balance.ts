@@ -1,7 +1,10 @@
 import { type BalanceRow, balanceRowSchema, datasetByNumber } from '@hq-export/contract'
+import { transact } from '@hq-export/runtime/postgres/transact.ts'
 import type pg from 'pg'
-import { ackedOutcomes, DAY, EPOCH, filteredSince } from '../outbox/count-captured.ts'
-import { unionOfOutbox } from '../outbox/outbox-tables.ts'
+import { ackedOutcomes, filteredSince } from '../outbox/count-captured.ts'
+import { DAY, LIFE, OUTBOX_NAMES, sinceSnapshot } from '../outbox/outbox-tables.ts'
+import type { Snapshot } from '../outbox/tick.ts'
+import { WaitingRows, waitingGroups } from '../outbox/waiting-rows.ts'
 
 /** Whether a text is a day, `YYYY-MM-DD`. */
 export function isCalendarDay(text: string): boolean {
@@ -11,36 +14,35 @@ export function isCalendarDay(text: string): boolean {
 /** Days whose rows are told whether anything of them is open or not. */
 const RECENT_DAYS = 3
 
-// One statement, so that what is counted, what is not counted yet and what waits are of one
-// snapshot. It takes that after its locks, so no table is truncated between the two.
+// What is counted, what is not counted yet and what waits are of one snapshot. Before it is taken,
+// no table can be truncated any more: a truncation is seen by every snapshot, and the ack that
+// allowed it is not.
+const LOCK = /* sql */ `lock table ${OUTBOX_NAMES} in access share mode`
+
+const MARK = /* sql */ `
+select m.counted::text as counted, m.folded::text as folded, m.filtered::text as filtered
+from hq_export.balance_mark m
+where m.epoch = (${LIFE})`
+
 const READ = /* sql */ `
-with mark as materialized (
-  select m.counted, m.folded, m.filtered,
-    (select a.acked from hq_export.ack a order by a.id desc limit 1) as acked
-  from hq_export.balance_mark m
-  where m.epoch = (${EPOCH})
+with uncounted as (
+  ${sinceSnapshot('$2', 'dataset, captured_at')}
 ), parts (day, dataset, captured, inserted, updated, superseded, duplicate, stale, refused,
     filtered, waiting) as (
   select day, dataset, captured, inserted, updated, superseded, duplicate, stale, refused, filtered,
     0
   from hq_export.balance
   union all
-  select a.*, 0 from mark m cross join lateral (${ackedOutcomes('m.folded')}) a
+  select a.*, 0 from (${ackedOutcomes('$3::bigint')}) a
   union all
-  select f.*, 0 from mark m cross join lateral (${filteredSince('m.filtered')}) f
+  select f.*, 0 from (${filteredSince('$4::bigint[]')}) f
   union all
-  select ${DAY}, dataset,
-    count(*) filter (where not pg_catalog.pg_visible_in_snapshot(xid, m.counted)),
-    0, 0, 0, 0, 0, 0, 0,
-    count(*) filter (where not pg_catalog.pg_visible_in_snapshot(xid, m.acked))
-  from mark m cross join lateral (
-    ${unionOfOutbox(
-      (table) => /* sql */ `select xid, dataset, captured_at from ${table}
-    where xid >= least(pg_catalog.pg_snapshot_xmin(m.counted), pg_catalog.pg_snapshot_xmin(m.acked))
-      and dataset <> 0`,
-    )}
-  ) o
+  select ${DAY}, dataset, count(*), 0, 0, 0, 0, 0, 0, 0, 0 from uncounted where dataset <> 0
   group by 1, 2
+  union all
+  select g.day, g.dataset, 0, 0, 0, 0, 0, 0, 0, 0, g.rows
+  from ${waitingGroups('$5')}
+  where g.dataset <> 0
 ), days as (
   select day::text as day, dataset::int as dataset,
     pg_catalog.sum(captured)::float8 as captured, pg_catalog.sum(inserted)::float8 as inserted,
@@ -52,7 +54,7 @@ with mark as materialized (
   group by parts.day, parts.dataset
 )
 select d.* from days d
-where exists (select from mark) and case
+where case
   when $1::date is not null then d.day::date = $1::date
   else d.waiting > 0
     or d.captured <> d.inserted + d.updated + d.superseded + d.duplicate + d.stale + d.refused
@@ -62,12 +64,36 @@ end
 order by d.day, d.dataset
 limit 1000`
 
+interface Mark {
+  readonly counted: Snapshot
+  readonly folded: string
+  readonly filtered: string
+}
+
 /**
  * Reads the balance of days: of one, or of the last ones and all of which something waits or does
  * not add up. None where no relay has worked in this life of the server.
  * @param day UTC day, `YYYY-MM-DD`.
+ * @param waiting what earlier looks have seen.
  */
-export async function readBalance(client: pg.ClientBase, day?: string): Promise<BalanceRow[]> {
-  const { rows } = await client.query<BalanceRow & { dataset: number }>(READ, [day ?? null])
-  return rows.map((row) => ({ ...row, dataset: datasetByNumber(Number(row.dataset)).name }))
+export async function readBalance(
+  client: pg.ClientBase,
+  day?: string,
+  waiting = new WaitingRows(),
+): Promise<BalanceRow[]> {
+  return transact(
+    client,
+    async () => {
+      await client.query(LOCK)
+      const mark = (await client.query<Mark>(MARK)).rows[0]
+      if (mark === undefined) return []
+      const { counted, folded, filtered } = mark
+      const groups = await waiting.look(client)
+      const { rows } = await client.query<BalanceRow & { dataset: number }>(READ, [
+        ...[day ?? null, counted, folded, filtered, groups],
+      ])
+      return rows.map((row) => ({ ...row, dataset: datasetByNumber(Number(row.dataset)).name }))
+    },
+    { mode: 'isolation level repeatable read read only' },
+  )
 }

@@ -11,12 +11,14 @@ import type pg from 'pg'
 import type { Pool } from 'undici'
 import { readBalance } from '../balance/read-balance.ts'
 import { isLarge } from '../outbox/rotate.ts'
+import type { WaitingRows } from '../outbox/waiting-rows.ts'
 import type { Logger } from '../process/log.ts'
 import { UndecidedError } from '../reconcile/compare/undecided-error.ts'
 import { HqClient } from '../reconcile/hq/hq-client.ts'
 import { waitForFence } from '../reconcile/source/fence.ts'
 import { connect } from '../session/connect.ts'
 import { LED_SESSION } from '../session/lead.ts'
+import { LOOKING_SESSION } from '../session/looking-session.ts'
 import { type Aftermath, type Cut, type CutDataset, cutMoment, lookAfter } from './cut-moment.ts'
 import { readLags } from './read-lags.ts'
 
@@ -24,12 +26,16 @@ import { readLags } from './read-lags.ts'
 const PERIOD_MS = 1_000
 /** Looking takes at most this share of the time. */
 const MAX_SHARE = 1 / 20
-const STATEMENT_TIMEOUT = '30s'
 /** Between two times that HQ is told the balance of days at least, in milliseconds. */
 const BALANCE_PERIOD_MS = 60_000
 const MAX_BALANCE_ROWS = 1_000
 /** Between two times that HQ is told what waits at least, in milliseconds. */
 const LAG_PERIOD_MS = 5_000
+/**
+ * Where much waits, a relay that begins has more urgent things to do than to look through it, and
+ * who observes it looks first: after 15 s, and then what waits is known to both.
+ */
+const FIRST_LARGE_LAG_MS = 20_000
 
 /** Up to when a dataset was complete when HQ was told so last, as `performance.now()`. */
 export type CompleteThrough = ReadonlyMap<string, number>
@@ -46,6 +52,8 @@ export interface FreshnessContext {
   readonly epoch: string
   readonly log: Logger
   readonly stopping: AbortSignal
+  /** What this process knows of the rows that wait. */
+  readonly waiting: WaitingRows
   /** Batches that HQ has decided so far: nothing is told while there are none, not even a beat. */
   readonly settledBatches: () => number
   /** Told of every report that HQ has stored. */
@@ -122,11 +130,10 @@ export class FreshnessReporter extends OngoingWork {
     const { databaseUrl, stopping, settledBatches } = this.#context
     const client = await connect(databaseUrl, 'freshness', () => {}, {
       ...LED_SESSION,
-      statement_timeout: STATEMENT_TIMEOUT,
+      ...LOOKING_SESSION,
     })
     try {
-      // Where much waits, a relay that begins has more urgent things to do than to look through it.
-      if (await isLarge(client)) this.#lagsDueAt = performance.now() + LAG_PERIOD_MS
+      if (await isLarge(client)) this.#lagsDueAt = performance.now() + FIRST_LARGE_LAG_MS
       let told = -1
       while (!stopping.aborted) {
         const settled = settledBatches()
@@ -183,19 +190,19 @@ export class FreshnessReporter extends OngoingWork {
     return true
   }
 
-  /** The balance of the last days, now and then: it counts what waits. */
+  /** The balance of the last days, now and then. */
   async #readBalance(client: pg.ClientBase): Promise<BalanceRow[] | undefined> {
     if (performance.now() - this.#balanceReadAt < BALANCE_PERIOD_MS) return undefined
     this.#balanceReadAt = performance.now()
-    return (await readBalance(client)).slice(0, MAX_BALANCE_ROWS)
+    return (await readBalance(client, undefined, this.#context.waiting)).slice(0, MAX_BALANCE_ROWS)
   }
 
-  /** Tells HQ what waits, where it is time to: looking reads every row that does. */
+  /** Tells HQ what waits, where it is time to. */
   async #tellLags(client: pg.ClientBase): Promise<void> {
     const began = performance.now()
     if (began < this.#lagsDueAt) return
     try {
-      const { at, lags } = await readLags(client, this.#context.epoch)
+      const { at, lags } = await readLags(client, this.#context.waiting)
       await this.#post({ at, datasets: [], lags })
     } finally {
       // One that ran into its time limit counts, too.

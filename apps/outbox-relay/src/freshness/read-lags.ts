@@ -1,34 +1,20 @@
 import type { DatasetLag } from '@hq-export/contract'
 import type pg from 'pg'
-import { unionOfOutbox } from '../outbox/outbox-tables.ts'
-import { EMPTY_SNAPSHOT } from '../outbox/tick.ts'
+import { type WaitingRows, waitingGroups } from '../outbox/waiting-rows.ts'
 
 /*
  * Of each dataset the oldest row that no ack covers, and the oldest key that is to enter the outbox
- * once more. Rows below the acked snapshot's xmin are settled: the index skips what is only
- * retained. Reads, and waits for nobody.
+ * once more. Reads, and waits for nobody.
  */
 const LAGS = /* sql */ `
-with a as materialized (
-  select coalesce((
-    select acked from hq_export.ack where epoch = $1 order by id desc limit 1
-  ), '${EMPTY_SNAPSHOT}'::pg_snapshot) as acked
-), now as materialized (
+with now as materialized (
   select pg_catalog.clock_timestamp() as at
 ), lag as (
   select b.dataset, greatest(0, extract(epoch from now.at - pg_catalog.min(w.since)))::float8
     as seconds
   from now cross join hq_export.binding b
   left join (
-    select o.dataset, pg_catalog.min(o.captured_at) as since
-    from a cross join lateral (
-      ${unionOfOutbox(
-        (table) => `select dataset, xid, captured_at from ${table}
-      where xid >= pg_catalog.pg_snapshot_xmin(a.acked)`,
-      )}
-    ) o
-    where not pg_catalog.pg_visible_in_snapshot(o.xid, a.acked)
-    group by o.dataset
+    select g.dataset, g.oldest as since from ${waitingGroups('$1')}
     union all
     select r.dataset, r.noted_at from hq_export.reexport r
   ) w on w.dataset = b.number
@@ -44,9 +30,13 @@ export interface Lags {
   readonly lags: DatasetLag[]
 }
 
-/** How far HQ is behind with each bound dataset. */
-export async function readLags(client: pg.ClientBase, epoch: string): Promise<Lags> {
-  const [found] = (await client.query<Lags>({ name: 'lags', text: LAGS, values: [epoch] })).rows
+/**
+ * How far HQ is behind with each bound dataset.
+ * @param waiting what earlier looks have seen.
+ */
+export async function readLags(client: pg.ClientBase, waiting: WaitingRows): Promise<Lags> {
+  const groups = await waiting.look(client)
+  const [found] = (await client.query<Lags>({ name: 'lags', text: LAGS, values: [groups] })).rows
   if (found === undefined) throw new Error('the source has a clock')
   return found
 }

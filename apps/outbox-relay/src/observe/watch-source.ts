@@ -6,19 +6,16 @@ import { readBalance } from '../balance/read-balance.ts'
 import { noticeDifferences } from '../binding/inspect/known-source.ts'
 import { countCaptured } from '../outbox/count-captured.ts'
 import { isLarge } from '../outbox/rotate.ts'
+import type { WaitingRows } from '../outbox/waiting-rows.ts'
 import type { Logger } from '../process/log.ts'
 import { connect } from '../session/connect.ts'
-import { SEES_ALL } from '../session/hidden-tables.ts'
+import { LOOKING_SESSION } from '../session/looking-session.ts'
 import { type RelayStatus, readStatus } from '../status/status.ts'
 
 /** How old what is said of data-engine-x may be. */
 const PERIOD_MS = 15_000
-/**
- * Counting what waits takes its time where millions do: at most a twentieth of the time is spent on
- * it.
- */
+/** At most this share of the time is spent on it. */
 const MAX_SHARE = 1 / 20
-const STATEMENT_TIMEOUT = '30s'
 
 /** What data-engine-x said last. */
 export interface SourceReading {
@@ -40,10 +37,12 @@ export interface SourceReading {
  */
 export class SourceWatcher extends Watcher<pg.Client, SourceReading> {
   /**
+   * @param waiting what this process knows of the rows that wait.
    * @param writtenAt when the newest heartbeat that came back was written, as `performance.now()`.
    */
   constructor(
     databaseUrl: string,
+    waiting: WaitingRows,
     writtenAt: () => number | undefined,
     log: Logger,
     periodMs: number = PERIOD_MS,
@@ -54,13 +53,13 @@ export class SourceWatcher extends Watcher<pg.Client, SourceReading> {
           databaseUrl,
           'observe',
           (error) => log.debug({ reason: describeError(error) }, 'the observing session was lost'),
-          { ...SEES_ALL, statement_timeout: STATEMENT_TIMEOUT },
+          LOOKING_SESSION,
         ),
       async read(client) {
         await noticeDifferences(client)
-        await countCaptured(client)
-        const differences = differencesByDataset(await readBalance(client))
-        const status = await readStatus(client)
+        await countCaptured(client, waiting)
+        const differences = differencesByDataset(await readBalance(client, undefined, waiting))
+        const status = await readStatus(client, waiting)
         const readAt = performance.now()
         const beatAt = writtenAt()
         const heartbeatAgeS = beatAt === undefined ? undefined : (readAt - beatAt) / 1000

@@ -1,21 +1,14 @@
 import { transact } from '@hq-export/runtime/postgres/transact.ts'
 import type pg from 'pg'
-import { unionOfOutbox } from './outbox-tables.ts'
+import { CURRENT_XMAX, DAY, LIFE, sinceSnapshot, unionOfOutbox } from './outbox-tables.ts'
 import { EMPTY_SNAPSHOT, type Snapshot } from './tick.ts'
+import { type FoundWaiting, selectWaiting, type WaitingRows } from './waiting-rows.ts'
 
 /*
  * Rows of the outbox are counted by snapshots of their own, whatever the windows say, and before
  * they are truncated. hq_export.balance_mark says how far: the lock on its one row is held by
  * whoever counts, for as long as that takes, and waited for by nobody.
  */
-
-/** SQL: UTC day of a row's capture, by the source's clock. */
-export const DAY = `(captured_at at time zone 'UTC')::date`
-
-/** SQL: this life of the server; no row where it has not begun. */
-export const EPOCH = /* sql */ `
-select c.system_identifier || '.' || i.id as epoch
-from pg_catalog.pg_control_system() c cross join hq_export.incarnation i`
 
 /** SQL: what the sequences of the datasets 1 to 4 have counted. */
 export const FILTERED = `array[${[1, 2, 3, 4]
@@ -48,27 +41,42 @@ from (
 ) f
 where f.n > 0`
 
+/** SQL: the base of a look does not show this row. */
+const IS_UNSEEN = 'not pg_catalog.pg_visible_in_snapshot(xid, $4::pg_snapshot)'
+
 const LOCK_MARK = /* sql */ `
 select m.counted::text as counted, m.folded::text as folded, m.filtered::text as filtered
 from hq_export.balance_mark m
-where m.epoch = (${EPOCH})
+where m.epoch = (${LIFE})
 for update of m skip locked`
 
-// The statement's own snapshot is how far it has counted. What it does not show began after the
-// mark's, or was open then: ranges of the index.
+// The statement's own snapshot is how far it has counted. A row of another server gets an id of
+// this one first, or it would be counted with each of the two. What is read is counted as waiting,
+// too, where that is not known ($4, $5): so that nobody reads millions of rows for each purpose.
 const COUNT = /* sql */ `
-with rows_of as (
-  ${unionOfOutbox(
-    (table) => /* sql */ `select dataset, captured_at from ${table}
-    where xid >= pg_catalog.pg_snapshot_xmax($1::pg_snapshot)
-  union all
-  select o.dataset, o.captured_at
-  from pg_catalog.pg_snapshot_xip($1::pg_snapshot) x join ${table} o on o.xid = x`,
-  )}
-), parts (day, dataset, captured, inserted, updated, superseded, duplicate, stale, refused,
-    filtered) as (
-  select ${DAY}, dataset, count(*), 0, 0, 0, 0, 0, 0, 0 from rows_of where dataset <> 0
+with uncounted as (
+  ${sinceSnapshot('$1', 'xid, dataset, captured_at')}
+), counted as (
+  select * from (
+    ${sinceSnapshot('$4', 'xid, dataset, captured_at')}
+  ) o
+  where o.xid < pg_catalog.pg_snapshot_xmax($1::pg_snapshot)
+    and pg_catalog.pg_visible_in_snapshot(o.xid, $1::pg_snapshot)
+), parts as (
+  select ${DAY} as day, dataset, count(*) filter (where xid < ${CURRENT_XMAX}) as captured,
+    count(*) filter (where ${IS_UNSEEN}) as rows,
+    pg_catalog.min(captured_at) filter (where ${IS_UNSEEN}) as oldest,
+    pg_catalog.bool_or(xid >= ${CURRENT_XMAX}) as has_foreign
+  from uncounted
   group by 1, 2
+  union all
+  select ${DAY}, dataset, 0, count(*), pg_catalog.min(captured_at), false
+  from counted
+  group by 1, 2
+), added (day, dataset, captured, inserted, updated, superseded, duplicate, stale, refused,
+    filtered) as (
+  select day, dataset, captured, 0, 0, 0, 0, 0, 0, 0 from parts
+  where dataset <> 0 and captured > 0
   union all
   ${ackedOutcomes('$2::bigint')}
   union all
@@ -77,19 +85,21 @@ with rows_of as (
   update hq_export.balance_mark
   set counted = pg_catalog.pg_current_snapshot(), filtered = ${FILTERED},
     folded = coalesce((select a.id from hq_export.ack a order by a.id desc limit 1), folded)
-)
+), balanced as (
 insert into hq_export.balance as b (day, dataset, captured, inserted, updated, superseded,
   duplicate, stale, refused, filtered)
 select day, dataset, pg_catalog.sum(captured), pg_catalog.sum(inserted), pg_catalog.sum(updated),
   pg_catalog.sum(superseded), pg_catalog.sum(duplicate), pg_catalog.sum(stale),
   pg_catalog.sum(refused), pg_catalog.sum(filtered)
-from parts
+from added
 group by day, dataset
 on conflict (day, dataset) do update set
   captured = b.captured + excluded.captured, inserted = b.inserted + excluded.inserted,
   updated = b.updated + excluded.updated, superseded = b.superseded + excluded.superseded,
   duplicate = b.duplicate + excluded.duplicate, stale = b.stale + excluded.stale,
-  refused = b.refused + excluded.refused, filtered = b.filtered + excluded.filtered`
+  refused = b.refused + excluded.refused, filtered = b.filtered + excluded.filtered
+)
+${selectWaiting('$5')}`
 
 const FORGET = /* sql */ `
 delete from hq_export.balance
@@ -99,14 +109,20 @@ where day < (pg_catalog.clock_timestamp() at time zone 'UTC')::date - 400`
  * Counts rows that became visible since the last count as captured, and what the acks since then
  * say became of rows. Does nothing while another session counts, or before this life of the server
  * has begun.
+ * @param waiting learns what waits of what is read.
  */
-export async function countCaptured(client: pg.ClientBase): Promise<void> {
+export async function countCaptured(client: pg.ClientBase, waiting?: WaitingRows): Promise<void> {
   await transact(client, async () => {
     const mark = (
       await client.query<{ counted: string; folded: string; filtered: string }>(LOCK_MARK)
     ).rows[0]
     if (mark === undefined) return
-    await client.query(COUNT, [mark.counted, mark.folded, mark.filtered])
+    const base = await waiting?.base(client)
+    const { rows } = await client.query<FoundWaiting>(COUNT, [
+      ...[mark.counted, mark.folded, mark.filtered],
+      ...[base?.seen ?? mark.counted, base?.groups ?? '[]'],
+    ])
+    if (base !== undefined && rows[0] !== undefined) waiting?.keep(base, rows[0])
     await client.query(FORGET)
   })
 }

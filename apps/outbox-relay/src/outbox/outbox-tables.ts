@@ -17,6 +17,31 @@ export function unionOfOutbox(select: (table: string) => string): string {
   return OUTBOX_TABLES.map((table) => select(`hq_export.outbox_${table}`)).join('\n  union all\n  ')
 }
 
+/** SQL: UTC day of a row's capture, by the source's clock. */
+export const DAY = `(captured_at at time zone 'UTC')::date`
+
+/** SQL: this life of the server, which is the epoch of its acks; no row where it has not begun. */
+export const LIFE = /* sql */ `
+select c.system_identifier || '.' || i.id as epoch
+from pg_catalog.pg_control_system() c cross join hq_export.incarnation i`
+
+/** SQL: the first id that no transaction has had yet when the statement's snapshot was taken. */
+export const CURRENT_XMAX = '(select pg_catalog.pg_snapshot_xmax(pg_catalog.pg_current_snapshot()))'
+
+/**
+ * SQL: columns of the rows of all three that a snapshot does not show: what began after it, and what
+ * was open then, each a range of the index.
+ */
+export function sinceSnapshot(snapshot: string, columns: string): string {
+  return unionOfOutbox(
+    (table) => /* sql */ `select ${columns} from ${table}
+    where xid >= pg_catalog.pg_snapshot_xmax(${snapshot}::pg_snapshot)
+  union all
+  select ${columns} from ${table}
+    where xid = any (array(select pg_catalog.pg_snapshot_xip(${snapshot}::pg_snapshot)))`,
+  )
+}
+
 /**
  * SQL: number of the table that writers fill now. Read without MVCC; whoever read it shortly before
  * a rotation writes into the last one all the same, which readers look into, too.

@@ -1,11 +1,10 @@
 import pg from 'pg'
 import { copyOut } from '../session/copy-out.ts'
-import { DAY } from './count-captured.ts'
 import type { PageCut, PageRange } from './cut-page.ts'
 import type { DeleteRace } from './delete-race.ts'
 import type { Inversion } from './newest-versions.ts'
 import { type OutboxRow, wireRowSql } from './outbox-row.ts'
-import { OUTBOX_TABLES } from './outbox-tables.ts'
+import { DAY, OUTBOX_TABLES } from './outbox-tables.ts'
 import { isOversizedSql, shortKeySql } from './row-size.ts'
 import { WirePieces, type WireRows } from './wire-rows.ts'
 

@@ -1,8 +1,7 @@
 import { DATASETS } from '@hq-export/contract'
 import type { Stranger } from '@hq-export/runtime/postgres/own-locks.ts'
 import type pg from 'pg'
-import { unionOfOutbox } from '../outbox/outbox-tables.ts'
-import { EMPTY_SNAPSHOT } from '../outbox/tick.ts'
+import { WaitingRows, waitingGroups } from '../outbox/waiting-rows.ts'
 import { relayLocks } from '../session/lead.ts'
 import { type BackfillStatus, readBackfills } from './read-backfills.ts'
 import { type OutboxStatus, readOutbox } from './read-outbox.ts'
@@ -61,35 +60,33 @@ const BOUND = /* sql */ `
 select dataset, name as binding, source_table from hq_export.binding order by number`
 
 const LAST_ACK = /* sql */ `
-select acked::text as acked, pg_catalog.to_json(acked_at) #>> '{}' as acked_at
+select pg_catalog.to_json(acked_at) #>> '{}' as acked_at
 from hq_export.ack a order by a.id desc limit 1`
 
-// Rows below the acked snapshot's xmin are settled, so the index skips what is only retained.
 const WAITING = /* sql */ `
-select dataset, count(*)::int as rows,
-       greatest(extract(epoch from pg_catalog.clock_timestamp() - pg_catalog.min(captured_at)),
+select g.dataset, pg_catalog.sum(g.rows)::int as rows,
+       greatest(extract(epoch from pg_catalog.clock_timestamp() - pg_catalog.min(g.oldest)),
          0)::float8 as age
-from (
-  ${unionOfOutbox(
-    (table) => /* sql */ `select dataset, xid, captured_at from ${table}
-  where xid >= pg_catalog.pg_snapshot_xmin($1::pg_snapshot)`,
-  )}
-) o
-where not pg_catalog.pg_visible_in_snapshot(xid, $1::pg_snapshot)
-group by dataset`
+from ${waitingGroups('$1')}
+group by g.dataset`
 
 const DEAD_LETTERS = /* sql */ `
 select dataset, count(*)::int as rows from hq_export.dead_letter where resolved_at is null
 group by dataset`
 
-/** Reads the state of the export from the source's side. */
-export async function readStatus(client: pg.ClientBase): Promise<RelayStatus> {
+/**
+ * Reads the state of the export from the source's side.
+ * @param waitingRows what earlier looks have seen.
+ */
+export async function readStatus(
+  client: pg.ClientBase,
+  waitingRows = new WaitingRows(),
+): Promise<RelayStatus> {
   const bound = (await client.query<RelayStatus['bound'][number]>(BOUND)).rows
-  const ack = (await client.query<{ acked: string; acked_at: string }>(LAST_ACK)).rows[0]
+  const ack = (await client.query<{ acked_at: string }>(LAST_ACK)).rows[0]
+  const groups = await waitingRows.look(client)
   const waiting = (
-    await client.query<{ dataset: number; rows: number; age: number }>(WAITING, [
-      ack?.acked ?? EMPTY_SNAPSHOT,
-    ])
+    await client.query<{ dataset: number; rows: number; age: number }>(WAITING, [groups])
   ).rows
   const deadLetters = (await client.query<{ dataset: string; rows: number }>(DEAD_LETTERS)).rows
   const settling = await readSettling(client)
