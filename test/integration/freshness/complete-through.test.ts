@@ -134,8 +134,8 @@ test('a moment that passes refused rows has counted them, and goes on while rows
   await using _running = await startRelay()
   await waitFor('a look that waits for the row', async () => {
     const { rowCount } = await pipeline.dx.query(
-      `select from pg_stat_activity where datname = current_database() and query ~ 'is_delivered'
-         and application_name ~ 'freshness'`,
+      `select from pg_stat_activity where datname = current_database()
+         and query ~ 'from hq_export.ack where epoch' and application_name ~ 'freshness'`,
     )
     return rowCount === 1
   })

@@ -25,7 +25,7 @@ export function countingReadRows(client: pg.ClientBase): {
 } {
   let total = 0
   const query = async (text: string, values: unknown[] = []): Promise<pg.QueryResult> => {
-    if (!/^\s*(?:begin|commit|set|explain)/.test(text)) {
+    if (!/^\s*(?:begin|commit|set|explain|lock)/.test(text)) {
       const explained = await client.query<{ 'QUERY PLAN': readonly { Plan: PlanNode }[] }>(
         `explain (analyze, format json) ${text}`,
         values,

@@ -2,7 +2,7 @@ import { type BalanceRow, balanceRowSchema, datasetByNumber } from '@hq-export/c
 import { transact } from '@hq-export/runtime/postgres/transact.ts'
 import type pg from 'pg'
 import { ackedOutcomes, filteredSince } from '../outbox/count-captured.ts'
-import { DAY, LIFE, OUTBOX_NAMES, sinceSnapshot } from '../outbox/outbox-tables.ts'
+import { DAY, LIFE, OUTBOX_NAMES, selectUnseen } from '../outbox/outbox-tables.ts'
 import type { Snapshot } from '../outbox/tick.ts'
 import { WaitingRows, waitingGroups } from '../outbox/waiting-rows.ts'
 
@@ -26,7 +26,7 @@ where m.epoch = (${LIFE})`
 
 const READ = /* sql */ `
 with uncounted as (
-  ${sinceSnapshot('$2', 'dataset, captured_at')}
+  ${selectUnseen('$2', 'dataset, captured_at')}
 ), parts (day, dataset, captured, inserted, updated, superseded, duplicate, stale, refused,
     filtered, waiting) as (
   select day, dataset, captured, inserted, updated, superseded, duplicate, stale, refused, filtered,

@@ -1,6 +1,6 @@
 import { DATASETS } from '@hq-export/contract'
 import type pg from 'pg'
-import { unionOfOutbox } from '../outbox/outbox-tables.ts'
+import { unionOfUnseen } from '../outbox/outbox-tables.ts'
 import { EMPTY_SNAPSHOT } from '../outbox/tick.ts'
 import { type BackfillStatus, readBackfills } from '../status/read-backfills.ts'
 import { type OutboxStatus, readOutbox } from '../status/read-outbox.ts'
@@ -44,10 +44,10 @@ select dataset, count(*)::int as rows,
          0)::float8 as age
 from (
   select dataset, captured_at from (
-  ${unionOfOutbox(
-    (table) => /* sql */ `(select xid, dataset, captured_at from ${table}
-  where xid >= pg_catalog.pg_snapshot_xmin($1::pg_snapshot)
-    and not pg_catalog.pg_visible_in_snapshot(xid, $1::pg_snapshot)
+  ${unionOfUnseen(
+    '$1',
+    (table, range) => /* sql */ `(select xid, dataset, captured_at from ${table}
+  where ${range}
   order by xid, seq limit $2)`,
   )}
   ) of_tables

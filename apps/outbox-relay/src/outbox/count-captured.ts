@@ -1,6 +1,6 @@
 import { transact } from '@hq-export/runtime/postgres/transact.ts'
 import type pg from 'pg'
-import { CURRENT_XMAX, DAY, LIFE, sinceSnapshot, unionOfOutbox } from './outbox-tables.ts'
+import { CURRENT_XMAX, DAY, LIFE, selectUnseen, unionOfOutbox } from './outbox-tables.ts'
 import { EMPTY_SNAPSHOT, type Snapshot } from './tick.ts'
 import { type FoundWaiting, selectWaiting, type WaitingRows } from './waiting-rows.ts'
 
@@ -55,10 +55,10 @@ for update of m skip locked`
 // too, where that is not known ($4, $5): so that nobody reads millions of rows for each purpose.
 const COUNT = /* sql */ `
 with uncounted as (
-  ${sinceSnapshot('$1', 'xid, dataset, captured_at')}
+  ${selectUnseen('$1', 'xid, dataset, captured_at')}
 ), counted as (
   select * from (
-    ${sinceSnapshot('$4', 'xid, dataset, captured_at')}
+    ${selectUnseen('$4', 'xid, dataset, captured_at')}
   ) o
   where o.xid < pg_catalog.pg_snapshot_xmax($1::pg_snapshot)
     and pg_catalog.pg_visible_in_snapshot(o.xid, $1::pg_snapshot)

@@ -29,17 +29,32 @@ from pg_catalog.pg_control_system() c cross join hq_export.incarnation i`
 export const CURRENT_XMAX = '(select pg_catalog.pg_snapshot_xmax(pg_catalog.pg_current_snapshot()))'
 
 /**
- * SQL: columns of the rows of all three that a snapshot does not show: what began after it, and what
- * was open then, each a range of the index.
+ * SQL: conditions of the rows that a snapshot does not show: what began after it, and what was open
+ * then. Each is a range of the index. The range from its xmin on would be one, and go back to where
+ * the oldest writer began, over all that was settled since.
  */
-export function sinceSnapshot(snapshot: string, columns: string): string {
-  return unionOfOutbox(
-    (table) => /* sql */ `select ${columns} from ${table}
-    where xid >= pg_catalog.pg_snapshot_xmax(${snapshot}::pg_snapshot)
-  union all
-  select ${columns} from ${table}
-    where xid = any (array(select pg_catalog.pg_snapshot_xip(${snapshot}::pg_snapshot)))`,
+export function unseenBy(snapshot: string): readonly [begunSince: string, openThen: string] {
+  return [
+    `xid >= pg_catalog.pg_snapshot_xmax(${snapshot}::pg_snapshot)`,
+    `xid = any (array(select pg_catalog.pg_snapshot_xip(${snapshot}::pg_snapshot)))`,
+  ]
+}
+
+/** SQL: the rows of all three tables that a snapshot does not show, each range read by `select`. */
+export function unionOfUnseen(
+  snapshot: string,
+  select: (table: string, range: string) => string,
+): string {
+  return unionOfOutbox((table) =>
+    unseenBy(snapshot)
+      .map((range) => select(table, range))
+      .join('\n  union all\n  '),
   )
+}
+
+/** SQL: columns of the rows of all three tables that a snapshot does not show. */
+export function selectUnseen(snapshot: string, columns: string): string {
+  return unionOfUnseen(snapshot, (table, range) => `select ${columns} from ${table} where ${range}`)
 }
 
 /**

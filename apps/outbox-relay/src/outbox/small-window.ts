@@ -1,7 +1,7 @@
 import type pg from 'pg'
 import type { NewestVersions } from './newest-versions.ts'
 import { wireRowSql } from './outbox-row.ts'
-import { OUTBOX_TABLES } from './outbox-tables.ts'
+import { OUTBOX_TABLES, unseenBy } from './outbox-tables.ts'
 import type { Page } from './read-page.ts'
 import { isOversizedSql } from './row-size.ts'
 import type { Snapshot } from './tick.ts'
@@ -37,8 +37,7 @@ export interface Tick {
   readonly rows: readonly SmallRow[] | undefined
 }
 
-const BEGUN_SINCE = 'xid >= pg_catalog.pg_snapshot_xmax($1::pg_snapshot)'
-const OPEN_THEN = 'xid = any (array(select pg_catalog.pg_snapshot_xip($1::pg_snapshot)))'
+const [BEGUN_SINCE, OPEN_THEN] = unseenBy('$1')
 
 // The snapshot is the statement's own. After it, left to right: how far WAL was written, then how
 // far it is on disk, as a tick asks. Where rows are visible that may not be on disk, it forces a

@@ -1,5 +1,5 @@
 import type pg from 'pg'
-import { CURRENT_XMAX, DAY, LIFE, sinceSnapshot } from './outbox-tables.ts'
+import { CURRENT_XMAX, DAY, LIFE, selectUnseen } from './outbox-tables.ts'
 import { EMPTY_SNAPSHOT, type Snapshot } from './tick.ts'
 
 /** SQL: what {@link WaitingRows.look} returned, from a parameter, as rows. */
@@ -30,7 +30,7 @@ select pg_catalog.pg_current_snapshot()::text as seen,
 // The snapshot is the statement's own, or that of its transaction.
 const LOOK = /* sql */ `
 with rows_of as (
-  ${sinceSnapshot('$1', 'xid, dataset, captured_at')}
+  ${selectUnseen('$1', 'xid, dataset, captured_at')}
 ), parts as (
   select ${DAY} as day, dataset, count(*) as rows, pg_catalog.min(captured_at) as oldest,
     pg_catalog.bool_or(xid >= ${CURRENT_XMAX}) as has_foreign

@@ -1,5 +1,5 @@
 import type pg from 'pg'
-import { unionOfOutbox } from '../outbox/outbox-tables.ts'
+import { selectUnseen } from '../outbox/outbox-tables.ts'
 
 /**
  * Over how long the rate is taken. Outbox tables are emptied no sooner than this after they were
@@ -32,12 +32,9 @@ limit 1`
 const SETTLED = /* sql */ `
 select count(*)::int as rows
 from (
-  ${unionOfOutbox(
-    (table) => `select xid from ${table} where xid >= pg_catalog.pg_snapshot_xmin($1::pg_snapshot)`,
-  )}
+  ${selectUnseen('$1', 'xid')}
 ) o
-where pg_catalog.pg_visible_in_snapshot(xid, $2::pg_snapshot)
-  and not pg_catalog.pg_visible_in_snapshot(xid, $1::pg_snapshot)`
+where pg_catalog.pg_visible_in_snapshot(xid, $2::pg_snapshot)`
 
 /**
  * Counts the rows between two acks. A row counts when the window that holds it was acked as a

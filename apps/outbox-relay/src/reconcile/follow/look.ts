@@ -7,7 +7,8 @@ import {
   CURRENT_OUTBOX,
   OUTBOX_NAMES,
   OUTBOX_TABLES,
-  unionOfOutbox,
+  selectUnseen,
+  unionOfUnseen,
 } from '../../outbox/outbox-tables.ts'
 import { EMPTY_SNAPSHOT, type Snapshot } from '../../outbox/tick.ts'
 
@@ -71,12 +72,12 @@ const UNKEYED = [
 ]
 
 /**
- * Rows that a look reads of each table, the newest: more are written while much is loaded, or much
- * waits, and reading all of that once more would cost what delivery needs.
+ * Rows that a look reads of each range of a table, the newest: more are written while much is
+ * loaded, or much waits, and reading all of that once more would cost what delivery needs.
  */
 const MAX_LOOK_ROWS = 20_000
 
-// By the index: rows below the xmin have all been seen. No body is read. Beyond the limit keys are
+// By the index, and what was not seen yet alone. No body is read. Beyond the limit keys are
 // taken by their hash, one in two, four, eight, ..., so that it is the same ones from look to look.
 // Gaps have no key. The row without one says how many there are. The share is worked out once, and
 // not for each key: logarithms of numeric cost more than all the rest.
@@ -84,14 +85,14 @@ const KEYS = /* sql */ `
 with changed as materialized (
   select o.dataset, o.key
   from (
-    ${unionOfOutbox(
-      (table) => /* sql */ `(select dataset, key, xid from ${table}
-    where xid >= pg_catalog.pg_snapshot_xmin($1::pg_snapshot)
+    ${unionOfUnseen(
+      '$1',
+      (table, range) => /* sql */ `(select dataset, key from ${table}
+    where ${range}
     order by xid desc limit ${MAX_LOOK_ROWS})`,
     )}
   ) o
   where o.key is not null and o.dataset <> all (array[${UNKEYED.join(', ')}]::smallint[])
-    and not pg_catalog.pg_visible_in_snapshot(o.xid, $1::pg_snapshot)
   group by o.dataset, o.key
 ), total as (
   select count(*) as keys from changed
@@ -109,12 +110,8 @@ select null, null, t.keys::float8 from total t`
 const ROWS = /* sql */ `
 select count(*)::float8 as rows
 from (
-  ${unionOfOutbox(
-    (table) => /* sql */ `select xid from ${table}
-  where xid >= pg_catalog.pg_snapshot_xmin($1::pg_snapshot)`,
-  )}
-) o
-where not pg_catalog.pg_visible_in_snapshot(o.xid, $1::pg_snapshot)`
+  ${selectUnseen('$1', 'xid')}
+) o`
 
 interface OutboxState {
   readonly snapshot: Snapshot

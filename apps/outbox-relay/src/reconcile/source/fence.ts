@@ -1,5 +1,6 @@
 import { pause } from '@hq-export/runtime/pause.ts'
 import type pg from 'pg'
+import { selectUnseen } from '../../outbox/outbox-tables.ts'
 import type { Snapshot } from '../../outbox/tick.ts'
 import { STOPPED, UndecidedError } from '../compare/undecided-error.ts'
 
@@ -16,8 +17,7 @@ left join hq_export.incarnation i on true`
 /*
  * Two ways to know that everything which a snapshot shows has been decided by HQ. An ack covers it;
  * or what the outbox holds of it is acked: a relay with nothing to deliver acks nothing. Rotation
- * empties only tables of which everything is acked. By the index on xid, from the oldest that may
- * not be acked.
+ * empties only tables of which everything is acked.
  */
 const IS_DELIVERED = /* sql */ `
 with a as materialized (
@@ -29,15 +29,9 @@ select pg_catalog.pg_snapshot_xmax($2::pg_snapshot) <= pg_catalog.pg_snapshot_xm
       where pg_catalog.pg_visible_in_snapshot(x, $2::pg_snapshot))
   or not exists (
     select from (
-      ${[0, 1, 2]
-        .map(
-          (table) => `select o.xid from hq_export.outbox_${table} o
-      where o.xid >= pg_catalog.pg_snapshot_xmin(a.acked)`,
-        )
-        .join('\n      union all\n      ')}
+      ${selectUnseen('a.acked', 'xid')}
     ) o
-    where not pg_catalog.pg_visible_in_snapshot(o.xid, a.acked)
-      and pg_catalog.pg_visible_in_snapshot(o.xid, $2::pg_snapshot)
+    where pg_catalog.pg_visible_in_snapshot(o.xid, $2::pg_snapshot)
   ) as is_delivered
 from a`
 
@@ -96,15 +90,9 @@ with a as materialized (
 )
 select exists (
   select from (
-    ${[0, 1, 2]
-      .map(
-        (table) => `select o.xid, o.captured_at from hq_export.outbox_${table} o
-    where o.xid >= pg_catalog.pg_snapshot_xmin(a.acked)`,
-      )
-      .join('\n    union all\n    ')}
+    ${selectUnseen('a.acked', 'captured_at')}
   ) o
-  where not pg_catalog.pg_visible_in_snapshot(o.xid, a.acked)
-    and o.captured_at < pg_catalog.clock_timestamp() - interval '1 second'
+  where o.captured_at < pg_catalog.clock_timestamp() - interval '1 second'
 ) as is_behind
 from a`
 
