@@ -1,9 +1,8 @@
 import { type BalanceRow, balanceRowSchema, datasetByNumber } from '@hq-export/contract'
-import { transact } from '@hq-export/runtime/postgres/transact.ts'
 import type pg from 'pg'
-import { ackedOutcomes, filteredSince } from '../outbox/count-captured.ts'
-import { DAY, LIFE, OUTBOX_NAMES, selectUnseen } from '../outbox/outbox-tables.ts'
-import type { Snapshot } from '../outbox/tick.ts'
+import { ackedOutcomes, filteredSince, readMark } from '../outbox/count-captured.ts'
+import { DAY, selectUnseen } from '../outbox/outbox-tables.ts'
+import { readUntruncated } from '../outbox/read-untruncated.ts'
 import { WaitingRows, waitingGroups } from '../outbox/waiting-rows.ts'
 
 /** Whether a text is a day, `YYYY-MM-DD`. */
@@ -14,16 +13,7 @@ export function isCalendarDay(text: string): boolean {
 /** Days whose rows are told whether anything of them is open or not. */
 const RECENT_DAYS = 3
 
-// What is counted, what is not counted yet and what waits are of one snapshot. Before it is taken,
-// no table can be truncated any more: a truncation is seen by every snapshot, and the ack that
-// allowed it is not.
-const LOCK = /* sql */ `lock table ${OUTBOX_NAMES} in access share mode`
-
-const MARK = /* sql */ `
-select m.counted::text as counted, m.folded::text as folded, m.filtered::text as filtered
-from hq_export.balance_mark m
-where m.epoch = (${LIFE})`
-
+// What is counted, what is not counted yet and what waits are of one snapshot.
 const READ = /* sql */ `
 with uncounted as (
   ${selectUnseen('$2', 'dataset, captured_at')}
@@ -64,12 +54,6 @@ end
 order by d.day, d.dataset
 limit 1000`
 
-interface Mark {
-  readonly counted: Snapshot
-  readonly folded: string
-  readonly filtered: string
-}
-
 /**
  * Reads the balance of days: of one, or of the last ones and all of which something waits or does
  * not add up. None where no relay has worked in this life of the server.
@@ -81,19 +65,14 @@ export async function readBalance(
   day?: string,
   waiting = new WaitingRows(),
 ): Promise<BalanceRow[]> {
-  return transact(
-    client,
-    async () => {
-      await client.query(LOCK)
-      const mark = (await client.query<Mark>(MARK)).rows[0]
-      if (mark === undefined) return []
-      const { counted, folded, filtered } = mark
-      const groups = await waiting.look(client)
-      const { rows } = await client.query<BalanceRow & { dataset: number }>(READ, [
-        ...[day ?? null, counted, folded, filtered, groups],
-      ])
-      return rows.map((row) => ({ ...row, dataset: datasetByNumber(Number(row.dataset)).name }))
-    },
-    { mode: 'isolation level repeatable read read only' },
-  )
+  return readUntruncated(client, async () => {
+    const mark = await readMark(client)
+    if (mark === undefined) return []
+    const { counted, folded, filtered } = mark
+    const groups = await waiting.look(client)
+    const { rows } = await client.query<BalanceRow & { dataset: number }>(READ, [
+      ...[day ?? null, counted, folded, filtered, groups],
+    ])
+    return rows.map((row) => ({ ...row, dataset: datasetByNumber(Number(row.dataset)).name }))
+  })
 }

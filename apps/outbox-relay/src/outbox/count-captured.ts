@@ -44,10 +44,12 @@ where f.n > 0`
 /** SQL: the base of a look does not show this row. */
 const IS_UNSEEN = 'not pg_catalog.pg_visible_in_snapshot(xid, $4::pg_snapshot)'
 
-const LOCK_MARK = /* sql */ `
+const MARK = /* sql */ `
 select m.counted::text as counted, m.folded::text as folded, m.filtered::text as filtered
 from hq_export.balance_mark m
-where m.epoch = (${LIFE})
+where m.epoch = (${LIFE})`
+
+const LOCK_MARK = /* sql */ `${MARK}
 for update of m skip locked`
 
 // The statement's own snapshot is how far it has counted. A row of another server gets an id of
@@ -113,9 +115,7 @@ where day < (pg_catalog.clock_timestamp() at time zone 'UTC')::date - 400`
  */
 export async function countCaptured(client: pg.ClientBase, waiting?: WaitingRows): Promise<void> {
   await transact(client, async () => {
-    const mark = (
-      await client.query<{ counted: string; folded: string; filtered: string }>(LOCK_MARK)
-    ).rows[0]
+    const mark = (await client.query<Mark>(LOCK_MARK)).rows[0]
     if (mark === undefined) return
     const base = await waiting?.base(client)
     const { rows } = await client.query<FoundWaiting>(COUNT, [
@@ -125,6 +125,21 @@ export async function countCaptured(client: pg.ClientBase, waiting?: WaitingRows
     if (base !== undefined && rows[0] !== undefined) waiting?.keep(base, rows[0])
     await client.query(FORGET)
   })
+}
+
+/** How far it has been counted. */
+interface Mark {
+  /** What it shows is counted as captured. */
+  readonly counted: Snapshot
+  /** Id of the last ack whose outcomes are counted. */
+  readonly folded: string
+  /** What the sequences of what is outside of a filter had counted. */
+  readonly filtered: string
+}
+
+/** How far it has been counted; undefined before this life of the server has begun. */
+export async function readMark(client: pg.ClientBase): Promise<Mark | undefined> {
+  return (await client.query<Mark>(MARK)).rows[0]
 }
 
 const READ_COUNTED = /* sql */ `select counted::text as counted from hq_export.balance_mark`

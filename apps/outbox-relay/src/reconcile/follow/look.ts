@@ -1,15 +1,14 @@
 import { DATASETS } from '@hq-export/contract'
-import { transact } from '@hq-export/runtime/postgres/transact.ts'
 import type pg from 'pg'
 import { z } from 'zod'
 import { SNAPSHOTS_DATASET } from '../../binding/binding-schema.ts'
 import {
   CURRENT_OUTBOX,
-  OUTBOX_NAMES,
   OUTBOX_TABLES,
   selectUnseen,
   unionOfUnseen,
 } from '../../outbox/outbox-tables.ts'
+import { readUntruncated } from '../../outbox/read-untruncated.ts'
 import { EMPTY_SNAPSHOT, type Snapshot } from '../../outbox/tick.ts'
 
 const tableSchema = z.object({
@@ -177,30 +176,23 @@ export async function lookIntoOutbox(
   last: Seen,
   limit: number,
 ): Promise<Look> {
-  // TRUNCATE empties a table for older snapshots, too: none of them is under way while we look. A
-  // rotation that finds our lock turns the outbox a period later.
-  return transact(
-    client,
-    async () => {
-      await client.query(`lock table ${OUTBOX_NAMES} in access share mode`)
-      const state = (await client.query<OutboxState>(STATE)).rows[0]
-      if (state === undefined) throw new Error('the outbox has a state')
-      const missed = await countMissed(client, last, state)
-      const { rows } = await client.query<{
-        dataset: number | null
-        key: string | null
-        keys: number | null
-      }>(KEYS, [last.snapshot, Math.max(1, limit)])
-      const keys = rows.flatMap(({ dataset, key }) =>
-        dataset === null || key === null ? [] : [{ dataset, key }],
-      )
-      const total = rows.find((row) => row.keys !== null)?.keys ?? 0
-      const seen = { snapshot: state.snapshot, outbox: outboxNow(state, last) }
-      // Rows, so at least as many as their keys: never too few.
-      const written = Number(BigInt(state.seq) - BigInt(last.outbox.seq)) - missed
-      const unread = Math.max(0, written - MAX_LOOK_ROWS)
-      return { seen, keys, leftOut: total - keys.length + unread, missed }
-    },
-    { mode: 'isolation level repeatable read read only' },
-  )
+  return readUntruncated(client, async () => {
+    const state = (await client.query<OutboxState>(STATE)).rows[0]
+    if (state === undefined) throw new Error('the outbox has a state')
+    const missed = await countMissed(client, last, state)
+    const { rows } = await client.query<{
+      dataset: number | null
+      key: string | null
+      keys: number | null
+    }>(KEYS, [last.snapshot, Math.max(1, limit)])
+    const keys = rows.flatMap(({ dataset, key }) =>
+      dataset === null || key === null ? [] : [{ dataset, key }],
+    )
+    const total = rows.find((row) => row.keys !== null)?.keys ?? 0
+    const seen = { snapshot: state.snapshot, outbox: outboxNow(state, last) }
+    // Rows, so at least as many as their keys: never too few.
+    const written = Number(BigInt(state.seq) - BigInt(last.outbox.seq)) - missed
+    const unread = Math.max(0, written - MAX_LOOK_ROWS)
+    return { seen, keys, leftOut: total - keys.length + unread, missed }
+  })
 }

@@ -1,6 +1,6 @@
 import { pause } from '@hq-export/runtime/pause.ts'
 import type pg from 'pg'
-import { selectUnseen } from '../../outbox/outbox-tables.ts'
+import { LIFE, selectUnseen } from '../../outbox/outbox-tables.ts'
 import type { Snapshot } from '../../outbox/tick.ts'
 import { STOPPED, UndecidedError } from '../compare/undecided-error.ts'
 
@@ -9,10 +9,8 @@ const LAST_POLL_MS = 250
 
 // Of this life of the server, and of the relay that acked last.
 const EPOCH = /* sql */ `
-select c.system_identifier::text || '.' || i.id::text as epoch,
-  (select a.epoch from hq_export.ack a order by a.id desc limit 1) as acked
-from pg_catalog.pg_control_system() c
-left join hq_export.incarnation i on true`
+select (${LIFE}) as epoch,
+  (select a.epoch from hq_export.ack a order by a.id desc limit 1) as acked`
 
 /*
  * Two ways to know that everything which a snapshot shows has been decided by HQ. An ack covers it;
