@@ -4,7 +4,7 @@ import { EMPTY_SNAPSHOT, takeTick } from '@hq-export/outbox-relay/outbox/tick.ts
 import { connect } from '@hq-export/outbox-relay/session/connect.ts'
 import { copyOut } from '@hq-export/outbox-relay/session/copy-out.ts'
 import type pg from 'pg'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { insertOutboxRows, readKeys, readRows } from '../../support/outbox.ts'
 import { createDxDatabase, type TestDatabase } from '../../support/servers/databases.ts'
 
@@ -24,6 +24,15 @@ afterAll(async () => {
   await relay.end()
   await database[Symbol.asyncDispose]()
 })
+
+/** Rows of the outbox that the relay's session has fetched in its transaction. */
+async function fetchedRows(): Promise<number> {
+  const { rows } = await relay.query<{ fetched: number }>(
+    `select pg_catalog.sum(idx_tup_fetch)::int as fetched
+     from pg_catalog.pg_stat_xact_user_tables where relname like 'outbox%'`,
+  )
+  return rows[0]?.fetched ?? 0
+}
 
 test('I2: a transaction that took its sequence number first and committed last is in the next window', async () => {
   const start = await takeTick(relay)
@@ -109,17 +118,63 @@ test('the empty snapshot finds everything that is retained', async () => {
   expect(String(all.length)).toBe(rows[0]?.count)
 })
 
-test('a page is read by the index, without a sort over what waits', async () => {
-  const values = ["'9'", '0', "'3'", "'9:9:'", '2000', '1000000']
-  const statement = cutPageStatement(0).replace(
-    /\$(\d)/g,
-    (_, number: string) => values[Number(number) - 1] ?? '',
-  )
-  const { rows } = await relay.query<{ 'QUERY PLAN': string }>(`explain ${statement}`)
-  const plan = rows.map((row) => row['QUERY PLAN']).join('\n')
-  expect(plan).toContain('Index Scan Backward using outbox_0_window_idx')
-  // Neither what waits is sorted, nor the page.
-  expect(plan).not.toContain('Sort')
+test.each([
+  ['began since', false],
+  ['were open then', true],
+])(
+  'a page of rows that %s is read by the index, without a sort over what waits',
+  async (_, hasLate) => {
+    const values = ["'9'", '0', "'3'", "'9:9:'", '2000', '1000000', "'{1,2}'"]
+    const statement = cutPageStatement(0, hasLate).text.replace(
+      /\$(\d)/g,
+      (__, number: string) => values[Number(number) - 1] ?? '',
+    )
+    const { rows } = await relay.query<{ 'QUERY PLAN': string }>(`explain ${statement}`)
+    const plan = rows.map((row) => row['QUERY PLAN']).join('\n')
+    const scans = plan.match(/Index Scan Backward using outbox_0_window_idx/g)
+    expect(scans).toHaveLength(hasLate ? 2 : 1)
+    expect(plan.includes('Merge Append')).toBe(hasLate)
+    // Neither what waits is sorted, nor the page.
+    expect(plan).not.toMatch(/-> {2}(?:Incremental )?Sort/)
+  },
+)
+
+test('transactions that were open when a window began cost no statements of their own', async () => {
+  const late = await Promise.all(Array.from({ length: 9 }, () => database.connect()))
+  const keys: string[] = []
+  const write = async (client: pg.Client, name: string, table: number, count = 3) => {
+    const some = Array.from({ length: count }, (_, n) => `${name}-${table}-${n}`)
+    keys.push(...some)
+    await insertOutboxRows(client, some, table as 0 | 1 | 2)
+  }
+  for (const [index, client] of late.entries()) {
+    await client.query('begin')
+    await write(client, `open-${index}`, index % 3)
+    // Between two of them, and sent with the window before.
+    await insertOutboxRows(writer, [`sent-${index}`], (index % 3) as 0 | 1 | 2)
+  }
+  const from = await takeTick(relay)
+  for (const client of late) await client.query('commit')
+  for (const table of [0, 1, 2]) await write(writer, 'begun', table, 4)
+  const window = { from, to: await takeTick(relay) }
+  keys.sort()
+  for (const maxRows of [1, 2, 4, 5, 1000]) {
+    expect(await readKeys(relay, window, { maxRows, maxBytes: 1_000_000 })).toEqual(keys)
+  }
+  const asked = vi.spyOn(relay, 'query')
+  try {
+    expect(await readKeys(relay, window)).toEqual(keys)
+    // The bounds, and for each table the cut of its only page and the page.
+    expect(asked).toHaveBeenCalledTimes(7)
+  } finally {
+    asked.mockRestore()
+  }
+  // Once to cut the pages and once as rows; nothing of what was written between them.
+  await relay.query('begin')
+  const before = await fetchedRows()
+  await readKeys(relay, window)
+  expect((await fetchedRows()) - before).toBe(2 * keys.length)
+  await relay.query('commit')
 })
 
 test('pages go by number where the numbers change their length', async () => {

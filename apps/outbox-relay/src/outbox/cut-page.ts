@@ -10,14 +10,15 @@ export interface Position {
 }
 
 /**
- * Rows of one table that are visible in `to`, from `after` (exclusive) down to the transaction
- * `lowestXid`.
+ * Rows of one table that are visible in `to`, from `after` (exclusive) down: of all transactions from
+ * `lowestXid` on, and of those before it that are named.
  */
 export interface PageRange {
   readonly table: OutboxTable
   readonly to: Snapshot
   readonly after: Position
   readonly lowestXid: string
+  readonly lateXids: readonly string[]
 }
 
 /** Bounds of one page, so that memory does not depend on what waits. */
@@ -47,11 +48,25 @@ export interface PageCut {
   readonly versioned: number | null
 }
 
+// Ordered and limited by itself: only then the planner takes the order of the index for each.
+const candidates = (table: OutboxTable, range: string) => /* sql */ `
+    select * from (
+      select xid, seq, dataset, key, version, sqlstate, captured_at,
+             coalesce(pg_catalog.octet_length(body), 0) as bytes
+      from hq_export.outbox_${table}
+      where ${range} and (xid, seq) < ($1::xid8, $2::bigint)
+        and pg_catalog.pg_visible_in_snapshot(xid, $4::pg_snapshot)
+      order by xid desc, seq desc limit $5
+    ) candidates`
+
+const BEGUN = 'xid >= $3::xid8'
+const LATE = 'xid = any ($7::xid8[])'
+
 // Newest first: of the versions of a key the newest is met before those that it supersedes. No body
 // is fetched here: octet_length reads the size of a toasted body without reading the body. One pass:
-// the last row is found in the order in which rows come anyway, and not by asking again.
-const CUT_PAGE = OUTBOX_TABLES.map(
-  (table) => /* sql */ `
+// the last row is found in the order in which rows come anyway, and not by asking again. Ranges are
+// merged as the index has them, so a page costs its own rows, however large a late transaction is.
+const cut = (table: OutboxTable, ...ranges: readonly string[]) => /* sql */ `
 select count(*)::int as row_count, pg_catalog.sum(bytes)::float8 as byte_count,
        (pg_catalog.array_agg(xid order by xid desc, seq desc))[count(*)]::text as xid,
        (pg_catalog.array_agg(seq order by xid desc, seq desc))[count(*)]::text as seq,
@@ -70,21 +85,20 @@ from (
   select xid, seq, dataset, key, version, sqlstate, bytes, captured_at,
          pg_catalog.sum(bytes) over (order by xid desc, seq desc rows unbounded preceding)
            - bytes as bytes_before
-  from (
-    select xid, seq, dataset, key, version, sqlstate, captured_at,
-           coalesce(pg_catalog.octet_length(body), 0) as bytes
-    from hq_export.outbox_${table}
-    where (xid, seq) < ($1::xid8, $2::bigint) and xid >= $3::xid8
-      and pg_catalog.pg_visible_in_snapshot(xid, $4::pg_snapshot)
+  from (${ranges.map((range) => candidates(table, range)).join('\n    union all')}
     order by xid desc, seq desc limit $5
   ) candidates
 ) sized
-where bytes_before < $6`,
-)
+where bytes_before < $6`
 
-/** The statements, one per table; exported for their plans to be tested. */
-export function cutPageStatement(table: OutboxTable): string {
-  return CUT_PAGE[table] ?? ''
+const CUT_BEGUN = OUTBOX_TABLES.map((table) => cut(table, BEGUN))
+const CUT_WITH_LATE = OUTBOX_TABLES.map((table) => cut(table, BEGUN, LATE))
+
+/** The statement of a range; exported for its plan to be tested. */
+export function cutPageStatement(table: OutboxTable, hasLate: boolean) {
+  return hasLate
+    ? { name: `cut-page-${table}-late`, text: CUT_WITH_LATE[table] ?? '' }
+    : { name: `cut-page-${table}`, text: CUT_BEGUN[table] ?? '' }
 }
 
 interface CutRow {
@@ -108,11 +122,12 @@ export async function cutPage(
   range: PageRange,
   limits: PageLimits,
 ): Promise<PageCut | undefined> {
-  const { table, to, after, lowestXid } = range
+  const { table, to, after, lowestXid, lateXids } = range
+  const values = [after.xid, after.seq, lowestXid, to, limits.maxRows, limits.maxBytes]
+  const hasLate = lateXids.length > 0
   const { rows } = await client.query<CutRow>({
-    name: `cut-page-${table}`,
-    text: cutPageStatement(table),
-    values: [after.xid, after.seq, lowestXid, to, limits.maxRows, limits.maxBytes],
+    ...cutPageStatement(table, hasLate),
+    values: hasLate ? [...values, lateXids] : values,
   })
   const cut = rows[0]
   if (cut === undefined || cut.xid === null || cut.seq === null) return undefined

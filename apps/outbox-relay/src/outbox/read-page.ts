@@ -4,9 +4,25 @@ import type { PageCut, PageRange } from './cut-page.ts'
 import type { DeleteRace } from './delete-race.ts'
 import type { Inversion } from './newest-versions.ts'
 import { type OutboxRow, wireRowSql } from './outbox-row.ts'
-import { DAY, OUTBOX_TABLES } from './outbox-tables.ts'
+import { DAY, OUTBOX_TABLES, type OutboxTable } from './outbox-tables.ts'
 import { isOversizedSql, shortKeySql } from './row-size.ts'
 import { WirePieces, type WireRows } from './wire-rows.ts'
+
+// A page is one range of the index, or two where late transactions belong to it: everything between
+// those and what began after the window did has been sent long ago.
+function pageRowsSql(
+  table: OutboxTable,
+  [lastXid, lastSeq, xid, seq, to, lowestXid, lateXids]: readonly string[],
+): string {
+  const read = (range: string) => /* sql */ `
+  select * from hq_export.outbox_${table}
+  where ${range} and (xid, seq) >= (${lastXid}::xid8, ${lastSeq}::bigint)
+    and (xid, seq) < (${xid}::xid8, ${seq}::bigint)
+    and pg_catalog.pg_visible_in_snapshot(xid, ${to}::pg_snapshot)`
+  const begun = read(`xid >= ${lowestXid}::xid8`)
+  if (lateXids === undefined) return begun
+  return `${read(`xid = any (${lateXids}::xid8[])`)}\n  union all${begun}`
+}
 
 // The wire text is put together here, where the bodies are: what Node would do per row (parse, make
 // an object, concatenate) cost more than everything else that the relay does.
@@ -16,23 +32,26 @@ function readPageQuery(
   skipped: readonly string[],
   condition: string,
 ): string {
-  const [lastXid, lastSeq, xid, seq, to] = bounds(range, cut).map(pg.escapeLiteral)
+  const hasLate = range.lateXids.length > 0 && BigInt(cut.last.xid) < BigInt(range.lowestXid)
+  const literals = bounds(range, cut).map((bound) => pg.escapeLiteral(bound))
   return /* sql */ `
 select dataset::int, ${wireRowSql('page')}
-from hq_export.outbox_${range.table} page
-where (xid, seq) >= (${lastXid}::xid8, ${lastSeq}::bigint)
-  and (xid, seq) < (${xid}::xid8, ${seq}::bigint)
-  and pg_catalog.pg_visible_in_snapshot(xid, ${to}::pg_snapshot)
-  and sqlstate is null and seq <> all ('{${skipped.join(',')}}'::bigint[])${condition}`
+from (${pageRowsSql(range.table, hasLate ? literals : literals.slice(0, -1))}
+) page
+where sqlstate is null and seq <> all ('{${skipped.join(',')}}'::bigint[])${condition}`
 }
 
-const READ_DAYS = OUTBOX_TABLES.map(
-  (table) => /* sql */ `
+/** Rows of a page, where its bounds are parameters. */
+const PAGE_ROWS = OUTBOX_TABLES.map((table) =>
+  pageRowsSql(table, ['$1', '$2', '$3', '$4', '$5', '$6', '$7']),
+)
+
+const READ_DAYS = PAGE_ROWS.map(
+  (rows) => /* sql */ `
 select ${DAY}::text as day, dataset, count(*)::int as rows,
-  (count(*) filter (where o.seq = any ($6::bigint[])))::int as superseded
-from hq_export.outbox_${table} o
-where (o.xid, o.seq) >= ($1::xid8, $2::bigint) and (o.xid, o.seq) < ($3::xid8, $4::bigint)
-  and pg_catalog.pg_visible_in_snapshot(o.xid, $5::pg_snapshot)
+  (count(*) filter (where o.seq = any ($8::bigint[])))::int as superseded
+from (${rows}
+) o
 group by 1, 2`,
 )
 
@@ -40,42 +59,39 @@ group by 1, 2`,
 const SIZE_BYTES = 4
 const DATASET_BYTES = 4
 
-const READ_FAILED = OUTBOX_TABLES.map(
-  (table) => /* sql */ `
+const READ_FAILED = PAGE_ROWS.map(
+  (rows) => /* sql */ `
 select dataset, key, xid::text as xid, seq::text as seq,
        pg_catalog.to_json(captured_at) #>> '{}' as captured_at, deleted, traceparent, sqlstate, body
-from hq_export.outbox_${table} o
-where (o.xid, o.seq) >= ($1::xid8, $2::bigint) and (o.xid, o.seq) < ($3::xid8, $4::bigint)
-  and pg_catalog.pg_visible_in_snapshot(o.xid, $5::pg_snapshot)
-  and sqlstate is not null and seq <> all ($6::bigint[])`,
+from (${rows}
+) o
+where sqlstate is not null and seq <> all ($8::bigint[])`,
 )
 
-const READ_OVERSIZED = OUTBOX_TABLES.map(
-  (table) => /* sql */ `
+const READ_OVERSIZED = PAGE_ROWS.map(
+  (rows) => /* sql */ `
 select dataset, ${shortKeySql()} as key, xid::text as xid, seq::text as seq,
        pg_catalog.to_json(captured_at) #>> '{}' as captured_at, deleted, traceparent, sqlstate,
        null as body, bytes
 from (
   select *, coalesce(pg_catalog.octet_length(body), 0) as bytes
-  from hq_export.outbox_${table}
-  where (xid, seq) >= ($1::xid8, $2::bigint) and (xid, seq) < ($3::xid8, $4::bigint)
-    and pg_catalog.pg_visible_in_snapshot(xid, $5::pg_snapshot)
+  from (${rows}
+  ) o
   offset 0
 ) sized
 where ${isOversizedSql('bytes')}`,
 )
 
-const READ_KEYS = OUTBOX_TABLES.map(
-  (table) => /* sql */ `
+const READ_KEYS = PAGE_ROWS.map(
+  (rows) => /* sql */ `
 select dataset, key, seq::text as seq
-from hq_export.outbox_${table} o
-where (o.xid, o.seq) >= ($1::xid8, $2::bigint) and (o.xid, o.seq) < ($3::xid8, $4::bigint)
-  and pg_catalog.pg_visible_in_snapshot(o.xid, $5::pg_snapshot)
-  and o.seq = any ($6::bigint[])`,
+from (${rows}
+) o
+where o.seq = any ($8::bigint[])`,
 )
 
-function bounds(range: PageRange, cut: PageCut): string[] {
-  return [cut.last.xid, cut.last.seq, range.after.xid, range.after.seq, range.to]
+function bounds({ after, to, lowestXid, lateXids }: PageRange, { last }: PageCut): string[] {
+  return [last.xid, last.seq, after.xid, after.seq, to, lowestXid, `{${lateXids.join(',')}}`]
 }
 
 /**

@@ -15,8 +15,6 @@ import {
 import { pageOf, type Tick } from './small-window.ts'
 import type { Snapshot } from './tick.ts'
 
-const MAX_INT8 = '9223372036854775807'
-
 const NO_VERSIONS: ComparedVersions = { superseded: [], inversions: [] }
 
 const WINDOW_BOUNDS = /* sql */ `
@@ -27,10 +25,7 @@ select pg_catalog.pg_snapshot_xmax($1::pg_snapshot)::text as lowest,
          where pg_catalog.pg_visible_in_snapshot(x, $2::pg_snapshot)
        ) as late`
 
-/**
- * The ranges of the index in which the rows of a window stand: per table what began after `from`,
- * and each late transaction.
- */
+/** Where the rows of a window stand, per table: what began after `from`, and late transactions. */
 async function findRanges(client: pg.ClientBase, window: Window): Promise<PageRange[]> {
   const { rows } = await client.query<{ lowest: string; end: string; late: string[] }>({
     name: 'window-bounds',
@@ -39,15 +34,13 @@ async function findRanges(client: pg.ClientBase, window: Window): Promise<PageRa
   })
   const [bounds] = rows
   if (bounds === undefined) throw new Error('a window has bounds')
-  return OUTBOX_TABLES.flatMap((table) => [
-    { table, to: window.to, after: { xid: bounds.end, seq: '0' }, lowestXid: bounds.lowest },
-    ...bounds.late.map((xid) => ({
-      table,
-      to: window.to,
-      after: { xid, seq: MAX_INT8 },
-      lowestXid: xid,
-    })),
-  ])
+  return OUTBOX_TABLES.map((table) => ({
+    table,
+    to: window.to,
+    after: { xid: bounds.end, seq: '0' },
+    lowestXid: bounds.lowest,
+    lateXids: bounds.late,
+  }))
 }
 
 /** What the versions of a page say; a row that is too large to travel supersedes nothing. */
