@@ -135,7 +135,7 @@ test('a moment that passes refused rows has counted them, and goes on while rows
   await waitFor('a look that waits for the row', async () => {
     const { rowCount } = await pipeline.dx.query(
       `select from pg_stat_activity where datname = current_database()
-         and query ~ 'from hq_export.ack where epoch' and application_name ~ 'freshness'`,
+         and query ~ '^\\s*with a as materialized' and application_name ~ 'freshness'`,
     )
     return rowCount === 1
   })

@@ -24,7 +24,11 @@ export function countingReadRows(client: pg.ClientBase): {
   readonly rows: () => number
 } {
   let total = 0
-  const query = async (text: string, values: unknown[] = []): Promise<pg.QueryResult> => {
+  const query = async (
+    given: string | pg.QueryConfig,
+    givenValues: unknown[] = [],
+  ): Promise<pg.QueryResult> => {
+    const { text, values = givenValues } = typeof given === 'string' ? { text: given } : given
     if (!/^\s*(?:begin|commit|set|explain|lock)/.test(text)) {
       const explained = await client.query<{ 'QUERY PLAN': readonly { Plan: PlanNode }[] }>(
         `explain (analyze, format json) ${text}`,

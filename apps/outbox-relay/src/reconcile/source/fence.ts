@@ -6,43 +6,58 @@ import { STOPPED, UndecidedError } from '../compare/undecided-error.ts'
 
 const FIRST_POLL_MS = 5
 const LAST_POLL_MS = 250
+/** Each pause is so many times the one before. */
+const POLL_GROWTH = 3
+
+const LAST_ACK = 'select a.epoch, a.acked from hq_export.ack a order by a.id desc limit 1'
 
 // Of this life of the server, and of the relay that acked last.
 const EPOCH = /* sql */ `
-select (${LIFE}) as epoch,
-  (select a.epoch from hq_export.ack a order by a.id desc limit 1) as acked`
+select (${LIFE}) as epoch, (select a.epoch from (${LAST_ACK}) a) as acked`
 
 /*
  * Two ways to know that everything which a snapshot shows has been decided by HQ. An ack covers it;
  * or what the outbox holds of it is acked: a relay with nothing to deliver acks nothing. Rotation
  * empties only tables of which everything is acked.
  */
-const IS_DELIVERED = /* sql */ `
+const FENCE = {
+  name: 'fence',
+  text: /* sql */ `
 with a as materialized (
-  select acked from hq_export.ack where epoch = $1 order by id desc limit 1
+  ${LAST_ACK}
 )
-select pg_catalog.pg_snapshot_xmax($2::pg_snapshot) <= pg_catalog.pg_snapshot_xmax(a.acked)
+select (${LIFE}) as epoch, a.epoch as acked,
+  pg_catalog.pg_snapshot_xmax($1::pg_snapshot) <= pg_catalog.pg_snapshot_xmax(a.acked)
     and not exists (
       select from pg_catalog.pg_snapshot_xip(a.acked) x
-      where pg_catalog.pg_visible_in_snapshot(x, $2::pg_snapshot))
+      where pg_catalog.pg_visible_in_snapshot(x, $1::pg_snapshot))
   or not exists (
     select from (
       ${selectUnseen('a.acked', 'xid')}
     ) o
-    where pg_catalog.pg_visible_in_snapshot(o.xid, $2::pg_snapshot)
+    where pg_catalog.pg_visible_in_snapshot(o.xid, $1::pg_snapshot)
   ) as is_delivered
-from a`
+from (select) always left join a on true`,
+}
+
+interface Epochs {
+  readonly epoch: string | null
+  readonly acked: string | null
+}
+
+/** @throws {UndecidedError} where the relay that acked last did so in another life of the server. */
+function epochOf(found: Epochs | undefined): string {
+  if (found?.epoch == null || found.epoch !== found.acked)
+    throw new UndecidedError('no relay has worked since the source was started or restored')
+  return found.epoch
+}
 
 /**
  * The epoch in which the relay acks.
  * @throws {UndecidedError} where no relay has worked in this life of the server yet.
  */
 export async function readEpoch(client: pg.ClientBase): Promise<string> {
-  const { rows } = await client.query<{ epoch: string | null; acked: string | null }>(EPOCH)
-  const [found] = rows
-  if (found?.epoch == null || found.epoch !== found.acked)
-    throw new UndecidedError('no relay has worked since the source was started or restored')
-  return found.epoch
+  return epochOf((await client.query<Epochs>(EPOCH)).rows[0])
 }
 
 /**
@@ -68,11 +83,12 @@ export async function waitForFence(
   },
 ): Promise<void> {
   const until = performance.now() + patienceMs
-  for (let pollMs = FIRST_POLL_MS; ; pollMs = Math.min(LAST_POLL_MS, pollMs * 2)) {
-    if ((await readEpoch(client)) !== epoch)
+  for (let pollMs = FIRST_POLL_MS; ; pollMs = Math.min(LAST_POLL_MS, pollMs * POLL_GROWTH)) {
+    const query = { ...FENCE, values: [snapshot] }
+    const [found] = (await client.query<Epochs & { is_delivered: boolean | null }>(query)).rows
+    if (epochOf(found) !== epoch)
       throw new UndecidedError('the source was restarted or restored meanwhile')
-    const { rows } = await client.query<{ is_delivered: boolean }>(IS_DELIVERED, [epoch, snapshot])
-    if (rows[0]?.is_delivered) return
+    if (found?.is_delivered) return
     if (performance.now() + pollMs > until)
       throw new UndecidedError('the relay is behind: it has not delivered what was to be compared')
     await meanwhile?.()
