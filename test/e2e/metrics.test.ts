@@ -65,12 +65,15 @@ test('both programs say at /metrics what became of a row, and the relay when it 
   expect((await get(`${relayUrl}/livez`)).status).toBe(200)
   expect((await get(`${relayUrl}/else`)).status).toBe(404)
 
-  const ours = samplesOf((await get(`${relayUrl}/metrics`)).text)
+  // The source is observed beside the delivery, and may be read for the first time after it.
+  const ours = await waitFor('the source to be observed', async () => {
+    const samples = samplesOf((await get(`${relayUrl}/metrics`)).text)
+    return samples.get('hq_relay_source_up') === 1 ? samples : undefined
+  })
   const company = 'dataset="dx_company_entities_v1"'
   expect(ours.get(`hq_relay_rows_total{${company},outcome="inserted"}`)).toBe(1)
   expect(ours.get(`hq_relay_attempts_total{${company},result="accepted"}`)).toBe(1)
   expect(ours.get('hq_relay_state{state="working"}')).toBe(1)
-  expect(ours.get('hq_relay_source_up')).toBe(1)
   expect(ours.get(`hq_relay_dead_letter_depth{${company}}`)).toBe(0)
   expect(ours.get('hq_relay_outbox_size_bytes')).toBeGreaterThan(0)
 
