@@ -14,7 +14,7 @@ import type { Window } from './outbox/read-window.ts'
 import { isLarge, ROTATION_PERIOD_MS, rotate, TURNS_TO_EMPTY } from './outbox/rotate.ts'
 import { tickWithRows } from './outbox/small-window.ts'
 import type { Snapshot } from './outbox/tick.ts'
-import { deliverWindow, type WindowContext } from './push/deliver-window.ts'
+import { type DeliveredWindow, deliverWindow, type WindowContext } from './push/deliver-window.ts'
 import { WindowAcks } from './push/window-acks.ts'
 import { Reexporter } from './reexport/reexporter.ts'
 import { assertSeesAll } from './session/hidden-tables.ts'
@@ -175,21 +175,24 @@ class PushLoop {
     const trace = openWindowTrace()
     const from = this.#from
     const beat = heartbeat.sent
+    const askedAtMs = performance.now()
     const { to, rows } = await trace.step('tick', () => tickWithRows(client, from))
     onTick()
-    this.#pace.cut(performance.now(), rows === undefined)
+    const cutAtMs = performance.now()
     const window: Window = { from, to, rows }
     this.#from = to
     if (rows === undefined) {
       // Pages are read while its batches are on their way, by the same session that ticks.
       await this.drain()
       const outcomes = new WindowOutcomes()
-      const count = await this.#deliver(trace, window, outcomes)
+      const { rows: count, readMs } = await this.#deliver(trace, window, outcomes)
+      this.#pace.noteLarge(cutAtMs, cutAtMs - askedAtMs + readMs)
       this.#settle({ window, trace, count, outcomes, beat })
       await this.#acks.flush()
       this.throwFailure()
       return count
     }
+    this.#pace.noteSmall()
     if (rows.length === 0) {
       this.#context.delivery.metrics.windowDelivered(0)
       if (this.#underWay.length === 0) heartbeat.echo(beat)
@@ -200,7 +203,7 @@ class PushLoop {
     const before = this.#underWay.at(-1)
     const outcomes = new WindowOutcomes()
     const way = this.#deliver(trace, window, outcomes)
-      .then(async (count) => {
+      .then(async ({ rows: count }) => {
         await before
         this.#settle({ window, trace, count, outcomes, beat })
       })
@@ -229,7 +232,11 @@ class PushLoop {
     if (this.#failure !== undefined) throw this.#failure.error
   }
 
-  #deliver(trace: WindowTracing, window: Window, outcomes: WindowOutcomes): Promise<number> {
+  #deliver(
+    trace: WindowTracing,
+    window: Window,
+    outcomes: WindowOutcomes,
+  ): Promise<DeliveredWindow> {
     const { client, delivery } = this.#context
     return trace.deliver(() => deliverWindow(client, window, delivery, outcomes))
   }

@@ -1,13 +1,15 @@
 import { describe, expect, test } from 'vitest'
 import { WindowPace } from './window-pace.ts'
 
-const LARGE = true
-const SMALL = false
+/** A window that was cut then, and for which the source took so long; undefined: a small one. */
+type Window = readonly [cutAtMs: number, sourceMs: number] | undefined
 
-/** A pace at which windows were cut at these moments. */
-function after(...cuts: readonly (readonly [ms: number, isLarge: boolean])[]): WindowPace {
+function after(...windows: readonly Window[]): WindowPace {
   const pace = new WindowPace()
-  for (const [ms, isLarge] of cuts) pace.cut(ms, isLarge)
+  for (const window of windows) {
+    if (window === undefined) pace.noteSmall()
+    else pace.noteLarge(...window)
+  }
   return pace
 }
 
@@ -15,40 +17,38 @@ describe('the next window is cut at once', () => {
   test('as the first', () => expect(new WindowPace().waitMs(0)).toBe(0))
 
   test('after small ones, however fast they follow one another', () =>
-    expect(after([0, SMALL], [1, SMALL], [2, SMALL]).waitMs(3)).toBe(0))
+    expect(after(undefined, undefined).waitMs(3)).toBe(0))
 
   test('after a single large one, as a large transaction makes it', () =>
-    expect(after([0, SMALL], [10, LARGE]).waitMs(11)).toBe(0))
+    expect(after(undefined, [10, 5]).waitMs(11)).toBe(0))
 
   test('after a small one, whatever came before', () =>
-    expect(after([0, LARGE], [50, LARGE], [100, SMALL]).waitMs(101)).toBe(0))
+    expect(after([0, 5], [50, 5], undefined).waitMs(101)).toBe(0))
 
   test('after large ones with a small one between them', () =>
-    expect(after([0, LARGE], [50, SMALL], [60, LARGE]).waitMs(61)).toBe(0))
+    expect(after([0, 5], undefined, [60, 5]).waitMs(61)).toBe(0))
 
   test('after a large one that took longer than any wait', () =>
-    expect(after([0, LARGE], [100, LARGE]).waitMs(300)).toBe(0))
+    expect(after([0, 5], [100, 150]).waitMs(600)).toBe(0))
 })
 
 describe('the next window waits after two large ones in turn', () => {
-  const large = after([0, LARGE], [10, LARGE])
-
-  test('until 50 ms from the last cut, where that one was quick', () => {
+  test('until 50 ms from the last cut, where the source was quick, however far HQ is', () => {
+    const large = after([0, 1], [10, 2])
     expect(large.waitMs(10)).toBe(50)
-    expect(large.waitMs(15)).toBe(45)
     expect(large.waitMs(22)).toBe(38)
+    expect(large.waitMs(90)).toBe(0)
   })
 
-  test('three times as long as that one took, where it was not', () => {
-    expect(large.waitMs(30)).toBe(60)
-    expect(large.waitMs(60)).toBe(150)
-  })
+  test('so that the source is asked a twentieth of the time, where it was not', () =>
+    expect(after([0, 1], [10, 6]).waitMs(30)).toBe(100))
 
-  test('until 200 ms from the last cut at most', () => {
-    expect(large.waitMs(80)).toBe(130)
-    expect(large.waitMs(209)).toBe(1)
+  test('until 400 ms from the last cut at most', () => {
+    const large = after([0, 1], [10, 90])
+    expect(large.waitMs(110)).toBe(300)
+    expect(large.waitMs(409)).toBe(1)
   })
 
   test('as long as they stay large', () =>
-    expect(after([0, LARGE], [10, LARGE], [60, LARGE], [110, LARGE]).waitMs(112)).toBe(48))
+    expect(after([0, 1], [10, 1], [60, 1], [110, 1]).waitMs(112)).toBe(48))
 })

@@ -32,6 +32,13 @@ import { tracePages } from '../tracing/trace-pages.ts'
  */
 export const MAX_PAGE_BYTES = 2 * 1024 * 1024
 
+/** What became of a window. */
+export interface DeliveredWindow {
+  readonly rows: number
+  /** How long its pages were waited for, in milliseconds. */
+  readonly readMs: number
+}
+
 /** What the delivery of windows needs, for as long as the relay's session lives. */
 export interface WindowContext extends DeliveryContext {
   readonly settlement: Settlement
@@ -100,14 +107,13 @@ async function settleFailed(
  * Delivers everything of a window: page by page, a few batches at a time. Resolves when every row
  * is settled, which is what an ack says.
  * @param outcomes told what becomes of each row.
- * @returns rows read.
  */
 export async function deliverWindow(
   client: pg.ClientBase,
   window: Window,
   context: WindowContext,
   outcomes: WindowOutcomes,
-): Promise<number> {
+): Promise<DeliveredWindow> {
   const { settlement, log } = context
   const maxRows = context.sizer.rows
   const packer = new RowPacker({ maxRows, maxBytes: MAX_BATCH_BYTES })
@@ -122,7 +128,8 @@ export async function deliverWindow(
       outcomes.decided(day, batch, outcome)
       for (const version of refusedVersions(letters)) refused.push(version)
     }
-  let rowCount = 0
+  let rows = 0
+  let readMs = 0
   async function send(packed: Pack): Promise<void> {
     const { day } = packed
     if (day === undefined) throw new RangeError('rows of the outbox have a day')
@@ -130,18 +137,22 @@ export async function deliverWindow(
     await inFlight.add(() => settleBatch(batch, context, settleOf(day)))
   }
   try {
+    let askedAt = performance.now()
     for await (const page of tracePages(readWindow(client, window, pageLimits, newest))) {
-      rowCount += page.rowCount
+      readMs += performance.now() - askedAt
+      rows += page.rowCount
       if (page.deleteRaces.length > 0) await repairDeleteRaces(page.deleteRaces, settlement)
       if (page.oversized.length > 0) await settleOversized(page.oversized, context, outcomes)
       if (page.failed.length > 0) await settleFailed(page.failed, context, outcomes)
       for (const { day, dataset, rowCount: behind } of page.superseded)
         outcomes.add(day, dataset, 'superseded', behind)
-      for (const rows of page.wireRows) {
-        const packed = packer.add(rows)
+      for (const some of page.wireRows) {
+        const packed = packer.add(some)
         if (packed !== undefined) await send(packed)
       }
+      askedAt = performance.now()
     }
+    readMs += performance.now() - askedAt
     for (const packed of packer.flush()) await send(packed)
   } finally {
     await inFlight.drain()
@@ -155,5 +166,5 @@ export async function deliverWindow(
       log.info({ sent }, 'sent what refused versions had superseded')
     }
   }
-  return rowCount
+  return { rows, readMs }
 }

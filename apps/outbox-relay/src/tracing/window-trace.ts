@@ -75,7 +75,7 @@ export interface WindowTracing {
   /** A step against data-engine-x. */
   step<T>(name: string, work: () => Promise<T>): Promise<T>
   /** Delivery of the window: everything below finds its trace here. */
-  deliver(work: () => Promise<number>): Promise<number>
+  deliver<T>(work: () => Promise<T>): Promise<T>
   /** The window is done. */
   end(): void
 }
@@ -108,7 +108,7 @@ export class WindowTrace implements WindowTracing {
     }
   }
 
-  async deliver(work: () => Promise<number>): Promise<number> {
+  async deliver<T>(work: () => Promise<T>): Promise<T> {
     try {
       return await context.with(ROOT_CONTEXT.setValue(WINDOW, this), work)
     } catch (error) {
