@@ -177,6 +177,41 @@ test('transactions that were open when a window began cost no statements of thei
   await relay.query('commit')
 })
 
+/** Blocks of the index of `outbox_2` that the relay's session has looked at so far. */
+async function indexBlocks(): Promise<number> {
+  await relay.query('select pg_catalog.pg_stat_force_next_flush()')
+  const { rows } = await other.query<{ blocks: number }>(
+    `select (idx_blks_read + idx_blks_hit)::int as blocks from pg_catalog.pg_statio_user_indexes
+     where indexrelname = 'outbox_2_window_idx'`,
+  )
+  return rows[0]?.blocks ?? 0
+}
+
+test.each([
+  ['began since', 0],
+  ['was open then', 1],
+])(
+  'what a page costs is no more for what is before and behind it: a transaction that %s',
+  async (_, isLate) => {
+    const late = await database.connect()
+    await late.query('begin')
+    await insertOutboxRows(late, ['first'], 2)
+    const before = await takeTick(relay)
+    const keys = Array.from({ length: 20_000 }, (__, n) => `of-many-${n}`)
+    await insertOutboxRows(isLate ? late : writer, keys, 2)
+    await late.query('commit')
+    const window = { from: before, to: await takeTick(relay) }
+    const readBlocks = async (maxRows: number) => {
+      const blocks = await indexBlocks()
+      expect(await readKeys(relay, window, { maxRows, maxBytes: 1e9 })).toHaveLength(20_001)
+      return (await indexBlocks()) - blocks
+    }
+    const [few, many] = [await readBlocks(10_000), await readBlocks(200)]
+    // Each page goes down the index twice or thrice; none of a hundred passes the others' leaves.
+    expect(many - few).toBeLessThan(100 * 3 * 4)
+  },
+)
+
 test('pages go by number where the numbers change their length', async () => {
   const from = await takeTick(relay)
   await writer.query("select pg_catalog.setval('hq_export.outbox_seq', 99990)")

@@ -10,8 +10,8 @@ export interface Position {
 }
 
 /**
- * Rows of one table that are visible in `to`, from `after` (exclusive) down: of all transactions from
- * `lowestXid` on, and of those before it that are named.
+ * Rows of one table that are visible in `to`, from `after` (exclusive) down to the transaction
+ * `lowestXid`, and then those of late transactions, which stand below it.
  */
 export interface PageRange {
   readonly table: OutboxTable
@@ -48,18 +48,17 @@ export interface PageCut {
   readonly versioned: number | null
 }
 
-// Ordered and limited by itself: only then the planner takes the order of the index for each.
+// Each range in the order of the index, and limited by itself: only then the planner takes it so.
 const candidates = (table: OutboxTable, range: string) => /* sql */ `
     select * from (
       select xid, seq, dataset, key, version, sqlstate, captured_at,
              coalesce(pg_catalog.octet_length(body), 0) as bytes
       from hq_export.outbox_${table}
-      where ${range} and (xid, seq) < ($1::xid8, $2::bigint)
-        and pg_catalog.pg_visible_in_snapshot(xid, $4::pg_snapshot)
+      where ${range} and pg_catalog.pg_visible_in_snapshot(xid, $4::pg_snapshot)
       order by xid desc, seq desc limit $5
     ) candidates`
 
-const BEGUN = 'xid >= $3::xid8'
+const BEGUN = '(xid, seq) < ($1::xid8, $2::bigint) and xid >= $3::xid8'
 const LATE = 'xid = any ($7::xid8[])'
 
 // Newest first: of the versions of a key the newest is met before those that it supersedes. No body
@@ -141,4 +140,21 @@ export async function cutPage(
     days: [cut.first_day, cut.last_day],
     versioned: cut.first_versioned === cut.last_versioned ? cut.first_versioned : null,
   }
+}
+
+function isBelow(xid: string, other: string): boolean {
+  return BigInt(xid) < BigInt(other)
+}
+
+/** Late transactions that a page has come to: the last of them perhaps in part. */
+export function lateOf({ lowestXid, lateXids }: PageRange, { last }: PageCut): readonly string[] {
+  if (!isBelow(last.xid, lowestXid)) return []
+  return lateXids.filter((xid) => !isBelow(xid, last.xid))
+}
+
+/** What of a range is behind a page of it; the rest of a late transaction is a range like any. */
+export function restOf(range: PageRange, { last }: PageCut): PageRange {
+  if (!isBelow(last.xid, range.lowestXid)) return { ...range, after: last }
+  const lateXids = range.lateXids.filter((xid) => isBelow(xid, last.xid))
+  return { ...range, after: last, lowestXid: last.xid, lateXids }
 }

@@ -1,6 +1,6 @@
 import pg from 'pg'
 import { copyOut } from '../session/copy-out.ts'
-import type { PageCut, PageRange } from './cut-page.ts'
+import { lateOf, type PageCut, type PageRange } from './cut-page.ts'
 import type { DeleteRace } from './delete-race.ts'
 import type { Inversion } from './newest-versions.ts'
 import { type OutboxRow, wireRowSql } from './outbox-row.ts'
@@ -8,21 +8,36 @@ import { DAY, OUTBOX_TABLES, type OutboxTable } from './outbox-tables.ts'
 import { isOversizedSql, shortKeySql } from './row-size.ts'
 import { WirePieces, type WireRows } from './wire-rows.ts'
 
-// A page is one range of the index, or two where late transactions belong to it: everything between
-// those and what began after the window did has been sent long ago.
+// A page is one range of the index, or two where it has come to late transactions: all between those
+// and what began after the window did has been sent long ago. A range has one lower bound: given
+// two, the index would be read from the lower one on.
 function pageRowsSql(
   table: OutboxTable,
-  [lastXid, lastSeq, xid, seq, to, lowestXid, lateXids]: readonly string[],
+  [fromXid, fromSeq, xid, seq, to, lateXids, lastXid, lastSeq]: readonly string[],
 ): string {
   const read = (range: string) => /* sql */ `
   select * from hq_export.outbox_${table}
-  where ${range} and (xid, seq) >= (${lastXid}::xid8, ${lastSeq}::bigint)
-    and (xid, seq) < (${xid}::xid8, ${seq}::bigint)
-    and pg_catalog.pg_visible_in_snapshot(xid, ${to}::pg_snapshot)`
-  const begun = read(`xid >= ${lowestXid}::xid8`)
+  where ${range} and pg_catalog.pg_visible_in_snapshot(xid, ${to}::pg_snapshot)`
+  const begun = read(`(xid, seq) >= (${fromXid}::xid8, ${fromSeq}::bigint)
+    and (xid, seq) < (${xid}::xid8, ${seq}::bigint)`)
   if (lateXids === undefined) return begun
-  return `${read(`xid = any (${lateXids}::xid8[])`)}\n  union all${begun}`
+  const late = read(`xid = any (${lateXids}::xid8[])
+    and (xid, seq) >= (${lastXid}::xid8, ${lastSeq}::bigint)`)
+  return `${late}\n  union all${begun}`
 }
+
+/** Bounds of {@link pageRowsSql}: of what began after the window did, then of late transactions. */
+function bounds(range: PageRange, cut: PageCut): string[] {
+  const { after, to, lowestXid } = range
+  const { last } = cut
+  const late = lateOf(range, cut)
+  const from = late.length === 0 ? last : { xid: lowestXid, seq: '0' }
+  const begun = [from.xid, from.seq, after.xid, after.seq, to]
+  return [...begun, `{${late.join(',')}}`, last.xid, last.seq]
+}
+
+/** How many of them are of what began after the window did. */
+const BEGUN_BOUNDS = 5
 
 // The wire text is put together here, where the bodies are: what Node would do per row (parse, make
 // an object, concatenate) cost more than everything else that the relay does.
@@ -32,24 +47,24 @@ function readPageQuery(
   skipped: readonly string[],
   condition: string,
 ): string {
-  const hasLate = range.lateXids.length > 0 && BigInt(cut.last.xid) < BigInt(range.lowestXid)
-  const literals = bounds(range, cut).map((bound) => pg.escapeLiteral(bound))
+  const hasLate = lateOf(range, cut).length > 0
+  const all = bounds(range, cut).map(pg.escapeLiteral)
   return /* sql */ `
 select dataset::int, ${wireRowSql('page')}
-from (${pageRowsSql(range.table, hasLate ? literals : literals.slice(0, -1))}
+from (${pageRowsSql(range.table, hasLate ? all : all.slice(0, BEGUN_BOUNDS))}
 ) page
 where sqlstate is null and seq <> all ('{${skipped.join(',')}}'::bigint[])${condition}`
 }
 
 /** Rows of a page, where its bounds are parameters. */
 const PAGE_ROWS = OUTBOX_TABLES.map((table) =>
-  pageRowsSql(table, ['$1', '$2', '$3', '$4', '$5', '$6', '$7']),
+  pageRowsSql(table, ['$1', '$2', '$3', '$4', '$5', '$6', '$7', '$8']),
 )
 
 const READ_DAYS = PAGE_ROWS.map(
   (rows) => /* sql */ `
 select ${DAY}::text as day, dataset, count(*)::int as rows,
-  (count(*) filter (where o.seq = any ($8::bigint[])))::int as superseded
+  (count(*) filter (where o.seq = any ($9::bigint[])))::int as superseded
 from (${rows}
 ) o
 group by 1, 2`,
@@ -65,7 +80,7 @@ select dataset, key, xid::text as xid, seq::text as seq,
        pg_catalog.to_json(captured_at) #>> '{}' as captured_at, deleted, traceparent, sqlstate, body
 from (${rows}
 ) o
-where sqlstate is not null and seq <> all ($8::bigint[])`,
+where sqlstate is not null and seq <> all ($9::bigint[])`,
 )
 
 const READ_OVERSIZED = PAGE_ROWS.map(
@@ -87,12 +102,8 @@ const READ_KEYS = PAGE_ROWS.map(
 select dataset, key, seq::text as seq
 from (${rows}
 ) o
-where o.seq = any ($8::bigint[])`,
+where o.seq = any ($9::bigint[])`,
 )
-
-function bounds({ after, to, lowestXid, lateXids }: PageRange, { last }: PageCut): string[] {
-  return [last.xid, last.seq, after.xid, after.seq, to, lowestXid, `{${lateXids.join(',')}}`]
-}
 
 /**
  * Reads the rows of a page that {@link cutPage} has cut.

@@ -1,6 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type pg from 'pg'
-import { cutPage, type PageCut, type PageLimits, type PageRange } from './cut-page.ts'
+import { cutPage, type PageCut, type PageLimits, type PageRange, restOf } from './cut-page.ts'
 import { type ComparedVersions, NewestVersions } from './newest-versions.ts'
 import { OUTBOX_TABLES } from './outbox-tables.ts'
 import {
@@ -68,7 +68,7 @@ async function* readRange(
   for (let range = start; ; ) {
     const cut = await cutting
     if (cut === undefined) return
-    const rest = { ...range, after: cut.last }
+    const rest = restOf(range, cut)
     if (cut.isCut) {
       cutting = cutPage(client, rest, limits)
       // Whoever takes no further page does not hear of it.
