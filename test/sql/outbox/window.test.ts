@@ -1,4 +1,6 @@
 import { cutPageStatement } from '@hq-export/outbox-relay/outbox/cut-page.ts'
+import { readWindow } from '@hq-export/outbox-relay/outbox/read-window.ts'
+import { MAX_BODY_BYTES } from '@hq-export/outbox-relay/outbox/row-size.ts'
 import { tickWithRows } from '@hq-export/outbox-relay/outbox/small-window.ts'
 import { EMPTY_SNAPSHOT, takeTick } from '@hq-export/outbox-relay/outbox/tick.ts'
 import { connect } from '@hq-export/outbox-relay/session/connect.ts'
@@ -175,6 +177,41 @@ test('transactions that were open when a window began cost no statements of thei
   await readKeys(relay, window)
   expect((await fetchedRows()) - before).toBe(2 * keys.length)
   await relay.query('commit')
+})
+
+test('rows of late transactions are told apart as all others are: failed, too large, superseded', async () => {
+  const late = await database.connect()
+  await late.query('begin')
+  await late.query(
+    `insert into hq_export.outbox_1 (dataset, key, version, captured_at, sqlstate, body)
+     values (3, 'late/company', 1, now() - interval '1 day', null, '{"v": 1}'),
+       (2, 'late-failed', null, now(), '22012', '{"raw": true}'),
+       (2, 'late-large', null, now(), null, repeat('x', $1))`,
+    [MAX_BODY_BYTES + 1],
+  )
+  const from = await takeTick(relay)
+  await writer.query(
+    `insert into hq_export.outbox_1 (dataset, key, version, body)
+     values (3, 'late/company', 2, '{"v": 2}')`,
+  )
+  await late.query('commit')
+  const window = { from, to: await takeTick(relay) }
+  const { rows: days } = await relay.query<{ day: string }>(
+    `select ((now() - interval '1 day') at time zone 'UTC')::date::text as day`,
+  )
+  for (const maxRows of [1, 2, 1000]) {
+    const pages = await Array.fromAsync(readWindow(relay, window, { maxRows, maxBytes: 1e9 }))
+    expect(pages.reduce((sum, { rowCount }) => sum + rowCount, 0)).toBe(4)
+    expect(pages.flatMap(({ wireRows }) => wireRows.map(({ text }) => String(text)))).toEqual([
+      expect.stringContaining('{"row":{"v": 2}'),
+    ])
+    expect(pages.flatMap(({ failed }) => failed)).toMatchObject([{ key: 'late-failed' }])
+    expect(pages.flatMap(({ oversized }) => oversized)).toMatchObject([{ key: 'late-large' }])
+    const superseded = { day: days[0]?.day, dataset: 3, rowCount: 1 }
+    expect(pages.flatMap((page) => page.superseded.filter(({ rowCount }) => rowCount > 0))).toEqual(
+      [superseded],
+    )
+  }
 })
 
 /** Blocks of the index of `outbox_2` that the relay's session has looked at so far. */
