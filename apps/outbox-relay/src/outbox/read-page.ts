@@ -10,19 +10,21 @@ import { WirePieces, type WireRows } from './wire-rows.ts'
 
 // A page is one range of the index, or two where it has come to late transactions: all between those
 // and what began after the window did has been sent long ago. A range has one lower bound: given
-// two, the index would be read from the lower one on.
+// two, the index would be read from the lower one on. And it ends with as many rows as the page has:
+// before PostgreSQL 18 an upper bound of two columns ends no scan within a transaction.
 function pageRowsSql(
   table: OutboxTable,
-  [fromXid, fromSeq, xid, seq, to, lateXids, lastXid, lastSeq]: readonly string[],
+  [count, fromXid, fromSeq, xid, seq, to, lateXids, lastXid, lastSeq]: readonly string[],
 ): string {
   const read = (range: string) => /* sql */ `
-  select * from hq_export.outbox_${table}
-  where ${range} and pg_catalog.pg_visible_in_snapshot(xid, ${to}::pg_snapshot)`
+  (select * from hq_export.outbox_${table}
+   where ${range} and pg_catalog.pg_visible_in_snapshot(xid, ${to}::pg_snapshot)
+   order by xid, seq limit ${count}::bigint)`
   const begun = read(`(xid, seq) >= (${fromXid}::xid8, ${fromSeq}::bigint)
-    and (xid, seq) < (${xid}::xid8, ${seq}::bigint)`)
+     and (xid, seq) < (${xid}::xid8, ${seq}::bigint)`)
   if (lateXids === undefined) return begun
   const late = read(`xid = any (${lateXids}::xid8[])
-    and (xid, seq) >= (${lastXid}::xid8, ${lastSeq}::bigint)`)
+     and (xid, seq) >= (${lastXid}::xid8, ${lastSeq}::bigint)`)
   return `${late}\n  union all${begun}`
 }
 
@@ -32,12 +34,12 @@ function bounds(range: PageRange, cut: PageCut): string[] {
   const { last } = cut
   const late = lateOf(range, cut)
   const from = late.length === 0 ? last : { xid: lowestXid, seq: '0' }
-  const begun = [from.xid, from.seq, after.xid, after.seq, to]
+  const begun = [String(cut.rowCount), from.xid, from.seq, after.xid, after.seq, to]
   return [...begun, `{${late.join(',')}}`, last.xid, last.seq]
 }
 
 /** How many of them are of what began after the window did. */
-const BEGUN_BOUNDS = 5
+const BEGUN_BOUNDS = 6
 
 // The wire text is put together here, where the bodies are: what Node would do per row (parse, make
 // an object, concatenate) cost more than everything else that the relay does.
@@ -58,13 +60,13 @@ where sqlstate is null and seq <> all ('{${skipped.join(',')}}'::bigint[])${cond
 
 /** Rows of a page, where its bounds are parameters. */
 const PAGE_ROWS = OUTBOX_TABLES.map((table) =>
-  pageRowsSql(table, ['$1', '$2', '$3', '$4', '$5', '$6', '$7', '$8']),
+  pageRowsSql(table, ['$1', '$2', '$3', '$4', '$5', '$6', '$7', '$8', '$9']),
 )
 
 const READ_DAYS = PAGE_ROWS.map(
   (rows) => /* sql */ `
 select ${DAY}::text as day, dataset, count(*)::int as rows,
-  (count(*) filter (where o.seq = any ($9::bigint[])))::int as superseded
+  (count(*) filter (where o.seq = any ($10::bigint[])))::int as superseded
 from (${rows}
 ) o
 group by 1, 2`,
@@ -80,7 +82,7 @@ select dataset, key, xid::text as xid, seq::text as seq,
        pg_catalog.to_json(captured_at) #>> '{}' as captured_at, deleted, traceparent, sqlstate, body
 from (${rows}
 ) o
-where sqlstate is not null and seq <> all ($9::bigint[])`,
+where sqlstate is not null and seq <> all ($10::bigint[])`,
 )
 
 const READ_OVERSIZED = PAGE_ROWS.map(
@@ -102,7 +104,7 @@ const READ_KEYS = PAGE_ROWS.map(
 select dataset, key, seq::text as seq
 from (${rows}
 ) o
-where o.seq = any ($9::bigint[])`,
+where o.seq = any ($10::bigint[])`,
 )
 
 /**
