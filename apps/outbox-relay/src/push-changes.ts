@@ -185,7 +185,7 @@ class PushLoop {
       // Pages are read while its batches are on their way, by the same session that ticks.
       await this.drain()
       const outcomes = new WindowOutcomes()
-      const { rows: count, readMs } = await this.#deliver(trace, window, outcomes)
+      const { rowCount: count, readMs } = await this.#deliver(trace, window, outcomes)
       this.#pace.noteLarge(cutAtMs, cutAtMs - askedAtMs + readMs)
       this.#settle({ window, trace, count, outcomes, beat })
       await this.#acks.flush()
@@ -203,7 +203,7 @@ class PushLoop {
     const before = this.#underWay.at(-1)
     const outcomes = new WindowOutcomes()
     const way = this.#deliver(trace, window, outcomes)
-      .then(async ({ rows: count }) => {
+      .then(async ({ rowCount: count }) => {
         await before
         this.#settle({ window, trace, count, outcomes, beat })
       })

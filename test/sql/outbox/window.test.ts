@@ -225,8 +225,8 @@ async function indexBlocks(): Promise<number> {
 }
 
 test.each([
-  ['began since', 0],
-  ['was open then', 1],
+  ['began since', false],
+  ['was open then', true],
 ])(
   'what a page costs is no more for what is before and behind it: a transaction that %s',
   async (_, isLate) => {

@@ -12,11 +12,11 @@ const MAX_PACE_MS = 400
  *
  * A window and its batches cost both programs and both servers much the same, whatever they hold,
  * and each leaves its traces in the processors' caches. Where a window gathers more rows than its
- * tick reads by itself, either very many are written or the source is short of processors; few large
- * windows leave more of it to those who write. Where HQ is far, its way takes no time of the source,
- * and counts for nothing. One large window alone may be one large transaction, and whoever commits
- * behind it does not wait. A window that took longer than the pace is followed at once: what has
- * piled up is never paced.
+ * tick reads by itself, either very many are written or the source is short of processors; few
+ * large windows leave more of it to those who write. Where HQ is far, its way takes no time of the
+ * source, and counts for nothing. One large window alone may be one large transaction, and whoever
+ * commits behind it does not wait. A window that took longer than the pace is followed at once: what
+ * has piled up is never paced.
  */
 export class WindowPace {
   #cutAtMs = Number.NEGATIVE_INFINITY

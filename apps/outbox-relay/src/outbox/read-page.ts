@@ -14,7 +14,8 @@ import { WirePieces, type WireRows } from './wire-rows.ts'
 // before PostgreSQL 18 an upper bound of two columns ends no scan within a transaction.
 function pageRowsSql(
   table: OutboxTable,
-  [count, fromXid, fromSeq, xid, seq, to, lateXids, lastXid, lastSeq]: readonly string[],
+  [count, fromXid, fromSeq, xid, seq, to]: readonly string[],
+  late: readonly string[],
 ): string {
   const read = (range: string) => /* sql */ `
   (select * from hq_export.outbox_${table}
@@ -22,24 +23,39 @@ function pageRowsSql(
    order by xid, seq limit ${count}::bigint)`
   const begun = read(`(xid, seq) >= (${fromXid}::xid8, ${fromSeq}::bigint)
      and (xid, seq) < (${xid}::xid8, ${seq}::bigint)`)
+  const [lateXids, lastXid, lastSeq] = late
   if (lateXids === undefined) return begun
-  const late = read(`xid = any (${lateXids}::xid8[])
+  const ofLate = read(`xid = any (${lateXids}::xid8[])
      and (xid, seq) >= (${lastXid}::xid8, ${lastSeq}::bigint)`)
-  return `${late}\n  union all${begun}`
+  return `${ofLate}\n  union all${begun}`
 }
 
-/** Bounds of {@link pageRowsSql}: of what began after the window did, then of late transactions. */
-function bounds(range: PageRange, cut: PageCut): string[] {
+/** Bounds of {@link pageRowsSql}. */
+interface Bounds {
+  readonly begun: readonly string[]
+  readonly late: readonly string[]
+  /** The page has come to late transactions. */
+  readonly hasLate: boolean
+}
+
+function boundsOf(range: PageRange, cut: PageCut): Bounds {
   const { after, to, lowestXid } = range
-  const { last } = cut
+  const { last, rowCount } = cut
   const late = lateOf(range, cut)
-  const from = late.length === 0 ? last : { xid: lowestXid, seq: '0' }
-  const begun = [String(cut.rowCount), from.xid, from.seq, after.xid, after.seq, to]
-  return [...begun, `{${late.join(',')}}`, last.xid, last.seq]
+  const hasLate = late.length > 0
+  const from = hasLate ? { xid: lowestXid, seq: '0' } : last
+  return {
+    begun: [String(rowCount), from.xid, from.seq, after.xid, after.seq, to],
+    late: [`{${late.join(',')}}`, last.xid, last.seq],
+    hasLate,
+  }
 }
 
-/** How many of them are of what began after the window did. */
-const BEGUN_BOUNDS = 6
+/** The same as parameters. */
+function parametersOf(range: PageRange, cut: PageCut): string[] {
+  const { begun, late } = boundsOf(range, cut)
+  return [...begun, ...late]
+}
 
 // The wire text is put together here, where the bodies are: what Node would do per row (parse, make
 // an object, concatenate) cost more than everything else that the relay does.
@@ -49,18 +65,18 @@ function readPageQuery(
   skipped: readonly string[],
   condition: string,
 ): string {
-  const hasLate = lateOf(range, cut).length > 0
-  const all = bounds(range, cut).map(pg.escapeLiteral)
+  const { begun, late, hasLate } = boundsOf(range, cut)
+  const literals = (bounds: readonly string[]) => bounds.map(pg.escapeLiteral)
   return /* sql */ `
 select dataset::int, ${wireRowSql('page')}
-from (${pageRowsSql(range.table, hasLate ? all : all.slice(0, BEGUN_BOUNDS))}
+from (${pageRowsSql(range.table, literals(begun), hasLate ? literals(late) : [])}
 ) page
 where sqlstate is null and seq <> all ('{${skipped.join(',')}}'::bigint[])${condition}`
 }
 
 /** Rows of a page, where its bounds are parameters. */
 const PAGE_ROWS = OUTBOX_TABLES.map((table) =>
-  pageRowsSql(table, ['$1', '$2', '$3', '$4', '$5', '$6', '$7', '$8', '$9']),
+  pageRowsSql(table, ['$1', '$2', '$3', '$4', '$5', '$6'], ['$7', '$8', '$9']),
 )
 
 const READ_DAYS = PAGE_ROWS.map(
@@ -138,7 +154,7 @@ async function readDays(
   superseded: readonly string[],
 ): Promise<readonly { day: string; dataset: number; superseded: number }[]> {
   const query = READ_DAYS[range.table] ?? ''
-  return (await client.query(query, [...bounds(range, cut), superseded])).rows
+  return (await client.query(query, [...parametersOf(range, cut), superseded])).rows
 }
 
 /** Rows that stay behind, by the day of their capture. */
@@ -198,7 +214,7 @@ export async function readFailedRows(
   skipped: readonly string[],
 ): Promise<OutboxRow[]> {
   const { rows } = await client.query<FailedRow>(READ_FAILED[range.table] ?? '', [
-    ...bounds(range, cut),
+    ...parametersOf(range, cut),
     skipped,
   ])
   return rows.map(({ captured_at: capturedAt, ...row }) => ({ ...row, capturedAt }))
@@ -233,7 +249,7 @@ export async function readOversizedRows(
 ): Promise<OversizedRow[]> {
   const { rows } = await client.query<FailedRow & { bytes: number }>(
     READ_OVERSIZED[range.table] ?? '',
-    bounds(range, cut),
+    parametersOf(range, cut),
   )
   return rows.map(({ captured_at: capturedAt, ...row }) => ({ ...row, capturedAt }))
 }
@@ -247,7 +263,7 @@ export async function readOutrunRows(
 ): Promise<DeleteRace[]> {
   const { rows } = await client.query<{ dataset: number; key: string; seq: string }>(
     READ_KEYS[range.table] ?? '',
-    [...bounds(range, cut), inversions.map(({ seq }) => seq)],
+    [...parametersOf(range, cut), inversions.map(({ seq }) => seq)],
   )
   return rows.flatMap(({ dataset, key, seq }) => {
     const inversion = inversions.find((candidate) => candidate.seq === seq)

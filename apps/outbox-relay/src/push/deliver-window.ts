@@ -34,7 +34,8 @@ export const MAX_PAGE_BYTES = 2 * 1024 * 1024
 
 /** What became of a window. */
 export interface DeliveredWindow {
-  readonly rows: number
+  /** Rows that were read. */
+  readonly rowCount: number
   /** How long its pages were waited for, in milliseconds. */
   readonly readMs: number
 }
@@ -128,7 +129,7 @@ export async function deliverWindow(
       outcomes.decided(day, batch, outcome)
       for (const version of refusedVersions(letters)) refused.push(version)
     }
-  let rows = 0
+  let rowCount = 0
   let readMs = 0
   async function send(packed: Pack): Promise<void> {
     const { day } = packed
@@ -140,14 +141,14 @@ export async function deliverWindow(
     let askedAt = performance.now()
     for await (const page of tracePages(readWindow(client, window, pageLimits, newest))) {
       readMs += performance.now() - askedAt
-      rows += page.rowCount
+      rowCount += page.rowCount
       if (page.deleteRaces.length > 0) await repairDeleteRaces(page.deleteRaces, settlement)
       if (page.oversized.length > 0) await settleOversized(page.oversized, context, outcomes)
       if (page.failed.length > 0) await settleFailed(page.failed, context, outcomes)
       for (const { day, dataset, rowCount: behind } of page.superseded)
         outcomes.add(day, dataset, 'superseded', behind)
-      for (const some of page.wireRows) {
-        const packed = packer.add(some)
+      for (const rows of page.wireRows) {
+        const packed = packer.add(rows)
         if (packed !== undefined) await send(packed)
       }
       askedAt = performance.now()
@@ -166,5 +167,5 @@ export async function deliverWindow(
       log.info({ sent }, 'sent what refused versions had superseded')
     }
   }
-  return { rows, readMs }
+  return { rowCount, readMs }
 }
