@@ -206,6 +206,49 @@ describe('status', () => {
     expect(status(tested).worst[0]).toMatchObject({ what: 'operation_id', name: 'enrich' })
   })
 
+  it.each([100, 1, 0])('names the provider, however seldom its operations fail (%i)', (seldom) => {
+    const usually = runsOf(
+      ['research', 'apollo', { succeeded: 10_000 - seldom, failed: seldom }],
+      ['research', 'clearbit', { succeeded: 10_000 - seldom, failed: seldom }],
+      ['search', 'apollo', { succeeded: 9400, failed: 600 }],
+      ['search', 'clearbit', { succeeded: 9400, failed: 600 }],
+    )
+    const tested = runsOf(
+      ['research', 'apollo', { failed: 30 }],
+      ['research', 'clearbit', { succeeded: 150 }],
+      ['search', 'apollo', { failed: 130 }],
+      ['search', 'clearbit', { succeeded: 188, failed: 12 }],
+    )
+    const verdict = judge(runs, 'status', { tested, baseline: hoursOf(usually) })
+    expect(verdict.worst[0]).toMatchObject({ what: 'source_provider', name: 'apollo', count: 160 })
+  })
+
+  it('names the operation, however seldom it fails with one of its providers', () => {
+    const usually = runsOf(
+      ['research', 'apollo', { succeeded: 10_000 }],
+      ['research', 'clearbit', { succeeded: 9400, failed: 600 }],
+      ['search', 'apollo', { succeeded: 9999, failed: 1 }],
+    )
+    const tested = runsOf(
+      ['research', 'apollo', { succeeded: 20, failed: 20 }],
+      ['research', 'clearbit', { succeeded: 70, failed: 80 }],
+      ['search', 'apollo', { succeeded: 100 }],
+    )
+    const verdict = judge(runs, 'status', { tested, baseline: hoursOf(usually) })
+    expect(verdict.worst[0]).toMatchObject({ what: 'operation_id', name: 'research', count: 100 })
+  })
+
+  it('names the ending that took the place of others, not a rare one', () => {
+    const usually = runsOf(['enrich', 'prospeo', { succeeded: 7000, failed: 600, skipped: 2400 }])
+    const tested = runsOf([
+      'enrich',
+      'prospeo',
+      { succeeded: 3500, failed: 600, skipped: 5890, canceled: 10 },
+    ])
+    const verdict = judge(runs, 'status', { tested, baseline: hoursOf(usually) })
+    expect(verdict.worst[0]).toMatchObject({ what: 'status', name: 'skipped', count: 5890 })
+  })
+
   it('tells of a part that fails, though it is too small to be seen in all', () => {
     const many = runsOf(
       ['enrich', 'prospeo', { succeeded: 4700, failed: 300 }],

@@ -6,13 +6,14 @@ import { MIN_BASELINE_ROWS, MIN_ROWS } from '../statistics/min-rows.ts'
 import {
   smoothedShares,
   stabilityIndex,
+  stabilityTerms,
   stabilityThreshold,
 } from '../statistics/population-stability.ts'
 import { thin } from '../statistics/thin.ts'
 import { type Cause, failed, passed, undecided, type Verdict } from '../verdict.ts'
 import type { WindowCheck, WindowInput } from './check.ts'
 import { type MixCell, mixCells, total } from './mix/run-mix.ts'
-import { type Expected, expectedOf, type UsualMix, usualMix } from './mix/usual-mix.ts'
+import { expectedOf, type UsualMix, usualMix } from './mix/usual-mix.ts'
 import { worstParts } from './mix/worst-parts.ts'
 
 /** Distributions that differ by less are called the same, however many rows there are. */
@@ -56,13 +57,12 @@ function dispersions(
   return { all: dispersion(all, endings.length - 1), bad: dispersion(ofBad, 1) }
 }
 
-/** The ending of which there are most by far, against what is usual. */
-function standingOut(counts: readonly number[], { shares, rows }: Expected): number {
-  const residuals = counts.map((count, index) => {
-    const share = shares[index] ?? 0
-    return (count - rows * share) / Math.sqrt(rows * share * (1 - share))
-  })
-  return residuals.indexOf(Math.max(...residuals))
+/** The ending of which there are more than usual and that makes most of the index. */
+function standingOut(shares: readonly number[], usual: readonly number[]): number {
+  const above = stabilityTerms(shares, usual).map((term, index) =>
+    (shares[index] ?? 0) > (usual[index] ?? 0) ? term : 0,
+  )
+  return above.indexOf(Math.max(...above))
 }
 
 function judge(
@@ -115,7 +115,8 @@ function judge(
   }
   if (parts.isClear) return failed({ ...ofBad, worst: parts.causes }, `${bad} of a part`, 'warn')
 
-  const index = stabilityIndex(smoothedShares(counts), expected.shares)
+  const shares = smoothedShares(counts)
+  const index = stabilityIndex(shares, expected.shares)
   const threshold = stabilityThreshold(
     endings.length,
     rows,
@@ -125,7 +126,7 @@ function judge(
   )
   const ofAll = { ...base, metric: `stability index of ${column}`, value: index, threshold }
   if (index <= threshold) return passed({ ...ofAll, baseline: 0 })
-  const at = standingOut(counts, expected)
+  const at = standingOut(shares, expected.shares)
   const { causes } = worstParts(cells, usual, at, phi.all, by)
   const share = (counts[at] ?? 0) / rows
   return failed(

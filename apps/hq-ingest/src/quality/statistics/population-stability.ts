@@ -13,12 +13,17 @@ export function smoothedShares(counts: readonly number[]): number[] {
   return counts.map((count) => (count + SMOOTHING) / (sum + counts.length * SMOOTHING))
 }
 
-/** Population stability index of two distributions, in the same order and without zeros. */
-export function stabilityIndex(current: readonly number[], usual: readonly number[]): number {
-  return current.reduce((sum, share, index) => {
+/** What each share adds to the index of two distributions in the same order, without zeros. */
+export function stabilityTerms(current: readonly number[], usual: readonly number[]): number[] {
+  return current.map((share, index) => {
     const other = usual[index] ?? share
-    return sum + (share - other) * Math.log(share / other)
-  }, 0)
+    return (share - other) * Math.log(share / other)
+  })
+}
+
+/** Population stability index of two distributions. */
+export function stabilityIndex(current: readonly number[], usual: readonly number[]): number {
+  return stabilityTerms(current, usual).reduce((sum, term) => sum + term, 0)
 }
 
 /**

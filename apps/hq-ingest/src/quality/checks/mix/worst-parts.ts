@@ -1,6 +1,7 @@
 import { discoveries } from '../../statistics/discoveries.ts'
 import { exceeds } from '../../statistics/exceeds.ts'
 import { MIN_ROWS } from '../../statistics/min-rows.ts'
+import { type Ended, outageEvidence } from '../../statistics/outage-evidence.ts'
 import { predictiveTail } from '../../statistics/predictive-tail.ts'
 import { type Share, smoothedShare } from '../../statistics/share.ts'
 import { thin } from '../../statistics/thin.ts'
@@ -23,7 +24,8 @@ interface Part {
   of: number
   expected: number
   /** Rows of it in the baseline. */
-  known: number
+  readonly known: number
+  readonly cells: Ended[]
 }
 
 /** What stands out, and whether it does so clearly that it is told, whatever all rows say. */
@@ -45,19 +47,23 @@ function partsOf(
       { what: byOperation, name: cell.operation, known: usual.byOperation.get(cell.operation) },
       { what: byProvider, name: cell.provider, known: usual.byProvider.get(cell.provider) },
     ]
+    const count = cell.counts[ending] ?? 0
     const of = total(cell.counts)
+    const share = usual.sharesOf(cell)[ending] ?? 0
+    const ended = { count, of, usual: smoothedShare({ count: share * usual.rows, of: usual.rows }) }
     for (const { what, name, known } of ways) {
       // Runs without a provider are no part of their own.
       if (name === '') continue
       const key = JSON.stringify([what, name])
       let part = parts.get(key)
       if (part === undefined) {
-        part = { what, name, count: 0, of: 0, expected: 0, known: total(known ?? []) }
+        part = { what, name, count: 0, of: 0, expected: 0, known: total(known ?? []), cells: [] }
         parts.set(key, part)
       }
-      part.count += cell.counts[ending] ?? 0
+      part.count += count
       part.of += of
-      part.expected += of * (usual.sharesOf(cell)[ending] ?? 0)
+      part.expected += of * share
+      part.cells.push(ended)
     }
   }
   return [...parts.values()]
@@ -69,13 +75,9 @@ function usualOf({ of, expected, known }: Part, usual: UsualMix): Share {
   return { count: (expected / of) * rows, of: rows }
 }
 
-/** By how many standard deviations a part has more than is usual for it. */
-function residual({ count, of }: Part, usualShare: number): number {
-  return (count - of * usualShare) / Math.sqrt(of * usualShare * (1 - usualShare))
-}
-
 /**
- * The operations and providers of whose runs more end in one way than usual.
+ * The operations and providers of whose runs more end in one way than usual; the one that explains
+ * most of them first.
  * @param ending its place among the endings.
  * @param dispersion by how much windows differ more than by chance.
  */
@@ -102,7 +104,7 @@ export function worstParts(
   )
   const standing = compared
     .filter((_, index) => found[index])
-    .sort((a, b) => residual(b.part, b.usualShare) - residual(a.part, a.usualShare))
+    .sort((a, b) => outageEvidence(b.part.cells) - outageEvidence(a.part.cells))
   const isClear = standing.some(({ part, current, baseline }) => {
     if (part.known === 0 || current.of < MIN_ROWS || baseline.of < MIN_ROWS) return false
     return exceeds(current, baseline, PART_MARGIN)
