@@ -10,7 +10,8 @@ export async function countLockWaiters(
 ): Promise<number> {
   const { rows } = await client.query<{ waiters: number }>(
     `select count(*)::int as waiters from pg_stat_activity
-     where datname = current_database() and wait_event_type = 'Lock'
+     where datname = current_database() and backend_type = 'client backend'
+       and wait_event_type = 'Lock'
        and ($1::text is null or application_name = $1)`,
     [applicationName],
   )
