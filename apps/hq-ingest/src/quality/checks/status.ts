@@ -5,7 +5,6 @@ import { type Certainty, exceeds, leastExceeding } from '../statistics/exceeds.t
 import { MIN_BASELINE_ROWS, MIN_ROWS } from '../statistics/min-rows.ts'
 import {
   smoothedShares,
-  stabilityIndex,
   stabilityTerms,
   stabilityThreshold,
 } from '../statistics/population-stability.ts'
@@ -57,11 +56,13 @@ function dispersions(
   return { all: dispersion(all, endings.length - 1), bad: dispersion(ofBad, 1) }
 }
 
-/** The ending of which there are more than usual and that makes most of the index. */
-function standingOut(shares: readonly number[], usual: readonly number[]): number {
-  const above = stabilityTerms(shares, usual).map((term, index) =>
-    (shares[index] ?? 0) > (usual[index] ?? 0) ? term : 0,
-  )
+/** The ending of which there are more than usual and whose term of the index is the largest. */
+function standingOut(
+  terms: readonly number[],
+  shares: readonly number[],
+  usual: readonly number[],
+): number {
+  const above = terms.map((term, at) => ((shares[at] ?? 0) > (usual[at] ?? 0) ? term : 0))
   return above.indexOf(Math.max(...above))
 }
 
@@ -116,7 +117,8 @@ function judge(
   if (parts.isClear) return failed({ ...ofBad, worst: parts.causes }, `${bad} of a part`, 'warn')
 
   const shares = smoothedShares(counts)
-  const index = stabilityIndex(shares, expected.shares)
+  const terms = stabilityTerms(shares, expected.shares)
+  const index = total(terms)
   const threshold = stabilityThreshold(
     endings.length,
     rows,
@@ -126,7 +128,7 @@ function judge(
   )
   const ofAll = { ...base, metric: `stability index of ${column}`, value: index, threshold }
   if (index <= threshold) return passed({ ...ofAll, baseline: 0 })
-  const at = standingOut(shares, expected.shares)
+  const at = standingOut(terms, shares, expected.shares)
   const { causes } = worstParts(cells, usual, at, phi.all, by)
   const share = (counts[at] ?? 0) / rows
   return failed(

@@ -13,17 +13,15 @@ export function smoothedShares(counts: readonly number[]): number[] {
   return counts.map((count) => (count + SMOOTHING) / (sum + counts.length * SMOOTHING))
 }
 
-/** What each share adds to the index of two distributions in the same order, without zeros. */
+/**
+ * What each share adds to the population stability index, which is their sum, of two distributions
+ * in the same order and without zeros.
+ */
 export function stabilityTerms(current: readonly number[], usual: readonly number[]): number[] {
   return current.map((share, index) => {
     const other = usual[index] ?? share
     return (share - other) * Math.log(share / other)
   })
-}
-
-/** Population stability index of two distributions. */
-export function stabilityIndex(current: readonly number[], usual: readonly number[]): number {
-  return stabilityTerms(current, usual).reduce((sum, term) => sum + term, 0)
 }
 
 /**

@@ -28,7 +28,7 @@ export function mixCells({ mix, mixRest }: Profile, endings: readonly string[]):
   return cells
 }
 
-/** Sum of counts. */
+/** Sum of counts, or of what else stands in the order of the closed set. */
 export function total(counts: readonly number[]): number {
   return counts.reduce((sum, count) => sum + count, 0)
 }
