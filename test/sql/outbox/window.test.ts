@@ -197,7 +197,8 @@ test('rows of late transactions are told apart as all others are: failed, too la
   await late.query('commit')
   const window = { from, to: await takeTick(relay) }
   const { rows: days } = await relay.query<{ day: string }>(
-    `select ((now() - interval '1 day') at time zone 'UTC')::date::text as day`,
+    `select (captured_at at time zone 'UTC')::date::text as day from hq_export.outbox_1
+     where key = 'late/company' and version = 1`,
   )
   for (const maxRows of [1, 2, 1000]) {
     const pages = await Array.fromAsync(readWindow(relay, window, { maxRows, maxBytes: 1e9 }))
